@@ -1,0 +1,59 @@
+"""minigen: derive a gradient by hand, write it down, and see whether it is right. The public names."""
+
+from minigen.anomaly import detect_anomaly
+from minigen.backend import Random, to
+from minigen.conv import (
+    conv2d,
+    conv2d_weight,
+    conv_transpose2d,
+    output_size,
+    sizes_that_collapse,
+    transposed_output_size,
+)
+from minigen.ops import (
+    abs,
+    add,
+    clip,
+    dense,
+    div,
+    elu,
+    exp,
+    expm1,
+    leaky_relu,
+    log,
+    log1p,
+    log_softmax,
+    logsumexp,
+    matmul,
+    max,
+    maximum,
+    mean,
+    min,
+    minimum,
+    mul,
+    neg,
+    pow,
+    relu,
+    sigmoid,
+    softmax,
+    softplus,
+    sqrt,
+    sub,
+    sum,
+    tanh,
+    var,
+    where,
+)
+from minigen.shapes import (
+    concatenate,
+    expand_dims,
+    flip,
+    getitem,
+    pad,
+    reshape,
+    scatter,
+    squeeze,
+    stack,
+    transpose,
+)
+from minigen.tape import StaleGraphError, Tensor, broadcast_to, grad, no_grad, op, sum_to

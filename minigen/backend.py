@@ -1,0 +1,149 @@
+"""The one file that knows there are two array libraries: NumPy on the processor, CuPy on a graphics card.
+
+They share one interface, so most code needs neither name: operators and methods (`x * y`, `x.sum(axis)`) come with the
+array. For the rest, `xp = namespace(x)` finds the library that owns `x`. Random numbers are always drawn by NumPy on the
+host and then moved, so one seed gives the same bits on both.
+"""
+
+import numpy as np
+
+_namespaces = {np.ndarray: np, float: None, int: None, bool: None}
+
+
+def namespace(*arrays):
+    """The library (`numpy` or `cupy`) that all the arrays belong to, by their exact type; Python scalars fit either.
+
+    Raises TypeError when two libraries meet, and when something is no array at all.
+    """
+    found = None
+    for array in arrays:
+        kind = type(array)
+        xp = _namespaces[kind] if kind in _namespaces else _learn(kind)
+        if xp is not found and xp is not None:
+            if found is not None:
+                raise mixed(*arrays)
+            found = xp
+    return found or np
+
+
+def _learn(kind):
+    if issubclass(kind, np.generic):
+        xp = np
+    elif kind.__module__.partition(".")[0] == "cupy":
+        import cupy as xp
+    else:
+        raise TypeError(
+            f"expected an array of NumPy or CuPy, got {kind.__name__}: convert it with np.asarray first"
+        )
+    _namespaces[kind] = xp
+    return xp
+
+
+def mixed(*arrays):
+    """The error for arrays of two libraries in one operation, with its cure."""
+    kinds = dict.fromkeys(f"{type(a).__module__.partition('.')[0]}.{type(a).__name__}" for a in arrays)
+    return TypeError(
+        f"arrays of one library expected, got {', '.join(kinds)}: move them to one device with minigen.to(array, 'cpu'|'cuda')"
+    )
+
+
+def is_array(value):
+    """Whether `value` is an array of either library."""
+    return type(value) is np.ndarray or type(value).__module__.partition(".")[0] == "cupy"
+
+
+def as_array(data, like=None):
+    """`data` (array, list, number) as an array; 0-d results of NumPy's reductions, which are scalars, become arrays."""
+    return data if is_array(data) else (np if like is None else namespace(like)).asarray(data)
+
+
+def device_of(array):
+    """'cpu' for a NumPy array, 'cuda' for a CuPy array."""
+    return "cpu" if namespace(array) is np else "cuda"
+
+
+def to(array, device):
+    """`array` on `device` ('cpu' or 'cuda'): the same object if it is there already, otherwise a copy.
+
+    Raises ValueError for another device name and RuntimeError, with the cure, where CuPy or a GPU is missing.
+    """
+    if device not in ("cpu", "cuda"):
+        raise ValueError(f"device: expected 'cpu' or 'cuda', got {device!r}")
+    if device_of(array) == device:
+        return array
+    return array.get() if device == "cpu" else _cupy().asarray(array)
+
+
+def _cupy():
+    try:
+        import cupy
+
+        cupy.cuda.runtime.getDeviceCount()
+    except ImportError:
+        raise RuntimeError(
+            "device 'cuda' needs CuPy: pip install 'minigen[cuda]', or stay on device 'cpu'"
+        ) from None
+    except Exception as error:  # CuPy's own error classes exist only where CuPy does
+        raise RuntimeError(f"device 'cuda' needs a working GPU ({error}); stay on device 'cpu'") from error
+    return cupy
+
+
+class Random:
+    """Random numbers drawn on the host by one seeded NumPy generator and moved to `device`.
+
+    The same seed gives the same bits on either device, and `state` (a plain dict) can be saved and put back.
+    """
+
+    def __init__(self, seed, device="cpu", dtype=np.float32):
+        self.generator = np.random.default_rng(seed)
+        self.device, self.dtype = device, np.dtype(dtype)
+
+    def normal(self, *shape):
+        """Independent draws from N(0, 1)."""
+        return to(self.generator.standard_normal(shape).astype(self.dtype), self.device)
+
+    def uniform(self, *shape):
+        """Independent draws from U[0, 1)."""
+        return to(self.generator.random(shape).astype(self.dtype), self.device)
+
+    def bernoulli(self, p, *shape):
+        """Independent zeros and ones, one with probability `p`: the mask of dropout and of masking noise."""
+        return to((self.generator.random(shape) < p).astype(self.dtype), self.device)
+
+    def permutation(self, n):
+        """0 .. n-1 in random order."""
+        return to(self.generator.permutation(n), self.device)
+
+    @property
+    def state(self):
+        return self.generator.bit_generator.state
+
+    @state.setter
+    def state(self, state):
+        self.generator.bit_generator.state = state
+
+
+def add_at(target, index, values):
+    """target[index] += values in place, where an index that occurs k times receives k additions."""
+    if has_arrays(index):
+        namespace(target, values).add.at(target, index, values)
+    else:  # slices and integers name each place at most once, so the plain form is right, and fast
+        target[index] += values
+
+
+def has_arrays(index):
+    """Whether an index holds integer arrays or lists, which may name one place twice."""
+    return any(is_array(i) or isinstance(i, list) for i in (index if isinstance(index, tuple) else (index,)))
+
+
+def windows(x, kernel, stride, dilation):
+    """Every place a kernel visits, as a view without a copy: (N, H, W, C) -> (N, OH, OW, kh, kw, C).
+
+    windows[n, i, j, a, b] is x[n, i*stride + a*dilation, j*stride + b*dilation]. Do not write to it: places overlap.
+    """
+    (n, h, w, c), (kh, kw), (sh, sw), (dh, dw) = x.shape, kernel, stride, dilation
+    oh, ow = (h - dh * (kh - 1) - 1) // sh + 1, (w - dw * (kw - 1) - 1) // sw + 1
+    bn, bh, bw, bc = x.strides
+    return namespace(x).lib.stride_tricks.as_strided(
+        x, (n, oh, ow, kh, kw, c), (bn, bh * sh, bw * sw, bh * dh, bw * dw, bc)
+    )
