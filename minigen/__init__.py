@@ -1,5 +1,6 @@
 """minigen: derive a gradient by hand, write it down, and see whether it is right. The public names."""
 
+from minigen import blas  # isort: skip  (before NumPy is loaded)
 from minigen.anomaly import detect_anomaly
 from minigen.backend import Random, to
 from minigen.conv import (

@@ -4,6 +4,7 @@ Inside `with detect_anomaly():` the tape shows every result and every gradient t
 follows, so only the first one says anything.
 """
 
+import os
 import sys
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -12,7 +13,7 @@ from pathlib import Path
 from minigen import backend
 
 watching = ContextVar("watching for anomalies", default=False)
-_package = str(Path(__file__).parent)
+_package = str(Path(__file__).parent) + os.sep
 
 
 @contextmanager
@@ -29,30 +30,26 @@ def detect_anomaly():
         watching.reset(token)
 
 
-def inspect_result(node):
-    """Remember which line made this node, and raise when its output is the first that is not finite."""
+def inspect_result(op, values, out):
+    """Raise when `out` is the first result that is not finite; returns the line that called the operation."""
     frame = sys._getframe(2)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_package):
         frame = frame.f_back
-    node.line = f"{frame.f_code.co_filename}:{frame.f_lineno}"
-    if _finite(node.out):
-        return
-    for i, value in enumerate(node.values):
-        if not _finite(value):
-            raise FloatingPointError(
-                f"{node.op.name}, called at {node.line}: argument {i} already holds NaN or infinity"
-            )
-    raise FloatingPointError(
-        f"{node.op.name}, called at {node.line}: the first NaN or infinity appears here, from finite arguments"
-    )
+    line = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+    if not _finite(out):
+        made = "the first NaN or infinity appears here, from finite arguments"
+        for i, value in enumerate(values):
+            if not _finite(value):
+                made = f"argument {i} already holds NaN or infinity"
+        raise FloatingPointError(f"{op.name}, called at {line}: {made}")
+    return line
 
 
 def inspect_gradient(node, i, g, gx):
     """Raise when the rule for argument i turned a finite upstream gradient into one that is not."""
     if _finite(g) and not _finite(gx):
-        line = getattr(node, "line", "a line outside detect_anomaly()")
         raise FloatingPointError(
-            f"backward of {node.op.name}, called at {line}: "
+            f"backward of {node.op.name}, called at {node.line or 'a line outside detect_anomaly()'}: "
             f"the gradient for argument {i} is the first to hold NaN or infinity"
         )
 

@@ -4,23 +4,22 @@ Images are channels-last in memory: the array behind (N, C, H, W) is a view of a
 one run of contiguous numbers, and every product is one plain matrix product. With few channels the runs are short, and
 columns with one row per kernel tap are faster.
 
-The columns are kernel-size times larger than the image and are never kept. The batch is cut into chunks whose columns
-stay in the cache, and the chunks are shared by as many threads as the BLAS uses, each with a single-threaded BLAS: the copies are
-then parallel too, not only the products.
+The columns are kernel-size times larger than the image and are never kept. The batch is cut into chunks whose columns stay
+in the cache, in memory that each thread uses again and again (fresh memory costs a page fault every 4 KiB), and the
+chunks are shared by as many threads as the BLAS uses, each with a single-threaded BLAS: the copies are then parallel too.
 """
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from math import prod
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from minigen.backend import namespace, windows
 
-_chunk_bytes = (
-    1 << 21
-)  # of columns: small enough for the second-level cache, large enough for the product to be efficient
+_chunk_bytes = 3 << 20  # of columns: larger ones leave the cache, smaller ones make the product inefficient
 _worth_threads = 4e6  # multiplications; below, starting threads costs more than it saves
 _few_channels = 8
 
@@ -33,13 +32,13 @@ def correlate(x, weight, bias, stride, padding, dilation, size):
     x = x.transpose(0, 2, 3, 1)
     out = xp.empty((n, *size, o), x.dtype)
 
-    def part(images):
+    def part(images, worker):
         y = out[images].reshape(-1, o)
         xp.matmul(_columns(x[images], (kh, kw), stride, padding, dilation, size), matrix, out=y)
         if bias is not None:
             y += bias
 
-    _in_chunks(part, xp, n, size[0] * size[1] * matrix.shape[0], o, x.dtype)
+    _in_chunks(part, xp, n, prod(size) * matrix.shape[0], o, x.dtype)
     return out.transpose(0, 3, 1, 2)
 
 
@@ -47,19 +46,20 @@ def correlate_weight(x, y, kernel, stride, padding, dilation):
     """out[o, c, a, b] = sum over n, i, j of x[n, c, i*stride + a*dilation - padding, ...] * y[n, o, i, j]."""
     (n, c, _, _), (_, o, *size) = x.shape, y.shape
     xp = namespace(x)
-    taps = kernel[0] * kernel[1] * c
+    taps = prod(kernel) * c
     x, y = x.transpose(0, 2, 3, 1), y.transpose(0, 2, 3, 1)
-    total = xp.zeros((taps, o), x.dtype)
-    lock = threading.Lock()
+    totals = {}  # one for each worker: none waits, and the order of the sum is always the same
 
-    def part(images):
-        product = _columns(x[images], kernel, stride, padding, dilation, size).T @ y[images].reshape(-1, o)
-        with lock:
-            nonlocal total
-            total += product
+    def part(images, worker):
+        columns = _columns(x[images], kernel, stride, padding, dilation, size)
+        rows = y[images].reshape(-1, o)
+        if worker in totals:
+            totals[worker] += xp.matmul(columns.T, rows, out=_scratch(xp, "product", (taps, o), x.dtype))
+        else:
+            totals[worker] = columns.T @ rows
 
-    _in_chunks(part, xp, n, size[0] * size[1] * taps, o, x.dtype)
-    return total.reshape(*kernel, c, o).transpose(3, 2, 0, 1)
+    _in_chunks(part, xp, n, prod(size) * taps, o, x.dtype)
+    return sum(totals[worker] for worker in sorted(totals)).reshape(*kernel, c, o).transpose(3, 2, 0, 1)
 
 
 def spread(y, weight, bias, size, stride, padding, dilation):
@@ -72,18 +72,21 @@ def spread(y, weight, bias, size, stride, padding, dilation):
     matrix = weight.transpose(2, 3, 1, 0)  # (kh, kw, C, O)
     out = xp.empty((n, c, h, w), y.dtype) if few else xp.empty((n, h, w, c), y.dtype).transpose(0, 3, 1, 2)
 
-    def part(images):
+    def part(images, worker):
         rows = y[images].reshape(-1, o)
-        m = rows.shape[0] // (oh * ow)
+        m = len(rows) // (oh * ow)
+        canvas = _canvas(xp, m, c, h + 2 * ph, w + 2 * pw, y.dtype)
+        places = _places(canvas, (kh, kw), (oh, ow), stride, dilation)
         if few:
-            canvas = xp.zeros((m, c, h + 2 * ph, w + 2 * pw), y.dtype)
-            taps = (matrix.reshape(-1, o) @ rows.T).reshape(kh, kw, c, m, oh, ow)
-            for a, b, place in _places(canvas, (kh, kw), (oh, ow), stride, dilation):
+            product = _scratch(xp, "product", (kh * kw * c, len(rows)), y.dtype)
+            taps = xp.matmul(matrix.reshape(-1, o), rows.T, out=product).reshape(kh, kw, c, m, oh, ow)
+            for a, b, place in places:
                 place += taps[a, b].transpose(1, 0, 2, 3)
         else:
-            canvas = xp.zeros((m, h + 2 * ph, w + 2 * pw, c), y.dtype).transpose(0, 3, 1, 2)
-            for a, b, place in _places(canvas, (kh, kw), (oh, ow), stride, dilation):
-                place += (rows @ matrix[a, b].T).reshape(m, oh, ow, c).transpose(0, 3, 1, 2)
+            product = _scratch(xp, "product", (len(rows), c), y.dtype)
+            for a, b, place in places:
+                tap = xp.matmul(rows, matrix[a, b].T, out=product).reshape(m, oh, ow, c)
+                place += tap.transpose(0, 3, 1, 2)
         kept = canvas[:, :, ph : ph + h, pw : pw + w]
         out[images] = kept if bias is None else kept + bias[:, None, None]
 
@@ -92,24 +95,31 @@ def spread(y, weight, bias, size, stride, padding, dilation):
 
 
 def _columns(x, kernel, stride, padding, dilation, size):
-    """The windows of x (m, H, W, C) as the rows of a matrix (m*OH*OW, kh*kw*C), in either memory order."""
+    """The windows of x (m, H, W, C) as the rows of a matrix (m*OH*OW, kh*kw*C), in the memory order that is quick to fill."""
     m, h, w, c = x.shape
     xp = namespace(x)
-    few = c < _few_channels
-    if padding != (0, 0) or (not few and not x.flags.c_contiguous):
+    if padding != (0, 0):
         (ph, pw), inside = padding, x
-        x = (
-            xp.zeros((m, c, h + 2 * ph, w + 2 * pw), x.dtype).transpose(0, 2, 3, 1)
-            if few
-            else xp.zeros((m, h + 2 * ph, w + 2 * pw, c), x.dtype)
-        )
+        x = _canvas(xp, m, c, h + 2 * ph, w + 2 * pw, x.dtype).transpose(0, 2, 3, 1)
         x[:, ph : ph + h, pw : pw + w] = inside
-    if not few:
-        return windows(x, kernel, stride, dilation).reshape(m * size[0] * size[1], -1)
-    taps = xp.empty((*kernel, c, m, *size), x.dtype)
-    for a, b, place in _places(x.transpose(0, 3, 1, 2), kernel, size, stride, dilation):
-        taps[a, b] = place.transpose(1, 0, 2, 3)
-    return taps.reshape(-1, m * size[0] * size[1]).T
+    if c < _few_channels:
+        taps = _scratch(xp, "columns", (*kernel, c, m, *size), x.dtype)
+        for a, b, place in _places(x.transpose(0, 3, 1, 2), kernel, size, stride, dilation):
+            taps[a, b] = place.transpose(1, 0, 2, 3)
+        return taps.reshape(-1, m * prod(size)).T
+    columns = _scratch(xp, "columns", (m, *size, *kernel, c), x.dtype)
+    columns[...] = windows(x, kernel, stride, dilation)
+    return columns.reshape(m * prod(size), -1)
+
+
+def _canvas(xp, m, c, h, w, dtype):
+    """Zeros seen as (m, C, H, W), with the channels last in memory unless they are few."""
+    if c < _few_channels:
+        canvas = _scratch(xp, "canvas", (m, c, h, w), dtype)
+    else:
+        canvas = _scratch(xp, "canvas", (m, h, w, c), dtype).transpose(0, 3, 1, 2)
+    canvas[...] = 0
+    return canvas
 
 
 def _places(image, kernel, size, stride, dilation):
@@ -117,30 +127,39 @@ def _places(image, kernel, size, stride, dilation):
     (sh, sw), (dh, dw) = stride, dilation
     for a in range(kernel[0]):
         for b in range(kernel[1]):
-            yield (
-                a,
-                b,
-                image[
-                    :,
-                    :,
-                    a * dh : a * dh + (size[0] - 1) * sh + 1 : sh,
-                    b * dw : b * dw + (size[1] - 1) * sw + 1 : sw,
-                ],
-            )
+            rows = slice(a * dh, a * dh + (size[0] - 1) * sh + 1, sh)
+            yield a, b, image[:, :, rows, slice(b * dw, b * dw + (size[1] - 1) * sw + 1, sw)]
+
+
+_memory = threading.local()
+
+
+def _scratch(xp, use, shape, dtype):
+    """An uninitialised array in memory that this thread keeps for this use; valid until the next call for the same use."""
+    if xp is not np:
+        return xp.empty(shape, dtype)
+    kept = _memory.__dict__
+    size = prod(shape) * dtype.itemsize
+    if use not in kept or len(kept[use]) < size:
+        kept[use] = np.empty(size, np.uint8)
+    return kept[use][:size].view(dtype).reshape(shape)
 
 
 def _in_chunks(part, xp, n, columns_per_image, products_per_column, dtype):
-    """Call part(slice) over the n images, in chunks that fit the cache, on several threads where it is worth it."""
-    if xp is not np or n * columns_per_image * products_per_column < _worth_threads:
-        return part(slice(0, n))
+    """Call part(slice, worker) over the n images, in chunks that fit the cache, on several threads where it is worth it."""
     chunk = max(1, _chunk_bytes // (columns_per_image * dtype.itemsize))
+    if xp is not np:
+        return part(slice(0, n), 0)
     blas, pool, threads = _threads()
+    if n * columns_per_image * products_per_column < _worth_threads:
+        threads = 1
     share = -(-n // threads)
     chunk = -(-share // -(-share // chunk))  # equal chunks, so that no thread ends on a small one
 
     def run(first):
-        for start in range(first, min(first + share, n), chunk):
-            part(slice(start, min(start + chunk, first + share, n)))
+        last = min(first + share, n)
+        for start in range(first, last, chunk):
+            part(slice(start, min(start + chunk, last)), first)
 
     if threads == 1:
         return run(0)

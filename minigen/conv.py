@@ -8,6 +8,8 @@ one likes never leaves the three. A transposed convolution is not an inverse; it
 People see images (N, C, H, W), weights (out, in, kh, kw), transposed weights (in, out, kh, kw).
 """
 
+import numpy as np
+
 from minigen import columns
 from minigen.backend import namespace
 from minigen.tape import op
@@ -132,6 +134,10 @@ def conv2d_weight(x, y, kernel_size, *, stride=1, padding=0, dilation=1):
     """
     stride, padding, dilation = _pairs("conv2d_weight", stride, padding, dilation)
     kernel = _pair("conv2d_weight", "kernel_size", kernel_size, 1)
+    if x.ndim != 4 or y.ndim != 4:
+        raise ValueError(
+            f"conv2d_weight: x (N, C, H, W) and y (N, O, OH, OW) expected, got {x.shape} and {y.shape}"
+        )
     size = _sizes(output_size, x.shape[2:], kernel, stride, padding, dilation)
     if y.shape[0] != x.shape[0] or tuple(y.shape[2:]) != size:
         raise ValueError(
@@ -145,12 +151,12 @@ def _sizes(formula, *pairs):
 
 
 def _pair(caller, name, value, least):
-    pair = (value, value) if isinstance(value, int) else tuple(value)
-    if len(pair) != 2 or not all(isinstance(v, int) and v >= least for v in pair):
+    pair = tuple(value) if isinstance(value, tuple | list) else (value, value)
+    if len(pair) != 2 or not all(isinstance(v, int | np.integer) and v >= least for v in pair):
         raise ValueError(
             f"{caller}: {name} must be an int or a pair of ints, at least {least}, got {value!r}"
         )
-    return pair
+    return int(pair[0]), int(pair[1])
 
 
 def _pairs(caller, stride, padding, dilation):

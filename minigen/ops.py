@@ -54,8 +54,18 @@ add.rule(lambda g, out, x, y: g, lambda g, out, x, y: g)
 sub.rule(lambda g, out, x, y: g, lambda g, out, x, y: -g)
 mul.rule(lambda g, out, x, y: g * y, lambda g, out, x, y: g * x)
 div.rule(lambda g, out, x, y: g / y, lambda g, out, x, y: -g * out / y)
-pow.rule(lambda g, out, x, y: g * (y * x ** (y - 1)), lambda g, out, x, y: g * out * log(x))
+pow.rule(lambda g, out, x, y: g * _slope_of_power(x, y), lambda g, out, x, y: g * out * _log_of_base(x))
 neg.rule(lambda g, out, x: -g)
+
+
+def _slope_of_power(x, y):
+    """y x^(y-1), and 0 for the constant x^0, where the formula would give 0/0 at x = 0."""
+    return 0.0 if isinstance(y, int | float) and y == 0 else y * x ** (y - 1)
+
+
+def _log_of_base(x):
+    return math.log(x) if isinstance(x, int | float) else log(x)
+
 
 # ----- smooth functions ---------------------------------------------------------------------------------------------
 
@@ -133,6 +143,8 @@ def relu(x):
 @op(branches=lambda x, slope=0.01: x > 0)
 def leaky_relu(x, slope=0.01):
     """x where x > 0, slope * x elsewhere, for a slope between 0 and 1."""
+    if not 0 <= slope <= 1:
+        raise ValueError(f"leaky_relu: slope must lie between 0 and 1, got {slope}")
     return namespace(x).maximum(x, slope * x)
 
 
@@ -365,11 +377,11 @@ for _name, _ufunc in (
     setattr(Tensor, f"__{_name}__", lambda x, y, _f=_compare: _f(x.data, _data(y)))
     _operators[_ufunc] = lambda x, y, _f=_compare: _f(_data(x), _data(y))
 
-for _function in (sum, mean, var, max, min):
-    setattr(
-        Tensor, _function.__name__, lambda x, axis=None, keepdims=False, _f=_function: _f(x, axis, keepdims)
-    )
-
+Tensor.sum = lambda x, axis=None, keepdims=False: sum(x, axis, keepdims)
+Tensor.mean = lambda x, axis=None, keepdims=False: mean(x, axis, keepdims)
+Tensor.var = lambda x, axis=None, keepdims=False: var(x, axis, keepdims)
+Tensor.max = lambda x, axis=None, keepdims=False: max(x, axis, keepdims)
+Tensor.min = lambda x, axis=None, keepdims=False: min(x, axis, keepdims)
 Tensor.__neg__ = lambda x: neg(x)
 Tensor.__abs__ = lambda x: abs(x)
 Tensor.__getitem__ = lambda x, index: getitem(x, _plain(index))

@@ -37,9 +37,11 @@ class Node:
 
     __slots__ = ("tick", "op", "values", "kwargs", "out", "parents", "line")
 
-    def __init__(self, op, values, kwargs, out, parents):
+    def __init__(self, op, values, kwargs, out, parents, line):
         self.tick = next(_clock)
-        self.op, self.values, self.kwargs, self.out, self.parents = (op, values, kwargs, out, parents)
+        self.op, self.values, self.kwargs = op, values, kwargs
+        self.out, self.parents = out, parents
+        self.line = line  # where a person called the op; known only under detect_anomaly()
 
 
 class Leaf:
@@ -161,6 +163,9 @@ class Tensor:
     def __len__(self):
         return len(self.data)
 
+    def __iter__(self):
+        return (self[i] for i in range(len(self)))
+
     def __bool__(self):
         return bool(self.data)
 
@@ -223,14 +228,9 @@ class Op:
     """
 
     def __init__(self, forward, broadcasts, variadic, branches):
-        self.forward, self.broadcasts, self.variadic, self.branches = (
-            forward,
-            broadcasts,
-            variadic,
-            branches,
-        )
-        self.name, self.rules = forward.__name__, ()
-        self.__doc__, self.__name__, self.__wrapped__ = (forward.__doc__, forward.__name__, forward)
+        self.forward, self.branches = forward, branches
+        self.broadcasts, self.variadic = broadcasts, variadic
+        self.name, self.__doc__, self.rules = forward.__name__, forward.__doc__, ()
 
     def rule(self, *rules):
         """Declare the rules, one per argument, in order; None for an argument that takes no gradient."""
@@ -252,16 +252,23 @@ class Op:
                 parents.append(None)
         if plain:
             return self.forward(*args, **kwargs)
+        if kwargs:
+            kwargs = {key: self._keyword(key, value) for key, value in kwargs.items()}
         try:
             out = self.forward(*values, **kwargs)
         except (TypeError, ValueError) as error:
-            raise self._explain(error, values, kwargs) from error
+            raise self._explain(error, values) from error
         if isinstance(out, np.generic):
             out = np.asarray(out)
         if _branches.get() is not None and self.branches is not None:
             _branches.get().append((self.name, self.branches(*values, **kwargs)))
+        line = anomaly.inspect_result(self, values, out) if anomaly.watching.get() else None
         if not (tracked and _recording.get()):
             return _tensor(out, None)
+        if len(parents) > len(self.rules) and not self.variadic and any(parents[len(self.rules) :]):
+            raise TypeError(
+                f"{self.name}: only the first {len(self.rules)} arguments take a gradient; detach() the others"
+            )
         dtype = out.dtype
         for value, parent in zip(values, parents, strict=True):
             if parent is not None and value.dtype != dtype:
@@ -269,20 +276,18 @@ class Op:
                     f"{self.name}: {' and '.join(str(v.dtype) for v in values if backend.is_array(v))} meet and "
                     f"give {dtype}: bring the others to {value.dtype} with .astype"
                 )
-        node = Node(self, values, kwargs, out, parents)
-        if anomaly.watching.get():
-            anomaly.inspect_result(node)
-        return _tensor(out, node)
+        return _tensor(out, Node(self, values, kwargs, out, parents, line))
 
-    def _explain(self, error, values, kwargs):
+    def _keyword(self, key, value):
+        if isinstance(value, Tensor):
+            raise TypeError(f"{self.name}: pass {key} by position, not by keyword, so that the tape sees it")
+        return value.item() if isinstance(value, np.generic) else value
+
+    def _explain(self, error, values):
         """The same error, or a better one for the two mistakes everybody makes."""
         arrays = [v for v in values if backend.is_array(v)]
         if len({type(a) for a in arrays}) > 1:
             return backend.mixed(*arrays)
-        if any(isinstance(k, Tensor) for k in kwargs.values()):
-            return TypeError(
-                f"{self.name}: pass tensors by position, not by keyword, so that the tape sees them"
-            )
         if self.broadcasts and isinstance(error, ValueError) and "broadcast" in str(error):
             shapes = " and ".join(str(a.shape) for a in arrays)
             return ValueError(
@@ -341,7 +346,9 @@ def grad(y, inputs, gradient=None, create_graph=False, allow_unused=False):
             raise ValueError(f"grad: input {i} is a constant: make it with Tensor(data, requires_grad=True)")
     found = {x.node: None for x in inputs}
     seed = _seed(y, gradient)
-    for node, g in _walk(y.node, _tensor(seed, None) if create_graph else seed, create_graph, False, found):
+    if create_graph:
+        seed = gradient if isinstance(gradient, Tensor) else _tensor(seed, None)
+    for node, g in _walk(y.node, seed, create_graph, False, found):
         if node in found:
             found[node] = g if create_graph else _tensor(backend.as_array(g), None)
     for i, x in enumerate(inputs):

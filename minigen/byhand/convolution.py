@@ -1,9 +1,10 @@
 """Convolution and transposed convolution by hand, one kernel tap at a time.
 
-A kernel with kh × kw taps is kh × kw small matrix products, each on a shifted and strided picture. Fix one tap
-(i, j): the pixels it reads for all outputs (u, v) at once are the slice x[:, :, s·u + d·i, s·v + d·j]. Summing
-over the taps is the whole convolution, and reading the same line backwards is its gradient. A transposed
-convolution is a convolution with the two pictures in exchanged roles: it writes where the other one reads.
+A kernel with kh × kw taps is kh × kw small matrix products, each on a shifted and strided picture. Fix
+one tap (i, j): the pixels it reads for all outputs (u, v) at once are the slice x[:, :, s·u + d·i, s·v
++ d·j]. Summing over the taps is the whole convolution, and reading the same line backwards is its
+gradient. A transposed convolution is a convolution with the two pictures in exchanged roles: it writes
+where the other one reads.
 """
 
 import numpy as np
@@ -58,17 +59,17 @@ def conv2d(x, weight, bias, *, stride=1, padding=0, dilation=1):
 def conv_transpose2d(x, weight, bias, *, stride=1, padding=0, output_padding=0, dilation=1):
     """Every pixel of x paints a weighted copy of the kernel; PyTorch's conv_transpose2d.
 
-    x (N, C, H, W), weight (C, O, kh, kw), bias (O,), y (N, O, OH, OW).
-    Stride s, padding p, output_padding q and dilation d are an int, or a pair (rows, columns). Seen from y, the
-    pixels of x lie s steps apart with zeros between them, so the kernel moves by 1/s of a pixel of x: hence the
+    x (N, C, H, W), weight (C, O, kh, kw), bias (O,), y (N, O, OH, OW). Stride s, padding p,
+    output_padding q and dilation d are an int, or a pair (rows, columns). Seen from y, the pixels of x
+    lie s steps apart with zeros between them, so the kernel moves by 1/s of a pixel of x: hence the
     other name, "fractionally strided".
 
     Forward. Paint on a canvas ȳ that is wider than y by a frame of p, then cut the frame off:
         OH = (H − 1)s − 2p + d(kh − 1) + 1 + q                            (OW alike)
         ȳ[n,o, su + di, sv + dj] += Σ_c x[n,c,u,v] weight[c,o,i,j]         for every (i, j) and (u, v)
         y[n,o] = bias[o] + ȳ[n,o] without the frame
-    q adds rows at the bottom and columns at the right: a strided convolution brings s different heights to the
-    same one, and q says to which of them this one returns.
+    q adds rows at the bottom and columns at the right: a strided convolution brings s different heights
+    to the same one, and q says to which of them this one returns.
 
     Backward, g = ∂L/∂y, and ḡ is g inside a frame of p zeros (what was cut off has no gradient):
         gbias[o] = Σ_nuv g[n,o,u,v]
@@ -111,7 +112,7 @@ def conv_transpose2d(x, weight, bias, *, stride=1, padding=0, output_padding=0, 
 
 
 def taps(kh, kw, rows, columns, sh, sw, dh, dw):
-    """Yield (i, j, tap) for each tap of the kernel; tap is the slice [..., su + di, sv + dj], u < rows, v < columns."""
+    """Yield (i, j, tap) for each tap (i, j): the slice [..., su + di, sv + dj] over u < rows, v < columns."""
     for i in range(kh):
         for j in range(kw):
             top, left = dh * i, dw * j

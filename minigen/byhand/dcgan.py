@@ -1,9 +1,10 @@
 """A deep convolutional pair of networks by hand, for 8 × 8 digits: layers called in order, and in reverse.
 
-Radford, Metz and Chintala (2016): no pooling, strided convolutions down and fractionally strided ones up, batch
-norm except at the generator's output and the discriminator's input, ReLU in the generator, leaky ReLU in the
-discriminator, tanh at the end, so pictures lie in [−1, 1]. Kernel 4, stride 2, padding 1 halves a picture exactly;
-transposed it doubles it, and paints every pixel equally often, so it leaves no checkerboard.
+Radford, Metz and Chintala (2016): no pooling, strided convolutions down and fractionally strided ones
+up, batch norm except at the generator's output and the discriminator's input, ReLU in the generator,
+leaky ReLU in the discriminator, tanh at the end, so pictures lie in [−1, 1]. Kernel 4, stride 2,
+padding 1 halves a picture exactly; transposed it doubles it, and paints every pixel equally often, so
+it leaves no checkerboard.
 
     G:  z ─dense─ norm0 ─ relu ─(N, C, 2, 2)─ conv1ᵀ ─ norm1 ─ relu ─(N, B, 4, 4)─ conv2ᵀ ─ tanh ─(N, 1, 8, 8)
     D:  x ─conv1─ leaky ─(N, E, 4, 4)─ conv2 ─ norm2 ─ leaky ─(N, F, 2, 2)─ flatten ─ dense ─ ℓ (N, 1)
@@ -14,11 +15,12 @@ transposed it doubles it, and paints every pixel equally often, so it leaves no 
     p["generator.norm1.weight"] (B,), .bias           p["discriminator.dense.weight"] (4F, 1), .bias
     p["generator.conv2.weight"] (B, 1, 4, 4), .bias
 
-A convolution in front of a batch norm has no bias: the norm subtracts each channel's mean and the bias with it, so
-its gradient would be exactly 0. The dense layer keeps one, because it may differ among a channel's four pixels.
+A convolution in front of a batch norm has no bias: the norm subtracts each channel's mean and the bias
+with it, so its gradient would be exactly 0. The dense layer keeps one, because it may differ among a
+channel's four pixels.
 
-The chain rule needs nothing new. If y = f3(f2(f1(x))), then gx = f1'ᵀ(f2'ᵀ(f3'ᵀ g)): the last layer's backward
-first. The derivations are in the layers; here they are put together.
+The chain rule needs nothing new. If y = f3(f2(f1(x))), then gx = f1'ᵀ(f2'ᵀ(f3'ᵀ g)): the last layer's
+backward first. The derivations are in the layers; here they are put together.
 """
 
 import numpy as np
@@ -59,11 +61,13 @@ def dcgan_generator(p, z):
         x_f = G(z)       ℓ_f = D(x_f)
         L = (1/N) Σ_n softplus(−ℓ_f)
 
-    Backward, through D, whose own gradients are not wanted, to the pictures, and on through G to its parameters θ:
+    Backward, through D, whose own gradients are not wanted, to the pictures, and on through G to its
+    parameters θ:
         δℓ_f = −σ(−ℓ_f) / N
         gx_f = (∂ℓ_f/∂x_f)ᵀ δℓ_f
         gθ   = (∂x_f/∂θ)ᵀ gx_f
-    The norms in D couple the pictures: each one's logit depends on the whole batch, and so does each row of gx_f.
+    The norms in D couple the pictures: each one's logit depends on the whole batch, and so does each
+    row of gx_f.
     """
     N = len(z)
     x_f, backward_x_f = _generator(p, z)

@@ -1,14 +1,14 @@
 """Adversarial networks by hand: what the discriminator learns, and what the generator learns through it.
 
-The generator G turns noise z into samples, the discriminator D gives every sample a logit ℓ, and σ(ℓ) is its
-belief that the sample is real. Goodfellow et al. (2014) let D maximise
+The generator G turns noise z into samples, the discriminator D gives every sample a logit ℓ, and σ(ℓ)
+is its belief that the sample is real. Goodfellow et al. (2014) let D maximise
 
     V = E log σ(D(x)) + E log(1 − σ(D(G(z))))
 
-With log σ(ℓ) = −softplus(−ℓ) and log(1 − σ(ℓ)) = −softplus(ℓ), every loss below is a mean of softpluses of logits,
-and softplus' = σ is all that is needed to start backwards. The two players are trained in turn, so each function
-returns the gradients of one of them. The generator never sees the data: all it knows comes through D, and its
-gradient begins with D's gradient by its input.
+With log σ(ℓ) = −softplus(−ℓ) and log(1 − σ(ℓ)) = −softplus(ℓ), every loss below is a mean of softpluses
+of logits, and softplus' = σ is all that is needed to start backwards. The two players are trained in
+turn, so each function returns the gradients of one of them. The generator never sees the data: all it
+knows comes through D, and its gradient begins with D's gradient by its input.
 
 Both networks have one hidden layer, and in every function
 
@@ -17,8 +17,10 @@ Both networks have one hidden layer, and in every function
 
 with x_r, a_r, h_r, ℓ_r on the real batch and x_f, a_f, h_f, ℓ_f on the fake one.
 
-    V1 c1  p["generator.hidden.weight"] (Z, S), .bias     V2 c2  p["generator.output.weight"] (S, D), .bias
-    W1 b1  p["discriminator.hidden.weight"] (D, H), .bias W2 b2  p["discriminator.output.weight"] (H, 1), .bias
+    V1 (Z, S), c1 (S,)    p["generator.hidden.weight"], p["generator.hidden.bias"]
+    V2 (S, D), c2 (D,)    p["generator.output.weight"], p["generator.output.bias"]
+    W1 (D, H), b1 (H,)    p["discriminator.hidden.weight"], p["discriminator.hidden.bias"]
+    W2 (H, 1), b2 (1,)    p["discriminator.output.weight"], p["discriminator.output.bias"]
 """
 
 import numpy as np
@@ -76,7 +78,8 @@ def gan_generator_minimax(p, z):
         gV2 = sᵀ δo                        gc2 = Σ δo
         δt  = δo V2ᵀ ⊙ (1 − s²)
         gV1 = zᵀ δt                        gc1 = Σ δt
-    When D is sure of its case, ℓ_f ≪ 0, the first line is ≈ 0: the generator that is worst off learns least.
+    When D is sure of its case, ℓ_f ≪ 0, the first line is ≈ 0: the generator that is worst off learns
+    least.
     """
     V1, c1, V2, c2 = _generator(p)
     W1, b1, W2, b2 = _discriminator(p)
@@ -108,8 +111,8 @@ def gan_generator_nonsaturating(p, z):
 
     Backward. Only the first line differs from the minimax game:
         δℓ_f = −σ(−ℓ_f) / N                (minimax: −σ(ℓ_f) / N, the same sign)
-    so each sample's gradient is that of the minimax game times e^−ℓ_f, and does not vanish where ℓ_f ≪ 0. Then,
-    as before, through the discriminator and through the generator:
+    so each sample's gradient is that of the minimax game times e^−ℓ_f, and does not vanish where ℓ_f ≪
+    0. Then, as before, through the discriminator and through the generator:
         δa_f = δℓ_f W2ᵀ ⊙ φ'(a_f)
         gx_f = δa_f W1ᵀ
         δo  = gx_f ⊙ x_f ⊙ (1 − x_f)
@@ -142,8 +145,9 @@ def gan_generator_nonsaturating(p, z):
 def gan_label_smoothing(p, x, z, *, smooth=0.9):
     """The discriminator's loss with a softer target on the real side: "90 % sure" instead of "certain".
 
-    With target τ = smooth the cross-entropy of the real batch is −τ log σ(ℓ) − (1 − τ) log(1 − σ(ℓ)), and because
-    softplus(−ℓ) = softplus(ℓ) − ℓ (Salimans et al. 2016; one-sided: the fake target stays 0):
+    With target τ = smooth the cross-entropy of the real batch is −τ log σ(ℓ) − (1 − τ) log(1 − σ(ℓ)),
+    and because softplus(−ℓ) = softplus(ℓ) − ℓ (Salimans et al. 2016; one-sided: the fake target stays
+    0):
 
     Forward:
         L = (1/N) Σ_n (softplus(ℓ_r) − τ ℓ_r) + (1/M) Σ_m softplus(ℓ_f)
@@ -178,8 +182,9 @@ def gan_label_smoothing(p, x, z, *, smooth=0.9):
 def gan_r1(p, x, z, *, gamma, activation="leaky_relu"):
     """The discriminator's loss plus R1, which keeps the logit flat around the data (Mescheder et al. 2018).
 
-    Forward, φ tanh or the leaky ReLU. The logit's gradient by its input, at the real samples, is a backward pass
-    of its own, and here it is a part of the forward one. ∂ℓ/∂h = W2ᵀ, ∂h/∂a = φ'(a), ∂a/∂x = W1:
+    Forward, φ tanh or the leaky ReLU. The logit's gradient by its input, at the real samples, is a
+    backward pass of its own, and here it is a part of the forward one. ∂ℓ/∂h = W2ᵀ, ∂h/∂a = φ'(a),
+    ∂a/∂x = W1:
         q = φ'(a_r) ⊙ W2ᵀ                  (N, H)      ∂ℓ_n/∂a_n
         v = q W1ᵀ                          (N, D)      ∂ℓ_n/∂x_n
         L = (1/N) Σ_n softplus(−ℓ_r) + (1/M) Σ_m softplus(ℓ_f) + (γ/2)(1/N) Σ_n ‖v_n‖²
@@ -190,7 +195,8 @@ def gan_r1(p, x, z, *, gamma, activation="leaky_relu"):
     q holds W2, and holds a_r inside φ': the second derivative enters
         ∂q/∂W2 :  W2 collects  Σ_n gq ⊙ φ'(a_r)
         ∂q/∂a_r:  a_r collects gq ⊙ W2ᵀ ⊙ φ''(a_r)
-    Then the loss as always, with these added where they belong. b2 is not in v at all; b1 is in it through φ'' alone:
+    Then the loss as always, with these added where they belong. b2 is not in v at all; b1 is in it
+    through φ'' alone:
         δℓ_r = −σ(−ℓ_r) / N                                   δℓ_f = σ(ℓ_f) / M
         gW2  = h_rᵀ δℓ_r + h_fᵀ δℓ_f + Σ_n (gq ⊙ φ'(a_r))ᵀ    gb2 = Σ δℓ_r + Σ δℓ_f
         δa_r = δℓ_r W2ᵀ ⊙ φ'(a_r) + gq ⊙ W2ᵀ ⊙ φ''(a_r)       δa_f = δℓ_f W2ᵀ ⊙ φ'(a_f)
@@ -225,8 +231,8 @@ def gan_r1(p, x, z, *, gamma, activation="leaky_relu"):
 def gan_packed(p, x, z, *, pack):
     """The discriminator's loss when it judges m = pack samples at a time (Lin et al. 2018, "PacGAN").
 
-    A generator that repeats itself is easy to see in a pack: m samples of one mode side by side. N rows of x and M
-    rows of z become N/m and M/m packs, and W1 is (mD, H).
+    A generator that repeats itself is easy to see in a pack: m samples of one mode side by side. N rows
+    of x and M rows of z become N/m and M/m packs, and W1 is (mD, H).
 
     Forward:
         X_r = x_r, m rows after each other in one           (N, D) -> (N/m, mD)      X_f alike

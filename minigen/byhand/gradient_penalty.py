@@ -1,9 +1,10 @@
 """The gradient penalty by hand: a gradient, its norm, and the gradient of that norm.
 
-A critic of slope ≤ 1 can be had without clipping: Gulrajani et al. (2017) charge the critic for every slope that is
-not 1, on straight lines between a real and a fake sample. The loss then contains ∂f/∂x, so the backward pass
-differentiates a backward pass. Nothing in it is new: write ∂f/∂x out as the forward computation that it is, give its
-intermediate values names, and go back through them by the chain rule. Where φ' stood, φ'' appears.
+A critic of slope ≤ 1 can be had without clipping: Gulrajani et al. (2017) charge the critic for every
+slope that is not 1, on straight lines between a real and a fake sample. The loss then contains ∂f/∂x,
+so the backward pass differentiates a backward pass. Nothing in it is new: write ∂f/∂x out as the
+forward computation that it is, give its intermediate values names, and go back through them by the
+chain rule. Where φ' stood, φ'' appears.
 
 The networks and the names are those of wgan.py.
 """
@@ -12,6 +13,7 @@ import numpy as np
 
 from .functions import activation_by_name, sigmoid
 
+NAMES = ("hidden.weight", "hidden.bias", "output.weight", "output.bias")
 FLOOR = 1e-12  # under the root: at v = 0 the norm has no gradient, and v / ‖v‖ would be 0/0
 
 
@@ -39,7 +41,8 @@ def wgan_gp_critic(p, x, z, alpha, *, lam, activation="leaky_relu"):
         δâ = gq ⊙ W2ᵀ ⊙ φ''(â)
     â is a dense layer of x̂ again, so W1 is reached a second time, and b1 by this path alone:
                                            W1 collects  x̂ᵀ δâ,   b1 collects  Σ δâ
-    The leaky ReLU has φ'' = 0 and loses this last path; tanh does not. x̂ holds samples, not critic parameters: stop.
+    The leaky ReLU has φ'' = 0 and loses this last path; tanh does not. x̂ holds samples, not critic
+    parameters: stop.
 
     Backward through the distance, as in wgan_critic, and everything collected:
         δf_r = −1/N                    δf_f = 1/N
@@ -55,8 +58,8 @@ def wgan_gp_critic(p, x, z, alpha, *, lam, activation="leaky_relu"):
     N = len(x)
     if len(z) != N or alpha.shape != (N, 1):
         raise ValueError(
-            f"wgan_gp_critic: every real sample is mixed with one fake one, x is {x.shape}; expected z ({N}, Z) and "
-            f"alpha ({N}, 1), got z {z.shape} and alpha {alpha.shape}"
+            f"wgan_gp_critic: every real sample is mixed with one fake one, x is {x.shape}; "
+            f"expected z ({N}, Z) and alpha ({N}, 1), got z {z.shape} and alpha {alpha.shape}"
         )
 
     s = np.tanh(z @ V1 + c1)  # (N, Z) -> (N, S)
@@ -83,6 +86,3 @@ def wgan_gp_critic(p, x, z, alpha, *, lam, activation="leaky_relu"):
     gW1 = x.T @ da_r + x_f.T @ da_f + xhat.T @ dahat + gv.T @ q
     gb1 = da_r.sum(0) + da_f.sum(0) + dahat.sum(0)
     return loss, {f"critic.{name}": g for name, g in zip(NAMES, (gW1, gb1, gW2, gb2), strict=True)}
-
-
-NAMES = ("hidden.weight", "hidden.bias", "output.weight", "output.bias")

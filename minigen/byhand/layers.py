@@ -1,7 +1,8 @@
 """Layers by hand: each returns its output and the function that carries a gradient back through it.
 
-The whole of backpropagation is in that form. A layer keeps what its backward needs in a closure; a network's
-backward is its layers' backwards called in reverse order; and where a value went two ways, its gradients add.
+The whole of backpropagation is in that form. A layer keeps what its backward needs in a closure; a
+network's backward is its layers' backwards called in reverse order; and where a value went two ways,
+its gradients add.
 """
 
 import numpy as np
@@ -57,7 +58,7 @@ def dense(x, weight, bias):
 
 
 def dropout(x, mask, keep):
-    """Silence the entries where mask is 0 and make up for it in the others (Srivastava et al. 2014, "inverted").
+    """Silence the entries where mask is 0, and make up for it in the others ("inverted" dropout).
 
     mask is 0 or 1, drawn with P(mask = 1) = keep, so that E y = x; it is an argument, drawn elsewhere.
 
@@ -93,8 +94,8 @@ def softmax_cross_entropy(logits, labels):
     N, K = logits.shape
     if np.min(labels) < 0 or np.max(labels) >= K:
         raise ValueError(
-            f"softmax_cross_entropy: labels run from {np.min(labels)} to {np.max(labels)}, but logits {logits.shape} "
-            f"have classes 0 to {K - 1}"
+            f"softmax_cross_entropy: labels run from {np.min(labels)} to {np.max(labels)}, "
+            f"but logits {logits.shape} have classes 0 to {K - 1}"
         )
     shifted = logits - logits.max(1, keepdims=True)
     log_pi = shifted - np.log(np.exp(shifted).sum(1, keepdims=True))

@@ -1,8 +1,8 @@
 """Normalisation by hand: subtract a mean, divide by a deviation, and remember that both came from x.
 
-x̂ depends on each entry of x in three ways: directly, through the mean, and through the variance. The gradient has
-these three paths. A backward with the first alone treats the statistics as constants, which is right in evaluation
-mode, where they are, and wrong in training.
+x̂ depends on each entry of x in three ways: directly, through the mean, and through the variance. The
+gradient has these three paths. A backward with the first alone treats the statistics as constants,
+which is right in evaluation mode, where they are, and wrong in training.
 """
 
 import numpy as np
@@ -11,8 +11,8 @@ import numpy as np
 def batch_norm(x, weight, bias, *, eps=1e-5):
     """Normalise each feature over the batch (training mode, biased variance); Ioffe and Szegedy 2015.
 
-    x (N, F) with weight γ and bias β (F,): m = N entries share a mean; or x (N, C, H, W) with γ, β (C,): m = N·H·W.
-    Σ runs over those m entries, the feature's index is left out.
+    x (N, F) with weight γ and bias β (F,): m = N entries share a mean; or x (N, C, H, W) with γ, β
+    (C,): m = N·H·W. Σ runs over those m entries, the feature's index is left out.
 
     Forward:
         μ = (1/m) Σ x            c = x − μ
@@ -23,7 +23,7 @@ def batch_norm(x, weight, bias, *, eps=1e-5):
         gβ = Σ g
         gγ = Σ g x̂
         gx̂ = g γ
-    x̂ = c r: r is shared by m entries, dr/dv = −½ (v + ε)^(−3/2) = −½ r³, and v is a mean of squares
+    x̂ = c r: r is shared by m entries, and dr/dv = −½ (v + ε)^(−3/2) = −½ r³; v is a mean of squares
         gr = Σ gx̂ c
         gv = −½ r³ gr
         gc = gx̂ r + (2/m) c gv
@@ -35,8 +35,8 @@ def batch_norm(x, weight, bias, *, eps=1e-5):
     m = x.size // len(weight)
     if m < 2:
         raise ValueError(
-            f"batch_norm: one value a feature has no variance, x is {x.shape}; give it a larger batch, or use "
-            "batch_norm_eval with running statistics"
+            f"batch_norm: one value a feature has no variance, x is {x.shape}; "
+            "give it a larger batch, or use batch_norm_eval with running statistics"
         )
 
     mu = x.sum(axes, keepdims=True) / m
@@ -87,8 +87,9 @@ def batch_norm_eval(x, weight, bias, mean, var, *, eps=1e-5):
 def layer_norm(x, weight, bias, *, eps=1e-5):
     """Normalise each row over its features; Ba, Kiros and Hinton 2016.
 
-    x (..., F), weight γ and bias β (F,). The statistics are those of one row, so the batch does not enter; γ and β
-    are shared by the rows, so their gradients are summed over them. Σ_f runs along a row, Σ_n over the rows.
+    x (..., F), weight γ and bias β (F,). The statistics are those of one row, so the batch does not
+    enter; γ and β are shared by the rows, so their gradients are summed over them. Σ_f runs along a
+    row, Σ_n over the rows.
 
     Forward:
         μ = (1/F) Σ_f x          c = x − μ

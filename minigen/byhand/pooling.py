@@ -1,8 +1,8 @@
 """Pooling and upsampling by hand: maps between small and large pictures that have nothing to learn.
 
-Each is a sum over the taps of a window, as a convolution is, with the weights given in advance: 1/(kh·kw) for the
-mean, one 1 and otherwise 0 for the maximum, all 1 for the nearest neighbour. So each gradient goes back along the
-taps that its value came through.
+Each is a sum over the taps of a window, as a convolution is, with the weights given in advance:
+1/(kh·kw) for the mean, one 1 and otherwise 0 for the maximum, all 1 for the nearest neighbour. So each
+gradient goes back along the taps that its value came through.
 """
 
 import numpy as np
@@ -11,7 +11,9 @@ from .convolution import pair, refuse_empty, taps
 
 
 def upsample_nearest(x, factor):
-    """Repeat every pixel f times in each direction; factor is an int or a pair. x (N, C, H, W), y (N, C, fH, fW).
+    """Repeat every pixel f times in each direction; factor is an int or a pair.
+
+    x (N, C, H, W), y (N, C, fH, fW).
 
     Forward, for i, j < f:
         y[n,c, fu + i, fv + j] = x[n,c,u,v]
@@ -29,7 +31,9 @@ def upsample_nearest(x, factor):
 
 
 def avg_pool2d(x, kernel_size, *, stride=None):
-    """The mean of each window; stride s is the kernel's size k unless given. x (N, C, H, W), y (N, C, OH, OW).
+    """The mean of each window; stride s is the kernel's size k unless given.
+
+    x (N, C, H, W), y (N, C, OH, OW).
 
     Forward:
         OH = ⌊(H − kh) / s⌋ + 1                                           (OW alike)
@@ -52,7 +56,9 @@ def avg_pool2d(x, kernel_size, *, stride=None):
 
 
 def max_pool2d(x, kernel_size, *, stride=None):
-    """The largest pixel of each window; stride s is the kernel's size k unless given. x (N, C, H, W), y (N, C, OH, OW).
+    """The largest pixel of each window; stride s is the kernel's size k unless given.
+
+    x (N, C, H, W), y (N, C, OH, OW).
 
     Forward. Among equals the first wins, rows before columns:
         OH = ⌊(H − kh) / s⌋ + 1                                           (OW alike)

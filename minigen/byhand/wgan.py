@@ -1,21 +1,25 @@
-"""Wasserstein networks by hand: the critic measures how far apart real and fake are, the generator closes the gap.
+"""Wasserstein networks by hand: the critic measures how far real and fake are apart, the generator follows.
 
-Kantorovich and Rubinstein: the earth mover's distance between two distributions is the largest difference of means
+Kantorovich and Rubinstein: the earth mover's distance between two distributions is the largest
+difference of means
 
     W1 = max over f with slope ≤ 1 of   E f(x) − E f(G(z))
 
-so the critic f is an ordinary network without a sigmoid at the end, minus that difference is its loss, and −loss is
-its estimate of W1. Arjovsky et al. (2017) keep the slope bounded by clipping the weights after each update, which is
-no part of any gradient; gradient_penalty.py has the penalty of Gulrajani et al. (2017). The loss is linear in the
-critic's outputs: the gradient that starts backwards is a constant, ±1/N, and so it never saturates.
+so the critic f is an ordinary network without a sigmoid at the end, minus that difference is its loss,
+and −loss is its estimate of W1. Arjovsky et al. (2017) keep the slope bounded by clipping the weights
+after each update, which is no part of any gradient; gradient_penalty.py has the penalty of Gulrajani et
+al. (2017). The loss is linear in the critic's outputs: the gradient that starts backwards is a
+constant, ±1/N, and so it never saturates.
 
     G:  t = z V1 + c1     s = tanh(t)     o = s V2 + c2     x_f = σ(o)
-    f:  a = x W1 + b1     h = φ(a)        f = h W2 + b2                     φ tanh, or the leaky ReLU of slope 0.2
+    f:  a = x W1 + b1     h = φ(a)        f = h W2 + b2               φ tanh, or the leaky ReLU of slope 0.2
 
 with x_r, a_r, h_r, f_r on the real batch and x_f, a_f, h_f, f_f on the fake one.
 
-    V1 c1  p["generator.hidden.weight"] (Z, S), .bias     V2 c2  p["generator.output.weight"] (S, D), .bias
-    W1 b1  p["critic.hidden.weight"] (D, H), .bias        W2 b2  p["critic.output.weight"] (H, 1), .bias
+    V1 (Z, S), c1 (S,)    p["generator.hidden.weight"], p["generator.hidden.bias"]
+    V2 (S, D), c2 (D,)    p["generator.output.weight"], p["generator.output.bias"]
+    W1 (D, H), b1 (H,)    p["critic.hidden.weight"], p["critic.hidden.bias"]
+    W2 (H, 1), b2 (1,)    p["critic.output.weight"], p["critic.output.bias"]
 """
 
 import numpy as np

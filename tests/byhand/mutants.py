@@ -1,4 +1,4 @@
-"""Plants one mistake in a function's own source, to show that the comparison with differences would see it."""
+"""Plants one mistake in a function's own source, to show that a test would notice."""
 
 import inspect
 

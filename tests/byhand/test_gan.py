@@ -1,4 +1,4 @@
-"""Every gradient of the adversarial networks by hand against differences, and their losses against the definition."""
+"""Adversarial networks by hand: gradients against differences, losses against their definition."""
 
 import numpy as np
 import pytest
@@ -107,13 +107,21 @@ def test_dtype_is_kept_and_inputs_are_untouched(loss, p, trained, data, order):
 
 
 MISTAKES = [
-    ("discriminator", "-sigmoid(-l_r) / N, sigmoid(l_f) / M", "sigmoid(l_r) / N, -sigmoid(-l_f) / M"),  # labels swapped
+    (
+        "discriminator",
+        "-sigmoid(-l_r) / N, sigmoid(l_f) / M",
+        "sigmoid(l_r) / N, -sigmoid(-l_f) / M",
+    ),  # labels swapped
     ("discriminator", "gb1 = da_r.sum(0) + da_f.sum(0)", "gb1 = da_r.sum(0)"),  # one half forgotten
     ("discriminator", "sigmoid(l_f) / M", "sigmoid(l_f) / (N + M)"),  # averaged over both batches
     ("discriminator", "dl_f @ W2.T * leaky_relu_slope(a_f)", "dl_f @ W2.T"),
     ("minimax", "dl_f = -sigmoid(l_f) / N", "dl_f = -sigmoid(-l_f) / N"),  # the other game's, same sign
     ("nonsaturating", "dl_f = -sigmoid(-l_f) / N", "dl_f = -sigmoid(l_f) / N"),
-    ("nonsaturating", "gx_f = da_f @ W1.T", "gx_f = np.broadcast_to(dl_f, x_f.shape)"),  # past the discriminator
+    (
+        "nonsaturating",
+        "gx_f = da_f @ W1.T",
+        "gx_f = np.broadcast_to(dl_f, x_f.shape)",
+    ),  # past the discriminator
     ("nonsaturating", "do = gx_f * x_f * (1 - x_f)", "do = gx_f"),
     ("nonsaturating", "(1 - s**2)", "(s - s**2)"),
     ("label smoothing", "(sigmoid(l_r) - smooth) / N", "-sigmoid(-l_r) / N"),
@@ -124,7 +132,7 @@ MISTAKES = [
     ("packed", "-m * sigmoid(-l_r) / N", "-sigmoid(-l_r) / N"),
     ("dcgan discriminator", "grads_r[name] + grads_f[name]", "grads_r[name]"),
     ("dcgan generator", "dl_f = -sigmoid(-l_f) / N", "dl_f = -sigmoid(-l_f)"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("case", "right", "wrong"), MISTAKES)
@@ -154,7 +162,7 @@ def logistic(t):
 
 
 def test_losses_are_their_definitions():
-    """Cross-entropies of probabilities, as the paper writes them; fine here, where no probability is near 0 or 1."""
+    """Cross-entropies of probabilities, as the paper has them; none of these is near 0 or 1."""
     p = generator | discriminator
     x_f = network(p, "generator", z, np.tanh, logistic)
     real = network(p, "discriminator", x, leaky, logistic)
@@ -171,7 +179,10 @@ def test_losses_are_their_definitions():
 def test_r1_is_half_gamma_times_the_squared_slope(activation, phi, order):
     """The slope at the real samples by differences: no derivative by hand in it."""
     p = generator | discriminator
-    logits = lambda q: network(p, "discriminator", q["x"], phi, lambda t: t).sum()  # noqa: E731
+
+    def logits(q):
+        return network(p, "discriminator", q["x"], phi, lambda t: t).sum()
+
     slope = numeric_gradient(logits, {"x": x}, "x", order)
     with_penalty, without = (gan.gan_r1(p, x, z, gamma=g, activation=activation)[0] for g in (0.7, 0))
     assert np.isclose(with_penalty - without, 0.35 * (slope**2).sum(1).mean(), rtol=1e-8)
@@ -198,7 +209,7 @@ def test_a_pack_is_neighbouring_rows_side_by_side():
 
 
 def test_minimax_saturates_where_nonsaturating_does_not():
-    """The sure discriminator: with every fake logit near −30, e^30 lies between the two generators' gradients."""
+    """A discriminator that is sure, every fake logit near −30: e^30 lies between the two gradients."""
     p = generator | discriminator
     p["discriminator.output.bias"] = p["discriminator.output.bias"] - 30
     minimax, nonsaturating = (

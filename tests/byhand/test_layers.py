@@ -32,7 +32,7 @@ labels = np.array([3, 0, 6, 3, 1])
 running = {"mean": np.linspace(-1, 1, 3), "var": np.linspace(0.2, 2, 3)}
 picture = {"x": (5, 3, 7, 6)}
 
-# name: (layer, its arrays). Smooth layers are compared by order 6; those with kinks, and linear ones, by order 2.
+# name: (layer, its arrays). Order 6 for smooth layers, order 2 for linear ones and those with kinks.
 SMOOTH = {
     "sigmoid": (activations.sigmoid, arrays(1, x=(5, 7))),
     "tanh": (activations.tanh, arrays(2, x=(5, 7))),
@@ -125,7 +125,10 @@ def back(layer, inputs, seed=99):
 
 def worst_error(layer, inputs, order):
     g, gradients = back(layer, inputs)
-    project = lambda q: (layer(**q)[0] * g).sum()  # noqa: E731
+
+    def project(q):
+        return (layer(**q)[0] * g).sum()
+
     return max(
         relative_error(gradients[name], numeric_gradient(project, inputs, name, order)) for name in inputs
     )
@@ -151,14 +154,26 @@ def test_dtype_is_kept_and_inputs_are_untouched(layer, inputs, order):
     assert all(np.array_equal(single[name], before[name]) for name in single)
 
 
-# What people get wrong (the catalogue's names in brackets); each line is the layer's own, with the mistake in it.
+# What people get wrong: the layer, a piece of its code, and the same with the mistake in it.
 MISTAKES = [
     ("dense", "gx = g @ weight.T", "gx = np.ones_like(g) @ weight.T"),  # upstream gradient forgotten
     ("dense", "gbias = g.sum(0)", "gbias = g.mean(0)"),  # bias: mean for sum
-    ("conv2d", 'np.einsum("nohw,oc->nchw", g, weight[:, :, i, j])', 'np.einsum("nohw,oc->nchw", g, weight[:, :, -1 - i, -1 - j])'),
+    (
+        "conv2d",
+        'np.einsum("nohw,oc->nchw", g, weight[:, :, i, j])',
+        'np.einsum("nohw,oc->nchw", g, weight[:, :, -1 - i, -1 - j])',
+    ),
     ("conv2d", "gxbar[tap] += ", "gxbar[tap] = "),  # overlapping windows assigned, not added
-    ("conv2d stride 2 padding 2", "gx = gxbar[frame]", "gx = gxbar[..., : x.shape[2], : x.shape[3]]"),  # frame cut at one side
-    ("conv_transpose2d stride 3", 'np.einsum("nchw,nohw->co", x, gbar[tap])', 'np.einsum("nchw,nohw->co", x, gbar[tap]) / len(x)'),
+    (
+        "conv2d stride 2 padding 2",
+        "gx = gxbar[frame]",
+        "gx = gxbar[..., : x.shape[2], : x.shape[3]]",
+    ),  # frame cut at one side
+    (
+        "conv_transpose2d stride 3",
+        'np.einsum("nchw,nohw->co", x, gbar[tap])',
+        'np.einsum("nchw,nohw->co", x, gbar[tap]) / len(x)',
+    ),
     ("conv_transpose2d padding 1", "gbar[frame] = g", "gbar[..., : g.shape[2], : g.shape[3]] = g"),
     ("batch_norm rows", "gx = gc - gc.sum(axes, keepdims=True) / m", "gx = gc"),  # no path through the mean
     ("batch_norm pictures", " + 2 / m * c * gv", ""),  # no path through the variance
@@ -180,7 +195,7 @@ MISTAKES = [
     ("avg_pool2d", "gx[tap] += g / (kh * kw)", "gx[tap] += g"),
     ("max_pool2d overlapping", "gx[tap] += g * (winner == number)", "gx[tap] = g * (winner == number)"),
     ("max_pool2d", "g * (winner == number)", "g / len(windows)"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("case", "right", "wrong"), MISTAKES)
@@ -226,7 +241,7 @@ def test_convolution_is_its_formula():
 
 
 def test_transposed_convolution_paints_its_kernel():
-    """A single 1 in x leaves the kernel on the canvas, dilated, at stride times its place, minus the padding."""
+    """A single 1 in x leaves the kernel in y, dilated, at stride times its place minus the padding."""
     x, weight = np.zeros((1, 1, 3, 3)), np.arange(1.0, 5).reshape(1, 1, 2, 2)
     x[0, 0, 1, 2] = 1
     y, _ = layers.conv_transpose2d(
@@ -301,8 +316,14 @@ def test_cross_entropy_holds_for_large_logits_and_its_rows_sum_to_zero():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: layers.conv2d(np.ones((5, 2, 4, 4)), np.ones((3, 1, 2, 2)), np.ones(3)), "x has 2 channels but"),
-        (lambda: layers.conv2d(np.ones((5, 1, 4, 4)), np.ones((3, 1, 5, 2)), np.ones(3)), "larger than the padded"),
+        (
+            lambda: layers.conv2d(np.ones((5, 2, 4, 4)), np.ones((3, 1, 2, 2)), np.ones(3)),
+            "x has 2 channels but",
+        ),
+        (
+            lambda: layers.conv2d(np.ones((5, 1, 4, 4)), np.ones((3, 1, 5, 2)), np.ones(3)),
+            "larger than the padded",
+        ),
         (
             lambda: layers.conv_transpose2d(np.ones((5, 2, 4, 4)), np.ones((3, 2, 2, 2)), np.ones(2)),
             "x has 2 channels but",
@@ -314,17 +335,22 @@ def test_cross_entropy_holds_for_large_logits_and_its_rows_sum_to_zero():
             "smaller than the stride",
         ),
         (
-            lambda: layers.conv_transpose2d(np.ones((5, 1, 1, 1)), np.ones((1, 2, 2, 2)), np.ones(2), padding=1),
+            lambda: layers.conv_transpose2d(
+                np.ones((5, 1, 1, 1)), np.ones((1, 2, 2, 2)), np.ones(2), padding=1
+            ),
             "cuts the whole output",
         ),
         (lambda: layers.max_pool2d(np.ones((5, 1, 2, 4)), 3), "larger than the picture"),
-        (lambda: layers.batch_norm(np.ones((1, 3)), np.ones(3), np.ones(3)), "larger batch, or use batch_norm_eval"),
+        (
+            lambda: layers.batch_norm(np.ones((1, 3)), np.ones(3), np.ones(3)),
+            "larger batch, or use batch_norm_eval",
+        ),
         (lambda: layers.batch_norm(np.ones((5, 3, 2)), np.ones(3), np.ones(3)), "expected x of shape"),
         (lambda: layers.softmax_cross_entropy(np.ones((2, 3)), np.array([0, 3])), "labels run from 0 to 3"),
         (lambda: layers.softmax_cross_entropy(np.ones((2, 3)), np.array([-1, 0])), "labels run from -1 to 0"),
         (lambda: layers.dropout(np.ones(3), np.ones(3), 0), "in \\(0, 1\\]"),
     ],
-)  # fmt: skip
+)
 def test_bad_input_is_refused_with_a_sentence(call, message):
     with pytest.raises(ValueError, match=message):
         call()

@@ -1,4 +1,4 @@
-"""Every gradient of the Wasserstein networks by hand against differences, the penalty's second order included."""
+"""Wasserstein networks by hand: gradients against differences, the penalty's second order included."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ every_loss = pytest.mark.parametrize(("loss", "trained", "data", "order"), CASES
 
 
 def errors(loss, trained, data, order):
-    """The relative error of each gradient of the trained player, by name; the one that is zero, absolutely."""
+    """The relative error of each gradient of the trained player; that of the zero one is absolute."""
     names = [name for name in p if name.startswith(trained)]
     grads = loss(p, **data)[1]
     assert sorted(grads) == sorted(names)
@@ -58,20 +58,32 @@ def test_dtype_is_kept_and_inputs_are_untouched(loss, trained, data, order):
 
 
 MISTAKES = [
-    ("critic tanh", "np.full_like(f_r, -1 / N), np.full_like(f_f, 1 / M)", "np.full_like(f_r, 1 / N), np.full_like(f_f, -1 / M)"),
+    (
+        "critic tanh",
+        "np.full_like(f_r, -1 / N), np.full_like(f_f, 1 / M)",
+        "np.full_like(f_r, 1 / N), np.full_like(f_f, -1 / M)",
+    ),
     ("critic leaky_relu", "x.T @ da_r + x_f.T @ da_f", "x.T @ da_r"),
     ("critic tanh", "df_r @ W2.T * phi_slope(a_r)", "df_r @ W2.T * phi_slope(h_r)"),
     ("generator tanh", "np.full_like(f_f, -1 / N)", "np.full_like(f_f, 1 / N)"),  # downhill for the critic
     ("generator leaky_relu", "gx_f = da_f @ W1.T", "gx_f = np.broadcast_to(df_f, x_f.shape)"),
-    ("penalty tanh", "dahat = gq * W2.T * phi_curvature(ahat)", "dahat = 0 * gq"),  # the second derivative dropped
+    (
+        "penalty tanh",
+        "dahat = gq * W2.T * phi_curvature(ahat)",
+        "dahat = 0 * gq",
+    ),  # the second derivative dropped
     ("penalty leaky_relu", " + gv.T @ q", ""),
     ("penalty leaky_relu", " + (gq * phi_slope(ahat)).sum(0)[:, None]", ""),
     ("penalty leaky_relu", "gv = grho * v / rho", "gv = grho * v"),  # not a unit vector
     ("penalty leaky_relu", "grho = 2 * lam / N", "grho = lam / N"),
-    ("penalty leaky_relu", "grho = 2 * lam / N * (rho - 1)", "grho = 2 * lam / N * np.maximum(rho - 1, 0)"),  # one-sided
+    (
+        "penalty leaky_relu",
+        "grho = 2 * lam / N * (rho - 1)",
+        "grho = 2 * lam / N * np.maximum(rho - 1, 0)",
+    ),  # one-sided
     ("penalty tanh", " + dahat.sum(0)", ""),
     ("penalty tanh", "xhat.T @ dahat", "x.T @ dahat"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("case", "right", "wrong"), MISTAKES)
@@ -110,7 +122,7 @@ def test_losses_are_differences_of_means(activation, phi, order):
 
 @pytest.mark.parametrize(("activation", "phi", "order"), ACTIVATIONS)
 def test_penalty_is_the_squared_distance_of_the_slope_from_one(activation, phi, order):
-    """The slope at the mixed samples by differences; slopes on both sides of 1, so that no one-sided rule fits."""
+    """The slope at the mixed samples by differences; some above 1, some below: no one-sided rule fits."""
     xhat = alpha * x + (1 - alpha) * samples()
     slope = numeric_gradient(lambda q: critic(q["x"], phi).sum(), {"x": xhat}, "x", order)
     norm = np.linalg.norm(slope, axis=1)

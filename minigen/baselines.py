@@ -1,0 +1,344 @@
+"""Models that need no gradient: what a network has to beat before anyone should believe in it.
+
+Each class is fitted by its constructor, in closed form or by expectation-maximisation, and then offers what its kind can
+do: `reconstruct` and `error`, `log_likelihood` in nats for every row, `sample`. On small data they are strong: thirty
+Gaussians fool a nearest neighbour on 8 x 8 digits, so a table without these rows says little.
+
+Rows are samples, whatever their shape: images (N, 8, 8) are read as (N, 64). Everything is computed in float64 on the host.
+"""
+
+import math
+
+import numpy as np
+
+
+def as_rows(name, x, least=2):
+    """`x` (N, ...) as a float64 array (N, D), (N,) as (N, 1), or the sentence that says why that cannot be.
+
+    ValueError for fewer than `least` rows and for entries that are not finite; TypeError for things other than numbers.
+    """
+    x = np.asarray(x)
+    if x.dtype.kind not in "fiub":
+        raise TypeError(f"{name} holds {x.dtype}, expected real numbers in one array (N, ...)")
+    if x.ndim == 0 or len(x) < least or x.size == 0:
+        raise ValueError(f"{name} has shape {x.shape}, expected at least {least} rows (N, ...), one a sample")
+    bad = np.count_nonzero(~np.isfinite(x))
+    if bad:
+        raise ValueError(
+            f"{name} has {bad} entries that are NaN or infinite: did the model that made it diverge?"
+        )
+    return x.reshape(len(x), -1).astype(np.float64)
+
+
+def same_width(name, x, other, y):
+    """ValueError unless the rows of `x` (N, D) and `y` (M, D) have the same length."""
+    if x.shape[1] != y.shape[1]:
+        raise ValueError(f"{name} has {x.shape[1]} numbers a row, {other} {y.shape[1]}: they must agree")
+
+
+def as_generator(rng):
+    """A NumPy Generator, from a seed, a Generator or a `minigen.Random`."""
+    if rng is None:
+        raise TypeError(
+            "rng is None: give a seed or a generator, so that the same numbers can be drawn again"
+        )
+    return np.random.default_rng(getattr(rng, "generator", rng))
+
+
+def _count(name, value, low, high):
+    if value != int(value) or not low <= value <= high:
+        raise ValueError(f"{name} is {value}, expected a whole number from {low} to {high}")
+    return int(value)
+
+
+def _centred(x, mean):
+    x = as_rows("x", x, least=1)
+    same_width("x", x, "the fitted data", mean[None])
+    return x - mean
+
+
+# ----- subspaces --------------------------------------------------------------------------------------------
+
+
+def _spectrum(x):
+    """The mean (D,) and the covariance's (1/N) eigenvalues (D,), falling, and eigenvectors, the columns of (D, D)."""
+    mean = x.mean(axis=0)
+    values, vectors = np.linalg.eigh((x - mean).T @ (x - mean) / len(x))
+    return mean, np.maximum(values[::-1], 0.0), vectors[:, ::-1]
+
+
+class PCA:
+    """The best reconstruction that a linear code of `components` numbers allows (Pearson 1901).
+
+        xhat = mean + (x - mean) U U^T,   U the leading eigenvectors of (1/N) sum_n (x_n - mean)(x_n - mean)^T
+
+    A linear autoencoder ends in the span of U, at any basis of it (Baldi and Hornik 1989). Attributes: `mean` (D,),
+    `axes` U (D, components), `variances` (D,), all eigenvalues, falling. ValueError for a code wider than the data.
+    """
+
+    def __init__(self, x, components):
+        x = as_rows("x", x)
+        components = _count("components", components, 0, x.shape[1])
+        self.mean, self.variances, vectors = _spectrum(x)
+        self.axes = vectors[:, :components]
+
+    def encode(self, x):
+        """(N, D) -> (N, components): z = (x - mean) U."""
+        return _centred(x, self.mean) @ self.axes
+
+    def decode(self, z):
+        """(N, components) -> (N, D): mean + z U^T."""
+        return self.mean + np.asarray(z) @ self.axes.T
+
+    def reconstruct(self, x):
+        """(N, D) -> (N, D): the point of mean + span U nearest to each row."""
+        return self.decode(self.encode(x))
+
+    def error(self, x):
+        """(1 / (N D)) sum (xhat - x)^2, in squared units of x: the loss `squared error` is D / 2 times as much."""
+        centred = _centred(x, self.mean)
+        return float(np.mean((centred - centred @ self.axes @ self.axes.T) ** 2))
+
+
+class MeanImage(PCA):
+    """The reconstruction that ignores its input, always the mean of the fitted data: PCA with no component at all."""
+
+    def __init__(self, x):
+        super().__init__(x, 0)
+
+
+def principal_angles(u, v):
+    """The angles in radians, rising, between the spans of the columns of `u` and of `v` (D, K), whatever the bases.
+
+        cos theta_k: the singular values of Qu^T Qv;   sin theta_k: those of (I - Qu Qu^T) Qv
+
+    (Bjorck and Golub 1973.) Both are used, since the cosine alone cannot tell angles below 1e-8 from 0.
+    ValueError for shapes that differ and for columns that depend on each other.
+    """
+    u, v = as_rows("u", u, least=1), as_rows("v", v, least=1)
+    if u.shape != v.shape or u.shape[0] < u.shape[1]:
+        raise ValueError(f"u is {u.shape} and v {v.shape}, expected the same shape (D, K) with K <= D")
+    for name, columns in (("u", u), ("v", v)):
+        if np.linalg.matrix_rank(columns) < columns.shape[1]:
+            raise ValueError(f"the {columns.shape[1]} columns of {name} span a space of fewer dimensions")
+    qu, qv = np.linalg.qr(u)[0], np.linalg.qr(v)[0]
+    overlap = qu.T @ qv
+    cosines = np.linalg.svd(overlap, compute_uv=False)  # falling
+    sines = np.linalg.svd(qv - qu @ overlap, compute_uv=False)[::-1]  # rising, so that the pairs match
+    return np.arctan2(sines, cosines)
+
+
+class PPCA:
+    """Probabilistic PCA (Tipping and Bishop 1999): the most a linear VAE can reach (Lucas et al. 2019).
+
+        z ~ N(0, I),   x|z ~ N(mean + W z, noise I),   W = U (L - noise I)^(1/2)                    (eq. 7)
+        log p(x) = -1/2 (D ln 2 pi + ln|C| + (x - mean)^T C^-1 (x - mean)),   C = W W^T + noise I   (eq. 4)
+        z|x ~ N(L^-1 W^T (x - mean), noise L^-1),   with the leading eigenpairs L, U
+
+    `noise` is a variance; left out, it is the mean of the discarded eigenvalues (eq. 8). Fixed, it decides what can be
+    learned: a direction whose variance is not above it gets no weight, and its unit collapses. `components` left out
+    means all that are above it. Attributes: `mean`, `variances` (D,), `axes` U and `weight` W (D, K), `noise`, `active`
+    (how many columns of W are not 0). ValueError where the likelihood has no maximum.
+    """
+
+    def __init__(self, x, components=None, *, noise=None):
+        x = as_rows("x", x)
+        if noise is not None and not 0 < noise < math.inf:
+            raise ValueError(f"noise is {noise}, expected a variance above 0")
+        self.mean, self.variances, vectors = _spectrum(x)
+        if components is None:
+            if noise is None:
+                raise ValueError(
+                    "PPCA needs the number of components, the noise variance, or both; got neither"
+                )
+            components = int(np.sum(self.variances > noise))
+        components = _count("components", components, 0, x.shape[1] - (noise is None))
+        if noise is None:
+            noise = float(self.variances[components:].mean())
+            if noise <= 1e-12 * self.variances[0]:
+                raise ValueError(
+                    f"beyond {components} components nothing varies, so that the likelihood has no maximum: "
+                    "take fewer components or fix the noise"
+                )
+        self.noise, self.axes = noise, vectors[:, :components]
+        excess = np.maximum(self.variances[:components] - noise, 0.0)
+        self.weight, self.active = self.axes * np.sqrt(excess), int(np.sum(excess > 0))
+        self._scale = excess + noise  # the eigenvalues of C along the axes; elsewhere they are `noise`
+
+    def log_likelihood(self, x):
+        """(N, D) -> (N,): log p(x) in nats."""
+        centred = _centred(x, self.mean)
+        code = centred @ self.axes
+        rest = centred - code @ self.axes.T
+        square = (code**2 / self._scale).sum(axis=1) + (rest**2).sum(axis=1) / self.noise
+        dimensions, components = self.axes.shape
+        log_det = np.log(self._scale).sum() + (dimensions - components) * math.log(self.noise)
+        return -0.5 * (dimensions * math.log(2 * math.pi) + log_det + square)
+
+    def posterior(self, x):
+        """(N, D) -> means (N, K) and variances (K,) of p(z|x): the encoder of the best linear VAE."""
+        return _centred(x, self.mean) @ self.weight / self._scale, self.noise / self._scale
+
+    def sample(self, n, *, rng):
+        """n draws (n, D)."""
+        rng = as_generator(rng)
+        z = rng.standard_normal((n, self.axes.shape[1]))
+        return (
+            self.mean + z @ self.weight.T + math.sqrt(self.noise) * rng.standard_normal((n, len(self.mean)))
+        )
+
+
+# ----- densities of real numbers ----------------------------------------------------------------------------
+
+
+class Gaussian:
+    """One normal distribution with a full covariance, at its maximum likelihood (1/N), plus `floor` on the diagonal.
+
+        log p(x) = -1/2 (D ln 2 pi + ln|C| + (x - mean)^T C^-1 (x - mean))
+
+    The floor, in squared units of x, keeps C invertible where pixels never change. Attributes: `mean` (D,),
+    `covariance` C (D, D). ValueError for a negative floor and for a covariance that is singular all the same.
+    """
+
+    def __init__(self, x, *, floor=1e-6):
+        x = as_rows("x", x)
+        if not 0 <= floor < math.inf:
+            raise ValueError(f"floor is {floor}, expected a variance of 0 or more")
+        self.mean = x.mean(axis=0)
+        self.covariance = (x - self.mean).T @ (x - self.mean) / len(x) + floor * np.eye(x.shape[1])
+        try:
+            self._root = np.linalg.cholesky(self.covariance)  # C = root root^T
+        except np.linalg.LinAlgError:
+            raise ValueError(
+                f"the covariance of {x.shape[1]} numbers from {len(x)} rows is singular: raise floor, now {floor}"
+            ) from None
+
+    def log_likelihood(self, x):
+        """(N, D) -> (N,): log p(x) in nats."""
+        white = np.linalg.solve(self._root, _centred(x, self.mean).T)  # (D, N)
+        log_det = 2 * np.log(np.diag(self._root)).sum()
+        return -0.5 * (len(self.mean) * math.log(2 * math.pi) + log_det + (white**2).sum(axis=0))
+
+    def sample(self, n, *, rng):
+        """n draws (n, D)."""
+        return self.mean + as_generator(rng).standard_normal((n, len(self.mean))) @ self._root.T
+
+
+class GaussianMixture:
+    """A mixture of `components` full Gaussians, fitted by scikit-learn (k-means, then expectation-maximisation).
+
+        p(x) = sum_k weights_k N(x; means_k, covariances_k)
+
+    `floor`, in squared units of x, is added to the diagonals. Attributes: `weights` (K,), `means` (K, D), `covariances`
+    (K, D, D). ImportError, naming the extra, without scikit-learn; ValueError for more components than rows.
+    """
+
+    def __init__(self, x, components, *, rng, floor=1e-6):
+        try:
+            from sklearn import mixture
+        except ImportError:
+            raise ImportError(
+                "GaussianMixture is fitted by scikit-learn, which is not installed: "
+                "from the checkout, pip install '.[baselines]'"
+            ) from None
+        x = as_rows("x", x)
+        components = _count("components", components, 1, len(x))
+        seed = int(as_generator(rng).integers(2**31))  # scikit-learn takes a number, not a Generator
+        self._fitted = mixture.GaussianMixture(components, reg_covar=floor, random_state=seed).fit(x)
+        self.weights, self.means = self._fitted.weights_, self._fitted.means_
+        self.covariances = self._fitted.covariances_
+
+    def log_likelihood(self, x):
+        """(N, D) -> (N,): log p(x) in nats."""
+        x = as_rows("x", x, least=1)
+        same_width("x", x, "the fitted data", self.means)
+        return self._fitted.score_samples(x)
+
+    def sample(self, n, *, rng):
+        """n draws (n, D), in random order."""
+        rng = as_generator(rng)
+        which = rng.choice(len(self.weights), size=n, p=self.weights)
+        noise = rng.standard_normal((n, self.means.shape[1]))
+        return self.means[which] + np.einsum("nij,nj->ni", np.linalg.cholesky(self.covariances)[which], noise)
+
+
+# ----- densities of zeros and ones --------------------------------------------------------------------------
+
+
+class BernoulliMixture:
+    """A mixture of `components` independent Bernoullis: soft clusters of binary images (Bishop 2006, section 9.3.3).
+
+        p(x) = sum_k weights_k prod_d theta_kd^x_d (1 - theta_kd)^(1 - x_d)
+
+        E:  r_nk = p(k | x_n), in the log domain
+        M:  weights_k = (1/N) sum_n r_nk,   theta_kd = (a + sum_n r_nk x_nd) / (2 a + sum_n r_nk)
+
+    `smoothing` a > 0 is Laplace's, the mode under a Beta(1 + a, 1 + a) prior: no theta becomes 0 or 1, so no image is
+    impossible. What never falls is then `trace`, sum_n log p(x_n) + a sum_kd log theta_kd (1 - theta_kd). The start is
+    `components` random rows, drawn half-way to 1/2; the end a gain below 1e-6 a row, or `steps`. Starts differ by about
+    0.1 nats on digits: of several, keep the one with the largest trace[-1].
+
+    Attributes: `weights` (K,), `theta` (K, D), `trace`. ValueError for entries other than 0 and 1.
+    """
+
+    def __init__(self, x, components, *, rng, smoothing=0.1, steps=200):
+        x = self._binary(x, least=2)
+        components = _count("components", components, 1, len(x))
+        steps = _count("steps", steps, 1, math.inf)
+        if not 0 < smoothing < math.inf:
+            raise ValueError(
+                f"smoothing is {smoothing}, expected above 0: a pixel never seen would be impossible"
+            )
+        start = as_generator(rng).choice(len(x), size=components, replace=False)
+        self.theta = 0.25 + 0.5 * x[start]  # (K, D)
+        self.weights = np.full(components, 1 / components)
+        self.trace = []
+        for _ in range(steps):
+            joint = self._joint(x)  # (N, K)
+            log_p = np.logaddexp.reduce(joint, axis=1)
+            prior = smoothing * np.log(self.theta * (1 - self.theta)).sum()
+            self.trace.append(float(log_p.sum() + prior))
+            if len(self.trace) > 1 and self.trace[-1] - self.trace[-2] < 1e-6 * len(x):
+                break
+            r = np.exp(joint - log_p[:, None])
+            self.weights = r.sum(axis=0) / len(x)
+            self.theta = (smoothing + r.T @ x) / (2 * smoothing + r.sum(axis=0))[:, None]
+
+    @staticmethod
+    def _binary(x, least):
+        x = as_rows("x", x, least)
+        if not np.all((x == 0) | (x == 1)):
+            raise ValueError(
+                "x must hold only 0 and 1: turn grey pixels into bits first, for example x >= 0.5"
+            )
+        return x
+
+    def _joint(self, x):
+        """log weights_k p(x_n | k): (N, D) -> (N, K)."""
+        with np.errstate(
+            divide="ignore"
+        ):  # a component that lost every image has weight 0, and stays out at -inf
+            constant = np.log(self.weights) + np.log1p(-self.theta).sum(axis=1)
+        return constant + x @ (np.log(self.theta) - np.log1p(-self.theta)).T
+
+    def log_likelihood(self, x):
+        """(N, D) -> (N,): log p(x) in nats."""
+        x = self._binary(x, least=1)
+        same_width("x", x, "the fitted data", self.theta)
+        return np.logaddexp.reduce(self._joint(x), axis=1)
+
+    def sample(self, n, *, rng):
+        """n draws (n, D) of 0.0 and 1.0."""
+        rng = as_generator(rng)
+        which = rng.choice(len(self.weights), size=n, p=self.weights)
+        return (rng.random((n, self.theta.shape[1])) < self.theta[which]).astype(np.float64)
+
+
+class IndependentBernoulli(BernoulliMixture):
+    """Every pixel by itself, theta_d = (smoothing + sum_n x_nd) / (2 smoothing + N): the mixture of one.
+
+    A VAE whose code has collapsed does no better: on digits cut at 1/2 both score about -24.9 nats.
+    """
+
+    def __init__(self, x, *, smoothing=1.0):
+        super().__init__(x, 1, rng=0, smoothing=smoothing)  # with one component the start makes no difference

@@ -1,0 +1,119 @@
+"""What a person hands to the checker, brought into one form: float64 copies by name, and gradients by the same names."""
+
+import difflib
+import inspect
+from itertools import combinations
+
+import numpy as np
+
+from minigen import backend
+from minigen.tape import Tensor
+
+
+class Inputs:
+    """The inputs of a function, by name, and the way back to the form in which the function takes them.
+
+    A dict goes to the function as one dict; a list by position, named after the function's own arguments; a single array as
+    the only argument. `floats` are float64 copies on the host, `constants` the rest (labels, indices), and `notes` says
+    what was copied to another dtype.
+    """
+
+    def __init__(self, caller, function, inputs):
+        self.caller = caller
+        self.one_dict = isinstance(inputs, dict)
+        several = inputs if isinstance(inputs, list | tuple) else [inputs]
+        named = inputs if self.one_dict else dict(zip(_argument_names(function, len(several)), several, strict=True))
+        if not named:
+            raise ValueError(f"{caller}: there are no inputs to check")
+        self.order = list(named)
+        self.floats, self.constants, self.notes = {}, {}, []
+        for name, x in named.items():
+            x = host(x)
+            if x.dtype.kind not in "fiub":
+                raise TypeError(f"{caller}: input {name} has dtype {x.dtype}, and only real numbers can be checked")
+            if x.dtype.kind != "f":
+                self.constants[name] = x
+                continue
+            self.floats[name] = np.array(x, np.float64)
+            if x.dtype != np.float64:
+                self.notes.append(
+                    f"input {name} is {x.dtype}: checked on a float64 copy, for in {x.dtype} differences are noise"
+                )
+
+    def arguments(self, values):
+        """`values` by name as positional arguments of the function."""
+        return (values,) if self.one_dict else tuple(values[name] for name in self.order)
+
+    def named(self, gradients, who):
+        """Gradients as a dict of host arrays, from whatever form they came in; those that are None are left out."""
+        if not isinstance(gradients, dict):
+            several = gradients if isinstance(gradients, list | tuple) else [gradients]
+            if len(several) != len(self.order):
+                raise ValueError(
+                    f"{who} returned {len(several)} gradients for {len(self.order)} inputs ({', '.join(self.order)}): "
+                    "give one for each, in this order, or a dict by name"
+                )
+            gradients = dict(zip(self.order, several, strict=True))
+        for name in gradients:
+            self.require(name, who)
+        return {name: host(g) for name, g in gradients.items() if g is not None}
+
+    def select(self, wrt):
+        """The names to check: all real inputs, or those in `wrt`."""
+        names = list(self.floats) if wrt is None else [wrt] if isinstance(wrt, str) else list(wrt)
+        for name in names:
+            self.require(name, "wrt")
+            if name in self.constants:
+                raise TypeError(
+                    f"{self.caller}: input {name} has dtype {self.constants[name].dtype} and so no gradient"
+                )
+        return names
+
+    def require(self, name, who):
+        if name not in self.order:
+            near = difflib.get_close_matches(str(name), self.order, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ValueError(f"{who} names {name!r}, but the inputs are {', '.join(self.order)}{hint}")
+
+
+def host(x):
+    """Anything like an array as a NumPy array on the host."""
+    return backend.to(backend.as_array(x.data if isinstance(x, Tensor) else x), "cpu")
+
+
+def title(function):
+    """The name of a function for the report; a lambda has none."""
+    name = getattr(function, "__name__", "<lambda>")
+    return "" if name == "<lambda>" else name
+
+
+def _argument_names(function, count):
+    try:
+        kinds = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # built in, such as np.tanh
+        kinds = []
+    names = [p.name for p in kinds if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return names[:count] if len(names) >= count else [f"input {i}" for i in range(count)]
+
+
+def misfit(who, name, gradient, shape):
+    """None where the shape of `gradient` is `shape`; otherwise a sentence, with the reduction that would make it fit."""
+    if gradient.shape == shape:
+        return None
+    return f"{who} gives shape {gradient.shape} for {name}, which has shape {shape}{_cure(gradient.shape, shape)}"
+
+
+def _cure(came, shape):
+    for count in range(1, len(came) + 1):
+        for axes in combinations(range(len(came)), count):
+            left = tuple(n for i, n in enumerate(came) if i not in axes)
+            kept = tuple(1 if i in axes else n for i, n in enumerate(came))
+            if shape in (left, kept):
+                keepdims = "" if shape == left else ", keepdims=True"
+                axis = axes[0] if count == 1 else axes
+                return f"; .sum(axis={axis}{keepdims}) would fit: what is used many times gets the sum of its gradients"
+    if sorted(came) == sorted(shape):
+        return "; the axes are in another order: is a transpose missing?"
+    if np.prod(came) == np.prod(shape):
+        return "; the number of entries is right: is a reshape missing?"
+    return ""

@@ -1,0 +1,169 @@
+"""What the checker says: one record a tensor, and a report that prints them as a table.
+
+A record puts up to three opinions on one gradient side by side: by hand, by tape, by differences. Each pair has one
+relative error, |a - b| / (|a| + |b|) over the whole tensor: 0 for equal, 1 for opposite or for zero against something.
+"""
+
+import math
+from dataclasses import asdict, dataclass, field
+
+WITNESSES = {"hand": "by hand", "tape": "by tape", "differences": "by differences"}
+_FIGURES = {"hand_vs_tape": "hand-tape", "hand_vs_differences": "hand-diff", "tape_vs_differences": "tape-diff"}
+
+
+@dataclass
+class Record:
+    """One tensor under the witnesses. An error is None where a witness was not asked.
+
+    `verdict` is "ok", "wrong" or "inconclusive", and `reason` says why in a sentence. `error_bar` is how far the differences
+    themselves can be trusted, relative like the errors. `worst` holds the value of each witness at `worst_index`. `skipped`
+    counts the probes that could not be compared because they lie on a kink or leave the domain of the loss.
+    """
+
+    subject: str
+    parameter: str
+    shape: tuple
+    hand_vs_tape: float | None = None
+    hand_vs_differences: float | None = None
+    tape_vs_differences: float | None = None
+    worst_index: tuple | None = None
+    worst: dict = field(default_factory=dict)
+    error_bar: float | None = None
+    verdict: str = "ok"
+    reason: str = ""
+    skipped: int = 0
+    method: str = ""
+
+    @property
+    def largest_error(self):
+        """The largest of the three relative errors, or None where nothing could be compared."""
+        return max((e for e in (getattr(self, name) for name in _FIGURES) if e is not None), default=None)
+
+    def to_dict(self):
+        """Plain Python values, ready for JSON: tuples become lists, what is not finite becomes None."""
+        return _plain(asdict(self))
+
+    def explain(self):
+        """The verdict in words, with the numbers of the worst entry."""
+        where = f"{self.subject} " if self.subject else ""
+        lines = [f"{where}{self.parameter}: {self.verdict}: {self.reason}"]
+        if self.worst:
+            values = ", ".join(f"{WITNESSES[name]} {value:.6g}" for name, value in self.worst.items())
+            lines.append(f"    worst entry {_index(self.worst_index)}: {values}{_ratio(self.worst)}")
+        return "\n".join(lines)
+
+
+@dataclass
+class Report:
+    """All records of one check. `ok` is true when there are records and every one of them agrees.
+
+    Nothing is raised unless asked for with `assert_ok()`. `notes` are remarks on the whole check, such as an input that was
+    copied to float64 first.
+    """
+
+    records: list
+    notes: list = field(default_factory=list)
+
+    @property
+    def ok(self):
+        return bool(self.records) and all(r.verdict == "ok" for r in self.records)
+
+    def assert_ok(self):
+        """Raise AssertionError, with the table as its message, unless everything agrees."""
+        if not self.ok:
+            raise AssertionError(f"gradients do not agree\n{self}")
+
+    def to_dict(self):
+        return {"ok": self.ok, "records": [r.to_dict() for r in self.records], "notes": list(self.notes)}
+
+    def rows(self):
+        """The table as lists of strings, the heading first; columns that nobody filled are left out."""
+        columns = {
+            "subject": lambda r: r.subject,
+            "parameter": lambda r: r.parameter,
+            "shape": lambda r: _shape(r.shape),
+        }
+        columns |= {title: lambda r, n=name: _error(getattr(r, n)) for name, title in _FIGURES.items()}
+        columns |= {
+            "error bar": lambda r: _error(r.error_bar),
+            "worst entry": lambda r: _index(r.worst_index),
+            "verdict": lambda r: r.verdict if r.verdict != "wrong" else "WRONG",
+        }
+        table = {title: [cell(r) for r in self.records] for title, cell in columns.items()}
+        table = {title: cells for title, cells in table.items() if any(c not in ("", "-") for c in cells)}
+        return [list(table), *(list(row) for row in zip(*table.values(), strict=True))]
+
+    def explanations(self):
+        """A paragraph for every record that is not plainly ok, and for those that left something out."""
+        return [r.explain() if r.verdict != "ok" else f"{r.parameter}: {r.reason}" for r in self.records if r.reason]
+
+    def summary(self):
+        """One line: how many of each verdict, and the largest error among those that agree."""
+        count = {v: sum(r.verdict == v for r in self.records) for v in ("ok", "wrong", "inconclusive")}
+        line = f"{len(self.records)} compared: " + ", ".join(f"{n} {v}" for v, n in count.items() if n or v == "ok")
+        errors = [r.largest_error for r in self.records if r.verdict == "ok" and r.largest_error is not None]
+        return f"{line}; largest error among the ok: {_error(max(errors))}" if errors else line
+
+    def __str__(self):
+        if not self.records:
+            return "nothing was compared"
+        rows = self.rows()
+        widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+        numbers = {i for i, title in enumerate(rows[0]) if title in (*_FIGURES.values(), "error bar")}
+        lines = [
+            "  ".join(
+                c.rjust(w) if i in numbers else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))
+            )
+            for row in rows
+        ]
+        blocks = ["\n".join(line.rstrip() for line in lines), *self.explanations(), *self.notes, self.summary()]
+        return "\n\n".join(blocks)
+
+    def _repr_html_(self):
+        from html import escape  # costs 5 ms to import, and only a notebook wants it
+
+        if not self.records:
+            return "<p>nothing was compared</p>"
+        head, *rows = self.rows()
+        colours = {"ok": "#1a7f37", "wrong": "#cf222e", "inconclusive": "#9a6700"}
+        html = ["<table><thead><tr>", *(f"<th>{escape(title)}</th>" for title in head), "</tr></thead><tbody>"]
+        for record, row in zip(self.records, rows, strict=True):
+            cells = [f"<td>{escape(cell)}</td>" for cell in row[:-1]]
+            verdict = f'<td style="color:{colours[record.verdict]};font-weight:bold">{escape(row[-1])}</td>'
+            html.append(f"<tr>{''.join(cells)}{verdict}</tr>")
+        html.append("</tbody></table>")
+        html += [f"<pre>{escape(text)}</pre>" for text in self.explanations()]
+        html += [f"<p>{escape(text)}</p>" for text in (*self.notes, self.summary())]
+        return "".join(html)
+
+
+def _plain(value):
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    return value
+
+
+def _error(value):
+    return "-" if value is None else "0" if value == 0 else f"{value:.1e}"
+
+
+def _shape(shape):
+    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})" if shape is not None else "-"
+
+
+def _index(index):
+    return "-" if index is None else f"[{', '.join(map(str, index))}]"
+
+
+def _ratio(worst):
+    """How many times the reference the stranger of the claims is: a factor such as 2 or 1/N often names the mistake."""
+    claims = [worst[w] for w in ("hand", "tape") if w in worst]
+    reference = worst.get("differences", worst.get("tape"))
+    claim = max(claims, key=lambda value: abs(value - reference), default=None)
+    if claim is None or not reference or not math.isfinite(claim / reference):
+        return ""
+    return f", ratio {claim / reference:.6g}"

@@ -1,0 +1,134 @@
+"""The command line: `minigen check` holds three gradients of every model side by side."""
+
+import argparse
+import difflib
+import json
+import sys
+import time
+
+_columns = (
+    ("subject", 28, "<"),
+    ("parameter", 28, "<"),
+    ("shape", 14, "<"),
+    ("hand–tape", 9, ">"),
+    ("hand–diff", 9, ">"),
+    ("tape–diff", 9, ">"),
+    ("worst entry", 14, "<"),
+    ("verdict", 12, "<"),
+)
+
+
+def main(arguments=None):
+    """Run one command; returns the exit code: 0 all is well, 1 a gradient differs, 2 the command was misused."""
+    parser = argparse.ArgumentParser(
+        prog="minigen", description="Gradients of generative models: by hand, by tape, by differences."
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    check = commands.add_parser(
+        "check",
+        help="compare three gradients of every parameter of every model, on real digits",
+        description="Compare the gradient by hand, by tape and by differences, for every parameter, on a batch of "
+        "real handwritten digits. The numbers are relative errors |a - b| / (|a| + |b|), tensor by tensor. "
+        "Exit code 0: all agree; 1: a gradient differs or cannot be judged; 2: bad usage.",
+    )
+    check.add_argument("subjects", nargs="*", metavar="SUBJECT", help="what to check (default: everything)")
+    check.add_argument("--list", action="store_true", help="print the names of the subjects")
+    check.add_argument("--quick", action="store_true", help="a representative share of the subjects")
+    check.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
+    check.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where the tape computes")
+    return _check(parser.parse_args(arguments))
+
+
+def _check(options):
+    from minigen.check import subjects, witnesses
+
+    if options.list:
+        print("\n".join(subjects.NAMES))
+        return 0
+    unknown = [name for name in options.subjects if name not in subjects.NAMES]
+    if unknown:
+        for name in unknown:
+            near = difflib.get_close_matches(name, subjects.NAMES, n=3, cutoff=0.4)
+            cure = f"did you mean {' or '.join(near)}?" if near else "see minigen check --list"
+            print(f"minigen check: there is no subject {name!r}: {cure}", file=sys.stderr)
+        return 2
+    if options.device == "cuda":
+        from minigen import backend
+
+        try:
+            backend.to(backend.as_array([0.0]), "cuda")
+        except RuntimeError as error:
+            print(f"minigen check: {error}", file=sys.stderr)
+            return 2
+    chosen = options.subjects or (subjects.QUICK if options.quick else subjects.NAMES)
+    started, records = time.perf_counter(), []
+    if not options.json:
+        print(_line(name for name, _, _ in _columns))
+    for name in dict.fromkeys(chosen):
+        for record in witnesses.compare(subjects.build(name), device=options.device):
+            records.append(record)
+            if not options.json:
+                print(_row(record), flush=True)
+    seconds = time.perf_counter() - started
+    ok = all(record.verdict == "ok" for record in records)
+    if options.json:
+        print(json.dumps(_as_dict(ok, seconds, options.device, records), indent=1))
+    else:
+        print(_closing(records, seconds))
+    return 0 if ok else 1
+
+
+def _line(cells):
+    padded = (f"{cell:{side}{width}}" for cell, (_, width, side) in zip(cells, _columns, strict=True))
+    return " ".join(padded).rstrip()
+
+
+def _row(record):
+    row = _line(
+        (
+            record.subject,
+            record.parameter,
+            "×".join(map(str, record.shape)) or "scalar",
+            _number(record.hand_vs_tape),
+            _number(record.hand_vs_differences),
+            _number(record.tape_vs_differences),
+            str(list(record.worst_index)),
+            record.verdict,
+        )
+    )
+    return row if record.verdict == "ok" else f"{row}\n    {record.reason}"
+
+
+def _number(error):
+    return "–" if error is None else f"{error:.1e}"
+
+
+def _closing(records, seconds):
+    bad = sum(record.verdict != "ok" for record in records)
+    errors = [
+        (error, record)
+        for record in records
+        for error in (record.hand_vs_tape, record.hand_vs_differences, record.tape_vs_differences)
+        if error is not None
+    ]
+    error, record = max(errors, key=lambda pair: pair[0])
+    verdict = "all agree" if not bad else f"{bad} do not agree"
+    return (
+        f"{len(records)} gradients, {verdict}; "
+        f"worst {error:.1e} at {record.subject} {record.parameter}; {seconds:.1f} s"
+    )
+
+
+def _as_dict(ok, seconds, device, records):
+    keys = (
+        "subject",
+        "parameter",
+        "shape",
+        "hand_vs_tape",
+        "hand_vs_differences",
+        "tape_vs_differences",
+        "worst_index",
+        "verdict",
+    )
+    rows = [{key: getattr(record, key) for key in keys} for record in records]
+    return {"ok": ok, "seconds": round(seconds, 3), "device": device, "records": rows}

@@ -1,0 +1,324 @@
+"""What training makes small: every objective, under one convention: sum over the features, mean over the
+batch.
+
+The first axis is the batch, N rows; all other axes are features. A likelihood or divergence is summed over
+the features of a row, because the log-probability of a row is the sum of those of its entries, and averaged
+over the rows. Whoever averages over features too has divided the reconstruction by D but not the divergence,
+and trains another model.
+
+Logits everywhere: a loss takes the number before the sigmoid. log(sigmoid(l)) = -softplus(-l) holds for any
+float, and log(p + 1e-8) does not. Noise is an argument, drawn by the caller, so that a loss is a function
+that can be checked.
+
+Shapes must be equal: an (N,) against an (N, 1) would quietly stretch to N x N, so it is refused. What can
+only be seen by looking at the values (a label out of range, a logvar whose exp overflows) is checked on the
+CPU; on a GPU looking would make it wait, and the loss is then inf or nan, which `minigen.detect_anomaly()`
+traces to its origin.
+"""
+
+import math
+
+import numpy as np
+
+from minigen import ops, tape
+from minigen.backend import namespace
+from minigen.nn.module import Module
+from minigen.nn.normalisation import BatchNorm
+from minigen.tape import Tensor, _data, op
+
+# ----- reconstruction ---------------------------------------------------------------------------------------
+
+
+def squared_error(xhat, x):
+    """(1/N) sum_n 1/2 ||xhat_n - x_n||^2, both (N, ...): a Gaussian likelihood with variance 1, without its constant."""
+    n = _rows("squared_error", xhat=xhat, x=x)
+    apart = xhat - x
+    return ops.sum(apart * apart) * (0.5 / n)
+
+
+@op()
+def _bce_with_logits(logits, x):
+    """softplus(l) - x l, entry by entry; the softplus in the form that does not overflow."""
+    xp = namespace(logits)
+    out = xp.abs(logits)
+    xp.negative(out, out=out)
+    xp.exp(out, out=out)
+    xp.log1p(out, out=out)
+    out += xp.maximum(logits, 0)
+    out -= x * logits
+    return out
+
+
+_bce_with_logits.rule(
+    lambda g, out, logits, x: g * (ops.sigmoid(logits) - x),
+    lambda g, out, logits, x: -g * logits,
+)
+
+
+def bce_with_logits(logits, x):
+    """(1/N) sum_n sum_d [softplus(l_nd) - x_nd l_nd], both (N, ...), x in [0, 1].
+
+    This is -log Bernoulli(x; p) with p = sigmoid(l): -x log p - (1 - x) log(1 - p), with log p = l -
+    softplus(l) and log(1 - p) = -softplus(l). Its gradient is (p - x) / N. Kingma and Welling 2014, appendix
+    C.1.
+    """
+    n = _rows("bce_with_logits", logits=logits, x=x)
+    return ops.sum(_bce_with_logits(logits, x)) * (1 / n)
+
+
+def gaussian_nll(mu, logvar, x):
+    """(1/N) sum_n sum_d 1/2 [log 2 pi + logvar + (x - mu)^2 exp(-logvar)], all (N, ...); logvar may be one
+    number.
+
+    -log N(x; mu, exp(logvar)) (Kingma and Welling 2014, appendix C.2). Unbounded below where logvar may go to
+    -inf.
+    """
+    shapes = {"mu": mu, "x": x} | ({} if isinstance(logvar, int | float) else {"logvar": logvar})
+    n = _rows("gaussian_nll", **shapes)
+    _refuse_overflow("gaussian_nll", logvar, mu.dtype)
+    apart = x - mu
+    precision = math.exp(-logvar) if isinstance(logvar, int | float) else ops.exp(-logvar)
+    return ops.sum(apart * apart * precision + logvar + math.log(2 * math.pi)) * (0.5 / n)
+
+
+@op()
+def _softmax_cross_entropy(logits, labels):
+    """logsumexp(l) - l[label], row by row: (N, K), (N,) -> (N,)."""
+    xp = namespace(logits)
+    apart = logits - logits.max(axis=1, keepdims=True)
+    chosen = (apart * _one_hot(apart, labels)).sum(axis=1)
+    return xp.log(xp.exp(apart).sum(axis=1)) - chosen
+
+
+_softmax_cross_entropy.rule(
+    lambda g, out, logits, labels: g[:, None] * (ops.softmax(logits) - _one_hot(logits, labels)),
+    None,
+)
+
+
+def _one_hot(like, labels):
+    return (namespace(_data(like), labels).arange(like.shape[1]) == labels[:, None]).astype(like.dtype)
+
+
+def softmax_cross_entropy(logits, labels):
+    """(1/N) sum_n [log sum_k exp(l_nk) - l_n,label], logits (N, K), labels (N,) whole numbers from 0 to K -
+    1.
+
+    -log of the probability that softmax gives to the right class; its gradient is (softmax(l) -
+    onehot(label)) / N. Raises ValueError for labels out of range. Bishop 2006, equations 4.104, 4.108 and
+    4.109.
+    """
+    labels = _data(labels)
+    if logits.ndim != 2 or labels.shape != logits.shape[:1] or labels.dtype.kind not in "iu":
+        raise ValueError(
+            f"softmax_cross_entropy: logits (N, K) and whole-number labels (N,) expected, got logits {logits.shape} "
+            f"and labels {labels.dtype} {labels.shape}"
+        )
+    n = _rows("softmax_cross_entropy", logits=logits)
+    if namespace(labels) is np and not (0 <= labels.min() and labels.max() < logits.shape[1]):
+        raise ValueError(
+            f"softmax_cross_entropy: labels run from {labels.min()} to {labels.max()}, "
+            f"but logits {logits.shape} know classes 0 to {logits.shape[1] - 1}"
+        )
+    return ops.sum(_softmax_cross_entropy(logits, labels)) * (1 / n)
+
+
+# ----- the latent code --------------------------------------------------------------------------------------
+
+
+def reparameterize(mu, logvar, eps):
+    """z = mu + exp(logvar / 2) * eps: a sample of N(mu, exp(logvar)) as a smooth function of mu and logvar.
+
+    All (N, K); eps is drawn from N(0, 1) by the caller. Note the half: exp(logvar) is the variance, not the
+    deviation. Kingma and Welling 2014, section 2.4.
+    """
+    _rows("reparameterize", mu=mu, logvar=logvar, eps=eps)
+    _refuse_overflow("reparameterize", logvar, mu.dtype)
+    return mu + ops.exp(logvar * 0.5) * eps
+
+
+def gaussian_kl(mu, logvar):
+    """(1/N) sum_n sum_k 1/2 [exp(logvar) + mu^2 - 1 - logvar], both (N, K): KL(N(mu, exp(logvar)) || N(0,
+    1)).
+
+    Kingma and Welling 2014, appendix B.
+    """
+    n = _rows("gaussian_kl", mu=mu, logvar=logvar)
+    _refuse_overflow("gaussian_kl", logvar, mu.dtype)
+    return ops.sum(ops.exp(logvar) + mu * mu - 1 - logvar) * (0.5 / n)
+
+
+def sparse_kl(h, rho):
+    """sum_j KL(rho || rhohat_j) with rhohat_j = (1/N) sum_n h_nj: each unit of h (N, H) shall be active a
+    share rho of the time.
+
+    KL(rho || r) = rho log(rho / r) + (1 - rho) log((1 - rho) / (1 - r)). Raises ValueError where some
+    rhohat_j is not strictly between 0 and 1: a dead unit, or activations that are not sigmoids. Ng 2011,
+    CS294A lecture notes, section 3.
+    """
+    if not 0 < rho < 1:
+        raise ValueError(f"sparse_kl: rho is a share, strictly between 0 and 1, got {rho}")
+    _rows("sparse_kl", h=h)
+    rhohat = ops.mean(h, axis=0)
+    values = _data(rhohat)
+    if namespace(values) is np and not (values.min() > 0 and values.max() < 1):
+        j = int(np.argmax(~((values > 0) & (values < 1))))
+        raise ValueError(
+            f"sparse_kl: unit {np.unravel_index(j, values.shape)} has mean activity {values.flat[j]}, but it must lie strictly "
+            "between 0 and 1: use sigmoid activations, and smaller weights if a unit saturates on the whole batch"
+        )
+    constant = rho * math.log(rho) + (1 - rho) * math.log(1 - rho)
+    return ops.sum(constant - rho * ops.log(rhohat) - (1 - rho) * ops.log1p(-rhohat))
+
+
+def l1_activity(h):
+    """(1/N) sum_n sum_j |h_nj|, h (N, ...): the price of a code that is not sparse. The slope at 0 is 0."""
+    return ops.sum(ops.abs(h)) * (1 / _rows("l1_activity", h=h))
+
+
+def l2(parameters):
+    """1/2 sum of all squared entries of the tensors: weight decay as a loss. No 1/N, and usually no biases."""
+    tensors = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+    if not tensors:
+        raise ValueError("l2: no parameters given")
+    return 0.5 * sum((ops.sum(p * p) for p in tensors[1:]), ops.sum(tensors[0] * tensors[0]))
+
+
+# ----- adversarial games ------------------------------------------------------------------------------------
+
+
+def discriminator_loss(real_logits, fake_logits, real_label=1.0):
+    """mean softplus(-D(x)) + mean softplus(D(G(z))): the discriminator tells real from fake. Logits (N, 1) or
+    (N,).
+
+    That is -log sigmoid(D(x)) - log(1 - sigmoid(D(G(z)))), Goodfellow et al. 2014, equation 1. A `real_label`
+    below 1 asks for less certainty, on the real side only (one-sided label smoothing, Salimans et al. 2016,
+    section 3.4).
+    """
+    real = _score_mean("discriminator_loss", real_logits, lambda d: ops.softplus(-d) + (1 - real_label) * d)
+    return real + _score_mean("discriminator_loss", fake_logits, ops.softplus)
+
+
+def generator_loss(fake_logits, kind="nonsaturating"):
+    """The generator's side of the game. Logits (N, 1) or (N,).
+
+    "minimax": -mean softplus(D(G(z))), the discriminator's own term with the sign turned; it fades where D is
+    sure. "nonsaturating": mean softplus(-D(G(z))), the same fixed point, with a strong gradient there.
+    Goodfellow et al. 2014, section 3.
+    """
+    if kind == "nonsaturating":
+        return _score_mean("generator_loss", fake_logits, lambda d: ops.softplus(-d))
+    if kind == "minimax":
+        return -_score_mean("generator_loss", fake_logits, ops.softplus)
+    raise ValueError(f"generator_loss: kind must be 'nonsaturating' or 'minimax', got {kind!r}")
+
+
+def critic_loss(real_scores, fake_scores):
+    """mean f(G(z)) - mean f(x): minus the critic's estimate of the Wasserstein distance. Scores (N, 1) or
+    (N,).
+
+    Arjovsky, Chintala and Bottou 2017, equation 2.
+    """
+    return _score_mean("critic_loss", fake_scores) - _score_mean("critic_loss", real_scores)
+
+
+def wgan_generator_loss(fake_scores):
+    """-mean f(G(z)): what the generator minimises against a critic. Scores (N, 1) or (N,)."""
+    return -_score_mean("wgan_generator_loss", fake_scores)
+
+
+def gradient_penalty(critic, x, fake, alpha):
+    """(1/N) sum_n (||grad f(xhat_n)|| - 1)^2 at xhat = alpha x + (1 - alpha) fake; multiply by lambda,
+    usually 10.
+
+    x and fake (N, ...), alpha (N, 1) from U[0, 1), drawn by the caller. The gradient reaches the critic's
+    parameters only, not the generator. The norm is sqrt(sum of squares + 1e-12): at a zero gradient the plain
+    root has no derivative and would give nan. Raises ValueError for a critic with batch norm in training
+    mode. Gulrajani et al. 2017, equation 3 and section 4.
+    """
+    x, fake, alpha = _data(x), _data(fake), _data(alpha)
+    n = _rows("gradient_penalty", x=x, fake=fake)
+    if alpha.shape != (n, 1) or alpha.dtype != x.dtype:
+        raise ValueError(
+            f"gradient_penalty: alpha must be {x.dtype} ({n}, 1), one number an example, got {alpha.dtype} {alpha.shape}"
+        )
+    alpha = alpha.reshape(n, *[1] * (x.ndim - 1))  # (N, 1) -> (N, 1, 1, 1) for images
+    squares = _squared_slopes("gradient_penalty", critic, alpha * x + (1 - alpha) * fake)
+    excess = ops.sqrt(squares + 1e-12) - 1
+    return ops.sum(excess * excess) * (1 / n)
+
+
+def r1_penalty(discriminator, x):
+    """(1/N) sum_n 1/2 ||grad D(x_n)||^2 at real x (N, ...); multiply by gamma. Keeps D flat around the data.
+
+    Mescheder, Geiger and Nowozin 2018, equation 9. Raises ValueError for batch norm in training mode.
+    """
+    n = _rows("r1_penalty", x=x)
+    return ops.sum(_squared_slopes("r1_penalty", discriminator, _data(x))) * (0.5 / n)
+
+
+def _squared_slopes(caller, critic, x):
+    """||grad f(x_n)||^2 for each example, (N, ...) -> (N,), itself on the tape; under no_grad, the values alone."""
+    parts = critic.modules() if isinstance(critic, Module) else ()
+    if any(isinstance(part, BatchNorm) and part.training for _, part in parts):
+        raise ValueError(
+            f"{caller}: the critic normalises over the batch, so f(x_n) depends on all examples and has no gradient of its own "
+            "to be penalised: use nn.LayerNorm or no normalisation in the critic (Gulrajani et al. 2017, section 4)"
+        )
+    recording = tape._recording.get()
+    with tape._set(
+        tape._recording, True
+    ):  # the slope is a part of the value, so it is needed under no_grad too
+        points = Tensor(x, requires_grad=True)
+        scores = critic(points)
+        _check_scores(caller, scores)
+        (slope,) = tape.grad(ops.sum(scores), points, create_graph=True)
+        squares = ops.sum(slope * slope, axis=tuple(range(1, x.ndim)))  # (N, ...) -> (N,)
+    return squares if recording else squares.detach()
+
+
+# ----- what every loss asks of its arguments ----------------------------------------------------------------
+
+
+def _rows(caller, **arrays):
+    """N, the size of the batch, after checking that the arrays have one shape and dtype and are not empty."""
+    first = next(iter(arrays.values()))
+    if any(a.shape != first.shape for a in arrays.values()):
+        shapes = ", ".join(f"{name} {a.shape}" for name, a in arrays.items())
+        raise ValueError(
+            f"{caller}: equal shapes expected, got {shapes}: a loss does not stretch; use reshape or x[:, None]"
+        )
+    if any(a.dtype != first.dtype for a in arrays.values()) or first.dtype.kind != "f":
+        dtypes = ", ".join(f"{name} {a.dtype}" for name, a in arrays.items())
+        raise TypeError(
+            f"{caller}: one dtype of real numbers expected, got {dtypes}: use .astype(np.float32) on the data"
+        )
+    if first.ndim == 0 or first.size == 0:
+        raise ValueError(
+            f"{caller}: the first axis is the batch and must hold at least one example, got shape {first.shape}"
+        )
+    return first.shape[0]
+
+
+def _check_scores(caller, scores):
+    if scores.ndim not in (1, 2) or scores.shape[0] == 0 or scores.shape[1:] not in ((), (1,)):
+        raise ValueError(
+            f"{caller}: one score an example expected, (N, 1) or (N,) with N > 0, got {scores.shape}"
+        )
+
+
+def _score_mean(caller, scores, of=lambda scores: scores):
+    """The mean of of(score) over the batch."""
+    _check_scores(caller, scores)
+    return ops.sum(of(scores)) * (1 / scores.shape[0])
+
+
+def _refuse_overflow(caller, logvar, dtype):
+    """exp(logvar) and exp(-logvar) must be numbers. Looks at the values on the CPU only."""
+    logvar = np.asarray(logvar) if isinstance(logvar, int | float) else _data(logvar)
+    limit = math.log(np.finfo(dtype).max)
+    if namespace(logvar) is np and not (abs(logvar.min()) < limit and abs(logvar.max()) < limit):
+        raise ValueError(
+            f"{caller}: logvar runs from {logvar.min():.4g} to {logvar.max():.4g}, but exp overflows beyond {limit:.4g} in "
+            f"{dtype}: has training diverged? Lower the learning rate, or hold logvar with minigen.clip"
+        )

@@ -1,0 +1,49 @@
+"""Dropout: silence a random share of the units in training, so that none can rely on another."""
+
+import numpy as np
+
+from minigen import backend
+from minigen.nn.module import Module
+from minigen.tape import _data
+
+
+def dropout(x, mask, keep):
+    """x * mask / keep, where the mask holds zeros and ones, one with probability `keep`, so that the mean
+    stays x.
+
+    The mask is an argument, of the shape of x, drawn by the caller: `random.bernoulli(keep, *x.shape)`.
+    Srivastava et al. 2014, section 10 (the "inverted" form: nothing is left to do in evaluation).
+    """
+    mask = _data(mask)
+    if not 0 < keep <= 1:
+        raise ValueError(f"dropout: keep is the share of units that stay, in (0, 1], got {keep}")
+    if mask.shape != x.shape:
+        raise ValueError(f"dropout: the mask must have the shape of x, {x.shape}, got {mask.shape}")
+    return x * (mask.astype(x.dtype) * (1 / keep))
+
+
+class Dropout(Module):
+    """`dropout` with a fresh mask at every call in training, from its own generator `rng`; nothing in
+    evaluation.
+
+    `keep` is the share that stays (PyTorch names the share that goes). A loss with a fresh mask at every call
+    cannot be checked by differences: call `dropout` with a fixed mask there.
+    """
+
+    def __init__(self, keep, *, rng=None):
+        if not 0 < keep <= 1:
+            raise ValueError(f"Dropout: keep is the share of units that stay, in (0, 1], got {keep}")
+        if not isinstance(rng, np.random.Generator):
+            raise TypeError(
+                f"Dropout: rng must be a NumPy generator, numpy.random.default_rng(0), got {type(rng).__name__}"
+            )
+        self.keep, self.rng = keep, rng
+
+    def forward(self, x):
+        if not self.training:
+            return x
+        mask = (self.rng.random(x.shape) < self.keep).astype(x.dtype)
+        return dropout(x, backend.to(mask, backend.device_of(_data(x))), self.keep)
+
+    def extra(self):
+        return f"keep={self.keep}"

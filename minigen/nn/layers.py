@@ -1,0 +1,159 @@
+"""The layers with weights, and those that only change a shape.
+
+A layer is thin: it holds the parameters and says with which options the operation of the same name is called.
+What is computed, and its gradient, stands in ops.py and conv.py.
+"""
+
+import math
+
+import numpy as np
+
+from minigen import conv, ops
+from minigen.nn.init import initial_bias, initial_weight
+from minigen.nn.module import Module
+
+
+class Dense(Module):
+    """x @ weight + bias: (..., in_features) -> (..., out_features), with weight (in, out) and bias (out,) starting at 0."""
+
+    def __init__(self, in_features, out_features, bias=True, *, init="he", rng=None, dtype=np.float32):
+        shape = (in_features, out_features)
+        _positive("Dense", in_features=in_features, out_features=out_features)
+        self.weight = initial_weight("Dense", init, rng, shape, *shape, dtype)
+        self.bias = initial_bias(out_features, dtype) if bias else None
+
+    def forward(self, x):
+        return ops.dense(x, self.weight, self.bias)
+
+    def extra(self):
+        return f"{self.weight.shape[0]}, {self.weight.shape[1]}"
+
+
+class Conv2d(Module):
+    """conv2d with its own weight (out, in, kh, kw) and bias (out,): (N, in, H, W) -> (N, out, OH, OW).
+
+    kernel_size, stride, padding and dilation are an int or a pair (vertical, horizontal). A pixel of the
+    output sums in kh kw numbers (fan_in); a pixel of the input is heard by out kh kw / stride^2 of them
+    (fan_out).
+    """
+
+    def __init__(
+        self,
+        in_channels,
+        out_channels,
+        kernel_size,
+        *,
+        stride=1,
+        padding=0,
+        dilation=1,
+        bias=True,
+        init="he",
+        rng=None,
+        dtype=np.float32,
+    ):
+        _positive("Conv2d", in_channels=in_channels, out_channels=out_channels)
+        taps, strides = _both("Conv2d", kernel_size), _both("Conv2d", stride)
+        shape = (out_channels, in_channels, *taps)
+        fan_in = in_channels * math.prod(taps)
+        fan_out = out_channels * math.prod(taps) / math.prod(strides)
+        self.weight = initial_weight("Conv2d", init, rng, shape, fan_in, fan_out, dtype)
+        self.bias = initial_bias(out_channels, dtype) if bias else None
+        self.options = {"stride": stride, "padding": padding, "dilation": dilation}
+
+    def forward(self, x):
+        return conv.conv2d(x, self.weight, self.bias, **self.options)
+
+    def extra(self):
+        return _convolution(self, self.weight.shape[1], self.weight.shape[0])
+
+
+class ConvTranspose2d(Module):
+    """conv_transpose2d with its own weight (in, out, kh, kw) and bias (out,): (N, in, H, W) -> (N, out, OH,
+    OW).
+
+    The options are those of Conv2d, and output_padding, which picks among the sizes that a convolution with
+    this stride would collapse into one. Forward and backward trade places with Conv2d, so fan_in is in kh kw
+    / stride^2.
+    """
+
+    def __init__(
+        self,
+        in_channels,
+        out_channels,
+        kernel_size,
+        *,
+        stride=1,
+        padding=0,
+        output_padding=0,
+        dilation=1,
+        bias=True,
+        init="he",
+        rng=None,
+        dtype=np.float32,
+    ):
+        _positive("ConvTranspose2d", in_channels=in_channels, out_channels=out_channels)
+        taps, strides = _both("ConvTranspose2d", kernel_size), _both("ConvTranspose2d", stride)
+        shape = (in_channels, out_channels, *taps)
+        fan_in = in_channels * math.prod(taps) / math.prod(strides)
+        fan_out = out_channels * math.prod(taps)
+        self.weight = initial_weight("ConvTranspose2d", init, rng, shape, fan_in, fan_out, dtype)
+        self.bias = initial_bias(out_channels, dtype) if bias else None
+        self.options = {
+            "stride": stride,
+            "padding": padding,
+            "output_padding": output_padding,
+            "dilation": dilation,
+        }
+
+    def forward(self, x):
+        return conv.conv_transpose2d(x, self.weight, self.bias, **self.options)
+
+    def extra(self):
+        return _convolution(self, *self.weight.shape[:2])
+
+
+class Flatten(Module):
+    """(N, ...) -> (N, all the rest)."""
+
+    def forward(self, x):
+        return x.reshape(x.shape[0], math.prod(x.shape[1:]))
+
+
+class Reshape(Module):
+    """(N, ...) -> (N, *shape): Reshape(16, 7, 7) turns the rows of a dense layer into images."""
+
+    def __init__(self, *shape):
+        self.shape = shape
+
+    def forward(self, x):
+        if math.prod(x.shape[1:]) != math.prod(self.shape):
+            raise ValueError(
+                f"Reshape: {self.shape} holds {math.prod(self.shape)} numbers an example, "
+                f"but x {x.shape} has {math.prod(x.shape[1:])}"
+            )
+        return x.reshape(x.shape[0], *self.shape)
+
+    def extra(self):
+        return ", ".join(map(str, self.shape))
+
+
+def _convolution(layer, in_channels, out_channels):
+    kernel = "x".join(map(str, layer.weight.shape[2:]))
+    default = {"stride": 1, "padding": 0, "output_padding": 0, "dilation": 1}
+    chosen = [f"{name}={value}" for name, value in layer.options.items() if value != default[name]]
+    return ", ".join([str(in_channels), str(out_channels), kernel, *chosen])
+
+
+def _both(layer, value):
+    pair = (value, value) if isinstance(value, int) else tuple(value)
+    if len(pair) != 2 or not all(isinstance(v, int) and v >= 1 for v in pair):
+        raise ValueError(
+            f"{layer}: kernel_size and stride must be a positive int or a pair of them, got {value!r}"
+        )
+    return pair
+
+
+def _positive(layer, **sizes):
+    for name, size in sizes.items():
+        if not isinstance(size, int) or size < 1:
+            raise ValueError(f"{layer}: {name} must be a positive int, got {size!r}")

@@ -1,0 +1,251 @@
+"""A model is an object whose attributes are its parameters and its parts; everything else here follows from
+that.
+
+Write a class with a `forward`, and assign in `__init__`: a `Tensor` with requires_grad=True is a parameter,
+another Module is a part. There is nothing to register and no parent constructor to call. The order of
+assignment is the order of `parameters()`, so it is the same in every run, and the dotted path of a parameter
+is its name: `encoder.weight`.
+"""
+
+import difflib
+
+import numpy as np
+
+from minigen import backend, tape
+from minigen.nn.table import describe
+from minigen.tape import Tensor
+
+
+class Module:
+    """The base of every layer and model: `forward` computes, and calling the module calls it.
+
+    >>> class Autoencoder(nn.Module):
+    ...     def __init__(self, rng):
+    ...         self.encoder = nn.Dense(64, 16, rng=rng)
+    ...         self.decoder = nn.Dense(16, 64, rng=rng)
+    ...
+    ...     def forward(self, x):
+    ...         return self.decoder(minigen.tanh(self.encoder(x)))
+    """
+
+    training = True
+    _buffers = ()
+
+    def forward(self, *inputs):
+        raise NotImplementedError(
+            f"{type(self).__name__}: write forward(self, x), which computes the output from x"
+        )
+
+    def __call__(self, *inputs, **kwargs):
+        return self.forward(*inputs, **kwargs)
+
+    def __setattr__(self, name, value):
+        if isinstance(value, list | tuple | dict):
+            parts = value.values() if isinstance(value, dict) else value
+            if any(isinstance(part, Module) or _is_parameter(part) for part in parts):
+                raise TypeError(
+                    f"{type(self).__name__}.{name}: parameters inside a {type(value).__name__} would never be trained: "
+                    "put modules into nn.Sequential(*modules), or give each an attribute of its own"
+                )
+        object.__setattr__(self, name, value)
+
+    def __getattr__(self, name):  # only asked where the ordinary look-up found nothing
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}{_near(name, dir(self))}")
+
+    def buffer(self, name, array):
+        """Keep `array` as the attribute `name`: saved, loaded and moved with the parameters, but never trained."""
+        self._buffers = (*self._buffers, name)
+        setattr(self, name, array)
+
+    # ----- looking through the tree -----
+
+    def children(self):
+        """The parts of this module, as (attribute, module), in definition order."""
+        return [(name, value) for name, value in vars(self).items() if isinstance(value, Module)]
+
+    def modules(self):
+        """This module and everything below it, as (dotted path, module); the path of the module itself is empty."""
+        found = [("", self)]
+        for name, child in self.children():
+            found += [(f"{name}.{path}" if path else name, module) for path, module in child.modules()]
+        return found
+
+    def named_parameters(self):
+        """Every parameter once, as (dotted path, tensor), in definition order. One without a name is given its path."""
+        found = {}
+        for path, tensor in self._walk(""):
+            found.setdefault(id(tensor), (path, tensor))
+            if tensor.name is None:
+                tensor.name = path
+        return list(found.values())
+
+    def _walk(self, prefix):
+        for name, value in vars(self).items():
+            if isinstance(value, Module):
+                yield from value._walk(f"{prefix}{name}.")
+            elif _is_parameter(value):
+                yield f"{prefix}{name}", value
+
+    def own_parameters(self):
+        """The parameters that are attributes of this very module, as (attribute, tensor)."""
+        return [(name, value) for name, value in vars(self).items() if _is_parameter(value)]
+
+    def parameters(self):
+        """Every parameter once, in definition order."""
+        return [tensor for _, tensor in self.named_parameters()]
+
+    def _named_buffers(self):
+        """(dotted path, owner, attribute) of every buffer."""
+        return [
+            (f"{path}.{name}" if path else name, module, name)
+            for path, module in self.modules()
+            for name in module._buffers
+        ]
+
+    # ----- saving and loading -----
+
+    def state_dict(self):
+        """Copies of all parameters and buffers as NumPy arrays, by dotted path."""
+        return {path: backend.to(array, "cpu").copy() for path, array in self._arrays().items()}
+
+    def load_state_dict(self, state):
+        """Write the arrays of `state` into the parameters and buffers, where they are and in their dtype.
+
+        Raises ValueError, having changed nothing, that lists every missing name, unexpected name and wrong
+        shape.
+        """
+        arrays, state = self._arrays(), {path: backend.as_array(value) for path, value in state.items()}
+        problems = [f"missing: {path} {array.shape}" for path, array in arrays.items() if path not in state]
+        for path, value in state.items():
+            if path not in arrays:
+                problems.append(f"unexpected: {path} {value.shape}{_near(path, arrays)}")
+            elif value.shape != arrays[path].shape:
+                problems.append(
+                    f"shape: {path} is {arrays[path].shape} in the model, {value.shape} in the state"
+                )
+            elif value.dtype.kind not in "fiub":
+                problems.append(f"dtype: {path} holds {value.dtype}, not real numbers")
+        if problems:
+            raise ValueError(
+                f"load_state_dict: the state does not fit {type(self).__name__}:\n  " + "\n  ".join(problems)
+            )
+        for path, array in arrays.items():
+            array[...] = backend.to(state[path], backend.device_of(array))
+        _mark_changed(self.parameters())
+
+    def _arrays(self):
+        """Every array to save, by dotted path: the parameters, then the buffers."""
+        arrays = {path: tensor.data for path, tensor in self.named_parameters()}
+        return arrays | {path: getattr(owner, name) for path, owner, name in self._named_buffers()}
+
+    # ----- the whole model at once -----
+
+    def train(self, training=True):
+        """Switch to training mode: batch norm uses the statistics of the batch, dropout drops. Returns the model."""
+        for _, module in self.modules():
+            module.training = training
+        return self
+
+    def eval(self):
+        """Switch to evaluation mode: batch norm uses its running statistics, dropout does nothing. Returns the model."""
+        return self.train(False)
+
+    def zero_grad(self):
+        """Forget every gradient."""
+        for tensor in self.parameters():
+            tensor.grad = None
+
+    def astype(self, dtype):
+        """Convert every parameter and buffer: float32 for training, float64 for checking. Returns the model."""
+        if np.dtype(dtype).kind != "f":
+            raise TypeError(
+                f"astype: parameters are real numbers, np.float32 or np.float64, got {np.dtype(dtype)}"
+            )
+        return self._convert("astype", lambda array: array.astype(dtype))
+
+    def to(self, device):
+        """Move every parameter and buffer to 'cpu' or 'cuda'. Returns the model."""
+        return self._convert("to", lambda array: _moved(array, device))
+
+    def _convert(self, what, convert):
+        for path, tensor in self.named_parameters():
+            if tensor.node.buffer is not None:
+                raise RuntimeError(
+                    f"{what}: {path} already lives in the buffer of an optimizer, which would go on training the old array: "
+                    f"call model.{what}(...) before making the optimizer, or optimizer.release() first"
+                )
+        for tensor in self.parameters():
+            tensor.data = convert(tensor.data)
+            tensor.grad = None
+        for _, owner, name in self._named_buffers():
+            setattr(owner, name, convert(getattr(owner, name)))
+        _mark_changed(self.parameters())
+        return self
+
+    def extra(self):
+        """What `repr` prints in the parentheses after the class name; a layer overrides it."""
+        return ""
+
+    def __repr__(self):
+        return describe(self)
+
+
+class Sequential(Module):
+    """Modules one after the other: Sequential(a, b)(x) is b(a(x)). Its parts are called 0, 1, 2, ..."""
+
+    def __init__(self, *modules):
+        for i, module in enumerate(modules):
+            if not isinstance(module, Module):
+                raise TypeError(
+                    f"Sequential: part {i} is a {type(module).__name__}, not a Module: "
+                    "give modules one by one (Sequential(*modules) for a list), nn.Tanh() for a function"
+                )
+            setattr(self, str(i), module)
+
+    def forward(self, x):
+        for _, module in self.children():
+            x = module(x)
+        return x
+
+    def __len__(self):
+        return len(self.children())
+
+    def __getitem__(self, i):
+        modules = [module for _, module in self.children()]
+        return Sequential(*modules[i]) if isinstance(i, slice) else modules[i]
+
+
+def memory_order(array):
+    """The axes from the slowest to the fastest in memory: array.transpose(order) is contiguous where there
+    are no gaps.
+
+    Convolution weights are seen as (O, C, kh, kw) and lie as (kh, kw, C, O); whoever copies them must keep
+    that.
+    """
+    return tuple(sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis])))
+
+
+def inverse(order):
+    """The order of axes that undoes `order`."""
+    return tuple(sorted(range(len(order)), key=order.__getitem__))
+
+
+def _moved(array, device):
+    order = memory_order(array)
+    return backend.to(array.transpose(order), device).transpose(inverse(order))
+
+
+def _mark_changed(tensors):
+    """A graph recorded before now must not be walked backwards any more: see StaleGraphError."""
+    tick = next(tape._clock)
+    for tensor in tensors:
+        tensor.node.changed = tick
+
+
+def _is_parameter(value):
+    return isinstance(value, Tensor) and type(value.node) is tape.Leaf
+
+
+def _near(name, names):
+    near = difflib.get_close_matches(name, names, n=3)
+    return f"; did you mean {' or '.join(near)}?" if near else ""

@@ -1,0 +1,187 @@
+"""Pooling and upsampling: maps between small and large images with nothing to learn.
+
+A window of kh x kw taps visits the image; tap (a, b) of window (i, j) lies at pixel (i stride + a, j stride +
+b). The mean takes all taps alike, the maximum takes one. Each comes as a pair of operations that are each
+other's adjoint, gather and spread, so differentiating as often as one likes stays within the pair.
+"""
+
+import math
+
+from minigen import backend
+from minigen.conv import output_size
+from minigen.nn.module import Module
+from minigen.tape import _data, op
+
+
+@op()
+def _gather(x, *, kernel, stride):
+    """The sum of each window: (N, C, H, W) -> (N, C, OH, OW)."""
+    taps = [x[tap] for tap in _taps(x.shape[2:], kernel, stride)]
+    out = taps[0].copy(order="K")
+    for tap in taps[1:]:
+        out += tap
+    return out
+
+
+@op()
+def _spread(g, *, size, kernel, stride):
+    """Each number added to all pixels of its window: (N, C, OH, OW) -> (N, C, *size)."""
+    out = _blank(g, size)
+    for tap in _taps(size, kernel, stride):
+        out[tap] += g
+    return out
+
+
+_gather.rule(lambda g, out, x, kernel, stride: _spread(g, size=x.shape[2:], kernel=kernel, stride=stride))
+_spread.rule(lambda g, out, y, size, kernel, stride: _gather(g, kernel=kernel, stride=stride))
+
+
+@op(branches=lambda x, kernel, stride: _winner(x, kernel, stride))
+def _max_pool(x, *, kernel, stride):
+    """The largest pixel of each window: (N, C, H, W) -> (N, C, OH, OW)."""
+    taps = [x[tap] for tap in _taps(x.shape[2:], kernel, stride)]
+    out = taps[0].copy(order="K")
+    for tap in taps[1:]:
+        backend.namespace(x).maximum(out, tap, out=out)
+    return out
+
+
+@op()
+def _pick(x, winner, *, kernel, stride):
+    """The pixel of each window that `winner` names by the number of its tap: (N, C, H, W) -> (N, C, OH, OW)."""
+    out = 0
+    for number, tap in enumerate(_taps(x.shape[2:], kernel, stride)):
+        out = out + x[tap] * (winner == number)
+    return out
+
+
+@op()
+def _put(g, winner, *, size, kernel, stride):
+    """Each number added to the pixel of its window that `winner` names: (N, C, OH, OW) -> (N, C, *size)."""
+    out = _blank(g, size)
+    for number, tap in enumerate(_taps(size, kernel, stride)):
+        out[tap] += g * (winner == number)
+    return out
+
+
+_max_pool.rule(
+    lambda g, out, x, kernel, stride: _put(
+        g, _winner(_data(x), kernel, stride), size=x.shape[2:], kernel=kernel, stride=stride
+    )
+)
+_pick.rule(
+    lambda g, out, x, winner, kernel, stride: _put(g, winner, size=x.shape[2:], kernel=kernel, stride=stride),
+    None,
+)
+_put.rule(
+    lambda g, out, y, winner, size, kernel, stride: _pick(g, winner, kernel=kernel, stride=stride), None
+)
+
+
+def avg_pool2d(x, kernel_size, *, stride=None):
+    """The mean of each window: (N, C, H, W) -> (N, C, OH, OW) with OH = floor((H - kh) / stride) + 1.
+
+    kernel_size and stride are an int or a pair; the stride is the kernel's size unless given. Pixels that no
+    window reaches have gradient 0. Raises ValueError where the window is larger than the image.
+    """
+    kernel, stride = _window("avg_pool2d", x, kernel_size, stride)
+    return _gather(x, kernel=kernel, stride=stride) * (1 / math.prod(kernel))
+
+
+def max_pool2d(x, kernel_size, *, stride=None):
+    """The largest pixel of each window, shapes and options as in avg_pool2d; of equal ones the first, row by row, takes the gradient."""
+    kernel, stride = _window("max_pool2d", x, kernel_size, stride)
+    return _max_pool(x, kernel=kernel, stride=stride)
+
+
+def upsample_nearest(x, factor):
+    """Every pixel repeated: (N, C, H, W) -> (N, C, fh H, fw W), factor an int or a pair. Followed by a
+    convolution it is the usual cure for the checkerboards of transposed convolutions (Odena, Dumoulin and
+    Olah 2016).
+    """
+    _check_images("upsample_nearest", x)
+    fh, fw = _pair("upsample_nearest", "factor", factor)
+    return _spread(x, size=(fh * x.shape[2], fw * x.shape[3]), kernel=(fh, fw), stride=(fh, fw))
+
+
+def _taps(size, kernel, stride):
+    """For each tap, the pixels it meets as the window moves over an image of `size`: an index, row by row."""
+    rows, columns = (output_size(n, k, s) for n, k, s in zip(size, kernel, stride, strict=True))
+    return [
+        (
+            ...,
+            slice(a, a + (rows - 1) * stride[0] + 1, stride[0]),
+            slice(b, b + (columns - 1) * stride[1] + 1, stride[1]),
+        )
+        for a in range(kernel[0])
+        for b in range(kernel[1])
+    ]
+
+
+def _blank(like, size):
+    """Zeros (N, C, *size), channels-last in memory."""
+    n, c = like.shape[:2]
+    return backend.namespace(like).zeros((n, *size, c), like.dtype).transpose(0, 3, 1, 2)
+
+
+def _winner(x, kernel, stride):
+    """The number a kw + b of the first largest tap of each window."""
+    taps = [x[tap] for tap in _taps(x.shape[2:], kernel, stride)]
+    return backend.namespace(x).stack(taps).argmax(axis=0)
+
+
+def _check_images(caller, x):
+    if x.ndim != 4:
+        raise ValueError(
+            f"{caller}: images (N, C, H, W) expected, got {x.shape}; a batch of grey images is x[:, None]"
+        )
+
+
+def _window(caller, x, kernel_size, stride):
+    _check_images(caller, x)
+    kernel = _pair(caller, "kernel_size", kernel_size)
+    if any(k > n for k, n in zip(kernel, x.shape[2:], strict=True)):
+        raise ValueError(
+            f"{caller}: the window {kernel} is larger than the image {x.shape[2:]}; x is {x.shape}"
+        )
+    return kernel, kernel if stride is None else _pair(caller, "stride", stride)
+
+
+def _pair(caller, name, value):
+    pair = (value, value) if isinstance(value, int) else tuple(value)
+    if len(pair) != 2 or not all(isinstance(v, int) and v >= 1 for v in pair):
+        raise ValueError(f"{caller}: {name} must be a positive int or a pair of them, got {value!r}")
+    return pair
+
+
+class AvgPool2d(Module):
+    """`avg_pool2d` as a layer."""
+
+    def __init__(self, kernel_size, stride=None):
+        self.kernel_size, self.stride = kernel_size, stride
+
+    def forward(self, x):
+        return avg_pool2d(x, self.kernel_size, stride=self.stride)
+
+    def extra(self):
+        return f"{self.kernel_size}" + (f", stride={self.stride}" if self.stride is not None else "")
+
+
+class MaxPool2d(AvgPool2d):
+    """`max_pool2d` as a layer."""
+
+    def forward(self, x):
+        return max_pool2d(x, self.kernel_size, stride=self.stride)
+
+
+class UpsampleNearest(Module):
+    """`upsample_nearest` as a layer."""
+
+    def __init__(self, factor):
+        self.factor = factor
+
+    def forward(self, x):
+        return upsample_nearest(x, self.factor)
+
+    def extra(self):
+        return str(self.factor)

@@ -1,0 +1,368 @@
+"""How long a training step takes in minigen, against the same step in PyTorch (eager, on the processor).
+
+    python tests/benchmarks/compare.py [WORKLOAD ...] [--rounds N] [--json]
+
+Both sides run in one process and take turns in blocks; the first steps of a block are not counted, because the threads
+that the other side has just left still spin for a while. The table gives medians and their ratio. Without PyTorch
+(`pip install torch`) minigen is measured against nothing, and the table says so.
+"""
+
+import minigen  # before NumPy, whose BLAS it prepares
+
+# isort: split
+import argparse
+import importlib.util
+import json
+import statistics
+import time
+
+import numpy as np
+from threadpoolctl import threadpool_info
+
+from minigen import Tensor, columns, losses, nn, no_grad, optim
+
+THREADS = 2
+_torch = importlib.util.find_spec("torch") is not None
+
+
+def chain():
+    """100 multiplications of 8x8 float32 matrices, forward and backward, no optimizer."""
+    rng = np.random.default_rng(0)
+    x = Tensor(rng.standard_normal((8, 8)).astype(np.float32), requires_grad=True)
+    c = Tensor(rng.uniform(0.9, 1.1, (8, 8)).astype(np.float32))
+    one = np.ones((8, 8), np.float32)
+
+    def step():
+        y = x
+        for _ in range(100):
+            y = y * c
+        y.backward(one)
+
+    def torch_step(torch):
+        xt = torch.tensor(x.numpy(), requires_grad=True)
+        ct, ones = torch.tensor(c.numpy()), torch.tensor(one)
+
+        def run():
+            y = xt
+            for _ in range(100):
+                y = y * ct
+            y.backward(ones)
+
+        return run
+
+    return step, torch_step
+
+
+def _training(loss, model):
+    optimizer = optim.Adam(model, lr=1e-3)
+
+    def step():
+        optimizer.zero_grad()
+        loss().backward()
+        optimizer.step()
+
+    return step
+
+
+def _torch_training(torch, loss, parameters):
+    optimizer = torch.optim.Adam(parameters, lr=1e-3)
+
+    def step():
+        optimizer.zero_grad()
+        loss().backward()
+        optimizer.step()
+
+    return step
+
+
+def mlp_vae():
+    """VAE 784-400-20, batch 128, Bernoulli pixels, Adam, float32."""
+    from minigen.models import VAE
+
+    rng = np.random.default_rng(0)
+    x, eps = rng.random((128, 784), np.float32), rng.standard_normal((128, 20)).astype(np.float32)
+    model = VAE(784, 400, 20, rng=rng)
+    tx, teps = Tensor(x), Tensor(eps)
+
+    def torch_step(torch):
+        F = torch.nn.functional
+        names = ("encoder", "mu", "logvar", "decoder", "output")
+        sizes = ((784, 400), (400, 20), (400, 20), (20, 400), (400, 784))
+        net = torch.nn.ModuleDict({k: torch.nn.Linear(*s) for k, s in zip(names, sizes, strict=True)})
+        xt, et = torch.tensor(x), torch.tensor(eps)
+
+        def loss():
+            h = torch.tanh(net["encoder"](xt))
+            mu, logvar = net["mu"](h), net["logvar"](h)
+            z = mu + torch.exp(0.5 * logvar) * et
+            logits = net["output"](torch.tanh(net["decoder"](z)))
+            bce = F.binary_cross_entropy_with_logits(logits, xt, reduction="sum") / 128
+            return bce + 0.5 * torch.sum(logvar.exp() + mu.pow(2) - 1 - logvar) / 128
+
+        return _torch_training(torch, loss, net.parameters())
+
+    return _training(lambda: model.loss(tx, teps), model), torch_step
+
+
+def small_mlp():
+    """MLP 2-64-64-1 with tanh, batch 128, squared error, Adam, float32."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((128, 2)).astype(np.float32)
+    y = np.sin(x.sum(axis=1, keepdims=True))
+    layers = [
+        nn.Dense(2, 64, rng=rng),
+        nn.Tanh(),
+        nn.Dense(64, 64, rng=rng),
+        nn.Tanh(),
+        nn.Dense(64, 1, rng=rng),
+    ]
+    model = nn.Sequential(*layers)
+    tx, ty = Tensor(x), Tensor(y)
+
+    def torch_step(torch):
+        t = torch.nn
+        net = t.Sequential(t.Linear(2, 64), t.Tanh(), t.Linear(64, 64), t.Tanh(), t.Linear(64, 1))
+        xt, yt = torch.tensor(x), torch.tensor(y)
+        return _torch_training(torch, lambda: 0.5 * ((net(xt) - yt) ** 2).sum() / 128, net.parameters())
+
+    return _training(lambda: losses.squared_error(model(tx), ty), model), torch_step
+
+
+def conv_autoencoder():
+    """28x28, convolutions 1-16-32 with k3 s2, dense code of 32, mirrored; batch 64, Bernoulli pixels, Adam."""
+    rng = np.random.default_rng(0)
+    x = rng.random((64, 1, 28, 28), np.float32)
+    how = {"stride": 2, "padding": 1}
+    model = nn.Sequential(
+        nn.Conv2d(1, 16, 3, **how, rng=rng),
+        nn.ReLU(),
+        nn.Conv2d(16, 32, 3, **how, rng=rng),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Dense(32 * 7 * 7, 32, rng=rng),
+        nn.Dense(32, 32 * 7 * 7, rng=rng),
+        nn.ReLU(),
+        nn.Reshape(32, 7, 7),
+        nn.ConvTranspose2d(32, 16, 3, **how, output_padding=1, rng=rng),
+        nn.ReLU(),
+        nn.ConvTranspose2d(16, 1, 3, **how, output_padding=1, rng=rng),
+    )
+    tx = Tensor(x)
+
+    def torch_step(torch):
+        t, F = torch.nn, torch.nn.functional
+        net = t.Sequential(
+            t.Conv2d(1, 16, 3, **how),
+            t.ReLU(),
+            t.Conv2d(16, 32, 3, **how),
+            t.ReLU(),
+            t.Flatten(),
+            t.Linear(32 * 7 * 7, 32),
+            t.Linear(32, 32 * 7 * 7),
+            t.ReLU(),
+            t.Unflatten(1, (32, 7, 7)),
+            t.ConvTranspose2d(32, 16, 3, **how, output_padding=1),
+            t.ReLU(),
+            t.ConvTranspose2d(16, 1, 3, **how, output_padding=1),
+        )
+        xt = torch.tensor(x)
+
+        def loss():
+            return F.binary_cross_entropy_with_logits(net(xt), xt, reduction="sum") / 64
+
+        return _torch_training(torch, loss, net.parameters())
+
+    return _training(lambda: losses.bce_with_logits(model(tx), tx), model), torch_step
+
+
+def dcgan():
+    """One discriminator and one generator step at 32x32, channels 64-128-256 with k4 s2, batch 64, no batch norm."""
+    rng = np.random.default_rng(0)
+    real = np.tanh(rng.standard_normal((64, 3, 32, 32))).astype(np.float32)
+    noise = rng.standard_normal((64, 100)).astype(np.float32)
+    how = {"stride": 2, "padding": 1}
+    generator = nn.Sequential(
+        nn.Dense(100, 256 * 4 * 4, rng=rng),
+        nn.ReLU(),
+        nn.Reshape(256, 4, 4),
+        nn.ConvTranspose2d(256, 128, 4, **how, rng=rng),
+        nn.ReLU(),
+        nn.ConvTranspose2d(128, 64, 4, **how, rng=rng),
+        nn.ReLU(),
+        nn.ConvTranspose2d(64, 3, 4, **how, rng=rng),
+        nn.Tanh(),
+    )
+    discriminator = nn.Sequential(
+        nn.Conv2d(3, 64, 4, **how, rng=rng),
+        nn.LeakyReLU(0.2),
+        nn.Conv2d(64, 128, 4, **how, rng=rng),
+        nn.LeakyReLU(0.2),
+        nn.Conv2d(128, 256, 4, **how, rng=rng),
+        nn.LeakyReLU(0.2),
+        nn.Flatten(),
+        nn.Dense(256 * 4 * 4, 1, rng=rng),
+    )
+    for_d, for_g = optim.Adam(discriminator, lr=2e-4), optim.Adam(generator, lr=2e-4)
+    tx, tz = Tensor(real), Tensor(noise)
+
+    def step():
+        for_d.zero_grad()
+        with no_grad():
+            fake = generator(tz)
+        losses.discriminator_loss(discriminator(tx), discriminator(fake)).backward()
+        for_d.step()
+        for_d.zero_grad()
+        for_g.zero_grad()
+        losses.generator_loss(discriminator(generator(tz))).backward()
+        for_g.step()
+
+    def torch_step(torch):
+        t, softplus = torch.nn, torch.nn.functional.softplus
+        g = t.Sequential(
+            t.Linear(100, 256 * 4 * 4),
+            t.ReLU(),
+            t.Unflatten(1, (256, 4, 4)),
+            t.ConvTranspose2d(256, 128, 4, **how),
+            t.ReLU(),
+            t.ConvTranspose2d(128, 64, 4, **how),
+            t.ReLU(),
+            t.ConvTranspose2d(64, 3, 4, **how),
+            t.Tanh(),
+        )
+        d = t.Sequential(
+            t.Conv2d(3, 64, 4, **how),
+            t.LeakyReLU(0.2),
+            t.Conv2d(64, 128, 4, **how),
+            t.LeakyReLU(0.2),
+            t.Conv2d(128, 256, 4, **how),
+            t.LeakyReLU(0.2),
+            t.Flatten(),
+            t.Linear(256 * 4 * 4, 1),
+        )
+        adam_d, adam_g = (torch.optim.Adam(m.parameters(), lr=2e-4) for m in (d, g))
+        xt, zt = torch.tensor(real), torch.tensor(noise)
+
+        def run():
+            adam_d.zero_grad()
+            with torch.no_grad():
+                fake = g(zt)
+            (softplus(-d(xt)).mean() + softplus(d(fake)).mean()).backward()
+            adam_d.step()
+            adam_d.zero_grad()
+            adam_g.zero_grad()
+            softplus(-d(g(zt))).mean().backward()
+            adam_g.step()
+
+        return run
+
+    return step, torch_step
+
+
+def convolutions():
+    """Not a step: the share of the bare matrix product that each convolution of the two networks reaches."""
+    print(f"\n{'share of the bare product, batch 64':38} {'forward':>9} {'to input':>9} {'to weight':>9}")
+    for c, size, o, k in (
+        (1, 28, 16, 3),
+        (16, 14, 32, 3),
+        (3, 32, 64, 4),
+        (64, 16, 128, 4),
+        (128, 8, 256, 4),
+    ):
+        shares = " ".join(f"{share:9.0%}" for share in _shares(c, size, o, k))
+        print(f"{f'{c} -> {o} channels, {size}x{size}, k{k} s2':38} {shares}")
+
+
+def _shares(c, size, o, k):
+    rng, how = np.random.default_rng(0), {"stride": 2, "padding": 1}
+
+    def draw(*shape):
+        return rng.standard_normal(shape, np.float32)
+
+    x, w = draw(64, size, size, c).transpose(0, 3, 1, 2), draw(k, k, c, o).transpose(3, 2, 0, 1)
+    y = minigen.conv2d(x, w, **how)
+    extra = minigen.sizes_that_collapse(y.shape[2], k, 2, 1).index(size)
+    rows, matrix, g = draw(y.size // o, k * k * c), draw(k * k * c, o), draw(y.size // o, o)
+    pairs = (
+        (lambda: rows @ matrix, lambda: minigen.conv2d(x, w, **how)),
+        (lambda: g @ matrix.T, lambda: minigen.conv_transpose2d(y, w, output_padding=extra, **how)),
+        (lambda: rows.T @ g, lambda: minigen.conv2d_weight(x, y, k, **how)),
+    )
+    for pair in pairs:
+        bare, ours = measure(pair, rounds=3)
+        yield bare / ours
+
+
+WORKLOADS = {f.__name__: f for f in (chain, small_mlp, mlp_vae, conv_autoencoder, dcgan)}
+
+
+def measure(sides, rounds, block=0.25, settle=0.08):
+    """The median seconds of each side; the sides take turns, `rounds` blocks of `block` seconds each."""
+    times = [[] for _ in sides]
+    for _ in range(rounds):
+        for side, seconds in zip(sides, times, strict=True):
+            start = time.perf_counter()
+            while time.perf_counter() < start + settle:
+                side()
+            while time.perf_counter() < start + settle + block:
+                before = time.perf_counter()
+                side()
+                seconds.append(time.perf_counter() - before)
+    return [statistics.median(seconds) for seconds in times]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument(
+        "workloads", nargs="*", metavar="WORKLOAD", help=", ".join([*WORKLOADS, "convolutions"])
+    )
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    unknown = set(options.workloads) - set(WORKLOADS) - {"convolutions"}
+    if unknown:
+        parser.error(
+            f"no workload {', '.join(sorted(unknown))}; there are {', '.join([*WORKLOADS, 'convolutions'])}"
+        )
+    chosen = options.workloads or [*WORKLOADS, "convolutions"]
+    torch = __import__("torch") if _torch else None
+    if torch:
+        torch.set_num_threads(THREADS)
+    blas = [
+        f"{lib['internal_api']} {lib.get('architecture', '')}"
+        for lib in threadpool_info()
+        if "blas" in lib["user_api"]
+    ]
+    against = (
+        f"PyTorch {torch.__version__}, {THREADS} threads" if torch else "nothing: PyTorch is not installed"
+    )
+    print(f"NumPy {np.__version__} ({', '.join(blas)}, {columns._threads()[2]} threads) against {against}")
+    print(f"{'workload':18} {'minigen ms':>11} {'PyTorch ms':>11} {'ratio':>7}")
+    rows = []
+    for name in chosen:
+        if name == "convolutions":
+            continue
+        step, torch_step = WORKLOADS[name]()
+        sides = [step] + ([torch_step(torch)] if torch else [])
+        medians = [1e3 * m for m in measure(sides, options.rounds)]
+        ratio = medians[0] / medians[1] if torch else None
+        rows.append(
+            {
+                "workload": name,
+                "minigen_ms": medians[0],
+                "torch_ms": medians[1] if torch else None,
+                "ratio": ratio,
+            }
+        )
+        print(
+            f"{name:18} {medians[0]:11.3f} "
+            + (f"{medians[1]:11.3f} {ratio:7.2f}" if torch else f"{'–':>11} {'–':>7}"),
+            flush=True,
+        )
+    if "convolutions" in chosen:
+        convolutions()
+    if options.json:
+        print(json.dumps(rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""What the engine's tests share: the devices they run on.
+
+A test that takes `device` runs over NumPy, over the strict stand-in for CuPy (see fake_cupy.py: no GPU code is being run),
+and over CuPy itself where a graphics card is present.
+"""
+
+from contextlib import nullcontext
+
+import fake_cupy
+import numpy as np
+import pytest
+from hypothesis import settings
+
+import minigen
+from minigen import backend
+
+settings.register_profile("minigen", derandomize=True, database=None, deadline=None, max_examples=60)
+settings.load_profile("minigen")
+
+
+def why_no_gpu():
+    """None where CuPy finds a graphics card, otherwise the reason."""
+    try:
+        import cupy
+
+        cupy.cuda.runtime.getDeviceCount()
+    except Exception as error:  # CuPy's own error classes exist only where CuPy does
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
+DEVICES = ("numpy", "stand-in", "cupy")
+NO_GPU = why_no_gpu()
+
+
+class Device:
+    """One array library to run a test on."""
+
+    def __init__(self, name):
+        self.name = name
+        self.where = "cpu" if name == "numpy" else "cuda"
+
+    def array(self, values, dtype=None):
+        """`values` as an array of this device."""
+        return backend.to(np.asarray(values, dtype), self.where)
+
+    def tensor(self, values, dtype=np.float64, **kwargs):
+        """`values` as a tensor of this device; it asks for a gradient unless told otherwise."""
+        return minigen.Tensor(self.array(values, dtype), **{"requires_grad": True, **kwargs})
+
+    @staticmethod
+    def host(value):
+        """A tensor or an array of any device as a NumPy array."""
+        value = value.data if isinstance(value, minigen.Tensor) else value
+        return backend.to(backend.as_array(value), "cpu")
+
+
+def standing(name):
+    """The context in which the device exists: only the stand-in has to be put in place, and taken away after."""
+    return fake_cupy.installed() if name == "stand-in" else nullcontext()
+
+
+@pytest.fixture(params=[d for d in DEVICES if d != "cupy" or NO_GPU is None])
+def device(request):
+    with standing(request.param):
+        yield Device(request.param)

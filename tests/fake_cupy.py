@@ -1,0 +1,325 @@
+"""A stand-in for CuPy on a machine without a graphics card: CuPy's manners, NumPy's arithmetic. No GPU code is being run.
+
+It shows whether code would be refused: a NumPy array that meets a device array, an implicit conversion, a function of NumPy
+where `namespace` was forgotten, a name that CuPy lacks, a reduction taken for a Python number. And it counts what a GPU is slow
+at: kernels launched, results read by the host, data uploaded. It cannot show the numbers CUDA computes, kernel source,
+asynchrony, or speed; only the same tests on a real GPU can.
+
+Manners follow CuPy 14: promotion by NEP 50 (NumPy 2 does the same), C-ordered results of elementwise functions whatever the
+order of the operands, 0-d arrays from reductions. It is stricter in two places: `np.exp(x)` works on CuPy, slowly, and is
+refused here; an integer index out of range wraps around on CuPy, and raises here.
+"""
+
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+
+
+@dataclass
+class Counts:
+    launches: int = 0  # kernels started
+    reads: int = 0  # times the host waited for a result
+    uploads: int = 0  # times host data was sent to the device
+
+
+counts = Counts()
+
+
+@contextmanager
+def counting():
+    """`with counting() as counted:` holds, after the block, what happened inside it."""
+    before, counted = replace(counts), Counts()
+    yield counted
+    for name in vars(counts):
+        setattr(counted, name, getattr(counts, name) - getattr(before, name))
+
+
+class ndarray:
+    """What CuPy calls an array: it lives elsewhere (here: in `_device`), and the host has to ask for it."""
+
+    __module__ = "cupy"
+    __slots__ = ("_device", "__weakref__")
+    __hash__ = None
+    __array_priority__ = 100
+
+    shape = property(lambda self: self._device.shape)
+    dtype = property(lambda self: self._device.dtype)
+    ndim = property(lambda self: self._device.ndim)
+    size = property(lambda self: self._device.size)
+    nbytes = property(lambda self: self._device.nbytes)
+    itemsize = property(lambda self: self._device.itemsize)
+    strides = property(lambda self: self._device.strides)
+    flags = property(lambda self: self._device.flags)
+    T = property(lambda self: _wrap(self._device.T))
+    flat = property(lambda self: iter(self.ravel()))
+
+    def __getitem__(self, index):
+        index, moves = _index(index, reading=True)
+        counts.launches += moves
+        got = self._device[index]
+        if isinstance(got, np.generic):  # CuPy answers with a 0-d view
+            got = self._device[(*index, ...) if isinstance(index, tuple) else (index, ...)]
+        return _wrap(got)
+
+    def __setitem__(self, index, value):
+        if isinstance(value, np.ndarray):
+            raise ValueError("non-scalar numpy.ndarray cannot be used for fill")
+        counts.launches += 1
+        self._device[_index(index, reading=False)[0]] = _operand(value)
+
+    def __len__(self):
+        return len(self._device)
+
+    def __iter__(self):
+        if self.ndim == 0:
+            raise TypeError("iteration over a 0-d array")
+        return (self[i] for i in range(len(self)))
+
+    def reshape(self, *shape):
+        return _moved(self, self._device.reshape(*shape))
+
+    def ravel(self):
+        return _moved(self, self._device.ravel())
+
+    def transpose(self, *axes):
+        return _wrap(self._device.transpose(*axes))
+
+    def astype(self, dtype, copy=True):
+        return _launched(self._device.astype(dtype, copy=True)) if copy or self.dtype != dtype else self
+
+    def copy(self, order="C"):
+        return _launched(self._device.copy(order))
+
+    def fill(self, value):
+        self[...] = value
+
+    # What the host asks for, it waits for.
+
+    def get(self):
+        counts.reads += 1
+        return np.array(self._device, order="C")
+
+    def item(self):
+        return self.get().item()
+
+    def tolist(self):
+        return self.get().tolist()
+
+    def __float__(self):
+        return float(self.get())
+
+    def __int__(self):
+        return int(self.get())
+
+    def __index__(self):
+        return self.get().__index__()
+
+    def __bool__(self):
+        return bool(self.get())
+
+    def __repr__(self):
+        return repr(self.get())
+
+    def __format__(self, spec):
+        return format(self.get(), spec)
+
+    # How NumPy is kept out.
+
+    def __array__(self, *args, **kwargs):
+        raise TypeError(
+            "Implicit conversion to a NumPy array is not allowed. Please use `.get()` to construct a NumPy array explicitly."
+        )
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        for value in inputs:
+            if isinstance(value, np.ndarray):
+                raise TypeError(f"Unsupported type {type(value)}")
+        if method == "__call__" and not kwargs and any(isinstance(value, np.generic) for value in inputs):
+            return getattr(cupy, ufunc.__name__)(*inputs)  # np.float64(2) * x comes by here, and promotes, as on CuPy
+        raise TypeError(f"np.{ufunc.__name__} on a CuPy array: slow on CuPy, refused by its stand-in; use namespace(x)")
+
+    def __array_function__(self, function, types, args, kwargs):
+        raise TypeError(f"np.{function.__name__} on a CuPy array: refused by the stand-in; use namespace(x)")
+
+
+def _wrap(host):
+    array = object.__new__(ndarray)
+    array._device = np.asarray(host)
+    return array
+
+
+def _launched(host):
+    counts.launches += 1
+    return _wrap(host)
+
+
+def _moved(array, host):
+    """A reshaped array: a view for nothing, or a copy for one launch."""
+    return _wrap(host) if np.may_share_memory(array._device, host) else _launched(host)
+
+
+def _operand(value):
+    """What a kernel takes: a device array, or a Python or NumPy scalar."""
+    if type(value) is ndarray:
+        return value._device
+    if isinstance(value, (bool, int, float, complex, np.generic)):
+        return value
+    raise TypeError(f"Unsupported type {type(value)}")
+
+
+def _array(value):
+    if type(value) is not ndarray:
+        raise TypeError(f"Argument has incorrect type (expected cupy.ndarray, got {type(value).__name__})")
+    return value._device
+
+
+def _index(index, reading):
+    """The index for NumPy, and whether a kernel has to gather; a mask's result has a size that the host must learn first."""
+    parts, moves = [], False
+    for part in index if isinstance(index, tuple) else (index,):
+        if isinstance(part, (list, np.ndarray)):  # CuPy takes these, and sends them over each time
+            counts.uploads += 1
+            part, moves = np.asarray(part), True
+        elif type(part) is ndarray:
+            part, moves = part._device, True
+        if reading and isinstance(part, np.ndarray) and part.dtype == bool:
+            counts.reads += 1
+        parts.append(part)
+    return (tuple(parts) if isinstance(index, tuple) else parts[0]), moves
+
+
+class _Ufunc:
+    def __init__(self, name):
+        self.__name__, self._host = name, getattr(np, name)
+
+    def __call__(self, *args, out=None, dtype=None):
+        counts.launches += 1
+        operands = [_operand(a) for a in args]
+        with np.errstate(all="ignore"):  # a kernel does not warn
+            if out is not None:
+                self._host(*operands, out=_array(out), dtype=dtype)
+                return out
+            return _wrap(self._host(*operands, order="C", dtype=dtype))
+
+    def at(self, array, indices, values):
+        if self.__name__ not in ("add", "subtract", "maximum", "minimum"):
+            raise NotImplementedError(f"`cupy_{self.__name__}.at` is not supported yet")
+        counts.launches += 1
+        self._host.at(_array(array), _index(indices, reading=False)[0], _operand(values))
+
+
+def _reduction(name):
+    def reduce(self, axis=None, **kwargs):
+        if isinstance(axis, list):
+            raise TypeError("'list' object cannot be interpreted as an integer")
+        with np.errstate(all="ignore"):
+            return _launched(getattr(self._device, name)(axis=axis, **kwargs))
+
+    return reduce
+
+
+def _operator(ufunc, swapped=False):
+    def operate(self, other):
+        if type(other) is not ndarray and getattr(other, "__array_ufunc__", False) is None:
+            return NotImplemented  # NEP 13, asked of the object: the other one knows better
+        return ufunc(other, self) if swapped else ufunc(self, other)
+
+    return operate
+
+
+def _in_place(ufunc):
+    return lambda self, other: ufunc(self, other, out=self)
+
+
+cupy = ModuleType("cupy", __doc__)
+
+for _name in """add subtract multiply divide true_divide floor_divide remainder power negative absolute matmul less less_equal greater
+    greater_equal equal not_equal logical_and logical_or logical_not bitwise_and bitwise_or bitwise_xor invert maximum minimum exp expm1
+    log log1p log2 sqrt square sin cos tanh arctan abs sign isfinite isnan isinf floor ceil reciprocal""".split():
+    setattr(cupy, _name, _Ufunc(_name))
+
+for _name in "sum mean prod max min any all argmax argmin var std".split():
+    setattr(ndarray, _name, _reduction(_name))
+    setattr(cupy, _name, lambda a, axis=None, _m=getattr(ndarray, _name), **kwargs: (_array(a), _m(a, axis, **kwargs))[1])
+
+for _name, _ufunc in dict(
+    add="add", sub="subtract", mul="multiply", truediv="divide", floordiv="floor_divide", mod="remainder", pow="power",
+    matmul="matmul", **{"and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor"},
+).items():  # fmt: skip
+    setattr(ndarray, f"__{_name}__", _operator(getattr(cupy, _ufunc)))
+    setattr(ndarray, f"__r{_name}__", _operator(getattr(cupy, _ufunc), swapped=True))
+    setattr(ndarray, f"__i{_name}__", _in_place(getattr(cupy, _ufunc)))
+
+for _name, _ufunc in dict(lt="less", le="less_equal", gt="greater", ge="greater_equal", eq="equal", ne="not_equal").items():
+    setattr(ndarray, f"__{_name}__", _operator(getattr(cupy, _ufunc)))
+
+for _name, _ufunc in dict(neg="negative", abs="absolute", invert="invert").items():
+    setattr(ndarray, f"__{_name}__", lambda self, _u=getattr(cupy, _ufunc): _u(self))
+
+
+def asarray(a, dtype=None):
+    if type(a) is ndarray:
+        return a if dtype is None or a.dtype == dtype else a.astype(dtype)
+    counts.uploads += 1
+    return _wrap(np.array(a, dtype=dtype, order="A"))
+
+
+def array(a, dtype=None):
+    return a.astype(dtype or a.dtype) if type(a) is ndarray else asarray(a, dtype)
+
+
+def asnumpy(a):
+    return a.get() if type(a) is ndarray else np.asarray(a)
+
+
+def where(condition, x, y):
+    return _launched(np.where(_array(condition), _operand(x), _operand(y)))
+
+
+def clip(a, a_min, a_max, out=None):
+    return _launched(np.clip(_array(a), None if a_min is None else _operand(a_min), None if a_max is None else _operand(a_max)))
+
+
+def concatenate(arrays, axis=0):
+    return _launched(np.concatenate([_array(a) for a in arrays], axis))
+
+
+def flip(a, axis=None):
+    return _wrap(np.flip(_array(a), axis))
+
+
+def broadcast_to(a, shape):
+    return _wrap(np.broadcast_to(_array(a), shape))
+
+
+def _as_strided(x, shape=None, strides=None):
+    return _wrap(np.lib.stride_tricks.as_strided(_array(x), shape, strides))
+
+
+for _function in (asarray, array, asnumpy, where, clip, concatenate, flip, broadcast_to):
+    setattr(cupy, _function.__name__, _function)
+for _name in "empty zeros ones full arange".split():
+    setattr(cupy, _name, lambda *args, _f=getattr(np, _name), **kwargs: _launched(_f(*args, **kwargs)))
+for _name in "empty_like zeros_like ones_like full_like".split():
+    setattr(cupy, _name, lambda a, *args, _f=getattr(np, _name), **kw: _launched(_f(_array(a), *args, **kw)))
+for _name in "bool_ int32 int64 float32 float64 inf nan pi newaxis".split():
+    setattr(cupy, _name, getattr(np, _name))
+cupy.ndarray = ndarray
+cupy.lib = SimpleNamespace(stride_tricks=SimpleNamespace(as_strided=_as_strided))
+cupy.cuda = SimpleNamespace(runtime=SimpleNamespace(getDeviceCount=lambda: 1))
+
+
+@contextmanager
+def installed():
+    """`with installed() as cupy:` `import cupy` finds the stand-in, and afterwards whatever was there before."""
+    before = sys.modules.get("cupy")
+    sys.modules["cupy"] = cupy
+    try:
+        yield cupy
+    finally:
+        del sys.modules["cupy"]
+        if before is not None:
+            sys.modules["cupy"] = before
