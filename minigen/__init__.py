@@ -1,6 +1,5 @@
 """minigen: derive a gradient by hand, write it down, and see whether it is right. The public names."""
 
-from minigen import blas  # isort: skip  (before NumPy is loaded)
 from minigen.anomaly import detect_anomaly
 from minigen.backend import Random, to
 from minigen.conv import (
@@ -11,6 +10,7 @@ from minigen.conv import (
     sizes_that_collapse,
     transposed_output_size,
 )
+from minigen.memory import keep_freed_memory
 from minigen.ops import (
     abs,
     add,
@@ -58,3 +58,6 @@ from minigen.shapes import (
     transpose,
 )
 from minigen.tape import StaleGraphError, Tensor, broadcast_to, grad, no_grad, op, sum_to
+
+keep_freed_memory()
+del keep_freed_memory

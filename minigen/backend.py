@@ -104,7 +104,8 @@ class Random:
 
     def uniform(self, *shape):
         """Independent draws from U[0, 1)."""
-        return to(self.generator.random(shape).astype(self.dtype), self.device)
+        below_one = np.nextafter(1, 0, dtype=self.dtype)  # float32 rounds the largest draws up to 1
+        return to(np.minimum(self.generator.random(shape).astype(self.dtype), below_one), self.device)
 
     def bernoulli(self, p, *shape):
         """Independent zeros and ones, one with probability `p`: the mask of dropout and of masking noise."""

@@ -10,17 +10,14 @@ chunks are shared by as many threads as the BLAS uses, each with a single-thread
 """
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from math import prod
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
 from minigen.backend import namespace, windows
+from minigen.threads import share_out
 
 _chunk_bytes = 3 << 20  # of columns: larger ones leave the cache, smaller ones make the product inefficient
-_worth_threads = 4e6  # multiplications; below, starting threads costs more than it saves
 _few_channels = 8
 
 
@@ -64,34 +61,66 @@ def correlate_weight(x, y, kernel, stride, padding, dilation):
 
 def spread(y, weight, bias, size, stride, padding, dilation):
     """The adjoint of `correlate` in x: each y[n, o, i, j] is spread over the window it would have been gathered from."""
-    (n, o, oh, ow), (_, c, kh, kw) = y.shape, weight.shape
+    (n, o, *places), (_, c, kh, kw) = y.shape, weight.shape
     (h, w), (ph, pw) = size, padding
     xp = namespace(y)
-    few = c < _few_channels
-    y = y.transpose(0, 2, 3, 1)
-    matrix = weight.transpose(2, 3, 1, 0)  # (kh, kw, C, O)
-    out = xp.empty((n, c, h, w), y.dtype) if few else xp.empty((n, h, w, c), y.dtype).transpose(0, 3, 1, 2)
+    in_rows = c >= _few_channels and dilation[1] == 1
+    y, matrix = y.transpose(0, 2, 3, 1), weight.transpose(2, 3, 1, 0)  # (kh, kw, C, O)
+    if in_rows:
+        matrix, wide = (
+            _blocks(xp, matrix, stride[1]),
+            max(w + 2 * pw, (places[1] - 1) * stride[1] + kw + stride[1] - 1),
+        )
+        out = xp.empty((n, h, w, c), y.dtype).transpose(0, 3, 1, 2)
+    else:
+        wide, out = w + 2 * pw, xp.empty((n, c, h, w), y.dtype)
+    add = _add_rows if in_rows else _add_taps
 
     def part(images, worker):
         rows = y[images].reshape(-1, o)
-        m = len(rows) // (oh * ow)
-        canvas = _canvas(xp, m, c, h + 2 * ph, w + 2 * pw, y.dtype)
-        places = _places(canvas, (kh, kw), (oh, ow), stride, dilation)
-        if few:
-            product = _scratch(xp, "product", (kh * kw * c, len(rows)), y.dtype)
-            taps = xp.matmul(matrix.reshape(-1, o), rows.T, out=product).reshape(kh, kw, c, m, oh, ow)
-            for a, b, place in places:
-                place += taps[a, b].transpose(1, 0, 2, 3)
-        else:
-            product = _scratch(xp, "product", (len(rows), c), y.dtype)
-            for a, b, place in places:
-                tap = xp.matmul(rows, matrix[a, b].T, out=product).reshape(m, oh, ow, c)
-                place += tap.transpose(0, 3, 1, 2)
+        canvas = _canvas(xp, len(rows) // prod(places), c, h + 2 * ph, wide, y.dtype, in_rows)
+        add(xp, canvas, rows, matrix, places, stride, dilation)
         kept = canvas[:, :, ph : ph + h, pw : pw + w]
         out[images] = kept if bias is None else kept + bias[:, None, None]
 
-    _in_chunks(part, xp, n, oh * ow * kh * kw * c, o, y.dtype)
+    _in_chunks(part, xp, n, prod(places) * kh * kw * c, o, y.dtype)
     return out
+
+
+def _add_taps(xp, canvas, rows, matrix, size, stride, dilation):
+    """canvas (m, C, H, W) += each tap of the kernel at the pixels it meets: one product, kh*kw sums."""
+    (kh, kw, c, o), m = matrix.shape, len(canvas)
+    taps = _scratch(xp, "product", (kh * kw * c, len(rows)), rows.dtype)
+    xp.matmul(matrix.reshape(-1, o), rows.T, out=taps)
+    taps = taps.reshape(kh, kw, c, m, *size)
+    for a, b, place in _places(canvas, (kh, kw), size, stride, dilation):
+        place += taps[a, b].transpose(1, 0, 2, 3)
+
+
+def _blocks(xp, matrix, stride):
+    """The taps (kh, kw, C, O) of a kernel in groups of `stride` neighbours, (kh, groups, stride*C, O), filled up with zeros."""
+    kh, kw, c, o = matrix.shape
+    groups = -(-kw // stride)
+    if kw % stride:
+        filled = xp.zeros((kh, groups * stride, c, o), matrix.dtype)
+        filled[:, :kw] = matrix
+        matrix = filled
+    return matrix.reshape(kh, groups, stride * c, o)
+
+
+def _add_rows(xp, canvas, rows, blocks, size, stride, dilation):
+    """The same for an undilated kernel: `stride` neighbouring taps fill a whole image row without gaps, in one long sum."""
+    m, (oh, ow), sh = len(canvas), size, stride[0]
+    kh, groups, width, _ = blocks.shape  # width = sw * C
+    lines = canvas.transpose(0, 2, 3, 1).reshape(m, canvas.shape[2], -1)  # (m, H, W*C)
+    product = _scratch(xp, "product", (len(rows), width), rows.dtype)
+    for a in range(kh):
+        top = a * dilation[0]
+        for b in range(groups):
+            xp.matmul(rows, blocks[a, b].T, out=product)
+            lines[:, top : top + (oh - 1) * sh + 1 : sh, b * width : (b + ow) * width] += product.reshape(
+                m, oh, -1
+            )
 
 
 def _columns(x, kernel, stride, padding, dilation, size):
@@ -100,7 +129,7 @@ def _columns(x, kernel, stride, padding, dilation, size):
     xp = namespace(x)
     if padding != (0, 0):
         (ph, pw), inside = padding, x
-        x = _canvas(xp, m, c, h + 2 * ph, w + 2 * pw, x.dtype).transpose(0, 2, 3, 1)
+        x = _canvas(xp, m, c, h + 2 * ph, w + 2 * pw, x.dtype, c >= _few_channels).transpose(0, 2, 3, 1)
         x[:, ph : ph + h, pw : pw + w] = inside
     if c < _few_channels:
         taps = _scratch(xp, "columns", (*kernel, c, m, *size), x.dtype)
@@ -112,14 +141,11 @@ def _columns(x, kernel, stride, padding, dilation, size):
     return columns.reshape(m * prod(size), -1)
 
 
-def _canvas(xp, m, c, h, w, dtype):
-    """Zeros seen as (m, C, H, W), with the channels last in memory unless they are few."""
-    if c < _few_channels:
-        canvas = _scratch(xp, "canvas", (m, c, h, w), dtype)
-    else:
-        canvas = _scratch(xp, "canvas", (m, h, w, c), dtype).transpose(0, 3, 1, 2)
-    canvas[...] = 0
-    return canvas
+def _canvas(xp, m, c, h, w, dtype, channels_last):
+    """Zeros seen as (m, C, H, W)."""
+    canvas = _scratch(xp, "canvas", (m, h, w, c) if channels_last else (m, c, h, w), dtype)
+    canvas.fill(0)
+    return canvas.transpose(0, 3, 1, 2) if channels_last else canvas
 
 
 def _places(image, kernel, size, stride, dilation):
@@ -147,32 +173,13 @@ def _scratch(xp, use, shape, dtype):
 
 def _in_chunks(part, xp, n, columns_per_image, products_per_column, dtype):
     """Call part(slice, worker) over the n images, in chunks that fit the cache, on several threads where it is worth it."""
-    chunk = max(1, _chunk_bytes // (columns_per_image * dtype.itemsize))
     if xp is not np:
         return part(slice(0, n), 0)
-    blas, pool, threads = _threads()
-    if n * columns_per_image * products_per_column < _worth_threads:
-        threads = 1
-    share = -(-n // threads)
-    chunk = -(-share // -(-share // chunk))  # equal chunks, so that no thread ends on a small one
+    most = max(1, _chunk_bytes // (columns_per_image * dtype.itemsize))
 
-    def run(first):
-        last = min(first + share, n)
+    def run(first, last):
+        chunk = -(-(last - first) // -(-(last - first) // most))  # equal chunks: no small one at the end
         for start in range(first, last, chunk):
             part(slice(start, min(start + chunk, last)), first)
 
-    if threads == 1:
-        return run(0)
-    with blas.limit(limits=1, user_api="blas"):
-        others = [pool.submit(run, first) for first in range(share, n, share)]
-        run(0)
-        for other in others:
-            other.result()
-
-
-@cache
-def _threads():
-    """As many threads as the BLAS was told to use, so that OMP_NUM_THREADS and the like keep their meaning."""
-    blas = ThreadpoolController()
-    threads = max((library["num_threads"] for library in blas.select(user_api="blas").info()), default=1)
-    return blas, ThreadPoolExecutor(max(1, threads - 1), "minigen"), threads
+    share_out(run, n, n * columns_per_image * products_per_column)

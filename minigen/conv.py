@@ -10,7 +10,7 @@ People see images (N, C, H, W), weights (out, in, kh, kw), transposed weights (i
 
 import numpy as np
 
-from minigen import columns
+from minigen import columns, threads
 from minigen.backend import namespace
 from minigen.tape import op
 
@@ -54,7 +54,7 @@ def _conv2d_weight(x, y, *, kernel, stride, padding, dilation):
 def channel_sum(x):
     """The sum over all pixels of each channel, (N, C, H, W) -> (C,): what the bias of a convolution receives."""
     rows = x.transpose(0, 2, 3, 1).reshape(-1, x.shape[1])
-    return namespace(x).ones(len(rows), x.dtype) @ rows
+    return threads.matmul(namespace(x).ones((1, len(rows)), x.dtype), rows)[0]
 
 
 @op()
@@ -173,6 +173,8 @@ def _check_images(caller, x, weight, bias, takes, gives):
             f"{caller}: images (N, C, H, W) and a weight of 4 axes expected, got x {x.shape} and weight {weight.shape}; "
             "a batch of grey images is x[:, None]"
         )
+    if x.shape[0] == 0:
+        raise ValueError(f"{caller}: the batch is empty: x is {x.shape}")
     if x.shape[1] != weight.shape[takes]:
         raise ValueError(
             f"{caller}: x has {x.shape[1]} channels but weight {weight.shape} takes {weight.shape[takes]}; x is {x.shape}"

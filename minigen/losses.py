@@ -1,5 +1,4 @@
-"""What training makes small: every objective, under one convention: sum over the features, mean over the
-batch.
+"""Every objective, under one convention: sum over the features, mean over the batch.
 
 The first axis is the batch, N rows; all other axes are features. A likelihood or divergence is summed over
 the features of a row, because the log-probability of a row is the sum of those of its entries, and averaged
@@ -26,11 +25,11 @@ from minigen.nn.module import Module
 from minigen.nn.normalisation import BatchNorm
 from minigen.tape import Tensor, _data, op
 
-# ----- reconstruction ---------------------------------------------------------------------------------------
+# ----- reconstruction -----------------------------------------------------------------------------------
 
 
 def squared_error(xhat, x):
-    """(1/N) sum_n 1/2 ||xhat_n - x_n||^2, both (N, ...): a Gaussian likelihood with variance 1, without its constant."""
+    """(1/N) sum_n 1/2 ||xhat_n - x_n||^2, both (N, ...): the likelihood of N(xhat, 1) without its constant."""
     n = _rows("squared_error", xhat=xhat, x=x)
     apart = xhat - x
     return ops.sum(apart * apart) * (0.5 / n)
@@ -58,20 +57,19 @@ _bce_with_logits.rule(
 def bce_with_logits(logits, x):
     """(1/N) sum_n sum_d [softplus(l_nd) - x_nd l_nd], both (N, ...), x in [0, 1].
 
-    This is -log Bernoulli(x; p) with p = sigmoid(l): -x log p - (1 - x) log(1 - p), with log p = l -
-    softplus(l) and log(1 - p) = -softplus(l). Its gradient is (p - x) / N. Kingma and Welling 2014, appendix
-    C.1.
+    This is -log Bernoulli(x; p) with p = sigmoid(l): -x log p - (1 - x) log(1 - p), where
+    log p = l - softplus(l) and log(1 - p) = -softplus(l). Its gradient is (p - x) / N.
+    Kingma and Welling 2014, appendix C.1.
     """
     n = _rows("bce_with_logits", logits=logits, x=x)
     return ops.sum(_bce_with_logits(logits, x)) * (1 / n)
 
 
 def gaussian_nll(mu, logvar, x):
-    """(1/N) sum_n sum_d 1/2 [log 2 pi + logvar + (x - mu)^2 exp(-logvar)], all (N, ...); logvar may be one
-    number.
+    """(1/N) sum_n sum_d 1/2 [log 2 pi + logvar + (x - mu)^2 exp(-logvar)], all (N, ...).
 
-    -log N(x; mu, exp(logvar)) (Kingma and Welling 2014, appendix C.2). Unbounded below where logvar may go to
-    -inf.
+    -log N(x; mu, exp(logvar)); logvar may also be one Python number. Unbounded below where logvar may go to
+    -inf. Raises ValueError where exp(logvar) overflows. Kingma and Welling 2014, appendix C.2.
     """
     shapes = {"mu": mu, "x": x} | ({} if isinstance(logvar, int | float) else {"logvar": logvar})
     n = _rows("gaussian_nll", **shapes)
@@ -111,8 +109,8 @@ def softmax_cross_entropy(logits, labels):
     labels = _data(labels)
     if logits.ndim != 2 or labels.shape != logits.shape[:1] or labels.dtype.kind not in "iu":
         raise ValueError(
-            f"softmax_cross_entropy: logits (N, K) and whole-number labels (N,) expected, got logits {logits.shape} "
-            f"and labels {labels.dtype} {labels.shape}"
+            f"softmax_cross_entropy: logits (N, K) and whole-number labels (N,) expected, got "
+            f"logits {logits.shape} and labels {labels.dtype} {labels.shape}"
         )
     n = _rows("softmax_cross_entropy", logits=logits)
     if namespace(labels) is np and not (0 <= labels.min() and labels.max() < logits.shape[1]):
@@ -123,7 +121,7 @@ def softmax_cross_entropy(logits, labels):
     return ops.sum(_softmax_cross_entropy(logits, labels)) * (1 / n)
 
 
-# ----- the latent code --------------------------------------------------------------------------------------
+# ----- the latent code ----------------------------------------------------------------------------------
 
 
 def reparameterize(mu, logvar, eps):
@@ -164,8 +162,8 @@ def sparse_kl(h, rho):
     if namespace(values) is np and not (values.min() > 0 and values.max() < 1):
         j = int(np.argmax(~((values > 0) & (values < 1))))
         raise ValueError(
-            f"sparse_kl: unit {np.unravel_index(j, values.shape)} has mean activity {values.flat[j]}, but it must lie strictly "
-            "between 0 and 1: use sigmoid activations, and smaller weights if a unit saturates on the whole batch"
+            f"sparse_kl: unit {j} has mean activity {values.flat[j]}, but it must lie strictly between 0 and 1: "
+            "use sigmoid activations, and smaller weights where a unit saturates on the whole batch"
         )
     constant = rho * math.log(rho) + (1 - rho) * math.log(1 - rho)
     return ops.sum(constant - rho * ops.log(rhohat) - (1 - rho) * ops.log1p(-rhohat))
@@ -184,7 +182,7 @@ def l2(parameters):
     return 0.5 * sum((ops.sum(p * p) for p in tensors[1:]), ops.sum(tensors[0] * tensors[0]))
 
 
-# ----- adversarial games ------------------------------------------------------------------------------------
+# ----- adversarial games --------------------------------------------------------------------------------
 
 
 def discriminator_loss(real_logits, fake_logits, real_label=1.0):
@@ -240,7 +238,8 @@ def gradient_penalty(critic, x, fake, alpha):
     n = _rows("gradient_penalty", x=x, fake=fake)
     if alpha.shape != (n, 1) or alpha.dtype != x.dtype:
         raise ValueError(
-            f"gradient_penalty: alpha must be {x.dtype} ({n}, 1), one number an example, got {alpha.dtype} {alpha.shape}"
+            f"gradient_penalty: alpha must be {x.dtype} ({n}, 1), one number an example, "
+            f"got {alpha.dtype} {alpha.shape}"
         )
     alpha = alpha.reshape(n, *[1] * (x.ndim - 1))  # (N, 1) -> (N, 1, 1, 1) for images
     squares = _squared_slopes("gradient_penalty", critic, alpha * x + (1 - alpha) * fake)
@@ -258,26 +257,23 @@ def r1_penalty(discriminator, x):
 
 
 def _squared_slopes(caller, critic, x):
-    """||grad f(x_n)||^2 for each example, (N, ...) -> (N,), itself on the tape; under no_grad, the values alone."""
+    """||grad f(x_n)||^2 for each example, (N, ...) -> (N,), itself on the tape."""
     parts = critic.modules() if isinstance(critic, Module) else ()
     if any(isinstance(part, BatchNorm) and part.training for _, part in parts):
         raise ValueError(
-            f"{caller}: the critic normalises over the batch, so f(x_n) depends on all examples and has no gradient of its own "
-            "to be penalised: use nn.LayerNorm or no normalisation in the critic (Gulrajani et al. 2017, section 4)"
+            f"{caller}: the critic normalises over the batch, so f(x_n) depends on all examples and has no "
+            "gradient of its own to be penalised: use nn.LayerNorm or no normalisation in the critic "
+            "(Gulrajani et al. 2017, section 4)"
         )
-    recording = tape._recording.get()
-    with tape._set(
-        tape._recording, True
-    ):  # the slope is a part of the value, so it is needed under no_grad too
+    with tape._set(tape._recording, True):  # the slope is part of the value: needed under no_grad too
         points = Tensor(x, requires_grad=True)
         scores = critic(points)
         _check_scores(caller, scores)
         (slope,) = tape.grad(ops.sum(scores), points, create_graph=True)
-        squares = ops.sum(slope * slope, axis=tuple(range(1, x.ndim)))  # (N, ...) -> (N,)
-    return squares if recording else squares.detach()
+        return ops.sum(slope * slope, axis=tuple(range(1, x.ndim)))  # (N, ...) -> (N,)
 
 
-# ----- what every loss asks of its arguments ----------------------------------------------------------------
+# ----- what every loss asks of its arguments ------------------------------------------------------------
 
 
 def _rows(caller, **arrays):
@@ -319,6 +315,7 @@ def _refuse_overflow(caller, logvar, dtype):
     limit = math.log(np.finfo(dtype).max)
     if namespace(logvar) is np and not (abs(logvar.min()) < limit and abs(logvar.max()) < limit):
         raise ValueError(
-            f"{caller}: logvar runs from {logvar.min():.4g} to {logvar.max():.4g}, but exp overflows beyond {limit:.4g} in "
-            f"{dtype}: has training diverged? Lower the learning rate, or hold logvar with minigen.clip"
+            f"{caller}: logvar runs from {logvar.min():.4g} to {logvar.max():.4g}, but exp overflows beyond "
+            f"{limit:.4g} in {dtype}: has training diverged? Lower the learning rate, or hold logvar with "
+            "minigen.clip"
         )

@@ -1,12 +1,12 @@
 """Numbers that say how good samples are, each with the value that a perfect sampler would get.
 
-On a finite sample hardly any of them is 0 or 1 for a perfect model. So that value stands in every docstring, and
-`mode_control` measures it under the same protocol, to be printed beside any table. Rows are samples, whatever their
-shape: images (N, 8, 8) are read as (N, 64). Everything is plain NumPy on host arrays, in float64; nothing is
-differentiated here.
+On a finite sample hardly any of them is 0 or 1 for a perfect model. So that value stands in every docstring,
+and `mode_control` measures it under the same protocol, to be printed beside any table. Rows are samples,
+whatever their shape: images (N, 8, 8) are read as (N, 64). Everything is plain NumPy on host arrays, in
+float64; nothing is differentiated here.
 
-The last section holds facts that an experiment must reach: the optimal discriminator and its value, and where a
-transposed convolution writes more often than elsewhere.
+The last section holds facts that an experiment must reach: the optimal discriminator and its value, and where
+a transposed convolution writes more often than elsewhere.
 """
 
 import math
@@ -20,7 +20,7 @@ from minigen.baselines import PCA, as_generator, as_rows, same_width
 
 
 class ModeCoverage(NamedTuple):
-    """`captured` modes, `high_quality` share of the samples, `reverse_kl` in nats, `counts` (K,) kept a mode."""
+    """`captured` modes, `high_quality` share of the samples, `reverse_kl` in nats, `counts` (K,) kept."""
 
     captured: float
     high_quality: float
@@ -53,12 +53,13 @@ def mode_coverage(samples, centres, sigma, *, within=3.0):
         nearest(x) = argmin_k r_k(x),   r_k(x)^2 = sum_d ((x_d - centres_kd) / sigma_kd)^2     (Mahalanobis)
         x is of high quality, and counts for its nearest mode, when r < `within`
 
-    captured: modes with at least one; high_quality: kept / N; reverse_kl: `reverse_kl` of the counts. This is the
-    protocol of PacGAN (Lin et al. 2018, their code) with N = 2500, and of VEEGAN (Srivastava et al. 2017). The
-    tables of the two papers disagree on the same plain GAN all the same: compare within one protocol only.
+    captured: modes with at least one; high_quality: kept / N; reverse_kl: `reverse_kl` of the counts. This is
+    the protocol of PacGAN (Lin et al. 2018, their code) with N = 2500, and of VEEGAN (Srivastava et al.
+    2017). The two papers train differently, and disagree about the same plain GAN: compare within one table.
 
-    Centres (K, D); `sigma`, in the unit of the data: one number, (D,) or (K, D). A perfect sampler does not get
-    100 % and 0: see `mode_control`. ValueError for fewer than 2 samples, widths that differ, sigma <= 0, NaN.
+    Centres (K, D); `sigma`, in the unit of the data: one number, (D,) or (K, D). A perfect sampler does not
+    get 100 % and 0: see `mode_control`. ValueError for fewer than 2 samples, widths that differ, sigma <= 0,
+    NaN.
     """
     samples = as_rows("samples", samples)
     centres, sigma = _modes(centres, sigma)
@@ -73,10 +74,11 @@ def mode_coverage(samples, centres, sigma, *, within=3.0):
 
 
 def reverse_kl(counts):
-    """KL(share of the counts || uniform) = ln K - H(counts / total), in nats; counts (K,), of modes or of classes.
+    """KL(counts / total || uniform) = ln K - H(counts / total), in nats; counts (K,), of modes or classes.
 
-    0 when even; ln(K / m) when m of K are covered evenly; about (K - 1) / (2 N) for N perfect samples. inf when
-    nothing was counted: no mode is reached, which is worse than one. ValueError for negative counts and for NaN.
+    0 when even; ln(K / m) when m of K are covered evenly; about (K - 1) / (2 N) for N perfect samples. inf
+    when nothing was counted: no mode is reached, which is worse than one. ValueError for negative counts and
+    for NaN.
     """
     counts = np.asarray(counts, dtype=np.float64)
     if counts.ndim != 1 or counts.size == 0 or not np.all(np.isfinite(counts)) or np.any(counts < 0):
@@ -88,7 +90,7 @@ def reverse_kl(counts):
 
 
 def summary(coverages):
-    """(mean, standard deviation) of several `ModeCoverage`s, both as a ModeCoverage: over seeds, or over controls.
+    """(mean, standard deviation) of several `ModeCoverage`s, each a ModeCoverage: over seeds, over controls.
 
     The deviation divides by the number less one, and is inf where the mean is. ValueError for fewer than 2.
     """
@@ -105,7 +107,7 @@ def summary(coverages):
 
 
 def true_sampler(centres, sigma, n, *, rng):
-    """n draws (n, D) from the even mixture of N(centres_k, diag(sigma_k^2)): the model that knows the answer."""
+    """n draws (n, D) from the even mixture of N(centres_k, diag sigma_k^2): a model that knows the answer."""
     centres, sigma = _modes(centres, sigma)
     rng = as_generator(rng)
     which = rng.integers(len(centres), size=n)
@@ -113,7 +115,7 @@ def true_sampler(centres, sigma, n, *, rng):
 
 
 def mode_control(centres, sigma, *, n=2500, within=3.0, trials=10, rng):
-    """(mean, standard deviation) over `trials` perfect samplers of n draws: the row to print under every table.
+    """(mean, standard deviation) over `trials` perfect samplers of n draws: the row to print in every table.
 
     With n = 2500: ring of 8, 98.9 % and 0.0015 nats; grid of 25, 98.9 % and 0.0050 nats.
     """
@@ -123,7 +125,7 @@ def mode_control(centres, sigma, *, n=2500, within=3.0, trials=10, rng):
 
 
 def true_high_quality(dimensions, within=3.0):
-    """The share a perfect sampler gets when its modes stand far apart: P(chi^2 of D degrees of freedom < within^2).
+    """The share that a perfect sampler gets where modes stand far apart: P(chi^2 with D degrees < within^2).
 
     In the plane 1 - exp(-within^2 / 2), 0.98889 for 3; on a line 0.9973; in 1200 dimensions 0 even for 10.
     """
@@ -151,7 +153,7 @@ def _weights(name, weights, n):
 
 
 def _transport(x, y, masses):
-    """W1 of the columns of x (N, P) and y (M, P), whose rows carry the masses (N + M,), those of y negative."""
+    """W1 (P,) of the columns of x (N, P) and y (M, P); masses (N + M,) of their rows, those of y negative."""
     points = np.concatenate([x, y])
     order = np.argsort(points, axis=0, kind="stable")
     gap = np.cumsum(masses[order], axis=0)[:-1]  # F(t) - G(t) between neighbouring points
@@ -163,9 +165,10 @@ def wasserstein_1d(x, y, *, x_weights=None, y_weights=None):
 
         W1 = integral |F(t) - G(t)| dt,    for equal sizes (1/N) sum_n |x_(n) - y_(n)|, both sorted
 
-    x (N,) and y (M,); weights of 0 or more, scaled to sum 1. Equal to what a perfect 1-Lipschitz critic reports
-    (Kantorovich and Rubinstein), so a trained critic can be held against it. Two samples of one distribution are
-    about N^(-1/2) of its width apart, not 0. ValueError for other shapes, NaN, weights that do not fit.
+    x (N,) and y (M,); weights of 0 or more, scaled to sum 1. Equal to what a perfect 1-Lipschitz critic
+    reports (Kantorovich and Rubinstein), so a trained critic can be held against it. Two samples of one
+    distribution are about N^(-1/2) of its width apart, not 0. ValueError for other shapes, NaN, weights that
+    do not fit.
     """
     x, y = as_rows("x", x, least=1), as_rows("y", y, least=1)
     for name, sample in (("x", x), ("y", y)):
@@ -184,8 +187,8 @@ def sliced_wasserstein(x, y, *, rng, projections=200):
 
         SW1 = E_u W1(x u, y u),    u uniform on the sphere       (Rabin et al. 2011)
 
-    Estimated from `projections` directions drawn from `rng`: the same seed, the same number. Two point masses at
-    distance r have SW1 = r E|u_1|: 2 r / pi in the plane. ValueError for widths that differ and for NaN.
+    Estimated from `projections` directions drawn from `rng`: the same seed, the same number. Two point masses
+    at distance r have SW1 = r E|u_1|: 2 r / pi in the plane. ValueError for widths that differ and for NaN.
     """
     x, y = as_rows("x", x, least=1), as_rows("y", y, least=1)
     same_width("x", x, "y", y)
@@ -208,19 +211,19 @@ class TwoSample(NamedTuple):
 def two_sample_accuracy(real, fake):
     """How often the nearest neighbour of a sample, itself left out, comes from the sample's own set.
 
-    The leave-one-out 1-NN two-sample test (Lopez-Paz and Oquab 2017). Expected for two sets of one distribution:
-    0.5 (exactly (N - 1) / (2 N - 1)). Near 1: the sets can be told apart. Far below 0.5: the fakes sit closer to
-    the reals than the reals to each other, they are copies. Look at both sides: when all fakes are one picture,
-    every one of them is found out.
+    The leave-one-out 1-NN two-sample test (Lopez-Paz and Oquab 2017). Expected for two sets of one
+    distribution: 0.5 (exactly (N - 1) / (2 N - 1)). Near 1: the sets can be told apart. Far below 0.5: the
+    fakes sit closer to the reals than the reals to each other, they are copies. Look at both sides: when all
+    fakes are one picture, every one of them is found out.
 
-    Equal distances count by their share, so the order of the samples cannot matter. real, fake (N, D), of equal
-    size (ValueError otherwise, chance would not be 0.5). Time and not memory grows with N^2 D.
+    Equal distances count by their share, so the order of the samples cannot matter. real, fake (N, D), of
+    equal size (ValueError otherwise, chance would not be 0.5). Time and not memory grows with N^2 D.
     """
     real, fake = as_rows("real", real), as_rows("fake", fake)
     same_width("real", real, "fake", fake)
     if len(real) != len(fake):
         raise ValueError(
-            f"{len(real)} real and {len(fake)} fake samples: chance is 0.5 for equal sizes only, draw a subset"
+            f"{len(real)} real and {len(fake)} fake samples: chance is 0.5 at equal sizes only, draw a subset"
         )
     pool, n = np.concatenate([real, fake]), len(real)
     step = max(1, 2**19 // pool.size)  # rows at a time, so that the differences stay in the cache
@@ -237,13 +240,13 @@ def two_sample_accuracy(real, fake):
 
 
 def gaussian_frechet(mean1, cov1, mean2, cov2):
-    """The squared Frechet (2-Wasserstein) distance of two Gaussians (Dowson and Landau 1982), in squared units.
+    """The squared Frechet (2-Wasserstein) distance of two Gaussians (Dowson and Landau 1982).
 
         d^2 = |mean1 - mean2|^2 + tr C1 + tr C2 - 2 tr (C1^(1/2) C2 C1^(1/2))^(1/2)
 
-    The matrix under the root is symmetric; with symmetric roots R1, R2 its eigenvalues are the squared singular
-    values of R1 R2, whose sum is taken: no root of a tiny negative number, no imaginary part. Means (D,),
-    covariances (D, D). ValueError for other shapes and for covariances that are not symmetric and >= 0.
+    The matrix under the root is symmetric; with symmetric roots R1, R2 its eigenvalues are the squared
+    singular values of R1 R2, whose sum is taken: no root of a tiny negative number, no imaginary part. Means
+    (D,), covariances (D, D). ValueError for other shapes and for covariances that are not symmetric and >= 0.
     """
     mean1, mean2 = (np.atleast_1d(np.asarray(m, dtype=np.float64)) for m in (mean1, mean2))
     roots, traces = [], []
@@ -269,10 +272,10 @@ def frechet_distance(reference, samples, *, components=20):
     """`gaussian_frechet` of the codes of two sets in the PCA of the reference, in squared units of the data.
 
     What the Frechet inception distance (Heusel et al. 2017) does with a network's features, with `components`
-    leading directions of `reference` (N, D) instead; samples (M, D). It sees means and covariances only, and is
-    biased upwards for few samples: compare at equal sizes, beside the row real against real (digits, 500 and 500,
-    pixels in [0, 1]: about 0.1). 0 for identical sets. ValueError for fewer than 2 samples, widths that differ,
-    more components than numbers a row, NaN.
+    leading directions of `reference` (N, D) instead; samples (M, D). It sees means and covariances only, and
+    is biased upwards for few samples: compare at equal sizes, beside the row real against real (digits, 500
+    and 500, pixels in [0, 1]: about 0.1). 0 for identical sets. ValueError for fewer than 2 samples, widths
+    that differ, more components than numbers a row, NaN.
     """
     reference, samples = as_rows("reference", reference), as_rows("samples", samples)
     same_width("reference", reference, "samples", samples)
@@ -291,16 +294,16 @@ def frechet_distance(reference, samples, *, components=20):
 
 
 def active_units(mu, *, threshold=0.01):
-    """Which latent units the encoder uses: Var_n(mu_nk) > `threshold` (Burda et al. 2016, section 2 of the results).
+    """Which latent units the encoder uses: Var_n(mu_nk) > `threshold` (Burda et al. 2016).
 
-    mu (N, K): the posterior means over a data set. Gives K booleans; their sum is the published count. A collapsed
-    unit has the prior's mean, 0, for every input. ValueError for fewer than 2 rows and for NaN.
+    mu (N, K): the posterior means over a data set. Gives K booleans; their sum is the published count. A
+    collapsed unit has the prior's mean, 0, for every input. ValueError for fewer than 2 rows and for NaN.
     """
     return as_rows("mu", mu).var(axis=0) > threshold
 
 
 def importance_weighted_bound(log_weights):
-    """The mean over the batch of a lower bound of log p(x), in nats (Burda et al. 2016, eq. 8).
+    """The mean over the batch of a lower bound of log p(x), in nats (Burda et al. 2016).
 
         L_S = (1/N) sum_n log (1/S) sum_s w_sn,    log w = log p(x, z) - log q(z|x),  z ~ q(z|x)
 
@@ -321,10 +324,11 @@ def importance_weighted_bound(log_weights):
 
 
 def optimal_discriminator(log_p, log_q):
-    """D*(x) = p(x) / (p(x) + q(x)), the best discriminator of data p and generator q (Goodfellow et al. 2014, prop. 1).
+    """D*(x) = p(x) / (p(x) + q(x)), the best discriminator of data p and generator q.
 
-    From log densities of one shape, as the sigmoid of log p - log q, so that tails do not become 0 / 0. 1/2 where
-    both densities are 0 (any value would do there). ValueError for NaN, +inf and shapes that differ.
+    (Goodfellow et al. 2014, proposition 1.) From log densities of one shape, as the sigmoid of log p - log q,
+    so that tails do not become 0 / 0. 1/2 where both densities are 0 (any value would do there). ValueError
+    for NaN, +inf and shapes that differ.
     """
     log_p, log_q = np.asarray(log_p, dtype=np.float64), np.asarray(log_q, dtype=np.float64)
     if log_p.shape != log_q.shape:
@@ -332,18 +336,19 @@ def optimal_discriminator(log_p, log_q):
     for name, value in (("log_p", log_p), ("log_q", log_q)):
         if np.isnan(value).any() or np.isposinf(value).any():
             raise ValueError(f"{name} holds NaN or +inf, expected logarithms of densities")
-    total = np.logaddexp(log_p, log_q)
-    neither = np.isneginf(total)
-    return np.where(neither, 0.5, np.exp(log_p - np.where(neither, 0.0, total)))
+    with np.errstate(invalid="ignore"):  # -inf less -inf, where neither density lives
+        logits = np.where(np.isneginf(log_p) & np.isneginf(log_q), 0.0, log_p - log_q)
+    return np.exp(-np.logaddexp(0.0, -logits))
 
 
 def optimal_value(x, log_p, log_q):
-    """What the discriminator's objective can reach at most, in nats, for densities on a line, by the trapezoid rule.
+    """The most that the discriminator's objective can reach, in nats, for two densities on a line.
 
-        V(D*) = E_p log D*(x) + E_q log(1 - D*(x)) = -ln 4 + 2 JS(p || q)      (Goodfellow et al. 2014, theorem 1)
+        V(D*) = E_p log D*(x) + E_q log(1 - D*(x)) = -ln 4 + 2 JS(p || q)
 
-    x (G,), rising, must cover both densities: ValueError unless each integrates to 1 within 1e-3 over the grid.
-    -ln 4 = -1.386 when p = q, 0 when they do not meet. JS = (V + ln 4) / 2.
+    (Goodfellow et al. 2014, theorem 1), by the trapezoid rule over x (G,), which rises and covers both
+    densities: ValueError unless each integrates to 1 within 1e-3. -ln 4 = -1.386 when p = q, 0 when they do
+    not meet, and JS = (V + ln 4) / 2 between them, from 0 to ln 2.
     """
     x, log_p, log_q = (np.asarray(a, dtype=np.float64) for a in (x, log_p, log_q))
     if x.ndim != 1 or not np.all(np.diff(x) > 0) or log_p.shape != x.shape:
@@ -364,8 +369,8 @@ def overlap_counts(kernel_size, stride, *, dilation=1):
         counts[a] = number of taps j with dilation j = a (mod stride),    in two dimensions the outer product
 
     Gives one period (stride_h, stride_w); arguments are integers or pairs. Uneven counts are the checkerboard
-    (Odena et al. 2016): kernel 3, stride 2 has 1, 2, 4; 5 and 2 (DCGAN) 4, 6, 9; 4 and 2 an even 4. ValueError
-    for numbers below 1.
+    (Odena et al. 2016): kernel 3, stride 2 has 1, 2, 4; 5 and 2 (DCGAN) 4, 6, 9; 4 and 2 an even 4.
+    ValueError for numbers below 1.
     """
     lines = []
     pairs = [np.broadcast_to(np.asarray(a), (2,)).tolist() for a in (kernel_size, stride, dilation)]

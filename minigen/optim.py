@@ -17,17 +17,16 @@ import numpy as np
 
 from minigen import tape
 from minigen.backend import device_of, namespace, to
-from minigen.nn.module import Module, _mark_changed, inverse, memory_order
+from minigen.nn.module import Module, mark_changed, memory_order
+from minigen.shapes import inverse_of
 from minigen.tape import Tensor
 
-_block = (
-    1 << 15
-)  # numbers: five arrays of 128 KiB fit the second-level cache; smaller ones only add Python calls
+# Numbers in a block: five arrays of 128 KiB fit the second-level cache; smaller blocks only add Python calls.
+_block = 1 << 15
 
 
 class Optimizer:
-    """What all optimizers share. One of them says which arrays it remembers (`slots`) and how a block moves
-    (`update`).
+    """What all optimizers share. One says which arrays it remembers (`slots`) and how a block moves (`update`).
 
     `parameters` is a Module or tensors, in any iterable. `lr` may be changed between steps, by a schedule
     below or by hand. Raises ValueError for no parameters, one given twice, mixed dtypes or devices, and for a
@@ -48,9 +47,6 @@ class Optimizer:
         for p, data, grad in zip(self.parameters, self._views["data"], self._views["grad"], strict=True):
             data[...] = p.data
             p.data, p.node.buffer = data, grad
-            if p.grad is not None:
-                grad[...] = p.grad
-                p.grad = grad
         self._blocks = self._cut()
         weakref.finalize(self, _release, self._leaves).atexit = False
 
@@ -60,12 +56,12 @@ class Optimizer:
         for p in self.parameters:
             order = memory_order(p.data)
             part = flat[start : start + p.size].reshape([p.shape[axis] for axis in order])
-            views.append(part.transpose(inverse(order)))
+            views.append(part.transpose(inverse_of(order)))
             start += p.size
         return views
 
     def _cut(self):
-        """The flat arrays in blocks, (data, grad, scratch, *slots); one block on a GPU, where starting a kernel costs more."""
+        """The flat arrays in blocks, (data, grad, scratch, *slots); a GPU takes everything as one block."""
         size = len(self._flat["data"])
         block = min(size, _block) if self._xp is np else size
         scratch = self._xp.empty_like(self._flat["data"][:block])
@@ -90,7 +86,7 @@ class Optimizer:
             leaf.changed = tick
 
     def _fetch(self, i, leaf):
-        """A gradient that a person has put in place by hand."""
+        """A gradient from before the optimizer was made, or put in place by hand."""
         if leaf.grad is None:
             raise RuntimeError(
                 f"{type(self).__name__}.step: parameter {self.names[i]} has no gradient: was backward() called after "
@@ -108,7 +104,7 @@ class Optimizer:
             leaf.grad = None
 
     def release(self):
-        """Give the parameters back, so that the model can be moved or another optimizer can take them. Ends this optimizer."""
+        """Give the parameters back, to be moved or taken by another optimizer. This one is then finished."""
         _release(self._leaves)
 
     @property
@@ -144,7 +140,8 @@ class Optimizer:
         }
 
     def __repr__(self):
-        return f"{type(self).__name__}({len(self.names)} parameters, {len(self._flat['data']):,} numbers, lr={self.lr})"
+        numbers = len(self._flat["data"])
+        return f"{type(self).__name__}({len(self.names)} parameters, {numbers:,} numbers, lr={self.lr})"
 
 
 class SGD(Optimizer):
@@ -188,7 +185,10 @@ class Nesterov(Momentum):
 
 
 class RMSprop(Optimizer):
-    """v <- decay v + (1 - decay) g^2;  p <- p - lr g / (sqrt(v) + eps): every number has its own scale. Hinton 2012, lecture 6."""
+    """v <- decay v + (1 - decay) g^2;  p <- p - lr g / (sqrt(v) + eps): every number has its own scale.
+
+    Hinton 2012, "Neural networks for machine learning", lecture 6.
+    """
 
     slots = ("v",)
 
@@ -246,7 +246,10 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """p <- (1 - lr weight_decay) p, then Adam: a pull to 0 that does not pass through its scaling. Loshchilov and Hutter 2019."""
+    """p <- (1 - lr weight_decay) p, then Adam: a pull to 0 that does not pass through its scaling.
+
+    Loshchilov and Hutter 2019, algorithm 2.
+    """
 
     def __init__(self, parameters, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2):
         super().__init__(parameters, lr, betas, eps)
@@ -257,7 +260,7 @@ class AdamW(Adam):
         super().update(p, g, scratch, m, v)
 
 
-# ----- what one may do to weights and gradients between the steps -------------------------------------------
+# ----- what one may do to weights and gradients between the steps ---------------------------------------
 
 
 def clip_weights(parameters, c):
@@ -271,8 +274,10 @@ def clip_weights(parameters, c):
         raise ValueError(f"clip_weights: c must be positive, got {c}")
     _, tensors = _named("clip_weights", parameters)
     for p in tensors:
-        namespace(p.data).clip(p.data, -c, c, out=p.data)
-    _mark_changed(tensors)
+        xp = namespace(p.data)
+        xp.maximum(p.data, -c, out=p.data)
+        xp.minimum(p.data, c, out=p.data)
+    mark_changed(tensors)
 
 
 def clip_grad_norm(parameters, max_norm):
@@ -296,16 +301,19 @@ def clip_grad_norm(parameters, max_norm):
     return norm
 
 
-# ----- schedules: plain functions of the step; write `optimizer.lr = cosine(step, steps, 1e-3)` -------------
+# ----- schedules: plain functions of the step; write `optimizer.lr = cosine(step, steps, 1e-3)` ---------
 
 
 def linear(step, steps, first, last=0.0):
-    """From `first` at step 0 to `last` at step `steps` along a line, and `last` from then on. Warm-up: linear(step, 500, 0, 1e-3)."""
+    """From `first` at step 0 to `last` at step `steps` along a line, then `last`.
+
+    linear(step, 500, 0.0, 1e-3) is a warm-up.
+    """
     return first + (last - first) * _progress(step, steps)
 
 
 def cosine(step, steps, first, last=0.0):
-    """From `first` to `last` along half a cosine: slow, fast, slow. Loshchilov and Hutter 2017, equation 5, without restarts."""
+    """From `first` to `last` along half a cosine: slow, fast, slow. Loshchilov and Hutter 2017, equation 5."""
     return last + (first - last) * 0.5 * (1 + math.cos(math.pi * _progress(step, steps)))
 
 
@@ -327,7 +335,7 @@ def _progress(step, steps):
     return min(max(step / steps, 0.0), 1.0)
 
 
-# ----- what may be given as parameters ----------------------------------------------------------------------
+# ----- what may be given as parameters ------------------------------------------------------------------
 
 
 def _named(caller, parameters):

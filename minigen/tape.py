@@ -237,21 +237,20 @@ class Op:
         self.rules = rules
 
     def __call__(self, *args, **kwargs):
-        values, parents = [], []
-        plain, tracked = True, False
         for a in args:
             if type(a) is Tensor:
-                plain = False
+                break
+        else:
+            return self.forward(*args, **kwargs)  # plain arrays: nothing to remember
+        values, parents, tracked = [], [], False
+        for a in args:
+            if type(a) is Tensor:
                 values.append(a.data)
-                node = a.node
-                parents.append(node)
-                if node is not None:
-                    tracked = True
+                parents.append(a.node)
+                tracked = tracked or a.node is not None
             else:
                 values.append(a.item() if isinstance(a, np.generic) else a)
                 parents.append(None)
-        if plain:
-            return self.forward(*args, **kwargs)
         if kwargs:
             kwargs = {key: self._keyword(key, value) for key, value in kwargs.items()}
         try:
@@ -271,7 +270,7 @@ class Op:
             )
         dtype = out.dtype
         for value, parent in zip(values, parents, strict=True):
-            if parent is not None and value.dtype != dtype:
+            if parent is not None and value.dtype is not dtype and value.dtype != dtype:
                 raise TypeError(
                     f"{self.name}: {' and '.join(str(v.dtype) for v in values if backend.is_array(v))} meet and "
                     f"give {dtype}: bring the others to {value.dtype} with .astype"
@@ -325,6 +324,8 @@ def sum_to(x, shape):
     if x.shape == shape:
         return x
     lead = x.ndim - len(shape)
+    if x.shape[lead:] == shape:
+        return x.sum(axis=0 if lead == 1 else tuple(range(lead)))
     axes = (*range(lead), *(i + lead for i, size in enumerate(shape) if size == 1))
     return x.sum(axis=axes).reshape(shape)
 
@@ -385,6 +386,7 @@ def _walk(root, seed, create_graph, free, targets=None):
     order = _reachable(root)
     needed = None if targets is None else _above(targets, order)
     gradients = {root: seed}
+    watching = anomaly.watching.get()
     for node in order:
         g = gradients.pop(node, None)
         if g is None:
@@ -402,7 +404,8 @@ def _walk(root, seed, create_graph, free, targets=None):
             rule = op.rules[0] if op.variadic else op.rules[i]
             if rule is None:
                 continue
-            gx = rule(g, out, i, *values, **kwargs) if op.variadic else rule(g, out, *values, **kwargs)
+            arguments = (g, out, i, *values) if op.variadic else (g, out, *values)
+            gx = anomaly.unwatched(rule, *arguments, **kwargs) if watching else rule(*arguments, **kwargs)
             x = values[i]
             if gx.shape != x.shape:
                 if not op.broadcasts:
@@ -414,7 +417,7 @@ def _walk(root, seed, create_graph, free, targets=None):
                 raise TypeError(
                     f"{op.name}: the rule for argument {i} gave {gx.dtype}, the argument is {x.dtype}"
                 )
-            if anomaly.watching.get():
+            if watching:
                 anomaly.inspect_gradient(node, i, g, gx)
             gradients[parent] = gradients[parent] + gx if parent in gradients else gx
         if free:

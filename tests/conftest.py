@@ -1,7 +1,7 @@
 """What the engine's tests share: the devices they run on.
 
-A test that takes `device` runs over NumPy, over the strict stand-in for CuPy (see fake_cupy.py: no GPU code is being run),
-and over CuPy itself where a graphics card is present.
+A test that takes `device` runs over NumPy, over the strict stand-in for CuPy (see fake_cupy.py: no GPU code is
+being run), and over CuPy itself where a graphics card is present.
 """
 
 from contextlib import nullcontext

@@ -1,13 +1,13 @@
-"""A stand-in for CuPy on a machine without a graphics card: CuPy's manners, NumPy's arithmetic. No GPU code is being run.
+"""A stand-in for CuPy: CuPy's manners, NumPy's arithmetic. No GPU code is being run.
 
-It shows whether code would be refused: a NumPy array that meets a device array, an implicit conversion, a function of NumPy
-where `namespace` was forgotten, a name that CuPy lacks, a reduction taken for a Python number. And it counts what a GPU is slow
-at: kernels launched, results read by the host, data uploaded. It cannot show the numbers CUDA computes, kernel source,
-asynchrony, or speed; only the same tests on a real GPU can.
+It shows whether code would be refused: a NumPy array that meets a device array, an implicit conversion, a
+function of NumPy where `namespace` was forgotten, a name that CuPy lacks, a reduction taken for a Python number.
+And it counts what a GPU is slow at: kernels launched, results read by the host, data uploaded. It cannot show
+the numbers CUDA computes, kernel source, asynchrony, or speed; only the same tests on a real GPU can.
 
-Manners follow CuPy 14: promotion by NEP 50 (NumPy 2 does the same), C-ordered results of elementwise functions whatever the
-order of the operands, 0-d arrays from reductions. It is stricter in two places: `np.exp(x)` works on CuPy, slowly, and is
-refused here; an integer index out of range wraps around on CuPy, and raises here.
+Manners follow CuPy 14: promotion by NEP 50 (NumPy 2 does the same), C-ordered results of elementwise functions
+whatever the order of the operands, 0-d arrays from reductions. It is stricter in two places: `np.exp(x)` works
+on CuPy, slowly, and is refused here; an integer index out of range wraps around on CuPy, and raises here.
 """
 
 import sys
@@ -45,14 +45,6 @@ class ndarray:
     __hash__ = None
     __array_priority__ = 100
 
-    shape = property(lambda self: self._device.shape)
-    dtype = property(lambda self: self._device.dtype)
-    ndim = property(lambda self: self._device.ndim)
-    size = property(lambda self: self._device.size)
-    nbytes = property(lambda self: self._device.nbytes)
-    itemsize = property(lambda self: self._device.itemsize)
-    strides = property(lambda self: self._device.strides)
-    flags = property(lambda self: self._device.flags)
     T = property(lambda self: _wrap(self._device.T))
     flat = property(lambda self: iter(self.ravel()))
 
@@ -96,41 +88,17 @@ class ndarray:
     def fill(self, value):
         self[...] = value
 
-    # What the host asks for, it waits for.
-
     def get(self):
+        """A copy on the host, which has to wait for it."""
         counts.reads += 1
         return np.array(self._device, order="C")
-
-    def item(self):
-        return self.get().item()
-
-    def tolist(self):
-        return self.get().tolist()
-
-    def __float__(self):
-        return float(self.get())
-
-    def __int__(self):
-        return int(self.get())
-
-    def __index__(self):
-        return self.get().__index__()
-
-    def __bool__(self):
-        return bool(self.get())
-
-    def __repr__(self):
-        return repr(self.get())
-
-    def __format__(self, spec):
-        return format(self.get(), spec)
 
     # How NumPy is kept out.
 
     def __array__(self, *args, **kwargs):
         raise TypeError(
-            "Implicit conversion to a NumPy array is not allowed. Please use `.get()` to construct a NumPy array explicitly."
+            "Implicit conversion to a NumPy array is not allowed. "
+            "Please use `.get()` to construct a NumPy array explicitly."
         )
 
     def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
@@ -138,8 +106,12 @@ class ndarray:
             if isinstance(value, np.ndarray):
                 raise TypeError(f"Unsupported type {type(value)}")
         if method == "__call__" and not kwargs and any(isinstance(value, np.generic) for value in inputs):
-            return getattr(cupy, ufunc.__name__)(*inputs)  # np.float64(2) * x comes by here, and promotes, as on CuPy
-        raise TypeError(f"np.{ufunc.__name__} on a CuPy array: slow on CuPy, refused by its stand-in; use namespace(x)")
+            return getattr(cupy, ufunc.__name__)(
+                *inputs
+            )  # np.float64(2) * x comes by here, and promotes, as on CuPy
+        raise TypeError(
+            f"np.{ufunc.__name__} on a CuPy array: slow on CuPy, refused by its stand-in; use namespace(x)"
+        )
 
     def __array_function__(self, function, types, args, kwargs):
         raise TypeError(f"np.{function.__name__} on a CuPy array: refused by the stand-in; use namespace(x)")
@@ -177,7 +149,7 @@ def _array(value):
 
 
 def _index(index, reading):
-    """The index for NumPy, and whether a kernel has to gather; a mask's result has a size that the host must learn first."""
+    """The index for NumPy, and whether a kernel has to gather. The size of what a mask picks, the host must wait for."""
     parts, moves = [], False
     for part in index if isinstance(index, tuple) else (index,):
         if isinstance(part, (list, np.ndarray)):  # CuPy takes these, and sends them over each time
@@ -230,34 +202,42 @@ def _operator(ufunc, swapped=False):
     return operate
 
 
-def _in_place(ufunc):
-    return lambda self, other: ufunc(self, other, out=self)
-
-
 cupy = ModuleType("cupy", __doc__)
 
-for _name in """add subtract multiply divide true_divide floor_divide remainder power negative absolute matmul less less_equal greater
-    greater_equal equal not_equal logical_and logical_or logical_not bitwise_and bitwise_or bitwise_xor invert maximum minimum exp expm1
-    log log1p log2 sqrt square sin cos tanh arctan abs sign isfinite isnan isinf floor ceil reciprocal""".split():
+UFUNCS = "add subtract multiply divide floor_divide remainder power negative absolute abs matmul sign maximum minimum"
+UFUNCS += " exp expm1 log log1p sqrt square sin cos tanh floor ceil reciprocal isfinite isnan isinf invert bitwise_and"
+UFUNCS += " bitwise_or bitwise_xor logical_and logical_or logical_not less less_equal greater greater_equal equal not_equal"
+for _name in UFUNCS.split():
     setattr(cupy, _name, _Ufunc(_name))
 
 for _name in "sum mean prod max min any all argmax argmin var std".split():
-    setattr(ndarray, _name, _reduction(_name))
-    setattr(cupy, _name, lambda a, axis=None, _m=getattr(ndarray, _name), **kwargs: (_array(a), _m(a, axis, **kwargs))[1])
+    _method = _reduction(_name)
+    setattr(ndarray, _name, _method)
+    setattr(cupy, _name, lambda a, axis=None, _m=_method, **kwargs: (_array(a), _m(a, axis, **kwargs))[1])
 
-for _name, _ufunc in dict(
-    add="add", sub="subtract", mul="multiply", truediv="divide", floordiv="floor_divide", mod="remainder", pow="power",
-    matmul="matmul", **{"and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor"},
-).items():  # fmt: skip
-    setattr(ndarray, f"__{_name}__", _operator(getattr(cupy, _ufunc)))
-    setattr(ndarray, f"__r{_name}__", _operator(getattr(cupy, _ufunc), swapped=True))
-    setattr(ndarray, f"__i{_name}__", _in_place(getattr(cupy, _ufunc)))
+for _name in "shape dtype ndim size strides flags nbytes itemsize".split():
+    setattr(ndarray, _name, property(lambda self, _n=_name: getattr(self._device, _n)))
 
-for _name, _ufunc in dict(lt="less", le="less_equal", gt="greater", ge="greater_equal", eq="equal", ne="not_equal").items():
+for _name in "item tolist __float__ __int__ __index__ __bool__ __repr__ __format__".split():
+    setattr(ndarray, _name, lambda self, *args, _n=_name: getattr(self.get(), _n)(*args))
+
+BINARY = dict(
+    add="add", sub="subtract", mul="multiply", truediv="divide", floordiv="floor_divide", mod="remainder"
+)
+BINARY |= {"pow": "power", "matmul": "matmul", "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor"}
+for _name, _ufunc in BINARY.items():
+    _ufunc = getattr(cupy, _ufunc)
+    setattr(ndarray, f"__{_name}__", _operator(_ufunc))
+    setattr(ndarray, f"__r{_name}__", _operator(_ufunc, swapped=True))
+    setattr(ndarray, f"__i{_name}__", lambda self, other, _u=_ufunc: _u(self, other, out=self))
+
+COMPARISONS = dict(lt="less", le="less_equal", gt="greater", ge="greater_equal", eq="equal", ne="not_equal")
+for _name, _ufunc in COMPARISONS.items():
     setattr(ndarray, f"__{_name}__", _operator(getattr(cupy, _ufunc)))
 
 for _name, _ufunc in dict(neg="negative", abs="absolute", invert="invert").items():
-    setattr(ndarray, f"__{_name}__", lambda self, _u=getattr(cupy, _ufunc): _u(self))
+    _ufunc = getattr(cupy, _ufunc)
+    setattr(ndarray, f"__{_name}__", lambda self, _u=_ufunc: _u(self))
 
 
 def asarray(a, dtype=None):
@@ -280,7 +260,11 @@ def where(condition, x, y):
 
 
 def clip(a, a_min, a_max, out=None):
-    return _launched(np.clip(_array(a), None if a_min is None else _operand(a_min), None if a_max is None else _operand(a_max)))
+    return _launched(
+        np.clip(
+            _array(a), None if a_min is None else _operand(a_min), None if a_max is None else _operand(a_max)
+        )
+    )
 
 
 def concatenate(arrays, axis=0):
@@ -302,9 +286,11 @@ def _as_strided(x, shape=None, strides=None):
 for _function in (asarray, array, asnumpy, where, clip, concatenate, flip, broadcast_to):
     setattr(cupy, _function.__name__, _function)
 for _name in "empty zeros ones full arange".split():
-    setattr(cupy, _name, lambda *args, _f=getattr(np, _name), **kwargs: _launched(_f(*args, **kwargs)))
+    _function = getattr(np, _name)
+    setattr(cupy, _name, lambda *args, _f=_function, **kwargs: _launched(_f(*args, **kwargs)))
 for _name in "empty_like zeros_like ones_like full_like".split():
-    setattr(cupy, _name, lambda a, *args, _f=getattr(np, _name), **kw: _launched(_f(_array(a), *args, **kw)))
+    _function = getattr(np, _name)
+    setattr(cupy, _name, lambda a, *args, _f=_function, **kwargs: _launched(_f(_array(a), *args, **kwargs)))
 for _name in "bool_ int32 int64 float32 float64 inf nan pi newaxis".split():
     setattr(cupy, _name, getattr(np, _name))
 cupy.ndarray = ndarray

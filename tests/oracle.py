@@ -1,11 +1,11 @@
 """The second opinion on the engine: differences of the forward alone, and convolutions written as the formula reads.
 
-A gradient has two orders to be checked. First: L = <g, f(x)> with a random cotangent g, never a plain sum, which would hide a
-transposed or permuted gradient. Second: S = <v, dL/dx> with random v, by differences of first-order gradients; the gradient
-of S with respect to g as well as x says that a rule is differentiable in every argument.
+A gradient has two orders to be checked. First: L = <g, f(x)> with a random cotangent g, never a plain sum, which
+would hide a transposed or permuted gradient. Second: S = <v, dL/dx> with random v, by differences of first-order
+gradients; the gradient of S with respect to g as well as x says that a rule is differentiable in every argument.
 
-Central differences of order 6: three symmetric slopes weighted 1.5, -0.6, 0.1 cancel the errors in h^2 and h^4. With h = 3e-3 they
-are good to about 1e-11 in float64 for functions of size 1, provided that no kink lies within 3h.
+Central differences of order 6: three symmetric slopes weighted 1.5, -0.6, 0.1 cancel the errors in h^2 and h^4.
+With h = 3e-3 they are good to about 1e-11 in float64 for functions of size 1, where no kink lies within 3h.
 """
 
 import itertools
@@ -62,7 +62,9 @@ def second_order(f, arrays, g, directions):
     g = Tensor(g, requires_grad=True)
     slopes = minigen.grad((f(*inputs) * g).sum(), inputs, create_graph=True)
     s = sum_of((slope * v).sum() for slope, v in zip(slopes, directions, strict=True))
-    found = minigen.grad(s, [*inputs, g], allow_unused=True)  # S of a linear f does not depend on x: None means 0
+    found = minigen.grad(
+        s, [*inputs, g], allow_unused=True
+    )  # S of a linear f does not depend on x: None means 0
     return [Tensor(x.data * 0) if h is None else h for h, x in zip(found, [*inputs, g], strict=True)]
 
 
@@ -86,11 +88,11 @@ def measured_second_order(f, arrays, g, directions):
     return [differences(s, [*arrays, g], i) for i in range(len(arrays) + 1)]
 
 
-# ----- convolution, as the formulas read -------------------------------------------------------------------------------
+# ----- convolution, as the formulas read --------------------------------------------------------------------
 
 
 def naive_conv2d(x, weight, bias=None, stride=(1, 1), padding=(0, 0), dilation=(1, 1)):
-    """out[n, o, i, j] = bias[o] + sum_{c, a, b} x[n, c, i s + a d - p, j s + b d - p] weight[o, c, a, b]; x is 0 outside."""
+    """out[n, o, i, j] = bias[o] + sum_{c, a, b} x[n, c, i s + a d - p, j s + b d - p] weight[o, c, a, b]."""
     size = [
         (n + 2 * p - d * (k - 1) - 1) // s + 1
         for n, k, s, p, d in zip(x.shape[2:], weight.shape[2:], stride, padding, dilation, strict=True)
@@ -101,7 +103,9 @@ def naive_conv2d(x, weight, bias=None, stride=(1, 1), padding=(0, 0), dilation=(
     return out if bias is None else out + bias[:, None, None]
 
 
-def naive_conv_transpose2d(y, weight, bias=None, stride=(1, 1), padding=(0, 0), dilation=(1, 1), output_padding=(0, 0)):
+def naive_conv_transpose2d(
+    y, weight, bias=None, stride=(1, 1), padding=(0, 0), dilation=(1, 1), output_padding=(0, 0)
+):
     """out[n, c, i s + a d - p, j s + b d - p] += y[n, o, i, j] weight[o, c, a, b], wherever that lies inside."""
     size = [
         (n - 1) * s - 2 * p + d * (k - 1) + 1 + extra
@@ -124,7 +128,7 @@ def naive_conv2d_weight(x, y, kernel_size, stride=(1, 1), padding=(0, 0), dilati
 
 
 def meetings(x, weight, y_shape, stride, padding, dilation):
-    """Every term of the trilinear form: output place, kernel tap, and the pixel of x that they meet at, if there is one."""
+    """Every term of the trilinear form: output place, kernel tap, and the pixel of x where they meet, if inside."""
     for n, o, i, j in np.ndindex(*y_shape):
         for c, a, b in itertools.product(*(range(k) for k in weight.shape[1:])):
             row = i * stride[0] + a * dilation[0] - padding[0]
@@ -144,4 +148,6 @@ def naive_scatter(g, index, shape):
 
 def naive_sum_to(x, shape):
     """x summed into `shape`, entry by entry, by asking where broadcasting would have taken each entry from."""
-    return naive_scatter(x, np.broadcast_to(np.arange(int(np.prod(shape))).reshape(shape), x.shape), (int(np.prod(shape)),)).reshape(shape)
+    return naive_scatter(
+        x, np.broadcast_to(np.arange(int(np.prod(shape))).reshape(shape), x.shape), (int(np.prod(shape)),)
+    ).reshape(shape)

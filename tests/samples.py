@@ -1,9 +1,10 @@
 """Sample inputs for every operation: where to evaluate it, and what NumPy says it should give.
 
-A line is `sample("name of the op", call, draws..., like=the same in plain NumPy)`. Floating arrays are differentiated; integer and
-boolean ones are passed as they are. Sizes are distinct primes, so that a transposed or mis-summed gradient cannot have the
-right shape by luck, and values keep a distance from every kink that differences could step over. An op that is added to
-the registry needs a line here: test_ops.py refuses an op without one.
+A line is `sample("name of the op", call, draws..., like=the same in plain NumPy)`. Floating arrays are
+differentiated; integer and boolean ones are passed as they are. Sizes are distinct primes, so that a transposed
+or mis-summed gradient cannot have the right shape by luck, and values keep a distance from every kink that
+differences could step over. An op that is added to the registry needs a line here: test_ops.py refuses an op
+without one.
 """
 
 import math
@@ -13,7 +14,6 @@ import numpy as np
 import oracle
 
 import minigen as mg
-from minigen import conv
 from minigen.tape import registry
 
 SAMPLES = []
@@ -22,8 +22,8 @@ SAMPLES = []
 class Sample:
     """One call of one operation, or of a function composed of several."""
 
-    def __init__(self, op, call, draws, like):
-        self.op, self.call, self.draws, self.like = op, call, draws, like
+    def __init__(self, op, call, draws, like, host):
+        self.op, self.call, self.draws, self.like, self.host = op, call, draws, like, host
         self.name = f"{op}-{sum(s.op == op for s in SAMPLES)}"
 
     def __repr__(self):
@@ -68,8 +68,9 @@ class Sample:
         return oracle.measured_second_order(self.function(), self.floats, self.cotangent, self.directions)
 
 
-def sample(op, call, *draws, like):
-    SAMPLES.append(Sample(op, call, draws, like))
+def sample(op, call, *draws, like, host=False):
+    """`host` marks what no GPU does alone: a list as an index is sent over, a mask's picks must be counted."""
+    SAMPLES.append(Sample(op, call, draws, like, host))
 
 
 def normal(*shape):
@@ -81,7 +82,7 @@ def positive(*shape):
 
 
 def spread(*shape, shift=0.0):
-    """A shuffled grid of step 0.15: no two entries closer, none nearer to 0 than 0.045; `shift` for a second argument."""
+    """A shuffled grid of step 0.15, none nearer to 0 than 0.045; `shift` it for a second argument."""
     n = math.prod(shape)
     return lambda rng: (rng.permutation(n).reshape(shape) - n // 2 + 0.3) * 0.15 + shift
 
@@ -98,9 +99,17 @@ def exactly(values):
     return lambda rng: np.array(values)
 
 
-# ----- arithmetic, with every kind of stretching --------------------------------------------------------------------
+# ----- arithmetic, with every kind of stretching ------------------------------------------------------------
 
-PAIRS = [((2, 3), (2, 3)), ((5, 2, 3), (2, 3)), ((3,), (2, 3)), ((2, 1), (1, 3)), ((), (2, 3)), ((2, 3), ()), ((), ())]
+PAIRS = [
+    ((2, 3), (2, 3)),
+    ((5, 2, 3), (2, 3)),
+    ((3,), (2, 3)),
+    ((2, 1), (1, 3)),
+    ((), (2, 3)),
+    ((2, 3), ()),
+    ((), ()),
+]
 BINARY = {
     "add": (np.add, normal, normal),
     "sub": (np.subtract, normal, normal),
@@ -118,16 +127,27 @@ for _name, (_like, _left, _right) in BINARY.items():
     sample(_name, lambda y, _op=_op: _op(0.7, y), _right(2, 3), like=lambda y, _f=_like: _f(0.7, y))
 
 for _exponent in (0, 1, 2, 3, -1, -2):
-    sample("pow", lambda x, _n=_exponent: x**_n, either_sign(2, 3), like=lambda x, _n=_exponent: x ** float(_n))
+    sample(
+        "pow", lambda x, _n=_exponent: x**_n, either_sign(2, 3), like=lambda x, _n=_exponent: x ** float(_n)
+    )
 sample("pow", lambda x: x**0.5, positive(2, 3), like=np.sqrt)
 sample("neg", mg.neg, normal(2, 3), like=np.negative)
 
-for _mask, _x, _y in [((2, 3), (2, 3), (2, 3)), ((2, 1), (3,), (5, 1, 1)), ((3,), (2, 3), ()), ((), (2,), (3, 1))]:
+for _mask, _x, _y in [
+    ((2, 3), (2, 3), (2, 3)),
+    ((2, 1), (3,), (5, 1, 1)),
+    ((3,), (2, 3), ()),
+    ((), (2,), (3, 1)),
+]:
     sample("where", mg.where, mask(*_mask), normal(*_x), normal(*_y), like=np.where)
-sample("where", lambda m, x: mg.where(m, x, 0.0), mask(2, 3), normal(2, 3), like=lambda m, x: np.where(m, x, 0.0))
-sample("where", lambda m, y: mg.where(m, 1.0, y), mask(2, 3), normal(2, 3), like=lambda m, y: np.where(m, 1.0, y))
+sample(
+    "where", lambda m, x: mg.where(m, x, 0.0), mask(2, 3), normal(2, 3), like=lambda m, x: np.where(m, x, 0.0)
+)
+sample(
+    "where", lambda m, y: mg.where(m, 1.0, y), mask(2, 3), normal(2, 3), like=lambda m, y: np.where(m, 1.0, y)
+)
 
-# ----- functions of one argument ------------------------------------------------------------------------------------
+# ----- functions of one argument ----------------------------------------------------------------------------
 
 for _name, _draw, _like in [
     ("exp", normal, np.exp),
@@ -145,14 +165,26 @@ for _name, _draw, _like in [
 ]:
     for _shape in ((2, 3), ()):
         sample(_name, registry[_name], _draw(*_shape), like=_like)
-sample("leaky_relu", lambda x: mg.leaky_relu(x, 0.2), spread(2, 3), like=lambda x: np.where(x > 0, x, 0.2 * x))
-sample("leaky_relu", lambda x: mg.leaky_relu(x, slope=0.3), spread(2, 3), like=lambda x: np.where(x > 0, x, 0.3 * x))
-sample("elu", lambda x: mg.elu(x, alpha=0.5), spread(2, 3), like=lambda x: np.where(x > 0, x, 0.5 * (np.exp(x) - 1)))
+sample(
+    "leaky_relu", lambda x: mg.leaky_relu(x, 0.2), spread(2, 3), like=lambda x: np.where(x > 0, x, 0.2 * x)
+)
+sample(
+    "leaky_relu",
+    lambda x: mg.leaky_relu(x, slope=0.3),
+    spread(2, 3),
+    like=lambda x: np.where(x > 0, x, 0.3 * x),
+)
+sample(
+    "elu",
+    lambda x: mg.elu(x, alpha=0.5),
+    spread(2, 3),
+    like=lambda x: np.where(x > 0, x, 0.5 * (np.exp(x) - 1)),
+)
 sample("clip", lambda x: mg.clip(x, -0.2, 0.25), spread(2, 3), like=lambda x: np.clip(x, -0.2, 0.25))
 sample("clip", lambda x: mg.clip(x, None, 0.25), spread(2, 3), like=lambda x: np.minimum(x, 0.25))
 sample("clip", lambda x: mg.clip(x, -0.2, None), spread(2, 3), like=lambda x: np.maximum(x, -0.2))
 
-# ----- reductions ---------------------------------------------------------------------------------------------------
+# ----- reductions -------------------------------------------------------------------------------------------
 
 REDUCTIONS = {
     "sum": (normal, np.sum),
@@ -163,14 +195,23 @@ REDUCTIONS = {
     "logsumexp": (normal, lambda x, axis, keepdims: np.log(np.sum(np.exp(x), axis=axis, keepdims=keepdims))),
 }
 for _name, (_draw, _like) in REDUCTIONS.items():
-    for _axis, _keep in [(None, False), (None, True), (0, False), (-1, True), (1, False), ((0, 2), False), ((-1, 0), True)]:
+    _reduce = getattr(mg, _name)
+    for _axis, _keep in [
+        (None, False),
+        (None, True),
+        (0, False),
+        (-1, True),
+        (1, False),
+        ((0, 2), False),
+        ((-1, 0), True),
+    ]:
         sample(
             _name,
-            lambda x, _f=getattr(mg, _name), _a=_axis, _k=_keep: _f(x, axis=_a, keepdims=_k),
+            lambda x, _f=_reduce, _a=_axis, _k=_keep: _f(x, axis=_a, keepdims=_k),
             _draw(2, 3, 5),
             like=lambda x, _f=_like, _a=_axis, _k=_keep: _f(x, axis=_a, keepdims=_k),
         )
-    sample(_name, getattr(mg, _name), _draw(), like=lambda x, _f=_like: _f(x, axis=None, keepdims=False))
+    sample(_name, _reduce, _draw(), like=lambda x, _f=_like: _f(x, axis=None, keepdims=False))
 for _axis in (-1, 0, 1):
     sample(
         "log_softmax",
@@ -185,23 +226,58 @@ for _axis in (-1, 0, 1):
         like=lambda x, _a=_axis: np.exp(x) / np.exp(x).sum(_a, keepdims=True),
     )
 
-# ----- shapes -------------------------------------------------------------------------------------------------------
+# ----- shapes -----------------------------------------------------------------------------------------------
 
-for _from, _to in [((2, 3), (3, 2)), ((2, 3), (6,)), ((2, 3), (-1,)), ((2, 3), (1, 2, 3)), ((), (1, 1)), ((1,), ())]:
-    sample("reshape", lambda x, _s=_to: mg.reshape(x, _s), normal(*_from), like=lambda x, _s=_to: x.reshape(_s))
+for _from, _to in [
+    ((2, 3), (3, 2)),
+    ((2, 3), (6,)),
+    ((2, 3), (-1,)),
+    ((2, 3), (1, 2, 3)),
+    ((), (1, 1)),
+    ((1,), ()),
+]:
+    sample(
+        "reshape", lambda x, _s=_to: mg.reshape(x, _s), normal(*_from), like=lambda x, _s=_to: x.reshape(_s)
+    )
 for _axes in (None, (1, 0, 2), (2, 0, 1), (-1, 0, 1)):
-    sample("transpose", lambda x, _a=_axes: mg.transpose(x, _a), normal(2, 3, 5), like=lambda x, _a=_axes: x.transpose(_a))
+    sample(
+        "transpose",
+        lambda x, _a=_axes: mg.transpose(x, _a),
+        normal(2, 3, 5),
+        like=lambda x, _a=_axes: x.transpose(_a),
+    )
 for _axis in (None, 0, -1, (0, 2)):
-    sample("flip", lambda x, _a=_axis: mg.flip(x, _a), normal(2, 3, 5), like=lambda x, _a=_axis: np.flip(x, _a))
+    sample(
+        "flip", lambda x, _a=_axis: mg.flip(x, _a), normal(2, 3, 5), like=lambda x, _a=_axis: np.flip(x, _a)
+    )
 
-INDICES = [1, -1, slice(1, None), (slice(None), slice(None, None, -2)), (..., 0), (None, 1), (1, 2), ([0, 2, 0],), (), (..., None)]
+INDICES = [
+    1,
+    -1,
+    slice(1, None),
+    (slice(None), slice(None, None, -2)),
+    (..., 0),
+    (None, 1),
+    (1, 2),
+    ([0, 2, 0],),
+    (),
+    (..., None),
+]
 for _index in INDICES:
-    sample("getitem", lambda x, _i=_index: mg.getitem(x, _i), normal(3, 5), like=lambda x, _i=_index: x[_i])
+    _list = _index == ([0, 2, 0],)
+    sample(
+        "getitem",
+        lambda x, _i=_index: mg.getitem(x, _i),
+        normal(3, 5),
+        like=lambda x, _i=_index: x[_i],
+        host=_list,
+    )
     sample(
         "scatter",
         lambda g, _i=_index: mg.scatter(g, _i, (3, 5)),
         lambda rng, _i=_index: rng.normal(size=np.zeros((3, 5))[_i].shape),
         like=lambda g, _i=_index: oracle.naive_scatter(g, _i, (3, 5)),
+        host=_list,
     )
 REPEATS = [
     (lambda x, i: x[i], normal(3, 5), exactly([0, 2, 2, 2])),
@@ -213,7 +289,7 @@ REPEATS = [
     (lambda x, m: x[m], normal(3, 5), mask(3)),
 ]
 for _call, *_draws in REPEATS:
-    sample("getitem", _call, *_draws, like=_call)
+    sample("getitem", _call, *_draws, like=_call, host=_call.__code__.co_varnames[1] == "m")
 sample(
     "scatter",
     lambda g, i: mg.scatter(g, i, (3, 5)),
@@ -222,21 +298,72 @@ sample(
     like=lambda g, i: oracle.naive_scatter(g, i, (3, 5)),
 )
 sample("pad", lambda x: mg.pad(x, ((1, 0), (2, 3))), normal(2, 3), like=lambda x: np.pad(x, ((1, 0), (2, 3))))
-sample("_join", lambda x, y, z: mg.concatenate([x, y, z]), normal(2, 5), normal(3, 5), normal(1, 5), like=lambda *xs: np.concatenate(xs))
-sample("_join", lambda x, y: mg.concatenate((x, y), axis=-1), normal(2, 5), normal(2, 3), like=lambda *xs: np.concatenate(xs, -1))
-sample("_join", lambda x, y: mg.concatenate([x, y, x], 1), normal(2, 3), normal(2, 2), like=lambda x, y: np.concatenate([x, y, x], 1))
+sample(
+    "_join",
+    lambda x, y, z: mg.concatenate([x, y, z]),
+    normal(2, 5),
+    normal(3, 5),
+    normal(1, 5),
+    like=lambda *xs: np.concatenate(xs),
+)
+sample(
+    "_join",
+    lambda x, y: mg.concatenate((x, y), axis=-1),
+    normal(2, 5),
+    normal(2, 3),
+    like=lambda *xs: np.concatenate(xs, -1),
+)
+sample(
+    "_join",
+    lambda x, y: mg.concatenate([x, y, x], 1),
+    normal(2, 3),
+    normal(2, 2),
+    like=lambda x, y: np.concatenate([x, y, x], 1),
+)
 for _axis in (0, 1, -1):
-    sample("stack", lambda x, y, _a=_axis: mg.stack([x, y], _a), normal(2, 3), normal(2, 3), like=lambda x, y, _a=_axis: np.stack([x, y], _a))
-    sample("expand_dims", lambda x, _a=_axis: mg.expand_dims(x, _a), normal(2, 3), like=lambda x, _a=_axis: np.expand_dims(x, _a))
+    sample(
+        "stack",
+        lambda x, y, _a=_axis: mg.stack([x, y], _a),
+        normal(2, 3),
+        normal(2, 3),
+        like=lambda x, y, _a=_axis: np.stack([x, y], _a),
+    )
+    sample(
+        "expand_dims",
+        lambda x, _a=_axis: mg.expand_dims(x, _a),
+        normal(2, 3),
+        like=lambda x, _a=_axis: np.expand_dims(x, _a),
+    )
 for _axis in (None, 1, -1, (1, 3)):
-    sample("squeeze", lambda x, _a=_axis: mg.squeeze(x, _a), normal(2, 1, 3, 1), like=lambda x, _a=_axis: np.squeeze(x, _a))
+    sample(
+        "squeeze",
+        lambda x, _a=_axis: mg.squeeze(x, _a),
+        normal(2, 1, 3, 1),
+        like=lambda x, _a=_axis: np.squeeze(x, _a),
+    )
 for _from, _to in [((3,), (2, 3)), ((2, 1, 5), (2, 3, 5)), ((), (2, 3)), ((2, 3), (2, 3))]:
-    sample("broadcast_to", lambda x, _s=_to: mg.broadcast_to(x, _s), normal(*_from), like=lambda x, _s=_to: np.broadcast_to(x, _s))
-    sample("sum_to", lambda x, _s=_from: mg.sum_to(x, _s), normal(*_to), like=lambda x, _s=_from: oracle.naive_sum_to(x, _s))
+    sample(
+        "broadcast_to",
+        lambda x, _s=_to: mg.broadcast_to(x, _s),
+        normal(*_from),
+        like=lambda x, _s=_to: np.broadcast_to(x, _s),
+    )
+    sample(
+        "sum_to",
+        lambda x, _s=_from: mg.sum_to(x, _s),
+        normal(*_to),
+        like=lambda x, _s=_from: oracle.naive_sum_to(x, _s),
+    )
 
-# ----- products -----------------------------------------------------------------------------------------------------
+# ----- products ---------------------------------------------------------------------------------------------
 
-for _x, _y in [((2, 3), (3, 5)), ((7, 2, 3), (7, 3, 5)), ((7, 2, 3), (3, 5)), ((2, 3), (7, 3, 5)), ((2, 1, 3, 5), (7, 5, 2))]:
+for _x, _y in [
+    ((2, 3), (3, 5)),
+    ((7, 2, 3), (7, 3, 5)),
+    ((7, 2, 3), (3, 5)),
+    ((2, 3), (7, 3, 5)),
+    ((2, 1, 3, 5), (7, 5, 2)),
+]:
     sample("_matmul", mg.matmul, normal(*_x), normal(*_y), like=np.matmul)
 for _x, _y in [((3,), (3,)), ((3,), (3, 5)), ((2, 3), (3,)), ((7, 2, 3), (3,)), ((3,), (7, 3, 5))]:
     sample("matmul", mg.matmul, normal(*_x), normal(*_y), like=np.matmul)
@@ -244,39 +371,3 @@ for _x in [(2, 3), (3,), (2, 7, 3)]:
     _op = "_dense" if len(_x) == 2 else "dense"
     sample(_op, mg.dense, normal(*_x), normal(3, 5), normal(5), like=lambda x, w, b: x @ w + b)
 sample("dense", mg.dense, normal(2, 3), normal(3, 5), like=np.matmul)
-
-# ----- convolutions: few channels, every entry; test_conv.py has the many-channel form and the grid of strides -------------
-
-for _k in [
-    dict(stride=(1, 1), padding=(0, 0), dilation=(1, 1)),
-    dict(stride=(2, 1), padding=(1, 2), dilation=(1, 1)),
-    dict(stride=(2, 3), padding=(0, 1), dilation=(2, 1)),
-]:
-    sample(
-        "_conv2d",
-        lambda x, w, b, _k=_k: mg.conv2d(x, w, b, **_k),
-        normal(2, 3, 5, 4), normal(2, 3, 3, 2), normal(2),
-        like=lambda x, w, b, _k=_k: oracle.naive_conv2d(x, w, b, **_k),
-    )  # fmt: skip
-    _o = tuple(min(1, s - 1) for s in _k["stride"])
-    sample(
-        "_conv_transpose2d",
-        lambda y, w, b, _k=_k, _o=_o: mg.conv_transpose2d(y, w, b, output_padding=_o, **_k),
-        normal(2, 3, 2, 5), normal(3, 2, 3, 2), normal(2),
-        like=lambda y, w, b, _k=_k, _o=_o: oracle.naive_conv_transpose2d(y, w, b, output_padding=_o, **_k),
-    )  # fmt: skip
-    _size = tuple(mg.output_size(n, k, s, p, d) for n, k, s, p, d in zip((5, 4), (3, 2), *_k.values(), strict=True))
-    sample(
-        "_conv2d_weight",
-        lambda x, y, _k=_k: mg.conv2d_weight(x, y, (3, 2), **_k),
-        normal(2, 3, 5, 4), normal(2, 2, *_size),
-        like=lambda x, y, _k=_k: oracle.naive_conv2d_weight(x, y, (3, 2), **_k),
-    )  # fmt: skip
-sample("conv2d", mg.conv2d, normal(2, 3, 4, 4), normal(2, 3, 2, 2), like=oracle.naive_conv2d)
-sample("channel_sum", conv.channel_sum, normal(2, 3, 5, 7), like=lambda x: x.sum((0, 2, 3)))
-sample(
-    "_channel_broadcast",
-    lambda b: conv._channel_broadcast(b, (2, 3, 5, 7)),
-    normal(3),
-    like=lambda b: np.broadcast_to(b[:, None, None], (2, 3, 5, 7)),
-)

@@ -1,9 +1,16 @@
-"""Every operation: its value against NumPy, its gradient of first and second order against differences, on every device."""
+"""Every operation: its value against NumPy, its gradients of both orders against differences, on every device."""
 
+import importlib
+import pkgutil
+from types import SimpleNamespace
+
+import fake_cupy
 import hypothesis.extra.numpy as hnp
 import numpy as np
 import oracle
 import pytest
+import samples_layers
+from conftest import Device
 from hypothesis import given
 from samples import BINARY, SAMPLES
 
@@ -25,6 +32,11 @@ def nodes_below(tensor):
 
 
 def test_every_argument_of_every_op_has_a_sample():
+    for module in pkgutil.walk_packages(
+        mg.__path__, "minigen."
+    ):  # an op is in the registry once its file is imported
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
     needed = {
         (name, i)
         for name, op in tape.registry.items()
@@ -40,7 +52,9 @@ def test_every_argument_of_every_op_has_a_sample():
         for i, parent in enumerate(node.parents)
         if parent is not None
     }
-    assert not needed - sampled, f"samples.py lacks a line for (op, argument) {sorted(needed - sampled)}"
+    assert not needed - sampled, (
+        f"samples.py or {samples_layers.__name__}.py lacks a line for (op, argument) {sorted(needed - sampled)}"
+    )
     assert len(needed) > 50
 
 
@@ -49,7 +63,9 @@ def test_value(sample):
     value = sample.function()(*sample.floats)
     expected = sample.like(*sample.arguments)
     assert np.shape(value) == np.shape(expected)
-    np.testing.assert_allclose(value, expected, rtol=1e-13, atol=1e-15)  # two ways of writing one formula: rounding only
+    np.testing.assert_allclose(
+        value, expected, rtol=1e-13, atol=1e-15
+    )  # two ways of writing one formula: rounding only
 
 
 @every_sample
@@ -98,9 +114,27 @@ def test_float32_stays_float32(sample, device):
     bends = oracle.second_order(f, arrays, g, directions)
     assert {t.dtype for t in (value, *slopes, *bends)} == {np.dtype(np.float32)}
     assert [t.shape for t in (value, *slopes, *bends)] == [a.shape for a in (g, *arrays, *arrays, g)]
-    # Single precision carries 7 digits and these sums have few terms; 1e-4 catches an intermediate that was rounded away.
-    for found, measured in zip((*slopes, *bends), (*sample.measured_first, *sample.measured_second), strict=True):
+    # Single precision carries 7 digits and these sums have few terms; 1e-4 catches digits that were rounded away.
+    for found, measured in zip(
+        (*slopes, *bends), (*sample.measured_first, *sample.measured_second), strict=True
+    ):
         np.testing.assert_allclose(device.host(found), measured, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("sample", [s for s in SAMPLES if not s.host], ids=str)
+def test_a_gpu_would_not_wait(sample):
+    """No operation and no rule asks the device for a result, or sends it an array: that would cost a round trip."""
+    with fake_cupy.installed():
+        device = Device("stand-in")
+        arrays, g = [device.array(a) for a in sample.floats], device.array(sample.cotangent)
+        directions = [device.array(v) for v in sample.directions]
+        constants = {id(a): device.array(a) for a in sample.arguments}
+        f = sample.function(device=SimpleNamespace(array=lambda a: constants[id(a)]))
+        with fake_cupy.counting() as counted:
+            f(*arrays)
+            oracle.second_order(f, arrays, g, directions)
+    assert counted.launches > 0
+    assert (counted.reads, counted.uploads) == (0, 0)
 
 
 SCALAR = np.float64(1.3)  # promotes a float32 array wherever it is not turned into a Python number
@@ -122,7 +156,7 @@ def test_numpy_scalars_do_not_promote(call, device):
     assert y.dtype == x.grad.dtype == np.float32
 
 
-# ----- Python's spelling ----------------------------------------------------------------------------------------------
+# ----- Python's spelling ------------------------------------------------------------------------------------
 
 SPELLINGS = {
     "x + y": np.add,
@@ -177,7 +211,12 @@ def test_python_spelling(spelling, device):
 @pytest.mark.parametrize("sign", ["<", "<=", ">", ">=", "==", "!="])
 def test_comparisons_are_plain_masks(sign, device):
     values, other = np.array([1.0, 2.0, 3.0]), np.array([2.0, 2.0, 2.0])
-    names = {"t": device.tensor(values), "u": device.tensor(other), "a": device.array(other), "b": device.array(values)}
+    names = {
+        "t": device.tensor(values),
+        "u": device.tensor(other),
+        "a": device.array(other),
+        "b": device.array(values),
+    }
     expected = eval(f"v {sign} w", {"v": values, "w": other})
     for spelling in (f"t {sign} u", f"t {sign} a", f"t {sign} 2.0", f"b {sign} u"):
         mask = eval(spelling, names)
@@ -186,7 +225,7 @@ def test_comparisons_are_plain_masks(sign, device):
         np.testing.assert_array_equal(device.host(mask), expected)
 
 
-# ----- the whole float range, without a warning (warnings are errors here) ---------------------------------------------
+# ----- the whole float range, without a warning (warnings are errors here) ----------------------------------
 
 EXTREMES = [
     ("softplus", mg.softplus, [1000.0, -1000.0, 1e4], [1000.0, 0.0, 1e4], [1.0, 0.0, 1.0]),
@@ -216,7 +255,7 @@ def test_stable(name, f, x, value, slope, dtype, device):
     assert y.dtype == first.dtype == second.dtype == dtype
 
 
-# ----- at a kink, and at other places where a formula could break ----------------------------------------------------
+# ----- at a kink, and at other places where a formula could break -------------------------------------------
 
 KINKS = [
     ("relu", mg.relu, [0.0], [0.0]),
@@ -267,7 +306,7 @@ def test_branches_are_recorded():
     assert masks == [[1, 0, 1], [0, 0, 1], [1, 0, 0], [1, 0, 1]]
 
 
-# ----- broadcasting over many shapes -------------------------------------------------------------------------------------
+# ----- broadcasting over many shapes ------------------------------------------------------------------------
 
 
 @given(hnp.mutually_broadcastable_shapes(num_shapes=2, max_dims=4, max_side=3))

@@ -1,16 +1,18 @@
 """Slopes of a loss from its values alone, each with an error bar that says how far to trust it.
 
-Move x a little both ways: s_k = (L(x + kh) - L(x - kh)) / 2kh is the slope plus errors in even powers of h. Three of them,
-weighted 1.5, -0.6, 0.1, cancel the powers 2 and 4: order 6, whose best step is large (3e-3), so that rounding hardly matters.
-Where the loss is put together from pieces (relu, max, clip), a step must not reach the next piece: then order 2 with a step
-of 1e-5. Which of the two applies is known exactly, because piecewise operations tell which piece they took.
+Move x a little both ways: s_k = (L(x + kh) - L(x - kh)) / 2kh is the slope plus errors in even powers of h.
+Three of them, weighted 1.5, -0.6, 0.1, cancel the powers 2 and 4: order 6, whose best step is large (3e-3),
+so that rounding hardly matters. Where the loss is put together from pieces (relu, max, clip), a step must not
+reach the next piece: then order 2 with a step of 1e-5. Which of the two applies is known exactly, because
+piecewise operations tell which piece they took.
 
-The slope is computed again with half the step. What changes is the error of the step; what the rounding of the loss does is
-measured, too. Their sum is the error bar, so no tolerance needs to be guessed.
+The slope is computed again with half the step. What changes is the error of the step; what the rounding of
+the loss does is measured, too. Their sum is the error bar, so no tolerance needs to be guessed.
 
-A small tensor is checked entry by entry. A large one is checked along random directions of unit length: if the claimed
-gradient is wrong by a vector e, then |<e, u>| is |e| / sqrt(size) times a normal variable, and three of those are almost never all
-small. Directions are Gaussian: along signs +-1, two wrong entries could cancel, and along positive ones, errors of either sign.
+A small tensor is checked entry by entry. A large one is checked along random directions of unit length: if
+the claimed gradient is wrong by a vector e, then |<e, u>| is |e| / sqrt(size) times a normal variable, and
+several of those are almost never all small. Directions are Gaussian: along signs +-1, two wrong entries could
+cancel, and along positive ones, errors of either sign.
 """
 
 from dataclasses import dataclass, field
@@ -18,13 +20,25 @@ from dataclasses import dataclass, field
 import numpy as np
 
 SCHEMES = {2: (1e-5, (1.0,)), 6: (3e-3, (1.5, -0.6, 0.1))}  # order -> (step, weights of s_1, s_2, s_3)
-EVERY = (
-    400  # entries; up to here one by one: about 1 ms an entry for a small network, so less than half a second a tensor
-)
-DIRECTIONS = 3  # an error 100 times above what is tolerated passes all three with probability (0.8 / 100)**3 = 5e-7
-SAMPLE = 8  # entries of a large tensor that are looked at one by one as well, so that the report can show numbers
-_SHRINK = 3  # steps h, h/10, h/100: for losses that bend sharply, end nearby (log at 0.001), or have a kink nearby
+# A tensor of at most so many entries is checked entry by entry: below 1 ms each for a small network.
+EVERY = 400
+# A larger one along so many directions. A gradient that is wrong by 100 times what is tolerated (only then it is
+# called wrong) looks right along all five with probability (0.8 / 100)**5 = 3e-11; three would do, but five also make
+# the relative error that is shown right to about a third.
+DIRECTIONS = 5
+# So many entries of a larger one are looked at one by one all the same: the report should have numbers to show.
+SAMPLE = 8
+# Tries with h, h/10, h/100: for losses that bend sharply, end nearby (log at 0.001) or have a kink nearby.
+TRIES = 3
 _EPS = float(np.finfo(float).eps)
+
+
+def generator(seed):
+    """Random numbers that are not those of `default_rng(seed)`, with which a person may have drawn the inputs.
+
+    Directions and weights must be independent of what is checked; a direction along the inputs would see little.
+    """
+    return np.random.default_rng([*b"minigen", seed])
 
 
 class _Kink(Exception):
@@ -43,12 +57,11 @@ class Slope:
     bar: float
     along: np.ndarray
     floor: float  # the part of the bar that is rounding: a smaller step would make it larger
-    h: float
 
 
 @dataclass
 class Numeric:
-    """What differences say of one tensor: some entries one by one, or every one, or some directions across all of them."""
+    """What differences say of one tensor: every entry one by one, or a few, with directions across all of them."""
 
     shape: tuple
     entries: list = field(default_factory=list)  # flat indices, in order
@@ -75,10 +88,11 @@ class Numeric:
 
 
 class Loss:
-    """<cotangent, f(arrays)> as differences see it: values at the arrays and near them, and nothing of how they came about.
+    """<cotangent, f(arrays)> as differences see it: values at the arrays and near them, nothing else.
 
-    `evaluate(arrays)` returns f as a float64 array, and the list of (op, mask) by which piecewise operations chose their pieces,
-    or None where that cannot be known. `flaw` says, where it is not None, why no difference of this loss means anything.
+    `evaluate(arrays)` returns f as a float64 array, and the list of (op, mask) by which piecewise operations
+    chose their pieces, or None where that cannot be known. `flaw` says, where it is not None, why no
+    difference of this loss means anything.
     """
 
     def __init__(self, evaluate, arrays, cotangent=None, seed=0):
@@ -88,7 +102,7 @@ class Loss:
             self.cotangent = np.ones_like(self.y) if cotangent is None else cotangent
             self.order = 6 if self.branches == [] else 2
             self.flaw = self._find_flaw()
-            self.noise = 0.0 if self.flaw else self._noise(np.random.default_rng(seed))
+            self.noise = 0.0 if self.flaw else self._noise(seed)
 
     @property
     def value(self):
@@ -100,39 +114,58 @@ class Loss:
         return float(np.linalg.norm(self.cotangent * self.y))
 
     def _find_flaw(self):
-        if self.y.dtype != np.float64:
-            return (
-                f"the loss comes out as {self.y.dtype} although the inputs are float64: something inside rounds down, "
-                "and differences of rounded values are noise; remove the cast"
-            )
         if not np.isfinite(self.y).all():
-            return (
-                "the loss is not finite at these inputs; minigen.detect_anomaly() names the operation that made it so"
-            )
+            return "the loss is not finite at these inputs; minigen.detect_anomaly() names the operation to blame"
         again, _ = self.evaluate(self.arrays)
         apart = np.abs(again - self.y).max(initial=0)
-        if not apart <= 100 * _EPS * np.abs(self.y).max(
-            initial=0
-        ):  # threads may add in another order; no more than that
+        if not apart <= 100 * _EPS * np.abs(self.y).max(initial=0):  # another order of summation is forgiven
             return (
-                f"the loss is not deterministic: two evaluations at the same inputs differ by {apart:.2g}; noise that is drawn "
-                "inside must be an argument (eps=, z=, mask=), and nothing inside may be updated"
+                f"the loss is not deterministic: two evaluations at the same inputs differ by {apart:.2g}; noise "
+                "drawn inside must become an argument (eps=, z=, mask=), and no state may be updated inside"
+            )
+        if self.y.dtype != np.float64 or self._is_rounded():
+            return (
+                "the loss is rounded to float32 although the inputs are float64, and differences of rounded "
+                "values are noise: look for a cast inside"
             )
         return None
 
-    def _noise(self, rng):
-        """How much the loss jitters by rounding: its change when the inputs move by their own last digits.
+    def _is_rounded(self):
+        """Whether all values that change when the inputs move a little happen to be float32 numbers."""
+        rng = generator(0)
+        try:
+            y, _ = self.evaluate({k: x * (1 + 1e-3 * rng.random(x.shape)) for k, x in self.arrays.items()})
+        except (ValueError, ArithmeticError):
+            return False
+        changed = y[np.abs(y - self.y) > 1e-7 * np.abs(self.y)]
+        return bool(changed.size and (changed == changed.astype(np.float32)).all())
 
-        |L| times the machine precision is not enough where L is a small difference of large terms.
+    def _noise(self, seed):
+        """How much the loss jitters by rounding, measured with steps so small that nothing else is left.
+
+        |L| times the machine precision is not enough where L is a small difference of large terms. What shrinks
+        with the step is no rounding but a kink (a tie that the step breaks), and is not counted.
         """
-        changes = [_EPS * self.size]
-        for _ in range(6):
-            near = {k: x * (1 + 2 * _EPS * rng.standard_normal(x.shape)) for k, x in self.arrays.items()}
+        jitter = self._jitter(1e-11, generator(seed))
+        for step in (1e-12, 1e-13):
+            smaller = self._jitter(step, generator(seed))
+            if smaller > 0.2 * jitter:
+                break
+            jitter = smaller
+        return max(jitter, _EPS * self.size)
+
+    def _jitter(self, step, rng):
+        """The largest of some |L(x + d) - 2 L(x) + L(x - d)| / 2, with d of size step * |x|."""
+        found = [0.0]
+        for _ in range(4):
+            d = {k: step * x * rng.standard_normal(x.shape) for k, x in self.arrays.items()}
             try:
-                changes.append(abs(float((self.cotangent * (self._value_at(near) - self.y)).sum())))
+                high = self._value_at({k: x + d[k] for k, x in self.arrays.items()})
+                low = self._value_at({k: x - d[k] for k, x in self.arrays.items()})
             except (_Kink, _Outside):
-                pass
-        return max(changes)
+                continue
+            found.append(abs(float((self.cotangent * ((high - self.y) + (low - self.y))).sum())) / 2)
+        return max(found)
 
     def _value_at(self, arrays):
         try:
@@ -148,55 +181,57 @@ class Loss:
     def slope(self, name, direction, typical=0.0):
         """The slope along a direction, or the string "kink" or "outside" where there is none.
 
-        The step shrinks while it meets an obstacle or while the bar is more than 1e-9 of the slope (or of `typical`, the usual
-        size of such a slope), unless rounding is already what limits it.
+        The step shrinks while it meets an obstacle or while the bar is more than 1e-9 of the slope (or of
+        `typical`, the usual size of such a slope), unless rounding is already what limits it.
         """
         x = self.arrays[name]
         step = SCHEMES[self.order][0] * max(1.0, float(np.sqrt(np.mean(x * x))))
         best, obstacle = None, None
         with np.errstate(all="ignore"):
-            for _ in range(_SHRINK):
+            for _ in range(TRIES):
                 try:
                     found = self._slope(name, x, direction, step)
                 except _Kink:
                     found, obstacle = None, "kink"
                 except _Outside:
                     found, obstacle = None, obstacle or "outside"
-                if found is not None:
-                    if best is None or found.bar < best.bar:
-                        best = found
-                    if best is not found or found.bar <= max(1e-9 * max(abs(found.value), typical), 10 * found.floor):
-                        break
                 step /= 10
+                if found is None:
+                    continue
+                if best is not None and found.bar > 0.1 * best.bar:
+                    break  # no gain, or luck: the error of a step falls faster
+                best = found
+                if found.bar <= max(1e-9 * abs(found.value), 1e-9 * typical, 10 * found.floor):
+                    break
         return obstacle if best is None else best
 
     def _slope(self, name, x, direction, h):
+        weights = list(enumerate(SCHEMES[self.order][1], start=1))
         steps = {}
-
-        def step(k):  # k half-steps both ways: (change, bend, the way that was really gone)
-            if k not in steps:
-                up, down = x + (0.5 * k * h) * direction, x - (0.5 * k * h) * direction
-                high, low = self._value_at({**self.arrays, name: up}), self._value_at({**self.arrays, name: down})
-                change, bend = self.cotangent * (high - low), self.cotangent * ((high - self.y) + (low - self.y))
-                steps[k] = float(change.sum()), float(bend.sum()), up - down
-            return steps[k]
-
-        weights = SCHEMES[self.order][1]
-        at = {half: [step(k * half) for k in range(1, len(weights) + 1)] for half in (2, 1)}
-        value, along = sum(w * at[2][i][0] / ((i + 1) * h * 2) for i, w in enumerate(weights)), 0.0
-        halved = sum(w * at[1][i][0] / ((i + 1) * h) for i, w in enumerate(weights))
-        for i, w in enumerate(weights):
-            along = along + (w / ((i + 1) * h * 2)) * at[2][i][2]
-        if self._bends_like_a_kink(step(2)[1] / h, step(1)[1] / (h / 2), h):
+        for k in sorted({k * half for k, _ in weights for half in (1, 2)}):  # in half-steps
+            steps[k] = self._step(name, x, (0.5 * k * h) * direction)
+        value = sum(w * steps[2 * k][0] / (2 * k * h) for k, w in weights)
+        halved = sum(w * steps[k][0] / (k * h) for k, w in weights)
+        along = sum((w / (2 * k * h)) * steps[2 * k][2] for k, w in weights)
+        if self._bends_like_a_kink(steps[2][1] / h, steps[1][1] / (h / 2), h):
             raise _Kink
         floor = self.noise / h
-        return Slope(value, abs(value - halved) + floor, along, floor, h)
+        return Slope(value, abs(value - halved) + floor, along, floor)
+
+    def _step(self, name, x, way):
+        """L(x + way) - L(x - way), L(x + way) - 2 L(x) + L(x - way), and twice the way as it was really gone."""
+        up, down = x + way, x - way
+        high = self._value_at({**self.arrays, name: up})
+        low = self._value_at({**self.arrays, name: down})
+        change = high - low  # before the sums below, which round
+        bend = (high - self.y) + (low - self.y)
+        return float((self.cotangent * change).sum()), float((self.cotangent * bend).sum()), up - down
 
     def _bends_like_a_kink(self, bend, halved, h):
         """Whether the slopes on the two sides differ however close one comes.
 
-        (L(h) - 2 L(0) + L(-h)) / h halves with h where L is smooth, and stays as it is where L has a kink at x. This sees the
-        kinks that no mask tells of: those of plain NumPy, and of x * (x > 0).
+        (L(h) - 2 L(0) + L(-h)) / h halves with h where L is smooth, and stays as it is where L has a kink at
+        x. This sees the kinks that no mask tells of: those of plain NumPy, and of x * (x > 0).
         """
         return abs(halved) > 0.75 * abs(bend) and abs(halved) > 100 * self.noise / h
 
@@ -210,11 +245,10 @@ def _same_branches(a, b):
 
 
 def numeric_gradient(loss, name, rng, *, typical=0.0, every=EVERY, directions=DIRECTIONS, watch=()):
-    """What differences say of `arrays[name]`. `watch` names flat indices that are to be among the entries looked at."""
+    """What differences say of `arrays[name]`; the flat indices in `watch` are among the entries looked at."""
     x = loss.arrays[name]
     numeric = Numeric(x.shape)
-    step = SCHEMES[loss.order][0]
-    how = f"order {loss.order}, h={step:g}"
+    how = f"order {loss.order}, h={SCHEMES[loss.order][0]:g}"
     if x.size <= every:
         add_entries(numeric, loss, name, range(x.size), typical)
         numeric.method = f"{how}, every entry"
@@ -228,8 +262,9 @@ def numeric_gradient(loss, name, rng, *, typical=0.0, every=EVERY, directions=DI
             numeric.lost_directions += 1
         if len(numeric.directions) == directions:
             break
-    add_entries(numeric, loss, name, sorted({*watch, x.size - 1, *rng.choice(x.size, SAMPLE).tolist()}), typical)
-    numeric.method = f"{how}, {len(numeric.directions)} directions and {len(numeric.entries)} of {x.size} entries"
+    sample = {*watch, x.size - 1, *rng.choice(x.size, SAMPLE).tolist()}
+    add_entries(numeric, loss, name, sorted(sample), typical)
+    numeric.method = f"{how}, {len(numeric.directions)} directions and {len(sample)} of {x.size} entries"
     return numeric
 
 
@@ -250,11 +285,13 @@ def add_entries(numeric, loss, name, indices, typical):
 
 
 def locate(loss, name, claim, rng):
-    """An entry at which `claim` is wrong: halve the tensor, keep the half that disagrees more, about log2(size) times."""
+    """An entry at which `claim` is wrong: halve the tensor, keep the half that disagrees more, until one is left."""
     low, high = 0, claim.size
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = max(((low, middle), (middle, high)), key=lambda part: _disagreement(loss, name, claim, part, rng))
+        low, high = max(
+            ((low, middle), (middle, high)), key=lambda part: _disagreement(loss, name, claim, part, rng)
+        )
     return low
 
 

@@ -1,13 +1,14 @@
-"""`check_gradients`: is the gradient of a person's own function right, by tape and, where it is given, by hand?
+"""`check_gradients`: is the gradient of a person's own function right, by tape and, where given, by hand?
 
-The function need not return a scalar. Its output is weighted by random numbers, never summed: the sum of a softmax is constant,
-so under a sum any rule that returns zeros would pass, and so would any rule that forgets to multiply by what flows in.
+The function need not return a scalar. Its output is weighted by random numbers, never summed: the sum of a
+softmax is constant, so under a sum any rule that returns zeros would pass, and so would any rule that forgets
+to multiply by what flows in.
 """
 
 import numpy as np
 
 from minigen import backend, ops, tape
-from minigen.check.differences import DIRECTIONS, EVERY, Loss
+from minigen.check.differences import DIRECTIONS, EVERY, Loss, generator
 from minigen.check.inputs import Inputs, misfit, title
 from minigen.check.report import Report
 from minigen.check.verdict import record
@@ -20,18 +21,20 @@ def check_gradients(
 ):
     """Compare the gradient of `f` by tape, and by hand if given, with finite differences. Returns a Report.
 
-    `inputs`: a list is passed as `f(*tensors)`, a dict as one dict of tensors, a single array as `f(tensor)`; all are float64
-    copies. `f` returns a Tensor; a scalar is differentiated as it is, any other shape is weighted by a random g.
+    `inputs`: a list is passed as `f(*tensors)`, a dict as one dict of tensors, a single array as `f(tensor)`;
+    all are float64 copies. `f` returns a Tensor; a scalar is differentiated as it is, any other shape is
+    weighted by a random g.
 
     `gradients`: your own, by name or in the order of the inputs, where `f` is a scalar; or a function
-    `gradients(g, *inputs)` of arrays that returns them, g being 1 for a scalar. One that is None or not named is not compared.
+    `gradients(g, *inputs)` of arrays that returns them, g being 1 for a scalar. One that is None or not named
+    is not compared.
 
-    `wrt` names the inputs to check (all). `order=2` also checks the gradient of <gradient, v> for random v, which is what a
-    gradient penalty needs. A tensor above `every` entries is checked along that many random `directions`. `seed` fixes
-    everything that is random.
+    `wrt` names the inputs to check (all). `order=2` also checks the gradient of <gradient, v> for random v,
+    which is what a gradient penalty needs. A tensor above `every` entries is checked along that many random
+    `directions`. `seed` fixes everything that is random.
 
-    The report raises nothing unless asked: `report.assert_ok()`. TypeError and ValueError are for what cannot be checked:
-    inputs of integers, unknown names, an `f` that returns no Tensor.
+    The report raises nothing unless asked: `report.assert_ok()`. TypeError and ValueError are for what cannot
+    be checked: inputs of integers, unknown names, an `f` that returns no Tensor.
 
     >>> check_gradients(lambda x: minigen.tanh(x) * x, np.array([0.5, -1.0])).ok
     True
@@ -39,13 +42,14 @@ def check_gradients(
     inputs = Inputs("check_gradients", f, inputs)
     for name, x in inputs.constants.items():
         raise TypeError(
-            f"check_gradients: input {name} has dtype {x.dtype}, and only real numbers have a gradient: use x.astype(float), or, if "
-            "it is a label or an index, keep it out of the inputs: check_gradients(lambda w: loss(w, labels), [w])"
+            f"check_gradients: input {name} has dtype {x.dtype}, and only real numbers have a gradient: use "
+            f"{name}.astype(float), or, if it holds labels or indices, keep it out of the inputs, as in "
+            "check_gradients(lambda w: loss(w, labels), [w])"
         )
     if order not in (1, 2):
         raise ValueError(f"check_gradients: order must be 1 or 2, got {order!r}")
     names, arrays = inputs.select(wrt), inputs.floats
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     function = ByTape(lambda tensors: f(*inputs.arguments(tensors)), device)
     recorded, g = function.gradients(
         arrays, names, lambda shape: np.ones(shape) if np.prod(shape) == 1 else rng.standard_normal(shape)
@@ -75,7 +79,9 @@ def _records(subject, loss, recorded, hand, options):
         if wrong:
             r.verdict, r.reason = "wrong", wrong
         elif recorded[name] is None and r.verdict == "wrong":
-            r.reason += f"; the tape knows no way from {name} to the result: is it cut by detach(), no_grad() or .data?"
+            r.reason += (
+                f"; the tape knows no way from {name} to the result: cut by detach(), no_grad() or .data?"
+            )
         records.append(r)
     return records
 
@@ -104,7 +110,7 @@ def _by_hand(gradients, g, inputs):
         gradients = gradients(g.copy(), *inputs.arguments({n: x.copy() for n, x in inputs.floats.items()}))
     elif g.size != 1:
         raise ValueError(
-            f"check_gradients: f gives shape {g.shape}, so your gradients depend on what flows in: pass a function "
-            "gradients(g, *inputs) that uses g, or let f return a scalar"
+            f"check_gradients: f gives shape {g.shape}, so your gradients depend on what flows in: pass a "
+            "function gradients(g, *inputs) that uses g, or let f return a scalar"
         )
     return inputs.named(gradients, "gradients")

@@ -1,4 +1,4 @@
-"""What a person hands to the checker, brought into one form: float64 copies by name, and gradients by the same names."""
+"""What a person hands to the checker, in one form: float64 copies by name, gradients by the same names."""
 
 import difflib
 import inspect
@@ -13,16 +13,18 @@ from minigen.tape import Tensor
 class Inputs:
     """The inputs of a function, by name, and the way back to the form in which the function takes them.
 
-    A dict goes to the function as one dict; a list by position, named after the function's own arguments; a single array as
-    the only argument. `floats` are float64 copies on the host, `constants` the rest (labels, indices), and `notes` says
-    what was copied to another dtype.
+    A dict goes to the function as one dict; a list by position, named after the function's own arguments; a
+    single array as the only argument. `floats` are float64 copies on the host, `constants` the rest (labels,
+    indices), and `notes` says what was copied to another dtype.
     """
 
     def __init__(self, caller, function, inputs):
         self.caller = caller
         self.one_dict = isinstance(inputs, dict)
-        several = inputs if isinstance(inputs, list | tuple) else [inputs]
-        named = inputs if self.one_dict else dict(zip(_argument_names(function, len(several)), several, strict=True))
+        named = inputs
+        if not self.one_dict:
+            several = inputs if isinstance(inputs, list | tuple) else [inputs]
+            named = dict(zip(_argument_names(function, len(several)), several, strict=True))
         if not named:
             raise ValueError(f"{caller}: there are no inputs to check")
         self.order = list(named)
@@ -30,14 +32,16 @@ class Inputs:
         for name, x in named.items():
             x = host(x)
             if x.dtype.kind not in "fiub":
-                raise TypeError(f"{caller}: input {name} has dtype {x.dtype}, and only real numbers can be checked")
+                raise TypeError(
+                    f"{caller}: input {name} has dtype {x.dtype}, and only real numbers can be checked"
+                )
             if x.dtype.kind != "f":
                 self.constants[name] = x
                 continue
             self.floats[name] = np.array(x, np.float64)
             if x.dtype != np.float64:
                 self.notes.append(
-                    f"input {name} is {x.dtype}: checked on a float64 copy, for in {x.dtype} differences are noise"
+                    f"{name} is {x.dtype}: a float64 copy was checked, as {x.dtype} is too coarse"
                 )
 
     def arguments(self, values):
@@ -45,13 +49,13 @@ class Inputs:
         return (values,) if self.one_dict else tuple(values[name] for name in self.order)
 
     def named(self, gradients, who):
-        """Gradients as a dict of host arrays, from whatever form they came in; those that are None are left out."""
+        """Gradients as a dict of host arrays, whatever form they came in; those that are None are left out."""
         if not isinstance(gradients, dict):
             several = gradients if isinstance(gradients, list | tuple) else [gradients]
             if len(several) != len(self.order):
                 raise ValueError(
-                    f"{who} returned {len(several)} gradients for {len(self.order)} inputs ({', '.join(self.order)}): "
-                    "give one for each, in this order, or a dict by name"
+                    f"{who} returned {len(several)} gradients for {len(self.order)} inputs: give one for each of "
+                    f"{', '.join(self.order)}, in this order, or a dict by name"
                 )
             gradients = dict(zip(self.order, several, strict=True))
         for name in gradients:
@@ -82,25 +86,26 @@ def host(x):
 
 
 def title(function):
-    """The name of a function for the report; a lambda has none."""
-    name = getattr(function, "__name__", "<lambda>")
+    """The name of a function, operation or layer for the report; a lambda has none."""
+    name = getattr(function, "__name__", None) or getattr(function, "name", None) or type(function).__name__
     return "" if name == "<lambda>" else name
 
 
 def _argument_names(function, count):
     try:
-        kinds = inspect.signature(function).parameters.values()
+        kinds = inspect.signature(getattr(function, "forward", function)).parameters.values()
     except (TypeError, ValueError):  # built in, such as np.tanh
         kinds = []
     names = [p.name for p in kinds if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    return names[:count] if len(names) >= count else [f"input {i}" for i in range(count)]
+    return names[:count] if len(names) >= count else [f"x{i}" for i in range(count)]
 
 
 def misfit(who, name, gradient, shape):
-    """None where the shape of `gradient` is `shape`; otherwise a sentence, with the reduction that would make it fit."""
-    if gradient.shape == shape:
-        return None
-    return f"{who} gives shape {gradient.shape} for {name}, which has shape {shape}{_cure(gradient.shape, shape)}"
+    """None where `gradient` has that shape; otherwise a sentence, with the reduction that would make it fit."""
+    came = gradient.shape
+    return (
+        None if came == shape else f"{who} gives shape {came} for {name} of shape {shape}{_cure(came, shape)}"
+    )
 
 
 def _cure(came, shape):
@@ -111,7 +116,7 @@ def _cure(came, shape):
             if shape in (left, kept):
                 keepdims = "" if shape == left else ", keepdims=True"
                 axis = axes[0] if count == 1 else axes
-                return f"; .sum(axis={axis}{keepdims}) would fit: what is used many times gets the sum of its gradients"
+                return f"; .sum(axis={axis}{keepdims}) would fit: what was broadcast gets the sum of its gradients"
     if sorted(came) == sorted(shape):
         return "; the axes are in another order: is a transpose missing?"
     if np.prod(came) == np.prod(shape):

@@ -1,23 +1,29 @@
 """What the checker says: one record a tensor, and a report that prints them as a table.
 
-A record puts up to three opinions on one gradient side by side: by hand, by tape, by differences. Each pair has one
-relative error, |a - b| / (|a| + |b|) over the whole tensor: 0 for equal, 1 for opposite or for zero against something.
+A record puts up to three opinions on one gradient side by side: by hand, by tape, by differences. Each pair
+has one relative error, |a - b| / (|a| + |b|) over the whole tensor: 0 for equal, 1 for opposite or for zero
+against something.
 """
 
 import math
 from dataclasses import asdict, dataclass, field
 
 WITNESSES = {"hand": "by hand", "tape": "by tape", "differences": "by differences"}
-_FIGURES = {"hand_vs_tape": "hand-tape", "hand_vs_differences": "hand-diff", "tape_vs_differences": "tape-diff"}
+_FIGURES = {
+    "hand_vs_tape": "hand-tape",
+    "hand_vs_differences": "hand-diff",
+    "tape_vs_differences": "tape-diff",
+}
 
 
 @dataclass
 class Record:
     """One tensor under the witnesses. An error is None where a witness was not asked.
 
-    `verdict` is "ok", "wrong" or "inconclusive", and `reason` says why in a sentence. `error_bar` is how far the differences
-    themselves can be trusted, relative like the errors. `worst` holds the value of each witness at `worst_index`. `skipped`
-    counts the probes that could not be compared because they lie on a kink or leave the domain of the loss.
+    `verdict` is "ok", "wrong" or "inconclusive", and `reason` says why in a sentence. `error_bar` is how far
+    the differences themselves can be trusted, relative like the errors. `worst` holds the value of each
+    witness at `worst_index`. `skipped` counts the probes that could not be compared because they lie on a
+    kink or leave the domain of the loss.
     """
 
     subject: str
@@ -57,8 +63,8 @@ class Record:
 class Report:
     """All records of one check. `ok` is true when there are records and every one of them agrees.
 
-    Nothing is raised unless asked for with `assert_ok()`. `notes` are remarks on the whole check, such as an input that was
-    copied to float64 first.
+    Nothing is raised unless asked for with `assert_ok()`. `notes` are remarks on the whole check, such as an
+    input that was copied to float64 first.
     """
 
     records: list
@@ -95,12 +101,18 @@ class Report:
 
     def explanations(self):
         """A paragraph for every record that is not plainly ok, and for those that left something out."""
-        return [r.explain() if r.verdict != "ok" else f"{r.parameter}: {r.reason}" for r in self.records if r.reason]
+        return [
+            r.explain() if r.verdict != "ok" else f"{r.parameter}: {r.reason}"
+            for r in self.records
+            if r.reason
+        ]
 
     def summary(self):
         """One line: how many of each verdict, and the largest error among those that agree."""
         count = {v: sum(r.verdict == v for r in self.records) for v in ("ok", "wrong", "inconclusive")}
-        line = f"{len(self.records)} compared: " + ", ".join(f"{n} {v}" for v, n in count.items() if n or v == "ok")
+        line = f"{len(self.records)} compared: " + ", ".join(
+            f"{n} {v}" for v, n in count.items() if n or v == "ok"
+        )
         errors = [r.largest_error for r in self.records if r.verdict == "ok" and r.largest_error is not None]
         return f"{line}; largest error among the ok: {_error(max(errors))}" if errors else line
 
@@ -112,11 +124,17 @@ class Report:
         numbers = {i for i, title in enumerate(rows[0]) if title in (*_FIGURES.values(), "error bar")}
         lines = [
             "  ".join(
-                c.rjust(w) if i in numbers else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))
+                c.rjust(w) if i in numbers else c.ljust(w)
+                for i, (c, w) in enumerate(zip(row, widths, strict=True))
             )
             for row in rows
         ]
-        blocks = ["\n".join(line.rstrip() for line in lines), *self.explanations(), *self.notes, self.summary()]
+        blocks = [
+            "\n".join(line.rstrip() for line in lines),
+            *self.explanations(),
+            *self.notes,
+            self.summary(),
+        ]
         return "\n\n".join(blocks)
 
     def _repr_html_(self):
@@ -126,7 +144,11 @@ class Report:
             return "<p>nothing was compared</p>"
         head, *rows = self.rows()
         colours = {"ok": "#1a7f37", "wrong": "#cf222e", "inconclusive": "#9a6700"}
-        html = ["<table><thead><tr>", *(f"<th>{escape(title)}</th>" for title in head), "</tr></thead><tbody>"]
+        html = [
+            "<table><thead><tr>",
+            *(f"<th>{escape(title)}</th>" for title in head),
+            "</tr></thead><tbody>",
+        ]
         for record, row in zip(self.records, rows, strict=True):
             cells = [f"<td>{escape(cell)}</td>" for cell in row[:-1]]
             verdict = f'<td style="color:{colours[record.verdict]};font-weight:bold">{escape(row[-1])}</td>'
@@ -160,7 +182,7 @@ def _index(index):
 
 
 def _ratio(worst):
-    """How many times the reference the stranger of the claims is: a factor such as 2 or 1/N often names the mistake."""
+    """How many times the reference the odd one out is: a factor such as 2 or 1/N often names the mistake."""
     claims = [worst[w] for w in ("hand", "tape") if w in worst]
     reference = worst.get("differences", worst.get("tape"))
     claim = max(claims, key=lambda value: abs(value - reference), default=None)

@@ -1,29 +1,31 @@
 """`check_vjp`: is a backward, written by hand in plain NumPy, the right one for its forward?
 
-Before any difference is taken, the backward must keep a contract that is cheap to test: a gradient of the right shape for each
-input, the same answer twice, nothing changed in place, and an answer proportional to the upstream gradient g. A backward
-that forgets to multiply by g breaks the last, whatever its formula is.
+Before any difference is taken, the backward must keep a contract that is cheap to test: a gradient of the
+right shape for each input, the same answer twice, nothing changed in place, and an answer proportional to the
+upstream gradient g. A backward that forgets to multiply by g breaks the last, whatever its formula is.
 """
 
 import numpy as np
 
-from minigen.check.differences import DIRECTIONS, EVERY, Loss
+from minigen.check.differences import DIRECTIONS, EVERY, Loss, generator
 from minigen.check.inputs import Inputs, misfit, title
 from minigen.check.report import Record, Report
 from minigen.check.verdict import record
 
 
 def check_vjp(forward, backward, inputs, *, wrt=None, seed=0, every=EVERY, directions=DIRECTIONS):
-    """Check `backward(g, *inputs)` against differences of `forward(*inputs)`, for a random upstream g. Returns a Report.
+    """Check `backward(g, *inputs)` against differences of `forward(*inputs)`, for a random g. Returns a Report.
 
-    `forward(*inputs) -> y`, an array or a number. `backward(g, *inputs)` returns the gradient of <g, y>: one array, a tuple in
-    the order of the inputs, or a dict by name. With `backward=None` a layer returns its own way back,
-    `forward(*inputs) -> (y, backward)` with `backward(g)`. A dict of inputs is passed as one dict.
+    `forward(*inputs) -> y`, an array or a number. `backward(g, *inputs)` returns the gradient of <g, y>: one
+    array, a tuple in the order of the inputs, or a dict by name. With `backward=None` a layer returns its own
+    way back, `forward(*inputs) -> (y, backward)` with `backward(g)`. A dict of inputs is passed as one dict.
 
-    Everything is done in float64, on copies. Inputs of integers (labels, indices) are constants; their gradient, and that of
-    inputs not in `wrt`, may be None or missing. Kinks are noticed from the values alone, as there is no tape.
+    Everything is done in float64, on copies. Inputs of integers (labels, indices) are constants; their
+    gradient, and that of inputs not in `wrt`, may be None or missing. Kinks are noticed from the values
+    alone, as there is no tape.
 
-    The report raises nothing unless asked: `report.assert_ok()`. TypeError is for a forward that returns no real numbers.
+    The report raises nothing unless asked: `report.assert_ok()`. TypeError is for a forward that returns no
+    real numbers.
 
     >>> check_vjp(np.tanh, lambda g, x: g * (1 - np.tanh(x) ** 2), [np.array([0.5, -1.0])]).ok
     True
@@ -32,7 +34,7 @@ def check_vjp(forward, backward, inputs, *, wrt=None, seed=0, every=EVERY, direc
     subject, floats = title(forward), layer.inputs.floats
     names = layer.inputs.select(wrt)
     y = layer.forward(floats)
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     g, g2 = rng.standard_normal(y.shape), rng.standard_normal(y.shape)
     try:
         found = layer.backward(g)
@@ -64,7 +66,7 @@ class _Contract(ValueError):
 
 
 class _Layer:
-    """A forward and its backward in either of the two forms, called on copies that are looked at afterwards."""
+    """A forward and its backward in either of the two forms, called on copies that are inspected afterwards."""
 
     def __init__(self, forward, backward, inputs):
         self._forward, self._backward, self.inputs = forward, backward, inputs
@@ -77,10 +79,13 @@ class _Layer:
         y = self._forward(*self.inputs.arguments(self._fresh(arrays)))
         if self._backward is None:
             y = _pair(y)[0]
-        y = np.asarray(y)
-        if y.dtype.kind != "f":
-            raise TypeError(f"check_vjp: forward must return an array of real numbers, got {_kind(y)}")
-        return y
+        if not isinstance(y, np.ndarray | float) or np.asarray(y).dtype.kind != "f":
+            kind = str(y.dtype) if isinstance(y, np.ndarray | np.generic) else type(y).__name__
+            raise TypeError(
+                f"check_vjp: forward must return one array of real numbers, got {kind}; where it returns (y, cache), "
+                "pass lambda *inputs: forward(*inputs)[0]"
+            )
+        return np.asarray(y)
 
     def backward(self, g):
         """The gradients by name. What was changed in place on the way is kept in `changed_in_place`."""
@@ -96,13 +101,9 @@ class _Layer:
         for n in given:
             if ("forward", n) not in spoilt and not np.array_equal(given[n], before[n], equal_nan=True):
                 spoilt.append(("backward", n))
-        self.changed_in_place = [
-            (
-                who,
-                f"{who} changes {n} in place; whoever else uses {n} gets wrong values: write {n} = {n} * a, not {n} *= a",
-            )
-            for who, n in spoilt + ([] if np.array_equal(upstream, g) else [("backward", "g")])
-        ]
+        spoilt += [] if np.array_equal(upstream, g) else [("backward", "g")]
+        cure = "changes {n} in place, and others still need it: write {n} = {n} * a, not {n} *= a"
+        self.changed_in_place = [(who, f"{who} {cure.format(n=n)}") for who, n in spoilt]
         try:
             return {n: np.array(v) for n, v in self.inputs.named(gradients, "backward").items()}
         except ValueError as error:
@@ -117,42 +118,33 @@ def _pair(result):
     return result
 
 
-def _kind(y):
-    return f"{y.dtype} {y.shape}" if y.dtype != object else "an object that is no array; did it return (y, cache)?"
-
-
 def _wrong(subject, parameter, sentence, shape=None):
     return Record(subject, parameter, shape, verdict="wrong", reason=sentence)
 
 
 def _broken_promises(layer, g, g2, first):
-    """{name: sentence} for the gradients that are rounded, change from call to call, or are not proportional to g."""
-    again, zero, other, mixed = (layer.backward(u) for u in (g, 0 * g, g2, 2 * g + 3 * g2))
-    broken = {}
-    for name, a in first.items():
-        if a.dtype != np.float64:
-            broken[name] = (
-                f"backward gives {a.dtype} where everything else is float64: something inside is rounded; remove the cast"
-            )
-        elif not _same(a, again[name]):
-            twice = (
-                " the second is twice the first: it adds to an array that outlives the call"
-                if _same(2 * a, again[name])
-                else ""
-            )
-            broken[name] = (
-                f"two calls with the same arguments give different gradients:{twice or ' is noise drawn inside?'}"
-            )
-        elif a.any() and _same(a, other[name]):
-            broken[name] = (
-                "backward does not depend on g: multiply by the upstream gradient, which is 1 only at the loss itself"
-            )
-        elif zero[name].any():
-            broken[name] = "the gradient for g = 0 is not 0: something is added that does not come from g"
-        elif not _same(mixed[name], 2 * a + 3 * other[name]):
-            broken[name] = "backward is not linear in g: is g used twice, clipped or rounded?"
-    return broken
+    """{name: sentence} for gradients that are rounded, differ from call to call, or are not proportional to g."""
+    others = [layer.backward(u) for u in (g, 0 * g, g2, 2 * g + 3 * g2)]
+    sentences = {name: _broken_promise(a, *(found[name] for found in others)) for name, a in first.items()}
+    return {name: sentence for name, sentence in sentences.items() if sentence}
+
+
+def _broken_promise(a, again, zero, other, mixed):
+    if a.dtype != np.float64:
+        return f"backward gives {a.dtype} where everything else is float64: look for a cast inside"
+    if not _same(a, again):
+        twice = _same(2 * a, again)
+        guess = "it adds to an array that outlives the call" if twice else "is noise drawn inside?"
+        return f"two calls with equal arguments give different gradients: {guess}"
+    if a.any() and _same(a, other):
+        return "backward does not depend on g: multiply by the upstream gradient, which is 1 only at the loss"
+    if zero.any():
+        return "the gradient for g = 0 is not 0: something is added that does not come from g"
+    if not _same(mixed, 2 * a + 3 * other):
+        return "backward is not linear in g: is g used twice, clipped or rounded?"
+    return None
 
 
 def _same(a, b):
-    return a.shape == b.shape and bool(np.linalg.norm(a - b) <= 1e-11 * (np.linalg.norm(a) + np.linalg.norm(b)))
+    size = np.linalg.norm(a) + np.linalg.norm(b)
+    return a.shape == b.shape and bool(np.linalg.norm(a - b) <= 1e-11 * size)

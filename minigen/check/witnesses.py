@@ -1,8 +1,8 @@
-"""Three witnesses for every gradient of a model: derived by hand, recorded on the tape, measured by differences.
+"""Three witnesses for every gradient of a model: derived by hand, recorded by tape, measured by differences.
 
-They are independent. By hand is plain NumPy and knows nothing of the tape. Differences use the values of the tape's loss and none of
-its rules. So that they speak of the same function, the loss by hand must equal the loss by tape; if it does not, a row "(loss)"
-says so, and the derivation is of another model.
+They are independent. By hand is plain NumPy and knows nothing of the tape. Differences use the values of the
+tape's loss and none of its rules. So that they speak of the same function, the loss by hand must equal the
+loss by tape; if it does not, a row "(loss)" says so, and the derivation is of another model.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minigen import backend, tape
-from minigen.check.differences import DIRECTIONS, EVERY, Loss
+from minigen.check.differences import DIRECTIONS, EVERY, Loss, generator
 from minigen.check.report import Record
 from minigen.check.verdict import record
 from minigen.tape import Tensor
@@ -23,8 +23,9 @@ SAME_LOSS = 1e-12  # relative to the loss or its largest gradient: two orders of
 class Subject:
     """A loss in two forms. `parameters` are float64 arrays by name, on the host.
 
-    `by_tape(tensors) -> Tensor` and `by_hand(arrays) -> (loss, gradients by name)` take a dict with these names; `by_hand` may
-    be None. `wrt` names the parameters to check (all); by hand must give a gradient for each of those.
+    `by_tape(tensors) -> Tensor` and `by_hand(arrays) -> (loss, gradients by name)` take a dict with these
+    names; `by_hand` may be None. `wrt` names the parameters to check (all); by hand must give a gradient for
+    each of those.
     """
 
     name: str
@@ -37,14 +38,15 @@ class Subject:
 
 
 def layer_subject(name, by_tape, by_hand, inputs, wrt=None, seed=0):
-    """A Subject for a layer, whose output is an array: the loss is the output weighted by fixed random numbers.
+    """A Subject for a layer, whose output is an array: the loss is that output weighted by fixed random numbers.
 
-    `by_tape(*tensors) -> Tensor`; `by_hand(*arrays) -> (y, backward)`, where `backward(g)` gives one gradient for each input,
-    in their order. The weights are what flows into `backward`; were they all 1, many a mistake would cancel in the sum.
+    `by_tape(*tensors) -> Tensor`; `by_hand(*arrays) -> (y, backward)`, where `backward(g)` gives one gradient
+    for each input, in their order. The weights are what flows into `backward`; were they all 1, many a
+    mistake would cancel in the sum.
     """
     with tape.no_grad():
         shape = by_tape(*(Tensor(x) for x in inputs.values())).shape
-    g = np.random.default_rng(seed).standard_normal(shape)
+    g = generator(seed).standard_normal(shape)
 
     def loss_by_tape(tensors):
         y = by_tape(*tensors.values())
@@ -62,15 +64,18 @@ def layer_subject(name, by_tape, by_hand, inputs, wrt=None, seed=0):
 class ByTape:
     """A function of tensors, asked two things: its value at given arrays, and its gradient there.
 
-    For values the tensors are constants, so that nothing is recorded but the branches. A function that differentiates inside
-    (a gradient penalty) may need the history after all; it is then asked with tensors that have one.
+    For values the tensors are constants, so that nothing is recorded but the branches. A function that
+    differentiates inside (a gradient penalty) may need the history after all; it is then asked with tensors
+    that have one.
     """
 
     def __init__(self, function, device="cpu", tracked=False):
         self.function, self.device, self.tracked = function, device, tracked
 
     def tensors(self, arrays, tracked):
-        return {k: Tensor(backend.to(x, self.device), requires_grad=tracked, name=k) for k, x in arrays.items()}
+        return {
+            k: Tensor(backend.to(x, self.device), requires_grad=tracked, name=k) for k, x in arrays.items()
+        }
 
     def __call__(self, arrays):
         """The value as a float array on the host, and the branches that were taken."""
@@ -79,21 +84,24 @@ class ByTape:
         return y.numpy(), branches
 
     def gradients(self, arrays, names, choose_cotangent):
-        """<cotangent, value> differentiated by each of `names`, as host arrays, and the cotangent; None where nothing depends."""
+        """The gradients of <cotangent, value> by name, as host arrays or None where there is no path; the cotangent.
+
+        `choose_cotangent(shape)` is asked once the shape of the value is known.
+        """
         tensors = self.tensors(arrays, tracked=True)
-        y = self.function(tensors)
-        if not isinstance(y, Tensor):
-            raise TypeError(
-                f"the function must return a Tensor, got {type(y).__name__}: write it with operators and minigen functions, "
-                "without .numpy() or .data; for a backward in plain NumPy there is check_vjp"
-            )
-        cotangent = choose_cotangent(y.shape)
-        if not y.requires_grad:
+        with np.errstate(all="ignore"):  # what is not finite will be in the report
+            y = self.function(tensors)
+            if not isinstance(y, Tensor):
+                raise TypeError(
+                    f"the function must return a Tensor, got {type(y).__name__}: write it with operators and minigen "
+                    "functions, without .numpy() or .data; for a backward in plain NumPy there is check_vjp"
+                )
+            cotangent = choose_cotangent(y.shape)
             found = [None] * len(names)
-        else:
-            g = backend.to(cotangent, self.device).astype(y.dtype)
-            found = tape.grad(y, [tensors[n] for n in names], gradient=g, allow_unused=True)
-        self.tracked = self.tracked or not self._works_with_constants(arrays)
+            if y.requires_grad:
+                g = backend.to(cotangent, self.device).astype(y.dtype)
+                found = tape.grad(y, [tensors[n] for n in names], gradient=g, allow_unused=True)
+            self.tracked = self.tracked or not self._works_with_constants(arrays)
         return {n: None if g is None else g.numpy() for n, g in zip(names, found, strict=True)}, cotangent
 
     def _works_with_constants(self, arrays):
@@ -107,12 +115,12 @@ class ByTape:
 def compare(subject, seed=0, device="cpu"):
     """One Record for each parameter of the subject, and one named "(loss)" first if the two losses differ.
 
-    Raises ValueError where by hand leaves a parameter out or gives a gradient of another shape: those are mistakes in the
-    subject, not in a formula.
+    Raises ValueError where by hand leaves a parameter out or gives a gradient of another shape: those are
+    mistakes in the subject, not in a formula.
     """
     arrays = {k: np.array(x, np.float64) for k, x in subject.parameters.items()}
     names = list(arrays) if subject.wrt is None else list(subject.wrt)
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     by_tape = ByTape(subject.by_tape, device)
     recorded, cotangent = by_tape.gradients(arrays, names, np.ones)
     if cotangent.size != 1:
@@ -121,7 +129,9 @@ def compare(subject, seed=0, device="cpu"):
         )
     loss = Loss(by_tape, arrays, seed=seed)
     recorded = {n: np.zeros_like(arrays[n]) if g is None else g for n, g in recorded.items()}
-    value, derived = (None, dict.fromkeys(names)) if subject.by_hand is None else _by_hand(subject, arrays, names)
+    value, derived = (
+        (None, dict.fromkeys(names)) if subject.by_hand is None else _by_hand(subject, arrays, names)
+    )
     largest = max(float(np.linalg.norm(g)) for g in recorded.values())
     records = []
     if value is not None and not abs(value - loss.value) <= SAME_LOSS * max(abs(loss.value), largest):
@@ -142,7 +152,8 @@ def _by_hand(subject, arrays, names):
     for name in names:
         if np.shape(gradients[name]) != arrays[name].shape:
             raise ValueError(
-                f"{subject.name}: by hand gives shape {np.shape(gradients[name])} for {name}, which has shape {arrays[name].shape}"
+                f"{subject.name}: by hand gives shape {np.shape(gradients[name])} for {name} of shape "
+                f"{arrays[name].shape}"
             )
     return float(value), {n: np.asarray(gradients[n], np.float64) for n in names}
 
@@ -157,5 +168,5 @@ def _other_loss(name, hand, by_tape):
         worst_index=(),
         worst={"hand": hand, "tape": by_tape},
         verdict="wrong",
-        reason="the two losses themselves differ, so the gradients below are of two functions: compare the forward formulas first",
+        reason="the losses themselves differ, so these are gradients of two functions: compare the forwards first",
     )

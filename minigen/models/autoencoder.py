@@ -1,32 +1,43 @@
 """Autoencoders: squeeze the input through a code, and learn to get it back.
 
-    h = tanh(x W + b)          the code,            (N, D) -> (N, H)
+    h = phi(x W + b)           the code,            (N, D) -> (N, H)
     r = h V + c                the reconstruction,  (N, H) -> (N, D)
 
-The loss compares r with x: squared error when r is the image itself, binary cross-entropy when r holds the logits of pixels
-between 0 and 1. Rumelhart, Hinton and Williams (1986); Hinton and Salakhutdinov (2006).
+The loss compares r with x: squared error when r is the image itself, binary cross-entropy when r holds the
+logits of pixels between 0 and 1. With fewer units than pixels (H < D) the code must choose what to keep; with
+more, or with the decoder tied to the encoder, something else has to keep it from copying. Rumelhart, Hinton
+and Williams 1986; Bourlard and Kamp 1988. The other files of this family each change one line of this one.
 """
 
 from minigen import losses
 from minigen.nn import Dense, Module
+from minigen.nn.init import initial_bias
 from minigen.ops import dense, sigmoid, tanh
-from minigen.tape import Tensor
+
+ACTIVATIONS = {"tanh": tanh, "sigmoid": sigmoid, "linear": lambda a: a}
+LOSSES = {"squared_error": losses.squared_error, "bce": losses.bce_with_logits}
 
 
 class Autoencoder(Module):
-    """One hidden layer. `loss` is "squared_error" or "bce" (then the output holds logits)."""
+    """One hidden layer: h = phi(x W + b), r = h V + c, loss (1/N) sum_n distance(r_n, x_n).
 
-    def __init__(self, features, code_size, loss="squared_error", *, rng, dtype="float32"):
-        if loss not in _compare:
-            raise ValueError(f"Autoencoder: loss must be one of {sorted(_compare)}, got {loss!r}")
+    `activation` phi is "tanh", "sigmoid" or "linear"; a linear one can do no better than the first H
+    principal components (Baldi and Hornik 1989). `loss` is "squared_error", 1/2 ||r - x||^2, or "bce": then x
+    lies in [0, 1] and r holds logits. Raises ValueError for other names.
+    """
+
+    def __init__(self, features, code_size, loss="squared_error", activation="tanh", *, rng, dtype="float32"):
+        self.activation = choose("Autoencoder", "activation", activation, ACTIVATIONS)
+        self.compare = choose("Autoencoder", "loss", loss, LOSSES)
         self.encoder = Dense(features, code_size, init="xavier", rng=rng, dtype=dtype)
         self.decoder = Dense(code_size, features, init="xavier", rng=rng, dtype=dtype)
-        self.compare = _compare[loss]
 
     def encode(self, x):
-        return tanh(self.encoder(x))
+        """The code, (N, D) -> (N, H)."""
+        return self.activation(self.encoder(x))
 
     def decode(self, h):
+        """The reconstruction, an image or its logits, (N, H) -> (N, D)."""
         return self.decoder(h)
 
     def forward(self, x):
@@ -37,15 +48,16 @@ class Autoencoder(Module):
         return self.compare(self(x), x)
 
 
-_compare = {"squared_error": losses.squared_error, "bce": losses.bce_with_logits}
-
-
 class TiedAutoencoder(Module):
-    """The decoder is the encoder turned round, V = Wᵀ, so one matrix gathers its gradient from two places."""
+    """The decoder is the encoder turned round: h = tanh(x W + b), r = h W^T + c, loss (1/N) sum_n 1/2 ||r_n -
+    x_n||^2.
+
+    One matrix W (D, H) gathers its gradient from two places. Vincent et al. 2010, section 2.1.
+    """
 
     def __init__(self, features, code_size, *, rng, dtype="float32"):
         self.encoder = Dense(features, code_size, init="xavier", rng=rng, dtype=dtype)
-        self.decoder_bias = Tensor(rng.normal(0, 0.01, features).astype(dtype), requires_grad=True)
+        self.decoder_bias = initial_bias(features, dtype)
 
     def encode(self, x):
         return tanh(self.encoder(x))
@@ -61,18 +73,19 @@ class TiedAutoencoder(Module):
         return losses.squared_error(self(x), x)
 
 
-class SparseAutoencoder(Autoencoder):
-    """Sigmoid units that are asked to be active a fraction `rho` of the time.
+class OvercompleteAutoencoder(Autoencoder):
+    """More units than pixels, H > D: the weights pay for their size, or the code would learn to copy.
 
-    loss = squared error + beta sum_j KL(rho || mean_n h_nj), Ng, CS294A lecture notes (2011), section 3.
+    loss = (1/N) sum_n distance(r_n, x_n) + lam/2 (||W||^2 + ||V||^2); no 1/N on the penalty, none on the
+    biases. On a linear autoencoder this picks the principal axes out of their span (Kunin et al. 2019).
     """
 
-    def __init__(self, features, code_size, *, rng, dtype="float32"):
-        super().__init__(features, code_size, rng=rng, dtype=dtype)
+    def loss(self, x, *, lam):
+        return super().loss(x) + lam * losses.l2([self.encoder.weight, self.decoder.weight])
 
-    def encode(self, x):
-        return sigmoid(self.encoder(x))
 
-    def loss(self, x, *, rho=0.05, beta=3.0):
-        h = self.encode(x)
-        return losses.squared_error(self.decode(h), x) + beta * losses.sparse_kl(h, rho)
+def choose(caller, what, name, table):
+    """table[name], or the ValueError that lists the names there are."""
+    if name not in table:
+        raise ValueError(f"{caller}: {what} must be one of {', '.join(map(repr, table))}, got {name!r}")
+    return table[name]

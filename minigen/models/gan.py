@@ -1,22 +1,35 @@
-"""Generative adversarial networks: a generator G that makes samples, a discriminator D that tells them from data.
+"""Generative adversarial networks: a generator G makes samples, a discriminator D tells them from data.
 
     G(z) = sigmoid(tanh(z W1 + b1) W2 + b2)             (N, Z) -> (N, D)
-    D(x) = leaky_relu(x V1 + c1) V2 + c2                (N, D) -> (N, 1), a logit: sigmoid(D) is "how real"
+    D(x) = phi(x V1 + c1) V2 + c2                       (N, D) -> (N, 1), a logit: sigmoid(D) is "how real"
 
     D minimises  mean softplus(-D(x)) + mean softplus(D(G(z)))
     G minimises  -mean softplus(D(G(z)))    (minimax) or  mean softplus(-D(G(z)))    (non-saturating)
 
-Goodfellow et al. (2014). Each player's loss touches its own parameters only: D sees G(z) as plain data, and G's gradient
-passes through D without stopping there.
+Goodfellow et al. (2014). Each player's loss is for its own parameters only: D sees G(z) as plain data, and
+G's gradient passes through D without stopping there. players.py has the steps.
 """
 
+from functools import partial
+
 from minigen import losses
-from minigen.nn import Dense, Module
-from minigen.ops import leaky_relu, sigmoid, tanh
-from minigen.tape import no_grad
+from minigen.models.players import Game
+from minigen.nn import Dense, LeakyReLU, Module, Tanh
+from minigen.ops import sigmoid, tanh
+
+_activations = {"leaky_relu": partial(LeakyReLU, 0.2), "tanh": Tanh}
+
+
+def activation_by_name(caller, name):
+    """phi of a discriminator or critic; tanh bends everywhere, which the penalties on the slope notice."""
+    if name not in _activations:
+        raise ValueError(f"{caller}: activation must be one of {sorted(_activations)}, got {name!r}")
+    return _activations[name]()
 
 
 class Generator(Module):
+    """Noise to pixels between 0 and 1."""
+
     def __init__(self, latent, hidden, features, *, rng, dtype="float32"):
         self.hidden = Dense(latent, hidden, init="xavier", rng=rng, dtype=dtype)
         self.output = Dense(hidden, features, init="xavier", rng=rng, dtype=dtype)
@@ -26,27 +39,59 @@ class Generator(Module):
 
 
 class Discriminator(Module):
-    """A logit for each row; as a critic, without the reading as a probability."""
+    """A logit for each row. In a WGAN the same network is the critic, and not read as a probability."""
 
-    def __init__(self, features, hidden, *, rng, dtype="float32"):
+    def __init__(self, features, hidden, activation="leaky_relu", *, rng, dtype="float32"):
+        self.phi = activation_by_name("Discriminator", activation)
         self.hidden = Dense(features, hidden, init="he", rng=rng, dtype=dtype)
         self.output = Dense(hidden, 1, init="xavier", rng=rng, dtype=dtype)
 
     def forward(self, x):
-        return self.output(leaky_relu(self.hidden(x), 0.2))
+        return self.output(self.phi(self.hidden(x)))
 
 
-class GAN(Module):
-    def __init__(self, features, hidden, latent, *, rng, dtype="float32"):
-        self.generator = Generator(latent, hidden, features, rng=rng, dtype=dtype)
-        self.discriminator = Discriminator(features, hidden, rng=rng, dtype=dtype)
+class GAN(Game):
+    """The game of any two networks: generator(z) makes examples, discriminator(x) gives one logit for each.
+
+    kind        what G minimises, "nonsaturating" or "minimax"
+    real_label  below 1, what D answers to real examples (one-sided label smoothing, Salimans et al. 2016)
+    gamma       the price of D's slope at the data, gamma/2 mean ||grad D(x)||^2 (R1, Mescheder et al. 2018)
+    pack        m, how many examples D sees at once, so that repetition shows (PacGAN, Lin et al. 2018); D
+                must take (N/m, m F) for rows (N, F), or (N/m, m C, H, W) for pictures (N, C, H, W)
+    """
+
+    def __init__(self, generator, discriminator, *, kind="nonsaturating", real_label=1.0, gamma=0.0, pack=1):
+        if kind not in ("nonsaturating", "minimax"):
+            raise ValueError(f"GAN: kind must be 'nonsaturating' or 'minimax', got {kind!r}")
+        if not 0 < real_label <= 1 or not gamma >= 0 or not (isinstance(pack, int) and pack >= 1):
+            raise ValueError(
+                "GAN: expected real_label in (0, 1], gamma >= 0 and a whole number pack >= 1, "
+                f"got real_label={real_label!r}, gamma={gamma!r}, pack={pack!r}"
+            )
+        self.generator, self.discriminator = generator, discriminator
+        self.kind, self.real_label, self.gamma, self.pack = kind, real_label, gamma, pack
+
+    def packs(self, x):
+        """`pack` examples after each other as one."""
+        n, m = x.shape[0], self.pack
+        if n % m:
+            raise ValueError(f"GAN: {n} examples do not fill packs of {m}: use a batch size divisible by {m}")
+        return x if m == 1 else x.reshape(n // m, m * x.shape[1], *x.shape[2:])
+
+    def judge(self, x):
+        """The logits, one for each pack."""
+        return self.discriminator(self.packs(x))
 
     def discriminator_loss(self, x, z):
-        """What D minimises. G runs without a tape, so nothing can leak into it."""
-        with no_grad():
-            fake = self.generator(z)
-        return losses.discriminator_loss(self.discriminator(x), self.discriminator(fake))
+        """What D minimises, for real x and the samples made from z; the two batches may differ in size."""
+        fake = self.samples_beside(x, z)
+        loss = losses.discriminator_loss(self.judge(x), self.judge(fake), self.real_label)
+        if self.gamma:
+            loss = loss + self.gamma * losses.r1_penalty(self.discriminator, self.packs(x))
+        return loss
 
-    def generator_loss(self, z, kind="nonsaturating"):
-        """What G minimises, through D; afterwards only the generator's optimizer may step."""
-        return losses.generator_loss(self.discriminator(self.generator(z)), kind)
+    adversary_loss = discriminator_loss
+
+    def generator_loss(self, z):
+        """What G minimises, through D."""
+        return losses.generator_loss(self.judge(self.generate(z)), self.kind)

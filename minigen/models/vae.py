@@ -2,38 +2,43 @@
 
     h = tanh(x We + be)                            (N, D) -> (N, H)
     mu = h Wm + bm,  logvar = h Wv + bv            q(z|x) = N(mu, exp(logvar)), (N, H) -> (N, K)
-    z = mu + exp(logvar / 2) eps                   eps ~ N(0, I) is an argument
+    z = mu + exp(logvar / 2) eps                   eps ~ N(0, I) is an argument, (N, K)
     p(x|z) from d = tanh(z Wd + bd)                (N, K) -> (N, H)
     loss = E[-log p(x|z)] + beta KL(q(z|x) || N(0, I))
 
-Kingma and Welling (2014); beta: Higgins et al. (2017). Both terms sum over features and average over the batch.
+At beta = 1 this is minus a lower bound of log p(x). Both terms sum over features and average over the batch.
+Kingma and Welling 2014; beta: Higgins et al. 2017.
 """
 
-from minigen import losses
+import math
+
+from minigen import losses, ops
 from minigen.nn import Dense, Module
-from minigen.ops import sigmoid, tanh
+from minigen.ops import sigmoid, softplus, tanh
+
+LOG_2PI = math.log(2 * math.pi)
 
 
 class VAE(Module):
-    """Pixels between 0 and 1 under independent Bernoullis: the decoder's output holds their logits."""
+    """Pixels between 0 and 1 under independent Bernoullis: the decoder gives their logits l (N, D).
+
+    -log p(x|z) = sum_d softplus(l_d) - x_d l_d. Kingma and Welling 2014, appendix C.1.
+    """
 
     def __init__(self, features, hidden, latent, *, rng, dtype="float32"):
-        def layer(n, m):
-            return Dense(n, m, init="xavier", rng=rng, dtype=dtype)
-
-        self.encoder = layer(features, hidden)
-        self.mu = layer(hidden, latent)
-        self.logvar = layer(hidden, latent)
-        self.decoder = layer(latent, hidden)
-        self.output = layer(hidden, features)
+        self.encoder = _layer(features, hidden, rng, dtype)
+        self.mu = _layer(hidden, latent, rng, dtype)
+        self.logvar = _layer(hidden, latent, rng, dtype)
+        self.decoder = _layer(latent, hidden, rng, dtype)
+        self.output = _layer(hidden, features, rng, dtype)
 
     def encode(self, x):
-        """(mu, logvar) of q(z|x)."""
+        """(mu, logvar) of q(z|x), each (N, K)."""
         h = tanh(self.encoder(x))
         return self.mu(h), self.logvar(h)
 
     def decode(self, z):
-        """The logits of the pixels."""
+        """The logits of the pixels, (..., K) -> (..., D)."""
         return self.output(tanh(self.decoder(z)))
 
     def sample(self, z):
@@ -54,16 +59,30 @@ class VAE(Module):
         reconstruction, kl = self.terms(x, eps)
         return reconstruction + beta * kl
 
+    def log_likelihood(self, x, z):
+        """log p(x|z), one number a code: x (N, D) and z (..., N, K) -> (..., N)."""
+        logits = self.decode(z)
+        return _sum_features(x * logits - softplus(logits), z)
+
+    def log_prior(self, z):
+        """log p(z) = -1/2 sum_k z_k^2 + log 2 pi: (..., K) -> (...)."""
+        return ops.sum(z * z + LOG_2PI, axis=-1) * -0.5
+
 
 class GaussianVAE(VAE):
-    """Real-valued data: the decoder gives a mean and a log-variance for every feature."""
+    """Real-valued data: the decoder gives a mean m and a log-variance s for every feature, both (N, D).
+
+    -log p(x|z) = sum_d 1/2 (s_d + (x_d - m_d)^2 exp(-s_d) + log 2 pi). Kingma and Welling 2014, appendix C.2.
+    Unbounded below: a feature that is constant in the data lets s go to -inf, which the losses refuse before
+    it overflows.
+    """
 
     def __init__(self, features, hidden, latent, *, rng, dtype="float32"):
         super().__init__(features, hidden, latent, rng=rng, dtype=dtype)
-        self.output_logvar = Dense(hidden, features, init="xavier", rng=rng, dtype=dtype)
+        self.output_logvar = _layer(hidden, features, rng, dtype)
 
     def decode(self, z):
-        """(mean, logvar) of p(x|z)."""
+        """(mean, logvar) of p(x|z), each (..., K) -> (..., D)."""
         d = tanh(self.decoder(z))
         return self.output(d), self.output_logvar(d)
 
@@ -72,3 +91,18 @@ class GaussianVAE(VAE):
 
     def reconstruction(self, x, z):
         return losses.gaussian_nll(*self.decode(z), x)
+
+    def log_likelihood(self, x, z):
+        m, s = self.decode(z)
+        losses._refuse_overflow("GaussianVAE", s, m.dtype)
+        apart = x - m
+        return _sum_features(apart * apart * ops.exp(-s) + s + LOG_2PI, z) * -0.5
+
+
+def _layer(n, m, rng, dtype):
+    return Dense(n, m, init="xavier", rng=rng, dtype=dtype)
+
+
+def _sum_features(values, z):
+    """The sum over the features of each example: all axes that come after those of the codes z (..., K)."""
+    return ops.sum(values, axis=tuple(range(z.ndim - 1, values.ndim)))

@@ -1,29 +1,74 @@
-"""Wasserstein networks: the discriminator becomes a critic f, whose mean difference estimates a distance.
+"""Wasserstein networks: the discriminator becomes a critic f, whose difference of means is a distance.
 
-    f minimises  mean f(G(z)) - mean f(x)
-    G minimises  -mean f(G(z))
+    f minimises  mean f(G(z)) - mean f(x) + lam mean (||grad f(xhat)|| - 1)^2
+    G minimises  -mean f(G(z))                                    with xhat = alpha x + (1 - alpha) G(z)
 
-Arjovsky, Chintala and Bottou (2017). The estimate holds for critics of bounded slope: clip their weights after every update, or
-penalise the slope.
+It is a distance only where f has slope at most 1. Arjovsky, Chintala and Bottou (2017) hold the weights in a
+small box after every update (lam = 0, and `clip` of `players.adversary_step`); Gulrajani et al. (2017) charge
+for every slope that is not 1, on the lines between a real and a generated example.
 """
 
-from minigen import losses
-from minigen.models.gan import Discriminator, Generator
-from minigen.nn import Module
-from minigen.tape import no_grad
+import math
+
+from minigen import conv, losses
+from minigen.models.gan import activation_by_name
+from minigen.models.players import Game
+from minigen.nn import Conv2d, Dense, Flatten, Module
 
 
-class WGAN(Module):
-    def __init__(self, features, hidden, latent, *, rng, dtype="float32"):
-        self.generator = Generator(latent, hidden, features, rng=rng, dtype=dtype)
-        self.critic = Discriminator(features, hidden, rng=rng, dtype=dtype)
+class WGAN(Game):
+    """The game of any two networks: generator(z) makes examples, critic(x) gives one number for each.
 
-    def critic_loss(self, x, z):
-        """What the critic minimises: minus its estimate of the Wasserstein distance."""
-        with no_grad():
-            fake = self.generator(z)
-        return losses.critic_loss(self.critic(x), self.critic(fake))
+    lam is the price of a slope that is not 1, usually 10; at 0 there is no penalty.
+    """
+
+    def __init__(self, generator, critic, *, lam=0.0):
+        if not lam >= 0:
+            raise ValueError(f"WGAN: lam, the price of a slope that is not 1, must be at least 0, got {lam}")
+        self.generator, self.critic, self.lam = generator, critic, lam
+
+    def critic_loss(self, x, z, alpha=None):
+        """What the critic minimises: minus its estimate of the distance, and the penalty.
+
+        alpha (N, 1), drawn from U[0, 1), places one xhat between each x and its G(z): a penalty needs it, and
+        as many z as x.
+        """
+        if (alpha is None) != (self.lam == 0):
+            raise ValueError(
+                f"WGAN: alpha goes with a penalty, but lam is {self.lam} and alpha is "
+                f"{'missing' if alpha is None else 'given'}: write WGAN(..., lam=10) and "
+                "critic_loss(x, z, alpha), or lam=0 and no alpha"
+            )
+        fake = self.samples_beside(x, z)
+        loss = losses.critic_loss(self.critic(x), self.critic(fake))
+        if self.lam:
+            loss = loss + self.lam * losses.gradient_penalty(self.critic, x, fake, alpha)
+        return loss
+
+    adversary_loss = critic_loss
 
     def generator_loss(self, z):
         """What the generator minimises, through the critic."""
-        return losses.wgan_generator_loss(self.critic(self.generator(z)))
+        return losses.wgan_generator_loss(self.critic(self.generate(z)))
+
+
+class ConvCritic(Module):
+    """A critic of pictures (C, H, W): two strided convolutions that halve them, and a dense layer.
+
+    No batch norm: it would couple the examples, and the penalty is on the slope of each one.
+    """
+
+    def __init__(self, image, channels, activation="leaky_relu", *, rng, dtype="float32"):
+        self.phi = activation_by_name("ConvCritic", activation)
+        (first, *size), (second, third) = image, channels
+        how = {"stride": 2, "padding": 1, "rng": rng, "dtype": dtype}
+        self.conv1 = Conv2d(first, second, 3, **how)
+        self.conv2 = Conv2d(second, third, 3, **how)
+        left = [conv.output_size(conv.output_size(n, 3, 2, 1), 3, 2, 1) for n in size]
+        self.flatten = Flatten()
+        self.dense = Dense(third * math.prod(left), 1, init="xavier", rng=rng, dtype=dtype)
+
+    def forward(self, x):
+        h = self.phi(self.conv1(x))  # (N, C, H, W) -> (N, first, H/2, W/2)
+        h = self.phi(self.conv2(h))  # -> (N, second, H/4, W/4)
+        return self.dense(self.flatten(h))  # -> (N, 1)

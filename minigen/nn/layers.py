@@ -14,7 +14,7 @@ from minigen.nn.module import Module
 
 
 class Dense(Module):
-    """x @ weight + bias: (..., in_features) -> (..., out_features), with weight (in, out) and bias (out,) starting at 0."""
+    """x @ weight + bias: (..., in) -> (..., out), with weight (in, out), and bias (out,) starting at 0."""
 
     def __init__(self, in_features, out_features, bias=True, *, init="he", rng=None, dtype=np.float32):
         shape = (in_features, out_features)
@@ -52,7 +52,10 @@ class Conv2d(Module):
         dtype=np.float32,
     ):
         _positive("Conv2d", in_channels=in_channels, out_channels=out_channels)
-        taps, strides = _both("Conv2d", kernel_size), _both("Conv2d", stride)
+        taps, strides = (
+            conv._pair("Conv2d", "kernel_size", kernel_size, 1),
+            conv._pair("Conv2d", "stride", stride, 1),
+        )
         shape = (out_channels, in_channels, *taps)
         fan_in = in_channels * math.prod(taps)
         fan_out = out_channels * math.prod(taps) / math.prod(strides)
@@ -92,7 +95,10 @@ class ConvTranspose2d(Module):
         dtype=np.float32,
     ):
         _positive("ConvTranspose2d", in_channels=in_channels, out_channels=out_channels)
-        taps, strides = _both("ConvTranspose2d", kernel_size), _both("ConvTranspose2d", stride)
+        taps, strides = (
+            conv._pair("ConvTranspose2d", "kernel_size", kernel_size, 1),
+            conv._pair("ConvTranspose2d", "stride", stride, 1),
+        )
         shape = (in_channels, out_channels, *taps)
         fan_in = in_channels * math.prod(taps) / math.prod(strides)
         fan_out = out_channels * math.prod(taps)
@@ -142,15 +148,6 @@ def _convolution(layer, in_channels, out_channels):
     default = {"stride": 1, "padding": 0, "output_padding": 0, "dilation": 1}
     chosen = [f"{name}={value}" for name, value in layer.options.items() if value != default[name]]
     return ", ".join([str(in_channels), str(out_channels), kernel, *chosen])
-
-
-def _both(layer, value):
-    pair = (value, value) if isinstance(value, int) else tuple(value)
-    if len(pair) != 2 or not all(isinstance(v, int) and v >= 1 for v in pair):
-        raise ValueError(
-            f"{layer}: kernel_size and stride must be a positive int or a pair of them, got {value!r}"
-        )
-    return pair
 
 
 def _positive(layer, **sizes):

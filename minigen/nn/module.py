@@ -1,5 +1,4 @@
-"""A model is an object whose attributes are its parameters and its parts; everything else here follows from
-that.
+"""A model is an object whose attributes are its parameters and its parts; the rest follows from that.
 
 Write a class with a `forward`, and assign in `__init__`: a `Tensor` with requires_grad=True is a parameter,
 another Module is a part. There is nothing to register and no parent constructor to call. The order of
@@ -13,6 +12,7 @@ import numpy as np
 
 from minigen import backend, tape
 from minigen.nn.table import describe
+from minigen.shapes import inverse_of
 from minigen.tape import Tensor
 
 
@@ -44,8 +44,8 @@ class Module:
             parts = value.values() if isinstance(value, dict) else value
             if any(isinstance(part, Module) or _is_parameter(part) for part in parts):
                 raise TypeError(
-                    f"{type(self).__name__}.{name}: parameters inside a {type(value).__name__} would never be trained: "
-                    "put modules into nn.Sequential(*modules), or give each an attribute of its own"
+                    f"{type(self).__name__}.{name}: parameters inside a {type(value).__name__} would never be "
+                    "trained: put modules into nn.Sequential(*modules), or give each an attribute of its own"
                 )
         object.__setattr__(self, name, value)
 
@@ -71,7 +71,10 @@ class Module:
         return found
 
     def named_parameters(self):
-        """Every parameter once, as (dotted path, tensor), in definition order. One without a name is given its path."""
+        """Every parameter once, as (dotted path, tensor), in definition order.
+
+        One that has no name yet is given its path as its name.
+        """
         found = {}
         for path, tensor in self._walk(""):
             found.setdefault(id(tensor), (path, tensor))
@@ -131,7 +134,7 @@ class Module:
             )
         for path, array in arrays.items():
             array[...] = backend.to(state[path], backend.device_of(array))
-        _mark_changed(self.parameters())
+        mark_changed(self.parameters())
 
     def _arrays(self):
         """Every array to save, by dotted path: the parameters, then the buffers."""
@@ -141,13 +144,13 @@ class Module:
     # ----- the whole model at once -----
 
     def train(self, training=True):
-        """Switch to training mode: batch norm uses the statistics of the batch, dropout drops. Returns the model."""
+        """Training mode: batch norm uses the statistics of the batch, dropout drops. Returns the model."""
         for _, module in self.modules():
             module.training = training
         return self
 
     def eval(self):
-        """Switch to evaluation mode: batch norm uses its running statistics, dropout does nothing. Returns the model."""
+        """Evaluation mode: batch norm uses running statistics, dropout does nothing. Returns the model."""
         return self.train(False)
 
     def zero_grad(self):
@@ -171,15 +174,15 @@ class Module:
         for path, tensor in self.named_parameters():
             if tensor.node.buffer is not None:
                 raise RuntimeError(
-                    f"{what}: {path} already lives in the buffer of an optimizer, which would go on training the old array: "
-                    f"call model.{what}(...) before making the optimizer, or optimizer.release() first"
+                    f"{what}: {path} already lives in the buffer of an optimizer, which would go on training "
+                    f"the old array: call model.{what}(...) before making the optimizer, or optimizer.release() first"
                 )
         for tensor in self.parameters():
             tensor.data = convert(tensor.data)
             tensor.grad = None
         for _, owner, name in self._named_buffers():
             setattr(owner, name, convert(getattr(owner, name)))
-        _mark_changed(self.parameters())
+        mark_changed(self.parameters())
         return self
 
     def extra(self):
@@ -225,17 +228,12 @@ def memory_order(array):
     return tuple(sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis])))
 
 
-def inverse(order):
-    """The order of axes that undoes `order`."""
-    return tuple(sorted(range(len(order)), key=order.__getitem__))
-
-
 def _moved(array, device):
     order = memory_order(array)
-    return backend.to(array.transpose(order), device).transpose(inverse(order))
+    return backend.to(array.transpose(order), device).transpose(inverse_of(order))
 
 
-def _mark_changed(tensors):
+def mark_changed(tensors):
     """A graph recorded before now must not be walked backwards any more: see StaleGraphError."""
     tick = next(tape._clock)
     for tensor in tensors:

@@ -36,8 +36,7 @@ _standardise.rule(
 
 
 def batch_norm(x, weight, bias, *, eps=1e-5):
-    """weight * (x - mean) / sqrt(var + eps) + bias, with each feature's mean and variance over the batch
-    (divided by n).
+    """weight * (x - mean) / sqrt(var + eps) + bias, with mean and variance (by n) of each feature over the batch.
 
     x (N, F) or (N, C, H, W), weight and bias (F,) or (C,); images share the statistics of a channel over all
     pixels. Raises ValueError for a batch of one example. Ioffe and Szegedy 2015, algorithm 1.
@@ -71,7 +70,7 @@ def layer_norm(x, weight, bias, *, eps=1e-5):
     """
     if x.shape[-1:] != weight.shape:
         raise ValueError(
-            f"layer_norm: x {x.shape} has {x.shape[-1:]} features but weight has shape {weight.shape}"
+            f"layer_norm: x {x.shape} has {x.shape[-1]} features but the layer has {weight.size}"
         )
     return _standardise(x, axis=-1, eps=eps) * weight + bias
 
@@ -126,7 +125,7 @@ class BatchNorm(Module):
 
 
 class LayerNorm(Module):
-    """`layer_norm` over the last axis, with its own weight (ones) and bias (zeros): (..., features) -> the same shape."""
+    """`layer_norm` over the last axis, (..., features), with its own weight (ones) and bias (zeros)."""
 
     def __init__(self, features, *, eps=1e-5, dtype=np.float32):
         self.weight = Tensor(np.ones(features, dtype), requires_grad=True)

@@ -8,7 +8,7 @@ other's adjoint, gather and spread, so differentiating as often as one likes sta
 import math
 
 from minigen import backend
-from minigen.conv import output_size
+from minigen.conv import _pair, output_size
 from minigen.nn.module import Module
 from minigen.tape import _data, op
 
@@ -89,7 +89,10 @@ def avg_pool2d(x, kernel_size, *, stride=None):
 
 
 def max_pool2d(x, kernel_size, *, stride=None):
-    """The largest pixel of each window, shapes and options as in avg_pool2d; of equal ones the first, row by row, takes the gradient."""
+    """The largest pixel of each window, with the shapes and options of avg_pool2d.
+
+    Of equal ones the first, row by row, takes the gradient.
+    """
     kernel, stride = _window("max_pool2d", x, kernel_size, stride)
     return _max_pool(x, kernel=kernel, stride=stride)
 
@@ -100,7 +103,7 @@ def upsample_nearest(x, factor):
     Olah 2016).
     """
     _check_images("upsample_nearest", x)
-    fh, fw = _pair("upsample_nearest", "factor", factor)
+    fh, fw = _pair("upsample_nearest", "factor", factor, 1)
     return _spread(x, size=(fh * x.shape[2], fw * x.shape[3]), kernel=(fh, fw), stride=(fh, fw))
 
 
@@ -126,8 +129,13 @@ def _blank(like, size):
 
 def _winner(x, kernel, stride):
     """The number a kw + b of the first largest tap of each window."""
-    taps = [x[tap] for tap in _taps(x.shape[2:], kernel, stride)]
-    return backend.namespace(x).stack(taps).argmax(axis=0)
+    xp = backend.namespace(x)
+    first, *others = (x[tap] for tap in _taps(x.shape[2:], kernel, stride))
+    best, winner = first.copy(order="K"), xp.zeros(first.shape, xp.int32)
+    for number, tap in enumerate(others, 1):
+        winner[tap > best] = number
+        xp.maximum(best, tap, out=best)
+    return winner
 
 
 def _check_images(caller, x):
@@ -139,19 +147,12 @@ def _check_images(caller, x):
 
 def _window(caller, x, kernel_size, stride):
     _check_images(caller, x)
-    kernel = _pair(caller, "kernel_size", kernel_size)
+    kernel = _pair(caller, "kernel_size", kernel_size, 1)
     if any(k > n for k, n in zip(kernel, x.shape[2:], strict=True)):
         raise ValueError(
             f"{caller}: the window {kernel} is larger than the image {x.shape[2:]}; x is {x.shape}"
         )
-    return kernel, kernel if stride is None else _pair(caller, "stride", stride)
-
-
-def _pair(caller, name, value):
-    pair = (value, value) if isinstance(value, int) else tuple(value)
-    if len(pair) != 2 or not all(isinstance(v, int) and v >= 1 for v in pair):
-        raise ValueError(f"{caller}: {name} must be a positive int or a pair of them, got {value!r}")
-    return pair
+    return kernel, kernel if stride is None else _pair(caller, "stride", stride, 1)
 
 
 class AvgPool2d(Module):

@@ -1,4 +1,4 @@
-"""What a model looks like in print: one line a layer, with the shapes of its parameters, how many numbers they are, and the total."""
+"""What a model looks like in print: a line for each layer, with the shapes and the count of its parameters."""
 
 
 def describe(model):

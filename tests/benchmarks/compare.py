@@ -5,9 +5,17 @@
 Both sides run in one process and take turns in blocks; the first steps of a block are not counted, because the threads
 that the other side has just left still spin for a while. The table gives medians and their ratio. Without PyTorch
 (`pip install torch`) minigen is measured against nothing, and the table says so.
+
+Each side chooses its own kernels for the processor at hand. Some machines pin NumPy's with OPENBLAS_CORETYPE, so that the
+bits are the same everywhere; PyTorch knows no such pin, so it is taken off here, and a line says so.
 """
 
-import minigen  # before NumPy, whose BLAS it prepares
+# ruff: noqa: E402 (the environment is changed before NumPy reads it)
+import os
+
+PINNED = {
+    name: os.environ.pop(name) for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE") if name in os.environ
+}
 
 # isort: split
 import argparse
@@ -19,7 +27,8 @@ import time
 import numpy as np
 from threadpoolctl import threadpool_info
 
-from minigen import Tensor, columns, losses, nn, no_grad, optim
+import minigen
+from minigen import Tensor, losses, nn, no_grad, optim, threads
 
 THREADS = 2
 _torch = importlib.util.find_spec("torch") is not None
@@ -303,7 +312,8 @@ def measure(sides, rounds, block=0.25, settle=0.08):
             start = time.perf_counter()
             while time.perf_counter() < start + settle:
                 side()
-            while time.perf_counter() < start + settle + block:
+            done = len(seconds) + 3  # a slow machine counts too
+            while time.perf_counter() < start + settle + block or len(seconds) < done:
                 before = time.perf_counter()
                 side()
                 seconds.append(time.perf_counter() - before)
@@ -335,7 +345,9 @@ def main():
     against = (
         f"PyTorch {torch.__version__}, {THREADS} threads" if torch else "nothing: PyTorch is not installed"
     )
-    print(f"NumPy {np.__version__} ({', '.join(blas)}, {columns._threads()[2]} threads) against {against}")
+    print(f"NumPy {np.__version__} ({', '.join(blas)}, {threads.count()} threads) against {against}")
+    if PINNED:
+        print(f"not obeyed here: {', '.join('='.join(pair) for pair in PINNED.items())}")
     print(f"{'workload':18} {'minigen ms':>11} {'PyTorch ms':>11} {'ratio':>7}")
     rows = []
     for name in chosen:

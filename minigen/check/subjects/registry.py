@@ -68,6 +68,7 @@ class Setting:
             if parameter.ndim == 1:
                 parameter.data[...] = self.rng.normal(0, 0.3, parameter.shape)
         parameters = {name: p.data.copy() for name, p in model.named_parameters()}
+        model.to(self.device)  # its running statistics; the parameters are replaced by the tape's tensors
         return Subject(
             self.name,
             parameters,

@@ -1,0 +1,275 @@
+"""Calls a person's backward the way a suspicious caller would, before any derivative is compared.
+
+A backward must give one gradient for each name asked for, of the right shape, in float64, finite; it must change none
+of the arrays it was handed, give the same answer twice, and, in a layer, be linear in the upstream gradient g. Each of
+these is cheap to test, and each failure has one sentence that says what happened.
+"""
+
+import difflib
+import inspect
+from dataclasses import dataclass, field
+from itertools import combinations
+
+import numpy as np
+
+from minigen.check.inputs import misfit
+
+ROUNDING = 1e-11
+
+
+class ContractError(Exception):
+    """What backward returned is of no use: nothing can be compared."""
+
+
+class Unwritten(Exception):
+    """A line of backward is still the `...` of the stub."""
+
+
+@dataclass
+class Finding:
+    """A promise that was not kept: `signature` for the catalogue, `sentence` for the person; `node` None is backward itself."""
+
+    node: str | None
+    signature: str
+    sentence: str
+
+
+@dataclass
+class Answer:
+    """What backward gave: the gradients of use, what is still to be written, and the promises that were not kept."""
+
+    gradients: dict
+    raw: dict
+    unwritten: list
+    findings: list = field(default_factory=list)
+
+
+class Caller:
+    """Calls `backward` on copies of everything, by name."""
+
+    def __init__(self, problem, backward):
+        self.problem, self.backward = problem, backward
+        offered = {"g", "cache", *problem.arguments, *problem.settings}
+        parameters = inspect.signature(backward).parameters.values()
+        self.takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters)
+        self.takes = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+        for p in parameters:
+            if (
+                p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+                and p.default is p.empty
+                and p.name not in offered
+            ):
+                near = difflib.get_close_matches(p.name, offered, n=1)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                raise ContractError(
+                    f"backward asks for an argument {p.name!r}, which there is not{hint} "
+                    f"It can have: {', '.join(n for n in ('g', 'cache') if n in offered)}, "
+                    f"{', '.join([*problem.arguments, *problem.settings])}"
+                )
+
+    def __call__(self, g=None, noticed=None):
+        """The dict that backward returns. Arrays that it changed in place are added to the list `noticed`."""
+        problem = self.problem
+        cache = {n: np.array(v) for n, v in problem.values.items()}
+        handed = {n: np.array(x) for n, x in problem.arguments.items()} | problem.settings | {"cache": cache}
+        if problem.g is not None:
+            handed["g"] = np.array(problem.g if g is None else g)
+        before = None if g is None else np.array(g)
+        result = self.backward(**{n: v for n, v in handed.items() if self.takes_all or n in self.takes})
+        if noticed is not None:
+            was = problem.arguments | (
+                {"g": problem.g if before is None else before} if "g" in handed else {}
+            )
+            noticed += [n for n, x in was.items() if not _identical(handed[n], x)]
+            noticed += [f'cache["{n}"]' for n, v in problem.values.items() if not _identical(cache.get(n), v)]
+        return result
+
+
+def examine(problem, backward, wanted, rng):
+    """Call backward, look at what it returns and at what it did. Returns an Answer, or raises ContractError or Unwritten."""
+    call = Caller(problem, backward)
+    changed = []
+    with np.errstate(all="ignore"):
+        try:
+            result = call(noticed=changed)
+        except NotImplementedError as error:
+            raise Unwritten(str(error) or "backward raises NotImplementedError") from error
+        except Exception as error:
+            blank = _blank(error, backward)
+            if blank:
+                raise Unwritten(f"{blank} is still ..., and a line further down needs it") from error
+            raise
+        named = _named(result, wanted)
+        unwritten = [n for n in wanted if named[n] is None or _has_blank(named[n])]
+        if len(unwritten) == len(wanted):
+            raise Unwritten(f"still to write: {', '.join(wanted)}")
+        answer = Answer({}, {}, unwritten)
+        for name in wanted:
+            if name not in unwritten:
+                _look(answer, name, named[name], problem.value(name).shape)
+        for what in dict.fromkeys(changed):
+            sentence = (
+                f"backward changes {what} in place, which others still need: write a = a * b, not a *= b"
+            )
+            answer.findings.append(Finding(None, f"changes {_bare(what)}", sentence))
+        if not changed:
+            answer.findings += _promises(call, problem, answer, rng)
+    return answer
+
+
+def _named(result, wanted):
+    names = ", ".join(f'"{n}": ...' for n in wanted)
+    if result is None:
+        raise ContractError(f"backward returned nothing; is the line return {{{names}}} missing?")
+    if result is Ellipsis:
+        raise Unwritten("backward returns ...")
+    if not isinstance(result, dict):
+        raise ContractError(
+            f"backward returned a {type(result).__name__}, expected a dict by name: {{{names}}}"
+        )
+    for name in result:
+        if name not in wanted:
+            near = difflib.get_close_matches(str(name), wanted, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ContractError(
+                f"backward returned a gradient named {name!r}, expected {', '.join(wanted)}{hint}"
+            )
+    missing = [n for n in wanted if n not in result]
+    if missing:
+        raise ContractError(f"backward returned no gradient named {missing[0]!r}, expected {{{names}}}")
+    return result
+
+
+def _look(answer, name, value, shape):
+    """Put one gradient into the answer, or say why it is of no use."""
+    try:
+        a = np.asarray(value)
+    except ValueError:
+        a = np.asarray(None)
+    if a.dtype.kind not in "fiub":
+        what = "complex numbers" if a.dtype.kind == "c" else f"a {type(value).__name__}"
+        answer.findings.append(
+            Finding(name, f"{name}: no array", f"the gradient of {name} is {what}, expected an array")
+        )
+        return
+    answer.raw[name] = a = np.array(a)
+    if a.shape != shape:
+        answer.findings.append(Finding(name, f"{name}: shape", misfit("backward", name, a, shape)))
+    elif not np.isfinite(a).all():
+        where = np.argwhere(~np.isfinite(a))
+        index = ", ".join(map(str, where[0]))
+        sentence = f"{len(where)} of {a.size} entries of the gradient of {name} are not finite, the first at [{index}]"
+        answer.findings.append(Finding(name, f"{name}: not finite", sentence))
+    elif a.dtype != np.float64:
+        cure = (
+            "remove the cast" if a.dtype.kind == "f" else "a gradient of whole numbers has lost its fractions"
+        )
+        sentence = f"the gradient of {name} has dtype {a.dtype} where everything given is float64: {cure}"
+        answer.findings.append(Finding(name, f"{name}: {a.dtype}", sentence))
+        answer.gradients[name] = a.astype(np.float64)
+    else:
+        answer.gradients[name] = a
+
+
+def _promises(call, problem, answer, rng):
+    """Two calls agree, also with another one between them; a layer is linear in g."""
+    found, first = [], answer.gradients
+    again = call()
+    for name, a in first.items():
+        if not _same(a, again.get(name)):
+            if _same(2 * a, again.get(name)):
+                why, how = (
+                    "the second is twice the first: something outlives the call and is added to",
+                    "adds up",
+                )
+            else:
+                why, how = "is noise drawn inside?", "two calls differ"
+            sentence = f"two calls with the same arguments give different gradients of {name}: {why}"
+            found.append(Finding(name, f"{name}: {how}", sentence))
+    if found:
+        return found
+    try:
+        Caller(problem.elsewhere(), call.backward)()
+    except (
+        Exception
+    ):  # only what the call leaves behind matters here, and other arguments may lie outside the domain
+        pass
+    again = call()
+    for name, a in first.items():
+        if not _same(a, again.get(name)):
+            sentence = f"the gradient of {name} depends on what was computed before this call: a value is kept from another one"
+            found.append(Finding(name, f"{name}: remembers the last call", sentence))
+    return found or (_linear(call, problem, first, rng) if problem.g is not None else [])
+
+
+def _linear(call, problem, first, rng):
+    found, g, g2 = [], problem.g, rng.standard_normal(problem.g.shape)
+    zero, other, mixed = call(0 * g), call(g2), call(2 * g + 3 * g2)
+    for name, a in first.items():
+        if a.any() and _same(a, other.get(name)):
+            sentence = f"the gradient of {name} does not depend on g: the upstream gradient is 1 only at the loss itself"
+            found.append(Finding(name, f"{name}: ignores g", sentence))
+        elif np.any(zero[name]):
+            sentence = (
+                f"the gradient of {name} for g = 0 is not 0: something is added that does not come from g"
+            )
+            found.append(Finding(name, f"{name}: not 0 for g = 0", sentence))
+        elif not _same(2 * a + 3 * other[name], mixed.get(name)):
+            sentence = f"the gradient of {name} is not linear in g: is g used twice, clipped or rounded?"
+            found.append(Finding(name, f"{name}: not linear in g", sentence))
+    return found
+
+
+def _has_blank(value):
+    """Whether a value is the `...` of the stub, or an array made with it."""
+    return value is Ellipsis or (
+        isinstance(value, np.ndarray) and value.dtype == object and Ellipsis in value.flat
+    )
+
+
+def _blank(error, backward):
+    """The name of a variable of backward that was still `...` when the error came, or None."""
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code is getattr(backward, "__code__", None):
+            return next((n for n, v in trace.tb_frame.f_locals.items() if _has_blank(v)), None)
+        trace = trace.tb_next
+    return None
+
+
+def reductions(came, shape):
+    """Ways to make an array of shape `came` fit `shape`: [(words, function)]."""
+    ways = []
+    for count in range(1, len(came) + 1):
+        for axes in combinations(range(len(came)), count):
+            for keep in (False, True):
+                if np.sum(np.empty(came), axis=axes, keepdims=keep).shape == shape:
+                    ways.append(
+                        (
+                            f"sum over axis {', '.join(map(str, axes))}",
+                            lambda a, x=axes, k=keep: a.sum(x, keepdims=k),
+                        )
+                    )
+    if len(came) == len(shape) == 2 and came == shape[::-1]:
+        ways.append(("transpose", lambda a: a.T))
+    if np.prod(came) == np.prod(shape):
+        ways.append(("reshape", lambda a: a.reshape(shape)))
+    return ways
+
+
+def _same(a, b):
+    if b is None or np.shape(a) != np.shape(b):
+        return False
+    return bool(np.linalg.norm(a - b) <= ROUNDING * (np.linalg.norm(a) + np.linalg.norm(b)))
+
+
+def _identical(a, b):
+    return (
+        isinstance(a, np.ndarray)
+        and a.dtype == b.dtype
+        and np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
+    )
+
+
+def _bare(what):
+    return what[7:-2] if what.startswith("cache[") else what

@@ -1,0 +1,162 @@
+"""Finds the first wrong line of a person's backward and says what was seen there.
+
+Lines are judged one by one, from the loss towards the parameters, and each with the person's own gradients of what
+follows: so a mistake is found where it is made and not where it shows, and two mistakes give two findings. A line
+whose value is wrong only because of the lines above it is called a consequence.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from minigen.check.contract import examine, reductions
+from minigen.check.diagnosis import Diagnosis, Line
+from minigen.check.naming import Evidence, Reading
+from minigen.check.readings import Wrong, read, where
+from minigen.check.scalars import Scalars
+
+AGREES, WRONG = 1e-9, 1e-8  # relative; the differences themselves are good to 1e-11 or tell that they are not
+NOISE = 1e-5  # relative: smaller than any mistake in a formula that was ever seen, larger than rounding to float32
+BLIND = 1e-3  # where the error bar is a thousandth of the gradient, differences say nothing
+
+
+@dataclass
+class Knowledge:
+    """What an exercise knows of its formulas: arrays they are made of, numbers in them, and mistakes that have a name.
+
+    A mistake has `key`, `code`, `cause`, `reads` (the signatures it leaves) and `values(problem, own)`.
+    """
+
+    fields: dict = field(default_factory=dict)
+    scalars: dict = field(default_factory=dict)
+    mistakes: list = field(default_factory=list)
+
+
+def diagnose(problem, backward, wanted, knowledge=None, *, title="", rng=None):
+    """Judge every gradient in `wanted` (from the loss towards the parameters) that `backward` returns. Returns a Diagnosis.
+
+    Raises ContractError where what backward returns cannot be compared, Unwritten where nothing is written yet, and
+    whatever backward raises.
+    """
+    knowledge = knowledge or Knowledge()
+    answer = examine(problem, backward, wanted, rng or np.random.default_rng(0))
+    work = _Work(problem, answer, knowledge)
+    lines = [work.line(node) for node in wanted]
+    broken = [Reading(f.signature, f.sentence, promise=True) for f in answer.findings if f.node is None]
+    found = Diagnosis(title, lines, broken)
+    if found.readings:
+        formulas = {m.key: m.values(problem, work.own) for m in knowledge.mistakes}
+        found.evidence = Evidence(found, work.compared(lines), formulas, knowledge.mistakes)
+        found.evidence.name()
+    return found
+
+
+class _Work:
+    """One answer under examination."""
+
+    def __init__(self, problem, answer, knowledge):
+        self.problem, self.answer, self.knowledge = problem, answer, knowledge
+        self.truth, self.own = problem.gradients(), problem.gradients(answer.gradients)
+        self.scalars, self.seen = None, {}
+
+    def line(self, node):
+        """The Line of one gradient, with what can be read from it."""
+        line, answer = Line(node, self.problem.value(node).shape), self.answer
+        if node in answer.unwritten:
+            line.verdict = "unwritten"
+            return line
+        line.numeric = float(np.linalg.norm(self.truth[node]))
+        findings = [f for f in answer.findings if f.node == node]
+        if node in answer.gradients:
+            wrong = self._compare(line, answer.gradients[node])
+        else:
+            line.verdict, wrong = "wrong", None
+        line.readings = [Reading(f.signature, f.sentence, promise=True) for f in findings]
+        if findings:
+            line.verdict = "wrong"
+            self._repair(line)
+        if wrong is not None:
+            line.readings += [Reading(f"{node}: {a.signature}", a.sentence, a.explains) for a in read(wrong)]
+            if line.local_error < NOISE and not line.readings:
+                line.readings = [Reading(f"{node}: rounded", _ROUNDED.format(line.local_error))]
+            line.remark = where(wrong)
+            if not line.readings:
+                line.readings = [Reading(f"{node}: unexplained", "no simple change explains it", None)]
+        return line
+
+    def compared(self, lines):
+        """{line: (what was given, what is right, which entries count)} for every line that is written."""
+        found = {}
+        for line in lines:
+            if line.verdict != "unwritten" and line.node in self.answer.raw:
+                parts, _ = self.problem.parts(line.node, self.own)
+                right = sum(parts.values(), np.zeros(line.shape))
+                found[line.node] = (self.answer.raw[line.node], right, self.problem.sound(line.node))
+        return found
+
+    def _compare(self, line, a):
+        """Fill in numbers and verdict; returns a Wrong to be read where the line itself is wrong, else None."""
+        node, truth, problem = line.node, self.truth[line.node], self.problem
+        parts, bars = problem.parts(node, self.own)
+        local, sound = sum(parts.values(), np.zeros(a.shape)), problem.sound(node)
+        claim = np.where(sound, a, local)
+        bar = 10 * float(np.linalg.norm(sum(bars.values(), np.zeros(a.shape))))
+        size = float(np.linalg.norm(claim) + sum(np.linalg.norm(p) for p in parts.values()))
+        off, off_truth = float(np.linalg.norm(claim - local)), np.where(sound, a - truth, 0)
+        line.yours, line.bar = float(np.linalg.norm(a)), bar / size if size else 0.0
+        distance = float(np.linalg.norm(off_truth))
+        line.error = distance / (line.yours + line.numeric) if distance else 0.0
+        line.local_error = off / size if off else 0.0
+        line.skipped = int((~sound).sum())
+        if a.size:
+            i = np.unravel_index(int(np.abs(off_truth).argmax()), a.shape)
+            line.worst, line.off = (tuple(map(int, i)), float(a[i]), float(truth[i])), np.abs(off_truth)
+        good = AGREES * size + bar
+        if a.size and not sound.any():
+            line.verdict = "inconclusive"
+        elif distance <= good or off <= good:
+            line.verdict = "ok" if distance <= good else "consequence"
+        elif bar > BLIND * size or off <= max(10 * bar, WRONG * size):
+            line.verdict = "inconclusive"
+        else:
+            line.verdict = "wrong"
+            return self._wrong(node, claim, parts)
+        return None
+
+    def _wrong(self, node, claim, parts):
+        problem, knowledge = self.problem, self.knowledge
+        if self.scalars is None:
+            self.scalars = Scalars(knowledge.scalars)
+        values = {n: problem.value(n) for n in problem.order if n != node}
+        others = {n: self.truth[n] for n in self.answer.gradients if n != node}
+        return Wrong(
+            claim,
+            parts,
+            terms=problem.terms,
+            fields=knowledge.fields,
+            values=values,
+            upstream=self.own,
+            others=others,
+            scalars=self.scalars,
+        )
+
+    def _repair(self, line):
+        """A gradient of the wrong shape: say which reduction would make it right, if one does."""
+        raw = self.answer.raw.get(line.node)
+        if raw is None or raw.shape == line.shape or raw.dtype.kind not in "fiu":
+            return
+        right = sum(self.problem.parts(line.node, self.own)[0].values(), np.zeros(line.shape))
+        for words, way in reductions(raw.shape, line.shape):
+            if np.linalg.norm(way(raw) - right) <= 1e-6 * np.linalg.norm(right):
+                r, article = line.readings[0], "an" if words[0] in "aeiou" else "a"
+                r.signature = f"{line.node}: {words} missing"
+                r.sentence = (
+                    f"{r.sentence.split(';')[0]}; {article} {words} is missing, and everything else is right"
+                )
+                return
+
+
+_ROUNDED = (
+    "the numbers are right to {:.0e} and no further, while float64 and these differences are good to 1e-11: "
+    "something inside is computed in float32, or a small number is added to be on the safe side"
+)

@@ -1,0 +1,108 @@
+"""Proves that an exercise is fit to be given: the stub fails, the solution passes, every mutant is rejected and named.
+
+python -m minigen.exercises.verify dense conv2d-input-gradient      (all exercises, if none is named)
+"""
+
+import sys
+from dataclasses import dataclass, field
+
+from minigen.exercises.judge import judge
+from minigen.exercises.masters import all_masters, load
+
+SEEDS = 3
+
+
+@dataclass
+class Planted:
+    """What became of one mutant: was it rejected, which signature was seen, which code was named first?"""
+
+    key: str
+    rejected: bool
+    named: bool
+    signatures: list
+    code: str | None
+    expected: str
+
+    def __str__(self):
+        verdict = "named" if self.named else f"NAMED {self.code}" if self.rejected else "PASSED"
+        seen = "; ".join(self.signatures) or "nothing read"
+        surprise = f"   (declared: {self.expected})" if self.expected and self.expected != seen else ""
+        return f"  {self.key:<12} {verdict:<10} {seen}{surprise}"
+
+
+@dataclass
+class Verification:
+    """All that was tried with one exercise; `problems` are sentences, empty for an exercise that is fit."""
+
+    id: str
+    problems: list = field(default_factory=list)
+    planted: list = field(default_factory=list)
+
+    @property
+    def ok(self):
+        return not self.problems
+
+    def __str__(self):
+        named = sum(p.named for p in self.planted)
+        head = f"{self.id}: {'ok' if self.ok else 'NOT FIT'}, {len(self.planted)} mutants, {named} named"
+        return "\n".join([head, *map(str, self.planted), *(f"  ! {p}" for p in self.problems)])
+
+
+def verify(master, seeds=SEEDS):
+    """Try everything with one exercise. Returns a Verification."""
+    out = Verification(master.id)
+    status = judge(master, load(master.stub())).status
+    if status != "not attempted":
+        out.problems.append(f"the stub is judged {status!r}, expected 'not attempted'")
+    for seed in range(seeds):
+        result = judge(master, master.backward(), seed=seed)
+        if result.status != "passed":
+            out.problems.append(f"the solution does not pass with seed {seed}: {result}")
+    for key, mutant in master.mutants.items():
+        out.planted.append(plant(master, key, mutant))
+        if not out.planted[-1].named:
+            out.problems.append(
+                f"the mutant {key} is {'not named' if out.planted[-1].rejected else 'not rejected'}"
+            )
+    out.problems += _leaks(master)
+    if len(master.hints) != 3:
+        out.problems.append(f"there are {len(master.hints)} hints, expected 3")
+    return out
+
+
+def plant(master, key, mutant, seed=0):
+    """Judge one mutant."""
+    result = judge(master, master.backward(key), seed=seed)
+    seen = [] if result.diagnosis is None else [r.signature for r in result.diagnosis.readings]
+    rejected = result.status in ("wrong", "error")
+    return Planted(
+        key, rejected, rejected and result.code == key.split(".")[0], seen, result.code, mutant.reads
+    )
+
+
+def _leaks(master):
+    """Hints and causes must not contain a line of the solution."""
+    said = {f"hint {i}": h for i, h in enumerate(master.hints, 1)} | {
+        k: m.cause for k, m in master.mutants.items()
+    }
+    found = []
+    for line in master.solution_lines():
+        formula = "".join(line.partition("=")[2].split())
+        found += [
+            f"{where} contains the solution line {line!r}"
+            for where, text in said.items()
+            if len(formula) > 4 and formula in "".join(text.split())
+        ]
+    return found
+
+
+def main(ids):
+    """Verify the exercises named, or all; returns the number that are not fit."""
+    masters = all_masters()
+    reports = [verify(masters[i]) for i in ids or masters]
+    print("\n".join(map(str, reports)))
+    return sum(not r.ok for r in reports)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

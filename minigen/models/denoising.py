@@ -1,0 +1,40 @@
+"""Denoising autoencoders: what goes in is damaged, what is asked for is whole.
+
+    h = phi(xtilde W + b),   r = h V + c,   loss = (1/N) sum_n distance(r_n, x_n)        the clean x
+
+Copying is of no use here, so the code has to know what images look like, however many units it has. The
+damage is an argument, drawn by the caller. Where it is Gaussian of small size, r(x) - x learns to point along
+the slope of the log-density of the data. Vincent et al. 2008; Alain and Bengio 2014.
+"""
+
+from minigen.models.autoencoder import Autoencoder
+from minigen.tape import _data
+
+
+class DenoisingAutoencoder(Autoencoder):
+    """An Autoencoder that sees `noisy` and is compared with the clean x: both (N, D), of any damage.
+
+    `add_noise` and `mask_out` make the usual two.
+    """
+
+    def loss(self, x, noisy):
+        return self.compare(self(noisy), x)
+
+
+def add_noise(x, noise, sigma):
+    """x + sigma noise; the noise has the shape of x and is drawn from N(0, 1). Refuses a negative sigma."""
+    if not sigma >= 0:
+        raise ValueError(f"add_noise: sigma is a standard deviation and cannot be negative, got {sigma}")
+    _check_shape("add_noise", "noise", noise, x)
+    return x + sigma * noise
+
+
+def mask_out(x, mask):
+    """x where the mask is 1, and 0 where it is 0: pixels that are lost. The mask has the shape of x."""
+    _check_shape("mask_out", "the mask", mask, x)
+    return x * _data(mask).astype(x.dtype)
+
+
+def _check_shape(caller, name, array, x):
+    if array.shape != x.shape:
+        raise ValueError(f"{caller}: {name} must have the shape of x, {x.shape}, got {array.shape}")

@@ -1,0 +1,29 @@
+"""Free bits: a latent unit may carry `free_bits` nats without paying for them, so that none is silenced
+early.
+
+    kappa_k = (1/N) sum_n KL(q(z_k|x_n) || N(0, 1))                the mean over the batch, (N, K) -> (K,)
+    loss = E[-log p(x|z)] + sum_k max(free_bits, kappa_k)
+
+Below `free_bits` the price of a unit is constant and its divergence has no gradient. Kingma et al. 2016
+(inverse autoregressive flow), appendix C.8.
+"""
+
+from minigen import losses, ops
+from minigen.models.vae import VAE
+
+
+class FreeBitsVAE(VAE):
+    """A VAE whose loss has max(free_bits, kappa_k) in place of kappa_k; `free_bits` is in nats a unit."""
+
+    def terms(self, x, eps):
+        """(reconstruction, kappa): the divergence of each latent unit apart, (K,)."""
+        mu, logvar = self.encode(x)
+        z = losses.reparameterize(mu, logvar, eps)  # refuses a logvar whose exp overflows
+        kappa = ops.mean(ops.exp(logvar) + mu * mu - 1 - logvar, axis=0) * 0.5
+        return self.reconstruction(x, z), kappa
+
+    def loss(self, x, eps, *, free_bits):
+        if not free_bits >= 0:
+            raise ValueError(f"FreeBitsVAE: free_bits are nats, at least 0, got {free_bits}")
+        reconstruction, kappa = self.terms(x, eps)
+        return reconstruction + ops.sum(ops.maximum(free_bits, kappa))

@@ -1,0 +1,65 @@
+"""The linear VAE: the one whose optimum is known exactly, because it is probabilistic PCA.
+
+    q(z|x) = N(x V + b, diag exp(logvar))                one logvar (K,) for all x
+    p(x|z) = N(z W + c, sigma^2 I)                       one sigma^2 for all pixels
+
+Everything is Gaussian, so the expectation over q needs no samples:
+
+    E_q 1/2 ||x - z W - c||^2 = 1/2 ||x - mu W - c||^2 + 1/2 sum_k exp(logvar_k) ||W_k||^2        W_k is row k
+
+At its maximum the bound equals the likelihood of probabilistic PCA, and a latent unit is used only where its
+direction varies more than sigma^2. Lucas, Tucker, Grosse and Norouzi 2019; Tipping and Bishop 1999.
+"""
+
+import math
+
+import numpy as np
+
+from minigen import losses, ops
+from minigen.models.vae import LOG_2PI
+from minigen.nn import Dense, Module
+from minigen.tape import Tensor
+
+
+class LinearVAE(Module):
+    """Real-valued x (N, D). The variance sigma^2 is learned, as output_logvar, unless `noise`, a variance,
+    fixes it.
+
+    Raises ValueError for a noise that is not positive.
+    """
+
+    def __init__(self, features, latent, *, noise=None, rng, dtype="float32"):
+        if noise is not None and not 0 < noise < math.inf:
+            raise ValueError(f"LinearVAE: noise is a variance and must be positive, got {noise}")
+        self.mu = Dense(features, latent, init="xavier", rng=rng, dtype=dtype)
+        self.logvar = Tensor(np.zeros(latent, dtype), requires_grad=True)
+        self.output = Dense(latent, features, init="xavier", rng=rng, dtype=dtype)
+        if noise is None:
+            self.output_logvar = Tensor(np.zeros(1, dtype), requires_grad=True)
+        else:
+            self.buffer("output_logvar", np.full(1, math.log(noise), dtype))
+
+    def encode(self, x):
+        """(mu (N, K), logvar (K,)) of q(z|x)."""
+        return self.mu(x), self.logvar
+
+    def decode(self, z):
+        """The mean of p(x|z), (N, K) -> (N, D)."""
+        return self.output(z)
+
+    def terms(self, x):
+        """(reconstruction, KL), both exact: no noise is drawn."""
+        mu, logvar = self.encode(x)
+        n, d = x.shape
+        losses._refuse_overflow("LinearVAE", logvar, x.dtype)
+        losses._refuse_overflow("LinearVAE", self.output_logvar, x.dtype)
+        rows = ops.sum(self.output.weight * self.output.weight, axis=1)  # ||W_k||^2, (K, D) -> (K,)
+        squares = losses.squared_error(self.decode(mu), x) + 0.5 * ops.sum(ops.exp(logvar) * rows)
+        s = self.output_logvar
+        reconstruction = ops.sum(squares * ops.exp(-s) + (0.5 * d) * (s + LOG_2PI))
+        kl = 0.5 * (ops.sum(mu * mu) * (1 / n) + ops.sum(ops.exp(logvar) - 1 - logvar))
+        return reconstruction, kl
+
+    def loss(self, x, *, beta=1.0):
+        reconstruction, kl = self.terms(x)
+        return reconstruction + beta * kl

@@ -1,0 +1,129 @@
+"""Two players, a generator and an adversary: each step moves one and leaves the other as it was, to the bit.
+
+The adversary (a discriminator, or a Wasserstein critic) judges samples; the generator learns through its
+judgement. Both losses run through both networks, so the one thing to get right is who moves. Here `descend`
+asks the tape for the gradients of the parameters that its optimizer holds, and for no others: nothing gathers
+in the other player's `.grad`, not even to be cleared later, and the work for it is saved.
+
+When they move is a choice, with consequences (Mescheder, Geiger and Nowozin 2018): in turn, the generator
+answering the adversary's new move, or both at once from the same place. A graph that was recorded before a
+move cannot be used after it: `StaleGraphError`.
+"""
+
+from functools import partial
+
+from minigen import tape
+from minigen.nn import Module
+from minigen.optim import clip_weights
+from minigen.tape import no_grad
+
+
+class Game(Module):
+    """What GAN and WGAN share: `adversary_loss` and `generator_loss` say what each player minimises."""
+
+    def generate(self, z):
+        """G(z), with its history."""
+        if z.shape[0] == 0:
+            raise ValueError(
+                f"{type(self).__name__}: z must hold the noise of at least one example, got {z.shape}"
+            )
+        return self.generator(z)
+
+    def samples(self, z):
+        """G(z) as plain data: the adversary's step runs G without a tape, so nothing can leak into it."""
+        with no_grad():
+            return self.generate(z)
+
+    def samples_beside(self, x, z):
+        """`samples(z)`, after checking that they are examples like the real x."""
+        fake = self.samples(z)
+        if x.shape[0] == 0 or x.shape[1:] != fake.shape[1:]:
+            raise ValueError(
+                f"{type(self).__name__}: real x {x.shape} and samples {fake.shape} must be alike in all but "
+                "the first size, which must not be 0: does the generator make what the data are (rows or "
+                "pictures, all features)?"
+            )
+        return fake
+
+
+def descend(optimizer, loss):
+    """Move the parameters of this optimizer downhill, and no others. Returns the loss without history."""
+    _move(optimizer, tape.grad(loss, optimizer.parameters))
+    return loss.detach()
+
+
+def adversary_step(game, optimizer, *batch, clip=None):
+    """One step of the discriminator or critic; the generator stays as it is. Returns the loss before it.
+
+    `batch` is what `game.adversary_loss` takes: x, z, and alpha for a gradient penalty. `clip` then holds
+    every weight of the critic in [-clip, clip]: after the update, not before (Arjovsky, Chintala and Bottou
+    2017, algorithm 1).
+    """
+    _refuse_the_generator("adversary_step", game, optimizer)
+    loss = descend(optimizer, game.adversary_loss(*batch))
+    if clip is not None:
+        clip_weights(optimizer, clip)
+    return loss
+
+
+def generator_step(game, optimizer, z):
+    """One step of the generator, through an adversary that stays as it is. Returns the loss before it."""
+    _refuse_the_adversary("generator_step", game, optimizer)
+    return descend(optimizer, game.generator_loss(z))
+
+
+def alternating_round(game, adversary_optimizer, generator_optimizer, batches, noise, *, k=1, clip=None):
+    """k steps of the adversary, then one of the generator against what it has become. Returns both losses.
+
+    `batches` gives k times what `game.adversary_loss` takes, (x, z) or (x, z, alpha); `noise` gives z once.
+    Iterators are taken up where the last round left them. Goodfellow et al. 2014, algorithm 1.
+    """
+    if k < 1:
+        raise ValueError(f"alternating_round: the adversary takes k >= 1 steps a round, got {k}")
+    batches, noise = iter(batches), iter(noise)
+    for i in range(k):
+        batch = _next(batches, f"batches gave {i} of the k = {k} batches")
+        loss = adversary_step(game, adversary_optimizer, *batch, clip=clip)
+    return loss, generator_step(game, generator_optimizer, _next(noise, "noise gave no z for the generator"))
+
+
+def simultaneous_round(game, adversary_optimizer, generator_optimizer, batch, z, *, clip=None):
+    """One step of each, both gradients taken before anyone moves. Returns the two losses."""
+    _refuse_the_generator("simultaneous_round", game, adversary_optimizer)
+    _refuse_the_adversary("simultaneous_round", game, generator_optimizer)
+    losses = game.adversary_loss(*batch), game.generator_loss(z)
+    optimizers = adversary_optimizer, generator_optimizer
+    gradients = [tape.grad(loss, o.parameters) for loss, o in zip(losses, optimizers, strict=True)]
+    for optimizer, gradient in zip(optimizers, gradients, strict=True):
+        _move(optimizer, gradient)
+    if clip is not None:
+        clip_weights(adversary_optimizer, clip)
+    return tuple(loss.detach() for loss in losses)
+
+
+def _move(optimizer, gradients):
+    for parameter, g in zip(optimizer.parameters, gradients, strict=True):
+        parameter.grad = g.data
+    optimizer.step()
+
+
+def _next(iterator, shortage):
+    for item in iterator:
+        return item
+    raise ValueError(f"alternating_round: {shortage}: give an iterator that does not end before the training")
+
+
+def _refuse(generators, caller, game, optimizer):
+    """Raise where the optimizer holds a parameter of the player that must not move in this step."""
+    generator = {id(p) for p in game.generator.parameters()}
+    for name, p in zip(optimizer.names, optimizer.parameters, strict=True):
+        if (id(p) in generator) == generators:
+            mine, other = ("adversary", "generator") if generators else ("generator", "adversary")
+            raise ValueError(
+                f"{caller}: the {mine}'s optimizer holds {name}, a parameter of the {other}: each player needs "
+                "its own, Adam(game.generator) and Adam(game.discriminator) or Adam(game.critic)"
+            )
+
+
+_refuse_the_generator = partial(_refuse, True)
+_refuse_the_adversary = partial(_refuse, False)

@@ -1,0 +1,115 @@
+"""Large products and convolutions, shared out over as many threads as the BLAS was told to use.
+
+NumPy lets go of Python's lock while it copies and multiplies, so plain threads run side by side, each with a single-threaded
+BLAS: then copies are parallel too, not only products. The BLAS's own threads are never woken, because they go on spinning for
+some 20 ms after each product and would take the processor from ours. How work is shared depends on sizes alone, never
+on what ran before, so the same program gives the same bits.
+"""
+
+import operator
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+
+import numpy as np
+from threadpoolctl import ThreadpoolController
+
+_worth_sharing = 4e6  # multiplications; below, handing work to a thread costs more than it saves
+_never_threaded = (1 << 18) + 1  # multiplications; below, OpenBLAS uses one thread by itself
+
+
+def share_out(part, n, multiplications, unit=1):
+    """Call part(start, stop) until 0 .. n is covered: by one call, or by one on each thread where it is worth it."""
+    share = -(-n // (count() * unit)) * unit
+    if multiplications < _worth_sharing or share >= n:
+        alone(part, 0, n)
+    else:
+        alone(_together, part, n, share)
+
+
+def matmul(x, y):
+    """x @ y, shared out if both are NumPy matrices and large."""
+    if x.shape[-1] == 1:
+        return x * y  # one term in every sum; the BLAS takes four times as long
+    multiplications = x.size * y.shape[-1]
+    if multiplications < _never_threaded or type(x) is not np.ndarray:
+        return x @ y
+    if multiplications < _worth_sharing or x.ndim != 2 or y.ndim != 2 or x.dtype != y.dtype:
+        return alone(operator.matmul, x, y)
+    (n, _), m = x.shape, y.shape[1]
+    out = np.empty((n, m), x.dtype)
+
+    def rows(start, stop):
+        np.matmul(x[start:stop], y, out=out[start:stop])
+
+    def columns(start, stop):
+        np.matmul(x, y[:, start:stop], out=out[:, start:stop])
+
+    share_out(rows if n >= m else columns, max(n, m), multiplications, unit=16)
+    return out
+
+
+def alone(function, *arguments):
+    """Call a function while the BLAS uses one thread; several Python threads may be in here at once."""
+    _held.enter()
+    try:
+        return function(*arguments)
+    finally:
+        _held.leave()
+
+
+def count():
+    """How many threads the BLAS was told to use, by OMP_NUM_THREADS, by threadpoolctl, or by the number of cores."""
+    with _held.lock:
+        return max(_held.told if _held.visitors else _told(), default=1)
+
+
+class _Held:
+    """The BLAS held to one thread: the first visitor remembers what it was told, the last one gives it back."""
+
+    def __init__(self):
+        self.lock, self.visitors, self.told = threading.Lock(), 0, []
+
+    def enter(self):
+        with self.lock:
+            self.visitors += 1
+            if self.visitors == 1:
+                self.told = _told()
+                _tell([1] * len(self.told))
+
+    def leave(self):
+        with self.lock:
+            self.visitors -= 1
+            if self.visitors == 0:
+                _tell(self.told)
+
+
+_held = _Held()
+
+
+def _told():
+    return [library.num_threads for library in _libraries()]
+
+
+def _tell(threads):
+    for library, n in zip(_libraries(), threads, strict=True):
+        # the plain form of set_num_threads: from 3.7 on, the public one obeys only the thread that called it first
+        getattr(library, "_real_set_num_threads", library.set_num_threads)(n)
+
+
+def _together(part, n, share):
+    others = [_pool().submit(part, first, min(first + share, n)) for first in range(share, n, share)]
+    part(0, share)
+    for other in others:
+        other.result()
+
+
+@cache
+def _libraries():
+    return ThreadpoolController().select(user_api="blas").lib_controllers
+
+
+@cache
+def _pool():
+    return ThreadPoolExecutor(os.cpu_count(), "minigen")

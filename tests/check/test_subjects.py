@@ -1,0 +1,144 @@
+"""Every subject of `minigen check`: three witnesses that agree, and a mistake in any gradient that is seen.
+
+The differences know nothing of the derivation, so they need not be computed again for each planted mistake:
+the slopes that were measured once are remembered.
+"""
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+from conftest import standing
+
+from minigen.check import subjects, witnesses
+from minigen.check.differences import Loss
+from minigen.tape import Tensor, record_branches
+
+TABLE = {
+    "layers": """dense conv2d conv2d-strided-dilated conv-transpose2d conv-transpose2d-output-padding
+    batch-norm
+        batch-norm-eval layer-norm upsample-nearest avg-pool2d max-pool2d dropout softmax-cross-entropy
+        sigmoid tanh relu leaky-relu elu softplus""",
+    "autoencoders": """ae-linear ae-mse ae-bce ae-tied ae-overcomplete ae-deep ae-denoising-gaussian
+        ae-denoising-masking ae-sparse-l1 ae-sparse-kl ae-contractive ae-conv""",
+    "vaes": "vae-bernoulli vae-gaussian vae-beta vae-free-bits vae-conv vae-mixture-prior iwae",
+    "gans": """gan-discriminator gan-generator-minimax gan-generator-nonsaturating gan-label-smoothing gan-r1
+    gan-packed
+        dcgan-discriminator dcgan-generator""",
+    "wgans": "wgan-critic wgan-generator wgan-gp-critic-tanh wgan-gp-critic-leaky wgan-gp-critic-conv",
+}
+NO_HAND = {"wgan-gp-critic-conv"}  # by tape and differences; deriving it by hand is left to the reader
+
+# A bias that shifts every score of a critic cancels in mean f(G(z)) - mean f(x), and no slope contains it:
+# its gradient is exactly 0, which stays 0 when it is scaled or turned round.
+ZERO = {
+    ("wgan-critic", "critic.output.bias"),
+    ("wgan-gp-critic-tanh", "critic.output.bias"),
+    ("wgan-gp-critic-leaky", "critic.output.bias"),
+    ("wgan-gp-critic-conv", "critic.dense.bias"),
+}
+
+MISTAKES = {"a scale": lambda g: 1.01 * g, "a sign": lambda g: -g}
+
+
+class Case:
+    """A subject, its right gradients, and the slopes of its loss that differences have measured so far."""
+
+    def __init__(self, name):
+        self.subject = subjects.build(name)
+        slopes = {}
+
+        class Remembering(Loss):
+            def slope(self, name, direction, typical=0.0):
+                key = name, direction.tobytes()
+                if key not in slopes:
+                    slopes[key] = super().slope(name, direction, typical)
+                return slopes[key]
+
+        self.loss = Remembering
+        self.names = self.subject.wrt or list(self.subject.parameters)
+        by_hand = self.subject.by_hand or self.by_tape
+        self.value, self.gradients = by_hand(dict(self.subject.parameters))
+
+    def by_tape(self, arrays):
+        """What a derivation by hand would return, taken from the tape, for a subject that has none."""
+        recorded, _ = witnesses.ByTape(self.subject.by_tape).gradients(arrays, self.names, np.ones)
+        value, _ = witnesses.ByTape(self.subject.by_tape, tracked=True)(arrays)
+        return value, {n: np.zeros_like(arrays[n]) if g is None else g for n, g in recorded.items()}
+
+    def compare(self, monkeypatch, **changes):
+        monkeypatch.setattr(witnesses, "Loss", self.loss)
+        return witnesses.compare(replace(self.subject, **changes))
+
+
+case_of = cache(Case)
+every_subject = pytest.mark.parametrize("name", subjects.NAMES)
+
+
+def test_the_names_are_those_of_the_table():
+    assert list(subjects.NAMES) == [name for group in TABLE.values() for name in group.split()]
+    assert set(subjects.QUICK) < set(subjects.NAMES)
+
+
+@every_subject
+def test_three_witnesses_agree(name, monkeypatch):
+    records = case_of(name).compare(monkeypatch)
+    assert [r.parameter for r in records] == list(case_of(name).names)  # and no row "(loss)"
+    for r in records:
+        assert r.verdict == "ok", r.explain()
+        assert r.tape_vs_differences <= 1e-6, r.explain()  # measured: 3e-9, where a kink forbids large steps
+        if name in NO_HAND:
+            assert r.hand_vs_tape is None
+        else:
+            assert r.hand_vs_tape <= 1e-10, r.explain()  # measured: 2e-15
+            assert r.hand_vs_differences <= 1e-6, r.explain()
+
+
+@every_subject
+def test_a_mistake_in_any_gradient_is_seen(name, monkeypatch):
+    case = case_of(name)
+    zero = {n for n in case.names if np.abs(case.gradients[n]).max() < 1e-15}  # 1/7 added 7 times is not 1
+    assert zero == {n for s, n in ZERO if s == name}
+    for parameter in case.names:
+        mistakes = MISTAKES if (name, parameter) not in ZERO else {"an addition": lambda g: g + 0.01}
+        for what, mistake in mistakes.items():
+            planted = case.gradients | {parameter: mistake(case.gradients[parameter])}
+            (r,) = case.compare(monkeypatch, wrt=[parameter], by_hand=lambda _, g=planted: (case.value, g))
+            assert r.verdict == "wrong", f"{what} in {parameter} went unseen: {r.explain()}"
+            assert r.hand_vs_differences > 1e-4, (
+                r.explain()
+            )  # 5e-3 for the scale; along 3 directions it varies
+            assert r.tape_vs_differences <= 1e-6, r.explain()
+
+
+@every_subject
+def test_the_tape_finds_the_same_on_another_device(name):
+    case = case_of(name)
+    with standing("stand-in"):
+        there = subjects.build(name, "cuda")
+        tape = witnesses.ByTape(there.by_tape, "cuda")
+        recorded, _ = tape.gradients(there.parameters, case.names, np.ones)
+    for n, g in case.gradients.items():
+        if recorded.get(n) is not None:
+            np.testing.assert_allclose(recorded[n], g, rtol=1e-8, atol=1e-12)
+
+
+@every_subject
+def test_the_same_name_gives_the_same_numbers(name):
+    a, b = subjects.build(name), subjects.build(name)
+    assert a.parameters.keys() == b.parameters.keys()
+    for n, x in a.parameters.items():
+        np.testing.assert_array_equal(x, b.parameters[n])
+        assert x.dtype == np.float64
+        assert np.ptp(x) > 0 or x.size == 1, f"{n} is constant, and mistakes hide in a symmetry"
+
+
+def test_some_units_of_vae_free_bits_pay_and_others_do_not():
+    """On one side of the threshold alone, a wrong mask would be as good as the right one."""
+    subject = subjects.build("vae-free-bits")
+    with record_branches() as taken:
+        subject.by_tape({n: Tensor(x) for n, x in subject.parameters.items()})
+    ((op, free),) = taken
+    assert op == "maximum" and free.shape == (5,)
+    assert free.any() and not free.all()

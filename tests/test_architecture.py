@@ -1,0 +1,171 @@
+"""The house rules that a reader relies on: imports run downward, CuPy and matplotlib stay outside, files stay readable."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import minigen
+
+PACKAGE = Path(minigen.__file__).parent
+FILES = {str(path.relative_to(PACKAGE).with_suffix("")): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+# From the ground up; a file may import what stands on an earlier line, and its own folder.
+HOUSE = [
+    ["memory"],
+    ["backend"],
+    ["cuda", "threads"],
+    ["anomaly"],
+    ["tape"],
+    ["shapes", "columns"],
+    ["ops"],
+    ["conv"],
+    ["nn"],
+    ["losses"],
+    ["optim"],
+    ["models"],
+]
+FLOOR = {name: floor for floor, names in enumerate(HOUSE) for name in names}
+MAY_PRINT = {"training", "plot", "exercises", "cli", "__main__"}
+
+
+def part_of(file):
+    """The file or folder directly under minigen/ that a file belongs to: nn/layers -> nn."""
+    return file.partition("/")[0]
+
+
+def imports(path):
+    """(module, name) of every import statement in a file, at any depth, relative ones spelled out."""
+    package = ["minigen", *path.relative_to(PACKAGE).parts[:-1]]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, None
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*above, node.module or ""]).strip(".")
+            for alias in node.names:
+                yield module, alias.name
+
+
+def parts_imported(path):
+    """The parts of minigen that a file imports; the package itself counts as `__init__`, which imports everything."""
+    for module, name in imports(path):
+        if module.partition(".")[0] != "minigen":
+            continue
+        below = module.partition(".")[2] or (name or "")
+        part = part_of(below.replace(".", "/"))
+        yield part if part in {part_of(file) for file in FILES} else "__init__"
+
+
+def test_the_map_is_complete():
+    """A new file directly under minigen/ needs a floor, or a place among those that stand on top."""
+    on_top = {
+        "__init__",
+        "__main__",
+        "byhand",
+        "check",
+        "cli",
+        "data",
+        "exercises",
+        "metrics",
+        "plot",
+        "testing",
+        "training",
+        "baselines",
+    }
+    assert {part_of(file) for file in FILES} <= on_top | FLOOR.keys()
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if part_of(file) in FLOOR])
+def test_imports_run_downward(file):
+    floor = FLOOR[part_of(file)]
+    for part in parts_imported(FILES[file]):
+        assert part == part_of(file) or FLOOR.get(part, len(HOUSE)) < floor, f"{file} imports {part}"
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if part_of(file) == "byhand"])
+def test_byhand_imports_numpy_only(file):
+    """This witness cannot agree with the engine by sharing its bugs."""
+    roots = {module.partition(".")[0] for module, _ in imports(FILES[file])} - {"minigen"}
+    assert roots <= {"numpy"} | sys.stdlib_module_names
+    assert set(parts_imported(FILES[file])) <= {"byhand"}
+
+
+@pytest.mark.parametrize(
+    "file", [file for file in FILES if part_of(file) == "check" and "subjects" not in file]
+)
+def test_check_knows_the_engine_but_no_models(file):
+    """Except the files that list the subjects."""
+    assert not {"models", "byhand", "losses", "nn", "optim", "__init__"} & set(parts_imported(FILES[file]))
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if part_of(file) not in MAY_PRINT | {"__init__"}])
+def test_nothing_imports_the_top(file):
+    assert not MAY_PRINT & set(parts_imported(FILES[file]))
+
+
+def test_only_two_files_import_cupy():
+    sayers = {
+        file
+        for file, path in FILES.items()
+        for module, _ in imports(path)
+        if module.partition(".")[0] == "cupy"
+    }
+    assert sayers <= {"backend", "cuda"}
+    assert "backend" in sayers
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if part_of(file) not in MAY_PRINT])
+def test_only_the_top_prints(file):
+    calls = [node.func for node in ast.walk(ast.parse(FILES[file].read_text())) if isinstance(node, ast.Call)]
+    assert "print" not in {call.id for call in calls if isinstance(call, ast.Name)}
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_file_opens_with_a_sentence(file):
+    doc = ast.get_docstring(ast.parse(FILES[file].read_text())) or ""
+    first_paragraph = doc.partition("\n\n")[0]
+    assert len(first_paragraph) >= 10
+    assert first_paragraph.endswith((".", ":", "?")) or part_of(file) == "exercises"  # theirs is a title
+
+
+def test_files_stay_readable():
+    """About 400 lines a file, 1000 for the three that a reader of the engine opens; a tenth more is the tolerance."""
+    lines = {file: len(path.read_text().splitlines()) for file, path in FILES.items()}
+    assert {file: n for file, n in lines.items() if n > 440} == {}
+    assert lines["tape"] + lines["ops"] + lines["conv"] <= 1100
+
+
+def test_functions_stay_short():
+    long = {
+        f"{file}: {node.name}": node.end_lineno - node.lineno + 1
+        for file, path in FILES.items()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno - node.lineno >= 70
+    }
+    assert long == {}
+
+
+def test_importing_minigen_is_light():
+    """A notebook that only differentiates must not wait for plotting, for a GPU library, or for anything large."""
+    program = "import sys, minigen; print(*sys.modules)"
+    out = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    loaded = {name.partition(".")[0] for name in out.split()}
+    assert not loaded & {
+        "cupy",
+        "matplotlib",
+        "torch",
+        "scipy",
+        "tqdm",
+        "pandas",
+        "PIL",
+        "hypothesis",
+        "pytest",
+        "IPython",
+    }
+    third_party = loaded - sys.stdlib_module_names - {"minigen", "numpy", "threadpoolctl"}
+    third_party -= {name for name in loaded if name.startswith(("_", "sitecustomize", "usercustomize"))}
+    assert third_party == set()
