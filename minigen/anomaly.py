@@ -6,7 +6,6 @@ follows, so only the first one says anything.
 
 import os
 import sys
-from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
@@ -16,18 +15,13 @@ watching = ContextVar("watching for anomalies", default=False)
 _package = str(Path(__file__).parent) + os.sep
 
 
-@contextmanager
 def detect_anomaly():
     """`with detect_anomaly():` the first op whose result or gradient is not finite raises FloatingPointError.
 
     The message names the op and the line that called it. Every result is looked at, which is slow (and on a GPU waits):
     for finding, not for training.
     """
-    token = watching.set(True)
-    try:
-        yield
-    finally:
-        watching.reset(token)
+    return backend.setting(watching, True)
 
 
 def inspect_result(op, values, out):
@@ -47,11 +41,8 @@ def inspect_result(op, values, out):
 
 def unwatched(rule, *arguments, **keywords):
     """Call a rule without looking at the operations it consists of: its result is inspected as one gradient."""
-    token = watching.set(False)
-    try:
+    with backend.setting(watching, False):
         return rule(*arguments, **keywords)
-    finally:
-        watching.reset(token)
 
 
 def inspect_gradient(node, i, g, gx):

@@ -5,6 +5,8 @@ array. For the rest, `xp = namespace(x)` finds the library that owns `x`. Random
 host and then moved, so one seed gives the same bits on both.
 """
 
+from contextlib import contextmanager
+
 import numpy as np
 
 _namespaces = {np.ndarray: np, float: None, int: None, bool: None}
@@ -148,3 +150,13 @@ def windows(x, kernel, stride, dilation):
     return namespace(x).lib.stride_tricks.as_strided(
         x, (n, oh, ow, kh, kw, c), (bn, bh * sh, bw * sw, bh * dh, bw * dw, bc)
     )
+
+
+@contextmanager
+def setting(variable, value):
+    """A context variable set to `value` inside the with block, for this thread alone."""
+    token = variable.set(value)
+    try:
+        yield value
+    finally:
+        variable.reset(token)

@@ -6,10 +6,13 @@ columns with one row per kernel tap are faster.
 
 The columns are kernel-size times larger than the image and are never kept. The batch is cut into chunks whose columns stay
 in the cache, in memory that each thread uses again and again (fresh memory costs a page fault every 4 KiB), and the
-chunks are shared by as many threads as the BLAS uses, each with a single-threaded BLAS: the copies are then parallel too.
+chunks of a large convolution are shared by as many threads as the BLAS uses, each with a single-threaded BLAS: the copies
+are then parallel too.
 """
 
+import operator
 import threading
+from functools import reduce
 from math import prod
 
 import numpy as np
@@ -28,12 +31,17 @@ def correlate(x, weight, bias, stride, padding, dilation, size):
     matrix = weight.transpose(2, 3, 1, 0).reshape(kh * kw * c, o)
     x = x.transpose(0, 2, 3, 1)
     out = xp.empty((n, *size, o), x.dtype)
+    line = (
+        None if bias is None else xp.tile(bias, size[1])
+    )  # as long as an image row: one long sum, not many short
 
     def part(images, worker):
-        y = out[images].reshape(-1, o)
-        xp.matmul(_columns(x[images], (kh, kw), stride, padding, dilation, size), matrix, out=y)
+        y = out[images]
+        columns = _columns(x[images], (kh, kw), stride, padding, dilation, size)
+        xp.matmul(columns, matrix, out=y.reshape(-1, o))
         if bias is not None:
-            y += bias
+            y = y.reshape(-1, size[1] * o)
+            y += line
 
     _in_chunks(part, xp, n, prod(size) * matrix.shape[0], o, x.dtype)
     return out.transpose(0, 3, 1, 2)
@@ -56,71 +64,83 @@ def correlate_weight(x, y, kernel, stride, padding, dilation):
             totals[worker] = columns.T @ rows
 
     _in_chunks(part, xp, n, prod(size) * taps, o, x.dtype)
-    return sum(totals[worker] for worker in sorted(totals)).reshape(*kernel, c, o).transpose(3, 2, 0, 1)
+    total = reduce(operator.add, (totals[worker] for worker in sorted(totals)))
+    return total.reshape(*kernel, c, o).transpose(3, 2, 0, 1)
 
 
 def spread(y, weight, bias, size, stride, padding, dilation):
     """The adjoint of `correlate` in x: each y[n, o, i, j] is spread over the window it would have been gathered from."""
     (n, o, *places), (_, c, kh, kw) = y.shape, weight.shape
-    (h, w), (ph, pw) = size, padding
     xp = namespace(y)
-    in_rows = c >= _few_channels and dilation[1] == 1
     y, matrix = y.transpose(0, 2, 3, 1), weight.transpose(2, 3, 1, 0)  # (kh, kw, C, O)
-    if in_rows:
-        matrix, wide = (
-            _blocks(xp, matrix, stride[1]),
-            max(w + 2 * pw, (places[1] - 1) * stride[1] + kw + stride[1] - 1),
-        )
-        out = xp.empty((n, h, w, c), y.dtype).transpose(0, 3, 1, 2)
-    else:
-        wide, out = w + 2 * pw, xp.empty((n, c, h, w), y.dtype)
-    add = _add_rows if in_rows else _add_taps
+    out, into = (_tap_by_tap if c < _few_channels or dilation[1] > 1 else _row_by_row)(
+        xp, n, bias, matrix, places, size, stride, padding, dilation, y.dtype
+    )
 
     def part(images, worker):
-        rows = y[images].reshape(-1, o)
-        canvas = _canvas(xp, len(rows) // prod(places), c, h + 2 * ph, wide, y.dtype, in_rows)
-        add(xp, canvas, rows, matrix, places, stride, dilation)
-        kept = canvas[:, :, ph : ph + h, pw : pw + w]
-        out[images] = kept if bias is None else kept + bias[:, None, None]
+        into(out[images], y[images].reshape(-1, o))
 
     _in_chunks(part, xp, n, prod(places) * kh * kw * c, o, y.dtype)
     return out
 
 
-def _add_taps(xp, canvas, rows, matrix, size, stride, dilation):
-    """canvas (m, C, H, W) += each tap of the kernel at the pixels it meets: one product, kh*kw sums."""
-    (kh, kw, c, o), m = matrix.shape, len(canvas)
-    taps = _scratch(xp, "product", (kh * kw * c, len(rows)), rows.dtype)
-    xp.matmul(matrix.reshape(-1, o), rows.T, out=taps)
-    taps = taps.reshape(kh, kw, c, m, *size)
-    for a, b, place in _places(canvas, (kh, kw), size, stride, dilation):
-        place += taps[a, b].transpose(1, 0, 2, 3)
+def _tap_by_tap(xp, n, bias, matrix, places, size, stride, padding, dilation, dtype):
+    """An empty result (N, C, H, W), and how to fill images of it: one product, then each tap at the pixels it meets."""
+    (kh, kw, c, o), (h, w), (ph, pw) = matrix.shape, size, padding
+
+    def into(out, rows):
+        m = len(out)
+        taps = _scratch(xp, "product", (kh * kw * c, len(rows)), dtype)
+        xp.matmul(matrix.reshape(-1, o), rows.T, out=taps)
+        taps = taps.reshape(kh, kw, c, m, *places)
+        canvas = _zeros(xp, (m, c, h + 2 * ph, w + 2 * pw), dtype)
+        for a, b, place in _places(canvas, (kh, kw), places, stride, dilation):
+            place += taps[a, b].transpose(1, 0, 2, 3)
+        kept = canvas[:, :, ph : ph + h, pw : pw + w]
+        if bias is None:
+            out[...] = kept
+        else:
+            xp.add(kept, bias[:, None, None], out=out)
+
+    return xp.empty((n, c, h, w), dtype), into
 
 
-def _blocks(xp, matrix, stride):
-    """The taps (kh, kw, C, O) of a kernel in groups of `stride` neighbours, (kh, groups, stride*C, O), filled up with zeros."""
-    kh, kw, c, o = matrix.shape
-    groups = -(-kw // stride)
-    if kw % stride:
-        filled = xp.zeros((kh, groups * stride, c, o), matrix.dtype)
+def _row_by_row(xp, n, bias, matrix, places, size, stride, padding, dilation, dtype):
+    """The same for an undilated kernel and channels-last memory, where image rows are lines of W*C numbers.
+
+    As many neighbouring taps as the stride is wide fill such a line without gaps, so they are one product and one long sum.
+    """
+    (kh, kw, c, o), (h, w), (ph, pw) = matrix.shape, size, padding
+    (oh, ow), (sh, sw) = places, stride
+    groups = -(-kw // sw)
+    if kw % sw:  # the last group is filled up with zeros
+        filled = xp.zeros((kh, groups * sw, c, o), dtype)
         filled[:, :kw] = matrix
         matrix = filled
-    return matrix.reshape(kh, groups, stride * c, o)
+    matrix = matrix.reshape(kh, groups, sw * c, o)
+    wide = max(w + 2 * pw, (ow - 1 + groups) * sw)
+    line = None if bias is None else xp.tile(bias, w)
 
+    def into(out, rows):
+        m = len(out)
+        product = _scratch(xp, "product", (len(rows), sw * c), dtype)
+        lines = _zeros(xp, (m, h + 2 * ph, wide * c), dtype)
+        for a in range(kh):
+            top = a * dilation[0]
+            for b in range(groups):
+                xp.matmul(rows, matrix[a, b].T, out=product)
+                left = b * sw * c
+                lines[:, top : top + (oh - 1) * sh + 1 : sh, left : left + ow * sw * c] += product.reshape(
+                    m, oh, -1
+                )
+        kept = lines[:, ph : ph + h, pw * c : (pw + w) * c]
+        out = out.transpose(0, 2, 3, 1).reshape(m, h, -1)
+        if bias is None:
+            out[...] = kept
+        else:
+            xp.add(kept, line, out=out)
 
-def _add_rows(xp, canvas, rows, blocks, size, stride, dilation):
-    """The same for an undilated kernel: `stride` neighbouring taps fill a whole image row without gaps, in one long sum."""
-    m, (oh, ow), sh = len(canvas), size, stride[0]
-    kh, groups, width, _ = blocks.shape  # width = sw * C
-    lines = canvas.transpose(0, 2, 3, 1).reshape(m, canvas.shape[2], -1)  # (m, H, W*C)
-    product = _scratch(xp, "product", (len(rows), width), rows.dtype)
-    for a in range(kh):
-        top = a * dilation[0]
-        for b in range(groups):
-            xp.matmul(rows, blocks[a, b].T, out=product)
-            lines[:, top : top + (oh - 1) * sh + 1 : sh, b * width : (b + ow) * width] += product.reshape(
-                m, oh, -1
-            )
+    return xp.empty((n, h, w, c), dtype).transpose(0, 3, 1, 2), into
 
 
 def _columns(x, kernel, stride, padding, dilation, size):
@@ -129,7 +149,7 @@ def _columns(x, kernel, stride, padding, dilation, size):
     xp = namespace(x)
     if padding != (0, 0):
         (ph, pw), inside = padding, x
-        x = _canvas(xp, m, c, h + 2 * ph, w + 2 * pw, x.dtype, c >= _few_channels).transpose(0, 2, 3, 1)
+        x = _zeros(xp, (m, h + 2 * ph, w + 2 * pw, c), x.dtype)
         x[:, ph : ph + h, pw : pw + w] = inside
     if c < _few_channels:
         taps = _scratch(xp, "columns", (*kernel, c, m, *size), x.dtype)
@@ -141,11 +161,10 @@ def _columns(x, kernel, stride, padding, dilation, size):
     return columns.reshape(m * prod(size), -1)
 
 
-def _canvas(xp, m, c, h, w, dtype, channels_last):
-    """Zeros seen as (m, C, H, W)."""
-    canvas = _scratch(xp, "canvas", (m, h, w, c) if channels_last else (m, c, h, w), dtype)
-    canvas.fill(0)
-    return canvas.transpose(0, 3, 1, 2) if channels_last else canvas
+def _zeros(xp, shape, dtype):
+    zeros = _scratch(xp, "zeros", shape, dtype)
+    zeros.fill(0)
+    return zeros
 
 
 def _places(image, kernel, size, stride, dilation):

@@ -12,10 +12,10 @@ import operator
 
 import numpy as np
 
-from minigen import threads
+from minigen import manners, threads
 from minigen.backend import namespace
 from minigen.shapes import axes_of, expand_dims, getitem, inverse_of, reshape, squeeze, transpose
-from minigen.tape import Tensor, _data, _operators, _ufuncs, broadcast_to, op, sum_to
+from minigen.tape import Tensor, _data, broadcast_to, op, sum_to
 
 # ----- arithmetic ---------------------------------------------------------------------------------------------------
 
@@ -378,7 +378,7 @@ for _name, _ufunc, _function in (
 ):
     setattr(Tensor, f"__{_name}__", lambda x, y, _f=_function: _f(x, y))
     setattr(Tensor, f"__r{_name}__", lambda x, y, _f=_function: _f(y, x))
-    _operators[_ufunc] = _function
+    manners.operators[_ufunc] = _function
 
 for _name, _ufunc in (
     ("lt", "less"),
@@ -390,7 +390,7 @@ for _name, _ufunc in (
 ):
     _compare = getattr(operator, _name)
     setattr(Tensor, f"__{_name}__", lambda x, y, _f=_compare: _f(x.data, _data(y)))
-    _operators[_ufunc] = lambda x, y, _f=_compare: _f(_data(x), _data(y))
+    manners.operators[_ufunc] = lambda x, y, _f=_compare: _f(_data(x), _data(y))
 
 Tensor.sum = lambda x, axis=None, keepdims=False: sum(x, axis, keepdims)
 Tensor.mean = lambda x, axis=None, keepdims=False: mean(x, axis, keepdims)
@@ -406,6 +406,6 @@ Tensor.T = property(lambda x: transpose(x))
 
 _public = "exp log log1p expm1 sqrt tanh maximum minimum clip where sum mean var max min reshape transpose flip pad squeeze"
 _public += " concatenate stack broadcast_to expand_dims matmul abs"
-_ufuncs.update(
+manners.functions.update(
     {name: name for name in _public.split()}, absolute="abs", negative="neg", amax="max", amin="min"
 )

@@ -13,7 +13,6 @@ arrays and on tensors alike: an ordinary backward pass hands the rules arrays, w
 tensors, so the gradient is itself on the tape and can be differentiated again.
 """
 
-from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import count
 from operator import attrgetter
@@ -21,6 +20,7 @@ from operator import attrgetter
 import numpy as np
 
 from minigen import anomaly, backend
+from minigen.manners import TowardsNumPy
 
 _clock = count(1)
 _recording = ContextVar("recording", default=True)
@@ -68,17 +68,7 @@ class Leaf:
             self.grad = backend.as_array(g).copy()  # never borrowed: x + x hands one array to two owners
 
 
-class _RefuseUfunc:
-    """np.exp(tensor) finds a function that explains; array * tensor finds None, which means: ask the tensor.
-
-    NumPy looks `__array_ufunc__` up on the class, CuPy on the object, and both read None on the object as "defer".
-    """
-
-    def __get__(self, tensor, cls):
-        return None if tensor is not None else _answer_ufunc
-
-
-class Tensor:
+class Tensor(TowardsNumPy):
     """An array whose history is remembered, so that gradients can flow back through it.
 
     `Tensor(data, requires_grad=True)` starts a history; a tensor without one is a constant and costs nothing. Arithmetic,
@@ -87,8 +77,6 @@ class Tensor:
     """
 
     __slots__ = ("data", "node", "_name", "__weakref__")
-    __array_ufunc__ = _RefuseUfunc()
-    __array_priority__ = 1000
 
     def __init__(self, data, requires_grad=False, name=None):
         if isinstance(data, Tensor):
@@ -172,14 +160,6 @@ class Tensor:
     def __float__(self):
         return float(self.data)
 
-    def __array__(self, *args, **kwargs):
-        raise TypeError(
-            "a Tensor does not turn into an array by itself, its history would be lost: write tensor.numpy()"
-        )
-
-    def __array_function__(self, function, types, args, kwargs):
-        _answer_ufunc(self, function, "function")
-
     def __setitem__(self, index, value):
         raise TypeError(
             "a Tensor cannot be changed in place, the tape still needs the old values: "
@@ -190,20 +170,6 @@ class Tensor:
         name = f", name={self.name!r}" if self.name else ""
         kind = ", requires_grad=True" if self.requires_grad else ""
         return f"Tensor({self.data!r}{name}{kind})"
-
-
-def _answer_ufunc(tensor, ufunc, method, *inputs, **kwargs):
-    """array * tensor is answered by the tensor's own operator; np.exp(tensor) by the name of the function to use."""
-    operator = _operators.get(ufunc.__name__)
-    if operator is not None and method == "__call__" and not kwargs:
-        return operator(*inputs)
-    known = _ufuncs.get(ufunc.__name__)
-    cure = f"minigen.{known}(x)" if known else "operations of minigen, or tensor.numpy() to leave the tape"
-    raise TypeError(f"np.{ufunc.__name__} would lose the history of a Tensor: use {cure}")
-
-
-_operators = {}  # NumPy's name -> the operation behind Python's operator; filled by ops.py
-_ufuncs = {}  # NumPy's name -> minigen's
 
 
 def _tensor(data, node):
@@ -458,20 +424,11 @@ def _above(targets, order):
     return needed
 
 
-@contextmanager
-def _set(variable, value):
-    token = variable.set(value)
-    try:
-        yield value
-    finally:
-        variable.reset(token)
-
-
 def no_grad():
     """`with no_grad():` nothing is recorded: for evaluation, and for the half of a model that must stay fixed."""
-    return _set(_recording, False)
+    return backend.setting(_recording, False)
 
 
 def record_branches():
     """`with record_branches() as taken:` collects (op, masks) of every piecewise op, in order."""
-    return _set(_branches, [])
+    return backend.setting(_branches, [])

@@ -25,7 +25,9 @@ class GradientMismatch(AssertionError):
         self.diagnosis = diagnosis
 
 
-def assert_gradients(backward, forward, arguments, *, wanted=None, settings=None, fields=None, scalars=None, seed=0):
+def assert_gradients(
+    backward, forward, arguments, *, wanted=None, settings=None, fields=None, scalars=None, seed=0
+):
     """Assert that `backward` returns, in a dict by name, the gradients of `forward`; returns the Diagnosis.
 
     `forward(**arguments, **settings) -> y`: a number is the loss, for an array the loss is <g, y> with a random g. A
@@ -47,7 +49,9 @@ def assert_gradients(backward, forward, arguments, *, wanted=None, settings=None
     arrays = {n: x.astype(np.float64) if x.dtype.kind == "f" else x for n, x in arrays.items()}
     size = sum(x.size for x in arrays.values() if x.dtype.kind == "f")
     if size > MOST:
-        raise ValueError(f"assert_gradients checks every entry, and {size} are too many: shrink the sizes, 5 rows are enough")
+        raise ValueError(
+            f"assert_gradients checks every entry, and {size} are too many: shrink the sizes, 5 rows are enough"
+        )
     settings, rng = settings or {}, np.random.default_rng(seed)
     problem = Problem(plain(forward), arrays, settings, rng)
     numbers = {n: v for n, v in settings.items() if isinstance(v, int | float) and not isinstance(v, bool)}
@@ -65,7 +69,9 @@ def assert_gradients(backward, forward, arguments, *, wanted=None, settings=None
 def _everything(problem, backward):
     """All real arguments, and those intermediates that backward returns, in the order of a backward pass."""
     returned = Caller(problem, backward)()
-    return [n for n in problem.order if n in problem.arguments or (isinstance(returned, dict) and n in returned)]
+    return [
+        n for n in problem.order if n in problem.arguments or (isinstance(returned, dict) and n in returned)
+    ]
 
 
 def _sizes(arrays):

@@ -1,9 +1,8 @@
 """Large products and convolutions, shared out over as many threads as the BLAS was told to use.
 
 NumPy lets go of Python's lock while it copies and multiplies, so plain threads run side by side, each with a single-threaded
-BLAS: then copies are parallel too, not only products. The BLAS's own threads are never woken, because they go on spinning for
-some 20 ms after each product and would take the processor from ours. How work is shared depends on sizes alone, never
-on what ran before, so the same program gives the same bits.
+BLAS: then copies are parallel too, not only products. The size of the work alone decides who does it, never what ran
+before, so the same program gives the same bits.
 """
 
 import operator
@@ -15,17 +14,22 @@ from functools import cache
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-_worth_sharing = 4e6  # multiplications; below, handing work to a thread costs more than it saves
-_never_threaded = (1 << 18) + 1  # multiplications; below, OpenBLAS uses one thread by itself
+# How many multiplications make a piece of work small or large:
+_one_by_itself = 1 << 19  # up to about here OpenBLAS uses one thread anyway
+_worth_waking = (
+    2e6  # below, a second thread gains nothing, and spins for 20 ms on a core that others may need
+)
+_worth_sharing = (
+    2e7  # below, two Python threads lose as much to the lock as they gain, and the BLAS's own do better
+)
 
 
 def share_out(part, n, multiplications, unit=1):
     """Call part(start, stop) until 0 .. n is covered: by one call, or by one on each thread where it is worth it."""
+    if multiplications < _worth_sharing:
+        return part(0, n)
     share = -(-n // (count() * unit)) * unit
-    if multiplications < _worth_sharing or share >= n:
-        alone(part, 0, n)
-    else:
-        alone(_together, part, n, share)
+    alone(_together, part, n, min(share, n))
 
 
 def matmul(x, y):
@@ -33,10 +37,15 @@ def matmul(x, y):
     if x.shape[-1] == 1:
         return x * y  # one term in every sum; the BLAS takes four times as long
     multiplications = x.size * y.shape[-1]
-    if multiplications < _never_threaded or type(x) is not np.ndarray:
-        return x @ y
-    if multiplications < _worth_sharing or x.ndim != 2 or y.ndim != 2 or x.dtype != y.dtype:
+    if _one_by_itself < multiplications < _worth_waking:
         return alone(operator.matmul, x, y)
+    if (
+        multiplications < _worth_sharing
+        or x.ndim + y.ndim > 4
+        or type(x) is not np.ndarray
+        or x.dtype != y.dtype
+    ):
+        return x @ y
     (n, _), m = x.shape, y.shape[1]
     out = np.empty((n, m), x.dtype)
 

@@ -279,11 +279,15 @@ def broadcast_to(a, shape):
     return _wrap(np.broadcast_to(_array(a), shape))
 
 
+def tile(a, reps):
+    return _launched(np.tile(_array(a), reps))
+
+
 def _as_strided(x, shape=None, strides=None):
     return _wrap(np.lib.stride_tricks.as_strided(_array(x), shape, strides))
 
 
-for _function in (asarray, array, asnumpy, where, clip, concatenate, flip, broadcast_to):
+for _function in (asarray, array, asnumpy, where, clip, concatenate, flip, broadcast_to, tile):
     setattr(cupy, _function.__name__, _function)
 for _name in "empty zeros ones full arange".split():
     _function = getattr(np, _name)

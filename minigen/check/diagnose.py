@@ -127,7 +127,7 @@ class _Work:
         problem, knowledge = self.problem, self.knowledge
         if self.scalars is None:
             self.scalars = Scalars(knowledge.scalars)
-        values = {n: problem.value(n) for n in problem.order if n != node}
+        values = {n: problem.value(n) for n in problem.order}
         others = {n: self.truth[n] for n in self.answer.gradients if n != node}
         return Wrong(
             claim,

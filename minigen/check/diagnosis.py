@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from html import escape
+from textwrap import fill
 
 _MARKS = {"wrong": "WRONG", "consequence": "follows from the lines above", "unwritten": "still to write"}
 
@@ -95,42 +96,36 @@ class Diagnosis:
         return rows
 
     def sentences(self):
-        """What was seen and what it means, as (kind, text): seen, likely, where, worst, note."""
+        """What was seen and what it means, as (kind, text): worst, seen, likely, where, note."""
         out, told = [], set()
         x = self.first_wrong
         if x is not None and x.worst is not None:
             index, yours, numeric = x.worst
             ratio = f", ratio {yours / numeric:.4g}" if numeric else ""
-            where = ", ".join(map(str, index))
-            out.append(("worst", f"{x.node}[{where}]: yours {yours:.6g}, numeric {numeric:.6g}{ratio}"))
-        for line in (None, *self.lines):
-            for r in self.broken if line is None else line.readings:
-                share = (
-                    "" if r.explains is None or r.explains == 1 else f" (explains {100 * r.explains:.4f} %)"
-                )
-                share = " (explains 100.0000 %)" if r.explains == 1 and r.how == "formula" else share
-                start = "" if line is None else f"{line.node}: "
-                sentence = (
-                    r.sentence
-                    if r.signature.rpartition(" ")[2] != "unexplained" or r.code is None
-                    else _EXACTLY
-                )
-                out.append(("seen", f"{start}{sentence}{share}"))
+            place = ", ".join(map(str, index))
+            out.append(("worst", f"{x.node}[{place}]: yours {yours:.6g}, numeric {numeric:.6g}{ratio}"))
+        for line, readings in ((None, self.broken), *((x, x.readings) for x in self.lines)):
+            start = f"{line.node}: " if line else ""
+            for r in readings:
+                out.append(("seen", start + _seen(r)))
                 if r.code and (r.code, r.cause) not in told:
                     told.add((r.code, r.cause))
                     out.append(("likely", f"{r.cause} [{r.code}]"))
-            if line is not None and line.skipped:
+            if line and line.remark and readings and not readings[0].code:
+                out.append(("where", start + line.remark))
+            if line and line.skipped:
                 many = f"{line.skipped} of {line.off.size} entries lie on a kink (relu at exactly 0, a tie of max)"
-                out.append(("note", f"{line.node}: {many}, where the two sides differ; they were not compared"))
-            if line is not None and line.remark and line.readings and line.readings[0].code is None:
-                out.append(("where", f"{line.node}: {line.remark}"))
+                out.append(("note", f"{start}{many}, where the two sides differ; they were not compared"))
         return out + [("note", n) for n in self.notes]
 
     def __str__(self):
         rows = self.rows()
         widths = [max(len(r[i]) for r in rows) for i in range(len(rows[0]))]
         table = ["  " + "  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in rows]
-        return "\n".join([self.title, *table, *(f"{kind:<7}: {text}" for kind, text in self.sentences())])
+        told = [
+            fill(f"{kind:<6} : {text}", 100, subsequent_indent=" " * 9) for kind, text in self.sentences()
+        ]
+        return "\n".join([self.title, *table, *told])
 
     def _repr_html_(self):
         head, *rows = self.rows()
@@ -151,7 +146,12 @@ class Diagnosis:
         return "".join(html)
 
 
-_EXACTLY = "it has exactly the values that one known mistake leads to"
+def _seen(reading):
+    """The sentence of a reading, with how much of the difference it explains."""
+    by_formula = reading.signature.endswith("unexplained") and reading.how == "formula"
+    sentence = "it has exactly the values that one known mistake leads to" if by_formula else reading.sentence
+    known = reading.explains is not None and not reading.promise
+    return sentence + (f" (explains {100 * reading.explains:.4f} % of the difference)" if known else "")
 
 
 def _heat_map(line, pixel=14):

@@ -142,14 +142,18 @@ def name_readings(readings, claimed, known, votes=None):
             for how, signatures in claimed.get(mistake.key, ()):
                 covered = signatures & set(open_)
                 if covered and (how == "formula" or covered == signatures):
-                    ranked.append((how != "partly", len(covered), votes.get(mistake.key, 0), mistake, how, covered))
+                    ranked.append(
+                        (how != "partly", len(covered), votes.get(mistake.key, 0), mistake, how, covered)
+                    )
         if not ranked:
             break
         *_, mistake, how, covered = max(ranked, key=lambda claim: claim[:3])
         for signature in covered:
             r = open_.pop(signature)
             r.code, r.cause, r.key, r.how = mistake.code, mistake.cause, mistake.key, how
-            if r.explains is None and how == "formula":  # nothing simpler accounts for this line, and the formula does
+            if (
+                r.explains is None and how == "formula"
+            ):  # nothing simpler accounts for this line, and the formula does
                 r.explains = 1.0
     for signature, r in open_.items():
         for pattern, code, cause in _GENERAL:
@@ -170,7 +174,9 @@ def formula_matches(lines, formulas):
             if node not in lines or not _changes(value, lines[node]):
                 continue
             given, right, sound, signatures = lines[node]
-            fits = _apart(value, given, sound) <= EXACT * min(_apart(given, right, sound), np.linalg.norm(given))
+            fits = _apart(value, given, sound) <= EXACT * min(
+                _apart(given, right, sound), np.linalg.norm(given)
+            )
             if not fits:
                 break
             covered |= signatures

@@ -254,7 +254,9 @@ class Problem:
             apart = np.abs(finer - slopes[curved])
             good[curved] &= (apart <= CURVED * size[curved] + 4 * noise).all(axis=1)
             slopes[curved], bars[curved] = finer, 0.05 * apart + noise
-        slopes[broken] = bars[broken] = 0.0  # the convention: relu'(0) = 0 and |x|'(0) = 0; such entries are not compared
+        slopes[broken] = bars[broken] = (
+            0.0  # the convention: relu'(0) = 0 and |x|'(0) = 0; such entries are not compared
+        )
         return good, slopes, bars
 
 

@@ -13,10 +13,10 @@ from itertools import chain, combinations
 
 import numpy as np
 
+from minigen.check.fields import ENOUGH, bracket, fitting, powers, products, says_enough
 from minigen.check.scalars import Scalars
 
 EXACT = 1e-6  # of the difference may be left over: far above rounding, far below coincidence
-ENOUGH = 4  # numbers that a field must account for; fewer could be hit by chance
 
 
 @dataclass
@@ -48,7 +48,7 @@ class Wrong:
         }
         self.others = {n: r for n, r in (others or {}).items() if r.shape == given.shape}
         self.scalars = scalars if isinstance(scalars, Scalars) else Scalars(scalars)
-        self.fields = _fitting(given.shape, {**(values or {}), **(fields or {})}, first=fields or {})
+        self.fields = fitting(given.shape, {**(values or {}), **(fields or {})}, first=fields or {})
 
     def rest(self, way):
         """What was given for one part, if all other parts are right; the whole for way None."""
@@ -153,15 +153,21 @@ def _combined(w, bases, field="", changed=None, plus=None):
         if name is None:
             return []
         if way == plus:
-            atoms += [] if nothing else [Atom("constant added", f"every entry is off by the same number, {name}", 1 - left)]
+            atoms += (
+                []
+                if nothing
+                else [Atom("constant added", f"every entry is off by the same number, {name}", 1 - left)]
+            )
         elif name != "1" or way == changed:
-            how, sentence = ("missing", "is missing") if nothing else _times(name, field if way == changed else "")
+            how, sentence = (
+                ("missing", "is missing") if nothing else _times(name, field if way == changed else "")
+            )
             atoms.append(Atom(f"{_way(w, way)} {how}", f"{_called(w, way)} {sentence}", 1 - left))
     return atoms
 
 
 def _field(w):
-    return _factors(w, _powers(w.fields, (1, -1)))
+    return _factors(w, powers(w.fields, (1, -1)))
 
 
 def _passed_on(w):
@@ -177,8 +183,8 @@ def _only_passed_on(w):
 def _upstream(w, ways):
     found = []
     for (user, u), way in zip(w.upstream.items(), ways, strict=True):
-        for text, phi in chain([("", 1.0)], _powers(w.fields, (1, -1))):
-            c, left = _fit(w, w.rest(way), phi * u) if _says_enough(phi * u) else (0.0, np.inf)
+        for text, phi in chain([("", 1.0)], powers(w.fields, (1, -1))):
+            c, left = _fit(w, w.rest(way), phi * u) if says_enough(phi * u) else (0.0, np.inf)
             name = w.scalars.name(c) if left < EXACT else None
             if name:
                 factor = " * ".join(f for f in (name, text) if f and f != "1")
@@ -190,14 +196,14 @@ def _upstream(w, ways):
 
 
 def _two_fields(w):
-    return _factors(w, list(_powers(w.fields, (2, -2))) + list(_products(w.fields)))
+    return _factors(w, list(powers(w.fields, (2, -2))) + list(products(w.fields)))
 
 
 def _factors(w, factors):
     for text, phi in factors:
         for way in w.ways:
             base = w.part(way) * phi
-            if not _says_enough(base):
+            if not says_enough(base):
                 continue
             c, left = _fit(w, w.rest(way), base)
             name = w.scalars.name(c) if left < EXACT else None
@@ -212,9 +218,9 @@ def _several(w):
         return []
     for plus in (None, "constant"):
         atoms = _combined(w, w.parts, plus=plus) if plus else []
-        for text, phi in () if atoms else _powers(w.fields, (1, -1, -2)):
+        for text, phi in () if atoms else powers(w.fields, (1, -1, -2)):
             for way in w.parts:
-                if not atoms and _says_enough(phi * w.parts[way]):
+                if not atoms and says_enough(phi * w.parts[way]):
                     atoms = _combined(w, {**w.parts, way: phi * w.parts[way]}, text, way, plus)
         if atoms:
             return atoms
@@ -266,7 +272,7 @@ def _added(w):
     if d.size < ENOUGH:
         return []
     for text, base in [("constant", np.ones(d.shape)), *((n, f) for n, f in w.fields.items())]:
-        if text != "constant" and not _says_enough(base):
+        if text != "constant" and not says_enough(base):
             continue
         c, left = _fit(w, d, base.astype(float))
         name = w.scalars.name(c) if left < EXACT else None
@@ -274,7 +280,7 @@ def _added(w):
             what = f"{c:.6g}" + (f", which is {name}" if name else "")
             return [Atom("constant added", f"every entry is off by the same number, {what}", 1 - left)]
         if name:
-            text = text if name == "1" else f"{name} * {text}"
+            text = {"1": text, "-1": f"-{bracket(text)}"}.get(name, f"{name} * {text}")
             return [Atom(f"{text} added", f"there is {text} too much in it", 1 - left)]
     return []
 
@@ -291,61 +297,12 @@ def _swapped(w):
     return []
 
 
-def _fitting(shape, arrays, first):
-    """The arrays that broadcast to a shape, those in `first` in front; those that are constant or doubled left out."""
-    out = {}
-    for name in [*first, *(n for n in arrays if n not in first)]:
-        try:
-            field = np.broadcast_to(arrays[name], shape)
-        except ValueError:
-            continue
-        if field.dtype.kind in "fb" and field.size and (field != field.flat[0]).any():
-            if not any(field.dtype == f.dtype and np.array_equal(f, field) for f in out.values()):
-                out[name] = field
-    return out
-
-
-def _powers(fields, powers):
-    for name, field in fields.items():
-        if field.dtype == bool:
-            if 1 in powers:
-                yield f"[{name}]", field.astype(float)
-                yield f"[not {name}]", (~field).astype(float)
-            continue
-        for power in powers:
-            with np.errstate(all="ignore"):
-                value = field**power if power > 0 else 1 / field**-power
-            if np.isfinite(value).all():
-                yield _text(_bracket(name), power), value
-
-
-def _products(fields):
-    numbers = {n: f for n, f in fields.items() if f.dtype != bool}
-    for (m, f), (n, g) in combinations(numbers.items(), 2):
-        m, n = _bracket(m), _bracket(n)
-        with np.errstate(all="ignore"):
-            products = {f"{m}*{n}": f * g, f"{m}/{n}": f / g, f"{n}/{m}": g / f, f"1/({m}*{n})": 1 / (f * g)}
-        yield from ((text, value) for text, value in products.items() if np.isfinite(value).all())
-
-
-def _text(name, power):
-    return {1: name, -1: f"1/{name}", 2: f"{name}^2", -2: f"1/{name}^2"}[power]
-
-
-def _bracket(name):
-    return f"({name})" if any(c in name for c in "+-*/ ") and not name.endswith(")") else name
-
-
 def _times(name, field=""):
     """(signature, sentence) of a factor: a number by its name, and a field."""
     factor = " * ".join(f for f in (name, field) if f and (f != "1" or not field))
     if factor in ("-1", "2"):
         return {"-1": ("sign", "has the opposite sign"), "2": ("twice", "is twice the right value")}[factor]
     return f"* {factor}", f"is the right value times {factor}"
-
-
-def _says_enough(base):
-    return np.isfinite(base).all() and np.count_nonzero(base) >= ENOUGH
 
 
 def _way(w, way):

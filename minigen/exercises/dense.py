@@ -79,7 +79,9 @@ MUTANTS = {
         "the sum for the bias runs over the units as well, so all entries are equal",
         reads="bias: all summed over everything",
     ),
-    "G09": Mutant("x.T @ g", "(x.T @ g).T", "the gradient of the weight is turned", reads="weight: transpose missing"),
+    "G09": Mutant(
+        "x.T @ g", "(x.T @ g).T", "the gradient of the weight is turned", reads="weight: transpose missing"
+    ),
     "G10": Mutant(
         "g @ weight.T",
         "g @ weight",

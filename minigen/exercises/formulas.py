@@ -10,6 +10,7 @@ import functools
 
 import numpy as np
 
+from minigen.exercises.catalogue import explain
 from minigen.exercises.masters import load
 
 
@@ -18,7 +19,8 @@ class Known:
 
     def __init__(self, master, key, mutant):
         self.key, self.code = key, key.split(".")[0]
-        self.cause, self.reads = mutant.cause, [r.strip() for r in mutant.reads.split(";") if r.strip()]
+        self.cause = mutant.cause or explain(self.code).title
+        self.reads = [r.strip() for r in mutant.reads.split(";") if r.strip()]
         self._master, self._function = master, None
 
     def values(self, problem, own):

@@ -61,7 +61,9 @@ def fields(cache, mu, logvar, beta):
 
 
 MUTANTS = {
-    "G04": Mutant("beta * mu / N", "-beta * mu / N", "the sign: the divergence grows with |mu|", reads="mu: all sign"),
+    "G04": Mutant(
+        "beta * mu / N", "-beta * mu / N", "the sign: the divergence grows with |mu|", reads="mu: all sign"
+    ),
     "V12": Mutant(
         "beta * mu / N",
         "beta * 0.5 * mu / N",
@@ -69,7 +71,10 @@ MUTANTS = {
         reads="mu: all * 1/2",
     ),
     "V13": Mutant(
-        "beta * mu / N", "beta * mu**2 / N", "the square is still there, as if nothing had been differentiated", "mu: all * mu"
+        "beta * mu / N",
+        "beta * mu**2 / N",
+        "the square is still there, as if nothing had been differentiated",
+        "mu: all * mu",
     ),
     "V14": Mutant(
         "beta * 0.5 * (np.exp(logvar) - 1)",

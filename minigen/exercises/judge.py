@@ -3,6 +3,7 @@
 import inspect
 from collections import Counter
 from dataclasses import dataclass, field
+from html import escape
 
 import numpy as np
 
@@ -47,13 +48,22 @@ class Result:
     def __str__(self):
         return self.message if self.diagnosis is None else f"{self.message}\n\n{self.diagnosis}"
 
+    def _repr_html_(self):
+        colour = {"passed": "#1a7f37", "not attempted": "#57606a", "inconclusive": "#9a6700"}.get(
+            self.status, "#cf222e"
+        )
+        message = f'<p style="color:{colour};font-weight:bold">{escape(self.message)}</p>'
+        return message if self.diagnosis is None else message + self.diagnosis._repr_html_()
+
 
 def judge(master, backward, seed=0, configs=None):
     """Check `backward` on every configuration of the master (or on `configs`). Returns a Result; raises nothing of its own."""
     tried = _Tried()
     for trial in trials(master, seed, configs):
         try:
-            found = diagnose(trial.problem, backward, master.wanted, trial.knowledge, title=trial.title, rng=trial.rng)
+            found = diagnose(
+                trial.problem, backward, master.wanted, trial.knowledge, title=trial.title, rng=trial.rng
+            )
         except Unwritten as blank:
             return Result(master.id, "not attempted", f"not attempted yet: {blank}", seed=seed)
         except ContractError as broken:
@@ -63,7 +73,9 @@ def judge(master, backward, seed=0, configs=None):
             continue
         if found.verdict == "unwritten":
             blank = ", ".join(line.node for line in found.lines if line.verdict == "unwritten")
-            return Result(master.id, "not attempted", f"right so far; still to write: {blank}", found, seed=seed)
+            return Result(
+                master.id, "not attempted", f"right so far; still to write: {blank}", found, seed=seed
+            )
         getattr(tried, found.verdict).append((trial, found))
     return tried.result(master, backward, seed)
 
@@ -89,21 +101,34 @@ class _Tried:
         if self.wrong:
             return Result(master.id, "wrong", "not right yet", found, seed=seed)
         if self.inconclusive:
-            return Result(master.id, "inconclusive", "this cannot be decided: see the lines marked", found, seed=seed)
-        return Result(master.id, "passed", f"passed: every gradient is right in {len(self.ok)} configurations", seed=seed)
+            return Result(
+                master.id, "inconclusive", "this cannot be decided: see the lines marked", found, seed=seed
+            )
+        return Result(
+            master.id,
+            "passed",
+            f"passed: every gradient is right in {len(self.ok)} configurations",
+            seed=seed,
+        )
 
     def _explain(self, master, backward):
         """Choose between readings by all configurations that failed; say which did not; and probe what nobody can read."""
         trial, found = self.wrong[0]
         if len(self.wrong) > 1 and found.evidence is not None:
-            found.evidence.name(Counter(k for _, other in self.wrong if other.evidence for k in other.evidence.claimed))
+            found.evidence.name(
+                Counter(k for _, other in self.wrong if other.evidence for k in other.evidence.claimed)
+            )
         if self.ok:
             found.notes.append(f"right in: {'; '.join(t.words for t, _ in self.ok)}")
         line = found.first_wrong
         if line is not None and not any(r.code for r in line.readings):
-            changed = [(words, lambda c=c: trial.changed(c)) for words, c in _variations(master, trial.config)]
+            changed = [
+                (words, lambda c=c: trial.changed(c)) for words, c in _variations(master, trial.config)
+            ]
             right_at = probe([*changed, *without(trial.problem)], backward, master.wanted, line.node)
-            found.notes += [f"{line.node} becomes right when {', or when '.join(right_at)}"] if right_at else []
+            found.notes += (
+                [f"{line.node} becomes right when {', or when '.join(right_at)}"] if right_at else []
+            )
 
 
 class Trial:
@@ -121,8 +146,12 @@ class Trial:
         self.problem = Problem(module.forward, arguments, settings, self.rng)
         fields = {}
         if hasattr(module, "fields"):
-            fields = module.fields({n: np.array(v) for n, v in self.problem.values.items()}, **arguments, **settings)
-        scalars = {k: float(v) for k, v in sizes.items() if isinstance(v, int | float) and not isinstance(v, bool)}
+            fields = module.fields(
+                {n: np.array(v) for n, v in self.problem.values.items()}, **arguments, **settings
+            )
+        scalars = {
+            k: float(v) for k, v in sizes.items() if isinstance(v, int | float) and not isinstance(v, bool)
+        }
         scalars |= {k: float(v) for k, v in fields.items() if np.ndim(v) == 0}
         fields = {k: np.asarray(v) for k, v in fields.items() if np.ndim(v)}
         self.knowledge = Knowledge(fields, scalars, known(master))

@@ -93,12 +93,15 @@ class Master:
 
     def mutant(self, key):
         """The same file, solved with the mistake `key` in it."""
-        mutant = self.mutants[key]
-        blocks, mark = (
-            self._blocks(),
-            "\n\x00\n",
-        )  # a mutant may replace text in several blocks, but not across two
-        planted = iter(mutant.plant(mark.join(blocks)).split(mark))
+        return self.planted(key)
+
+    def planted(self, *keys):
+        """The same file, solved with several mistakes in it."""
+        mark = "\n\x00\n"  # a mistake may sit in any of the blocks, but not across two
+        text = mark.join(self._blocks())
+        for key in keys:
+            text = self.mutants[key].plant(text)
+        planted = iter(text.split(mark))
         return self._person(lambda block, given: next(planted))
 
     def backward(self, key=None):

@@ -56,7 +56,13 @@ HINTS = (
 
 CONFIGS = (
     {"N": 5, "D": 7, "H": 3, "lam": 0.03, "why": "sizes that cannot be mistaken for each other"},
-    {"N": 7, "D": 5, "H": 5, "lam": 0.3, "why": "as many units as features: a square weight hides a wrong transpose"},
+    {
+        "N": 7,
+        "D": 5,
+        "H": 5,
+        "lam": 0.3,
+        "why": "as many units as features: a square weight hides a wrong transpose",
+    },
 )
 
 
@@ -94,7 +100,12 @@ MUTANTS = {
         "the derivative of the tanh is missing on the way to the encoder",
         reads="a: all * 1/(1 - h^2)",
     ),
-    "G13": Mutant("gh * (1 - h**2)", "gh * h * (1 - h)", "the derivative is that of a sigmoid, and the units are tanh units"),
+    "G13": Mutant(
+        "gh * (1 - h**2)",
+        "gh * h * (1 - h)",
+        "the derivative is that of a sigmoid, and the units are tanh units",
+        reads="a: all = upstream of h * h(1 - h)",
+    ),
     "G41": Mutant(
         " + lam * weight",
         "",

@@ -122,11 +122,23 @@ MUTANTS = {
         reads="logvar: two calls differ",
     ),
     "V11": Mutant("gmu = gz + ", "gmu = ", "the way to mu through z is missing", reads="mu: via z missing"),
-    "V12": Mutant(" + beta * mu / N", "", "the divergence pulls mu towards 0, and it is missing", reads="mu: kl missing"),
-    "V12.sign": Mutant("gz + beta", "gz - beta", "the divergence pulls mu the other way", reads="mu: kl sign"),
-    "V13": Mutant("beta * mu / N", "beta * mu**2 / N", "the square of mu has not been differentiated", reads="mu: kl * mu"),
+    "V12": Mutant(
+        " + beta * mu / N", "", "the divergence pulls mu towards 0, and it is missing", reads="mu: kl missing"
+    ),
+    "V12.sign": Mutant(
+        "gz + beta", "gz - beta", "the divergence pulls mu the other way", reads="mu: kl sign"
+    ),
+    "V13": Mutant(
+        "beta * mu / N",
+        "beta * mu**2 / N",
+        "the square of mu has not been differentiated",
+        reads="mu: kl * mu",
+    ),
     "V14": Mutant(
-        " + beta * 0.5 * (sigma**2 - 1) / N", "", "the divergence does not reach logvar", reads="logvar: kl missing"
+        " + beta * 0.5 * (sigma**2 - 1) / N",
+        "",
+        "the divergence does not reach logvar",
+        reads="logvar: kl missing",
     ),
     "V15": Mutant(
         "(sigma**2 - 1)",
@@ -134,7 +146,9 @@ MUTANTS = {
         "in the divergence logvar stands twice, in the exponential and by itself; the second one was forgotten",
         reads="logvar: constant added",
     ),
-    "V16": Mutant("(sigma**2 - 1)", "(sigma - 1)", "sigma stands in the divergence where the variance belongs"),
+    "V16": Mutant(
+        "(sigma**2 - 1)", "(sigma - 1)", "sigma stands in the divergence where the variance belongs"
+    ),
     "V17": Mutant(
         (" + beta * mu / N", " + beta * 0.5 * (sigma**2 - 1) / N"),
         ("", ""),

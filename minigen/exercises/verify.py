@@ -6,6 +6,7 @@ python -m minigen.exercises.verify dense conv2d-input-gradient      (all exercis
 import sys
 from dataclasses import dataclass, field
 
+from minigen.exercises.catalogue import entries
 from minigen.exercises.judge import judge
 from minigen.exercises.masters import all_masters, load
 
@@ -22,12 +23,14 @@ class Planted:
     signatures: list
     code: str | None
     expected: str
+    explains: float | None = None
+    how: str = ""  # by what it was recognised: its signature, its formula, or as one of a general kind
 
     def __str__(self):
         verdict = "named" if self.named else f"NAMED {self.code}" if self.rejected else "PASSED"
         seen = "; ".join(self.signatures) or "nothing read"
         surprise = f"   (declared: {self.expected})" if self.expected and self.expected != seen else ""
-        return f"  {self.key:<12} {verdict:<10} {seen}{surprise}"
+        return f"  {self.key:<12} {verdict:<10} {self.how:<10} {seen}{surprise}"
 
 
 @dataclass
@@ -59,11 +62,14 @@ def verify(master, seeds=SEEDS):
         if result.status != "passed":
             out.problems.append(f"the solution does not pass with seed {seed}: {result}")
     for key, mutant in master.mutants.items():
-        out.planted.append(plant(master, key, mutant))
-        if not out.planted[-1].named:
-            out.problems.append(
-                f"the mutant {key} is {'not named' if out.planted[-1].rejected else 'not rejected'}"
-            )
+        planted = plant(master, key, mutant)
+        out.planted.append(planted)
+        if not planted.named:
+            out.problems.append(f"the mutant {key} is {'not named' if planted.rejected else 'not rejected'}")
+        if planted.expected and set(planted.expected.split("; ")) != set(planted.signatures):
+            out.problems.append(f"the mutant {key} declares {planted.expected!r}, which is not what is seen")
+        if key.split(".")[0] not in entries():
+            out.problems.append(f"the mutant {key} has no entry in the catalogue")
     out.problems += _leaks(master)
     if len(master.hints) != 3:
         out.problems.append(f"there are {len(master.hints)} hints, expected 3")
@@ -75,8 +81,16 @@ def plant(master, key, mutant, seed=0):
     result = judge(master, master.backward(key), seed=seed)
     seen = [] if result.diagnosis is None else [r.signature for r in result.diagnosis.readings]
     rejected = result.status in ("wrong", "error")
+    first = result.diagnosis.first if seen else None
     return Planted(
-        key, rejected, rejected and result.code == key.split(".")[0], seen, result.code, mutant.reads
+        key,
+        rejected,
+        rejected and result.code == key.split(".")[0],
+        seen,
+        result.code,
+        mutant.reads,
+        first.explains if first else None,
+        first.how if first else "",
     )
 
 

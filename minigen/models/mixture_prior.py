@@ -35,7 +35,7 @@ class MixturePrior(Module):
         return ops.logsumexp(ops.log_softmax(self.logits) - 0.5 * squares, axis=-1)
 
     def draw(self, u, eps):
-        """Codes (N, K), an array: u (N,) from U[0, 1) picks components, eps (N, K) ~ N(0, 1) places in them."""
+        """Codes, an array (N, K): u (N,) ~ U[0, 1) picks components, eps (N, K) ~ N(0, 1) places in them."""
         logits, mu, logvar = (backend.to(_data(p), "cpu") for p in (self.logits, self.mu, self.logvar))
         shares = np.cumsum(ops.softmax(logits.astype(np.float64)))
         chosen = np.searchsorted(shares[:-1], backend.to(u, "cpu"), side="right")  # (N,)

@@ -37,7 +37,9 @@ def problem():
     N, D, H, K = 5, 11, 7, 3
     shapes = [(D, H), (H,), (H, K), (K,), (H, K), (K,), (K, H), (H,), (H, D), (D,)]
     arrays = {n: 0.5 * rng.standard_normal(s) for n, s in zip(NAMES, shapes, strict=True)}
-    return Problem(vae, {"x": rng.random((N, D)), "eps": rng.standard_normal((N, K)), **arrays}, {"beta": 0.7})
+    return Problem(
+        vae, {"x": rng.random((N, D)), "eps": rng.standard_normal((N, K)), **arrays}, {"beta": 0.7}
+    )
 
 
 def close(a, b, tolerance):
@@ -81,7 +83,9 @@ def test_own_gradients_are_used_where_given(problem):
     own = problem.gradients(wrong)
     assert own["z"] is wrong["z"]
     assert close(problem.parts("mu", own)[0]["z"], wrong["z"], 1e-10)
-    assert close(own["logits"], problem.gradients()["logits"], 1e-12)  # what comes before z in the backward pass stays true
+    assert close(
+        own["logits"], problem.gradients()["logits"], 1e-12
+    )  # what comes before z in the backward pass stays true
 
 
 def test_output_of_a_layer_gets_a_random_cotangent():

@@ -108,5 +108,5 @@ def ae_contractive(s):
 
 @subject
 def ae_conv(s):
-    model = ConvAutoencoder(11, channels=(3, 5), rng=s.rng, dtype="float64")
+    model = ConvAutoencoder(2, channels=(3, 5), rng=s.rng, dtype="float64")
     return _autoencoder(s, model, conv_autoencoders.ae_conv, x=whole_images(s, 7))

@@ -37,8 +37,8 @@ def vae_free_bits(s):
 
 @subject
 def vae_conv(s):
-    model = ConvVAE(11, channels=(3, 5), rng=s.rng, dtype="float64")
-    x, eps = whole_images(s, 7), s.noise(7, 11)
+    model = ConvVAE(2, channels=(3, 5), rng=s.rng, dtype="float64")
+    x, eps = whole_images(s, 7), s.noise(7, 2)
     return _vae(s, model, conv_autoencoders.vae_conv, x, eps, beta=0.7)
 
 

@@ -1,0 +1,194 @@
+"""The contract of a backward, and the traps into which other gradient checkers have fallen: each is shown to be caught."""
+
+import numpy as np
+import pytest
+
+from minigen.testing import GradientMismatch, assert_gradients
+
+# The traps of other checkers. Each of these gradients has passed somebody's test.
+
+
+def layer(g, x, weight):
+    return {"x": g @ weight.T, "weight": x.T @ g}
+
+
+LAYER = {
+    "x": np.random.default_rng(0).standard_normal((5, 3)),
+    "weight": np.random.default_rng(1).standard_normal((3, 2)),
+}
+
+
+def refused(backward, forward=lambda x, weight: x @ weight, arguments=LAYER):
+    with pytest.raises(GradientMismatch) as caught:
+        assert_gradients(backward, forward, arguments)
+    return caught.value
+
+
+def test_trap_sum_as_cotangent():
+    """With g = 1 everywhere a backward that ignores g is right; here g is random, and it is told."""
+    assert_gradients(layer, lambda x, weight: x @ weight, LAYER)
+    found = refused(lambda x, weight: layer(np.ones((5, 2)), x, weight)).diagnosis
+    assert {r.signature for r in found.readings if r.code} == {"x: ignores g", "weight: ignores g"}
+
+
+def test_trap_softmax_gradient_zero():
+    """Under a constant cotangent the gradient of a softmax is 0, so a backward that returns 0 passes."""
+
+    def softmax(x):
+        e = np.exp(x - x.max(axis=1, keepdims=True))
+        return e / e.sum(axis=1, keepdims=True)
+
+    error = refused(lambda g, x: {"x": np.zeros_like(x)}, softmax, {"x": LAYER["x"]})
+    assert error.diagnosis.first.code == "G22"
+
+
+def test_trap_tolerances_in_the_wrong_place():
+    """With rtol = 2.7 and atol = 41 a gradient of zero passes, and one of opposite sign."""
+    assert (
+        refused(lambda g, x, weight: {"x": 0 * x, "weight": x.T @ g}).diagnosis.first.signature == "x: zero"
+    )
+    assert refused(lambda g, x, weight: {"x": -g @ weight.T, "weight": x.T @ g}).diagnosis.first.code == "G04"
+
+
+def test_trap_step_of_one_and_a_half():
+    """A checker that divides by 2h what moved by 3h wants 1.5 times the gradient."""
+    error = refused(lambda g, x, weight: {n: 1.5 * v for n, v in layer(g, x, weight).items()})
+    assert error.diagnosis.first.signature in ("x: all * x.shape[1]/2", "x: unexplained")
+
+
+def test_trap_float32():
+    """In float32 a difference is good to a thousandth, so a tolerance that lets it pass lets much pass."""
+
+    def rounded(g, x, weight):
+        return {
+            "x": (g.astype(np.float32) @ weight.T.astype(np.float32)).astype(np.float64),
+            "weight": x.T @ g,
+        }
+
+    found = refused(rounded).diagnosis
+    assert found.first.signature == "x: rounded" and found.first.code == "G38"
+    half = refused(lambda g, x, weight: {"x": (g @ weight.T).astype(np.float32), "weight": x.T @ g}).diagnosis
+    assert half.first.signature == "x: float32"
+
+
+def test_trap_kink_at_exactly_zero():
+    """At relu(0) the difference is 1/2, which is nobody's derivative: such an entry is left out and mentioned."""
+    x = np.array([[-1.0, 0.0, 2.0], [0.5, -0.3, 0.0]])
+    for at_zero in (0.0, 1.0):
+        slope = np.where(x == 0, at_zero, x > 0)
+        found = assert_gradients(lambda g, x, s=slope: {"x": g * s}, lambda x: np.maximum(x, 0), {"x": x})
+        assert found.lines[0].skipped == 2 and "2 of 6 entries lie on a kink" in str(found)
+    wrong = np.where(x == 0, 0.0, 1.0)  # beside the kinks it is still compared
+    assert (
+        refused(lambda g, x: {"x": g * wrong}, lambda x: np.maximum(x, 0), {"x": x}).diagnosis.verdict
+        == "wrong"
+    )
+
+
+def test_only_kinks_is_inconclusive():
+    with pytest.raises(GradientMismatch, match="inconclusive"):
+        assert_gradients(lambda g, x: {"x": 0 * g}, lambda x: np.abs(x), {"x": np.zeros(3)})
+
+
+# The contract
+
+
+def test_shapes_come_with_the_reduction_that_would_repair_them():
+    def bias(g, x, bias):
+        return {"x": g, "bias": g}
+
+    arguments = {"x": LAYER["x"], "bias": np.ones(3)}
+    found = refused(bias, lambda x, bias: x + bias, arguments).diagnosis
+    assert found.first.signature == "bias: sum over axis 0 missing" and found.first.code == "G07"
+    found = refused(lambda g, x, bias: {"x": g, "bias": 3 * g}, lambda x, bias: x + bias, arguments).diagnosis
+    assert found.first.signature == "bias: shape"  # a sum alone would not make it right
+
+
+STATE = {}
+
+
+def remembers(g, x, weight):
+    out = layer(g, STATE.get("x", x), weight)
+    STATE["x"] = x.copy()
+    return out
+
+
+def adds_up(g, x, weight):
+    STATE["sum"] = STATE.get("sum", 0) + x.T @ g
+    return {"x": g @ weight.T, "weight": STATE["sum"]}
+
+
+def changes_g(g, x, weight):
+    out = layer(g, x, weight)
+    g *= 0
+    return out
+
+
+def clips(g, x, weight):
+    return layer(np.clip(g, -0.5, 0.5), x, weight)
+
+
+def offset(g, x, weight):
+    return {"x": g @ weight.T + 1, "weight": x.T @ g}
+
+
+def draws(g, x, weight):
+    return {"x": g @ weight.T, "weight": x.T @ g + np.random.default_rng().standard_normal((3, 2))}
+
+
+@pytest.mark.parametrize(
+    ("backward", "signature", "code"),
+    [
+        (remembers, "weight: remembers the last call", "G20"),
+        (adds_up, "weight: adds up", "G16"),
+        (changes_g, "changes g", "G18"),
+        (clips, "x: not linear in g", None),
+        (offset, "x: not 0 for g = 0", "G17"),
+        (draws, "weight: two calls differ", "G50"),
+    ],
+)
+def test_promises(backward, signature, code):
+    STATE.clear()
+    found = refused(backward).diagnosis
+    assert (found.first.signature, found.first.code) == (signature, code)
+
+
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        (None, "is the line return .* missing"),
+        ([1, 2], "returned a list, expected a dict by name"),
+        ({"x": 0, "wieght": 0}, "did you mean 'weight'"),
+        ({"x": LAYER["x"]}, "no gradient named 'weight'"),
+    ],
+)
+def test_what_cannot_be_compared(returned, message):
+    with pytest.raises(GradientMismatch, match=message):
+        assert_gradients(
+            lambda g, x, weight: returned, lambda x, weight: x @ weight, LAYER, wanted=("x", "weight")
+        )
+
+
+@pytest.mark.parametrize(
+    ("value", "signature"),
+    [
+        (np.full((3, 2), np.nan), "weight: not finite"),
+        (np.ones((3, 2), int), "weight: int64"),
+        (np.ones((3, 2), complex), "weight: no array"),
+        ("text", "weight: no array"),
+        ([[1], [2, 3]], "weight: no array"),
+    ],
+)
+def test_values_of_no_use(value, signature):
+    found = refused(lambda g, x, weight: {"x": g @ weight.T, "weight": value}).diagnosis
+    assert found.first.signature == signature
+
+
+def test_unknown_arguments_are_refused_with_the_right_name():
+    with pytest.raises(GradientMismatch, match="'weigth'.*did you mean 'weight'"):
+        assert_gradients(lambda g, x, weigth: {}, lambda x, weight: x @ weight, LAYER, wanted=("x",))
+
+
+def test_the_size_is_limited():
+    with pytest.raises(ValueError, match="too many"):
+        assert_gradients(lambda g, x: {"x": g}, lambda x: x, {"x": np.zeros(30_000)})
