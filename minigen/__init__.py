@@ -2,6 +2,7 @@
 
 from minigen.anomaly import detect_anomaly
 from minigen.backend import Random, to
+from minigen.check import check_gradients, check_vjp
 from minigen.conv import (
     conv2d,
     conv2d_weight,

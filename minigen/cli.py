@@ -36,7 +36,12 @@ def main(arguments=None):
     check.add_argument("--quick", action="store_true", help="a representative share of the subjects")
     check.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
     check.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where the tape computes")
-    return _check(parser.parse_args(arguments))
+    check.set_defaults(run=_check)
+    from minigen.exercises import command
+
+    command.add_to(commands)
+    options = parser.parse_args(arguments)
+    return options.run(options)
 
 
 def _check(options):
@@ -65,7 +70,7 @@ def _check(options):
     if not options.json:
         print(_line(name for name, _, _ in _columns))
     for name in dict.fromkeys(chosen):
-        for record in witnesses.compare(subjects.build(name), device=options.device):
+        for record in witnesses.compare(subjects.build(name, options.device), device=options.device):
             records.append(record)
             if not options.json:
                 print(_row(record), flush=True)
@@ -92,7 +97,7 @@ def _row(record):
             _number(record.hand_vs_tape),
             _number(record.hand_vs_differences),
             _number(record.tape_vs_differences),
-            str(list(record.worst_index)),
+            "–" if record.worst_index is None else str(list(record.worst_index)),
             record.verdict,
         )
     )
@@ -114,7 +119,7 @@ def _closing(records, seconds):
     error, record = max(errors, key=lambda pair: pair[0])
     verdict = "all agree" if not bad else f"{bad} do not agree"
     return (
-        f"{len(records)} gradients, {verdict}; "
+        f"{len(records)} gradient{'s' if len(records) > 1 else ''}, {verdict}; "
         f"worst {error:.1e} at {record.subject} {record.parameter}; {seconds:.1f} s"
     )
 
@@ -130,5 +135,5 @@ def _as_dict(ok, seconds, device, records):
         "worst_index",
         "verdict",
     )
-    rows = [{key: getattr(record, key) for key in keys} for record in records]
+    rows = [{key: value for key, value in record.to_dict().items() if key in keys} for record in records]
     return {"ok": ok, "seconds": round(seconds, 3), "device": device, "records": rows}

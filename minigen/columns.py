@@ -31,9 +31,8 @@ def correlate(x, weight, bias, stride, padding, dilation, size):
     matrix = weight.transpose(2, 3, 1, 0).reshape(kh * kw * c, o)
     x = x.transpose(0, 2, 3, 1)
     out = xp.empty((n, *size, o), x.dtype)
-    line = (
-        None if bias is None else xp.tile(bias, size[1])
-    )  # as long as an image row: one long sum, not many short
+    # the bias as long as an image row, so that adding it is one long sum and not many short ones
+    line = None if bias is None else xp.tile(bias, size[1])
 
     def part(images, worker):
         y = out[images]
@@ -97,10 +96,7 @@ def _tap_by_tap(xp, n, bias, matrix, places, size, stride, padding, dilation, dt
         for a, b, place in _places(canvas, (kh, kw), places, stride, dilation):
             place += taps[a, b].transpose(1, 0, 2, 3)
         kept = canvas[:, :, ph : ph + h, pw : pw + w]
-        if bias is None:
-            out[...] = kept
-        else:
-            xp.add(kept, bias[:, None, None], out=out)
+        _put(xp, out, kept, None if bias is None else bias[:, None, None])
 
     return xp.empty((n, c, h, w), dtype), into
 
@@ -129,18 +125,19 @@ def _row_by_row(xp, n, bias, matrix, places, size, stride, padding, dilation, dt
             top = a * dilation[0]
             for b in range(groups):
                 xp.matmul(rows, matrix[a, b].T, out=product)
-                left = b * sw * c
-                lines[:, top : top + (oh - 1) * sh + 1 : sh, left : left + ow * sw * c] += product.reshape(
-                    m, oh, -1
-                )
+                met = lines[:, top : top + (oh - 1) * sh + 1 : sh, b * sw * c : (b + ow) * sw * c]
+                met += product.reshape(m, oh, -1)
         kept = lines[:, ph : ph + h, pw * c : (pw + w) * c]
-        out = out.transpose(0, 2, 3, 1).reshape(m, h, -1)
-        if bias is None:
-            out[...] = kept
-        else:
-            xp.add(kept, line, out=out)
+        _put(xp, out.transpose(0, 2, 3, 1).reshape(m, h, -1), kept, line)
 
     return xp.empty((n, h, w, c), dtype).transpose(0, 3, 1, 2), into
+
+
+def _put(xp, out, values, bias):
+    if bias is None:
+        out[...] = values
+    else:
+        xp.add(values, bias, out=out)
 
 
 def _columns(x, kernel, stride, padding, dilation, size):

@@ -59,9 +59,12 @@ def bce_with_logits(logits, x):
 
     This is -log Bernoulli(x; p) with p = sigmoid(l): -x log p - (1 - x) log(1 - p), where
     log p = l - softplus(l) and log(1 - p) = -softplus(l). Its gradient is (p - x) / N.
-    Kingma and Welling 2014, appendix C.1.
+    Raises ValueError for x out of range. Kingma and Welling 2014, appendix C.1.
     """
     n = _rows("bce_with_logits", logits=logits, x=x)
+    _refuse_outside_01(
+        "bce_with_logits", "x", _data(x), "scale the data (pixels / 255), or use squared_error"
+    )
     return ops.sum(_bce_with_logits(logits, x)) * (1 / n)
 
 
@@ -73,7 +76,7 @@ def gaussian_nll(mu, logvar, x):
     """
     shapes = {"mu": mu, "x": x} | ({} if isinstance(logvar, int | float) else {"logvar": logvar})
     n = _rows("gaussian_nll", **shapes)
-    _refuse_overflow("gaussian_nll", logvar, mu.dtype)
+    refuse_overflow("gaussian_nll", logvar, mu.dtype)
     apart = x - mu
     precision = math.exp(-logvar) if isinstance(logvar, int | float) else ops.exp(-logvar)
     return ops.sum(apart * apart * precision + logvar + math.log(2 * math.pi)) * (0.5 / n)
@@ -131,7 +134,7 @@ def reparameterize(mu, logvar, eps):
     deviation. Kingma and Welling 2014, section 2.4.
     """
     _rows("reparameterize", mu=mu, logvar=logvar, eps=eps)
-    _refuse_overflow("reparameterize", logvar, mu.dtype)
+    refuse_overflow("reparameterize", logvar, mu.dtype)
     return mu + ops.exp(logvar * 0.5) * eps
 
 
@@ -142,7 +145,7 @@ def gaussian_kl(mu, logvar):
     Kingma and Welling 2014, appendix B.
     """
     n = _rows("gaussian_kl", mu=mu, logvar=logvar)
-    _refuse_overflow("gaussian_kl", logvar, mu.dtype)
+    refuse_overflow("gaussian_kl", logvar, mu.dtype)
     return ops.sum(ops.exp(logvar) + mu * mu - 1 - logvar) * (0.5 / n)
 
 
@@ -232,7 +235,8 @@ def gradient_penalty(critic, x, fake, alpha):
     x and fake (N, ...), alpha (N, 1) from U[0, 1), drawn by the caller. The gradient reaches the critic's
     parameters only, not the generator. The norm is sqrt(sum of squares + 1e-12): at a zero gradient the plain
     root has no derivative and would give nan. Raises ValueError for a critic with batch norm in training
-    mode. Gulrajani et al. 2017, equation 3 and section 4.
+    mode, and for alpha outside [0, 1]: drawn from a normal, it leaves the line between x and fake. Gulrajani
+    et al. 2017, equation 3 and section 4.
     """
     x, fake, alpha = _data(x), _data(fake), _data(alpha)
     n = _rows("gradient_penalty", x=x, fake=fake)
@@ -241,6 +245,9 @@ def gradient_penalty(critic, x, fake, alpha):
             f"gradient_penalty: alpha must be {x.dtype} ({n}, 1), one number an example, "
             f"got {alpha.dtype} {alpha.shape}"
         )
+    _refuse_outside_01(
+        "gradient_penalty", "alpha", alpha, "draw it uniformly (random.uniform), not from a normal"
+    )
     alpha = alpha.reshape(n, *[1] * (x.ndim - 1))  # (N, 1) -> (N, 1, 1, 1) for images
     squares = _squared_slopes("gradient_penalty", critic, alpha * x + (1 - alpha) * fake)
     excess = ops.sqrt(squares + 1e-12) - 1
@@ -265,7 +272,7 @@ def _squared_slopes(caller, critic, x):
             "gradient of its own to be penalised: use nn.LayerNorm or no normalisation in the critic "
             "(Gulrajani et al. 2017, section 4)"
         )
-    with tape._set(tape._recording, True):  # the slope is part of the value: needed under no_grad too
+    with tape.recording():  # the slope is part of the value: needed under no_grad too
         points = Tensor(x, requires_grad=True)
         scores = critic(points)
         _check_scores(caller, scores)
@@ -309,7 +316,15 @@ def _score_mean(caller, scores, of=lambda scores: scores):
     return ops.sum(of(scores)) * (1 / scores.shape[0])
 
 
-def _refuse_overflow(caller, logvar, dtype):
+def _refuse_outside_01(caller, name, values, cure):
+    """Looks at the values on the CPU only; nan is outside."""
+    if namespace(values) is np and not (values.min() >= 0 and values.max() <= 1):
+        raise ValueError(
+            f"{caller}: {name} must lie in [0, 1], but runs from {values.min():.4g} to {values.max():.4g}: {cure}"
+        )
+
+
+def refuse_overflow(caller, logvar, dtype):
     """exp(logvar) and exp(-logvar) must be numbers. Looks at the values on the CPU only."""
     logvar = np.asarray(logvar) if isinstance(logvar, int | float) else _data(logvar)
     limit = math.log(np.finfo(dtype).max)

@@ -429,6 +429,11 @@ def no_grad():
     return backend.setting(_recording, False)
 
 
+def recording():
+    """`with recording():` undoes no_grad, for a value that contains a gradient."""
+    return backend.setting(_recording, True)
+
+
 def record_branches():
     """`with record_branches() as taken:` collects (op, masks) of every piecewise op, in order."""
     return backend.setting(_branches, [])

@@ -52,15 +52,16 @@ def assert_gradients(
         raise ValueError(
             f"assert_gradients checks every entry, and {size} are too many: shrink the sizes, 5 rows are enough"
         )
-    settings, rng = settings or {}, np.random.default_rng(seed)
-    problem = Problem(plain(forward), arrays, settings, rng)
+    settings = settings or {}
+    problem = Problem(plain(forward), arrays, settings, np.random.default_rng(seed))
     numbers = {n: v for n, v in settings.items() if isinstance(v, int | float) and not isinstance(v, bool)}
     knowledge = Knowledge(fields or {}, {**_sizes(arrays), **numbers, **(scalars or {})})
     try:
-        wanted = _everything(problem, backward) if wanted is None else list(wanted)
-        found = diagnose(problem, backward, wanted, knowledge, title=title(backward) or "backward", rng=rng)
+        asked = _everything(problem, backward) if wanted is None else list(wanted)
+        found = diagnose(problem, backward, asked, knowledge, title=title(backward) or "backward")
     except (ContractError, Unwritten) as broken:
-        raise GradientMismatch(str(broken)) from broken
+        hint = " (wanted= says which gradients are asked for, if not all)" if wanted is None else ""
+        raise GradientMismatch(f"{broken}{hint}") from broken
     if found.verdict != "ok":
         raise GradientMismatch(f"gradients are {found.verdict}\n{found}", found)
     return found

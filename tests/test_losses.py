@@ -415,6 +415,23 @@ BAD = {
         ValueError,
         "got float32",
     ),
+    "alpha from a normal": (
+        lambda: losses.gradient_penalty(Critic(), A, B, A[:, :1]),
+        ValueError,
+        r"alpha must lie in \[0, 1\], but runs from -.* draw it uniformly",
+    ),
+    "alpha above one": (
+        lambda: losses.gradient_penalty(Critic(), A, B, ALPHA + 1),
+        ValueError,
+        "gradient_penalty: alpha must lie",
+    ),
+    "pixels up to 255": (
+        lambda: losses.bce_with_logits(A, X * 255),
+        ValueError,
+        r"bce_with_logits: x must lie in \[0, 1\], but runs from .*pixels / 255",
+    ),
+    "pixels around zero": (lambda: losses.bce_with_logits(A, -X), ValueError, "x must lie"),
+    "nan in x": (lambda: losses.bce_with_logits(A, X * np.nan), ValueError, "runs from nan to nan"),
     "fakes of another size": (
         lambda: losses.gradient_penalty(Critic(), A, B[:5], ALPHA),
         ValueError,

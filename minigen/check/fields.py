@@ -4,7 +4,7 @@ from itertools import combinations
 
 import numpy as np
 
-ENOUGH = 4  # numbers that a field must account for; fewer could be hit by chance
+ENOUGH = 3  # numbers that a field must account for: two or fewer could be hit by chance
 
 
 def fitting(shape, arrays, first):
@@ -52,7 +52,7 @@ def _text(name, power):
 
 def bracket(name):
     """The name, in brackets if it is a formula."""
-    return f"({name})" if any(c in name for c in "+-*/ ") and not name.endswith(")") else name
+    return f"({name})" if any(c in name for c in "+-*/") and not name.endswith(")") else name
 
 
 def says_enough(base):

@@ -195,11 +195,12 @@ def two_at_once(line, formulas):
         return None
     effects = {k: v for k, v in formulas.items() if v.shape == right.shape and _changes(v, line)}
     tolerated = EXACT * _apart(given, right, sound)
-    for (a, first), (b, second) in combinations(effects.items(), 2):
-        if _apart(given + right, first + second, sound) <= tolerated:
-            return a, b
-        if _apart(given * right, first * second, sound) <= tolerated * np.abs(right).max():
-            return a, b
+    with np.errstate(all="ignore"):
+        for (a, first), (b, second) in combinations(effects.items(), 2):
+            if _apart(given + right, first + second, sound) <= tolerated:
+                return a, b
+            if _apart(given * right, first * second, sound) <= tolerated * np.abs(right).max():
+                return a, b
     return None
 
 

@@ -23,14 +23,15 @@ STEP, SHRINKS = (
     4,
 )  # order 6 likes a large step; near a kink or a pole it shrinks tenfold, at most four times
 EPS = float(np.finfo(float).eps)
-CURVED = 1e-7  # relative difference of order 4 and order 6 above which the step is too long
+CURVED = 1e-8  # relative difference of order 4 and order 6 above which the step is too long
 
 
 class Net:
     """What a forward talks to: keeps the named values and the terms of the loss, and holds values fixed when asked."""
 
-    def __init__(self, held=None):
-        self.held, self.values, self.terms, self.has_output = held, {}, {}, False
+    def __init__(self, held=None, output_name="y"):
+        self.held, self.values, self.terms = held, {}, {}
+        self.output_name, self.has_output = output_name, False
 
     def __call__(self, name, value):
         """Give `value` a name. Returns it, or the held value of this name."""
@@ -49,7 +50,7 @@ class Net:
     def output(self, value):
         """The result y of a layer, which has no loss of its own: the loss is <g, y> for an upstream gradient g."""
         self.has_output = True
-        return self("y", value)
+        return self(self.output_name, value)
 
 
 @dataclass
@@ -84,12 +85,13 @@ class Problem:
     def __init__(self, forward, arguments, settings=None, rng=None):
         self._forward, self.settings = forward, dict(settings or {})
         self.arguments = {n: _frozen(np.array(x)) for n, x in arguments.items()}
+        self.output = "output" if "y" in self.arguments else "y"  # the name of a layer's result
         net = self._run(None, self.arguments)
         self.values = {n: _frozen(np.array(v, dtype=float)) for n, v in net.values.items()}
         self.terms = {n: float(t) for n, t in net.terms.items()}
         self._check(net)
-        self._rng = rng or np.random.default_rng(0)
-        self.g = _frozen(self._rng.standard_normal(self.values["y"].shape)) if net.has_output else None
+        rng = rng or np.random.default_rng(0)
+        self.g = _frozen(rng.standard_normal(self.values[self.output].shape)) if net.has_output else None
         self._here = self._flatten(net)
         self._columns = self._layout()
         self._jacobians = {}
@@ -98,15 +100,16 @@ class Problem:
     def loss(self):
         """The number that is differentiated."""
         return sum(self.terms.values()) + (
-            0.0 if self.g is None else float((self.g * self.values["y"]).sum())
+            0.0 if self.g is None else float((self.g * self.values[self.output]).sum())
         )
 
     def elsewhere(self, changes=None):
         """The same forward at other arguments: `changes` by name, or all real ones moved a little."""
         if changes is None:
             reals = {n: x for n, x in self.arguments.items() if x.dtype.kind == "f"}
-            changes = {n: x * (1 + 0.1 * self._rng.random(x.shape)) for n, x in reals.items()}
-        return Problem(self._forward, {**self.arguments, **changes}, self.settings, self._rng)
+            rng = np.random.default_rng(1)
+            changes = {n: x * (1 + 0.1 * rng.random(x.shape)) for n, x in reals.items()}
+        return Problem(self._forward, {**self.arguments, **changes}, self.settings)
 
     @property
     def order(self):
@@ -130,8 +133,8 @@ class Problem:
 
         `gradients` holds the gradients of the values that use it. A way is the name of the user or of the term.
         """
-        if name == "y" and self.g is not None:
-            return {"y": self.g}, {"y": np.zeros(self.g.shape)}
+        if name == self.output and self.g is not None:
+            return {name: self.g}, {name: np.zeros(self.g.shape)}
         jacobian, shape = self.jacobian(name), self.value(name).shape
         parts, bars = {}, {}
         for user, slopes in jacobian.slopes.items():
@@ -142,7 +145,7 @@ class Problem:
 
     def sound(self, name):
         """Which entries can be compared: all but those on a kink, where the slopes on the two sides differ."""
-        if name == "y" and self.g is not None:
+        if name == self.output and self.g is not None:
             return np.ones(self.g.shape, bool)
         return self.jacobian(name).sound.reshape(self.value(name).shape)
 
@@ -159,7 +162,7 @@ class Problem:
         return self._jacobians[name]
 
     def _run(self, held, arguments):
-        net = Net(held)
+        net = Net(held, self.output)
         self._forward(net, **arguments, **self.settings)
         return net
 
@@ -214,7 +217,9 @@ class Problem:
         x = self.value(name).reshape(-1)
         slopes, bars = np.zeros((x.size, len(self._here))), np.zeros((x.size, len(self._here)))
         left = np.arange(x.size)
-        step = STEP * max(1.0, float(np.sqrt(np.mean(x * x)))) if x.size else STEP
+        step = (
+            STEP * max(1.0, 0.01 * float(np.sqrt(np.mean(x * x)))) if x.size else STEP
+        )  # huge values need a larger one
         with np.errstate(all="ignore"):
             for _ in range(SHRINKS):
                 good, slopes[left], bars[left] = self._try(name, x, left, step)
@@ -254,9 +259,8 @@ class Problem:
             apart = np.abs(finer - slopes[curved])
             good[curved] &= (apart <= CURVED * size[curved] + 4 * noise).all(axis=1)
             slopes[curved], bars[curved] = finer, 0.05 * apart + noise
-        slopes[broken] = bars[broken] = (
-            0.0  # the convention: relu'(0) = 0 and |x|'(0) = 0; such entries are not compared
-        )
+        # Entries on a kink are not compared; for what lies above them the convention is relu'(0) = 0 and |x|'(0) = 0.
+        slopes[broken] = bars[broken] = 0.0
         return good, slopes, bars
 
 

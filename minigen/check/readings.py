@@ -32,21 +32,31 @@ class Wrong:
     """One wrong line: what was given, the parts of what is right, and everything that may stand in a formula.
 
     `fields` and `values` are arrays by name, `upstream` the gradients at the values that use this one, `others` the
-    right gradients of the other lines. A way is a key of `parts`, and a term of the loss if it is in `terms`.
+    right gradients of the other lines; `sound` says which entries count. A way is a key of `parts`, and a term of the loss if it is in `terms`.
     """
 
     def __init__(
-        self, given, parts, *, terms=(), fields=None, values=None, upstream=None, others=None, scalars=None
+        self,
+        given,
+        parts,
+        *,
+        sound=True,
+        terms=(),
+        fields=None,
+        values=None,
+        upstream=None,
+        others=None,
+        scalars=None,
     ):
         size = sum(np.linalg.norm(t) for t in parts.values())
-        self.given, self.terms = given, set(terms)
-        self.parts = {way: t for way, t in parts.items() if np.linalg.norm(t) > 1e-9 * size}
+        self.given, self.sound, self.terms = given * sound, np.broadcast_to(sound, given.shape), set(terms)
+        self.parts = {way: t * sound for way, t in parts.items() if np.linalg.norm(t) > 1e-9 * size}
         self.right = sum(self.parts.values(), np.zeros(given.shape))
         self.scale = float(np.linalg.norm(given - self.right))
         self.upstream = {
-            w: u for w, u in (upstream or {}).items() if w in self.parts and u.shape == given.shape
+            w: u * sound for w, u in (upstream or {}).items() if w in self.parts and u.shape == given.shape
         }
-        self.others = {n: r for n, r in (others or {}).items() if r.shape == given.shape}
+        self.others = {n: r * sound for n, r in (others or {}).items() if r.shape == given.shape}
         self.scalars = scalars if isinstance(scalars, Scalars) else Scalars(scalars)
         self.fields = fitting(given.shape, {**(values or {}), **(fields or {})}, first=fields or {})
 
@@ -121,14 +131,17 @@ def _scaled(w):
 
 def _scaled_parts(w):
     """A factor for each part: first for one alone, then by least squares for all."""
-    if len(w.parts) < 2 or w.given.size < ENOUGH:
+    if len(w.parts) < 2:
         return []
+    few = (
+        w.given.size < ENOUGH
+    )  # then only a part that is missing, or a factor with a simple name, is no coincidence
     for way in w.parts:
         rest = w.rest(way)
         if np.linalg.norm(rest) < EXACT * w.scale:
             return w.atom(way, "missing", "is missing", float(np.linalg.norm(rest)) / w.scale)
         c, left = _fit(w, rest, w.parts[way])
-        if left < EXACT and w.scalars.name(c):
+        if left < EXACT and w.scalars.name(c, simple=few):
             return w.atom(way, *_times(w.scalars.name(c)), left)
     return _combined(w, w.parts)
 
@@ -138,7 +151,7 @@ def _combined(w, bases, field="", changed=None, plus=None):
 
     `bases` are the parts, that of the way `changed` times a field.
     """
-    columns = [*bases.values()] + ([] if plus is None else [np.ones(w.given.shape)])
+    columns = [*bases.values()] + ([] if plus is None else [w.sound.astype(float)])
     if w.given.size < 3 * len(columns):
         return []
     matrix = np.stack([b.reshape(-1) for b in columns], axis=1)
@@ -236,7 +249,7 @@ def _turned(w):
         for how, sentence, other in _turns(part):
             c, left = _fit(w, rest, other)
             name = w.scalars.name(c) if left < EXACT else None
-            if name:
+            if name and (name == "1" or "everything" not in how):  # any constant is some multiple of the sum
                 times = "" if name == "1" else f" * {name}"
                 return w.atom(way, how + times, sentence + (f", times {name}" if times else ""), left)
     return []
@@ -274,13 +287,13 @@ def _added(w):
     for text, base in [("constant", np.ones(d.shape)), *((n, f) for n, f in w.fields.items())]:
         if text != "constant" and not says_enough(base):
             continue
-        c, left = _fit(w, d, base.astype(float))
+        c, left = _fit(w, d, base * w.sound)
         name = w.scalars.name(c) if left < EXACT else None
         if left < EXACT and text == "constant":
             what = f"{c:.6g}" + (f", which is {name}" if name else "")
             return [Atom("constant added", f"every entry is off by the same number, {what}", 1 - left)]
         if name:
-            text = {"1": text, "-1": f"-{bracket(text)}"}.get(name, f"{name} * {text}")
+            text = {"1": text, "-1": f"-{bracket(text)}"}.get(name, f"{name} * {bracket(text)}")
             return [Atom(f"{text} added", f"there is {text} too much in it", 1 - left)]
     return []
 

@@ -6,7 +6,13 @@ from itertools import combinations
 import numpy as np
 
 NEAR = 1e-6  # relative: the factors come from differences that are good to 1e-10
-_PLAIN = (("", "", 1.0), ("2", "", 2.0), ("", "2", 0.5), ("4", "", 4.0), ("", "4", 0.25))
+_PLAIN = (
+    (0, "", "", 1.0),
+    (1, "2", "", 2.0),
+    (1, "", "2", 0.5),
+    (4, "4", "", 4.0),
+    (4, "", "4", 0.25),
+)  # with a cost
 
 
 class Scalars:
@@ -16,19 +22,17 @@ class Scalars:
         single = []
         for name, value in (named or {}).items():
             if value and math.isfinite(value) and abs(value) != 1:
-                name = f"({name})" if any(c in name for c in "+- /*") else name
+                name = f"({name})" if any(c in name for c in "+-*/") else name
                 single += [(name, "", float(value)), ("", name, 1 / float(value))]
         pairs = [
             (_product(a[0], b[0]), _product(a[1], b[1]), a[2] * b[2]) for a, b in combinations(single, 2)
         ]
         found = []
-        for cost, group in enumerate(([("", "", 1.0)], single, pairs + [_square(s) for s in single])):
+        for cost, group in ((0, [("", "", 1.0)]), (2, single), (3.5, pairs + [_square(s) for s in single])):
             for over, under, value in group:
-                for extra, (more, less, factor) in enumerate(_PLAIN):
-                    cost_here = 2 * cost + (extra > 0) + (extra > 2) + 0.1 * bool(under)
-                    found.append(
-                        (cost_here, value * factor, _fraction(_product(more, over), _product(less, under)))
-                    )
+                for extra, more, less, factor in _PLAIN:
+                    name = _fraction(_product(more, over), _product(less, under))
+                    found.append((cost + extra, value * factor, name))
         found.sort(key=lambda item: item[0])
         self._costs = [cost for cost, _, _ in found]
         self._names = [name for _, _, name in found]
@@ -39,7 +43,7 @@ class Scalars:
         if not math.isfinite(value) or value == 0:
             return None
         close = np.flatnonzero(np.abs(self._values - abs(value)) < NEAR * abs(value))
-        if not close.size or (simple and self._costs[close[0]] > 2.1):
+        if not close.size or (simple and self._costs[close[0]] > 2):
             return None
         return ("-" if value < 0 else "") + self._names[close[0]]
 

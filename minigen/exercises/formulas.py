@@ -10,6 +10,7 @@ import functools
 
 import numpy as np
 
+from minigen.check.contract import Caller
 from minigen.exercises.catalogue import explain
 from minigen.exercises.masters import load
 
@@ -25,21 +26,18 @@ class Known:
 
     def values(self, problem, own):
         """{line: what the mutant's line gives for the gradients `own` of what follows}; empty where the mutant fails."""
-        if self._function is None:
-            self._function = load(led(self._master.mutant(self.key)), f"<{self._master.id} {self.key}>")
         computed = {}
 
         def lead(name, value):
             computed[name] = np.array(value)
             return np.array(own[name])
 
-        self._function.__globals__["lead"] = lead
-        handed = {n: np.array(x) for n, x in problem.arguments.items()} | problem.settings
-        if problem.g is not None:
-            handed["g"] = np.array(problem.g)
         try:
+            if self._function is None:
+                self._function = load(led(self._master.mutant(self.key)), f"<{self._master.id} {self.key}>")
+            self._function.__globals__["lead"] = lead
             with np.errstate(all="ignore"):
-                returned = self._function(cache={n: np.array(v) for n, v in problem.values.items()}, **handed)
+                returned = Caller(problem, self._function)()
             return {n: np.asarray(v) for n, v in (returned | computed).items()}
         except Exception:  # a mutant may well fail on somebody else's numbers; then it is not this one
             return {}

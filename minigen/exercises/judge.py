@@ -1,5 +1,6 @@
 """Judges a person's backward on every configuration of an exercise, and explains the first one that fails."""
 
+import functools
 import inspect
 from collections import Counter
 from dataclasses import dataclass, field
@@ -61,9 +62,7 @@ def judge(master, backward, seed=0, configs=None):
     tried = _Tried()
     for trial in trials(master, seed, configs):
         try:
-            found = diagnose(
-                trial.problem, backward, master.wanted, trial.knowledge, title=trial.title, rng=trial.rng
-            )
+            found = diagnose(trial.problem, backward, master.wanted, trial.knowledge, title=trial.title)
         except Unwritten as blank:
             return Result(master.id, "not attempted", f"not attempted yet: {blank}", seed=seed)
         except ContractError as broken:
@@ -139,11 +138,11 @@ class Trial:
         self.words = ", ".join(f"{k}={v}" for k, v in config.items() if k != "why")
         self.title = f"{master.id} · configuration {number} of {of} ({self.words}) · seed {seed}"
         module, sizes = master.module(), {k: v for k, v in config.items() if k != "why"}
-        self.rng = np.random.default_rng([seed, number])
-        arguments = module.inputs(self.rng, **sizes)
+        rng = np.random.default_rng([seed, number])
+        arguments = module.inputs(rng, **sizes)
         parameters = inspect.signature(module.forward).parameters.values()
         settings = {p.name: sizes[p.name] for p in parameters if p.kind is p.KEYWORD_ONLY}
-        self.problem = Problem(module.forward, arguments, settings, self.rng)
+        self.problem = Problem(module.forward, arguments, settings, rng)
         fields = {}
         if hasattr(module, "fields"):
             fields = module.fields(
@@ -163,9 +162,18 @@ class Trial:
 
 def trials(master, seed, configs=None):
     """A Trial for every configuration."""
-    configs = master.module().CONFIGS if configs is None else configs
-    for number, config in enumerate(configs, 1):
-        yield Trial(master, config, seed, number, len(configs))
+    return _trials(master, seed) if configs is None else _drawn(master, seed, configs)
+
+
+@functools.lru_cache(
+    maxsize=4
+)  # what was measured of a forward serves every answer that is judged with the same seed
+def _trials(master, seed):
+    return _drawn(master, seed, master.module().CONFIGS)
+
+
+def _drawn(master, seed, configs):
+    return [Trial(master, config, seed, number, len(configs)) for number, config in enumerate(configs, 1)]
 
 
 def _variations(master, config):

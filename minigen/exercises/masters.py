@@ -64,7 +64,12 @@ class Master:
         for name in _FACTS:
             if name not in assigned and name != "REQUIRES":
                 raise ValueError(f"{self.path.name}: a master needs {name} = ...")
-            facts[name] = ast.literal_eval(assigned[name]) if name in assigned else ()
+            try:
+                facts[name] = ast.literal_eval(assigned[name]) if name in assigned else ()
+            except ValueError as error:
+                raise ValueError(
+                    f"{self.path.name}: {name} must be written out, for it is read, not executed"
+                ) from error
         self.id, self.order, self.requires, self.wanted, self.hints = (facts[n] for n in _FACTS)
         self.title, _, statement = ast.get_docstring(self._tree).partition("\n")
         self.statement = statement.strip()
@@ -176,22 +181,33 @@ class Master:
         return out
 
 
-@functools.cache
 def all_masters():
     """{id: Master} in teaching order: every file of this folder that has an `ID`."""
-    found = [
-        Master(p)
-        for p in sorted(Path(__file__).parent.glob("*.py"))
-        if "\nID = " in p.read_text(encoding="utf-8")
-    ]
-    masters = {}
-    for master in sorted(found, key=lambda m: m.order):
+    return _read()[0]
+
+
+def broken_masters():
+    """{file name: what is wrong}: masters that cannot be read; one of them does not take the others with it."""
+    return _read()[1]
+
+
+@functools.cache
+def _read():
+    masters, broken = {}, {}
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        if "\nID = " not in path.read_text(encoding="utf-8"):
+            continue
+        try:
+            master = Master(path)
+        except (ValueError, SyntaxError) as error:
+            broken[path.name] = str(error)
+            continue
         if master.id in masters:
-            raise ValueError(
-                f"{master.path.name} and {masters[master.id].path.name} have the same ID {master.id!r}"
+            broken[path.name] = (
+                f"{path.name} and {masters[master.id].path.name} have the same ID {master.id!r}"
             )
-        masters[master.id] = master
-    return masters
+        masters.setdefault(master.id, master)
+    return dict(sorted(masters.items(), key=lambda item: item[1].order)), broken
 
 
 def load(text, filename="<backward>"):

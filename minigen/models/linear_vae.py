@@ -51,8 +51,8 @@ class LinearVAE(Module):
         """(reconstruction, KL), both exact: no noise is drawn."""
         mu, logvar = self.encode(x)
         n, d = x.shape
-        losses._refuse_overflow("LinearVAE", logvar, x.dtype)
-        losses._refuse_overflow("LinearVAE", self.output_logvar, x.dtype)
+        losses.refuse_overflow("LinearVAE", logvar, x.dtype)
+        losses.refuse_overflow("LinearVAE", self.output_logvar, x.dtype)
         rows = ops.sum(self.output.weight * self.output.weight, axis=1)  # ||W_k||^2, (K, D) -> (K,)
         squares = losses.squared_error(self.decode(mu), x) + 0.5 * ops.sum(ops.exp(logvar) * rows)
         s = self.output_logvar

@@ -29,7 +29,7 @@ class MixturePrior(Module):
 
     def log_prob(self, z):
         """log sum_c pi_c N(z; m_c, exp(s_c)), (..., K) -> (...)."""
-        losses._refuse_overflow("MixturePrior", self.logvar, self.logvar.dtype)
+        losses.refuse_overflow("MixturePrior", self.logvar, self.logvar.dtype)
         apart = z.reshape(*z.shape[:-1], 1, z.shape[-1]) - self.mu  # (..., K) -> (..., C, K)
         squares = ops.sum(self.logvar + apart * apart * ops.exp(-self.logvar) + LOG_2PI, axis=-1)
         return ops.logsumexp(ops.log_softmax(self.logits) - 0.5 * squares, axis=-1)

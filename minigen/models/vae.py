@@ -27,6 +27,7 @@ class VAE(Module):
 
     def __init__(self, features, hidden, latent, *, rng, dtype="float32"):
         self.encoder = _layer(features, hidden, rng, dtype)
+        self.latent = latent
         self.mu = _layer(hidden, latent, rng, dtype)
         self.logvar = _layer(hidden, latent, rng, dtype)
         self.decoder = _layer(latent, hidden, rng, dtype)
@@ -94,7 +95,7 @@ class GaussianVAE(VAE):
 
     def log_likelihood(self, x, z):
         m, s = self.decode(z)
-        losses._refuse_overflow("GaussianVAE", s, m.dtype)
+        losses.refuse_overflow("GaussianVAE", s, m.dtype)
         apart = x - m
         return _sum_features(apart * apart * ops.exp(-s) + s + LOG_2PI, z) * -0.5
 

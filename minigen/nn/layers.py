@@ -16,6 +16,8 @@ from minigen.nn.module import Module
 class Dense(Module):
     """x @ weight + bias: (..., in) -> (..., out), with weight (in, out), and bias (out,) starting at 0."""
 
+    turned_in_pytorch = ("weight",)
+
     def __init__(self, in_features, out_features, bias=True, *, init="he", rng=None, dtype=np.float32):
         shape = (in_features, out_features)
         _positive("Dense", in_features=in_features, out_features=out_features)

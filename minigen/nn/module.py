@@ -10,7 +10,7 @@ import difflib
 
 import numpy as np
 
-from minigen import backend, tape
+from minigen import backend, saving, tape
 from minigen.nn.table import describe
 from minigen.shapes import inverse_of
 from minigen.tape import Tensor
@@ -29,6 +29,7 @@ class Module:
     """
 
     training = True
+    turned_in_pytorch = ()  # own parameters that PyTorch keeps with the axes the other way round
     _buffers = ()
 
     def forward(self, *inputs):
@@ -114,9 +115,15 @@ class Module:
     def load_state_dict(self, state):
         """Write the arrays of `state` into the parameters and buffers, where they are and in their dtype.
 
-        Raises ValueError, having changed nothing, that lists every missing name, unexpected name and wrong
-        shape.
+        Raises what `check_state_dict` raises, having changed nothing.
         """
+        self.check_state_dict(state)
+        for path, array in self._arrays().items():
+            array[...] = backend.to(backend.as_array(state[path]), backend.device_of(array))
+        mark_changed(self.parameters())
+
+    def check_state_dict(self, state):
+        """Raises ValueError that lists every missing name, unexpected name and wrong shape in `state`."""
         arrays, state = self._arrays(), {path: backend.as_array(value) for path, value in state.items()}
         problems = [f"missing: {path} {array.shape}" for path, array in arrays.items() if path not in state]
         for path, value in state.items():
@@ -132,9 +139,14 @@ class Module:
             raise ValueError(
                 f"load_state_dict: the state does not fit {type(self).__name__}:\n  " + "\n  ".join(problems)
             )
-        for path, array in arrays.items():
-            array[...] = backend.to(state[path], backend.device_of(array))
-        mark_changed(self.parameters())
+
+    def save(self, path, *, optimizer=None, random=None, step=None):
+        """Write the model, and what its training needs if given, to an .npz file: see minigen/saving.py."""
+        saving.save(self, path, optimizer=optimizer, random=random, step=step)
+
+    def load(self, path, *, optimizer=None, random=None):
+        """Read what `save` wrote, all or nothing. Returns the step that was saved, or None."""
+        return saving.load(self, path, optimizer=optimizer, random=random)
 
     def _arrays(self):
         """Every array to save, by dotted path: the parameters, then the buffers."""

@@ -68,6 +68,7 @@ def test_the_layers_by_hand_pass(kind, seed):
         (lambda g, x: 1 - np.tanh(x) ** 2 + 0 * g, "does not depend on g: multiply by the upstream gradient"),
         (lambda g, x: tanh_backward(g, x) + 1e-3, "the gradient for g = 0 is not 0: something is added"),
         (lambda g, x: g * tanh_backward(g, x), "not linear in g"),
+        (lambda g, x: tanh_backward(g + 1e-3 * g * g, x), "not linear in g"),
         (lambda g, x: np.clip(tanh_backward(g, x), -0.1, 0.1), "not linear in g"),
         (lambda g, x: -tanh_backward(g, x), "by hand differs from by differences"),
         (lambda g, x: 0 * g, "by hand differs from by differences"),

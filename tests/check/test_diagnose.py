@@ -3,12 +3,17 @@
 The mistakes here are written out by hand and unknown to the checker, so every reading rests on the numbers alone.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
 from minigen.check.contract import ContractError, Unwritten
 from minigen.check.diagnose import Knowledge, diagnose
+from minigen.check.fields import says_enough
+from minigen.check.naming import Reading, claims, name_readings
 from minigen.check.net import Problem
+from minigen.check.probes import probe, without
 from minigen.check.scalars import Scalars
 
 N, D, H, K, BETA = 5, 7, 3, 2, 0.7
@@ -107,6 +112,8 @@ READ = [
     ("z", lambda a, c: a * H / N, "z: all * H/N"),
     ("z", lambda a, c: 0 * a, "z: zero"),
     ("z", lambda a, c: a * sigma_of(c), "z: all * sigma"),
+    ("z", lambda a, c: a * sigma_of(c) * c["eps_"], "z: all * sigma*eps"),
+    ("logvar", lambda a, c: c["z"] / N, "logvar: all = upstream of z"),
     ("mu", lambda a, c: a - BETA * c["mu"] / N, "mu: kl missing"),
     ("mu", lambda a, c: a + BETA * c["mu"] / N, "mu: kl twice"),
     ("mu", lambda a, c: a - 2 * BETA * c["mu"] / N, "mu: kl sign"),
@@ -162,6 +169,19 @@ def test_two_mistakes_on_two_lines_are_two_findings(problem, knowledge):
     found = judged(problem, knowledge, spoil)
     assert [r.signature for r in found.readings] == ["z: all * N", "logvar: via z * 1/sigma"]
     assert {x.node: x.verdict for x in found.lines}["mu"] == "consequence"
+
+
+def test_float32_inside_a_line(problem, knowledge):
+    found = judged(problem, knowledge, change("logvar", lambda a, c: a.astype(np.float32).astype(float)))
+    assert found.first.signature == "logvar: rounded" and found.first.code == "G38"
+    assert 1e-9 < found.first_wrong.local_error < 1e-6
+
+
+def test_errors_are_relative_to_both_sizes(problem, knowledge):
+    found = judged(problem, knowledge, change("z", lambda a, c: 2 * a))
+    assert np.isclose(found.lines[0].error, 1 / 3)
+    _, yours, numeric = found.lines[0].worst
+    assert np.isclose(yours, 2 * numeric)
 
 
 def test_two_mistakes_on_one_line(problem, knowledge):
@@ -254,7 +274,49 @@ def test_contract_errors_are_their_own_kind(problem):
         diagnose(problem, lambda cache: None, WANTED)
 
 
-# Names for numbers, and the report
+# Names for numbers and for mistakes, and the report
+
+
+@dataclass
+class Mistake:
+    key: str
+    reads: tuple
+    cause: str = ""
+
+    @property
+    def code(self):
+        return self.key
+
+
+def test_a_mistake_that_is_seen_in_full_goes_before_one_seen_in_part():
+    known = [Mistake("P", ("a", "b", "c")), Mistake("F", ("a",)), Mistake("M", ("d", "e"))]
+    readings = [Reading(s, s) for s in "abde"]
+    name_readings(readings, claims(readings, {}, known), known)
+    assert [(r.code, r.how) for r in readings] == [
+        ("F", "signature"),
+        (None, ""),  # what is left of P is not enough for a claim: it would have needed a as well
+        ("M", "signature"),
+        ("M", "signature"),
+    ]
+
+
+def test_a_field_must_account_for_enough_numbers():
+    assert says_enough(np.ones(3)) and not says_enough(np.ones(2))
+    assert not says_enough(np.array([1, 1, 0, 0, 0.0])) and not says_enough(np.array([1, 1, 1, 1, np.inf]))
+
+
+def test_a_gradient_that_is_zero_is_no_evidence_for_a_probe(problem):
+    """Wrong by a factor wherever it is not zero: with eps = 0 the gradient at sigma is 0, and 0 times anything is right."""
+
+    def forward(net, x, y):
+        net.output(x * y)
+
+    def backward(g, x, y):
+        return {"x": 3 * g * y, "y": g * x}
+
+    small = Problem(forward, {"x": np.ones(5), "y": np.arange(1.0, 6.0)})
+    assert probe(without(small), backward, ("x", "y"), "x") == []
+    assert probe(without(small), backward, ("x", "y"), "y") == ["y = 0"]
 
 
 def test_scalars_take_the_simplest_name():

@@ -27,7 +27,7 @@ def test_wrong_with_report():
     text = " ".join(str(result).split())  # the report is wrapped for a terminal
     assert result.status == "wrong" and result.code == "V02"
     assert "through z is the right value times 1/sigma; the part from the term kl is right" in text
-    assert "WRONG   <- first wrong line" in text and "(N=5, K=3, beta=0.7)" in text
+    assert "WRONG <- first wrong line" in text and "(N=5, K=3, beta=0.7)" in text
     assert "0.5 * sigma * eps" not in text  # the cause, never the corrected line
     assert json.loads(json.dumps(result.to_dict()))["code"] == "V02"
     assert "<rect" in result._repr_html_()
@@ -83,7 +83,7 @@ def test_what_cannot_be_compared_is_wrong_with_a_sentence(backward, message):
 def test_inconclusive():
     """Off by a few parts in 10^9: more than rounding, less than any mistake."""
     result = judge(
-        DENSE, lambda g, x, weight: {**dense(g, None, x, weight, None), "x": g @ weight.T * (1 + 6e-9)}
+        DENSE, lambda g, x, weight: {**dense(g, None, x, weight, None), "x": g @ weight.T * (1 + 4e-9)}
     )
     assert result.status == "inconclusive"
 
@@ -97,6 +97,25 @@ def test_the_right_answer_may_be_spelled_otherwise():
         return {"bias": np.einsum("nh->h", g), "weight": gw, "x": gx}
 
     assert judge(DENSE, loops).status == "passed"
+
+
+def test_a_known_formula_is_recognised_below_another_mistake():
+    """V16 shows no simple change; its line is compared with what the mistake makes of this person's own gz."""
+
+    def backward(cache, mu, logvar, eps, target, beta):
+        right = VAE.backward()(cache=cache, mu=mu, logvar=logvar, eps=eps, target=target, beta=beta)
+        N, gz, sigma = len(mu), 3 * right["z"], np.exp(logvar / 2)
+        glogvar = gz * 0.5 * sigma * eps + beta * 0.5 * (sigma - 1) / N
+        return {"z": gz, "mu": gz + beta * mu / N, "logvar": glogvar}
+
+    found = judge(VAE, backward).diagnosis
+    assert [(r.signature, r.code) for r in found.readings] == [("z: all * K", "G03"), ("logvar: unexplained", "V16")]
+
+
+def test_two_known_mistakes_on_one_line():
+    found = judge(VAE, load(VAE.planted("V16", "V03"))).diagnosis
+    assert {r.code for r in found.readings} == {"V16", "V03"}
+    assert "two known mistakes at once" in str(found)
 
 
 def test_configurations_that_were_right_are_mentioned():

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from minigen.exercises.judge import judge, trials
-from minigen.exercises.masters import Master, Mutant, all_masters, load
+from minigen.exercises.masters import Master, Mutant, all_masters, broken_masters, load
 from minigen.exercises.verify import plant, verify
 
 MASTERS = all_masters()
@@ -63,6 +63,10 @@ def verified():
     return {id: verify(master) for id, master in MASTERS.items()}
 
 
+def test_every_master_can_be_read():
+    assert not broken_masters()
+
+
 @pytest.mark.parametrize("id", MASTERS)
 def test_an_exercise_is_fit_to_be_given(verified, id):
     assert verified[id].ok, str(verified[id])
@@ -92,7 +96,7 @@ def test_the_table(verified, capsys):
     assert rejected == len(planted)
     assert named >= 0.95 * len(planted)
     assert not [str(p) for p in planted if p.code and not p.named and (p.explains or 0) > 0.9999]
-    assert all(len(v.planted) >= 5 for v in verified.values())
+    assert len(planted) >= 150 and all(len(v.planted) >= 5 for v in verified.values())
 
 
 @pytest.mark.slow
@@ -123,7 +127,7 @@ def test_two_mistakes_at_once(capsys):
         print(
             f"\n{tried} pairs of mistakes: the first reading is one of the two in {first}, both are named in {both}"
         )
-    assert first >= 0.85 * tried
+    assert first >= 0.9 * tried
 
 
 @pytest.mark.parametrize("id", MASTERS)

@@ -6,13 +6,17 @@ from minigen.check.subjects.registry import build, names
 NAMES = names(layers, autoencoders, vaes, gans, wgans)
 QUICK = (
     "dense",
-    "conv2d",
-    "conv-transpose2d",
+    "conv2d-strided-dilated",
+    "batch-norm",
     "ae-mse",
-    "ae-sparse-kl",
+    "ae-contractive",
     "vae-bernoulli",
+    "iwae",
     "gan-discriminator",
+    "gan-r1",
+    "dcgan-generator",
+    "wgan-generator",
+    "wgan-gp-critic-tanh",
 )
-QUICK += ("gan-generator-nonsaturating", "wgan-critic", "wgan-generator")
 
 __all__ = ["NAMES", "QUICK", "build"]

@@ -68,11 +68,10 @@ class Setting:
             if parameter.ndim == 1:
                 parameter.data[...] = self.rng.normal(0, 0.3, parameter.shape)
         parameters = {name: p.data.copy() for name, p in model.named_parameters()}
-        model.to(self.device)  # its running statistics; the parameters are replaced by the tape's tensors
         return Subject(
             self.name,
             parameters,
-            by_tape=lambda tensors: by_tape(_with(model, tensors)),
+            by_tape=lambda tensors: by_tape(_with(model, tensors, self.device)),
             by_hand=by_hand,
             wrt=[name for name in parameters if name.startswith(only)],
         )
@@ -82,12 +81,12 @@ class Setting:
         return layer_subject(self.name, partial(by_tape, **how), partial(by_hand, **how), arrays)
 
 
-def _with(model, tensors):
-    """The model with these tensors in place of its parameters."""
+def _with(model, tensors, device):
+    """The model with these tensors in place of its parameters, and its running statistics where they are."""
     for path, tensor in tensors.items():
         *modules, name = path.split(".")
         owner = model
         for module in modules:
             owner = getattr(owner, module)
         setattr(owner, name, tensor)
-    return model
+    return model if device == "cpu" else model.to(device)

@@ -1,0 +1,98 @@
+"""`minigen exercise solution, diff, bug, reset`: what shows the answer, and what takes a file back to its beginning.
+
+A solution is shown after the exercise has passed; before that one has to ask with --reveal, and it is noted.
+"""
+
+import difflib
+
+from minigen.exercises.lookup import Exercise, Trouble, find
+from minigen.exercises.progress import has_passed
+from minigen.exercises.workspace import Workspace, shown
+
+
+def solution(options):
+    """Print the solution's backward."""
+    workspace, exercise = Workspace.here(), find(options.id)
+    _allow(workspace, exercise, options.reveal, "solution")
+    text = exercise.master.solution()
+    print(text[text.index("def backward(") :].partition("\n\n\nif __name__")[0])
+    path = workspace.path(exercise)
+    print(f"\nnext: minigen exercise {'diff' if path and path.is_file() else 'show'} {exercise.id}")
+    return 0
+
+
+def diff(options):
+    """What has to change in one's file for it to be the solution."""
+    workspace, exercise = Workspace.required(), find(options.id)
+    path, content = workspace.path(exercise), workspace.content(exercise)
+    if content is None:
+        raise Trouble(
+            f"there is no file {shown(path)}",
+            "next: minigen exercise init   (adds the files that are missing)",
+        )
+    _allow(workspace, exercise, options.reveal, "diff")
+    yours = content.decode("utf-8", "replace").splitlines()
+    theirs = exercise.master.solution().splitlines()
+    lines = difflib.unified_diff(yours, theirs, shown(path), "solution", lineterm="")
+    text = "\n".join(lines)
+    print(text or f"{shown(path)} is the solution, letter for letter")
+    print("\nnext: minigen exercise next")
+    return 0
+
+
+def bug(options):
+    """Write the solution with one mistake in it, as a file to repair."""
+    workspace, exercise = Workspace.required(), find(options.id)
+    master = exercise.master
+    if options.code:
+        chosen = find(f"{master.id}-{options.code}")
+    elif exercise.bug:
+        chosen = exercise
+    else:
+        entries = workspace.progress.entries()
+        every = [Exercise(master, key) for key in master.mutants]
+        left = [b for b in every if not has_passed(entries.get(b.id, {}))]
+        if not left:
+            print(f"all {len(every)} bugs of {master.id} are repaired")
+            print("next: minigen exercise list")
+            return 0
+        chosen = left[0]
+    _allow(workspace, Exercise(master), options.reveal, f"bug {chosen.bug}" if options.code else "bug")
+    path = workspace.path(chosen)
+    new = workspace.write(chosen, chosen.text())
+    print(
+        f"{shown(path)}: "
+        + ("the solution, but one mistake is in it" if new else "is there already and stays as it is")
+    )
+    print(f"next: find it, repair it, then: minigen exercise check {chosen.id}")
+    return 0
+
+
+def reset(options):
+    """Take a file back to what it was at first; what is in it goes to a backup."""
+    workspace, exercise = Workspace.required(), find(options.id)
+    path, text = workspace.path(exercise), exercise.text()
+    if workspace.content(exercise) == text.encode("utf-8"):
+        print(f"{shown(path)} is as it was at first: nothing to do")
+    else:
+        backup = workspace.replace(exercise, text)
+        print(
+            f"{shown(path)} is as it was at first" + (f"; yours is kept in {shown(backup)}" if backup else "")
+        )
+    print(f"next: open {shown(path)}, then: minigen exercise check {exercise.id}")
+    return 0
+
+
+def _allow(workspace, exercise, reveal, command):
+    """Let a person see a solution: after passing, or because they insist, which is noted."""
+    entry = workspace.progress.entry(exercise.id)
+    if has_passed(entry) or entry.get("revealed"):
+        return
+    if not reveal:
+        words, _, code = command.partition(" ")
+        again = " ".join(["minigen exercise", words, exercise.id, *filter(None, [code]), "--reveal"])
+        raise Trouble(
+            f"this shows the solution of {exercise.id}, which has not passed yet; a hint may do: minigen exercise hint {exercise.id}",
+            f"next: minigen exercise check {exercise.id}, or, to see it all the same: {again}",
+        )
+    workspace.progress.change(exercise.id, revealed=True)

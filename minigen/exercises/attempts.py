@@ -1,0 +1,210 @@
+"""`minigen exercise check`: judges files, prints what was found, and says as the last line what to do next."""
+
+import contextlib
+import json
+import os
+import textwrap
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from minigen.exercises import progress, runner
+from minigen.exercises.lookup import Exercise, Trouble, find
+from minigen.exercises.masters import all_masters
+from minigen.exercises.workspace import Workspace, shown
+
+EXIT = {"passed": 0, "wrong": 1, "not attempted": 2, "inconclusive": 3, "error": 4}
+_GRAVEST = ("error", "wrong", "inconclusive", "not attempted", "passed")  # decides the exit code of --all
+_STUBBORN = 3  # so often the same mistake in a row, and a hint is offered
+
+
+@dataclass
+class Attempt:
+    """A file that was judged, or could not be: `path` is None where there is no such file."""
+
+    exercise: object
+    path: Path | None
+    result: dict
+    entry: dict
+
+    @property
+    def status(self):
+        return self.result["status"]
+
+
+def check(options):
+    """The command. Returns the exit code."""
+    if options.all:
+        return _check_all(options)
+    try:
+        workspace, exercise, path = _target(options.id)
+        attempt = judge(workspace, exercise, path, options)
+    except Trouble as trouble:
+        if not options.json:
+            raise
+        answer = {"version": 1, "exit_code": EXIT["error"], "id": options.id, "status": "error"}
+        print(json.dumps(answer | {"message": str(trouble)}, indent=1))
+        return EXIT["error"]
+    if options.json:
+        print(json.dumps(as_json(attempt), indent=1))
+    else:
+        print(report(workspace, attempt))
+    return EXIT[attempt.status]
+
+
+def judge(workspace, exercise, path, options):
+    """Judge one file and remember the outcome. Returns an Attempt."""
+    attempt = _judged(workspace, exercise, path, options)
+    _remember(workspace, [attempt])
+    return attempt
+
+
+def report(workspace, attempt):
+    """All that a person reads after a check, as a text; the last line says what to do next."""
+    result, parts = attempt.result, []
+    if result["printed"]:
+        parts.append("your file printed:\n" + _indented(result["printed"], 20))
+    head = f"{attempt.exercise.id}: {result['message']}"
+    if attempt.path is not None:
+        head += "".join("\n" + _frame(attempt, *f) for f in result["trace"])
+    parts.append(head)
+    if result["report"]:
+        parts.append(result["report"])
+    if result["status"] == "wrong" and result["place"]:
+        number, text = result["place"]
+        node = next(x["node"] for x in result["diagnosis"]["lines"] if x["verdict"] == "wrong")
+        parts.append(f"{node} is computed here:\n" + _frame(attempt, number, "backward", text))
+    return "\n\n".join([*parts, what_next(workspace, attempt)])
+
+
+def what_next(workspace, attempt):
+    """The last line."""
+    id, status, code = attempt.exercise.id, attempt.status, attempt.result.get("code")
+    again = f"minigen exercise check {id}"
+    if status == "passed":
+        return after_passing(workspace, attempt.exercise)
+    if attempt.path is None:
+        return "next: minigen exercise init   (adds the files that are missing)"
+    file = shown(attempt.path)
+    if status == "not attempted":
+        return f"next: open {file}, put a formula in place of each ..., then: {again}"
+    if status == "inconclusive":
+        return f"next: {again} --seed 1   (other numbers; they may decide it)"
+    where = f"line {attempt.result['place'][0]} of {file}" if attempt.result["place"] else file
+    if attempt.result["trace"]:
+        where = f"line {attempt.result['trace'][-1][0]} of {file}"
+    more = f"more: minigen exercise explain {code}\n" if code else ""
+    if attempt.entry.get("same", 0) >= _STUBBORN:
+        more += f"hint: minigen exercise hint {id}   ({attempt.entry['same']} times the same mistake now)\n"
+    return f"{more}next: repair {where}, then: {again}"
+
+
+def after_passing(workspace, exercise):
+    """What to do after an exercise: the next one that has not passed yet."""
+    entries = workspace.progress.entries()
+    todo = [m for m in all_masters().values() if not progress.has_passed(entries.get(m.id, {}))]
+    todo = [m for m in todo if m.id != exercise.id]
+    if not todo:
+        return "next: all exercises have passed; minigen exercise bug ID hides mistakes for you to find"
+    done = f"{len(all_masters()) - len(todo)} of {len(all_masters())} passed"
+    new = Exercise(todo[0])
+    return f"next: {todo[0].title} ({shown(workspace.path(new))}): minigen exercise show {new.id}   ({done})"
+
+
+def as_json(attempt):
+    """One result as plain values."""
+    kept = "id status message code seed seconds printed trace place diagnosis".split()
+    values = {k: attempt.result.get(k) for k in kept} | {"id": attempt.exercise.id}
+    return {"version": 1, "exit_code": EXIT[attempt.status]} | values
+
+
+def _target(name):
+    """(Workspace, Exercise, path) of what is to be checked: a path to a file, an id, or, with None, the next exercise."""
+    if name is not None and name.endswith(".py") and Path(name).is_file():
+        path = Path(name).absolute()
+        return Workspace.here(path.parent), find(name), path
+    workspace = Workspace.here()
+    exercise = find(name) if name is not None else None
+    workspace = Workspace.required() if workspace.root is None else workspace
+    if exercise is None:
+        exercise = current(workspace)
+    return workspace, exercise, workspace.path(exercise)
+
+
+def current(workspace):
+    """The first Exercise in teaching order that has not passed yet; the last one, if all have."""
+    entries = workspace.progress.entries()
+    masters = list(all_masters().values())
+    todo = [m for m in masters if not progress.has_passed(entries.get(m.id, {}))]
+    return Exercise((todo or masters[-1:])[0])
+
+
+def _judged(workspace, exercise, path, options):
+    entry = workspace.progress.entry(exercise.id)
+    if not path.is_file():
+        message = f"there is no file {shown(path)}"
+        result = {"id": exercise.id, "status": "error", "message": message, "printed": "", "trace": []}
+        result |= {"report": "", "place": None, "seed": options.seed}
+        return Attempt(exercise, None, result, entry)
+    content = path.read_bytes()
+    result = runner.run(path, exercise.master.id, options.seed, options.time_limit)
+    entry = entry | progress.after(entry, result, content, exercise.text())
+    return Attempt(exercise, path, result, entry)
+
+
+def _remember(workspace, attempts):
+    workspace.progress.change_all({a.exercise.id: a.entry for a in attempts if a.path is not None})
+
+
+def _check_all(options):
+    """Check every file that is there, a few at a time; print a line for each."""
+    workspace = Workspace.required()
+    attempts, unread = [], None if workspace.progress.read() else "made anew"
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        jobs = (lambda e: _judged(workspace, e, workspace.path(e), options)), everything(workspace)
+        for attempt in pool.map(*jobs):
+            if attempt.path is None:
+                attempt.result["status"] = "not attempted"  # among all, a file that is missing is no accident
+            attempts.append(attempt)
+            if not options.json:
+                line = attempt.result["message"] if attempt.status != "passed" else ""
+                line = textwrap.shorten(line.removeprefix("not attempted yet: "), 60, placeholder=" ...")
+                print(f"{attempt.status:<13}  {attempt.exercise.id:<28}  {line}".rstrip(), flush=True)
+    _remember(workspace, attempts)
+    statuses = [a.status for a in attempts]
+    code = EXIT[next((s for s in _GRAVEST if s in statuses), "passed")]
+    if options.json:
+        print(
+            json.dumps({"version": 1, "exit_code": code, "results": [as_json(a) for a in attempts]}, indent=1)
+        )
+        return code
+    counts = ", ".join(f"{statuses.count(s)} {s}" for s in EXIT if s in statuses)
+    print(f"\n{len(attempts)} files: {counts}" + (f"; progress {unread}" if unread else ""))
+    bad = next(a for s in _GRAVEST for a in attempts if a.status == s)
+    if code == 0:
+        print(after_passing(workspace, bad.exercise))
+    else:
+        print("next: minigen exercise " + ("init" if bad.path is None else f"check {bad.exercise.id}"))
+    return code
+
+
+def everything(workspace):
+    """All exercises, and the bugs that are there, in order."""
+    found = [Exercise(m) for m in all_masters().values()]
+    for path in sorted((workspace.root / "bugs").glob("*.py")):
+        with contextlib.suppress(Trouble):  # a file of somebody else
+            found.append(find(path.name))
+    return found
+
+
+def _frame(attempt, number, function, text):
+    inside = f", in {function}" if function else ""
+    return f"  {shown(attempt.path)}, line {number}{inside}\n{textwrap.indent(text, ' ' * 6)}".rstrip()
+
+
+def _indented(text, most):
+    lines = text.splitlines()
+    shown_lines = [f"  | {line[:200]}" for line in lines[:most]]
+    return "\n".join(
+        shown_lines + ([f"  | ... and {len(lines) - most} more lines"] if len(lines) > most else [])
+    )

@@ -1,0 +1,192 @@
+"""What runs in the other process: sets the limits, loads a person's file, judges it, writes the answer down.
+
+Nothing here is called by hand; see runner.py.
+"""
+
+import ast
+import contextlib
+import faulthandler
+import json
+import math
+import os
+import re
+import sys
+import traceback
+import types
+from pathlib import Path
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None
+
+
+def main():
+    """Do the task given on the command line: where the answer goes, where the stack goes when time is up, the task."""
+    answer, stack, task = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+    with open(stack, "w") as watch:
+        faulthandler.dump_traceback_later(task["seconds"], exit=True, file=watch)
+        result = examine(Path(task["path"]), task["id"], task["seed"], task["memory"])
+        faulthandler.cancel_dump_traceback_later()
+    text = json.dumps(_plain(result), default=str)
+    Path(answer).write_text(text, encoding="utf-8")
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+    os._exit(0)  # at once, whatever threads the file has started
+
+
+def examine(path, id, seed, memory):
+    """Load and judge one file. Returns a dict, whatever the file does."""
+    from minigen.exercises import judge, masters
+
+    master = masters.all_masters()[id]
+    master.module()  # everything is loaded before memory gets short
+    person = _Person(path)
+    answer = {"id": id, "status": "error", "code": None, "seed": seed, "diagnosis": None}
+    answer |= {"report": "", "trace": [], "place": None}
+    _limit(memory)
+    try:
+        result = judge.judge(master, person.backward(), seed=seed)
+        error = result.exception
+        answer |= result.to_dict() | {"report": str(result.diagnosis or "")}
+        if error is not None and result.diagnosis:
+            answer["report"] = f"where the sizes happen to fit, this is seen:\n{answer['report']}"
+        first = result.diagnosis.first_wrong if result.diagnosis else None
+        answer["place"] = person.place_of(first.node) if first else None
+    except BaseException as raised:
+        error, answer["message"] = raised, ""
+    finally:
+        _limit(None)
+    if error is not None:
+        answer["trace"] = person.trace(error)
+        answer["message"] = person.sentence(error, memory) or answer["message"]
+        if not answer["message"]:
+            inside = "".join(traceback.format_exception(error)[-12:])
+            answer["message"] = f"minigen failed, and not because of your file: please report this\n{inside}"
+    return answer
+
+
+class _Person:
+    """A person's file: its text, its backward, and where in it something happened."""
+
+    def __init__(self, path):
+        self.path, self.lines, self.tree, self.loaded = path, [], None, False
+
+    def backward(self):
+        """Execute the file and take its backward."""
+        try:
+            source = self.path.read_bytes()
+            text = source.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            raise Unusable("is not a text in UTF-8: save it anew in your editor with that encoding") from None
+        except OSError as error:
+            raise Unusable(f"cannot be read: {error.strerror}") from None
+        self.lines = text.splitlines()
+        if "\0" in text:
+            raise Unusable("holds bytes that no text has: save it anew in your editor")
+        self.tree = ast.parse(text, str(self.path))
+        module = types.ModuleType("minigen_exercise")
+        module.__file__ = str(self.path)
+        sys.modules[module.__name__] = module
+        exec(compile(text, str(self.path), "exec", dont_inherit=True), module.__dict__)
+        if not callable(module.__dict__.get("backward")):
+            raise Unusable("has no function `backward`: was it renamed or deleted?")
+        self.loaded = True
+        return module.backward
+
+    def trace(self, error):
+        """[[line number, function, text]] of the frames in this file, the innermost last; long ones shortened."""
+        if isinstance(error, SyntaxError) and error.filename == str(self.path):
+            text = (error.text or "").rstrip()
+            column = (error.offset or 0) - 1 - (len(text) - len(text.lstrip()))
+            return [[error.lineno or 1, "", text.lstrip() + (f"\n{' ' * column}^" if column >= 0 else "")]]
+        frames = [f for f in traceback.walk_tb(error.__traceback__) if self._mine(f[0])]
+        found = [[number, f.f_code.co_name, self._line(number)] for f, number in frames]
+        if found and self.loaded:
+            found[-1][2] += _shapes(frames[-1][0], found[-1][2])
+        return found if len(found) <= 4 else [found[0], *found[-3:]]
+
+    def sentence(self, error, memory):
+        """What happened, for a beginner; None where it was not this file's doing."""
+        name, when = self.path.name, "" if self.loaded else " while it was being loaded"
+        if isinstance(error, Unusable):
+            return f"{name} {error}"
+        if isinstance(error, SyntaxError) and error.filename == str(self.path):
+            return f"{name} is not valid Python: {error.msg} in line {error.lineno}"
+        if isinstance(error, MemoryError):
+            return f"{name} needed more than {memory / 2**30:g} GiB of memory: does a list or an array grow without end?"
+        if not self.trace(error):
+            return None
+        if isinstance(error, SystemExit):
+            return f"{name} calls exit(){when}: take it out, a backward returns its gradients"
+        if isinstance(error, EOFError):
+            return f"{name} waits for input{when}, and in a check nobody answers: take input() or the reading of stdin out"
+        what = f"{type(error).__name__}: {error}".rstrip(": ")
+        if sizes := re.search(r"matmul: .*(size \d+ is different from \d+)", what):
+            what = f"{type(error).__name__}: a matrix product does not fit, {sizes[1]}"  # without NumPy's grammar
+        who = "backward" if self.loaded else name
+        return f"{who} raised {what}" + ("" if self.loaded else when)
+
+    def place_of(self, node):
+        """[line number, text] of the line that computes the gradient named `node`, or None."""
+        functions = [n for n in self.tree.body if isinstance(n, ast.FunctionDef) and n.name == "backward"]
+        returned = [r for f in functions for r in ast.walk(f) if isinstance(r, ast.Return)]
+        if not returned or not isinstance(returned[-1].value, ast.Dict):
+            return None
+        for key, value in zip(returned[-1].value.keys, returned[-1].value.values, strict=True):
+            if isinstance(key, ast.Constant) and key.value == node:
+                number = value.lineno
+                if isinstance(value, ast.Name):
+                    number = max(_assignments(functions[-1], value.id), default=number)
+                return [number, self._line(number)]
+        return None
+
+    def _mine(self, frame):
+        return frame.f_code.co_filename == str(self.path)
+
+    def _line(self, number):
+        return self.lines[number - 1].strip() if number and number <= len(self.lines) else ""
+
+
+class Unusable(Exception):
+    """A file that cannot even be loaded; the sentence goes on from the file's name."""
+
+
+def _shapes(frame, line):
+    """The shapes of the arrays that a line names: what one looks up first when sizes do not fit."""
+    names = dict.fromkeys(re.findall(r"[A-Za-z_]\w*", line.split("#")[0]))
+    arrays = {n: frame.f_locals[n] for n in names if hasattr(frame.f_locals.get(n), "shape")}
+    return "".join(
+        f"\n{'here ' if i == 0 else '     '}{n} is {v.shape}" for i, (n, v) in enumerate(arrays.items())
+    )
+
+
+def _assignments(function, name):
+    """The numbers of the lines in which a variable, or a part of it, gets a value."""
+    stored = (n for n in ast.walk(function) if isinstance(getattr(n, "ctx", None), ast.Store))
+    owners = (n.value if isinstance(n, ast.Subscript) else n for n in stored)
+    return [n.lineno for n in owners if isinstance(n, ast.Name) and n.id == name]
+
+
+def _limit(memory):
+    """Allow this many bytes of data, or, with None, as many as the system allows."""
+    if resource is None:
+        return
+    with contextlib.suppress(ValueError, OSError):
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        soft = hard if memory is None else memory
+        if hard != resource.RLIM_INFINITY:
+            soft = min(soft, hard) if soft != resource.RLIM_INFINITY else hard
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+def _plain(value):
+    """Numbers that JSON does not have (infinity, NaN) become null; NumPy's become Python's."""
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,180 @@
+"""`minigen exercise`: the words of the command line, and the way to the functions behind them.
+
+Nothing is loaded before it is needed: `list` answers without computing anything. Every command ends with a line that
+says what to do next. The exit code of `check` is 0 passed, 1 wrong, 2 not attempted, 3 inconclusive, 4 anything that
+keeps it from judging: an error in the file, a time-out, a name that does not exist.
+"""
+
+import argparse
+import importlib
+import os
+import sys
+
+FAILED = 4
+_ABOUT = """Derive a gradient, write it down, and learn which line is wrong and why.
+
+  minigen exercise init            write the exercises into a folder, a file each
+  minigen exercise next            which one to do now
+  minigen exercise check ID        judge your file and explain the first wrong line
+  minigen exercise hint ID         three hints, one at a time
+"""
+
+
+def add_to(commands):
+    """Hang `exercise` and its commands into the subparsers of `minigen`."""
+    top = commands.add_parser(
+        "exercise",
+        help="derive gradients as exercises, and have your mistakes explained",
+        description=_ABOUT,
+        epilog="Exit codes of check: 0 passed, 1 wrong, 2 not attempted, 3 inconclusive, 4 error or time-out.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _strict(top)
+    top.set_defaults(run=lambda options: top.print_help() or FAILED)
+    within = top.add_subparsers(metavar="COMMAND")
+
+    def add(name, function, help, *arguments):
+        parser = within.add_parser(name, help=help, description=help)
+        for argument in arguments:
+            parser.add_argument(*argument[0], **argument[1])
+        _strict(parser)
+        parser.set_defaults(run=run, function=function)
+
+    id = _argument("id", metavar="ID", help="the name of an exercise, such as dense, or its file")
+    maybe = _argument(
+        "id", metavar="ID", nargs="?", help="the name of an exercise, or its file (default: the next one)"
+    )
+    reveal = _argument(
+        "--reveal", action="store_true", help="show it before the exercise has passed; this is noted"
+    )
+    seed = _argument("--seed", type=_whole, default=0, metavar="N", help="other random numbers")
+    limit = _argument(
+        "--time-limit", type=_seconds, default=20.0, metavar="S", help="seconds a file may take (default: 20)"
+    )
+    add(
+        "init",
+        "lessons.init",
+        "write the exercises into a folder; what is there already stays as it is",
+        _argument(
+            "folder", metavar="DIR", nargs="?", help="default: minigen-exercises, or the folder you are in"
+        ),
+    )
+    add("list", "lessons.list_", "all exercises, and how far you have come")
+    add("next", "lessons.next_", "the exercise to do now")
+    add("show", "lessons.show", "the statement of an exercise", id)
+    add(
+        "check",
+        "attempts.check",
+        "judge your file, and explain the first wrong line",
+        maybe,
+        _argument("--all", action="store_true", help="every file; makes the record of progress anew"),
+        _argument("--json", action="store_true", help="print JSON"),
+        seed,
+        limit,
+    )
+    add("watch", "watch.watch", "check a file each time it is saved", maybe, seed, limit)
+    add(
+        "hint",
+        "lessons.hint",
+        "a hint; a further one each time",
+        id,
+        _argument("--level", type=_whole, default=0, metavar="K", help="hints 1 to K"),
+    )
+    add(
+        "explain",
+        "lessons.explain",
+        "a page about a mistake, by the code in a report",
+        _argument("code", metavar="CODE", nargs="?", help="such as V02 (default: all codes)"),
+    )
+    add("solution", "answers.solution", "the solution, after your file has passed", id, reveal)
+    add("diff", "answers.diff", "your file against the solution", id, reveal)
+    add(
+        "bug",
+        "answers.bug",
+        "spot the bug: write the solution with one known mistake in it, to be repaired",
+        id,
+        _argument("code", metavar="CODE", nargs="?", help="which mistake (default: the next one)"),
+        reveal,
+    )
+    add("reset", "answers.reset", "take a file back to its beginning; yours goes to a backup", id)
+    add("notebook", "lessons.notebook", "write the exercise as a Jupyter notebook", id)
+    add(
+        "new",
+        "teacher.new",
+        "for teachers: write a small complete exercise to start from",
+        _argument("id", metavar="ID"),
+        _argument("--into", metavar="DIR", help="default: where the exercises of minigen lie"),
+    )
+    add(
+        "verify",
+        "teacher.verify",
+        "for teachers: prove that exercises are fit to be given",
+        _argument("ids", metavar="ID", nargs="*", help="ids, or files of masters (default: all)"),
+    )
+
+
+def run(options):
+    """Call the function behind a command; whatever it cannot do is a sentence and exit code 4."""
+    from minigen.exercises import masters
+    from minigen.exercises.lookup import Trouble
+
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal that lacks σ shows ? instead
+    module, _, name = options.function.partition(".")
+    try:
+        masters.all_masters()
+    except (SyntaxError, ValueError) as error:
+        return _fail(f"an exercise of minigen is broken: {error}", "next: repair that file")
+    try:
+        code = getattr(importlib.import_module(f"minigen.exercises.{module}"), name)(options)
+        sys.stdout.flush()
+        return code
+    except Trouble as trouble:
+        return _fail(str(trouble), trouble.cure)
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return _fail("interrupted", "next: the same command again")
+    except OSError as error:
+        return _fail(
+            f"{error.filename or 'a file'}: {error.strerror}",
+            "next: look at that file or folder, then the same again",
+        )
+
+
+def _fail(sentence, cure):
+    sys.stdout.flush()
+    print(f"minigen exercise: {sentence}\n{cure}", file=sys.stderr)
+    return FAILED
+
+
+def _argument(*names, **settings):
+    return names, settings
+
+
+def _strict(parser):
+    """A misused command ends with 4 and not with argparse's 2, which means "not attempted" here."""
+
+    def error(message):
+        parser.exit(FAILED, f"{parser.format_usage()}{parser.prog}: {message}\nnext: {parser.prog} --help\n")
+
+    parser.error = error
+
+
+def _whole(text):
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text} is below 0")
+    return number
+
+
+_whole.__name__ = "whole number"  # as argparse names it in its messages
+
+
+def _seconds(text):
+    number = float(text)
+    if not 0 < number < 1e6:
+        raise argparse.ArgumentTypeError(f"{text} is no number of seconds above 0")
+    return number

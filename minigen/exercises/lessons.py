@@ -1,0 +1,163 @@
+"""`minigen exercise init, list, next, show, hint, explain, notebook`: everything to read before and while one works."""
+
+from pathlib import Path
+
+from minigen.exercises import progress
+from minigen.exercises.attempts import current
+from minigen.exercises.lookup import Exercise, Trouble, find
+from minigen.exercises.masters import all_masters
+from minigen.exercises.workspace import DEFAULT, Workspace, initialise, shown, write_new
+
+
+def init(options):
+    """Write the exercises into a folder; what is there already stays as it is."""
+    around = Workspace.here().root
+    folder = Path(options.folder) if options.folder else around or Path(DEFAULT)
+    workspace, written, kept = initialise(folder)
+    place = "this folder" if workspace.root == Path.cwd() else shown(workspace.root)
+    if kept and written:
+        print(f"{place}: {_files(written)} added: {', '.join(e.file.name for e in written)}")
+    elif written:
+        print(f"{place}: {len(written)} exercises, one file each")
+    if kept:
+        print(f"{place}: {_files(kept)} already there, unchanged")
+    first = current(workspace)
+    step = "" if workspace.root == Path.cwd() else f"cd {place}, "
+    print(f"next: {step}open {first.file} in an editor, then: minigen exercise check {first.id}")
+    return 0
+
+
+def _files(exercises):
+    return f"{len(exercises)} file{'s' * (len(exercises) != 1)}"
+
+
+def list_(options):
+    """One line for each exercise: what it is, and how far one has come."""
+    workspace = Workspace.here()
+    entries, masters = workspace.progress.entries(), all_masters()
+    width = max(map(len, masters))
+    for number, master in enumerate(masters.values(), 1):
+        state = _state(workspace, Exercise(master), entries) if workspace.root else ""
+        print(f"{number:3d}  {master.id:<{width}}  {master.title:<48}  {state}".rstrip())
+    done = sum(progress.has_passed(entries.get(i, {})) for i in masters)
+    if workspace.root is None:
+        print(f"next: minigen exercise init   (writes them into a new folder, {DEFAULT})")
+    else:
+        print(f"\n{len(masters)} exercises, {done} passed")
+        print("next: minigen exercise next" if done < len(masters) else "next: minigen exercise bug ID")
+    return 0
+
+
+def next_(options):
+    """The exercise to do now."""
+    workspace = Workspace.required()
+    entries, exercise = workspace.progress.entries(), current(workspace)
+    if progress.has_passed(entries.get(exercise.id, {})):
+        print(f"all {len(all_masters())} exercises have passed")
+        print("next: minigen exercise bug ID   (a mistake is planted; find it)")
+        return 0
+    return _present(workspace, exercise, entries)
+
+
+def show(options):
+    """The statement of an exercise."""
+    workspace = Workspace.here()
+    return _present(workspace, find(options.id), workspace.progress.entries())
+
+
+def hint(options):
+    """One more hint each time; those read before are repeated."""
+    workspace, exercise = Workspace.here(), find(options.id)
+    hints = exercise.master.hints
+    read = workspace.progress.entry(exercise.id).get("hints", 0)
+    level = options.level or min((read if isinstance(read, int) else 0) + 1, len(hints))
+    if not 1 <= level <= len(hints):
+        raise Trouble(
+            f"there are hints 1 to {len(hints)}, and no hint {level}",
+            f"next: minigen exercise hint {exercise.id}",
+        )
+    for number, text in enumerate(hints[:level], 1):
+        print(f"hint {number} of {len(hints)}: {text}\n")
+    workspace.progress.change(exercise.id, hints=max(level, read if isinstance(read, int) else 0))
+    more = f"minigen exercise hint {exercise.id}" + ("" if workspace.root else f" --level {level + 1}")
+    more = (
+        f"another hint: {more}"
+        if level < len(hints)
+        else f"the solution: minigen exercise solution {exercise.id} --reveal"
+    )
+    print(f"next: minigen exercise check {exercise.id}   ({more})")
+    return 0
+
+
+def explain(options):
+    """A page of the catalogue of mistakes, or its contents."""
+    from minigen.exercises import catalogue
+
+    if options.code is None:
+        for entry in catalogue.entries().values():
+            print(f"{entry.code}  {entry.title}")
+        print("next: minigen exercise explain CODE")
+        return 0
+    try:
+        entry = catalogue.explain(options.code)
+    except ValueError as error:
+        raise Trouble(str(error), "next: minigen exercise explain   (shows all codes)") from None
+    print(f"{entry}\n")
+    print("next: repair the line, then: minigen exercise check ID")
+    return 0
+
+
+def notebook(options):
+    """The exercise as a Jupyter notebook, beside the file."""
+    workspace, exercise = Workspace.required(), find(options.id)
+    path = workspace.root / f"{exercise.master.id}.ipynb"
+    if not write_new(path, exercise.master.notebook()):
+        raise Trouble(
+            f"{shown(path)} exists and stays as it is",
+            "next: rename it, and call this again for a fresh one",
+        )
+    print(f"written: {shown(path)}")
+    print(f"next: jupyter lab {shown(path)}   (its last cell checks your backward)")
+    return 0
+
+
+def _present(workspace, exercise, entries):
+    master = exercise.master
+    print(f"{exercise.title}   [{exercise.id}]\n\n{master.statement}\n")
+    print(f"gradients wanted: {', '.join(master.wanted)}")
+    early = [i for i in master.requires if not progress.has_passed(entries.get(i, {}))]
+    if early and workspace.root:
+        print(f"easier after: {', '.join(early)}")
+    path = workspace.path(exercise)
+    if path is None:
+        print(f"\nnext: minigen exercise init   (writes the files into a new folder, {DEFAULT})")
+    elif not path.is_file():
+        print(
+            f"\nnext: minigen exercise {'init' if not exercise.bug else f'bug {master.id} {exercise.bug}'}   (adds its file)"
+        )
+    else:
+        print(f"\nnext: open {shown(path)}, then: minigen exercise check {exercise.id}")
+    return 0
+
+
+def _state(workspace, exercise, entries):
+    """How far an exercise has come, in a few words."""
+    entry, content = entries.get(exercise.id, {}), workspace.content(exercise)
+    words = str(entry.get("state", "")).replace("not attempted", "")
+    if content is None:
+        words = "no file"
+    elif progress.has_passed(entry):
+        if entry.get("exercise_hash") != progress.fingerprint(exercise.text()):
+            words = "passed; the exercise has changed since"
+        elif entry["passed_hash"] != progress.fingerprint(content):
+            words = "passed; your file has changed since"
+        else:
+            words = "passed"
+    repaired = sum(
+        progress.has_passed(e)
+        for i, e in entries.items()
+        if i.startswith(exercise.id + "-") and i not in all_masters()
+    )
+    extra = [f"{repaired} bug{'s' * (repaired > 1)} repaired"] if repaired else []
+    extra += ["solution seen"] if entry.get("revealed") else []
+    return ", ".join([words, *extra] if words else extra)

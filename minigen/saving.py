@@ -1,0 +1,282 @@
+"""Saving a model in one file and loading it again: all of it or nothing, and never a pickle.
+
+A pickle is a program that runs when it is opened. An .npz is a zip of plain arrays, so that is the format:
+`model/<name>` for every parameter and buffer, `optimizer/<slot>.<name>` for what an optimizer remembers, and
+`about`, a line of JSON with the step and the state of the random generators. `dict(numpy.load(path))` shows
+it all.
+
+A save builds the whole file beside its goal, forces it onto the disk, and only then takes the old one's name:
+whoever is killed halfway still has the old file. A load compares every name and shape first and writes second.
+
+For exchange with others there is .safetensors, weights only: see exchange.py.
+"""
+
+import contextlib
+import difflib
+import io
+import json
+import os
+import shutil
+import zipfile
+
+import numpy as np
+
+from minigen import exchange
+
+_format = 1  # a reader refuses a higher number than its own
+_pickles = (".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin", ".joblib")
+_never = (
+    "a pickle, a program that runs when it is opened, so minigen neither writes nor reads it. PyTorch weights come "
+    "over as .safetensors, or by minigen.exchange.load_pytorch(model, state_dict)"
+)
+
+
+# ----- a model and what belongs to its training ---------------------------------------------------------
+
+
+def save(model, path, *, optimizer=None, random=None, step=None):
+    """Write `model` to `path`, .npz (minigen's own) or .safetensors (weights only, for exchange).
+
+    What a run needs to go on as if it had never stopped: `optimizer`; `random`, a minigen.Random or NumPy
+    generator (those that layers such as Dropout hold are then saved too); `step`, a whole number. Games have
+    several optimizers: dicts by name, {"generator": ..., "critic": ...}, are taken for both.
+
+    Raises OSError where the file cannot be written, ValueError for another kind of file; the old file stays.
+    """
+    path, kind = _checked_path("save", path)
+    if kind == ".safetensors":
+        if not (optimizer is random is step is None):
+            raise ValueError("save: .safetensors holds weights only: save optimizer, random and step as .npz")
+        return _write(path, exchange.packed(model))
+    arrays = {f"model/{name}": array for name, array in model.state_dict().items()}
+    about = {"format": _format, "model": type(model).__name__, "optimizer": {}}
+    about["step"] = None if step is None else _whole(step)
+    for section, one in _optimizers(optimizer).items():
+        about["optimizer"][section] = type(one).__name__
+        arrays |= {f"{section}/{name}": array for name, array in one.state.items()}
+    generators = _generators(model, random)
+    about["random"] = {name: generator.bit_generator.state for name, generator in generators.items()}
+    arrays["about"] = np.array(json.dumps(about, default=np.ndarray.tolist))  # some states hold arrays
+    _write(path, _packed(arrays))
+
+
+def load(model, path, *, optimizer=None, random=None):
+    """Read what `save` wrote into `model` (and `optimizer`, `random`, if given). Returns the step, or None.
+
+    The arrays go where the model has its own, in the model's dtype; the optimizer's lr is the saved one.
+
+    Raises FileNotFoundError and its like, and ValueError for a file that is damaged, is something else, or
+    does not fit: then nothing has changed.
+    """
+    path, kind = _checked_path("load", path)
+    data = _read(path)
+    if kind == ".safetensors":
+        if not (optimizer is random is None):
+            raise ValueError(f"load: {path} holds weights only: optimizer and random are saved in .npz files")
+        return exchange.load_pytorch(model, exchange.unpacked(path, data), f"load: {path}")
+    arrays, about = _unpacked(path, data)
+    state = _section(arrays, "model")
+    try:
+        model.check_state_dict(state)
+    except ValueError as error:
+        raise ValueError(f"load: {path} holds a {about['model']}: {error}") from None
+    optimizers, generators = _optimizers(optimizer), _generators(model, random)
+    for section, one in optimizers.items():
+        _check_optimizer(path, section, one, _section(arrays, section), about["optimizer"].get(section))
+    for name, generator in generators.items():
+        _check_generator(path, name, generator, about["random"].get(name))
+
+    model.load_state_dict(state)  # from here on nothing can be refused
+    for section, one in optimizers.items():
+        one.state = _section(arrays, section)
+    for name, generator in generators.items():
+        generator.bit_generator.state = about["random"][name]
+    return about["step"]
+
+
+def _optimizers(optimizer):
+    """{section of the file: optimizer}"""
+    found = _by_name("optimizer", optimizer)
+    for section, one in found.items():
+        if not (hasattr(one, "state") and hasattr(one, "steps")):
+            raise TypeError(
+                f"{section}: an optimizer (or a dict of them by name) expected, got {type(one).__name__}"
+            )
+    return found
+
+
+def _generators(model, random):
+    """{name in the file: NumPy generator}: the given ones and, if there are any, those inside the model."""
+    found = _by_name("random", random)
+    if found:
+        for path, module in model.modules():
+            for name, value in vars(module).items():
+                if isinstance(getattr(value, "generator", value), np.random.Generator):
+                    found[f"model.{path}.{name}".replace("..", ".")] = value
+    found = {name: getattr(one, "generator", one) for name, one in found.items()}
+    for name, one in found.items():
+        if not isinstance(one, np.random.Generator):
+            raise TypeError(
+                f"{name}: minigen.Random or a NumPy generator (or a dict of them by name) expected, "
+                f"got {type(one).__name__}"
+            )
+    return found
+
+
+def _by_name(what, given):
+    if isinstance(given, dict):
+        return {f"{what}.{name}": one for name, one in given.items()}
+    return {} if given is None else {what: given}
+
+
+def _whole(step):
+    if isinstance(step, bool) or not isinstance(step, int | np.integer) or step < 0:
+        raise ValueError(f"save: step must be a whole number from 0 up, got {step!r}")
+    return int(step)
+
+
+def _check_optimizer(path, section, one, state, kind):
+    if kind is None:
+        raise ValueError(f"load: {path} holds no {section}: it was saved without one, or under another name")
+    if kind != type(one).__name__:
+        raise ValueError(f"load: {path} holds the state of {kind} as {section}, got {type(one).__name__}")
+    mine = {name: array.shape for name, array in one.state.items()}
+    theirs = {name: array.shape for name, array in state.items() if array.dtype.kind in "fiub"}
+    apart = sorted(name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name))
+    if apart:
+        lines = [f"{name} is {mine.get(name)} here, {theirs.get(name)} in the file" for name in apart]
+        raise ValueError(
+            f"load: {path}: the {section} is that of other parameters (None: not there):\n  "
+            + "\n  ".join(lines)
+        )
+
+
+def _check_generator(path, name, generator, state):
+    if state is None:
+        raise ValueError(f"load: {path} holds no state for {name}: was it saved with random=?")
+    try:
+        type(generator.bit_generator)(0).state = state  # a trial on another generator of this kind
+    except (ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
+        raise ValueError(f"load: {path}: the state of {name} does not fit: {error}") from None
+
+
+# ----- arrays and bytes ---------------------------------------------------------------------------------
+
+
+def _packed(arrays):
+    """The bytes of an .npz; the same arrays give the same bytes, for the entries carry no time."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, array in arrays.items():
+            if array.dtype.kind not in "fiubU":
+                raise ValueError(
+                    f"save: {name} holds {array.dtype}, not real numbers: it could not be loaded"
+                )
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as entry:
+                np.lib.format.write_array(entry, array, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _unpacked(path, data):
+    """({name: array}, about) of a whole, undamaged file that `save` wrote; otherwise ValueError says what it is."""
+    if data[:1] == b"\x80":
+        raise ValueError(f"load: {path} is {_never}")
+    if data[:2] != b"PK":
+        what = "is empty" if not data else "is no .npz file"
+        raise ValueError(f"load: {path} {what}: give a file that model.save wrote")
+    arrays = {}
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            for entry in archive.namelist():  # read() compares the check sum of every byte
+                arrays[entry.removesuffix(".npy")] = _array(entry, archive.read(entry))
+    except Exception as error:  # the bytes are at hand, so whatever goes wrong is in the bytes
+        raise ValueError(f"load: {path} is damaged or cut short: {error}") from None
+    for name, array in arrays.items():
+        if array is None:
+            raise ValueError(f"load: {path} holds {name}, {_never}")
+    try:
+        about = json.loads(str(arrays["about"]))
+        version = about["format"]
+    except (KeyError, ValueError, TypeError):
+        names = ", ".join(list(arrays)[:4]) or "nothing"
+        raise ValueError(f"load: {path} was not written by model.save: it holds {names}") from None
+    if version != _format:
+        raise ValueError(
+            f"load: {path} has format {version}, this minigen reads {_format}: install a newer minigen"
+        )
+    return arrays, about
+
+
+def _array(entry, data):
+    """One entry as an array, or None where that would take a pickle."""
+    if not entry.endswith(".npy"):
+        return None if entry.endswith((".pkl", ".pickle")) else np.frombuffer(data, np.uint8)
+    try:
+        return np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+    except ValueError as error:
+        if "Object arrays" in str(error):
+            return None
+        raise
+
+
+def _section(arrays, section):
+    start = f"{section}/"
+    return {name.removeprefix(start): array for name, array in arrays.items() if name.startswith(start)}
+
+
+# ----- files --------------------------------------------------------------------------------------------
+
+
+def _checked_path(caller, path):
+    """(path as a string, ".npz" or ".safetensors"), if it can be one of ours."""
+    path = os.path.abspath(os.fsdecode(path))
+    kind = os.path.splitext(path)[1].lower()
+    if os.path.isdir(path):
+        raise IsADirectoryError(f"{caller}: {path} is a folder: give a file in it, such as model.npz")
+    if kind not in (".npz", ".safetensors"):
+        cure = f"{kind} is {_never}" if kind in _pickles else "give the name in full"
+        raise ValueError(f"{caller}: a name ending in .npz or .safetensors expected, got {path}: {cure}")
+    return path, kind
+
+
+def _read(path):
+    folder, name = os.path.split(path)
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        near = difflib.get_close_matches(name, os.listdir(folder) if os.path.isdir(folder) else [])
+        raise FileNotFoundError(
+            f"load: there is no file {path}" + (f"; did you mean {' or '.join(near)}?" if near else "")
+        ) from None
+
+
+def _write(path, data):
+    """Put `data` at `path` so that at any moment there is the whole old file or the whole new one."""
+    path = os.path.realpath(path)  # a link stays a link, and what it points to is written
+    folder = os.path.dirname(path)
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(f"save: there is no folder {folder}: make it first")
+    beside = os.path.join(folder, f".minigen-{os.getpid()}-{os.urandom(4).hex()}.tmp")  # stays after a kill
+    try:
+        with open(beside, "xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())  # a rename may reach the disk before the bytes do
+        if os.path.exists(path):
+            shutil.copymode(path, beside)
+        os.replace(beside, path)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            os.unlink(beside)
+        if isinstance(error, OSError):
+            raise OSError(
+                error.errno, f"save: {path} could not be written and is as it was ({error.strerror})"
+            ) from error
+        raise
+    with contextlib.suppress(OSError):  # the name itself; not every system can
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,432 @@
+"""The command line of the exercises: what a person sees on the way through, and that nothing they wrote is lost."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import minigen
+from minigen.cli import main
+from minigen.exercises import attempts, progress, runner, watch
+from minigen.exercises.lookup import Trouble, find
+from minigen.exercises.masters import all_masters
+from minigen.exercises.workspace import Workspace
+
+DENSE = all_masters()["dense"]
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A fresh folder of exercises, and in it."""
+    monkeypatch.chdir(tmp_path)
+    assert main(["exercise", "init", "."]) == 0
+    return Workspace.here()
+
+
+@pytest.fixture
+def say(capsys):
+    """Runs a command in this process; returns (exit code, output, the last line)."""
+
+    def run(*arguments):
+        capsys.readouterr()
+        code = main(["exercise", *arguments])
+        out, err = capsys.readouterr()
+        text = out + err
+        assert text.splitlines()[-1].startswith("next: "), text
+        return code, text, text.splitlines()[-1]
+
+    return run
+
+
+def record(workspace, id):
+    return json.loads((workspace.root / ".minigen" / "progress.json").read_text())["exercises"][id]
+
+
+def test_init_adds_what_is_missing_and_says_so(tmp_path, monkeypatch, say):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "minigen-exercises").mkdir()
+    mine = tmp_path / "minigen-exercises" / "dense.py"
+    mine.write_text("mine")
+    code, text, last = say("init")
+    count = len(all_masters())
+    assert code == 0 and f"{count - 1} files added" in text and "1 file already there, unchanged" in text
+    assert "cd minigen-exercises, open dense.py" in last
+    assert mine.read_text() == "mine"
+    assert len(list(mine.parent.glob("*.py"))) == count
+    monkeypatch.chdir(mine.parent)
+    (mine.parent / "mse.py").unlink()
+    assert "1 file added: mse.py" in say("init")[1]  # the same folder, not one inside it
+    (tmp_path / "file").write_text("")
+    assert say("init", str(tmp_path / "file"))[0] == 4
+
+
+def test_without_a_folder_there_is_a_catalogue_and_a_way_on(tmp_path, monkeypatch, say):
+    monkeypatch.chdir(tmp_path)
+    assert "minigen exercise init" in say("list")[2]
+    assert "minigen exercise init" in say("show", "dense")[2]
+    assert (
+        "hint 1 of 3" in say("hint", "dense")[1] and "hint 2 of 3" in say("hint", "dense", "--level", "2")[1]
+    )
+    for arguments in (
+        ["check"],
+        ["check", "dense"],
+        ["next"],
+        ["watch"],
+        ["diff", "dense"],
+        ["reset", "dense"],
+    ):
+        code, text, last = say(*arguments)
+        assert code == 4 and "no exercises in this folder" in text and "minigen exercise init" in last
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_way_through_an_exercise(here, say):
+    file = here.root / "dense.py"
+    assert say("next")[2] == "next: open dense.py, then: minigen exercise check dense"
+    code, text, last = say("check")
+    assert code == 2 and "still to write: x, weight, bias" in text and "put a formula" in last
+    file.write_text(DENSE.mutant("G06"))
+    code, text, last = say("check", "dense.py")
+    assert code == 1 and "[G06]" in text and "gbias = g.mean(axis=0)" in text
+    number = DENSE.mutant("G06").splitlines().index("    gbias = g.mean(axis=0)  # (N, H) -> (H,)") + 1
+    assert last == f"next: repair line {number} of dense.py, then: minigen exercise check dense"
+    assert "hint:" not in text
+    say("check")
+    assert "hint: minigen exercise hint dense   (3 times the same" in say("check")[1]
+    assert "wrong" in say("list")[1].splitlines()[0]
+    file.write_text(DENSE.solution())
+    code, text, last = say("check", "DENSE")
+    second = list(all_masters())[1]
+    assert code == 0 and "passed" in text and f"show {second}" in last and "(1 of " in last
+    assert record(here, "dense") == record(here, "dense") | {"state": "passed", "attempts": 4, "code": None}
+    assert say("list")[1].splitlines()[0].endswith("passed")
+    assert second in say("next")[1]
+    file.write_text(DENSE.solution() + "\n# a thought\n")
+    assert say("list")[1].splitlines()[0].endswith("passed; your file has changed since")
+
+
+def test_an_exercise_that_changed_is_said(here, say):
+    (here.root / "dense.py").write_text(DENSE.solution())
+    say("check", "dense")
+    here.progress.change("dense", exercise_hash="another")
+    assert "passed; the exercise has changed since" in say("list")[1].splitlines()[0]
+
+
+def test_check_as_json(here, capsys):
+    (here.root / "dense.py").write_text(DENSE.mutant("G06").replace("    gx", "    print(1)\n    gx"))
+    assert main(["exercise", "check", "dense", "--json", "--seed", "3"]) == 1
+    answer = json.loads(capsys.readouterr().out)
+    assert answer == answer | {
+        "version": 1,
+        "exit_code": 1,
+        "id": "dense",
+        "status": "wrong",
+        "code": "G06",
+        "seed": 3,
+    }
+    assert answer["diagnosis"]["lines"][2]["verdict"] == "wrong" and answer["printed"].startswith("1\n1")
+    assert main(["exercise", "check", "nothing-like-it", "--json"]) == 4
+    assert json.loads(capsys.readouterr().out)["status"] == "error"
+
+
+def test_check_all_makes_the_record_anew(here, say, capsys):
+    keep = ("dense", "relu", "mse", "gaussian-kl")
+    for id in set(all_masters()) - set(keep):
+        (here.root / f"{id}.py").unlink()
+    (here.root / "dense.py").write_text(DENSE.solution())
+    (here.root / "relu.py").write_text("syntax(")
+    here.write(find("dense-G10"), find("dense-G10").text())
+    (here.root / "bugs" / "notes.py").write_text("of somebody else")
+    code, text, last = say("check", "--all")
+    assert code == 4 and last == "next: minigen exercise check relu"
+    assert "1 passed, " in text and "2 error" in text  # dense-G10 does not fit either
+    assert {id: record(here, id)["state"] for id in keep} == {
+        "dense": "passed",
+        "relu": "error",
+        "mse": "not attempted",
+        "gaussian-kl": "not attempted",
+    }
+    (here.root / "relu.py").unlink()
+    (here.root / "bugs" / "dense-G10.py").unlink()
+    assert say("check", "--all")[0] == 2
+    main(["exercise", "check", "--all", "--json"])
+    answer = json.loads(capsys.readouterr().out)
+    assert len(answer["results"]) == len(all_masters()) and answer["results"][0]["status"] == "passed"
+
+
+def test_a_solution_is_for_those_who_passed_or_insist(here, say):
+    for command in ("solution", "diff", "bug"):
+        code, text, last = say(command, "dense")
+        assert code == 4 and "x.T @ g" not in text and f"minigen exercise {command} dense --reveal" in last
+    assert not (here.root / "bugs").exists()
+    code, text, _ = say("solution", "dense", "--reveal")
+    assert code == 0 and text.startswith("def backward(") and "x.T @ g" in text
+    assert record(here, "dense")["revealed"] is True and "solution seen" in say("list")[1]
+    code, text, _ = say("diff", "dense")
+    assert code == 0 and "-    gx = ...\n" in text and "+    gx = g @ weight.T" in text
+    (here.root / "mse.py").write_text(all_masters()["mse"].solution())
+    say("check", "mse")
+    assert say("solution", "mse")[0] == 0 and "revealed" not in record(here, "mse")
+    assert "letter for letter" in say("diff", "mse")[1]
+
+
+def test_hints_come_one_at_a_time(here, say):
+    for level in (1, 2, 3, 3):
+        code, text, last = say("hint", "dense")
+        assert code == 0 and text.count("hint ") - last.count("hint ") == level
+        assert DENSE.hints[level - 1] in text
+    assert "--reveal" in last and record(here, "dense")["hints"] == 3
+    assert say("hint", "dense", "--level", "4")[0] == 4
+
+
+def test_spot_the_bug(here, say):
+    (here.root / "dense.py").write_text(DENSE.solution())
+    say("check", "dense")
+    code, text, last = say("bug", "dense")
+    first = f"dense-{next(iter(DENSE.mutants))}"
+    path = here.root / "bugs" / f"{first}.py"
+    assert (
+        code == 0
+        and last.endswith(f"minigen exercise check {first}")
+        and "one mistake is planted" in path.read_text()
+    )
+    assert say("check", first)[0] == 1
+    path.write_text(DENSE.solution())
+    assert "is there already and stays as it is" in say("bug", first)[1]
+    assert say("check", first)[0] == 0 and path.read_text() == DENSE.solution()
+    assert "1 bug repaired" in say("list")[1].splitlines()[0]
+    assert first not in say("bug", "dense")[1]
+    assert "dense-G10" in say("bug", "dense", "g10")[1]
+    here.progress.change_all({f"dense-{key}": {"passed_hash": "1"} for key in DENSE.mutants})
+    assert f"all {len(DENSE.mutants)} bugs" in say("bug", "dense")[1]
+
+
+@pytest.mark.parametrize("id", all_masters())
+def test_every_mutant_is_a_bug_to_spot(id):
+    master = all_masters()[id]
+    for key in master.mutants:
+        text = find(f"{id}-{key}").text()
+        compile(text, id, "exec")
+        assert "put a formula in place" not in text and "one mistake is planted" in text
+        assert text != find(id).text()
+
+
+def test_reset_keeps_what_was_there(here, say):
+    file = here.root / "dense.py"
+    assert "nothing to do" in say("reset", "dense")[1]
+    for number in (1, 2):  # within the same second, too
+        file.write_bytes(b"my hour of work \xff")
+        assert "yours is kept in" in say("reset", "dense")[1]
+        assert file.read_text() == DENSE.stub()
+        backups = list((here.root / ".minigen" / "backup").iterdir())
+        assert [b.read_bytes() for b in backups] == [b"my hour of work \xff"] * number
+    file.unlink()
+    assert say("reset", "dense")[0] == 0 and file.read_text() == DENSE.stub()
+
+
+def test_notebook(here, say):
+    assert say("notebook", "dense")[0] == 0
+    book = here.root / "dense.ipynb"
+    assert json.loads(book.read_text())["cells"]
+    book.write_text("mine")
+    assert say("notebook", "dense")[0] == 4 and book.read_text() == "mine"
+
+
+def test_explain(here, say):
+    assert "σ has disappeared" in say("explain", "v02")[1] and "V02  σ" in say("explain")[1]
+    assert say("explain", "V99")[0] == 4
+
+
+def test_names_are_understood_or_guessed():
+    assert find("VAE_Reparameterization.py").id == find("some/where/vae-reparameterization.py").id
+    assert find("vae-reparameterization-v12.SIGN").bug == "V12.sign"
+    for wrong, near in (
+        ("dens", "dense"),
+        ("dense-G99", "G06, "),
+        ("reparam", "vae-reparameterization"),
+        ("", "list"),
+    ):
+        with pytest.raises(Trouble) as trouble:
+            find(wrong)
+        assert near in str(trouble.value) + trouble.value.cure
+    for unknown in ("init", "../../etc", "-"):
+        with pytest.raises(Trouble, match="there is no exercise"):
+            find(unknown)
+
+
+def test_progress_keeps_what_it_does_not_know(tmp_path):
+    (tmp_path / ".minigen").mkdir()
+    path = tmp_path / ".minigen" / "progress.json"
+    path.write_text(
+        '{"format": 7, "colour": "blue", "exercises": {"dense": {"mood": 1, "hints": 2}, "odd": 3}}'
+    )
+    here = progress.Progress(tmp_path)
+    here.change("dense", hints=3)
+    here.change("relu", state="wrong")
+    known = json.loads(path.read_text())
+    assert known["format"] == 7 and known["colour"] == "blue"
+    assert known["exercises"] == {"dense": {"mood": 1, "hints": 3}, "relu": {"state": "wrong"}}
+    assert [p.name for p in path.parent.iterdir()] == ["progress.json"]
+
+
+def test_progress_that_cannot_be_written_is_said_and_no_more(here, say, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    before = here.progress.read()
+    monkeypatch.setattr(progress.os, "replace", full)
+    code, text, _ = say("hint", "dense")
+    assert code == 0 and "could not be written" in text and here.progress.read() == before
+    assert not list((here.root / ".minigen").glob("*.tmp"))
+
+
+def test_watch_sees_each_new_content_once(here, monkeypatch):
+    file, dense, relu = here.root / "dense.py", find("dense"), find("relu")
+    steps = iter(
+        [
+            lambda: file.write_text("half"),
+            lambda: file.write_text("half of it"),  # still being written: not yet
+            lambda: None,
+            lambda: os.utime(file, (1, 1)),  # touched, the same content
+            file.unlink,  # as editors do for a moment
+            lambda: file.write_text("half of it"),
+            lambda: None,
+            lambda: (here.root / "relu.py").write_text("x"),
+            lambda: None,
+        ]
+    )
+    looks = []
+
+    def sleep(_):
+        looks.append(1)
+        next(steps)()
+
+    monkeypatch.setattr(watch.time, "sleep", sleep)
+    seen = watch.changes(here, [dense, relu], dense)
+    assert next(seen) is dense and not looks
+    assert next(seen) is dense and len(looks) == 3
+    assert next(seen) is relu and len(looks) == 9
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs SIGINT")
+def test_watch_for_real(here):
+    """Save, read the answer, Ctrl-C; no control characters reach the terminal."""
+    root = str(Path(minigen.__file__).parents[1])
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "minigen", "exercise", "watch", "dense"],
+        env=os.environ | {"PYTHONPATH": root},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        lines = iter(process.stdout.readline, "")
+        assert "Ctrl-C ends" in next(lines)
+        first = _until_next(lines)
+        assert "still to write" in first
+        (here.root / "dense.py").write_text(DENSE.solution())
+        second = _until_next(lines)
+        assert "passed" in second
+        process.send_signal(2)
+        rest = process.communicate(timeout=10)[0]
+        assert process.returncode == 0 and rest.splitlines()[-1].startswith("next: ")
+        assert "\x1b" not in first + second + rest
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def _until_next(lines):
+    text = ""
+    for line in lines:
+        text += line
+        if line.startswith("next: "):
+            return text
+    raise AssertionError(text)
+
+
+def test_ctrl_c_leaves_no_process_behind(here):
+    """The process of the person's file goes with the command."""
+    (here.root / "dense.py").write_text(
+        "import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(60)\n"
+    )
+    root = str(Path(minigen.__file__).parents[1])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "minigen", "exercise", "check", "dense"],
+        env=os.environ | {"PYTHONPATH": root},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    pid = here.root / "pid"
+    deadline = time.monotonic() + 20
+    while not (pid.exists() and pid.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(2)
+    assert "interrupted" in process.communicate(timeout=10)[1] and process.returncode == 4
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid.read_text()), 0)
+
+
+def test_new_and_verify(tmp_path, monkeypatch, say):
+    monkeypatch.chdir(tmp_path)
+    code, _, last = say("new", "my-exercise", "--into", ".")
+    assert code == 0 and last == "next: minigen exercise verify my_exercise.py"
+    code, text, _ = say("verify", "my_exercise.py")
+    assert (
+        code == 0 and "my-exercise: ok, 3 mutants, 3 named" in text
+    )  # the scaffold is an exercise that is fit
+    assert say("new", "my-exercise", "--into", ".")[0] == 4
+    for name in ("Käse", "9-lives", "two words", "dense"):
+        assert say("new", name, "--into", ".")[0] == 4
+    assert [p.name for p in tmp_path.iterdir()] == ["my_exercise.py"]
+    path = tmp_path / "my_exercise.py"
+    path.write_text(path.read_text().replace("gx = g * scale\n        g", "gx = g\n        g").replace("gx = g * scale\n", "gx = g\n"))  # fmt: skip
+    assert say("verify", "my_exercise.py")[0] == 1
+    path.write_text("x = 1\n")
+    code, text, _ = say("verify", "my_exercise.py")
+    assert code == 4 and "is no master: my_exercise.py: a master needs ID" in text
+    assert "0 not fit" in say("verify", "dense")[1]
+
+
+def test_a_broken_exercise_is_named(monkeypatch, say):
+    def broken():
+        raise SyntaxError("invalid syntax", ("new_one.py", 3, 1, "x ="))
+
+    monkeypatch.setattr("minigen.exercises.masters.all_masters", broken)
+    code, text, _ = say("list")
+    assert code == 4 and "an exercise of minigen is broken: invalid syntax (new_one.py, line 3)" in text
+
+
+def test_list_loads_no_more_than_the_package(tmp_path):
+    """What makes `list` quick: nothing is loaded beyond `import minigen`, argparse and the text of the masters."""
+    program = (
+        "import sys, minigen; before = set(sys.modules)\n"
+        "from minigen.cli import main; main(['exercise', 'list'])\n"
+        "print('loaded', *sorted(set(sys.modules) - before))"
+    )
+    root = str(Path(minigen.__file__).parents[1])
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env=os.environ | {"PYTHONPATH": root}, capture_output=True, text=True
+    )  # fmt: skip
+    loaded = set(done.stdout.splitlines()[-1].split()[1:])
+    ours = {name for name in loaded if name.startswith("minigen")}
+    assert ours == {"minigen.cli", "minigen.exercises"} | {
+        f"minigen.exercises.{n}"
+        for n in "attempts command lessons lookup masters progress runner workspace".split()
+    }
+    assert not {name for name in loaded if name.split(".")[0] in ("numpy", "matplotlib", "tqdm", "inspect")}
+
+
+def test_the_runner_gives_up_on_a_process_that_ignores_its_limit(tmp_path, monkeypatch):
+    """The clock inside the process can be switched off by the file; the one outside cannot."""
+    monkeypatch.setattr(attempts.runner, "GRACE", 0.5)
+    path = tmp_path / "dense.py"
+    path.write_text("import faulthandler\nfaulthandler.cancel_dump_traceback_later()\nwhile True: pass\n")
+    started = time.monotonic()
+    result = runner.run(path, "dense", seconds=1)
+    assert result["status"] == "error" and "stopped after 1 s" in result["message"]
+    assert time.monotonic() - started < 10

@@ -1,0 +1,166 @@
+"""Weights to and from PyTorch: the same outputs on both sides, by state_dict and by .safetensors."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from minigen import Random, Tensor, exchange, nn, optim, pad
+
+
+class Net(nn.Module):
+    """Every layer with a state. The square Dense would load without a word if it were not turned."""
+
+    def __init__(self, seed=0):
+        rng = np.random.default_rng(seed)
+        self.conv = nn.Conv2d(2, 3, (3, 2), rng=rng)
+        self.norm = nn.BatchNorm(3)
+        self.up = nn.ConvTranspose2d(3, 2, (2, 3), bias=False, rng=rng)
+        self.square = nn.Dense(50, 50, rng=rng)
+        self.scale = nn.LayerNorm(50)
+        self.output = nn.Dense(50, 7, rng=rng)
+
+    def forward(self, x):
+        h = self.up(self.norm(self.conv(x)))  # (N, 2, 5, 5) -> (N, 3, 3, 4) -> (N, 2, 4, 6)
+        h = h.reshape(len(x), 48)
+        return self.output(self.scale(self.square(pad(h, [(0, 0), (1, 1)]))))
+
+
+X = np.random.default_rng(5).normal(size=(4, 2, 5, 5)).astype(np.float32)
+
+
+def theirs(torch, seed):
+    """The same network in PyTorch, after a few batches, so that the running statistics are not the first ones."""
+
+    class Net(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = torch.nn.Conv2d(2, 3, (3, 2))
+            self.norm = torch.nn.BatchNorm2d(3)
+            self.up = torch.nn.ConvTranspose2d(3, 2, (2, 3), bias=False)
+            self.square = torch.nn.Linear(50, 50)
+            self.scale = torch.nn.LayerNorm(50)
+            self.output = torch.nn.Linear(50, 7)
+
+        def forward(self, x):
+            h = torch.nn.functional.pad(self.up(self.norm(self.conv(x))).reshape(len(x), 48), (1, 1))
+            return self.output(self.scale(self.square(h)))
+
+    torch.manual_seed(seed)
+    net = Net()
+    with torch.no_grad():
+        for p in net.parameters():
+            p += 0.1 * torch.randn_like(p)
+        for _ in range(3):
+            net(torch.randn(9, 2, 5, 5))
+    return net
+
+
+def agree(torch, model, net):
+    with torch.no_grad():
+        for mine, other in ((model.eval(), net.eval()), (model.train(), net.train())):
+            np.testing.assert_allclose(
+                mine(Tensor(X)).data, other(torch.from_numpy(X)).numpy(), rtol=1e-4, atol=1e-5
+            )
+
+
+def test_a_state_dict_of_pytorch_gives_the_same_outputs():
+    torch = pytest.importorskip("torch")
+    net, model = theirs(torch, 1), Net()
+    optimizer = optim.Adam(model)
+    exchange.load_pytorch(model, net.state_dict())
+    agree(torch, model, net)
+    assert optimizer.parameters[0].data is model.conv.weight.data
+
+
+def test_pytorch_takes_what_as_pytorch_gives():
+    torch = pytest.importorskip("torch")
+    net, model = theirs(torch, 1), Net(seed=3)
+    model(Tensor(X))
+    state = exchange.as_pytorch(model)
+    net.load_state_dict({name: torch.from_numpy(array) for name, array in state.items()})
+    agree(torch, model, net)
+    assert not np.shares_memory(state["output.weight"], model.output.weight.data)
+
+
+def test_bfloat16_tensors_and_tensors_with_history_are_taken():
+    torch = pytest.importorskip("torch")
+    net, model = theirs(torch, 1).to(torch.bfloat16), Net()
+    exchange.load_pytorch(model, dict(net.named_parameters()) | dict(net.named_buffers()))
+    np.testing.assert_array_equal(model.output.weight.data.T, net.output.weight.detach().float().numpy())
+
+
+def test_safetensors_cross_over_both_ways(tmp_path):
+    torch = pytest.importorskip("torch")
+    safetensors = pytest.importorskip("safetensors.torch")
+    path, net, model = tmp_path / "a.safetensors", theirs(torch, 1), Net()
+    safetensors.save_file(net.state_dict(), path)
+    assert model.load(path) is None
+    agree(torch, model, net)
+    model = Net(seed=3)
+    model.save(path)
+    net.load_state_dict(safetensors.load_file(path))
+    agree(torch, model, net)
+
+
+def test_safetensors_come_back_and_bad_ones_are_refused(tmp_path):
+    pytest.importorskip("safetensors")
+    path, model, other = tmp_path / "a.safetensors", Net(), Net(seed=3)
+    model.save(path)
+    other.load(path)
+    state = other.state_dict()
+    for name, array in model.state_dict().items():
+        np.testing.assert_array_equal(array, state[name])
+    with pytest.raises(ValueError, match=r"a\.safetensors: PyTorch's state dict does not fit Dense"):
+        nn.Dense(2, 3, rng=np.random.default_rng(0)).load(path)
+    for wrong in ({"optimizer": optim.SGD(other)}, {"random": Random(0)}):
+        with pytest.raises(ValueError, match="holds weights only"):
+            other.load(path, **wrong)
+    with pytest.raises(ValueError, match="holds weights only"):
+        other.save(path, step=0)
+    whole = path.read_bytes()
+    for data in (b"", whole[:7], whole[:300], whole[:-1], b"\x80\x04N."):
+        path.write_bytes(data)
+        with pytest.raises(ValueError, match=r"is no \.safetensors file, or is damaged"):
+            other.load(path)
+    header = b'{"weight":{"dtype":"BF16","shape":[2,3],"data_offsets":[0,12]}}'
+    path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(12))
+    with pytest.raises(ValueError, match="holds BF16 numbers, which NumPy does not have"):
+        other.load(path)
+
+
+def test_without_the_library_the_extra_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "safetensors", None)
+    with pytest.raises(RuntimeError, match=r"pip install 'minigen\[exchange\]'"):
+        Net().save(tmp_path / "a.safetensors")
+    (tmp_path / "a.safetensors").touch()
+    with pytest.raises(RuntimeError, match=r"pip install 'minigen\[exchange\]'"):
+        Net().load(tmp_path / "a.safetensors")
+
+
+def test_every_difference_is_listed_with_both_sides_and_nothing_changes():
+    model = Net()
+    before, state = model.state_dict(), exchange.as_pytorch(Net(seed=1))
+    state["output.weight"] = state["output.weight"].T
+    state["conv.weight"] = state["conv.weight"][:, :1]
+    state["sqare.weight"] = state.pop("square.weight")
+    state["num_batches_tracked"] = np.array(3)
+    with pytest.raises(ValueError) as error:
+        exchange.load_pytorch(model, state)
+    assert str(error.value).splitlines() == [
+        "load_pytorch: PyTorch's state dict does not fit Net; where only names differ, rename the keys of the dict:",
+        "  missing in PyTorch's: square.weight (50, 50)",
+        "  shape: conv.weight is (3, 2, 3, 2) here; PyTorch's is (3, 1, 3, 2)",
+        "  shape: output.weight is (50, 7) here, which PyTorch keeps as (7, 50); PyTorch's is (50, 7)",
+        "  not in the model: sqare.weight (50, 50); is it square.weight?",
+        "  not in the model: num_batches_tracked ()",
+    ]
+    for name, array in model.state_dict().items():
+        np.testing.assert_array_equal(array, before[name])
+
+
+def test_what_is_no_state_dict_is_named():
+    with pytest.raises(ValueError, match="state_dict is a dict, .* lies under a key such as 'state_dict'"):
+        exchange.load_pytorch(Net(), {"state_dict": {}, "epoch": 3})
+    with pytest.raises(TypeError, match=r"got Dense: give net\.state_dict\(\)"):
+        exchange.load_pytorch(Net(), nn.Dense(2, 3, rng=np.random.default_rng(0)))
