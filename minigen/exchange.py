@@ -62,7 +62,7 @@ def _turned(model):
 
 
 def _from_tensor(caller, name, tensor):
-    """A tensor of PyTorch, on any device, or an array, as a NumPy array; torch itself is not needed for that."""
+    """A tensor of PyTorch, on any device, or an array, as a NumPy array: that takes no import of torch."""
     if hasattr(tensor, "detach"):
         tensor = tensor.detach().cpu()
         tensor = (tensor.float() if "bfloat16" in str(tensor.dtype) else tensor).numpy()

@@ -320,7 +320,8 @@ def _refuse_outside_01(caller, name, values, cure):
     """Looks at the values on the CPU only; nan is outside."""
     if namespace(values) is np and not (values.min() >= 0 and values.max() <= 1):
         raise ValueError(
-            f"{caller}: {name} must lie in [0, 1], but runs from {values.min():.4g} to {values.max():.4g}: {cure}"
+            f"{caller}: {name} must lie in [0, 1], but runs from {values.min():.4g} to {values.max():.4g}: "
+            f"{cure}"
         )
 
 

@@ -5,8 +5,9 @@ A pickle is a program that runs when it is opened. An .npz is a zip of plain arr
 `about`, a line of JSON with the step and the state of the random generators. `dict(numpy.load(path))` shows
 it all.
 
-A save builds the whole file beside its goal, forces it onto the disk, and only then takes the old one's name:
-whoever is killed halfway still has the old file. A load compares every name and shape first and writes second.
+A save builds the whole file beside its goal, forces it onto the disk, and only then takes the old one's
+name: whoever is killed halfway still has the old file. A load compares every name and shape first and
+writes second.
 
 For exchange with others there is .safetensors, weights only: see exchange.py.
 """
@@ -26,8 +27,8 @@ from minigen import exchange
 _format = 1  # a reader refuses a higher number than its own
 _pickles = (".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin", ".joblib")
 _never = (
-    "a pickle, a program that runs when it is opened, so minigen neither writes nor reads it. PyTorch weights come "
-    "over as .safetensors, or by minigen.exchange.load_pytorch(model, state_dict)"
+    "a pickle, a program that runs when it is opened, so minigen neither writes nor reads it. PyTorch "
+    "weights come over as .safetensors, or by minigen.exchange.load_pytorch(model, state_dict)"
 )
 
 
@@ -178,7 +179,7 @@ def _packed(arrays):
 
 
 def _unpacked(path, data):
-    """({name: array}, about) of a whole, undamaged file that `save` wrote; otherwise ValueError says what it is."""
+    """({name: array}, about) of a whole file that `save` wrote; for any other, ValueError says what it is."""
     if data[:1] == b"\x80":
         raise ValueError(f"load: {path} is {_never}")
     if data[:2] != b"PK":

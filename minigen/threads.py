@@ -15,7 +15,8 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 # How many multiplications make a piece of work small or large:
-_one_by_itself = 1 << 19  # up to about here OpenBLAS uses one thread anyway
+_one_by_itself = 1 << 19  # up to about here OpenBLAS uses one thread anyway,
+_one_for_a_vector = 1 << 17  # and up to here where one of the factors is a vector
 _worth_waking = (
     2e6  # below, a second thread gains nothing, and spins for 20 ms on a core that others may need
 )
@@ -37,7 +38,8 @@ def matmul(x, y):
     if x.shape[-1] == 1:
         return x * y  # one term in every sum; the BLAS takes four times as long
     multiplications = x.size * y.shape[-1]
-    if _one_by_itself < multiplications < _worth_waking:
+    vector = x.shape[-2] == 1 or y.shape[-1] == 1
+    if (_one_for_a_vector if vector else _one_by_itself) < multiplications < _worth_waking:
         return alone(operator.matmul, x, y)
     if (
         multiplications < _worth_sharing

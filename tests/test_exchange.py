@@ -30,7 +30,7 @@ X = np.random.default_rng(5).normal(size=(4, 2, 5, 5)).astype(np.float32)
 
 
 def theirs(torch, seed):
-    """The same network in PyTorch, after a few batches, so that the running statistics are not the first ones."""
+    """The same network in PyTorch, after a few batches: the running statistics are not the first ones."""
 
     class Net(torch.nn.Module):
         def __init__(self):
@@ -148,7 +148,8 @@ def test_every_difference_is_listed_with_both_sides_and_nothing_changes():
     with pytest.raises(ValueError) as error:
         exchange.load_pytorch(model, state)
     assert str(error.value).splitlines() == [
-        "load_pytorch: PyTorch's state dict does not fit Net; where only names differ, rename the keys of the dict:",
+        "load_pytorch: PyTorch's state dict does not fit Net; where only names differ, rename the keys of "
+        "the dict:",
         "  missing in PyTorch's: square.weight (50, 50)",
         "  shape: conv.weight is (3, 2, 3, 2) here; PyTorch's is (3, 1, 3, 2)",
         "  shape: output.weight is (50, 7) here, which PyTorch keeps as (7, 50); PyTorch's is (50, 7)",

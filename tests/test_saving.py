@@ -1,4 +1,4 @@
-"""Saving and loading: resuming to the bit, all of a file or nothing of it, no pickle, and a sentence for every mistake."""
+"""Saving and loading: resuming to the bit, all or nothing, no pickle, and a sentence for every mistake."""
 
 import json
 import os

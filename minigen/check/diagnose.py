@@ -56,11 +56,11 @@ def _settle(lines, broken):
     """What can only be said when all lines are known."""
     guilty = False
     for line in lines:
-        if (
-            line.verdict == "consequence" and not guilty
-        ):  # of what? The truth itself is less exact, or crosses a kink
-            line.verdict = "ok"
         guilty = guilty or line.verdict == "wrong"
+        if line.verdict == "consequence" and not guilty:
+            line.verdict = (
+                "ok"  # a consequence of what? The truth crosses a kink, or is less exact than this line
+            )
         if broken:  # an array that was changed in place is reason enough for numbers that nothing explains
             line.readings = [r for r in line.readings if r.explains is not None]
 

@@ -40,77 +40,48 @@ def add_to(commands):
         _strict(parser)
         parser.set_defaults(run=run, function=function)
 
+    _for_students(add)
+    _for_teachers(add)
+
+
+def _for_students(add):
     id = _argument("id", metavar="ID", help="the name of an exercise, such as dense, or its file")
-    maybe = _argument(
-        "id", metavar="ID", nargs="?", help="the name of an exercise, or its file (default: the next one)"
-    )
-    reveal = _argument(
-        "--reveal", action="store_true", help="show it before the exercise has passed; this is noted"
-    )
+    maybe = _argument("id", metavar="ID", nargs="?", help=f"{id[1]['help']} (default: the next one)")
+    reveal = _argument("--reveal", action="store_true", help="before the exercise has passed; this is noted")
     seed = _argument("--seed", type=_whole, default=0, metavar="N", help="other random numbers")
     limit = _argument(
-        "--time-limit", type=_seconds, default=20.0, metavar="S", help="seconds a file may take (default: 20)"
+        "--time-limit", type=_seconds, default=20.0, metavar="S", help="in seconds (default: 20)"
     )
-    add(
-        "init",
-        "lessons.init",
-        "write the exercises into a folder; what is there already stays as it is",
-        _argument(
-            "folder", metavar="DIR", nargs="?", help="default: minigen-exercises, or the folder you are in"
-        ),
-    )
+    all = _argument("--all", action="store_true", help="every file; makes the record of progress anew")
+    json = _argument("--json", action="store_true", help="print JSON")
+    level = _argument("--level", type=_whole, default=0, metavar="K", help="hints 1 to K")
+    which = _argument("code", metavar="CODE", nargs="?", help="which mistake (default: the next one)")
+    code = _argument("code", metavar="CODE", nargs="?", help="such as V02 (default: all codes)")
+    where = "default: minigen-exercises, or the folder of exercises you are in"
+    folder = _argument("folder", metavar="DIR", nargs="?", help=where)
+    add("init", "lessons.init", "write the exercises into a folder; what is there stays as it is", folder)
     add("list", "lessons.list_", "all exercises, and how far you have come")
     add("next", "lessons.next_", "the exercise to do now")
     add("show", "lessons.show", "the statement of an exercise", id)
-    add(
-        "check",
-        "attempts.check",
-        "judge your file, and explain the first wrong line",
-        maybe,
-        _argument("--all", action="store_true", help="every file; makes the record of progress anew"),
-        _argument("--json", action="store_true", help="print JSON"),
-        seed,
-        limit,
-    )
+    check = "judge your file, and explain the first wrong line"
+    add("check", "attempts.check", check, maybe, all, json, seed, limit)
     add("watch", "watch.watch", "check a file each time it is saved", maybe, seed, limit)
-    add(
-        "hint",
-        "lessons.hint",
-        "a hint; a further one each time",
-        id,
-        _argument("--level", type=_whole, default=0, metavar="K", help="hints 1 to K"),
-    )
-    add(
-        "explain",
-        "lessons.explain",
-        "a page about a mistake, by the code in a report",
-        _argument("code", metavar="CODE", nargs="?", help="such as V02 (default: all codes)"),
-    )
+    add("hint", "lessons.hint", "a hint; a further one each time", id, level)
+    add("explain", "lessons.explain", "a page about a mistake, by the code in a report", code)
     add("solution", "answers.solution", "the solution, after your file has passed", id, reveal)
     add("diff", "answers.diff", "your file against the solution", id, reveal)
-    add(
-        "bug",
-        "answers.bug",
-        "spot the bug: write the solution with one known mistake in it, to be repaired",
-        id,
-        _argument("code", metavar="CODE", nargs="?", help="which mistake (default: the next one)"),
-        reveal,
-    )
+    bug = "spot the bug: write the solution with one known mistake in it, to be repaired"
+    add("bug", "answers.bug", bug, id, which, reveal)
     add("reset", "answers.reset", "take a file back to its beginning; yours goes to a backup", id)
     add("notebook", "lessons.notebook", "write the exercise as a Jupyter notebook", id)
-    add(
-        "new",
-        "teacher.new",
-        "for teachers: write a small complete exercise to start from",
-        _argument("id", metavar="ID"),
-        _argument("--into", metavar="DIR", help="default: where the exercises of minigen lie"),
-    )
-    add(
-        "verify",
-        "teacher.verify",
-        "for teachers: prove that exercises are fit to be given",
-        _argument("ids", metavar="ID", nargs="*", help="ids, or files of masters (default: all)"),
-    )
+
+
+def _for_teachers(add):
+    id = _argument("id", metavar="ID", help="the name of the new exercise")
+    ids = _argument("ids", metavar="ID", nargs="*", help="ids, or files of masters (default: all)")
+    into = _argument("--into", metavar="DIR", help="default: where the exercises of minigen lie")
+    add("new", "teacher.new", "for teachers: write a small complete exercise to start from", id, into)
+    add("verify", "teacher.verify", "for teachers: prove that exercises are fit to be given", ids)
 
 
 def run(options):

@@ -1,7 +1,7 @@
 r"""The discriminator
 
-A discriminator gives every sample a number $\ell$, the logit; $\sigma(\ell)$ is its belief that the sample is real. It has
-one hidden layer, and is shown N real samples $x$ and M fakes $\tilde x$, which in this step are data and nothing else:
+A discriminator gives every sample a number $\ell$, the logit; $\sigma(\ell)$ is its belief that the sample is real.
+It has one hidden layer, and is shown N real samples $x$ and M fakes $\tilde x$, which in this step are data and nothing else:
 $$a = x W_1 + b_1, \qquad h = \varphi(a), \qquad \ell = h\, w_2 + b_2, \qquad
 \varphi(a) = \begin{cases} a & a > 0 \\ 0.2\, a & \text{otherwise,} \end{cases}$$
 $$L = \frac1N \sum_n \operatorname{softplus}(-\ell_n) + \frac1M \sum_m \operatorname{softplus}(\tilde\ell_m),
@@ -23,7 +23,7 @@ from minigen.exercises.masters import Mutant
 
 ID = "discriminator"
 ORDER = 260
-REQUIRES = ("autoencoder",)
+REQUIRES = ("relu", "bce-with-logits")
 WANTED = ("logit_real", "logit_fake", "w2", "b2", "a_real", "a_fake", "W1", "b1")
 
 

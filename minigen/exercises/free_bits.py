@@ -80,8 +80,8 @@ def fields(cache, mu, logvar, eps, free_bits, **_):
         "sigma": np.exp(logvar / 2),
         "eps": eps,
         "mu": mu,
-        "kappa is free": cache["kappa"] <= free_bits,
-        "kappa is paid": cache["kappa"] > free_bits,
+        "free": cache["kappa"] <= free_bits,
+        "paid": cache["kappa"] > free_bits,
     }
 
 
@@ -90,7 +90,7 @@ MUTANTS = {
         "(kappa > free_bits).astype(float)",
         "np.ones_like(kappa)",
         "every unit pays, as if there were no free bits",
-        reads="kappa: kappa is free added",
+        reads="kappa: free added",
     ),
     "V29.turned": Mutant(
         "kappa > free_bits",
@@ -159,7 +159,7 @@ MUTANTS = {
         "(sigma**2 - 1)",
         "sigma**2",
         "in the divergence logvar stands twice, in the exponential and by itself; the second one was forgotten",
-        reads="logvar: 1/(2*N) * (kappa is paid) added",
+        reads="logvar: 1/(2*N) * paid added",
     ),
     "V02": Mutant(
         "gz * 0.5 * sigma * eps",

@@ -25,7 +25,7 @@ from minigen.exercises.masters import Mutant
 
 ID = "full-vae"
 ORDER = 220
-REQUIRES = ("vae-reparameterization", "autoencoder")
+REQUIRES = ("autoencoder", "bce-with-logits", "vae-reparameterization")
 WANTED = (
     "logits", "W3", "b3", "u", "a2", "W2", "b2", "z",
     "mu", "logvar", "Wmu", "bmu", "Wv", "bv", "h", "a1", "W1", "b1",

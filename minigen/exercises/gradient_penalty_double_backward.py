@@ -1,7 +1,7 @@
 r"""Gradient penalty: through the slope
 
-The last step of the gradient penalty, and the one that libraries call double backward. Nothing in it is new: the slope is
-written out as the computation that it is, and one goes back through it like through any other.
+The last step of the gradient penalty, and the one that libraries call double backward. Nothing in it is new: the slope
+is written out as the computation that it is, and one goes back through it like through any other.
 $$a = \hat x W_1 + b_1, \qquad q = \varphi'(a) \odot w_2^\top, \qquad v = q\, W_1^\top, \qquad
 \rho_n = \Big( \sum_d v_{nd}^2 + 10^{-12} \Big)^{1/2}, \qquad P = \frac{\lambda}{N} \sum_n (\rho_n - 1)^2 .$$
 Here $v$ is the slope of the critic $f = \varphi(a)\, w_2$ at $\hat x$. On the way forward stands $\varphi'$, so on the way
@@ -11,7 +11,7 @@ back there will be $\varphi''$, which you have to find, for both activations:
 |---|---|
 | `xhat` $\hat x$; `lam` $\lambda$ | (N, D); a number |
 | `W1`, `b1`, `w2` | (D, H), (H,), (H, 1) |
-| `activation`: $\varphi$ is `"tanh"`, or `"leaky relu"` with $\varphi'(a) = 1$ or $0.2$; `slope(a, activation)` is $\varphi'(a)$ | |
+| `activation`, the name of $\varphi$; `slope(a, activation)`, which is $\varphi'(a)$ | `"tanh"` or `"leaky relu"` |
 | `cache["a"]`, `cache["q"]`, `cache["v"]`, `cache["rho"]` | (N, H), (N, H), (N, D), (N, 1) |
 
 Wanted: the gradients of $P$ at `rho`, `v`, `q` and `a`, and those of `W1`, `b1` and `w2`. Count in how many places $W_1$

@@ -16,7 +16,7 @@ It takes three steps to differentiate $P$; here are the first two.
 | `real`, `fake`, `alpha` | (N, D), (N, D), (N, 1) |
 | `W1`, `b1`, `w2` | (D, H), (H,), (H, 1) |
 | `v`; `lam` $\lambda$ | (N, D); a number |
-| `activation`: $\varphi$ is `"tanh"` or `"leaky relu"`; `slope(a, activation)` is $\varphi'(a)$ | |
+| `activation`, the name of $\varphi$; `slope(a, activation)`, which is $\varphi'(a)$ | `"tanh"` or `"leaky relu"` |
 
 Wanted: the gradients at `a`, `xhat`, `rho` and `v`. Some slopes are below 1 and some above, and both cost.
 """

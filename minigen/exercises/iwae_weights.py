@@ -93,7 +93,7 @@ def fields(cache, logvar, eps, **_):
     return {
         "w": w,
         "share": w / w.sum(axis=0),
-        "sum of w": w.sum(axis=0),
+        "sum(w)": w.sum(axis=0),
         "p(1 - p)": p * (1 - p),
         "sigma": np.exp(logvar / 2),
         "eps": eps,
@@ -111,7 +111,7 @@ MUTANTS = {
         " / np.exp(log_w).sum(axis=0)",
         "",
         "the weights were used as they are, and it is their shares that add up to 1",
-        reads="log_w: all * (sum of w)",
+        reads="log_w: all * sum(w)",
     ),
     "V30.best": Mutant(
         "np.exp(log_w) / np.exp(log_w).sum(axis=0)",

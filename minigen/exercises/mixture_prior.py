@@ -5,7 +5,8 @@ their weights $\pi = \operatorname{softmax}(a)$, means $m_c$ and log-variances $
 $$d_{nc} = z_n - m_c, \qquad
 f_{nc} = \log \pi_c - \tfrac12 \sum_k \left( s_{ck} + d_{nck}^2 \, e^{-s_{ck}} + \log 2\pi \right), \qquad
 \log p_n = \log \sum_c e^{f_{nc}} .$$
-No formula for the divergence exists any more, so it is estimated at the sample that was drawn, $z = \mu + e^{v/2}\varepsilon$:
+No formula for the divergence exists any more, so it is estimated at the sample that was drawn,
+$z = \mu + e^{v/2} \odot \varepsilon$:
 $$L = \text{reconstruction}(z) + \frac1N \sum_n \left( \log q_n - \log p_n \right), \qquad
 \log q_n = -\tfrac12 \sum_k \left( \varepsilon_{nk}^2 + v_{nk} + \log 2\pi \right).$$
 
@@ -24,7 +25,7 @@ from minigen.exercises.masters import Mutant
 
 ID = "mixture-prior"
 ORDER = 240
-REQUIRES = ("vae-reparameterization",)
+REQUIRES = ("softmax-cross-entropy", "vae-reparameterization")
 WANTED = ("f", "log_pi", "a", "d", "m", "s", "z", "mu", "logvar")
 
 

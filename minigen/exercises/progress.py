@@ -4,6 +4,7 @@ The file is a cache: `minigen exercise check --all` makes it anew. It is written
 place, so that a reader sees the old file or the new one and nothing in between. What this version does not know is kept.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -57,7 +58,8 @@ class Progress:
             beside.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
             os.replace(beside, self.path)
         except OSError as error:
-            beside.unlink(missing_ok=True) if os.access(self.path.parent, os.W_OK) else None
+            with contextlib.suppress(OSError):
+                beside.unlink()
             _tell(f"the progress could not be written ({error}); everything else works without it")
 
     def read(self):

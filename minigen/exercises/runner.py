@@ -55,14 +55,14 @@ def _call(command, seconds):
         env=os.environ | one | {"PYTHONIOENCODING": "utf-8:backslashreplace", "PYTHONUNBUFFERED": "1"},
         start_new_session=True,
     )
-    kept = _Beginning(process.stdout)
+    kept, code = _Beginning(process.stdout), None
     try:
-        return process.wait(seconds), kept.text()
+        code = process.wait(seconds)
     except subprocess.TimeoutExpired:
-        _stop(process)
-        return None, kept.text()
+        pass
     finally:
         _stop(process)
+    return code, kept.text()
 
 
 def _stop(process):
@@ -83,10 +83,11 @@ class _Beginning(threading.Thread):
         self.start()
 
     def run(self):
-        while chunk := self.pipe.read1(65536):
-            room = KEPT - len(self.data)
-            self.data += chunk[:room]
-            self.dropped += len(chunk[room:])
+        with self.pipe:
+            while chunk := self.pipe.read1(65536):
+                room = KEPT - len(self.data)
+                self.data += chunk[:room]
+                self.dropped += len(chunk[room:])
 
     def text(self):
         self.join(2)

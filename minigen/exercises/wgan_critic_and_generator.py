@@ -2,18 +2,19 @@ r"""Wasserstein: the critic and the generator
 
 A critic is a discriminator without a sigmoid: its output $f$ is any number, high for what looks real. Its step comes
 first, on real samples and on fakes, which are data here; then follows the generator's step, with fresh noise $z$ and
-with the critic *as it is after its own step*, $W_1', b_1', w_2', b_2'$:
+with the critic *as it is after its own step*, $f_{\text{new}}$:
 $$f(x) = \varphi(x W_1 + b_1)\, w_2 + b_2, \qquad
 L_{\text{critic}} = \frac1M \sum_m f(\tilde x_m) - \frac1N \sum_n f(x_n),$$
-$$\hat x = \sigma(o), \quad o = z V + c, \qquad L_{\text{generator}} = -\frac1P \sum_p f'(\hat x_p).$$
+$$\bar x = \sigma(o), \quad o = z V + c, \qquad L_{\text{generator}} = -\frac1P \sum_p f_{\text{new}}(\bar x_p).$$
 
 | given | shape |
 |---|---|
 | `real`, `fake`, `z` | (N, D), (M, D), (P, Z) |
 | `W1`, `b1`, `w2`, `b2`; the same with `_new` | (D, H), (H,), (H, 1), (1,) |
 | `V`, `c` | (Z, D), (D,) |
-| `activation`: $\varphi$ is `"tanh"` or `"leaky relu"`; `slope(a, activation)` is $\varphi'(a)$ | |
-| `cache["a_real"]`, `cache["h_real"]`, ...; `_fake` alike, and `_made` for the samples in `cache["made"]` $\hat x$ | (N, H), ... |
+| `activation`, the name of $\varphi$; `slope(a, activation)`, which is $\varphi'(a)$ | `"tanh"` or `"leaky relu"` |
+| `cache["a_real"]`, `cache["h_real"]`, ...; `_fake` and `_made` alike | (N, H), ... |
+| `cache["made"]` $\bar x$ | (P, D) |
 
 Wanted: for the critic's step the gradients at `f_real`, `f_fake`, `a_real`, `a_fake`, `W1`, `b1`, `w2` and `b2`; for the
 generator's step those at `f_made`, `a_made`, `made`, `o`, `V` and `c`. One of them is always 0: which, and why?

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from minigen.check.diagnose import diagnose
+from minigen.check.net import Problem
 from minigen.testing import GradientMismatch, assert_gradients
 
 # The traps of other checkers. Each of these gradients has passed somebody's test.
@@ -88,6 +90,61 @@ def test_trap_kink_at_exactly_zero():
 def test_only_kinks_is_inconclusive():
     with pytest.raises(GradientMismatch, match="inconclusive"):
         assert_gradients(lambda g, x: {"x": 0 * g}, lambda x: np.abs(x), {"x": np.zeros(3)})
+
+
+# Kinks above, and broken promises above, are not held against the lines below
+
+N, D, H = 5, 7, 3
+
+
+def relu_layer(net, x, W):
+    a = net("a", x @ W)
+    net.output(np.where(a > 0, a, 0.2 * a))
+
+
+def with_a_kink():
+    x, W = np.random.default_rng(4).standard_normal((N, D)), np.random.default_rng(5).standard_normal((D, H))
+    x[2] = 0  # so a[2] lies on the kink
+    return Problem(relu_layer, {"x": x, "W": W})
+
+
+def relu_backward(g, cache, x, W, slope=lambda a: np.where(a > 0, 1.0, 0.2)):
+    ga = g * slope(cache["a"])
+    return {"a": ga, "x": ga @ W.T, "W": x.T @ ga}
+
+
+def test_a_kink_above_does_no_harm_below():
+    """At a = 0 both slopes are right, so x, which is compared with what follows from this choice of them, is right."""
+    found = diagnose(with_a_kink(), relu_backward, ("a", "x", "W"))
+    assert found.verdict == "ok" and found.lines[0].skipped == H
+
+
+def test_entries_on_a_kink_are_left_out_of_the_reading():
+    def backward(g, cache, x, W):
+        return relu_backward(g, cache, x, W, np.ones_like)
+
+    found = diagnose(with_a_kink(), backward, ("a", "x", "W"))
+    assert [r.signature for r in found.readings] == ["a: all = upstream of y"]
+
+
+def test_a_promise_broken_above_is_not_held_against_the_lines_below():
+    def backward(g, cache, x, W):
+        return relu_backward(np.ones_like(g), cache, x, W)
+
+    found = diagnose(with_a_kink(), backward, ("a", "x", "W"))
+    assert [r.signature for r in found.readings] == ["a: ignores g"]
+    assert [x.verdict for x in found.lines] == ["wrong", "consequence", "consequence"]
+
+
+def test_a_change_in_place_is_reason_enough_for_numbers_that_nothing_explains():
+    def backward(g, cache, x, W):
+        out = relu_backward(g, cache, x, W)
+        cache["a"] += x[:, :H] ** 3
+        return {**out, "W": x.T @ (g * cache["a"])}
+
+    found = diagnose(with_a_kink(), backward, ("a", "x", "W"))
+    assert [r.signature for r in found.readings] == ["changes a"]
+    assert found.lines[2].verdict == "wrong"
 
 
 # The contract

@@ -138,6 +138,7 @@ READ = [
     ("logvar", lambda a, c: a[::-1], "logvar: all flipped along 0"),
     ("h", lambda a, c: np.full_like(a, a.sum()), "h: all summed over everything"),
     ("a", lambda a, c: a / (1 - c["h"] ** 2), "a: all * 1/(1 - h^2)"),
+    ("a", lambda a, c: a / (1 - c["h"] ** 2) * c["h"], "a: all = upstream of h * h"),
 ]
 
 
@@ -169,6 +170,7 @@ def test_two_mistakes_on_two_lines_are_two_findings(problem, knowledge):
     found = judged(problem, knowledge, spoil)
     assert [r.signature for r in found.readings] == ["z: all * N", "logvar: via z * 1/sigma"]
     assert {x.node: x.verdict for x in found.lines}["mu"] == "consequence"
+    assert str(found).count("<- first wrong line") == 1
 
 
 def test_float32_inside_a_line(problem, knowledge):
@@ -274,6 +276,12 @@ def test_contract_errors_are_their_own_kind(problem):
         diagnose(problem, lambda cache: None, WANTED)
 
 
+def test_a_constant_is_not_called_a_sum(problem, knowledge):
+    """Every constant is some named number times the sum of something."""
+    found = judged(problem, knowledge, change("mu", lambda a, c: np.full_like(a, a.sum() / N)))
+    assert found.first.signature == "mu: unexplained"
+
+
 # Names for numbers and for mistakes, and the report
 
 
@@ -335,6 +343,8 @@ def test_scalars_take_the_simplest_name():
     assert {value: scalars.name(value) for value in names} == names
     assert scalars.name(1.2345) is None and scalars.name(0) is None and scalars.name(np.nan) is None
     assert scalars.name(0.6, simple=True) is None
+    own = Scalars({"N": 5, "N - 1": 4})  # whoever gives a number a name wants to read it
+    assert (own.name(1.25), own.name(4), own.name(20)) == ("N/(N - 1)", "(N - 1)", "N*(N - 1)")
 
 
 def test_the_report_shows_evidence_and_is_plain_data(problem, knowledge):

@@ -1,10 +1,12 @@
 """The command line of the exercises: what a person sees on the way through, and that nothing they wrote is lost."""
 
+import io
 import json
 import os
 import subprocess
 import sys
 import time
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -28,14 +30,14 @@ def here(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def say(capsys):
+def say():
     """Runs a command in this process; returns (exit code, output, the last line)."""
 
     def run(*arguments):
-        capsys.readouterr()
-        code = main(["exercise", *arguments])
-        out, err = capsys.readouterr()
-        text = out + err
+        screen = io.StringIO()
+        with redirect_stdout(screen), redirect_stderr(screen):
+            code = main(["exercise", *arguments])
+        text = screen.getvalue()
         assert text.splitlines()[-1].startswith("next: "), text
         return code, text, text.splitlines()[-1]
 
@@ -349,26 +351,37 @@ def _until_next(lines):
     raise AssertionError(text)
 
 
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks into /proc")
 def test_ctrl_c_leaves_no_process_behind(here):
-    """The process of the person's file goes with the command."""
+    """The process of the person's file goes with the command, and what that one started goes too."""
     (here.root / "dense.py").write_text(
-        "import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(60)\n"
+        "import os, subprocess, time\n"
+        "other = subprocess.Popen(['sleep', '60'])\n"
+        "open('pids', 'w').write(f'{os.getpid()} {other.pid}.')\n"
+        "time.sleep(60)\n"
     )
-    root = str(Path(minigen.__file__).parents[1])
     process = subprocess.Popen(
         [sys.executable, "-m", "minigen", "exercise", "check", "dense"],
-        env=os.environ | {"PYTHONPATH": root},
+        env=os.environ | {"PYTHONPATH": str(Path(minigen.__file__).parents[1])},
         stderr=subprocess.PIPE,
         text=True,
     )
-    pid = here.root / "pid"
-    deadline = time.monotonic() + 20
-    while not (pid.exists() and pid.read_text()) and time.monotonic() < deadline:
+    pids, deadline = here.root / "pids", time.monotonic() + 20
+    while not (pids.exists() and pids.read_text().endswith(".")) and time.monotonic() < deadline:
         time.sleep(0.05)
     process.send_signal(2)
     assert "interrupted" in process.communicate(timeout=10)[1] and process.returncode == 4
-    with pytest.raises(ProcessLookupError):
-        os.kill(int(pid.read_text()), 0)
+    running = pids.read_text().rstrip(".").split()
+    while any(map(_alive, running)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert [_alive(pid) for pid in running] == [False, False]
+
+
+def _alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def test_new_and_verify(tmp_path, monkeypatch, say):

@@ -1,0 +1,330 @@
+"""One loop for all experiments: it shows how training goes, writes it down, and can stop and go on at any time.
+
+A run lives in a folder: `log.csv` has a line for each logging step, `frames/` what a fixed noise became by and
+by, `checkpoint.npz` all that the run needs to go on. What a step does is the caller's business:
+
+    def step(x):
+        reconstruction, kl = model.terms(Tensor(x), Tensor(random.normal(len(x), model.latent)))
+        optimizer.zero_grad()
+        (reconstruction + kl).backward()
+        optimizer.step()
+        return {"reconstruction": reconstruction, "KL": kl}
+
+    batch = shuffled(images, 64, seed=0)
+    train(step, batch, 6000, "runs/vae", model=model, optimizer=optimizer, random=random)
+
+A run that was killed and resumed ends in the same bits as one that was not. That takes three things: the
+checkpoint holds every parameter, optimizer and random generator; which batch comes is a function of the step's
+number, so the place in the shuffle is saved with it; and a checkpoint is only ever made between two steps.
+"""
+
+import csv
+import io
+import math
+import os
+import signal
+import threading
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from minigen import backend
+from minigen.data import batches
+from minigen.nn import Module
+from minigen.tape import Tensor
+
+
+def train(
+    step,
+    batch,
+    steps,
+    folder,
+    *,
+    model,
+    optimizer,
+    random,
+    resume=False,
+    log_every=100,
+    save_every=1000,
+    frame=None,
+    frame_every=1000,
+    bar=None,
+):
+    """Call step(batch(n)) for n = 0 .. steps - 1, and keep the run in `folder`.
+
+    step        moves the parameters; returns the terms of the loss by name, as they are: they are read, for
+                which a GPU has to stop, only where they are logged or saved
+    batch       a function from the number of the step to what it works on, such as `shuffled(...)`
+    model, optimizer    one of each, or dicts by name; a game is one model that has two players
+    random      the generator that `step`, `batch` and `frame` draw from, or a dict of several
+    resume      go on from the checkpoint in `folder`, which otherwise must not hold a run
+    log_every   steps between two lines of log.csv, which also has the first step
+    save_every  steps between two checkpoints; there is also one before the first step and after the last
+    frame       called without arguments before the first step and every `frame_every` steps; returns an array
+    bar         show the progress; by default where there is a terminal
+
+    Ctrl-C waits for the end of the step, saves, and then raises KeyboardInterrupt; a second one does not wait.
+
+    Raises FileExistsError for a folder with a run in it, FileNotFoundError where there is none to resume,
+    ValueError where the checkpoint is damaged or of another model, FloatingPointError where a number is no longer
+    finite, OSError where the disk is full. The last good checkpoint stays in all cases.
+    """
+    for name, n in dict(
+        steps=steps, log_every=log_every, save_every=save_every, frame_every=frame_every
+    ).items():
+        if not isinstance(n, int | np.integer) or n < 1:
+            raise ValueError(f"train: {name} must be a whole number from 1 up, got {n!r}")
+    if not callable(batch):
+        raise TypeError(
+            f"train: batch must be a function from the step's number to a batch, got {type(batch).__name__}: an "
+            "iterator could not be resumed; write shuffled(data, size, seed=0), or lambda step: ..."
+        )
+    run = _Run(Path(folder), model, optimizer, random)
+    done, stop = run.resume(steps) if resume else run.begin(), False
+    with (
+        _Log(run.folder / "log.csv", done) as log,
+        _patient_interrupt() as interrupted,
+        tqdm(
+            total=steps,
+            initial=done,
+            desc=run.folder.name,
+            unit="step",
+            disable=None if bar is None else not bar,
+        ) as line,
+    ):
+        if frame and done == 0:
+            run.keep_frame(0, frame())
+        while done < steps and not stop:
+            terms = step(batch(done))
+            done += 1
+            stop = interrupted.is_set()
+            save = stop or done == steps or done % save_every == 0
+            if done == 1 or done % log_every == 0:
+                values = run.read(terms, done)
+                log.write(done, values)
+                line.set_postfix_str(", ".join(f"{name} {value:.4g}" for name, value in values.items()))
+            elif save:
+                run.read(terms, done)
+            if frame and done % frame_every == 0:
+                run.keep_frame(done, frame())
+            if save:
+                run.save(done)
+            line.update()
+    if interrupted.is_set():
+        raise KeyboardInterrupt(
+            f"stopped after step {done}, saved in {run.checkpoint}: resume goes on from there"
+        )
+
+
+def shuffled(data, size, *, seed):
+    """A function from the number of a step to its batch: epoch after epoch, each in an order of its own.
+
+    `data` is an array, or a tuple of arrays with equally many rows, which gives tuples. An epoch has every row
+    at most once: those that do not fill a last batch are left out, and are others each time.
+    """
+    batches(data, size, np.random.default_rng(0))  # refuses what cannot be cut into batches
+    arrays = data if isinstance(data, tuple) else (data,)
+    rows, device = len(arrays[0]), backend.device_of(arrays[0])
+
+    @lru_cache(1)
+    def order(epoch):
+        # a spawn key, because the seeds 0 and [0, 0] would give the same numbers
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(epoch,)))
+        return backend.to(rng.permutation(rows), device)
+
+    def batch(step):
+        epoch, place = divmod(step, rows // size)
+        chosen = order(epoch)[place * size : (place + 1) * size]
+        return tuple(array[chosen] for array in arrays) if isinstance(data, tuple) else data[chosen]
+
+    return batch
+
+
+def read_log(folder):
+    """What log.csv holds: an array of numbers for each column, `step` first."""
+    with open(Path(folder) / "log.csv", newline="") as file:
+        names, *rows = csv.reader(file)
+    table = np.array(rows, float).reshape(len(rows), len(names))
+    return {name: table[:, i] for i, name in enumerate(names)}
+
+
+def read_frames(folder):
+    """The frames of a run: {step: array}, in order."""
+    return {int(path.stem): np.load(path) for path in sorted((Path(folder) / "frames").glob("*.npy"))}
+
+
+class _Run:
+    """What is kept of a run, apart from the log."""
+
+    def __init__(self, folder, model, optimizer, random):
+        self.folder, self.checkpoint = folder, folder / "checkpoint.npz"
+        self.model = _as_one(model)
+        self.optimizers = optimizer if isinstance(optimizer, dict) else {"optimizer": optimizer}
+        self.state = {"optimizer": optimizer, "random": random}
+        self.looked = self.saved = 0  # the last steps at which all was well, and of the checkpoint
+
+    def begin(self):
+        """A first checkpoint, before anything can go wrong. Returns the number of steps done: none."""
+        for path in (self.checkpoint, self.folder / "log.csv"):
+            if path.exists():
+                raise FileExistsError(
+                    f"train: {self.folder} holds a run already, with {path.name}: go on with it by resume=True, or "
+                    "give another folder"
+                )
+        with self._writing(0):
+            self.folder.mkdir(parents=True, exist_ok=True)
+        self.save(0)
+        return 0
+
+    def resume(self, steps):
+        """The state of the checkpoint. Returns the number of steps done."""
+        if not self.checkpoint.exists():
+            raise FileNotFoundError(
+                f"train: no run to resume in {self.folder}: there is no checkpoint.npz; is it the right folder? "
+                "A new run starts with resume=False"
+            )
+        done = self.model.load(self.checkpoint, **self.state)
+        if done is None or done > steps:
+            what = (
+                "no training run"
+                if done is None
+                else f"step {done}, beyond the {steps} steps that were asked for"
+            )
+            raise ValueError(f"train: {self.checkpoint} is of {what}")
+        for left in self.folder.glob(".minigen-*.tmp"):  # a kill while saving leaves half a file
+            left.unlink()
+        self.looked = self.saved = done
+        return done
+
+    def read(self, terms, done):
+        """The terms as numbers."""
+        if not isinstance(terms, dict) or not terms:
+            raise TypeError(
+                f'train: step must return the terms of the loss, {{"KL": kl, ...}}, got {terms!r}'
+            )
+        values = {name: term.item() if hasattr(term, "item") else float(term) for name, term in terms.items()}
+        for name, value in values.items():
+            if not math.isfinite(value):
+                self._diverged(f"{name} is {value} in step {done}")
+        self.looked = done
+        return values
+
+    def save(self, done):
+        """A checkpoint of numbers that are all finite, and otherwise none."""
+        for owner, arrays in [("", self.model.state_dict())] + [
+            (f"{name}: ", one.state) for name, one in self.optimizers.items()
+        ]:
+            for name, array in arrays.items():
+                if not np.isfinite(array).all():
+                    self._diverged(f"{owner}{name} is no longer finite after step {done}")
+        with self._writing(done):
+            self.model.save(self.checkpoint, step=done, **self.state)
+        self.saved = done
+
+    def keep_frame(self, done, frame):
+        frame = frame.data if isinstance(frame, Tensor) else frame
+        path = self.folder / "frames" / f"{done:08}.npy"
+        with self._writing(done):
+            path.parent.mkdir(exist_ok=True)
+            with open(path.with_suffix(".tmp"), "wb") as file:
+                np.save(file, backend.to(backend.as_array(frame), "cpu"))
+            os.replace(file.name, path)
+
+    def _writing(self, done):
+        if done == 0:
+            return _sentence(f"{self.folder} cannot be written to")
+        return _sentence(f"stopped after step {done}; {self.checkpoint} is as it was, of step {self.saved}")
+
+    def _diverged(self, what):
+        raise FloatingPointError(
+            f"train: {what}; all was well in step {self.looked}. The last good checkpoint, {self.checkpoint}, is of "
+            f"step {self.saved}. Find the cause with minigen.detect_anomaly(), or try a smaller learning rate"
+        )
+
+
+class _Log:
+    """log.csv, cut back to the `done` steps of the checkpoint: a kill may come after a line, or within one."""
+
+    def __init__(self, path, done):
+        self.path = path
+        with _sentence(f"{path} cannot be written to"):
+            self.file = open(path, "a+b")
+        self.file.seek(0)
+        header, *rows = [line for line in self.file if line.endswith(b"\n")] or [b""]
+        try:
+            kept = [row for row in rows if int(row.partition(b",")[0]) <= done]
+        except ValueError:
+            self.file.close()
+            raise ValueError(f"train: {path} is no log of a run: its lines must begin with a step") from None
+        self.columns = next(csv.reader([header.decode()]))
+        self.file.truncate(len(header) + sum(map(len, kept)))
+
+    def write(self, done, values):
+        if not self.columns:
+            self.columns = ["step", *values]
+            self._line(done, self.columns)
+        if self.columns != ["step", *values]:
+            raise ValueError(
+                f"train: step returned the terms {', '.join(values)} in step {done}, but {self.path} has the columns "
+                f"{', '.join(self.columns)}: a run has the same terms from beginning to end"
+            )
+        # 9 digits tell any two float32 apart
+        self._line(done, [done, *(f"{value:.9g}" for value in values.values())])
+
+    def _line(self, done, fields):
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerow(fields)
+        with _sentence(f"stopped after step {done}: {self.path} could not be written to"):
+            self.file.write(text.getvalue().encode())
+            self.file.flush()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        with suppress(OSError):  # of a full disk, `_line` has spoken already
+            self.file.close()
+
+
+def _as_one(model):
+    """A dict of models as one, whose parts they are."""
+    if not isinstance(model, dict):
+        return model
+    together = Module()
+    for name, part in model.items():
+        setattr(together, name, part)
+    return together
+
+
+@contextmanager
+def _patient_interrupt():
+    """Ctrl-C sets the event instead of breaking in between two updates; the second one is as usual.
+
+    Only Python's main thread may decide about signals, and a program that handles them in its own way goes on so.
+    """
+    pressed, usual = threading.Event(), signal.getsignal(signal.SIGINT)
+
+    def remember(*_):
+        pressed.set()
+        signal.signal(signal.SIGINT, usual)
+
+    mine = threading.current_thread() is threading.main_thread() and usual is signal.default_int_handler
+    if mine:
+        signal.signal(signal.SIGINT, remember)
+    try:
+        yield pressed
+    finally:
+        if mine:
+            signal.signal(signal.SIGINT, usual)
+
+
+@contextmanager
+def _sentence(beginning):
+    """Whatever the disk refuses, told with what it means for the run."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, f"train: {beginning}: {error.strerror or error}") from error
