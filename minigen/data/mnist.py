@@ -1,8 +1,8 @@
 """MNIST and Fashion-MNIST: 28 x 28 pictures, downloaded once, checked, and kept.
 
-Both come as four files in the IDX format, compressed. Each is fetched from the first address that answers with the
-right bytes (SHA-256), written beside its goal and renamed when it is complete, so that a kept file is a whole
-file. Where there is no network, the error says which files to fetch elsewhere and where to put them.
+Both come as four files in the IDX format, compressed. Each is fetched from the first address that answers with
+the right bytes (SHA-256), written beside its goal and renamed when it is complete, so that a kept file is a
+whole file. Where there is no network, the error says which files to fetch elsewhere and where to put them.
 """
 
 import contextlib
@@ -50,8 +50,8 @@ def _four(*sizes_and_sums):
     return tuple(_File(name, size, sha256, shape) for (name, shape), (size, sha256) in rows)
 
 
-# Sizes and sums: TensorFlow Datasets, url_checksums/mnist.txt and fashion_mnist.txt. Those of Fashion-MNIST also stand
-# in Keras, datasets/fashion_mnist.py. Addresses: those of torchvision, TensorFlow Datasets, Zalando Research, Keras.
+# Sizes and sums: TensorFlow Datasets, url_checksums/mnist.txt and fashion_mnist.txt; those of Fashion-MNIST also
+# stand in Keras, datasets/fashion_mnist.py. Addresses: torchvision, TensorFlow Datasets; Keras, Zalando Research.
 _mnist = _Source(
     "mnist",
     (
@@ -86,12 +86,13 @@ def mnist(*, folder=None, download=True):
     Images float32 (60000, 28, 28) and (10000, 28, 28) from 0 (paper) to 1 (ink), the stored 0 .. 255 divided by
     255; labels int64. 11 MB to download, 220 MB in memory.
 
-    The files are kept in `folder`/mnist; without it in $MINIGEN_DATA/mnist, or ~/.cache/minigen/mnist. Files that
-    were put there by hand are taken too, unpacked ones (without .gz) after a check of their shape alone, for want
-    of published sums. download=False never asks the network.
+    The files are kept in `folder`/mnist; without it in $MINIGEN_DATA/mnist, or ~/.cache/minigen/mnist. Files
+    that were put there by hand are taken too, unpacked ones (without .gz) after a check of their shape and range
+    alone, since the sums are those of the packed files. download=False never asks the network.
 
     FileNotFoundError (download=False) or ConnectionError where the files are not to be had, with the addresses
-    and the place to put them; ValueError for a kept file that is damaged; OSError where the folder cannot be written.
+    and the place to put them; ValueError for a kept file that is damaged; OSError where the folder cannot be
+    written.
     """
     return _load(_mnist, folder, download)
 
@@ -99,8 +100,8 @@ def mnist(*, folder=None, download=True):
 def fashion_mnist(*, folder=None, download=True):
     """(train images, train labels, test images, test labels) of Fashion-MNIST (Xiao, Rasul and Vollgraf 2017).
 
-    Ten kinds of clothes, `fashion_names`, in the shapes of `mnist`, and harder. 31 MB to download. Everything else
-    as in `mnist`; the folder is called fashion-mnist.
+    Ten kinds of clothes, `fashion_names`, in the shapes of `mnist`, and harder. 31 MB to download. Everything
+    else as in `mnist`; the folder is called fashion-mnist.
     """
     return _load(_fashion, folder, download)
 
@@ -165,20 +166,21 @@ def _fetch(source, folder, file, download):
         raise FileNotFoundError(
             f"{source.name} is not in {folder}, and download=False. {_by_hand(source, folder)}"
         )
-    with _keeping(source, folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        handle, beside = _beside(folder)  # before the download, which would else be for nothing
+    beside = folder / f".minigen-{os.getpid()}-{os.urandom(4).hex()}.tmp"  # renamed when it is whole
     try:
-        with handle:
-            data = _bytes(source, folder, file)
-            with _keeping(source, folder):
+        with _keeping(source, folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            beside.touch(exist_ok=False)  # before the download, which would else be for nothing
+        data = _bytes(source, folder, file)
+        with _keeping(source, folder):
+            with open(beside, "wb") as handle:
                 handle.write(data)
                 handle.flush()
                 os.fsync(handle.fileno())  # a rename may reach the disk before the bytes do
-        os.replace(beside, folder / file.name)
+            os.replace(beside, folder / file.name)
     except BaseException:
         with contextlib.suppress(OSError):
-            os.unlink(beside)
+            beside.unlink()
         raise
 
 
@@ -194,12 +196,6 @@ def _keeping(source, folder):
         ) from error
 
 
-def _beside(folder):
-    """A new file in the folder, to be renamed when it is whole; nobody else's has its name."""
-    path = folder / f".minigen-{os.getpid()}-{os.urandom(4).hex()}.tmp"
-    return open(path, "xb"), path
-
-
 def _bytes(source, folder, file):
     failures = []
     for address in source.addresses:
@@ -207,7 +203,7 @@ def _bytes(source, folder, file):
             with urllib.request.urlopen(address + file.name, timeout=30) as answer:
                 data = answer.read(file.size + 1)  # no more than it takes to see that it is too much
         except (OSError, http.client.HTTPException) as error:
-            failures.append(f"{address}{file.name}: {error or type(error).__name__}")
+            failures.append(f"{address}{file.name}: {str(error) or type(error).__name__}")
             continue
         wrong = _difference(data, file)
         if not wrong:

@@ -12,7 +12,7 @@ from minigen.baselines import as_generator
 
 shape_names = ("circle", "square", "triangle")
 
-# Half the side of the square, and the inner radius of the equilateral triangle, of the area of a circle of radius 1.
+# Half the side of the square, and the inner radius of the triangle, whose area is that of a circle of radius 1.
 _half_side = math.sqrt(math.pi) / 2
 _inner = math.sqrt(math.pi / (3 * math.sqrt(3)))
 # How far each shape reaches from its centre of mass, in radii: left and right, up, down. (3, 3)
@@ -26,9 +26,9 @@ def shapes(n, *, rng, size=16, radius=None):
 
     One upright shape an image, its class even over the three, its size uniform over `radius` = (smallest,
     largest) in pixels (default 0.15 and 0.3 of `size`), its place uniform among those where it lies wholly
-    inside. A pixel is the part of it that the shape covers, to the width of one pixel at the edge, so the pixels
-    sum to the area, pi radius^2 for all three, within a few per cent. `rng`: a seed or a NumPy generator; the same
-    seed, the same bits. ValueError for a radius that does not fit: the triangle is 2.7 radii wide.
+    inside. Edges are blurred over one pixel, so the pixels sum to the area, pi radius^2 for all three, within a
+    few per cent. `rng`: a seed or a NumPy generator; the same seed, the same bits. ValueError for a radius that
+    does not fit: the triangle is 2.7 radii wide.
     """
     for name, value, least in (("n", n, 1), ("size", size, 4)):
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
@@ -56,7 +56,7 @@ def shapes(n, *, rng, size=16, radius=None):
     return images, labels
 
 
-# How far a point lies outside of the shape around 0, in pixels, negative inside. (n, 1, s), (n, s, 1) -> (n, s, s)
+# How far a point lies outside of the shape around 0, in pixels, negative inside: (n, 1, s), (n, s, 1) -> (n, s, s)
 
 
 def _circle(x, y, radius):

@@ -64,8 +64,8 @@ class Curve:
     """A line in the plane with Gaussian noise across and along it: path(u) + noise * N(0, I), u ~ U[0, 1).
 
     `path` takes u (n,) from 0 to 1 and gives the points (n, 2) without noise and a label (n,) for each, for
-    colour; path(np.linspace(0, 1, 500)) is the line to draw. `noise` >= 0 is a standard deviation in the unit of
-    the data.
+    colour; path(np.linspace(0, 1, 500)) is the line to draw. `noise` >= 0 is a standard deviation in the unit
+    of the data. ValueError for another.
     """
 
     path: Callable
@@ -229,8 +229,8 @@ def published(name):
     """
     if name not in _published:
         near = difflib.get_close_matches(str(name), _published)
-        meant = f", did you mean {near[0]}?" if near else ""
-        raise ValueError(f"there is no data called {name!r}{meant} Known: {', '.join(_published)}")
+        meant = f" (did you mean {near[0]}?)" if near else ""
+        raise ValueError(f"no data called {name!r}{meant}: there are {', '.join(_published)}")
     return _published[name]()
 
 
