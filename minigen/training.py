@@ -72,28 +72,14 @@ def train(
     ValueError where the checkpoint is damaged or of another model, FloatingPointError where a number is no longer
     finite, OSError where the disk is full. The last good checkpoint stays in all cases.
     """
-    for name, n in dict(
-        steps=steps, log_every=log_every, save_every=save_every, frame_every=frame_every
-    ).items():
-        if not isinstance(n, int | np.integer) or n < 1:
-            raise ValueError(f"train: {name} must be a whole number from 1 up, got {n!r}")
-    if not callable(batch):
-        raise TypeError(
-            f"train: batch must be a function from the step's number to a batch, got {type(batch).__name__}: an "
-            "iterator could not be resumed; write shuffled(data, size, seed=0), or lambda step: ..."
-        )
+    _check(batch, steps=steps, log_every=log_every, save_every=save_every, frame_every=frame_every)
     run = _Run(Path(folder), model, optimizer, random)
     done, stop = run.resume(steps) if resume else run.begin(), False
+    hidden = None if bar is None else not bar  # None: where there is no terminal
     with (
         _Log(run.folder / "log.csv", done) as log,
         _patient_interrupt() as interrupted,
-        tqdm(
-            total=steps,
-            initial=done,
-            desc=run.folder.name,
-            unit="step",
-            disable=None if bar is None else not bar,
-        ) as line,
+        tqdm(total=steps, initial=done, desc=run.folder.name, unit="step", disable=hidden) as line,
     ):
         if frame and done == 0:
             run.keep_frame(0, frame())
@@ -287,6 +273,17 @@ class _Log:
     def __exit__(self, *_):
         with suppress(OSError):  # of a full disk, `_line` has spoken already
             self.file.close()
+
+
+def _check(batch, **counts):
+    for name, n in counts.items():
+        if not isinstance(n, int | np.integer) or n < 1:
+            raise ValueError(f"train: {name} must be a whole number from 1 up, got {n!r}")
+    if not callable(batch):
+        raise TypeError(
+            f"train: batch must be a function from the step's number to a batch, got {type(batch).__name__}: an "
+            "iterator could not be resumed; write shuffled(data, size, seed=0), or lambda step: ..."
+        )
 
 
 def _as_one(model):

@@ -100,15 +100,16 @@ def what_next(workspace, attempt):
 
 
 def after_passing(workspace, exercise):
-    """What to do after an exercise: the next one that has not passed yet."""
+    """What to do after an exercise: the one after it that has not passed yet; failing that, the first such one."""
     entries = workspace.progress.entries()
     todo = [m for m in all_masters().values() if not progress.has_passed(entries.get(m.id, {}))]
     todo = [m for m in todo if m.id != exercise.id]
     if not todo:
         return "next: all exercises have passed; minigen exercise bug ID hides mistakes for you to find"
     done = f"{len(all_masters()) - len(todo)} of {len(all_masters())} passed"
-    new = Exercise(todo[0])
-    return f"next: {todo[0].title} ({shown(workspace.path(new))}): minigen exercise show {new.id}   ({done})"
+    later = [m for m in todo if m.order > exercise.master.order]
+    new = Exercise((later or todo)[0])
+    return f"next: {new.title} ({shown(workspace.path(new))}): minigen exercise show {new.id}   ({done})"
 
 
 def as_json(attempt):

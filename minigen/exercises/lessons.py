@@ -1,5 +1,7 @@
 """`minigen exercise init, list, next, show, hint, explain, notebook`: everything to read before and while one works."""
 
+import shutil
+import textwrap
 from pathlib import Path
 
 from minigen.exercises import progress
@@ -77,7 +79,7 @@ def hint(options):
             f"next: minigen exercise hint {exercise.id}",
         )
     for number, text in enumerate(hints[:level], 1):
-        print(f"hint {number} of {len(hints)}: {text}\n")
+        print(_wrapped(f"hint {number} of {len(hints)}: {text}") + "\n")
     workspace.progress.change(exercise.id, hints=max(level, read if isinstance(read, int) else 0))
     more = f"minigen exercise hint {exercise.id}" + ("" if workspace.root else f" --level {level + 1}")
     more = (
@@ -102,7 +104,7 @@ def explain(options):
         entry = catalogue.explain(options.code)
     except ValueError as error:
         raise Trouble(str(error), "next: minigen exercise explain   (shows all codes)") from None
-    print(f"{entry}\n")
+    print(_wrapped(str(entry)) + "\n")
     print("next: repair the line, then: minigen exercise check ID")
     return 0
 
@@ -123,7 +125,7 @@ def notebook(options):
 
 def _present(workspace, exercise, entries):
     master = exercise.master
-    print(f"{exercise.title}   [{exercise.id}]\n\n{master.statement}\n")
+    print(f"{exercise.title}   [{exercise.id}]\n\n{_wrapped(master.statement)}\n")
     print(f"gradients wanted: {', '.join(master.wanted)}")
     early = [i for i in master.requires if not progress.has_passed(entries.get(i, {}))]
     if early and workspace.root:
@@ -138,6 +140,19 @@ def _present(workspace, exercise, entries):
     else:
         print(f"\nnext: open {shown(path)}, then: minigen exercise check {exercise.id}")
     return 0
+
+
+def _wrapped(text):
+    """Prose as wide as the terminal; tables, lists and formulas as they are."""
+    width, out, prose = min(shutil.get_terminal_size().columns, 101) - 1, [], []
+    for line in [*text.splitlines(), ""]:
+        plain = line.strip() and "$$" not in line and not line.startswith(("|", "- ", "* ", " ", "#"))
+        if plain:
+            prose.append(line)
+            continue
+        out += textwrap.wrap(" ".join(prose), width, break_long_words=False, break_on_hyphens=False) + [line]
+        prose = []
+    return "\n".join(out[:-1])
 
 
 def _state(workspace, exercise, entries):

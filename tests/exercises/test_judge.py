@@ -109,7 +109,10 @@ def test_a_known_formula_is_recognised_below_another_mistake():
         return {"z": gz, "mu": gz + beta * mu / N, "logvar": glogvar}
 
     found = judge(VAE, backward).diagnosis
-    assert [(r.signature, r.code) for r in found.readings] == [("z: all * K", "G03"), ("logvar: unexplained", "V16")]
+    assert [(r.signature, r.code) for r in found.readings] == [
+        ("z: all * K", "G03"),
+        ("logvar: unexplained", "V16"),
+    ]
 
 
 def test_two_known_mistakes_on_one_line():

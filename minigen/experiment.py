@@ -1,0 +1,306 @@
+"""What all experiments share: options in, a folder with everything that came out, and a verdict.
+
+An experiment is a function of one `Run` that trains, draws, and returns what it measured, {name: number}. Whether that
+is the known outcome is decided here, by criteria written down beforehand, and is the exit code of the program.
+With several seeds each has a folder of its own, and the verdict needs four out of five of them.
+"""
+
+import argparse
+import importlib.metadata
+import json
+import math
+import os
+import platform
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+from tqdm import tqdm
+
+from minigen import Random, backend
+from minigen.training import train
+
+REACHED, MISSED, MISUSED, INTERRUPTED = 0, 1, 2, 130
+_share = 0.8  # of the seeds must reach a criterion: chance decides, too, and a rare failure is no refutation
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """The number called `measure` must lie between `above` and `below`, because of what is `known`."""
+
+    measure: str
+    known: str
+    above: float = -math.inf
+    below: float = math.inf
+
+    def __str__(self):
+        bounds = [
+            f"{sign} {bound:g}"
+            for sign, bound in ((">", self.above), ("<", self.below))
+            if math.isfinite(bound)
+        ]
+        return f"{self.measure} {' and '.join(bounds)}"
+
+    def holds(self, value):
+        return self.above < value < self.below
+
+
+class Run:
+    """One seed of an experiment: `seed`, `random`, `device`, `folder`, and what may be set in `settings`."""
+
+    def __init__(self, seed, device, settings, folder, bar=None):
+        self.seed, self.device, self.folder, self._bar = seed, device, folder, bar
+        self.random = Random(seed, device)
+        self.settings = SimpleNamespace(**settings)
+
+    def train(self, step, batch, steps, *, into="", **kwargs):
+        """`minigen.training.train` in the folder of the run; a second training goes `into` a folder of its own.
+
+        What had been trained when the program was stopped is not trained again.
+        """
+        folder = self.folder / into
+        kwargs = {
+            "random": self.random,
+            "resume": (folder / "checkpoint.npz").exists(),
+            "bar": self._bar,
+            **kwargs,
+        }
+        try:
+            train(step, batch, steps, folder, **kwargs)
+        except ValueError as error:  # of what `train` and `load` refuse, the sentence is enough
+            raise (_Trouble(str(error)) if str(error).startswith(("train:", "load:")) else error) from error
+
+
+def experiment(
+    name, one_seed, about, *, criteria, settings, quick, quick_criteria=None, paper=None, arguments=None
+):
+    """The whole program: reads the options, calls one_seed(Run) for each seed, writes and prints. Returns the exit code.
+
+    settings    what one may set, with its defaults: {"epochs": 300} gives the option --epochs
+    quick, paper    the settings that --quick and --paper change; `quick_criteria` are looser, or as `criteria`
+    """
+    folder = None
+    try:
+        given = _parser(name, about, settings).parse_args(arguments)
+        config, folder, jobs = _begin(
+            name, vars(given), settings, {"default": {}, "quick": quick, "paper": paper}
+        )
+        measured = _measure(one_seed, config, folder, jobs)
+        return _judge(
+            quick_criteria if config["mode"] == "quick" and quick_criteria else criteria, measured, folder
+        )
+    except _Trouble as trouble:
+        print(f"{name}: {trouble}", file=sys.stderr)
+    except OSError as error:
+        print(f"{name}: {error.strerror or error}", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        cure = f"go on with --resume --out {folder}" if folder else "nothing had begun"
+        print(f"\n{name}: {stop.args[0] if stop.args else 'interrupted'}; {cure}", file=sys.stderr)
+        return INTERRUPTED
+    return MISUSED
+
+
+class _Trouble(Exception):
+    """A sentence for the person at the terminal."""
+
+
+# ----- options and the folder -------------------------------------------------------------------------------
+
+
+def _parser(name, about, settings):
+    """What is not given stays away, so that --resume can tell a wish from a default."""
+    parser = argparse.ArgumentParser(
+        prog=name, description=about.partition("\n")[0], argument_default=argparse.SUPPRESS
+    )
+    for setting, value in settings.items():
+        kind = _whole if isinstance(value, int) else type(value)
+        parser.add_argument(f"--{setting.replace('_', '-')}", type=kind, help=f"default: {value}")
+    parser.add_argument("--seed", type=int, help="the first seed (default: 0)")
+    parser.add_argument("--seeds", type=_whole, metavar="N", help="how many seeds (default: 1)")
+    parser.add_argument("--jobs", type=_whole, metavar="N", help="seeds at the same time (default: 1)")
+    parser.add_argument("--device", choices=("cpu", "cuda"), help="default: cpu")
+    mode = parser.add_mutually_exclusive_group()
+    quick, paper = "a short run with a looser criterion", "the published protocol, however long it takes"
+    mode.add_argument("--quick", dest="mode", action="store_const", const="quick", help=quick)
+    mode.add_argument("--paper", dest="mode", action="store_const", const="paper", help=paper)
+    parser.add_argument("--resume", action="store_true", help="go on with the run in --out, with its options")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help=f"where everything goes (default: runs/{name})"
+    )
+    return parser
+
+
+def _whole(text):
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {text}")
+    return number
+
+
+_whole.__name__ = "whole number"  # as argparse names it in its messages
+
+
+def _begin(name, given, settings, modes):
+    """(config, folder, jobs): a new folder with its config.json, or the one to go on with."""
+    out, jobs, resume = (
+        given.pop("out", Path("runs") / name),
+        given.pop("jobs", 1),
+        given.pop("resume", False),
+    )
+    given["settings"] = {key: given.pop(key) for key in settings if key in given}
+    if resume:
+        return _stored(out, given), out, jobs
+    mode = given.get("mode", "default")
+    if modes[mode] is None:
+        raise _Trouble("there is no published protocol for this experiment: leave --paper away")
+    config = {"experiment": name, "mode": mode, "seed": 0, "seeds": 1, "device": "cpu"} | given
+    config["settings"] = settings | modes[mode] | given["settings"]
+    config["versions"] = _versions()
+    try:
+        backend.to(np.zeros(1), config["device"])
+    except RuntimeError as error:
+        raise _Trouble(str(error)) from None
+    folder = _new_folder(out)
+    _write_json(folder / "config.json", config)
+    return config, folder, jobs
+
+
+def _stored(folder, given):
+    """The config of a run to go on with, which decides; an option that was given must agree with it."""
+    try:
+        config = json.loads((folder / "config.json").read_text())
+    except FileNotFoundError:
+        raise _Trouble(f"no run to resume in {folder}: there is no config.json; is --out right?") from None
+    except ValueError as error:
+        raise _Trouble(f"{folder / 'config.json'} is damaged: {error}") from None
+    wished = {**given, **given["settings"]}
+    for key, value in {**config, **config["settings"]}.items():
+        if key != "settings" and key in wished and wished[key] != value:
+            raise _Trouble(
+                f"the run in {folder} has {key} {value}, not {wished[key]}: leave it away, or start anew"
+            )
+    now = _versions()
+    for library, version in config["versions"].items():
+        if now.get(library) != version:
+            print(f"note: begun with {library} {version}, now {now.get(library)}: the last bits may differ")
+    return config
+
+
+def _versions():
+    versions = {"python": platform.python_version(), "platform": platform.platform()}
+    for library in ("minigen", "numpy", "cupy-cuda12x", "threadpoolctl"):
+        try:
+            versions[library] = importlib.metadata.version(library)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def _new_folder(wanted):
+    """`wanted`, or `wanted-2`, `wanted-3` ...: an earlier run is never overwritten."""
+    folder, n = wanted, 1
+    while True:
+        try:
+            folder.mkdir(parents=True)
+            return folder
+        except FileExistsError:
+            n += 1
+            folder = wanted.with_name(f"{wanted.name}-{n}")
+        except OSError as error:
+            raise _Trouble(f"--out {folder} cannot be written to: {error.strerror}") from None
+
+
+# ----- seeds ------------------------------------------------------------------------------------------------
+
+
+def _measure(one_seed, config, folder, jobs):
+    """{seed: what it measured}, one after the other or several at the same time."""
+    seeds = range(config["seed"], config["seed"] + config["seeds"])
+    tasks = [
+        (one_seed, config, seed, folder / f"seed-{seed}" if len(seeds) > 1 else folder) for seed in seeds
+    ]
+    if min(jobs, len(seeds)) == 1:
+        return dict(_one(*task) for task in tasks)
+    try:
+        from joblib import Parallel, delayed
+    except ImportError:
+        raise _Trouble(
+            "--jobs needs joblib: pip install 'minigen[experiments]', or leave --jobs away"
+        ) from None
+    working = Parallel(n_jobs=jobs, return_as="generator_unordered")(
+        delayed(_one)(*task, bar=False) for task in tasks
+    )
+    return dict(sorted(tqdm(working, total=len(tasks), unit="seed", disable=None)))
+
+
+def _one(one_seed, config, seed, folder, bar=None):
+    """(seed, what it measured); what it had measured before the program was stopped is not measured again."""
+    values = folder / "values.json"
+    if values.exists():
+        return seed, {name: float(value) for name, value in json.loads(values.read_text()).items()}
+    folder.mkdir(exist_ok=True)
+    try:
+        measured = one_seed(Run(seed, config["device"], config["settings"], folder, bar))
+        measured = {name: float(value) for name, value in measured.items()}
+    except FloatingPointError as error:  # a training that blew up is an outcome, and a missed one
+        print(f"seed {seed}: {error}", file=sys.stderr)
+        return seed, {}
+    _write_json(values, {name: _plain(value) for name, value in measured.items()})
+    return seed, measured
+
+
+# ----- the verdict ------------------------------------------------------------------------------------------
+
+
+def _judge(criteria, measured, folder):
+    """Print and write what was measured, and whether it is what is known."""
+    names = list(dict.fromkeys(name for values in measured.values() for name in values))
+    for name in names:
+        print(f"{name}: {_mean(_all(measured, name))}")
+    rows = []
+    for criterion in criteria:
+        if names and criterion.measure not in names:
+            raise _Trouble(f"the criterion {criterion} needs a measure of that name, got {', '.join(names)}")
+        values = _all(measured, criterion.measure)
+        good = sum(map(criterion.holds, values))
+        verdict = "reached" if good >= math.ceil(_share * len(values)) else "missed"
+        rows.append(
+            {
+                "criterion": str(criterion),
+                "known": criterion.known,
+                "values": [_plain(value) for value in values],
+                "seeds_that_reached": good,
+                "verdict": verdict,
+            }
+        )
+        seeds = f" in {good} of {len(values)} seeds" if len(values) > 1 else ""
+        print(f"{verdict}{seeds}: {criterion} ({criterion.known}), value {_mean(values)}")
+    reached = all(row["verdict"] == "reached" for row in rows)
+    everything = {str(seed): {k: _plain(v) for k, v in values.items()} for seed, values in measured.items()}
+    verdict = "reached" if reached else "missed"
+    _write_json(folder / "verdict.json", {"verdict": verdict, "criteria": rows, "measured": everything})
+    print(f"{verdict}; everything is in {folder}")
+    return REACHED if reached else MISSED
+
+
+def _all(measured, name):
+    return [values.get(name, math.nan) for values in measured.values()]
+
+
+def _mean(values):
+    if len(values) == 1:
+        return f"{values[0]:.4g}"
+    return f"{np.mean(values):.4g} ± {np.std(values, ddof=1):.2g}"
+
+
+def _plain(value):
+    return value if math.isfinite(value) else str(value)  # JSON has no word for nan
+
+
+def _write_json(path, content):
+    """The whole file or none: a run that is stopped here is resumed as if it had been stopped before."""
+    beside = path.with_suffix(".tmp")
+    beside.write_text(json.dumps(content, indent=2) + "\n")
+    os.replace(beside, path)
