@@ -62,3 +62,23 @@ from minigen.tape import StaleGraphError, Tensor, broadcast_to, grad, no_grad, o
 
 keep_freed_memory()
 del keep_freed_memory
+
+
+def __getattr__(name):
+    """minigen.nn, minigen.losses and the rest are loaded when they are first asked for."""
+    import importlib
+
+    if name in (
+        "baselines",
+        "data",
+        "losses",
+        "metrics",
+        "models",
+        "nn",
+        "optim",
+        "plot",
+        "testing",
+        "training",
+    ):
+        return importlib.import_module(f"minigen.{name}")
+    raise AttributeError(f"module 'minigen' has no attribute {name!r}")

@@ -2,7 +2,9 @@
 
 import argparse
 import difflib
+import fnmatch
 import json
+import os
 import sys
 import time
 
@@ -20,6 +22,17 @@ _columns = (
 
 def main(arguments=None):
     """Run one command; returns the exit code: 0 all is well, 1 a gradient differs, 2 the command was misused."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal without × shows ? and goes on
+    try:
+        return _run(arguments)
+    except BrokenPipeError:  # the reader, head or less, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + 13  # as if SIGPIPE had ended the program
+
+
+def _run(arguments):
     parser = argparse.ArgumentParser(
         prog="minigen", description="Gradients of generative models: by hand, by tape, by differences."
     )
@@ -31,7 +44,12 @@ def main(arguments=None):
         "real handwritten digits. The numbers are relative errors |a - b| / (|a| + |b|), tensor by tensor. "
         "Exit code 0: all agree; 1: a gradient differs or cannot be judged; 2: bad usage.",
     )
-    check.add_argument("subjects", nargs="*", metavar="SUBJECT", help="what to check (default: everything)")
+    check.add_argument(
+        "subjects",
+        nargs="*",
+        metavar="SUBJECT",
+        help="what to check, such as vae-beta or 'vae-*' (default: everything)",
+    )
     check.add_argument("--list", action="store_true", help="print the names of the subjects")
     check.add_argument("--quick", action="store_true", help="a representative share of the subjects")
     check.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
@@ -50,12 +68,14 @@ def _check(options):
     if options.list:
         print("\n".join(subjects.NAMES))
         return 0
-    unknown = [name for name in options.subjects if name not in subjects.NAMES]
+    chosen = [name for asked in options.subjects for name in fnmatch.filter(subjects.NAMES, asked)]
+    unknown = [asked for asked in options.subjects if not fnmatch.filter(subjects.NAMES, asked)]
     if unknown:
-        for name in unknown:
-            near = difflib.get_close_matches(name, subjects.NAMES, n=3, cutoff=0.4)
-            cure = f"did you mean {' or '.join(near)}?" if near else "see minigen check --list"
-            print(f"minigen check: there is no subject {name!r}: {cure}", file=sys.stderr)
+        for asked in unknown:
+            near = [name for name in subjects.NAMES if name.startswith(asked)]
+            near = near or difflib.get_close_matches(asked, subjects.NAMES, n=3, cutoff=0.6)
+            cure = f"did you mean {', '.join(near)}?" if near else "see minigen check --list"
+            print(f"minigen check: there is no subject {asked!r}: {cure}", file=sys.stderr)
         return 2
     if options.device == "cuda":
         from minigen import backend
@@ -65,7 +85,7 @@ def _check(options):
         except RuntimeError as error:
             print(f"minigen check: {error}", file=sys.stderr)
             return 2
-    chosen = options.subjects or (subjects.QUICK if options.quick else subjects.NAMES)
+    chosen = chosen or (subjects.QUICK if options.quick else subjects.NAMES)
     started, records = time.perf_counter(), []
     if not options.json:
         print(_line(name for name, _, _ in _columns))
@@ -110,6 +130,7 @@ def _number(error):
 
 def _closing(records, seconds):
     bad = sum(record.verdict != "ok" for record in records)
+    without = sum(record.hand_vs_tape is None for record in records)
     errors = [
         (error, record)
         for record in records
@@ -119,7 +140,8 @@ def _closing(records, seconds):
     error, record = max(errors, key=lambda pair: pair[0])
     verdict = "all agree" if not bad else f"{bad} do not agree"
     return (
-        f"{len(records)} gradient{'s' if len(records) > 1 else ''}, {verdict}; "
+        f"{len(records)} gradient{'s' if len(records) > 1 else ''}"
+        f"{f' ({without} without a derivation by hand)' if without else ''}, {verdict}; "
         f"worst {error:.1e} at {record.subject} {record.parameter}; {seconds:.1f} s"
     )
 

@@ -1,8 +1,8 @@
 """What all experiments share: options in, a folder with everything that came out, and a verdict.
 
-An experiment is a function of one `Run` that trains, draws, and returns what it measured, {name: number}. Whether that
-is the known outcome is decided here, by criteria written down beforehand, and is the exit code of the program.
-With several seeds each has a folder of its own, and the verdict needs four out of five of them.
+An experiment is a function of one `Run` that trains, draws, and returns what it measured, {name: number}. Whether
+that is the known outcome is decided here, by criteria written down beforehand, and is the exit code of the
+program. With several seeds each has a folder of its own, and the verdict needs four out of five of them.
 """
 
 import argparse
@@ -13,13 +13,14 @@ import os
 import platform
 import sys
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 from tqdm import tqdm
 
-from minigen import Random, backend
+from minigen import Random, backend, threads
 from minigen.training import train
 
 REACHED, MISSED, MISUSED, INTERRUPTED = 0, 1, 2, 130
@@ -47,6 +48,12 @@ class Criterion:
         return self.above < value < self.below
 
 
+def rounds_to(measure, printed, known):
+    """The criterion that `measure` is the number that stands printed, "3.10" or "9.5e-22", to its last digit."""
+    half = 0.5 * 10.0 ** Decimal(printed).as_tuple().exponent
+    return Criterion(measure, f"{printed}, {known}", float(printed) - half, float(printed) + half)
+
+
 class Run:
     """One seed of an experiment: `seed`, `random`, `device`, `folder`, and what may be set in `settings`."""
 
@@ -70,13 +77,17 @@ class Run:
         try:
             train(step, batch, steps, folder, **kwargs)
         except ValueError as error:  # of what `train` and `load` refuse, the sentence is enough
-            raise (_Trouble(str(error)) if str(error).startswith(("train:", "load:")) else error) from error
+            if str(error).startswith(("train:", "load:")):
+                raise _Trouble(str(error)) from error
+            raise
 
 
 def experiment(
     name, one_seed, about, *, criteria, settings, quick, quick_criteria=None, paper=None, arguments=None
 ):
-    """The whole program: reads the options, calls one_seed(Run) for each seed, writes and prints. Returns the exit code.
+    """The whole program: reads the options, calls one_seed(Run) for each seed, judges. Returns the exit code.
+
+    0 reached, 1 missed, 2 misused or the disk refuses, 130 Ctrl-C.
 
     settings    what one may set, with its defaults: {"epochs": 300} gives the option --epochs
     quick, paper    the settings that --quick and --paper change; `quick_criteria` are looser, or as `criteria`
@@ -84,13 +95,11 @@ def experiment(
     folder = None
     try:
         given = _parser(name, about, settings).parse_args(arguments)
-        config, folder, jobs = _begin(
-            name, vars(given), settings, {"default": {}, "quick": quick, "paper": paper}
-        )
-        measured = _measure(one_seed, config, folder, jobs)
-        return _judge(
-            quick_criteria if config["mode"] == "quick" and quick_criteria else criteria, measured, folder
-        )
+        modes = {"default": {}, "quick": quick, "paper": paper}
+        config, folder = _begin(name, vars(given), settings, modes)
+        measured = _measure(one_seed, config, folder)
+        looser = quick_criteria if config["mode"] == "quick" else None
+        return _judge(looser or criteria, measured, folder)
     except _Trouble as trouble:
         print(f"{name}: {trouble}", file=sys.stderr)
     except OSError as error:
@@ -119,7 +128,12 @@ def _parser(name, about, settings):
         parser.add_argument(f"--{setting.replace('_', '-')}", type=kind, help=f"default: {value}")
     parser.add_argument("--seed", type=int, help="the first seed (default: 0)")
     parser.add_argument("--seeds", type=_whole, metavar="N", help="how many seeds (default: 1)")
-    parser.add_argument("--jobs", type=_whole, metavar="N", help="seeds at the same time (default: 1)")
+    parser.add_argument(
+        "--jobs",
+        type=_whole,
+        metavar="N",
+        help="seeds at the same time (default: 1); joblib lets them share the cores",
+    )
     parser.add_argument("--device", choices=("cpu", "cuda"), help="default: cpu")
     mode = parser.add_mutually_exclusive_group()
     quick, paper = "a short run with a looser criterion", "the published protocol, however long it takes"
@@ -143,19 +157,15 @@ _whole.__name__ = "whole number"  # as argparse names it in its messages
 
 
 def _begin(name, given, settings, modes):
-    """(config, folder, jobs): a new folder with its config.json, or the one to go on with."""
-    out, jobs, resume = (
-        given.pop("out", Path("runs") / name),
-        given.pop("jobs", 1),
-        given.pop("resume", False),
-    )
+    """(config, folder): a new folder with its config.json, or the one to go on with."""
+    out, resume = given.pop("out", Path("runs") / name), given.pop("resume", False)
     given["settings"] = {key: given.pop(key) for key in settings if key in given}
     if resume:
-        return _stored(out, given), out, jobs
+        return _stored(out, given), out
     mode = given.get("mode", "default")
     if modes[mode] is None:
         raise _Trouble("there is no published protocol for this experiment: leave --paper away")
-    config = {"experiment": name, "mode": mode, "seed": 0, "seeds": 1, "device": "cpu"} | given
+    config = {"experiment": name, "mode": mode, "seed": 0, "seeds": 1, "jobs": 1, "device": "cpu", **given}
     config["settings"] = settings | modes[mode] | given["settings"]
     config["versions"] = _versions()
     try:
@@ -164,7 +174,7 @@ def _begin(name, given, settings, modes):
         raise _Trouble(str(error)) from None
     folder = _new_folder(out)
     _write_json(folder / "config.json", config)
-    return config, folder, jobs
+    return config, folder
 
 
 def _stored(folder, given):
@@ -189,7 +199,9 @@ def _stored(folder, given):
 
 
 def _versions():
+    """What decides the last bits besides seed, settings and jobs: the BLAS sums differently on more threads."""
     versions = {"python": platform.python_version(), "platform": platform.platform()}
+    versions["BLAS threads"] = threads.count()
     for library in ("minigen", "numpy", "cupy-cuda12x", "threadpoolctl"):
         try:
             versions[library] = importlib.metadata.version(library)
@@ -215,13 +227,14 @@ def _new_folder(wanted):
 # ----- seeds ------------------------------------------------------------------------------------------------
 
 
-def _measure(one_seed, config, folder, jobs):
+def _measure(one_seed, config, folder):
     """{seed: what it measured}, one after the other or several at the same time."""
     seeds = range(config["seed"], config["seed"] + config["seeds"])
     tasks = [
         (one_seed, config, seed, folder / f"seed-{seed}" if len(seeds) > 1 else folder) for seed in seeds
     ]
-    if min(jobs, len(seeds)) == 1:
+    jobs = min(config["jobs"], len(seeds))
+    if jobs == 1:
         return dict(_one(*task) for task in tasks)
     try:
         from joblib import Parallel, delayed

@@ -102,8 +102,7 @@ def _one_hot(like, labels):
 
 
 def softmax_cross_entropy(logits, labels):
-    """(1/N) sum_n [log sum_k exp(l_nk) - l_n,label], logits (N, K), labels (N,) whole numbers from 0 to K -
-    1.
+    """(1/N) sum_n [log sum_k exp(l_nk) - l_n,label], logits (N, K), labels (N,) whole numbers below K.
 
     -log of the probability that softmax gives to the right class; its gradient is (softmax(l) -
     onehot(label)) / N. Raises ValueError for labels out of range. Bishop 2006, equations 4.104, 4.108 and

@@ -1,6 +1,7 @@
 """Every figure that minigen draws. Nothing opens a window: a figure is a file."""
 
 import matplotlib
+import numpy as np
 
 matplotlib.use("Agg")
 from matplotlib import pyplot  # noqa: E402  (the backend is chosen first)
@@ -22,5 +23,166 @@ def image_rows(rows, title, path):
     figure.subplots_adjust(
         left=1.25 / figure.get_figwidth(), right=0.99, bottom=0.03, top=1 - 0.42 / figure.get_figheight()
     )
+    figure.savefig(path, dpi=150)
+    pyplot.close(figure)
+
+
+# told apart in a grey print by shade, dashes and width
+_styles = (
+    {"color": "black", "linestyle": "-", "linewidth": 1.2},
+    {"color": "tab:orange", "linestyle": "--", "linewidth": 1.6},
+    {"color": "tab:blue", "linestyle": ":", "linewidth": 2.0},
+    {"color": "0.7", "linestyle": "-", "linewidth": 3.5, "zorder": 1},
+    {"color": "0.35", "linestyle": "-.", "linewidth": 1.2},
+)
+
+
+def curves(panels, title, path, *, axes, yscale="linear", ylim=None, columns=4):
+    """Small panels of curves, {panel: {label: (x, y)}}, on the same axes, whose names are `axes`."""
+    figure, grid = _panels(panels, title, axes, columns, sharex=True, sharey=True)
+    for axis, lines in zip(grid, panels.values(), strict=False):
+        axis.set_yscale(yscale)
+        for (label, (x, y)), style in zip(lines.items(), _styles, strict=False):
+            axis.plot(x, y, label=label, **style)
+        if ylim:
+            axis.set_ylim(*ylim)
+    _finish(figure, grid[0], path)
+
+
+def phase_portraits(panels, title, path, *, axes, columns=4):
+    """Where two numbers go, {panel: {label: (T, 2)}}, from a dot, around the cross at (0, 0)."""
+    figure, grid = _panels(panels, title, axes, columns, sharex=True, sharey=True)
+    for axis, lines in zip(grid, panels.values(), strict=False):
+        for (label, points), style in zip(lines.items(), _styles, strict=False):
+            axis.plot(*points.T, label=label, **{**style, "linewidth": 0.6 * style["linewidth"]})
+            axis.plot(*points[0], "o", color="black", markersize=4)
+        axis.plot(0, 0, "+", color="black", markersize=9, zorder=5)
+        axis.set_aspect("equal")
+    _finish(figure, grid[0], path)
+
+
+def gradient_sizes(panels, title, path):
+    """Sizes of gradients on one logarithmic axis, {panel: (name of x, its scale, {label: (x, y)})}."""
+    figure, grid = _panels(panels, title, ("", "size of the gradient"), 2, width=3.2, sharey=True)
+    for axis, (name, scale, lines) in zip(grid, panels.values(), strict=True):
+        for (label, (x, y)), style in zip(lines.items(), _styles, strict=False):
+            axis.plot(x, y, label=label, **style)
+        axis.set_xlabel(name, fontsize=9)
+        axis.set_yscale("log")
+        axis.set_xscale(scale)
+    _finish(figure, grid[0], path)
+
+
+def linear_subspace(errors, line, cosines, title, path):
+    """Errors {K: error} on the curve of PCA {K: error}, and |cosine| (K, K) of directions and components."""
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(7.2, 3.2), layout="constrained")
+    left.plot(line.keys(), line.values(), color="0.6", linewidth=1.5, label="PCA")
+    left.plot(errors.keys(), errors.values(), "o", color="black", markersize=6, label="linear autoencoder")
+    left.set(xlabel="numbers in the code", ylabel="test error a pixel", ylim=(0, None))
+    left.legend(fontsize=8, frameon=False)
+    shades = right.imshow(cosines, cmap="gray_r", vmin=0, vmax=1)
+    right.set(xlabel="principal component", ylabel="direction of the decoder")
+    for axis in (right.xaxis, right.yaxis):
+        axis.set_ticks(range(len(cosines)), range(1, len(cosines) + 1))
+    figure.colorbar(shades, ax=right, label="|cosine| between the two", shrink=0.9)
+    figure.suptitle(title, fontsize=10)
+    figure.savefig(path, dpi=150)
+    pyplot.close(figure)
+
+
+def active_units(eigenvalues, spread, title, path):
+    """Eigenvalues (D,) cut by the noise variances, and {noise: Var mu (K,)} beside 1 - noise / eigenvalue."""
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(8.4, 3.4), layout="constrained")
+    eigenvalues = eigenvalues[eigenvalues > 1e-4]
+    ranks = range(1, len(eigenvalues) + 1)
+    left.semilogy(ranks, eigenvalues, color="black", linewidth=1.5)
+    for noise in spread:
+        count = sum(eigenvalues > noise)
+        left.plot(
+            (1, count, count), (noise, noise, eigenvalues[-1]), color="0.5", linestyle="--", linewidth=1
+        )
+        left.annotate(f"$\\sigma^2$ = {noise:g}: {count}", (count + 0.8, noise), fontsize=8, va="bottom")
+    left.set(xlabel="direction", ylabel="variance of the data along it")
+    for (noise, variances), mark in zip(spread.items(), "osD^", strict=False):
+        kept = eigenvalues[eigenvalues > noise]
+        right.plot(range(1, len(kept) + 1), 1 - noise / kept, color="0.6", linewidth=1.2)
+        ordered = sorted(variances, reverse=True)
+        shown = {"linestyle": "", "marker": mark, "markersize": 3.5, "color": "black", "fillstyle": "none"}
+        right.plot(range(1, len(ordered) + 1), ordered, label=f"$\\sigma^2$ = {noise:g}", **shown)
+    right.plot([], color="0.6", linewidth=1.2, label="probabilistic PCA")
+    right.set(xlabel="unit, the most used first", ylabel="variance of its posterior mean")
+    right.legend(fontsize=8, frameon=False)
+    figure.suptitle(title, fontsize=10)
+    figure.savefig(path, dpi=150)
+    pyplot.close(figure)
+
+
+def checkerboard(grids, pictures, title, path):
+    """By name: how often pixels are written to (H, W), above a picture of an untrained generator (H, W)."""
+    figure, grid = pyplot.subplots(2, len(grids), figsize=(1.9 * len(grids), 4.2), layout="constrained")
+    for (above, below), (name, counts) in zip(grid.T, grids.items(), strict=True):
+        counts = counts[:6, :6]
+        above.imshow(counts, cmap="gray_r", vmin=0, vmax=1.6 * counts.max())
+        for (row, column), count in ((place, counts[place]) for place in np.ndindex(counts.shape)):
+            above.text(column, row, f"{count:.0f}", ha="center", va="center", fontsize=8)
+        above.set_title(name, fontsize=9)
+        below.imshow(pictures[name], cmap="gray", interpolation="nearest")
+    for axis in grid.flat:
+        axis.set(xticks=[], yticks=[])
+    grid[0, 0].set_ylabel("writes to each pixel", fontsize=9)
+    grid[1, 0].set_ylabel("painted by an\nuntrained generator", fontsize=9)
+    figure.suptitle(title, fontsize=10)
+    figure.savefig(path, dpi=150)
+    pyplot.close(figure)
+
+
+def two_terms(bars, levels, title, path):
+    """Bars {name: (reconstruction, KL)} in nats, stacked, with vertical lines at {label: level}."""
+    figure, axis = pyplot.subplots(figsize=(6.6, 0.42 * len(bars) + 1.5), layout="constrained")
+    for row, (reconstruction, kl) in enumerate(bars.values()):
+        first = row == 0
+        axis.barh(row, reconstruction, color="0.35", label="reconstruction" if first else None)
+        hatched = {"facecolor": "0.88", "hatch": "////", "edgecolor": "0.45"}
+        axis.barh(row, kl, left=reconstruction, label="KL" if first else None, **hatched)
+        axis.text(reconstruction + kl + 0.4, row, f"{reconstruction + kl:.1f}", va="center", fontsize=8)
+    for label, level in levels.items():
+        axis.axvline(level, color="black", linestyle="--", linewidth=1)
+        axis.text(level + 0.4, -0.75, label, fontsize=8, va="center")
+    axis.set(xlabel="nats a test digit, less is better", ylim=(len(bars) - 0.5, -1))
+    axis.set_yticks(range(len(bars)), bars.keys(), fontsize=9)
+    axis.legend(fontsize=8, frameon=False, loc="lower right")
+    figure.suptitle(title, fontsize=10)
+    figure.savefig(path, dpi=150)
+    pyplot.close(figure)
+
+
+def _panels(panels, title, axes, columns, width=2.3, **shared):
+    """A figure and its axes, one for each panel, row by row; only the outer ones are named."""
+    columns = min(columns, len(panels))
+    rows = -(-len(panels) // columns)
+    figure, grid = pyplot.subplots(
+        rows,
+        columns,
+        figsize=(width * columns + 0.6, width * rows + 1.0),
+        squeeze=False,
+        layout="constrained",
+        **shared,
+    )
+    for axis, name in zip(grid.flat, panels, strict=False):
+        axis.set_title(name, fontsize=9)
+        axis.tick_params(labelsize=8)
+    for axis in grid.flat[len(panels) :]:
+        axis.axis("off")
+    for axis in grid[-1]:
+        axis.set_xlabel(axes[0], fontsize=9)
+    for axis in grid[:, 0]:
+        axis.set_ylabel(axes[1], fontsize=9)
+    figure.suptitle(title, fontsize=10)
+    return figure, list(grid.flat)
+
+
+def _finish(figure, first, path):
+    handles, labels = first.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize=8, frameon=False)
     figure.savefig(path, dpi=150)
     pyplot.close(figure)

@@ -141,7 +141,7 @@ class Tensor(TowardsNumPy):
 
         Raises RuntimeError on a second pass through the same graph, and StaleGraphError where a parameter has moved since.
         """
-        seed = _seed(self, gradient)
+        seed = _seed("backward", self, gradient)
         for node, g in _walk(self.node, seed, create_graph=False, free=not retain_graph):
             if type(node) is Leaf:
                 node.accumulate(g)
@@ -312,7 +312,7 @@ def grad(y, inputs, gradient=None, create_graph=False, allow_unused=False):
         if not (isinstance(x, Tensor) and x.requires_grad):
             raise ValueError(f"grad: input {i} is a constant: make it with Tensor(data, requires_grad=True)")
     found = {x.node: None for x in inputs}
-    seed = _seed(y, gradient)
+    seed = _seed("grad", y, gradient)
     if create_graph:
         seed = gradient if isinstance(gradient, Tensor) else _tensor(seed, None)
     for node, g in _walk(y.node, seed, create_graph, False, found):
@@ -327,23 +327,23 @@ def grad(y, inputs, gradient=None, create_graph=False, allow_unused=False):
     return [found[x.node] for x in inputs]
 
 
-def _seed(y, gradient):
+def _seed(caller, y, gradient):
     if not y.requires_grad:
         raise RuntimeError(
-            "backward: this tensor has no history: nothing it was computed from requires a gradient, "
+            f"{caller}: this tensor has no history: nothing it was computed from requires a gradient, "
             "or it was computed under no_grad() or after detach()"
         )
     if gradient is None:
         if y.size != 1:
             raise ValueError(
-                f"backward: y has shape {y.shape}, and only a scalar has one gradient: reduce it with .sum() or "
+                f"{caller}: y has shape {y.shape}, and only a scalar has one gradient: reduce it with .sum() or "
                 f".mean(), or pass gradient= an array of shape {y.shape}"
             )
         return backend.namespace(y.data).ones_like(y.data)
     gradient = _data(gradient)
     if type(gradient) is not type(y.data) or gradient.shape != y.shape or gradient.dtype != y.dtype:
         came = f"{gradient.dtype} {gradient.shape}" if backend.is_array(gradient) else type(gradient).__name__
-        raise ValueError(f"backward: gradient must be an array {y.dtype} {y.shape} like y, got {came}")
+        raise ValueError(f"{caller}: gradient must be an array {y.dtype} {y.shape} like y, got {came}")
     return gradient
 
 

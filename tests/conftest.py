@@ -4,6 +4,7 @@ A test that takes `device` runs over NumPy, over the strict stand-in for CuPy (s
 being run), and over CuPy itself where a graphics card is present.
 """
 
+import signal
 from contextlib import nullcontext
 
 import fake_cupy
@@ -13,6 +14,9 @@ from hypothesis import settings
 
 import minigen
 from minigen import backend
+
+# A suite that was started in the background inherits "ignore Ctrl-C", and so would the programs it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("minigen", derandomize=True, database=None, deadline=None, max_examples=60)
 settings.load_profile("minigen")

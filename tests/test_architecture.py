@@ -16,7 +16,7 @@ FILES = {str(path.relative_to(PACKAGE).with_suffix("")): path for path in sorted
 HOUSE = [
     ["memory", "manners", "exchange"],
     ["backend", "saving"],
-    ["cuda", "threads"],
+    ["threads"],
     ["anomaly"],
     ["tape"],
     ["shapes", "columns"],
@@ -96,14 +96,14 @@ def test_nothing_imports_the_top(file):
     assert not MAY_PRINT & set(parts_imported(FILES[file]))
 
 
-def test_only_two_files_import_cupy():
+def test_only_the_backend_imports_cupy():
     sayers = {
         file
         for file, path in FILES.items()
         for module, _ in imports(path)
         if module.partition(".")[0] == "cupy"
     }
-    assert sayers <= {"backend", "cuda"}
+    assert sayers == {"backend"}
     assert "backend" in sayers
 
 
@@ -125,7 +125,10 @@ def test_a_file_opens_with_a_sentence(file):
 
 
 def test_files_stay_readable():
-    """About 400 lines a file, 1000 for the three that a reader of the engine opens; a tenth more is the tolerance."""
+    """At most 440 lines a file, and 1100 for the three that a reader of the engine opens first.
+
+    The aim was 400 and 900; what is above it are the sentences of the errors.
+    """
     lines = {file: len(path.read_text().splitlines()) for file, path in FILES.items()}
     assert {file: n for file, n in lines.items() if n > 440} == {}
     assert lines["tape"] + lines["ops"] + lines["conv"] <= 1100

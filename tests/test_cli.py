@@ -1,6 +1,7 @@
 """The command line as a person meets it: what it prints, and its exit codes."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -99,6 +100,10 @@ def test_a_wrong_derivation_in_json(monkeypatch, capsys):
     [
         (["check", "vae-bernouli"], "there is no subject 'vae-bernouli': did you mean vae-bernoulli"),
         (["check", "zzz"], "see minigen check --list"),
+        (
+            ["check", "wgan-gp"],
+            "did you mean wgan-gp-critic-tanh, wgan-gp-critic-leaky, wgan-gp-critic-conv?",
+        ),
         (["check", "dense", "--device", "cuda"], "device 'cuda' needs"),
     ],
 )
@@ -144,3 +149,28 @@ def test_a_subject_that_cannot_be_judged(monkeypatch, capsys):
     out = capsys.readouterr().out
     assert "inconclusive" in out
     assert "do not agree" in out.splitlines()[-1]
+
+
+def test_a_pattern_asks_for_a_family(capsys):
+    assert cli.main(["check", "wgan-gp-*"]) == 0
+    out = capsys.readouterr().out
+    assert {line.split()[0] for line in out.splitlines()[1:-1]} == {
+        "wgan-gp-critic-tanh",
+        "wgan-gp-critic-leaky",
+        "wgan-gp-critic-conv",
+    }
+    assert "14 gradients (6 without a derivation by hand), all agree" in out
+
+
+def test_a_reader_that_leaves_early():
+    command = f"{sys.executable} -m minigen check dense sigmoid tanh | head -1"
+    run = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
+    assert run.stdout.startswith("subject")
+    assert run.stderr == ""
+
+
+def test_a_terminal_that_knows_ascii_only():
+    command = [sys.executable, "-m", "minigen", "check", "dense"]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    run = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert "3 gradients, all agree" in run.stdout

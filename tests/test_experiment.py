@@ -1,16 +1,18 @@
 """The experiment helper: verdicts and exit codes, seeds that can be stopped and go on, and nothing overwritten."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from minigen import experiment as module
-from minigen.experiment import Criterion, experiment
+from minigen.experiment import Criterion, experiment, rounds_to
 from minigen.nn import Dense
 from minigen.optim import SGD
 
@@ -120,8 +122,23 @@ def test_seeds_at_the_same_time_give_the_same_values(tmp_path):
     pytest.importorskip("joblib")
     assert start(tmp_path / "a", "--seeds", "3") == start(tmp_path / "b", "--seeds", "3", "--jobs", "2") == 0
     one, other = contents(tmp_path / "a"), contents(tmp_path / "b")
+    assert read(tmp_path / "b" / "config.json")["jobs"] == 2
+    del one["config.json"], other["config.json"]
     assert one == other
     assert one["seed-1/values.json"] != one["seed-2/values.json"]
+
+
+def test_seeds_at_the_same_time_run_in_other_programs_and_are_told_in_order(tmp_path):
+    pytest.importorskip("joblib")
+
+    def who(run):
+        time.sleep(0.3 * (run.seed == 0))  # the first to start is the last to end
+        return {"steps": 20, "process": os.getpid()}
+
+    assert start(tmp_path / "run", "--seeds", "2", "--jobs", "2", one_seed=who) == 0
+    measured = read(tmp_path / "run" / "verdict.json")["measured"]
+    assert list(measured) == ["0", "1"]
+    assert os.getpid() not in {values["process"] for values in measured.values()}
 
 
 def test_a_seed_that_blows_up_is_missed_and_the_others_go_on(tmp_path, capsys):
@@ -285,3 +302,13 @@ def test_a_device_that_is_not_there(tmp_path, capsys, monkeypatch):
 def test_a_criterion_for_what_is_not_measured(tmp_path, capsys):
     assert start(tmp_path / "run", criteria=[Criterion("stops", "known", below=1)]) == 2
     assert "the criterion stops < 1 needs a measure of that name, got place, steps" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("printed", "inside", "outside"),
+    [("3.10", (3.0951, 3.1049), (3.0949, 3.1051)), ("9.5e-22", (9.46e-22, 9.54e-22), (9.4e-22, 9.6e-22))],
+)
+def test_a_printed_number_holds_to_its_last_digit(printed, inside, outside):
+    criterion = rounds_to("radius", printed, "a table")
+    assert all(criterion.holds(value) for value in inside)
+    assert not any(criterion.holds(value) for value in outside)

@@ -1,9 +1,9 @@
 """Variational autoencoders: a code that is a distribution, and a decoder that is a model of the data.
 
-    h = tanh(x We + be)                            (N, D) -> (N, H)
-    mu = h Wm + bm,  logvar = h Wv + bv            q(z|x) = N(mu, exp(logvar)), (N, H) -> (N, K)
+    h = tanh(x W₁ + b₁)                            (N, D) -> (N, H)
+    mu = h W_μ + b_μ,  logvar = h W_v + b_v        q(z|x) = N(mu, exp(logvar)), (N, H) -> (N, K)
     z = mu + exp(logvar / 2) eps                   eps ~ N(0, I) is an argument, (N, K)
-    p(x|z) from d = tanh(z Wd + bd)                (N, K) -> (N, H)
+    p(x|z) from u = tanh(z W₂ + b₂)                (N, K) -> (N, H)
     loss = E[-log p(x|z)] + beta KL(q(z|x) || N(0, I))
 
 At beta = 1 this is minus a lower bound of log p(x). Both terms sum over features and average over the batch.

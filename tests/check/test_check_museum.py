@@ -1,0 +1,43 @@
+"""`minigen check`, with a published mistake in place of the derivation, says `wrong` for the parameters it spoils."""
+
+import numpy as np
+import pytest
+
+from minigen import nn
+from minigen.byhand import contractive, gan, gradient_penalty, museum, vae, wgan
+from minigen.byhand.layers import batch_norm
+from minigen.check import compare, layer_subject, subjects
+
+
+def stale_critic(p, z):
+    """The discriminator that the forward pass saw had other weights."""
+    return museum.stale_critic(p, z, before={name: 1.3 * array for name, array in p.items()})
+
+
+SPECIMENS = [
+    ("wgan-generator", wgan, "wgan_generator", museum.generator_that_never_trains),
+    ("ae-contractive", contractive, "ae_contractive", museum.contractive_without_gradient),
+    ("vae-bernoulli", vae, "vae_bernoulli", museum.sigma_is_the_variance),
+    ("wgan-gp-critic-tanh", gradient_penalty, "wgan_gp_critic", museum.penalty_without_curvature),
+    ("wgan-gp-critic-leaky", gradient_penalty, "wgan_gp_critic", museum.critic_with_swapped_signs),
+    ("gan-generator-nonsaturating", gan, "gan_generator_nonsaturating", stale_critic),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "home", "right", "specimen"), SPECIMENS, ids=lambda x: getattr(x, "__name__", None)
+)
+def test_the_checker_rejects_a_specimen(monkeypatch, name, home, right, specimen):
+    accepted = compare(subjects.build(name))
+    assert {record.verdict for record in accepted} == {"ok"}
+    monkeypatch.setattr(home, right, specimen)
+    rejected = [record.parameter for record in compare(subjects.build(name)) if record.verdict == "wrong"]
+    assert set(rejected) & {record.parameter for record in accepted}
+
+
+@pytest.mark.parametrize(("by_hand", "spoilt"), [(batch_norm, []), (museum.statistics_as_constants, ["x"])])
+def test_the_statistics_of_a_batch_are_no_constants(by_hand, spoilt):
+    rng = np.random.default_rng(6)
+    arrays = {"x": rng.normal(size=(7, 5)), "weight": rng.normal(size=5), "bias": rng.normal(size=5)}
+    records = compare(layer_subject("batch-norm", nn.batch_norm, by_hand, arrays))
+    assert [record.parameter for record in records if record.verdict == "wrong"] == spoilt
