@@ -117,20 +117,23 @@ def active_units(eigenvalues, spread, title, path):
     pyplot.close(figure)
 
 
-def checkerboard(grids, pictures, title, path):
-    """By name: how often pixels are written to (H, W), above a picture of an untrained generator (H, W)."""
-    figure, grid = pyplot.subplots(2, len(grids), figsize=(1.9 * len(grids), 4.2), layout="constrained")
-    for (above, below), (name, counts) in zip(grid.T, grids.items(), strict=True):
-        counts = counts[:6, :6]
-        above.imshow(counts, cmap="gray_r", vmin=0, vmax=1.6 * counts.max())
-        for (row, column), count in ((place, counts[place]) for place in np.ndindex(counts.shape)):
-            above.text(column, row, f"{count:.0f}", ha="center", va="center", fontsize=8)
-        above.set_title(name, fontsize=9)
-        below.imshow(pictures[name], cmap="gray", interpolation="nearest")
-    for axis in grid.flat:
-        axis.set(xticks=[], yticks=[])
-    grid[0, 0].set_ylabel("writes to each pixel", fontsize=9)
-    grid[1, 0].set_ylabel("painted by an\nuntrained generator", fontsize=9)
+def checkerboard(rows, title, path):
+    """Rows {label: {name: (H, W)}}: whole numbers are written into the pixels, others are shades around 0."""
+    columns = len(next(iter(rows.values())))
+    figure, grid = pyplot.subplots(
+        len(rows), columns, figsize=(1.7 * columns + 0.3, 1.75 * len(rows) + 0.4), layout="constrained"
+    )
+    for axis, name in zip(grid[0], next(iter(rows.values())), strict=True):
+        axis.set_title(name, fontsize=9)
+    for line, (label, images) in zip(grid, rows.items(), strict=True):
+        line[0].set_ylabel(label, fontsize=9)
+        for axis, image in zip(line, images.values(), strict=True):
+            most = 1.6 * np.abs(image).max()
+            axis.imshow(image, cmap="gray_r", vmin=min(0, most * np.sign(image.min())), vmax=most)
+            axis.set(xticks=[], yticks=[])
+            if image.dtype.kind == "i":
+                for (row, column), count in np.ndenumerate(image):
+                    axis.text(column, row, count, ha="center", va="center", fontsize=8)
     figure.suptitle(title, fontsize=10)
     figure.savefig(path, dpi=150)
     pyplot.close(figure)
@@ -144,10 +147,12 @@ def two_terms(bars, levels, title, path):
         axis.barh(row, reconstruction, color="0.35", label="reconstruction" if first else None)
         hatched = {"facecolor": "0.88", "hatch": "////", "edgecolor": "0.45"}
         axis.barh(row, kl, left=reconstruction, label="KL" if first else None, **hatched)
-        axis.text(reconstruction + kl + 0.4, row, f"{reconstruction + kl:.1f}", va="center", fontsize=8)
+        place = {"va": "center", "fontsize": 8, "zorder": 3, "bbox": {"color": "white", "pad": 0.5}}
+        axis.text(reconstruction + kl + 0.5, row, f"{reconstruction + kl:.1f}", **place)
     for label, level in levels.items():
         axis.axvline(level, color="black", linestyle="--", linewidth=1)
         axis.text(level + 0.4, -0.75, label, fontsize=8, va="center")
+    axis.set_xlim(0, 1.1 * max(map(sum, bars.values())))
     axis.set(xlabel="nats a test digit, less is better", ylim=(len(bars) - 0.5, -1))
     axis.set_yticks(range(len(bars)), bars.keys(), fontsize=9)
     axis.legend(fontsize=8, frameon=False, loc="lower right")

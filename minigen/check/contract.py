@@ -231,7 +231,7 @@ def _blank(error, backward):
     """The name of a variable of backward that was still `...` when the error came, or None."""
     trace = error.__traceback__
     while trace is not None:
-        if trace.tb_frame.f_code is getattr(backward, "__code__", None):
+        if trace.tb_frame.f_code is getattr(inspect.unwrap(backward), "__code__", None):
             return next((n for n, v in trace.tb_frame.f_locals.items() if _has_blank(v)), None)
         trace = trace.tb_next
     return None

@@ -15,7 +15,9 @@ several of those are almost never all small. Directions are Gaussian: along sign
 cancel, and along positive ones, errors of either sign.
 """
 
+import traceback
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -118,7 +120,7 @@ class Loss:
 
     def _find_flaw(self):
         if not np.isfinite(self.y).all():
-            return "the loss is not finite at these inputs; minigen.detect_anomaly() names the operation to blame"
+            return f"the loss is not finite at these inputs; {self._where_not_finite()}"
         again, _ = self.evaluate(self.arrays)
         apart = np.abs(again - self.y).max(initial=0)
         if not apart <= 100 * _EPS * np.abs(self.y).max(initial=0):  # another order of summation is forgiven
@@ -132,6 +134,24 @@ class Loss:
                 "values are noise: look for a cast inside"
             )
         return None
+
+    def _where_not_finite(self):
+        """A hint: the input that is not finite itself, else the call that gave NaN, else where to look."""
+        for name, x in self.arrays.items():
+            if not np.isfinite(x).all():
+                index = ", ".join(map(str, np.argwhere(~np.isfinite(x))[0]))
+                return f"{name}[{index}] is {x[~np.isfinite(x)][0]} already"
+        if self.branches is not None:  # there is a tape
+            return "minigen.detect_anomaly() names the operation to blame"
+        for strict in ({"divide": "raise", "invalid": "raise"}, {"over": "raise"}):
+            try:
+                with np.errstate(**strict):
+                    self.evaluate(self.arrays)
+            except FloatingPointError as error:
+                return f"{error}{_line_of(error)}"
+            except (ValueError, TypeError, ArithmeticError):
+                continue
+        return "print what forward computes, step by step, to see where it begins"
 
     def _is_rounded(self):
         """Whether all values that change when the inputs move a little happen to be float32 numbers."""
@@ -241,6 +261,19 @@ class Loss:
         x. This sees the kinks that no mask tells of: those of plain NumPy, and of x * (x > 0).
         """
         return abs(halved) > 0.75 * abs(bend) and abs(halved) > 100 * self.noise / h
+
+
+def _line_of(error):
+    """Where in a person's own code an error arose, as the end of a sentence."""
+    ours = (str(Path(__file__).parent), str(Path(np.__file__).parent))
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(ours)]
+    if not frames:
+        return ""
+    return (
+        f", in line {frames[-1].lineno} of {Path(frames[-1].filename).name}: {frames[-1].line}".removesuffix(
+            ": "
+        )
+    )
 
 
 def _same_branches(a, b):

@@ -28,6 +28,8 @@ class Inputs:
         if not named:
             raise ValueError(f"{caller}: there are no inputs to check")
         self.order = list(named)
+        if self.one_dict:
+            self._refuse_a_dict(function)
         self.floats, self.constants, self.notes = {}, {}, []
         for name, x in named.items():
             x = host(x)
@@ -37,12 +39,26 @@ class Inputs:
                 )
             if x.dtype.kind != "f":
                 self.constants[name] = x
+                if x.dtype.kind != "b":
+                    self.notes.append(
+                        f"{name} is {x.dtype} and was treated as a constant: use {name}.astype(float) to have it checked"
+                    )
                 continue
             self.floats[name] = np.array(x, np.float64)
             if x.dtype != np.float64:
                 self.notes.append(
                     f"{name} is {x.dtype}: a float64 copy was checked, as {x.dtype} is too coarse"
                 )
+
+    def _refuse_a_dict(self, function):
+        """A dict is one argument; a function that needs several would only fail inside."""
+        needed = [p.name for p in _positional(function) if p.default is p.empty]
+        if len(needed) > 1:
+            name = title(function) or "the function"
+            raise TypeError(
+                f"{self.caller}: {name} takes {len(needed)} arguments ({', '.join(needed)}); a dict is passed as one: "
+                "pass a list"
+            )
 
     def arguments(self, values):
         """`values` by name as positional arguments of the function."""
@@ -91,12 +107,16 @@ def title(function):
     return "" if name == "<lambda>" else name
 
 
-def _argument_names(function, count):
+def _positional(function):
     try:
         kinds = inspect.signature(getattr(function, "forward", function)).parameters.values()
     except (TypeError, ValueError):  # built in, such as np.tanh
-        kinds = []
-    names = [p.name for p in kinds if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+        return []
+    return [p for p in kinds if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+
+
+def _argument_names(function, count):
+    names = [p.name for p in _positional(function)]
     return names[:count] if len(names) >= count else [f"x{i}" for i in range(count)]
 
 

@@ -42,8 +42,9 @@ _GENERAL = (  # a pattern of signatures, the code, the cause
     ),
     (r"summed over everything$", "G08", "one axis too many was summed"),
     (r"is that of ", "G40", "two gradients have each other's name"),
-    (r"(all|via \S+) \* -1\b|: all sign$", "G04", "the sign is wrong"),
-    (r": all (twice|\* 1/2)$", "G05", "a factor 2: the power of a square, or a half"),
+    (r" \* -1\b|: \S.* sign$", "G04", "the sign is wrong"),
+    (r"via \S+ twice$", "G15", "one of the ways was counted twice"),
+    (r": \S.* (twice|\* 1/2)$", "G05", "a factor 2: the power of a square, or a half"),
     (r": all \* N$", "G01", "the mean over the batch divides by N, and here nothing does"),
     (
         r"bias: all \* 1/N$|^b\w*: all \* 1/N$",
@@ -54,7 +55,6 @@ _GENERAL = (  # a pattern of signatures, the code, the cause
     (r": all \* (1/)?[A-Z]$", "G03", "averaged over an axis that the loss sums over, or the other way round"),
     (r"= upstream of ", "G11", "the derivative of a step is missing, or another one stands in its place"),
     (r"missing$", "G14", "what is used twice gets the sum of two gradients, and one of them is missing"),
-    (r"via \S+ twice$", "G15", "one of the ways was counted twice"),
 )
 
 
@@ -93,7 +93,7 @@ class Evidence:
         name_readings(self.diagnosis.readings, self.claimed, self.mistakes, votes)
         for line in self.diagnosis.lines:
             if line.node in self.compared and line.readings:
-                if all(r.how in ("", "general") and not r.promise for r in line.readings):
+                if all(r.explains is None and not r.code for r in line.readings):
                     self._read_two(line)
 
     def _read_two(self, line):
@@ -188,6 +188,8 @@ def formula_matches(lines, formulas):
 def two_at_once(line, formulas):
     """Two mistakes (keys) that together account for a line: their effects added, or one after the other; or None.
 
+    Two that do the same to the line are one mistake there: twice the effect of "missing" is a wrong sign.
+
     `line` is (what was given, what is right, which entries count), `formulas` {key: what the line gives}.
     """
     given, right, sound = line
@@ -197,6 +199,8 @@ def two_at_once(line, formulas):
     tolerated = EXACT * _apart(given, right, sound)
     with np.errstate(all="ignore"):
         for (a, first), (b, second) in combinations(effects.items(), 2):
+            if _apart(first, second, sound) <= tolerated:
+                continue
             if _apart(given + right, first + second, sound) <= tolerated:
                 return a, b
             if _apart(given * right, first * second, sound) <= tolerated * np.abs(right).max():

@@ -118,7 +118,7 @@ class Report:
 
     def __str__(self):
         if not self.records:
-            return "nothing was compared"
+            return "\n\n".join(["nothing was compared", *self.notes])
         rows = self.rows()
         widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
         numbers = {i for i, title in enumerate(rows[0]) if title in (*_FIGURES.values(), "error bar")}
@@ -141,7 +141,7 @@ class Report:
         from html import escape  # costs 5 ms to import, and only a notebook wants it
 
         if not self.records:
-            return "<p>nothing was compared</p>"
+            return "".join(f"<p>{escape(text)}</p>" for text in ("nothing was compared", *self.notes))
         head, *rows = self.rows()
         colours = {"ok": "#1a7f37", "wrong": "#cf222e", "inconclusive": "#9a6700"}
         html = [

@@ -5,6 +5,8 @@ right shape for each input, the same answer twice, nothing changed in place, and
 upstream gradient g. A backward that forgets to multiply by g breaks the last, whatever its formula is.
 """
 
+import inspect
+
 import numpy as np
 
 from minigen.check.differences import DIRECTIONS, EVERY, Loss, generator
@@ -33,11 +35,13 @@ def check_vjp(forward, backward, inputs, *, wrt=None, seed=0, every=EVERY, direc
     layer = _Layer(forward, backward, Inputs("check_vjp", forward, inputs))
     subject, floats = title(forward), layer.inputs.floats
     names = layer.inputs.select(wrt)
-    y = layer.forward(floats)
+    with np.errstate(all="ignore"):  # what is not finite will be in the report
+        y = layer.forward(floats)
     rng = generator(seed)
     g, g2 = rng.standard_normal(y.shape), rng.standard_normal(y.shape)
     try:
-        found = layer.backward(g)
+        with np.errstate(all="ignore"):
+            found = layer.backward(g)
     except ValueError as error:
         if not isinstance(error, _Contract):
             raise
@@ -57,6 +61,8 @@ def check_vjp(forward, backward, inputs, *, wrt=None, seed=0, every=EVERY, direc
         r = record(subject, name, loss, hand=fits[name].astype(np.float64), **options)
         if name in broken and np.isfinite(fits[name]).all():
             r.verdict, r.reason = "wrong", broken[name]
+        if loss.flaw and loss.flaw not in r.reason:
+            r.reason += f"; {loss.flaw}"
         records.append(r)
     return Report(records, layer.inputs.notes)
 
@@ -75,8 +81,25 @@ class _Layer:
     def _fresh(self, arrays):
         return {n: x.copy() for n, x in (arrays | self.inputs.constants).items()}
 
+    def _call(self, who, function, arguments):
+        """Call it, and where sizes or arguments do not fit, say how it was called: the order may be another one."""
+        try:
+            return function(*arguments)
+        except (TypeError, ValueError) as error:
+            names = ["a dict"] if self.inputs.one_dict else self.inputs.order
+            if who == "backward":
+                names = ["g", *names][: len(arguments)]
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            hint = ""
+            if not _takes(function, len(arguments)):
+                hint = "; it takes other arguments: is the order check_vjp(forward, backward, inputs)?"
+            raise kind(
+                f"check_vjp: {who} is called as {who}({', '.join(names)}); it raised "
+                f"{type(error).__name__}: {error}{hint}"
+            ) from error
+
     def forward(self, arrays):
-        y = self._forward(*self.inputs.arguments(self._fresh(arrays)))
+        y = self._call("forward", self._forward, self.inputs.arguments(self._fresh(arrays)))
         if self._backward is None:
             y = _pair(y)[0]
         if not isinstance(y, np.ndarray | float) or np.asarray(y).dtype.kind != "f":
@@ -92,12 +115,12 @@ class _Layer:
         given, upstream = self._fresh(self.inputs.floats), g.copy()
         before = self._fresh(given)
         arguments = self.inputs.arguments(given)
-        y = self._forward(*arguments)
+        y = self._call("forward", self._forward, arguments)
         spoilt = [("forward", n) for n in given if not np.array_equal(given[n], before[n], equal_nan=True)]
         if self._backward is None:
-            gradients = _pair(y)[1](upstream)
+            gradients = self._call("backward", _pair(y)[1], (upstream,))
         else:
-            gradients = self._backward(upstream, *arguments)
+            gradients = self._call("backward", self._backward, (upstream, *arguments))
         for n in given:
             if ("forward", n) not in spoilt and not np.array_equal(given[n], before[n], equal_nan=True):
                 spoilt.append(("backward", n))
@@ -108,6 +131,17 @@ class _Layer:
             return {n: np.array(v) for n, v in self.inputs.named(gradients, "backward").items()}
         except ValueError as error:
             raise _Contract(str(error)) from error
+
+
+def _takes(function, count):
+    """Whether a function can be called with so many arguments, as far as its signature tells."""
+    try:
+        inspect.signature(function).bind(*range(count))
+    except TypeError:
+        return False
+    except ValueError:  # built in
+        pass
+    return True
 
 
 def _pair(result):

@@ -4,10 +4,13 @@ A solution is shown after the exercise has passed; before that one has to ask wi
 """
 
 import difflib
+import re
 
 from minigen.exercises.lookup import Exercise, Trouble, find
 from minigen.exercises.progress import has_passed
 from minigen.exercises.workspace import Workspace, shown
+
+_COMMENT = re.compile(r"""((?:[^'"#]|'[^']*'|"[^"]*")*)#.*""")  # what stands before a # that is in no string
 
 
 def solution(options):
@@ -31,13 +34,27 @@ def diff(options):
             "next: minigen exercise init   (adds the files that are missing)",
         )
     _allow(workspace, exercise, options.reveal, "diff")
-    yours = content.decode("utf-8", "replace").splitlines()
-    theirs = exercise.master.solution().splitlines()
+    mine, solved = content.decode("utf-8", "replace"), exercise.master.solution()
+    yours, theirs = _without_comments(mine), _without_comments(solved)
     lines = difflib.unified_diff(yours, theirs, shown(path), "solution", lineterm="")
     text = "\n".join(lines)
-    print(text or f"{shown(path)} is the solution, letter for letter")
+    print(
+        text
+        or f"{shown(path)} is the solution, "
+        + ("letter for letter" if mine == solved else "but for comments")
+    )
     print("\nnext: minigen exercise next")
     return 0
+
+
+def _without_comments(text):
+    """The lines of a program, without comments and what is blank around them; it need not be valid Python."""
+    kept = []
+    for line in text.splitlines():
+        comment = _COMMENT.fullmatch(line)
+        code = comment[1].rstrip() if comment else line
+        kept += [code] if code or not comment else []
+    return kept
 
 
 def bug(options):

@@ -5,7 +5,7 @@ it anew from what they say:
 $$a = x W_1 + b_1, \qquad h = \tanh a, \qquad l = h W_2 + b_2 .$$
 The decoder gives logits $l$; the picture is $\hat x = \sigma(l)$. The loss is the cross-entropy, summed over
 the D pixels and averaged over the N examples. Written with the logits it is
-$$L = \frac1N \sum_n \sum_d \operatorname{softplus}(l_{nd}) - x_{nd} \, l_{nd}, \qquad \operatorname{softplus}(l) = \log(1 + e^l).$$
+$$L = \frac1N \sum_n \sum_d ( \log(1 + e^{l_{nd}}) - x_{nd} \, l_{nd} ) .$$
 
 | given | shape |
 |---|---|

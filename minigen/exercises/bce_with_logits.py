@@ -2,7 +2,7 @@ r"""Cross-entropy on logits
 
 The last layer of many decoders gives a *logit* $\ell$ for each pixel, any number, and the pixel is on with probability
 $p = \sigma(\ell)$. How surprised is the model by the picture $x$? With $\log(1 + e^{\ell})$ called softplus,
-$$L = \frac1N \sum_n \sum_d \Bigl( \operatorname{softplus}(\ell_{nd}) - x_{nd} \, \ell_{nd} \Bigr), \qquad \ell = h W + b .$$
+$$L = \frac1N \sum_n \sum_d ( \log(1 + e^{\ell_{nd}}) - x_{nd} \, \ell_{nd} ), \qquad \ell = h W + b .$$
 This is $-x \log p - (1 - x) \log(1 - p)$, written so that no logarithm ever meets a 0.
 
 | given | shape |

@@ -6,6 +6,7 @@ Nothing here is called by hand; see runner.py.
 import ast
 import contextlib
 import faulthandler
+import functools
 import json
 import math
 import os
@@ -47,7 +48,7 @@ def examine(path, id, seed, memory):
     answer |= {"report": "", "trace": [], "place": None}
     _limit(memory)
     try:
-        result = judge.judge(master, person.backward(), seed=seed)
+        result = judge.judge(master, _quiet_after_once(person.backward()), seed=seed)
         error = result.exception
         answer |= result.to_dict() | {"report": str(result.diagnosis or "")}
         if error is not None and result.diagnosis:
@@ -65,6 +66,26 @@ def examine(path, id, seed, memory):
             inside = "".join(traceback.format_exception(error)[-12:])
             answer["message"] = f"minigen failed, and not because of your file: please report this\n{inside}"
     return answer
+
+
+def _quiet_after_once(backward):
+    """The same function, but only its first call may print: a check calls it a dozen times."""
+    calls = 0
+
+    @functools.wraps(backward)
+    def once(*arguments, **named):
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            return backward(*arguments, **named)
+        with (
+            open(os.devnull, "w") as nowhere,
+            contextlib.redirect_stdout(nowhere),
+            contextlib.redirect_stderr(nowhere),
+        ):
+            return backward(*arguments, **named)
+
+    return once
 
 
 class _Person:

@@ -79,8 +79,9 @@ def _for_students(add):
 def _for_teachers(add):
     id = _argument("id", metavar="ID", help="the name of the new exercise")
     ids = _argument("ids", metavar="ID", nargs="*", help="ids, or files of masters (default: all)")
-    into = _argument("--into", metavar="DIR", help="default: where the exercises of minigen lie")
-    add("new", "teacher.new", "for teachers: write a small complete exercise to start from", id, into)
+    into = _argument("--into", metavar="DIR", help="default: the folder you are in")
+    new = "for teachers: write a small complete exercise to start from; verify takes it anywhere, init and list do not show it"
+    add("new", "teacher.new", new, id, into)
     add("verify", "teacher.verify", "for teachers: prove that exercises are fit to be given", ids)
 
 

@@ -4,8 +4,7 @@ A discriminator gives every sample a number $\ell$, the logit; $\sigma(\ell)$ is
 It has one hidden layer, and is shown N real samples $x$ and M fakes $\tilde x$, which in this step are data and nothing else:
 $$a = x W_1 + b_1, \qquad h = \varphi(a), \qquad \ell = h\, w_2 + b_2, \qquad
 \varphi(a) = \begin{cases} a & a > 0 \\ 0.2\, a & \text{otherwise,} \end{cases}$$
-$$L = \frac1N \sum_n \operatorname{softplus}(-\ell_n) + \frac1M \sum_m \operatorname{softplus}(\tilde\ell_m),
-\qquad \operatorname{softplus}(t) = \log(1 + e^t).$$
+$$L = \frac1N \sum_n s(-\ell_n) + \frac1M \sum_m s(\tilde\ell_m), \qquad s(t) = \log(1 + e^t) \text{, the softplus}.$$
 
 | given | shape |
 |---|---|

@@ -2,7 +2,7 @@ r"""Free bits
 
 Early in training the divergence is lowered most cheaply by units that say nothing, and a unit that has fallen silent
 rarely speaks again. With *free bits* every unit of the code may carry $\lambda$ for free: only what lies above is paid.
-$$\kappa_k = \frac1N \sum_n \tfrac12 \left( e^{v_{nk}} + \mu_{nk}^2 - 1 - v_{nk} \right), \qquad
+$$\kappa_k = \frac1N \sum_n \tfrac12 ( e^{v_{nk}} + \mu_{nk}^2 - 1 - v_{nk} ), \qquad
 L = \text{reconstruction}(z) + \sum_k \max(\lambda, \kappa_k), \qquad z = \mu + e^{v/2} \odot \varepsilon .$$
 Note the order: first the mean over the batch, one number a unit, then the maximum.
 

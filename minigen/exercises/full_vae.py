@@ -5,8 +5,8 @@ $$\begin{aligned}
 a_1 &= x W_1 + b_1, & h &= \tanh a_1, & \mu &= h W_\mu + b_\mu, & v &= h W_v + b_v, \\
 z &= \mu + e^{v/2} \odot \varepsilon, & a_2 &= z W_2 + b_2, & u &= \tanh a_2, & l &= u W_3 + b_3,
 \end{aligned}$$
-$$L = \frac1N \sum_n \Big[ \sum_d \big( \operatorname{softplus}(l_{nd}) - x_{nd} \, l_{nd} \big)
-  + \beta \sum_k \tfrac12 \left( e^{v_{nk}} + \mu_{nk}^2 - 1 - v_{nk} \right) \Big].$$
+$$L = \frac1N \sum_n [ \sum_d ( \log(1 + e^{l_{nd}}) - x_{nd} \, l_{nd} )
+  + \beta \sum_k \tfrac12 ( e^{v_{nk}} + \mu_{nk}^2 - 1 - v_{nk} ) ] .$$
 The first term is the cross-entropy of the pixels, written with the logits $l$; in the code $v$ is called `logvar`.
 
 | given | shape |

@@ -4,8 +4,8 @@ The generator turns noise into samples and learns only from what the discriminat
 $$t = z V_1 + c_1, \quad s = \tanh t, \quad o = s V_2 + c_2, \quad \tilde x = \sigma(o); \qquad
 a = \tilde x W_1 + b_1, \quad h = \varphi(a), \quad \ell = h\, w_2 + b_2,$$
 with $\varphi$ the leaky relu of slope 0.2. There are two losses to choose from:
-$$\text{minimax: } L = -\frac1N \sum_n \operatorname{softplus}(\ell_n) \qquad\qquad
-\text{non-saturating: } L = \frac1N \sum_n \operatorname{softplus}(-\ell_n).$$
+$$\text{minimax: } L = -\frac1N \sum_n \log(1 + e^{\ell_n}) \qquad\qquad
+\text{non-saturating: } L = \frac1N \sum_n \log(1 + e^{-\ell_n}).$$
 Both fall when $\ell$ rises. Compare the two first lines that you find, where the discriminator is sure of its case and
 $\ell$ is far below 0: that is why nearly everybody plays the second game.
 

@@ -3,7 +3,7 @@ r"""Gradient penalty: through the slope
 The last step of the gradient penalty, and the one that libraries call double backward. Nothing in it is new: the slope
 is written out as the computation that it is, and one goes back through it like through any other.
 $$a = \hat x W_1 + b_1, \qquad q = \varphi'(a) \odot w_2^\top, \qquad v = q\, W_1^\top, \qquad
-\rho_n = \Big( \sum_d v_{nd}^2 + 10^{-12} \Big)^{1/2}, \qquad P = \frac{\lambda}{N} \sum_n (\rho_n - 1)^2 .$$
+\rho_n = ( \sum_d v_{nd}^2 + 10^{-12} )^{1/2}, \qquad P = \frac{\lambda}{N} \sum_n (\rho_n - 1)^2 .$$
 Here $v$ is the slope of the critic $f = \varphi(a)\, w_2$ at $\hat x$. On the way forward stands $\varphi'$, so on the way
 back there will be $\varphi''$, which you have to find, for both activations:
 

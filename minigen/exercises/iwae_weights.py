@@ -3,9 +3,8 @@ r"""Importance weights
 A variational autoencoder bounds $\log p(x)$ with one sample a picture. With S samples $z_s = \mu + e^{v/2}\varepsilon_s$,
 each given the weight $w_s = p(x \mid z_s)\, p(z_s) / q(z_s \mid x)$, the bound becomes tighter:
 $$L = -\frac1N \sum_n \log \frac1S \sum_s w_{sn}, \qquad
-\log w = \underbrace{\sum_d \big( x\, l - \operatorname{softplus}(l) \big)}_{\log p(x \mid z)}
-  \underbrace{{} - \tfrac12 \sum_k z^2}_{\log p(z)}
-  \underbrace{{} + \tfrac12 \sum_k \left( \varepsilon^2 + v \right)}_{-\log q(z \mid x)} .$$
+\log w = \sum_d ( x\, l - \log(1 + e^l) ) - \tfrac12 \sum_k z^2 + \tfrac12 \sum_k ( \varepsilon^2 + v ) .$$
+The three sums are $\log p(x \mid z)$, $\log p(z)$ and $-\log q(z \mid x)$.
 The decoder is one dense layer, $l = z W + b$. The constants $\log 2\pi$ cancel, and so does everything in $\log q$ that
 is not written, since $(z_s - \mu)/\sigma = \varepsilon_s$.
 

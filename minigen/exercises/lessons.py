@@ -105,8 +105,14 @@ def explain(options):
     except ValueError as error:
         raise Trouble(str(error), "next: minigen exercise explain   (shows all codes)") from None
     print(_wrapped(str(entry)) + "\n")
-    print("next: repair the line, then: minigen exercise check ID")
+    print(f"next: repair the line, then: minigen exercise check {_last_checked(entry.code)}")
     return 0
+
+
+def _last_checked(code):
+    """The exercise that a person is at: the last one in which this mistake was seen, else the last one checked."""
+    tried = {i: e for i, e in Workspace.here().progress.entries().items() if e.get("when")}
+    return max(tried, key=lambda i: (tried[i].get("code") == code, str(tried[i]["when"])), default="ID")
 
 
 def notebook(options):

@@ -1,14 +1,14 @@
 r"""A mixture as prior
 
 The standard normal is not the only prior. Here it is a mixture of C normals that are learned as well, with logits $a$ for
-their weights $\pi = \operatorname{softmax}(a)$, means $m_c$ and log-variances $s_c$:
+their weights $\pi = \text{softmax}(a)$, means $m_c$ and log-variances $s_c$:
 $$d_{nc} = z_n - m_c, \qquad
-f_{nc} = \log \pi_c - \tfrac12 \sum_k \left( s_{ck} + d_{nck}^2 \, e^{-s_{ck}} + \log 2\pi \right), \qquad
+f_{nc} = \log \pi_c - \tfrac12 \sum_k ( s_{ck} + d_{nck}^2 \, e^{-s_{ck}} + \log 2\pi ), \qquad
 \log p_n = \log \sum_c e^{f_{nc}} .$$
 No formula for the divergence exists any more, so it is estimated at the sample that was drawn,
 $z = \mu + e^{v/2} \odot \varepsilon$:
-$$L = \text{reconstruction}(z) + \frac1N \sum_n \left( \log q_n - \log p_n \right), \qquad
-\log q_n = -\tfrac12 \sum_k \left( \varepsilon_{nk}^2 + v_{nk} + \log 2\pi \right).$$
+$$L = \text{reconstruction}(z) + \frac1N \sum_n ( \log q_n - \log p_n ), \qquad
+\log q_n = -\tfrac12 \sum_k ( \varepsilon_{nk}^2 + v_{nk} + \log 2\pi ).$$
 
 | given | shape |
 |---|---|

@@ -3,7 +3,7 @@ r"""Softmax and cross-entropy
 A classifier gives K logits $\ell$ for each example. The softmax makes probabilities of them,
 $p_{nk} = e^{\ell_{nk}} / \sum_j e^{\ell_{nj}}$, and the loss asks two things of them: the right class $c_n$ shall be likely,
 and (this is the *confidence penalty*) the classifier shall not be too sure of anything:
-$$L = \frac1N \sum_n \Bigl( \log \sum_k e^{\ell_{nk}} - \ell_{n c_n} \Bigr) + \frac{\lambda}{N} \sum_n \sum_k p_{nk} \log p_{nk} .$$
+$$L = \frac1N \sum_n ( \log \sum_k e^{\ell_{nk}} - \ell_{n c_n} ) + \frac{\lambda}{N} \sum_n \sum_k p_{nk} \log p_{nk} .$$
 The first bracket is $-\log p_{n c_n}$, written with the logits.
 
 | given | shape |

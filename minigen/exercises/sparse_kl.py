@@ -3,8 +3,8 @@ r"""Sparse autoencoder: a target for how often a unit speaks
 Sigmoid units speak with a strength between 0 and 1. The mean over the batch is the rate of a unit, and every
 rate is drawn to a small target $\rho$. The two are compared like the chances of two coins:
 $$a = x W_1 + b_1, \qquad h = \sigma(a), \qquad \hat x = h W_2 + b_2, \qquad \hat\rho_j = \frac1N \sum_n h_{nj},$$
-$$L = \frac1N \sum_n \tfrac12 \lVert \hat x_n - x_n \rVert^2 + \beta \sum_j \left( \rho \log\frac{\rho}{\hat\rho_j}
-+ (1-\rho) \log\frac{1-\rho}{1-\hat\rho_j} \right).$$
+$$L = \frac1N \sum_n \tfrac12 \lVert \hat x_n - x_n \rVert^2 + \beta \sum_j ( \rho \log\frac{\rho}{\hat\rho_j}
++ (1-\rho) \log\frac{1-\rho}{1-\hat\rho_j} ).$$
 
 | given | shape |
 |---|---|

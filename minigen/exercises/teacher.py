@@ -4,6 +4,7 @@ import re
 import textwrap
 from pathlib import Path
 
+import minigen
 from minigen.exercises.lookup import Trouble, find
 from minigen.exercises.masters import Master, all_masters
 from minigen.exercises.workspace import shown, write_new
@@ -80,7 +81,12 @@ def new(options):
         )
     if id in all_masters():
         raise Trouble(f"there is an exercise {id!r} already: {shown(all_masters()[id].path)}")
-    folder = Path(options.into) if options.into else Path(__file__).parent
+    folder = Path(options.into or ".")
+    if folder.resolve().is_relative_to(Path(minigen.__file__).resolve().parent):
+        raise Trouble(
+            f"{folder} lies inside minigen, and what is written there would outlive the next installation",
+            f"next: minigen exercise new {id} --into ANOTHER-FOLDER",
+        )
     path = folder / f"{id.replace('-', '_')}.py"
     order = 10 * (max((m.order for m in all_masters().values()), default=0) // 10 + 1)
     text = textwrap.dedent(_SCAFFOLD).lstrip()
@@ -97,7 +103,8 @@ def new(options):
             f"{path} cannot be written: {error.strerror}", f"next: minigen exercise new {id} --into FOLDER"
         ) from None
     print(f"written: {shown(path)}, a small exercise that is complete, to be changed piece by piece")
-    print(f"next: minigen exercise verify {shown(path) if options.into else id}")
+    print("verify takes it where it lies; init and list show only the exercises that minigen comes with")
+    print(f"next: minigen exercise verify {shown(path)}")
     return 0
 
 
@@ -112,7 +119,7 @@ def verify(options):
         report = proof.verify(master)
         unfit += not report.ok
         print(report, flush=True)
-    print(f"\n{len(chosen)} exercises, {unfit} not fit")
+    print(f"\n{len(chosen)} exercise{'s' * (len(chosen) != 1)}, {unfit} not fit")
     print("next: repair what is marked with !" if unfit else "next: nothing, they can be given")
     return 1 if unfit else 0
 

@@ -5,7 +5,7 @@ drawn from that distribution, written so that a gradient can pass through it:
 $$\sigma = e^{v/2}, \qquad z = \mu + \sigma \odot \varepsilon,$$
 where the noise $\varepsilon$ is an argument and stays as it is. The loss is a reconstruction term that sees $z$, plus
 $\beta$ times the divergence
-$$\mathrm{KL} = \frac1N \sum_n \sum_k \tfrac12 \left( e^{v} + \mu^2 - 1 - v \right).$$
+$$\mathrm{KL} = \frac1N \sum_n \sum_k \tfrac12 ( e^{v} + \mu^2 - 1 - v ).$$
 
 The gradient at `z` is given. Wanted: the gradients at `mu` and `logvar`. Two ways lead from each of them to the loss.
 """
@@ -128,6 +128,12 @@ MUTANTS = {
     "V12.sign": Mutant(
         "gz + beta", "gz - beta", "the divergence pulls mu the other way", reads="mu: kl sign"
     ),
+    "V12.twice": Mutant(
+        "beta * mu / N",
+        "2 * beta * mu / N",
+        "the divergence halves the square of mu, and here that half is not used up",
+        reads="mu: kl twice",
+    ),
     "V13": Mutant(
         "beta * mu / N",
         "beta * mu**2 / N",
@@ -139,6 +145,15 @@ MUTANTS = {
         "",
         "the divergence does not reach logvar",
         reads="logvar: kl missing",
+    ),
+    "V14.sign": Mutant(
+        "+ beta * 0.5", "- beta * 0.5", "the divergence pulls logvar the other way", reads="logvar: kl sign"
+    ),
+    "V14.half": Mutant(
+        "beta * 0.5 * (sigma",
+        "beta * (sigma",
+        "the half in front of the divergence has disappeared",
+        reads="logvar: kl twice",
     ),
     "V15": Mutant(
         "(sigma**2 - 1)",

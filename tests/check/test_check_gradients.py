@@ -317,3 +317,15 @@ def test_on_every_device(device):
     report = check_gradients(lambda x: mg.relu(x) @ w, rng.normal(size=(5, 3)), device=device.where, order=2)
     assert report.ok, report
     assert check_gradients(lambda x: mg.tanh(x @ w), device.array(np.ones((2, 3))), device=device.where).ok
+
+
+def test_a_dict_for_a_function_of_several_arguments_is_refused():
+    def f(x, w):
+        return (x * w).sum()
+
+    inputs = {"x": np.ones(3), "w": np.ones(3)}
+    with pytest.raises(
+        TypeError, match=r"f takes 2 arguments \(x, w\); a dict is passed as one: pass a list"
+    ):
+        check_gradients(f, inputs)
+    assert check_gradients(lambda p, scale=2.0: (p["x"] * p["w"]).sum() * scale, inputs).ok

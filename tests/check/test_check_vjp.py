@@ -249,3 +249,53 @@ def test_an_error_inside_backward_is_the_persons_own():
 
     with pytest.raises(ZeroDivisionError, match="mine"):
         check_vjp(np.tanh, raises, X)
+
+
+def test_integers_are_not_passed_over_in_silence():
+    report = check_vjp(dense, dense_backward, [np.arange(35).reshape(5, 7), W, B])
+    assert report.ok and [r.parameter for r in report.records] == ["weight", "bias"]
+    assert report.notes == [
+        "x is int64 and was treated as a constant: use x.astype(float) to have it checked"
+    ]
+    assert report.notes[0] in str(report)
+    only = check_vjp(lambda x: np.tanh(x), tanh_backward, [np.array([1, 2])])
+    assert not only.ok and "x.astype(float)" in str(only)
+
+
+def test_a_loss_that_is_not_finite_is_traced_in_plain_numpy():
+    def forward(x):
+        return np.log(x - x.min())
+
+    (r,) = broken(lambda g, x: g / x, forward).records
+    assert "divide by zero encountered in log, in line" in r.reason and "test_check_vjp.py" in r.reason
+    assert "detect_anomaly" not in r.reason
+    (r,) = broken(lambda g, x: g / x, lambda x: np.exp(1e4 + x)).records
+    assert "overflow encountered in exp" in r.reason
+    bad = X.copy()
+    bad[2, 3] = np.nan
+    (r,) = broken(tanh_backward, lambda x: np.tanh(x), [bad]).records
+    assert "x[2, 3] is nan already" in r.reason
+    (r,) = broken(lambda g, x: g, lambda x: x + float("inf")).records
+    assert "print what forward computes" in r.reason
+
+
+def test_how_forward_and_backward_are_called_is_said_when_they_fail():
+    def another_order(x, weight, bias, g):
+        return dense_backward(g, x, weight, bias)
+
+    with pytest.raises(
+        ValueError, match=r"backward is called as backward\(g, x, weight, bias\); it raised Val"
+    ):
+        check_vjp(dense, another_order, [X, W, B])
+    with pytest.raises(
+        TypeError, match=r"called as backward\(g, x, weight, bias\); it raised TypeError.* other arg"
+    ):
+        check_vjp(dense, lambda g, x: g, [X, W, B])
+    with pytest.raises(
+        TypeError, match=r"forward is called as forward\(.*is the order check_vjp\(forward, backw"
+    ):
+        check_vjp(dense_backward, dense, [X, W, B])
+    with pytest.raises(
+        TypeError, match=r"dense takes 3 arguments \(x, weight, bias\); a dict .* pass a list"
+    ):
+        check_vjp(dense, dense_backward, {"x": X, "weight": W, "bias": B})

@@ -11,7 +11,7 @@ import pytest
 from minigen.check.contract import ContractError, Unwritten
 from minigen.check.diagnose import Knowledge, diagnose
 from minigen.check.fields import says_enough
-from minigen.check.naming import Reading, claims, name_readings
+from minigen.check.naming import Reading, claims, name_readings, two_at_once
 from minigen.check.net import Problem
 from minigen.check.probes import probe, without
 from minigen.check.scalars import Scalars
@@ -355,3 +355,29 @@ def test_the_report_shows_evidence_and_is_plain_data(problem, knowledge):
     assert data["lines"][2]["readings"][0]["signature"] == "logvar: all twice"
     assert __import__("json").dumps(data)
     assert html.count("<rect") == N * K and "first wrong line" in html
+
+
+def test_terms_have_general_names_too(problem, knowledge):
+    for factor, code in ((-1, "G04"), (2, "G05"), (0.5, "G05")):
+
+        def spoil(g, c, factor=factor):
+            g["mu"] = g["mu"] + (factor - 1) * BETA * c["mu"] / N
+
+        (r,) = judged(problem, knowledge, spoil).readings
+        assert (r.code, r.how) == (code, "general"), r
+
+
+def test_a_way_that_is_twice_is_no_half_of_a_square(problem, knowledge):
+    def spoil(g, c):
+        g["mu"] = g["mu"] + c["z"] / N
+
+    (r,) = judged(problem, knowledge, spoil).readings
+    assert (r.signature, r.code) == ("mu: via z twice", "G15")
+
+
+def test_a_pair_of_mistakes_is_not_one_mistake_twice():
+    rng = np.random.default_rng(0)
+    right, effect, other = rng.normal(size=(3, 4, 5))
+    formulas = {"a": right - effect, "b": right - effect, "c": right + other}
+    assert two_at_once((right - 2 * effect, right, np.True_), formulas) is None
+    assert two_at_once((right - effect + other, right, np.True_), formulas) == ("a", "c")

@@ -135,7 +135,7 @@ def test_check_as_json(here, capsys):
         "code": "G06",
         "seed": 3,
     }
-    assert answer["diagnosis"]["lines"][2]["verdict"] == "wrong" and answer["printed"].startswith("1\n1")
+    assert answer["diagnosis"]["lines"][2]["verdict"] == "wrong" and answer["printed"] == "1"
     assert main(["exercise", "check", "nothing-like-it", "--json"]) == 4
     assert json.loads(capsys.readouterr().out)["status"] == "error"
 
@@ -241,6 +241,37 @@ def test_notebook(here, say):
     assert json.loads(book.read_text())["cells"]
     book.write_text("mine")
     assert say("notebook", "dense")[0] == 4 and book.read_text() == "mine"
+
+
+def test_diff_does_not_count_comments(here, say):
+    text = all_masters()["mse"].solution()
+    bare = [line.split("  #")[0] for line in text.splitlines() if not line.strip().startswith("#")]
+    (here.root / "mse.py").write_text("\n".join(bare) + "\n")
+    assert say("check", "mse")[0] == 0
+    assert "the solution, but for comments" in say("diff", "mse")[1]
+
+
+def test_explain_knows_which_exercise_was_checked(here, say):
+    assert say("explain", "V02")[2].endswith("minigen exercise check ID")
+    (here.root / "dense.py").write_text(DENSE.mutant("G06"))
+    say("check", "dense")
+    here.progress.change("mse", state="wrong", code="G01", when="2999-01-01T00:00:00")
+    assert say("explain", "G06")[2].endswith("minigen exercise check dense")
+    assert say("explain", "V02")[2].endswith("minigen exercise check mse")
+
+
+def test_only_the_first_call_prints(here, say):
+    (here.root / "dense.py").write_text(
+        DENSE.solution().replace("    # ---- your", "    print('shape', g.shape)\n    # ---- your")
+    )
+    code, text, _ = say("check", "dense")
+    assert code == 0 and text.count("| shape") == 1
+
+
+@pytest.mark.parametrize("id", all_masters())
+def test_statements_can_be_read_on_a_terminal(id):
+    for command in ("underbrace", "operatorname", "Big", "left(", "right)"):
+        assert f"\\{command}" not in all_masters()[id].statement
 
 
 def test_explain(here, say):
@@ -407,7 +438,21 @@ def test_new_and_verify(tmp_path, monkeypatch, say):
     path.write_text("x = 1\n")
     code, text, _ = say("verify", "my_exercise.py")
     assert code == 4 and "is no master: my_exercise.py: a master needs ID" in text
-    assert "0 not fit" in say("verify", "dense")[1]
+    assert "1 exercise, 0 not fit" in say("verify", "dense")[1]
+
+
+def test_new_never_writes_into_the_package(tmp_path, monkeypatch, say):
+    monkeypatch.chdir(tmp_path)
+    code, text, last = say("new", "my-exercise")
+    assert code == 0 and last == "next: minigen exercise verify my_exercise.py"
+    assert "init and list show only the exercises that minigen comes with" in text
+    assert (tmp_path / "my_exercise.py").is_file()
+    package = Path(minigen.__file__).parent
+    for folder in (package, package / "exercises", package / "exercises" / "mine"):
+        assert say("new", "another-one", "--into", str(folder))[0] == 4
+        assert not (folder / "another_one.py").exists()
+    monkeypatch.chdir(package / "exercises")
+    assert say("new", "another-one")[0] == 4 and not Path("another_one.py").exists()
 
 
 def test_a_broken_exercise_is_named(monkeypatch, say):

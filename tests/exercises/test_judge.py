@@ -161,3 +161,18 @@ def test_check_for_notebooks():
     assert check("dense").status == "not attempted"
     with pytest.raises(ValueError, match="did you mean 'dense'"):
         check("dens", dense)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "signature", "code"),
+    [
+        ("+ beta * 0.5 * (sigma**2", "- beta * 0.5 * (sigma**2", "logvar: kl sign", "V14"),
+        ("beta * 0.5 * (sigma**2", "beta * (sigma**2", "logvar: kl twice", "V14"),
+        ("beta * mu / N", "2 * beta * mu / N", "mu: kl twice", "V12"),
+    ],
+)
+def test_a_term_with_a_wrong_factor_has_one_name(old, new, signature, code):
+    """And the sentence that says what happened is not contradicted by two mistakes that lead to the same numbers."""
+    found = judge(VAE, load(VAE.solution().replace(old, new))).diagnosis
+    assert [(r.signature, r.code) for r in found.readings] == [(signature, code)]
+    assert "two known mistakes" not in str(found)
