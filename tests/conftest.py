@@ -68,3 +68,10 @@ def standing(name):
 def device(request):
     with standing(request.param):
         yield Device(request.param)
+
+
+@pytest.fixture(autouse=True)
+def one_thread_for_the_examples(request, monkeypatch):
+    """The example programs are small; more BLAS threads than one only make them wait on a busy machine."""
+    if "examples" in request.path.parts:
+        monkeypatch.setenv("OMP_NUM_THREADS", "1")
