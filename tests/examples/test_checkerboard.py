@@ -1,24 +1,10 @@
 """The example as a program: the quick run reaches its criterion, one that is too short does not."""
 
-import json
-import subprocess
-import sys
-from pathlib import Path
-
-EXAMPLE = Path(__file__).parents[2] / "examples" / "checkerboard.py"
-
-
-def run(folder, *options):
-    command = [sys.executable, str(EXAMPLE), "--out", str(folder / "run"), *options]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
-def verdict(folder):
-    return json.loads((folder / "run" / "verdict.json").read_text())["verdict"]
+from programs import run, verdict
 
 
 def test_the_quick_run_reaches_its_criterion(tmp_path):
-    done = run(tmp_path, "--quick")
+    done = run("checkerboard", tmp_path, "--quick")
     assert done.returncode == 0, done.stdout + done.stderr
     assert verdict(tmp_path) == "reached"
     assert "reached: largest overlap over smallest, kernel 5 > 2.2499 and < 2.2501" in done.stdout
@@ -26,6 +12,6 @@ def test_the_quick_run_reaches_its_criterion(tmp_path):
 
 
 def test_a_run_too_short_misses_and_says_so(tmp_path):
-    done = run(tmp_path, "--networks", "4")
+    done = run("checkerboard", tmp_path, "--networks", "4")
     assert done.returncode == 1, done.stdout + done.stderr
     assert verdict(tmp_path) == "missed"

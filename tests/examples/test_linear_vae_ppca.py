@@ -1,24 +1,10 @@
 """The example as a program: the quick run reaches its criterion, one that is too short does not."""
 
-import json
-import subprocess
-import sys
-from pathlib import Path
-
-EXAMPLE = Path(__file__).parents[2] / "examples" / "linear_vae_ppca.py"
-
-
-def run(folder, *options):
-    command = [sys.executable, str(EXAMPLE), "--out", str(folder / "run"), *options]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
-def verdict(folder):
-    return json.loads((folder / "run" / "verdict.json").read_text())["verdict"]
+from programs import run, verdict
 
 
 def test_the_quick_run_reaches_its_criterion(tmp_path):
-    done = run(tmp_path, "--quick")
+    done = run("linear_vae_ppca", tmp_path, "--quick")
     assert done.returncode == 0, done.stdout + done.stderr
     assert verdict(tmp_path) == "reached"
     assert "reached: active units of 64 at sigma^2 = 0.5 > 2.5 and < 3.5" in done.stdout
@@ -26,6 +12,6 @@ def test_the_quick_run_reaches_its_criterion(tmp_path):
 
 
 def test_a_run_too_short_misses_and_says_so(tmp_path):
-    done = run(tmp_path, "--steps", "10")
+    done = run("linear_vae_ppca", tmp_path, "--steps", "10")
     assert done.returncode == 1, done.stdout + done.stderr
     assert verdict(tmp_path) == "missed"
