@@ -2,7 +2,8 @@
 
 An experiment is a function of one `Run` that trains, draws, and returns what it measured, {name: number}. Whether
 that is the known outcome is decided here, by criteria written down beforehand, and is the exit code of the
-program. With several seeds each has a folder of its own, and the verdict needs four out of five of them.
+program. With several seeds each has a folder of its own, and the verdict needs four out of five of them. Seeds,
+or of a single seed the cells of a grid, may be done at the same time (sharing.py).
 """
 
 import argparse
@@ -14,14 +15,16 @@ import platform
 import sys
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 from tqdm import tqdm
 
-from minigen import Random, backend, threads
-from minigen.training import train
+from minigen import Random, backend, plot, sharing, threads
+from minigen.sharing import Trouble
+from minigen.training import read_log, train
 
 REACHED, MISSED, MISUSED, INTERRUPTED = 0, 1, 2, 130
 _share = 0.8  # of the seeds must reach a criterion: chance decides, too, and a rare failure is no refutation
@@ -57,15 +60,16 @@ def rounds_to(measure, printed, known):
 class Run:
     """One seed of an experiment: `seed`, `random`, `device`, `folder`, and what may be set in `settings`."""
 
-    def __init__(self, seed, device, settings, folder, bar=None):
-        self.seed, self.device, self.folder, self._bar = seed, device, folder, bar
+    def __init__(self, seed, device, settings, folder, bar=None, share=sharing.in_turn):
+        self.seed, self.device, self.folder, self._bar, self._share = seed, device, folder, bar, share
         self.random = Random(seed, device)
         self.settings = SimpleNamespace(**settings)
 
     def train(self, step, batch, steps, *, into="", **kwargs):
         """`minigen.training.train` in the folder of the run; a second training goes `into` a folder of its own.
 
-        What had been trained when the program was stopped is not trained again.
+        The terms of the loss are drawn in losses.png. What had been trained when the program was stopped is not
+        trained again.
         """
         folder = self.folder / into
         kwargs = {
@@ -78,8 +82,26 @@ class Run:
             train(step, batch, steps, folder, **kwargs)
         except ValueError as error:  # of what `train` and `load` refuse, the sentence is enough
             if str(error).startswith(("train:", "load:")):
-                raise _Trouble(str(error)) from error
+                raise Trouble(str(error)) from error
             raise
+        title = f"{into or folder.name}: the terms of the loss, step by step"
+        plot.losses(read_log(folder), title, folder / "losses.png")
+
+    def map(self, function, cells):
+        """{name: function(run, argument)} for the cells {name: argument} of a grid, at the same time under --jobs.
+
+        Each cell has a `Run` with a folder of its own and the same seed, so that cells differ by their argument
+        alone. `function` returns {measure: number}; a training that blew up gives {}. Cells that were done when
+        the program was stopped are not done again.
+        """
+        settings = vars(self.settings)
+        tasks = [
+            (_one, name, function, (self.seed, self.device, settings, self.folder / name, False), argument)
+            for name, argument in cells.items()
+        ]
+        hidden = None if self._bar is None else not self._bar
+        done = dict(tqdm(self._share(tasks), total=len(tasks), unit="cell", disable=hidden))
+        return {name: done[name] for name in cells}
 
 
 def experiment(
@@ -94,13 +116,14 @@ def experiment(
     """
     folder = None
     try:
-        given = _parser(name, about, settings).parse_args(arguments)
+        given = vars(_parser(name, about, settings).parse_args(arguments))
+        cluster = given.pop("cluster", None)  # not stored: a run may be resumed on another one, or without
         modes = {"default": {}, "quick": quick, "paper": paper}
-        config, folder = _begin(name, vars(given), settings, modes)
-        measured = _measure(one_seed, config, folder)
+        config, folder = _begin(name, given, settings, modes)
+        measured = _measure(one_seed, config, folder, _shared_out(config["jobs"], cluster))
         looser = quick_criteria if config["mode"] == "quick" else None
         return _judge(looser or criteria, measured, folder)
-    except _Trouble as trouble:
+    except Trouble as trouble:
         print(f"{name}: {trouble}", file=sys.stderr)
     except OSError as error:
         print(f"{name}: {error.strerror or error}", file=sys.stderr)
@@ -109,10 +132,6 @@ def experiment(
         print(f"\n{name}: {stop.args[0] if stop.args else 'interrupted'}; {cure}", file=sys.stderr)
         return INTERRUPTED
     return MISUSED
-
-
-class _Trouble(Exception):
-    """A sentence for the person at the terminal."""
 
 
 # ----- options and the folder -------------------------------------------------------------------------------
@@ -132,7 +151,12 @@ def _parser(name, about, settings):
         "--jobs",
         type=_whole,
         metavar="N",
-        help="seeds at the same time (default: 1); joblib lets them share the cores",
+        help="seeds at the same time, or cells of a grid (default: 1); joblib lets them share the cores",
+    )
+    parser.add_argument(
+        "--cluster",
+        metavar="ADDRESS",
+        help="let the workers of a dask.distributed scheduler do them, tcp://host:8786; they must see --out",
     )
     parser.add_argument("--device", choices=("cpu", "cuda"), help="default: cpu")
     mode = parser.add_mutually_exclusive_group()
@@ -164,14 +188,14 @@ def _begin(name, given, settings, modes):
         return _stored(out, given), out
     mode = given.get("mode", "default")
     if modes[mode] is None:
-        raise _Trouble("there is no published protocol for this experiment: leave --paper away")
+        raise Trouble("there is no published protocol for this experiment: leave --paper away")
     config = {"experiment": name, "mode": mode, "seed": 0, "seeds": 1, "jobs": 1, "device": "cpu", **given}
     config["settings"] = settings | modes[mode] | given["settings"]
     config["versions"] = _versions()
     try:
         backend.to(np.zeros(1), config["device"])
     except RuntimeError as error:
-        raise _Trouble(str(error)) from None
+        raise Trouble(str(error)) from None
     folder = _new_folder(out)
     _write_json(folder / "config.json", config)
     return config, folder
@@ -182,13 +206,13 @@ def _stored(folder, given):
     try:
         config = json.loads((folder / "config.json").read_text())
     except FileNotFoundError:
-        raise _Trouble(f"no run to resume in {folder}: there is no config.json; is --out right?") from None
+        raise Trouble(f"no run to resume in {folder}: there is no config.json; is --out right?") from None
     except ValueError as error:
-        raise _Trouble(f"{folder / 'config.json'} is damaged: {error}") from None
+        raise Trouble(f"{folder / 'config.json'} is damaged: {error}") from None
     wished = {**given, **given["settings"]}
     for key, value in {**config, **config["settings"]}.items():
         if key != "settings" and key in wished and wished[key] != value:
-            raise _Trouble(
+            raise Trouble(
                 f"the run in {folder} has {key} {value}, not {wished[key]}: leave it away, or start anew"
             )
     now = _versions()
@@ -221,47 +245,46 @@ def _new_folder(wanted):
             n += 1
             folder = wanted.with_name(f"{wanted.name}-{n}")
         except OSError as error:
-            raise _Trouble(f"--out {folder} cannot be written to: {error.strerror}") from None
+            raise Trouble(f"--out {folder} cannot be written to: {error.strerror}") from None
 
 
 # ----- seeds ------------------------------------------------------------------------------------------------
 
 
-def _measure(one_seed, config, folder):
-    """{seed: what it measured}, one after the other or several at the same time."""
+def _shared_out(jobs, cluster):
+    if cluster:
+        return partial(sharing.on_cluster, cluster)
+    return partial(sharing.on_cores, jobs) if jobs > 1 else sharing.in_turn
+
+
+def _measure(one_seed, config, folder, share):
+    """{seed: what it measured}. One seed stays in this program, and shares out its cells instead."""
+    place, folder = (config["device"], config["settings"]), folder.absolute()
     seeds = range(config["seed"], config["seed"] + config["seeds"])
-    tasks = [
-        (one_seed, config, seed, folder / f"seed-{seed}" if len(seeds) > 1 else folder) for seed in seeds
-    ]
-    jobs = min(config["jobs"], len(seeds))
-    if jobs == 1:
-        return dict(_one(*task) for task in tasks)
-    try:
-        from joblib import Parallel, delayed
-    except ImportError:
-        raise _Trouble(
-            "--jobs needs joblib: pip install 'minigen[experiments]', or leave --jobs away"
-        ) from None
-    working = Parallel(n_jobs=jobs, return_as="generator_unordered")(
-        delayed(_one)(*task, bar=False) for task in tasks
+    if len(seeds) == 1:
+        return dict([_one(seeds[0], one_seed, (seeds[0], *place, folder, None, share))])
+    bar = None if share is sharing.in_turn else False
+    tasks = [(_one, seed, one_seed, (seed, *place, folder / f"seed-{seed}", bar)) for seed in seeds]
+    return dict(
+        sorted(tqdm(share(tasks), total=len(tasks), unit="seed", disable=None if bar is False else True))
     )
-    return dict(sorted(tqdm(working, total=len(tasks), unit="seed", disable=None)))
 
 
-def _one(one_seed, config, seed, folder, bar=None):
-    """(seed, what it measured); what it had measured before the program was stopped is not measured again."""
-    values = folder / "values.json"
+def _one(key, function, place, *arguments):
+    """(key, what was measured there); what had been before the program was stopped is not measured again."""
+    run = Run(*place)
+    values = run.folder / "values.json"
     if values.exists():
-        return seed, {name: float(value) for name, value in json.loads(values.read_text()).items()}
-    folder.mkdir(exist_ok=True)
-    try:
-        measured = one_seed(Run(seed, config["device"], config["settings"], folder, bar))
-        measured = {name: float(value) for name, value in measured.items()}
-    except FloatingPointError as error:  # a training that blew up is an outcome, and a missed one
-        print(f"seed {seed}: {error}", file=sys.stderr)
-        return seed, {}
-    _write_json(values, {name: _plain(value) for name, value in measured.items()})
-    return seed, measured
+        return key, {name: float(value) for name, value in json.loads(values.read_text()).items()}
+    with sharing.alone_in(run.folder):
+        try:
+            measured = function(run, *arguments)
+            measured = {name: float(value) for name, value in measured.items()}
+        except FloatingPointError as error:  # a training that blew up is an outcome, and a missed one
+            print(f"{run.folder.name}: {error}", file=sys.stderr)
+            return key, {}
+        _write_json(values, {name: _plain(value) for name, value in measured.items()})
+    return key, measured
 
 
 # ----- the verdict ------------------------------------------------------------------------------------------
@@ -275,7 +298,7 @@ def _judge(criteria, measured, folder):
     rows = []
     for criterion in criteria:
         if names and criterion.measure not in names:
-            raise _Trouble(f"the criterion {criterion} needs a measure of that name, got {', '.join(names)}")
+            raise Trouble(f"the criterion {criterion} needs a measure of that name, got {', '.join(names)}")
         values = _all(measured, criterion.measure)
         good = sum(map(criterion.holds, values))
         verdict = "reached" if good >= math.ceil(_share * len(values)) else "missed"

@@ -67,8 +67,8 @@ def test_a_run_that_reaches_its_criterion_returns_0(tmp_path, capsys):
     shown = capsys.readouterr().out
     assert "reached: steps > 18 and < 22 (that is how many there are), value 20\n" in shown
     assert shown.endswith(f"reached; everything is in {tmp_path / 'run'}\n")
-    files = {"config.json", "log.csv", "checkpoint.npz", "values.json", "verdict.json", "figure.png"}
-    assert contents(tmp_path / "run").keys() == files
+    files = {"config.json", "log.csv", "checkpoint.npz", "values.json", "verdict.json"}
+    assert contents(tmp_path / "run").keys() == files | {"figure.png", "losses.png"}
     verdict = read(tmp_path / "run" / "verdict.json")
     assert verdict["verdict"] == verdict["criteria"][0]["verdict"] == "reached"
     config = read(tmp_path / "run" / "config.json")
@@ -149,7 +149,7 @@ def test_a_seed_that_blows_up_is_missed_and_the_others_go_on(tmp_path, capsys):
 
     assert start(tmp_path / "run", "--seeds", "3", one_seed=blows_up) == 1
     shown = capsys.readouterr()
-    assert "seed 1: loss is nan" in shown.err
+    assert "seed-1: loss is nan" in shown.err
     assert "missed in 2 of 3 seeds" in shown.out
     assert read(tmp_path / "run" / "verdict.json")["criteria"][0]["values"] == [20.0, "nan", 20.0]
 

@@ -1,0 +1,45 @@
+"""A film of what one and the same noise becomes while a network learns."""
+
+import numpy as np
+from matplotlib.animation import FuncAnimation, PillowWriter
+
+from minigen.plot.style import figure_of
+
+
+def film(frames, title, path, *, data=None, limits=None, seconds=6):
+    """A GIF of {step: images (N, H, W) or points (N, 2)}, as `minigen.training.read_frames` gives them.
+
+    data, limits    points (M, 2) to lie behind the others, and (low, high) of both axes; for points only
+    """
+    steps, shots = list(frames), list(frames.values())
+    figure, ((axis,),) = figure_of(3.4, 3.7)
+    if shots[0].ndim == 2:
+        if data is not None:
+            axis.scatter(*np.asarray(data).T, color="0.8", s=12)
+        low, high = limits or (np.min(shots), np.max(shots))
+        axis.set(aspect="equal", xlim=(low, high), ylim=(low, high))
+        drawn = axis.scatter(*shots[0].T, color="black", s=3)
+        draw = drawn.set_offsets
+    else:
+        axis.axis("off")
+        drawn = axis.imshow(_sheet(shots[0]), cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
+
+        def draw(images):
+            drawn.set_data(_sheet(images))
+
+    figure.suptitle(title, fontsize=9)
+
+    def show(n):
+        draw(shots[n])
+        axis.set_title(f"step {steps[n]}", fontsize=9)
+        return (drawn,)
+
+    FuncAnimation(figure, show, len(shots)).save(path, PillowWriter(fps=max(1, len(shots) / seconds)), dpi=80)
+
+
+def _sheet(images):
+    """Images (N, H, W) beside and below each other, in a square with a pixel between them."""
+    side = int(np.ceil(np.sqrt(len(images))))
+    padded = np.pad(images, ((0, side * side - len(images)), (0, 1), (0, 1)))  # (side^2, H + 1, W + 1)
+    height, width = padded.shape[1:]
+    return padded.reshape(side, side, height, width).swapaxes(1, 2).reshape(side * height, side * width)

@@ -1,0 +1,58 @@
+"""Pictures in rows: digits, samples, what layers paint."""
+
+import numpy as np
+
+from minigen.plot.style import figure_of, save
+
+
+def image_rows(rows, title, path):
+    """Rows of grey images, one row a group: `rows` maps a label to images (N, H, W) from 0 (white) to 1 (black)."""
+    columns = max(len(images) for images in rows.values())
+    figure, axes = figure_of(0.62 * columns + 1.3, 0.66 * len(rows) + 0.5, len(rows), columns)
+    figure.set_layout_engine("none")
+    for line, (label, images) in zip(axes, rows.items(), strict=True):
+        for axis in line:
+            axis.axis("off")
+        for axis, image in zip(line, images, strict=False):
+            axis.imshow(image, cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
+        line[0].text(-0.25, 0.5, label, transform=line[0].transAxes, ha="right", va="center", fontsize=9)
+    figure.suptitle(title, fontsize=10)
+    figure.subplots_adjust(
+        left=1.25 / figure.get_figwidth(), right=0.99, bottom=0.03, top=1 - 0.42 / figure.get_figheight()
+    )
+    save(figure, path)
+
+
+def checkerboard(rows, title, path):
+    """Rows {label: {name: (H, W)}}: whole numbers are written into the pixels, others are shades around 0."""
+    columns = len(next(iter(rows.values())))
+    figure, grid = figure_of(1.7 * columns + 0.3, 1.75 * len(rows) + 0.4, len(rows), columns)
+    for axis, name in zip(grid[0], next(iter(rows.values())), strict=True):
+        axis.set_title(name, fontsize=9)
+    for line, (label, images) in zip(grid, rows.items(), strict=True):
+        line[0].set_ylabel(label, fontsize=9)
+        for axis, image in zip(line, images.values(), strict=True):
+            most = 1.6 * np.abs(image).max()
+            axis.imshow(image, cmap="gray_r", vmin=min(0, most * np.sign(image.min())), vmax=most)
+            axis.set(xticks=[], yticks=[])
+            if image.dtype.kind == "i":
+                for (row, column), count in np.ndenumerate(image):
+                    axis.text(column, row, count, ha="center", va="center", fontsize=8)
+    figure.suptitle(title, fontsize=10)
+    save(figure, path)
+
+
+def heat_map(values, title, path, *, rows, columns, axes, low=None, high=None, form="{:.1f}"):
+    """Numbers (R, C) as shades and written out; `rows` and `columns` are their labels, `axes` the names of x and y."""
+    values = np.asarray(values, float)
+    figure, ((axis,),) = figure_of(0.85 * len(columns) + 1.6, 0.6 * len(rows) + 1.3)
+    shades = axis.imshow(values, cmap="gray", vmin=low, vmax=high, aspect="auto")
+    for (row, column), value in np.ndenumerate(values):
+        ink = "black" if shades.norm(value) > 0.5 else "white"
+        axis.text(column, row, form.format(value), ha="center", va="center", color=ink, fontsize=9)
+    axis.set_xticks(range(len(columns)), columns, fontsize=9)
+    axis.set_yticks(range(len(rows)), rows, fontsize=9)
+    axis.set_xlabel(axes[0], fontsize=9)
+    axis.set_ylabel(axes[1], fontsize=9)
+    figure.suptitle(title, fontsize=10)
+    save(figure, path)

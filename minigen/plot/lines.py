@@ -1,0 +1,94 @@
+"""Curves, bars and histograms, in panels side by side."""
+
+import numpy as np
+
+from minigen.plot.style import STYLES, figure_of, panels_of, save
+
+_hatches = (
+    {"facecolor": "0.25"},
+    {"facecolor": "0.85", "hatch": "////"},
+    {"facecolor": "0.6"},
+    {"facecolor": "white", "hatch": "...."},
+    {"facecolor": "0.95", "hatch": "xxxx"},
+    {"facecolor": "0.45", "hatch": "\\\\\\\\"},
+)
+
+
+def curves(panels, title, path, *, axes, xscale="linear", yscale="linear", ylim=None, columns=4, sharey=True):
+    """Panels of curves {panel: {label: (x, y)}} whose axes are named `axes`; (x, y, s.d.) adds a band."""
+    figure, grid = panels_of(panels, title, axes, columns, sharex=True, sharey=sharey)
+    for axis, lines in zip(grid, panels.values(), strict=False):
+        axis.set(xscale=xscale, yscale=yscale)
+        for (label, (x, y, *spread)), style in zip(lines.items(), STYLES, strict=False):
+            axis.plot(x, y, label=label, **style)
+            for sd in spread:
+                low, high = np.subtract(y, sd), np.add(y, sd)
+                axis.fill_between(x, low, high, color=style["color"], alpha=0.15, linewidth=0)
+        if ylim:
+            axis.set_ylim(*ylim)
+    save(figure, path, grid)
+
+
+def losses(log, title, path):
+    """Every term of a log, as `minigen.training.read_log` gives it, in a panel of its own."""
+    step = log["step"]
+    terms = {name: values for name, values in log.items() if name != "step"}
+    figure, grid = panels_of(terms, title, ("step", ""), 4, sharex=True)
+    for axis, values in zip(grid, terms.values(), strict=False):
+        axis.plot(step, values, **STYLES[0])
+    save(figure, path)
+
+
+def phase_portraits(panels, title, path, *, axes, columns=4):
+    """Where two numbers go, {panel: {label: (T, 2)}}, from a dot, around the cross at (0, 0)."""
+    figure, grid = panels_of(panels, title, axes, columns, sharex=True, sharey=True)
+    for axis, lines in zip(grid, panels.values(), strict=False):
+        for (label, points), style in zip(lines.items(), STYLES, strict=False):
+            axis.plot(*points.T, label=label, **{**style, "linewidth": 0.6 * style["linewidth"]})
+            axis.plot(*points[0], "o", color="black", markersize=4)
+        axis.plot(0, 0, "+", color="black", markersize=9, zorder=5)
+        axis.set_aspect("equal")
+    save(figure, path, grid)
+
+
+def gradient_sizes(panels, title, path):
+    """Sizes of gradients on one logarithmic axis, {panel: (name of x, its scale, {label: (x, y)})}."""
+    figure, grid = panels_of(panels, title, ("", "size of the gradient"), 2, width=3.2, sharey=True)
+    for axis, (name, scale, lines) in zip(grid, panels.values(), strict=True):
+        for (label, (x, y)), style in zip(lines.items(), STYLES, strict=False):
+            axis.plot(x, y, label=label, **style)
+        axis.set_xlabel(name, fontsize=9)
+        axis.set_yscale("log")
+        axis.set_xscale(scale)
+    save(figure, path, grid)
+
+
+def bars(groups, title, path, *, axis, levels=None):
+    """Bars side by side, {group: {name: value or (mean, s.d.)}}, and horizontal lines {label: height}."""
+    names = list(dict.fromkeys(name for group in groups.values() for name in group))
+    width = 0.8 / len(names)
+    figure, ((panel,),) = figure_of(max(4.5, 0.3 * len(names) * len(groups) + 2), 3.4)
+    for place, (name, look) in enumerate(zip(names, _hatches, strict=False)):
+        drawn = {at: np.atleast_1d(group[name]) for at, group in enumerate(groups.values()) if name in group}
+        x = [at + (place - (len(names) - 1) / 2) * width for at in drawn]
+        spread = [value[1] if len(value) > 1 else 0 for value in drawn.values()]
+        heights = [value[0] for value in drawn.values()]
+        panel.bar(x, heights, 0.92 * width, yerr=spread, label=name, edgecolor="black", linewidth=0.6, **look)
+    for (label, height), dashes in zip((levels or {}).items(), ("--", ":", "-."), strict=False):
+        panel.axhline(height, color="black", linestyle=dashes, linewidth=1.2, label=label)
+    panel.set_xticks(range(len(groups)), groups.keys(), fontsize=9)
+    panel.set_ylabel(axis, fontsize=9)
+    figure.suptitle(title, fontsize=10)
+    save(figure, path, [panel] if len(names) > 1 or levels else ())
+
+
+def histograms(panels, title, path, *, axis, bins=40, columns=3, marks=None):
+    """Outlines of histograms {panel: {label: values}}, as densities, and vertical lines {label: x}."""
+    figure, grid = panels_of(panels, title, (axis, "density"), columns, width=2.8)
+    for panel, groups in zip(grid, panels.values(), strict=False):
+        edges = np.histogram_bin_edges(np.concatenate([np.ravel(v) for v in groups.values()]), bins)
+        for (label, values), style in zip(groups.items(), STYLES, strict=False):
+            panel.hist(np.ravel(values), edges, density=True, histtype="step", label=label, **style)
+        for label, x in (marks or {}).items():
+            panel.axvline(x, color="0.5", linestyle=(0, (1, 1)), linewidth=1.5, label=label)
+    save(figure, path, grid)

@@ -1,0 +1,68 @@
+"""Points of the plane: samples beside data, codes with their classes, arrows and level lines."""
+
+import numpy as np
+
+from minigen.plot.style import panels_of, save
+
+_marks = (
+    {"color": "0.75", "s": 14, "marker": "o"},  # the data: pale, and under everything else
+    {"color": "black", "s": 3, "marker": "o"},
+    {"color": "tab:orange", "s": 9, "marker": "x", "linewidths": 0.7},
+    {"color": "tab:blue", "s": 9, "marker": "+", "linewidths": 0.7},
+)
+
+
+def clouds(panels, title, path, *, limits=None, columns=4):
+    """Points {panel: {label: (N, 2)}} with the same units along both axes, within `limits` (low, high)."""
+    figure, grid = panels_of(panels, title, ("", ""), columns, sharex=True, sharey=True)
+    for axis, groups in zip(grid, panels.values(), strict=False):
+        _scatter(axis, groups)
+        axis.set_aspect("equal")
+        if limits:
+            axis.set(xlim=limits, ylim=limits)
+    save(figure, path, grid)
+
+
+def codes(panels, title, path, *, axes=("", ""), columns=3):
+    """Codes {panel: (points (N, 2), labels (N,))}, each drawn as the numeral of its class."""
+    figure, grid = panels_of(panels, title, axes, columns, width=3.4)
+    for axis, (points, labels) in zip(grid, panels.values(), strict=False):
+        for label in np.unique(labels):
+            # a third dimension for the eye: neighbouring classes differ in shade, and a colour print shows ten
+            mark = {"marker": f"${label}$", "s": 22, "linewidths": 0.2, "color": f"C{int(label) % 10}"}
+            axis.scatter(*points[labels == label].T, **mark)
+    save(figure, path)
+
+
+def fields(panels, title, path, *, columns=3):
+    """Arrows {panel: (points (N, 2), {label: arrows (N, 2)}, background (M, 2) or None)}, all to one scale."""
+    figure, grid = panels_of(panels, title, ("", ""), columns, width=3.0, sharex=True, sharey=True)
+    longest = max(
+        np.linalg.norm(arrows, axis=1).max() for _, group, _ in panels.values() for arrows in group.values()
+    )
+    looks = ({"color": "0.6", "width": 0.009}, {"color": "black", "width": 0.004})
+    for axis, (points, group, background) in zip(grid, panels.values(), strict=False):
+        if background is not None:
+            axis.scatter(*background.T, color="0.88", s=6)
+        spacing = np.ptp(points, axis=0).max() / np.sqrt(len(points))
+        for (label, arrows), look in zip(group.items(), looks, strict=False):
+            along = {"angles": "xy", "scale_units": "xy", "scale": longest / (2 * spacing)}
+            axis.quiver(*points.T, *arrows.T, label=label, zorder=2, **along, **look)
+        axis.set_aspect("equal")
+    save(figure, path, grid)
+
+
+def contours(panels, title, path, *, extent, columns=3):
+    """Level lines {panel: (values (H, W), {label: points (N, 2)})}; extent (x0, x1, y0, y1), row 0 at y0."""
+    figure, grid = panels_of(panels, title, ("", ""), columns, width=2.8, sharex=True, sharey=True)
+    for axis, (values, groups) in zip(grid, panels.values(), strict=False):
+        _scatter(axis, groups, _marks[1:])
+        axis.contour(values, 12, extent=extent, colors="0.3", linewidths=0.7)
+        axis.contourf(values, 12, extent=extent, cmap="gray", alpha=0.35, zorder=0)
+        axis.set(aspect="equal", xlim=extent[:2], ylim=extent[2:])
+    save(figure, path, grid)
+
+
+def _scatter(axis, groups, marks=_marks):
+    for (label, points), look in zip(groups.items(), marks, strict=False):
+        axis.scatter(*np.asarray(points).T, label=label, **look)
