@@ -28,7 +28,7 @@ HOUSE = [
     ["models"],
 ]
 FLOOR = {name: floor for floor, names in enumerate(HOUSE) for name in names}
-MAY_PRINT = {"training", "experiment", "sharing", "plot", "exercises", "cli", "__main__"}
+MAY_PRINT = {"training", "experiment", "plot", "exercises", "cli", "__main__"}
 
 
 def part_of(file):

@@ -8,8 +8,8 @@ from minigen.plot.style import figure_of, save
 def image_rows(rows, title, path):
     """Rows of grey images, one row a group: `rows` maps a label to images (N, H, W) from 0 (white) to 1 (black)."""
     columns = max(len(images) for images in rows.values())
-    figure, axes = figure_of(0.62 * columns + 1.3, 0.66 * len(rows) + 0.5, len(rows), columns)
-    figure.set_layout_engine("none")
+    size = 0.62 * columns + 1.3, 0.66 * len(rows) + 0.5
+    figure, axes = figure_of(*size, len(rows), columns, layout=None)
     for line, (label, images) in zip(axes, rows.items(), strict=True):
         for axis in line:
             axis.axis("off")

@@ -12,12 +12,12 @@ STYLES = (
 )
 
 
-def figure_of(width, height, rows=1, columns=1, **shared):
+def figure_of(width, height, rows=1, columns=1, *, layout="constrained", **shared):
     """A figure of so many inches, and its axes (rows, columns).
 
     Without pyplot, which would remember every figure, and for which threads had to take turns.
     """
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(width, height), layout=layout)
     return figure, figure.subplots(rows, columns, squeeze=False, **shared)
 
 
