@@ -53,7 +53,7 @@ def one_seed(run):
         space.variances,
         spread,
         "A unit is used where the data vary more than the noise, and nowhere else",
-        run.folder / "active_units.png",
+        run.folder / "linear_vae_ppca.png",
     )
     return measured
 

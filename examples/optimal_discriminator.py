@@ -45,7 +45,7 @@ def one_seed(run):
         curves[f"m = {m}"] = {"p": (x, np.exp(log_p)), "q": (x, np.exp(log_q))}
         curves[f"m = {m}"] |= {"D*": (x, best), "D, trained": (x[seen], learned[seen])}
     title = "A trained discriminator agrees with p / (p + q) wherever there is data"
-    plot.curves(curves, title, run.folder / "discriminators.png", axes=("x", ""))
+    plot.curves(curves, title, run.folder / "optimal_discriminator.png", axes=("x", ""))
     return values | equilibrium(run)
 
 

@@ -56,7 +56,7 @@ def one_seed(run):
         line,
         cosines[8],
         "A linear autoencoder makes PCA's error, in PCA's space, along other directions",
-        run.folder / "subspace.png",
+        run.folder / "pca_autoencoder.png",
     )
     return measured
 

@@ -49,7 +49,7 @@ def one_seed(run):
     train, test = (to(np.float32(x.reshape(len(x), -1) >= 0.5), run.device) for x in (train, test))
     terms = {name: trained(run, train, test, name) for name in WEIGHTS}
     title = "Trained on any other weights than those of the sum, the bound is worse"
-    plot.two_terms(terms, {"independent pixels": 24.91}, title, run.folder / "reductions.png")
+    plot.two_terms(terms, {"independent pixels": 24.91}, title, run.folder / "vae_reductions.png")
     measured = {bound(name): -sum(both) for name, both in terms.items()}
     return measured | {f"test KL, {name}": kl for name, (_, kl) in terms.items()}
 

@@ -77,7 +77,7 @@ def one_seed(run):
         "a D in training, m = 8": ("steps of D", "log", {kind: (moments, sizes[kind]) for kind in LOSSES}),
     }
     title = "The better the discriminator, the weaker the minimax gradient; a critic's stays near 1"
-    plot.gradient_sizes(panels, title, run.folder / "gradients.png")
+    plot.gradient_sizes(panels, title, run.folder / "vanishing_gradient.png")
     return values
 
 

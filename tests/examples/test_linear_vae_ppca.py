@@ -8,7 +8,7 @@ def test_the_quick_run_reaches_its_criterion(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     assert verdict(tmp_path) == "reached"
     assert "reached: active units of 64 at sigma^2 = 0.5 > 2.5 and < 3.5" in done.stdout
-    assert (tmp_path / "run" / "active_units.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "run" / "linear_vae_ppca.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_run_too_short_misses_and_says_so(tmp_path):
