@@ -33,6 +33,10 @@ SAMPLES = {
     "codes": (({"PCA": (POINTS, np.arange(40) % 10)},), {"axes": ("first", "second")}),
     "contours": (({"critic": (IMAGES[0], {"data": POINTS})},), {"extent": (-2, 2, -2, 2)}),
     "curves": ((LINES | {"band": {"a": (STEPS, STEPS, STEPS / 9)}},), {"axes": ("step", "loss")}),
+    "few_labels": (
+        ({("accuracy", "share"): {"code": (STEPS, STEPS / 9), "pixels": (STEPS + 1, STEPS / 9)}},),
+        {"counts": [1, 2, 5, 10, 20]},
+    ),
     "fields": (({"score": (POINTS, {"exact": -POINTS, "learned": -POINTS}, POINTS)},), {}),
     "film": (({0: IMAGES, 10: IMAGES[::-1]},), {}),
     "gradient_sizes": (({"panel": ("m", "linear", LINES["one"])},), {}),
@@ -45,8 +49,13 @@ SAMPLES = {
         {"axis": "weight", "marks": {"the limit": 0.5}},
     ),
     "image_rows": (({"digits": IMAGES, "samples": IMAGES[:2]},), {}),
+    "ladder": (
+        ({"accuracy": {"data": (0.5, 0.4, 0.6), "GAN": (0.7, 0.8, 0.6)}, "KL": {"data": 0.0, "GAN": 0.1}},),
+        {"subject": "GAN", "logarithmic": ["KL"], "parts": ["real", "fake"], "levels": {"accuracy": 0.5}},
+    ),
     "linear_subspace": (({2: 0.5, 3: 0.3}, {1: 0.6, 2: 0.5, 3: 0.2}, np.eye(3)), {}),
     "losses": (({"step": STEPS, "KL": STEPS, "reconstruction": STEPS},), {}),
+    "manifold": ((RNG.random((2, 3, 8, 8)), RNG.random((40, 2)), np.arange(40) % 10), {}),
     "phase_portraits": (({"GAN": {"at once": POINTS}},), {"axes": ("theta", "psi")}),
     "two_terms": (({"right": (12.0, 6.0), "wrong": (25.0, 0.0)}, {"known": 18.0}), {}),
 }

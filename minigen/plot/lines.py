@@ -39,8 +39,8 @@ def losses(log, title, path):
     save(figure, path)
 
 
-def phase_portraits(panels, title, path, *, axes, columns=4):
-    """Where two numbers go, {panel: {label: (T, 2)}}, from a dot, around the cross at (0, 0)."""
+def phase_portraits(panels, title, path, *, axes, limits=None, columns=3):
+    """Where two numbers go, {panel: {label: (T, 2)}}, from a dot, around the cross at (0, 0), within `limits`."""
     figure, grid = panels_of(panels, title, axes, columns, sharex=True, sharey=True)
     for axis, lines in zip(grid, panels.values(), strict=False):
         for (label, points), style in zip(lines.items(), STYLES, strict=False):
@@ -48,6 +48,8 @@ def phase_portraits(panels, title, path, *, axes, columns=4):
             axis.plot(*points[0], "o", color="black", markersize=4)
         axis.plot(0, 0, "+", color="black", markersize=9, zorder=5)
         axis.set_aspect("equal")
+        if limits:
+            axis.set(xlim=limits, ylim=limits)
     save(figure, path, grid)
 
 
