@@ -113,6 +113,42 @@ class MeanImage(PCA):
         super().__init__(x, 0)
 
 
+class Wiener:
+    """The affine map that best restores damaged data, by squared error (Wiener 1949).
+
+        xhat = mean + (y - E y) Cov(y)^-1 Cov(y, x)
+
+    `sigma`  y = x + sigma eps, eps ~ N(0, I):   E y = mean,       Cov(y, x) = C,       Cov(y) = C + sigma^2 I
+    `keep`   y = m x, pixels kept with this probability:  E y = keep mean,  Cov(y, x) = keep C,
+             Cov(y) = keep^2 C + keep (1 - keep) diag(E x^2)
+
+    Mean and covariance C (1/N) are those of the clean data; the damage need not be drawn. ValueError unless one
+    of `sigma` > 0 and `keep` in (0, 1] is given.
+    """
+
+    def __init__(self, x, *, sigma=None, keep=None):
+        x = as_rows("x", x)
+        if (sigma is None) == (keep is None):
+            raise ValueError("Wiener needs the damage: either sigma=, of the noise, or keep=, of the mask")
+        self.mean = x.mean(axis=0)
+        cross = covariance = (x - self.mean).T @ (x - self.mean) / len(x)
+        if sigma is not None:
+            if not 0 < sigma < math.inf:
+                raise ValueError(f"sigma is {sigma}, expected a standard deviation above 0")
+            self._offset, noisy = self.mean, covariance + sigma**2 * np.eye(x.shape[1])
+        else:
+            if not 0 < keep <= 1:
+                raise ValueError(f"keep is {keep}, expected a probability above 0")
+            self._offset, cross = keep * self.mean, keep * covariance
+            noisy = keep**2 * covariance + keep * (1 - keep) * np.diag((x**2).mean(axis=0))
+        # the pseudo-inverse, since pixels that are never inked do not vary
+        self.weight = np.linalg.pinv(noisy, hermitian=True) @ cross
+
+    def restore(self, y):
+        """(N, D) -> (N, D)."""
+        return self.mean + _centred(y, self._offset) @ self.weight
+
+
 def principal_angles(u, v):
     """The angles in radians, rising, between what the columns of `u` and of `v` (D, K) span.
 
@@ -262,6 +298,26 @@ class GaussianMixture:
         x = as_rows("x", x, least=1)
         same_width("x", x, "the fitted data", self.means)
         return self._fitted.score_samples(x)
+
+    def restore(self, y, sigma):
+        """E[x | y] for y = x + sigma eps, eps ~ N(0, I), if x came from the mixture: (N, D) -> (N, D).
+
+            sum_k p(k|y) (means_k + (y - means_k) (C_k + sigma^2 I)^-1 C_k)
+
+        No other map has a smaller squared error then, and (E[x | y] - y) / sigma^2 is the slope of log p(y)
+        (Tweedie's formula, Robbins 1956).
+        """
+        y = as_rows("y", y, least=1)
+        same_width("y", y, "the fitted data", self.means)
+        restored, log_joint = [], []
+        for weight, mean, covariance in zip(self.weights, self.means, self.covariances, strict=True):
+            noisy = covariance + sigma**2 * np.eye(len(mean))
+            white = np.linalg.solve(noisy, (y - mean).T).T
+            restored.append(mean + white @ covariance)
+            square = ((y - mean) * white).sum(axis=1)
+            log_joint.append(math.log(weight) - 0.5 * (np.linalg.slogdet(noisy)[1] + square))
+        joint = np.stack(log_joint)  # (K, N)
+        return np.einsum("kn,knd->nd", np.exp(joint - logsumexp(joint, axis=0)), np.stack(restored))
 
     def sample(self, n, *, rng):
         """n draws (n, D), in random order."""

@@ -66,6 +66,33 @@ def test_no_other_plane_reconstructs_better():
         assert np.mean((centred - centred @ turned @ turned.T) ** 2) > pca.error(x)
 
 
+@pytest.mark.parametrize("damage", [{"sigma": 0.7}, {"keep": 0.3}, {"keep": 1.0}])
+def test_wiener_is_the_least_squares_line_over_all_damages(damage):
+    x = normal(7, 40, 3) @ normal(8, 3, 3) + 1.5
+    signs = np.array(
+        list(product([0.0, 1.0], repeat=3))
+    )  # (8, 3): every mask, or noise with its second moments
+    if "sigma" in damage:
+        y, chance = x[:, None] + 0.7 * (2 * signs - 1), np.full(8, 1 / 8)
+    else:
+        kept = signs.sum(axis=1)
+        y, chance = x[:, None] * signs, damage["keep"] ** kept * (1 - damage["keep"]) ** (3 - kept)
+    clean, y = np.repeat(x, 8, axis=0), y.reshape(-1, 3)  # (40, 8, 3) -> (320, 3)
+    root = np.sqrt(np.tile(chance, 40))[:, None]
+    line = np.linalg.lstsq(root * np.column_stack([np.ones(320), y]), root * clean, rcond=None)[0]
+    np.testing.assert_allclose(
+        baselines.Wiener(x, **damage).restore(y), np.column_stack([np.ones(320), y]) @ line, atol=1e-9
+    )
+
+
+# 32 000 noisy pixels leave an error that spreads by 0.7 % from draw to draw
+@pytest.mark.parametrize(("sigma", "recorded"), [(0.3, 0.02350), (0.5, 0.03717)])
+def test_wiener_reaches_the_recorded_errors_on_digits(sigma, recorded):
+    clean = TEST.reshape(-1, 64)
+    restored = baselines.Wiener(TRAIN, sigma=sigma).restore(clean + sigma * normal(9, *clean.shape))
+    assert np.mean((restored - clean) ** 2) == pytest.approx(recorded, rel=0.02)
+
+
 def test_principal_angles_that_are_known():
     angles = [1e-11, 0.3, math.pi / 2]
     u = np.eye(7)[:, :3]
@@ -198,6 +225,23 @@ def test_one_component_is_the_gaussian_and_several_sum_by_their_weights():
     np.testing.assert_array_equal(three.means, mixture(x, 3).means)
 
 
+def test_what_a_mixture_restores():
+    x = np.concatenate([normal(10, 60, 2) + [3, 0], normal(11, 60, 2) * [0.3, 1]])
+    one = baselines.GaussianMixture(x, 1, rng=0, floor=0)
+    np.testing.assert_allclose(one.restore(x, 0.8), baselines.Wiener(x, sigma=0.8).restore(x), atol=1e-9)
+    two, y = baselines.GaussianMixture(x, 2, rng=0), x[::10]
+
+    def log_density_of_noisy(y):
+        parts = [
+            log_density(y, m, c + 0.64 * np.eye(2)) for m, c in zip(two.means, two.covariances, strict=True)
+        ]
+        return np.log(two.weights @ np.exp(parts))
+
+    for step in 1e-5 * np.eye(2):
+        slope = (log_density_of_noisy(y + step) - log_density_of_noisy(y - step)) / 2e-5
+        np.testing.assert_allclose((two.restore(y, 0.8) - y) @ step / 1e-5 / 0.64, slope, rtol=1e-6)
+
+
 def test_the_rungs_of_the_ladder_that_baselines_stand_on():
     """Against 500 train digits: a full Gaussian, mixtures of 10, of 30; recorded .912, .708, .520."""
     real = np.random.default_rng(0).permutation(TRAIN)[:500]
@@ -300,6 +344,9 @@ FLAT = np.outer(np.arange(6.0), [1, 2, 3])  # on a line: beyond one component no
         (lambda: baselines.principal_angles(X, X[:, :1]), "expected the same shape"),
         (lambda: baselines.principal_angles(X.T, X.T), "K <= D"),
         (lambda: baselines.principal_angles(FLAT, FLAT), "3 columns of u span a space of fewer dimensions"),
+        (lambda: baselines.Wiener(X), "Wiener needs the damage: either sigma=, of the noise, or keep="),
+        (lambda: baselines.Wiener(X, sigma=-1), "sigma is -1, expected a standard deviation above 0"),
+        (lambda: baselines.Wiener(X, keep=0), "keep is 0, expected a probability above 0"),
         (lambda: baselines.PPCA(X), "the noise variance, or both; got neither"),
         (lambda: baselines.PPCA(X, 2), "components is 2, expected a whole number from 0 to 1"),
         (lambda: baselines.PPCA(X, 1, noise=0), "noise is 0, expected a variance above 0"),

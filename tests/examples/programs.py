@@ -1,9 +1,11 @@
-"""Runs an example as a program, and reads its verdict."""
+"""Runs an example as a program, reads its verdict, or takes its functions alone."""
 
 import json
+import runpy
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -15,3 +17,8 @@ def run(example, folder, *options):
 
 def verdict(folder):
     return json.loads((folder / "run" / "verdict.json").read_text())["verdict"]
+
+
+def load(example):
+    """What the example defines, by name; the program does not run."""
+    return SimpleNamespace(**runpy.run_path(str(EXAMPLES / f"{example}.py")))

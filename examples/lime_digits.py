@@ -1,0 +1,154 @@
+"""Cover parts of a strange digit, fit a line to how strange it still is, and the line knows which part was to blame.
+
+    python examples/lime_digits.py [--quick] [--epochs 200] [--masks 1000] [--seed 0] [--seeds 5 --jobs 2] [--out DIR]
+
+An autoencoder, 64-64-8-64-64, has learned the digits; the error of its reconstruction says how strange one is. LIME
+(Ribeiro, Singh and Guestrin 2016) explains this score for one digit: cover some of its 16 patches of 2 x 2 pixels with
+the mean image, in a thousand ways, and fit a line to the scores, in which the ways that cover little count most. The
+weight of a patch is what it adds to the score. Where each patch has a share of its own in the score, as in the distance
+to the mean image, the weights must be these shares. And in digits by other writers of which one patch was turned into
+its negative, that patch must have the largest weight in 90 % of the cases; a guess is right in 6.25 %.
+
+The error map, the patch that is redrawn worst, takes one look instead of a thousand and is almost as good; covering
+one patch at a time takes 17 and is a little better than LIME. What decides is what covers a patch: with paper, not the
+mean image, LIME falls far behind them all, because a digit without a piece of its stroke is strange itself.
+And a negative is a coarse change: of a patch of random greys, all of these find about 7 in 10, and of the same patch of
+another digit, which often looks no worse, about 3 in 10.
+"""
+
+import sys
+
+import numpy as np
+
+from minigen import Tensor, no_grad, plot, to
+from minigen.data import digits_split
+from minigen.experiment import Criterion, experiment
+from minigen.models import DeepAutoencoder
+from minigen.optim import Adam, cosine
+from minigen.training import shuffled
+
+BATCH, CODE, RATE = 128, 8, 5e-3
+WIDTH = 0.25  # of the kernel, in cosine distance
+# (patch, pixel): 1 where it lies
+PATCHES = np.kron(np.eye(16).reshape(16, 4, 4), np.ones((2, 2))).reshape(16, 64)
+EXACT = "largest error of a weight where the shares are known"
+
+
+def comes_first(method):
+    return f"negative patch comes first, %, {method}"
+
+
+def one_seed(run):
+    train, _, test, _ = digits_split()
+    train, test = train.reshape(-1, 64), test.reshape(-1, 64)
+    model = trained(run, to(train, run.device))
+    rng, mean = run.random.generator, train.mean(axis=0)
+    where = rng.integers(16, size=len(test))
+    changed = np.where(PATCHES[where] == 1, 1 - test, test)  # one patch of each is a negative
+    masks = random_masks(run.settings.masks, rng)
+
+    def score(x):
+        return ((redrawn(run, model, x) - x) ** 2).sum(axis=1)
+
+    def distance(x):  # to the mean image: each patch has a share of its own in it
+        return ((x - mean) ** 2).sum(axis=1)
+
+    precise = changed.astype(np.float64)
+    wrong = explain(distance, precise, mean, masks) - by_patch((precise - mean) ** 2)
+    drawn = redrawn(run, model, changed)
+    found = {
+        "LIME": explain(score, changed, mean, masks),
+        "LIME, covered with paper": explain(score, changed, np.zeros_like(mean), masks),
+        "one patch covered": score(changed)[:, None] - scores(score, changed, mean, 1 - np.eye(16)).T,
+        "error map": by_patch((drawn - changed) ** 2),
+    }
+    pictures(test, changed, drawn, found["LIME"], run.folder / "lime_digits.png")
+    hits = {method: 100 * np.mean(values.argmax(axis=1) == where) for method, values in found.items()}
+    measured = {comes_first(method): value for method, value in hits.items()}
+    return measured | {EXACT: np.abs(wrong).max()}
+
+
+def trained(run, train):
+    model = DeepAutoencoder(64, CODE, layers=4, nodes=64, rng=run.random.generator).to(run.device)
+    optimizer, batch = Adam(model), shuffled(train, BATCH, seed=run.seed)
+    steps = run.settings.epochs * (len(train) // BATCH)
+
+    def step(number):
+        optimizer.lr = cosine(number, steps, RATE)
+        loss = model.loss(Tensor(batch(number)))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return {"squared error": loss}
+
+    run.train(step, lambda number: number, steps, model=model, optimizer=optimizer)
+    return model
+
+
+def redrawn(run, model, x):
+    with no_grad():
+        return to(model(Tensor(to(np.float32(x), run.device))).data, "cpu")
+
+
+def by_patch(pixels):
+    """Sums over the patches, (N, 64) -> (N, 16)."""
+    return pixels @ PATCHES.T
+
+
+def random_masks(count, rng):
+    """(count, 16): 1 keeps a patch, 0 covers it; how many are covered is drawn first, then which."""
+    covered = rng.integers(17, size=(count, 1))
+    ranks = rng.random((count, 16)).argsort(axis=1).argsort(axis=1)
+    return np.where(ranks < covered, 0.0, 1.0)
+
+
+def scores(score, x, cover, masks):
+    """The score of each x (N, 64) under each mask, (S, N)."""
+    return np.stack([score(np.where(mask @ PATCHES == 1, x, cover).astype(x.dtype)) for mask in masks])
+
+
+def explain(score, x, cover, masks):
+    """The weights (N, 16) of the lines that fit the scores of the masked x (N, 64) best.
+
+    min over w of  sum_s k_s (score_s - w_0 - sum_j w_j mask_sj)^2,   k_s = exp(-D_s^2 / width^2),
+
+    with D the cosine distance of a mask to the one that keeps all (Ribeiro et al. 2016, sections 3.3 and 3.4).
+    """
+    root = np.exp(-((1 - np.sqrt(masks.mean(axis=1))) ** 2) / (2 * WIDTH**2))[:, None]  # the square root of k
+    design = np.column_stack([np.ones(len(masks)), masks])  # (S, 17)
+    return np.linalg.lstsq(root * design, root * scores(score, x, cover, masks), rcond=None)[0][1:].T
+
+
+def pictures(digits, changed, drawn, weights, path):
+    """What there is to see of the first digits; errors and weights from 0 to the largest of each digit."""
+    rows = {
+        "test digit": digits,
+        "one patch\nnegative": changed,
+        "redrawn": drawn,
+        "error map": (drawn - changed) ** 2,
+        "LIME weights": weights.clip(0) @ PATCHES,
+    }
+    for label in ("error map", "LIME weights"):
+        rows[label] = rows[label] / rows[label].max(axis=1, keepdims=True)
+    rows = {label: row[:12].reshape(-1, 8, 8) for label, row in rows.items()}
+    plot.image_rows(rows, "LIME points at the patch that makes a digit strange", path)
+
+
+if __name__ == "__main__":
+    sys.exit(
+        experiment(
+            "lime_digits",
+            one_seed,
+            __doc__,
+            settings={"epochs": 200, "masks": 1000},
+            criteria=[
+                Criterion(comes_first("LIME"), "a guess has 6.25", above=90),
+                Criterion(EXACT, "0 but for rounding", below=1e-9),
+            ],
+            quick={"epochs": 50, "masks": 200},
+            quick_criteria=[
+                Criterion(comes_first("LIME"), "a guess has 6.25", above=85),
+                Criterion(EXACT, "0 but for rounding", below=1e-9),
+            ],
+        )
+    )
