@@ -1,5 +1,7 @@
 """What all figures share: lines that a grey print tells apart, panels with names, and how a figure becomes a file."""
 
+import textwrap
+
 from matplotlib.figure import Figure
 
 # told apart in a grey print by shade, dashes and width
@@ -40,7 +42,7 @@ def panels_of(panels, title, axes, columns, width=2.3, **shared):
 
 
 def save(figure, path, legend_of=()):
-    """Write the file; one legend for all the axes `legend_of` stands below the panels."""
+    """Write the file, the title in as many lines as it needs, and below the panels one legend of `legend_of`."""
     named = {}
     for axis in legend_of:
         for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
@@ -48,4 +50,7 @@ def save(figure, path, legend_of=()):
     if named:
         below = {"loc": "outside lower center", "fontsize": 8, "frameon": False}
         figure.legend(named.values(), named.keys(), ncols=min(len(named), 5), **below)
+    widest = int(figure.get_figwidth() / 0.075)  # letters of the title in a line
+    lines = [textwrap.fill(line, widest) for line in figure.get_suptitle().splitlines()]
+    figure.suptitle("\n".join(lines), fontsize=10)
     figure.savefig(path, dpi=150)
