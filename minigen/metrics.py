@@ -320,6 +320,37 @@ def importance_weighted_bound(log_weights):
     return float((np.logaddexp.reduce(log_weights, axis=0) - math.log(len(log_weights))).mean())
 
 
+def few_label_accuracy(codes, labels, test_codes, test_labels, per_class, *, rng, draws=20):
+    """How often a classifier is right that was shown `per_class` labelled codes of each class: mean over
+    draws.
+
+    scikit-learn's logistic regression (C = 1) on random rows of codes (N, K), judged on test_codes (M, K). It
+    says what a code is worth that was learned without labels, beside that of the raw data and of an untrained
+    network: the same seed as `rng` draws the same rows for all of them. Pixels of the digits, 1, 2, 5 and 10
+    labels a class: about .64, .74, .83 and .86. ValueError where a class has fewer rows.
+    """
+    codes, test_codes = as_rows("codes", codes), as_rows("test_codes", test_codes, least=1)
+    same_width("codes", codes, "test_codes", test_codes)
+    rng, labels = as_generator(rng), np.asarray(labels)
+    classes = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+    least = min(map(len, classes))
+    if not 1 <= per_class <= least:
+        raise ValueError(f"per_class is {per_class}, expected 1 to {least}, the rows of the smallest class")
+    try:
+        from sklearn.linear_model import LogisticRegression
+    except ImportError:
+        raise ImportError(
+            "few_label_accuracy needs scikit-learn, which is not installed: "
+            "from the checkout, pip install '.[experiments]'"
+        ) from None
+    scores = []
+    for _ in range(draws):
+        rows = np.concatenate([rng.choice(those, per_class, replace=False) for those in classes])
+        model = LogisticRegression(max_iter=2000).fit(codes[rows], labels[rows])
+        scores.append(model.score(test_codes, test_labels))
+    return float(np.mean(scores))
+
+
 # ----- facts known in advance -------------------------------------------------------------------------------
 
 
@@ -361,6 +392,29 @@ def optimal_value(x, log_p, log_q):
             raise ValueError(f"{name} integrates to {mass:.4g} over the grid, expected 1: widen or refine x")
         value += np.trapezoid(np.exp(ours) * np.log(np.where(share > 0, share, 1.0)), x)
     return float(value)
+
+
+def penalised_estimate(x, p, q, between, lam):
+    """What the best critic with gradient penalty reports for two densities on a line, in the unit of x.
+
+        max_f  E_p f - E_q f - lam E_r (|f'| - 1)^2    at    |f'| = 1 + |F - G| / (2 lam r)
+        E_p f - E_q f = integral |F - G| |f'| = W1 + integral (F - G)^2 / (2 lam r) = W1 + 2 lam E_r (|f'| - 1)^2
+
+    F and G are the distribution functions, r the density `between` them of the points that are penalised. So the
+    estimate is too large, by twice the penalty, at every lam. Densities (G,) at evenly spaced x (G,). ValueError
+    for other shapes and lam <= 0.
+    """
+    x, p, q, between = (np.asarray(a, dtype=np.float64) for a in (x, p, q, between))
+    if x.ndim != 1 or not x.shape == p.shape == q.shape == between.shape or not lam > 0:
+        raise ValueError(
+            f"x {x.shape}, p {p.shape}, q {q.shape} and between {between.shape} must be alike, lam {lam} above 0"
+        )
+    step = x[1] - x[0]
+    below, above = np.cumsum(p - q), np.cumsum((q - p)[::-1])[::-1]
+    gap = step * np.minimum(
+        np.abs(below), np.abs(above)
+    )  # in each tail the sum that begins there, and is exact
+    return float(step * np.sum(gap + gap**2 / (2 * lam * between)))
 
 
 def overlap_counts(kernel_size, stride, *, dilation=1):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import minigen
 from minigen import metrics
+from minigen.data import digits_split
 
 
 def normal(seed, *shape):
@@ -53,6 +54,29 @@ def test_the_bound_is_stable_and_knows_weights_of_zero():
     assert bound(np.full((4, 3), -1e5)) == pytest.approx(-1e5)
     assert bound([[-np.inf], [2.0]]) == pytest.approx(2 - math.log(2))
     assert bound([[-np.inf, 0.0], [-np.inf, 0.0]]) == -math.inf
+
+
+def test_one_label_a_class_where_a_quarter_of_one_class_lies_on_the_other_side():
+    pytest.importorskip("sklearn")
+    labels = np.arange(40) % 2
+    codes = np.where(labels == 0, -1.0, np.where(np.arange(40) < 30, 1.0, -3.0))
+
+    def accuracy(draws, rng=0):
+        return metrics.few_label_accuracy(codes, labels, codes, labels, 1, rng=rng, draws=draws)
+
+    # shown 1.0 one misses the quarter at -3.0, shown -3.0 the three quarters at 1.0
+    assert {accuracy(1, rng) for rng in range(20)} == {1 - 1 / 8, 1 - 3 / 8}
+    assert accuracy(200) == pytest.approx(0.75 * (1 - 1 / 8) + 0.25 * (1 - 3 / 8), abs=0.03)  # 4 s.d.
+    assert accuracy(20) == accuracy(20) != accuracy(20, rng=1)
+
+
+@pytest.mark.parametrize(("per_class", "known"), [(1, 0.644), (10, 0.860)])
+def test_few_labels_on_the_pixels_of_digits(per_class, known):
+    pytest.importorskip("sklearn")
+    train, labels, test, test_labels = digits_split()
+    measured = metrics.few_label_accuracy(train, labels, test, test_labels, per_class, rng=0)
+    # the draws of one label spread by .04, so 20 of them by .01
+    assert measured == pytest.approx(known, abs=0.03 if per_class == 1 else 0.015)
 
 
 # ----- facts ------------------------------------------------------------------------------------------------
@@ -104,6 +128,34 @@ def test_far_tails_and_empty_places():
     assert metrics.optimal_value(x, left, right) == 0  # they do not meet: JS = ln 2
 
 
+def test_the_best_critic_with_penalty_reports_too_much():
+    """Uniform on [0, 1] and [2, 3]: W1 = 2, and integral (F - G)^2 = 1/3 + 1 + 1/3 over 2 lam r with r = 1/3."""
+    x = np.linspace(0, 3, 30_001)
+    p, q, between = (x < 1).astype(float), (x > 2).astype(float), np.full_like(x, 1 / 3)
+    for lam in (0.5, 10):
+        found = metrics.penalised_estimate(x, p, q, between, lam)
+        assert found == pytest.approx(2 + (5 / 3) / (2 * lam / 3), rel=1e-4)
+
+
+def test_no_other_critic_gains_more_than_its_estimate_less_its_penalty():
+    p, q = np.exp(log_normal(LINE, 0)), np.exp(log_normal(LINE, 2))
+    between, lam = np.exp(log_normal(LINE, 1)), 3
+    best = metrics.penalised_estimate(LINE, p, q, between, lam)
+    w1 = metrics.wasserstein_1d(LINE, LINE, x_weights=p, y_weights=q)
+
+    def gain(slope):
+        f = -np.cumsum(slope) * (LINE[1] - LINE[0])
+        return np.trapezoid((p - q) * f - lam * between * (slope - 1) ** 2, LINE)
+
+    gap = np.cumsum(p - q) * (LINE[1] - LINE[0])
+    slope = 1 + np.where(np.abs(LINE - 1) < 6, gap / (2 * lam * between), 0)
+    assert gain(slope) == pytest.approx(
+        best - (best - w1) / 2, rel=2e-3
+    )  # the penalty is half of what is too much
+    for bump in (0.2 * np.exp(-(LINE**2)), -0.2 * np.exp(-((LINE - 2) ** 2))):
+        assert gain(slope + bump) < gain(slope)
+
+
 @pytest.mark.parametrize(
     ("kernel", "stride", "counts"),
     [(3, 2, {1, 2, 4}), (5, 2, {4, 6, 9}), (4, 2, {4}), (2, 2, {1}), (6, 3, {4}), (5, 3, {1, 2, 4})],
@@ -135,6 +187,14 @@ def test_overlap_counts_are_what_a_transposed_convolution_of_ones_writes(kernel,
     ("call", "sentence"),
     [
         (lambda: metrics.active_units([[1.0, 2.0]]), "mu has shape"),
+        (
+            lambda: metrics.few_label_accuracy(LINE, LINE > 0, LINE, LINE > 0, len(LINE), rng=0),
+            "the rows of the smallest class",
+        ),
+        (
+            lambda: metrics.few_label_accuracy(np.eye(2), [0, 1], np.eye(3), [0, 1, 1], 1, rng=0),
+            "codes has 2 numbers a row, test_codes 3",
+        ),
         (lambda: metrics.importance_weighted_bound([1.0, 2.0]), r"expected \(S, N\)"),
         (lambda: metrics.importance_weighted_bound([[np.nan]]), "log_weights holds NaN"),
         (lambda: metrics.importance_weighted_bound([[np.inf]]), "log_weights holds NaN or"),
@@ -145,6 +205,8 @@ def test_overlap_counts_are_what_a_transposed_convolution_of_ones_writes(kernel,
             lambda: metrics.optimal_value(LINE, log_normal(LINE, 0), log_normal(LINE, 20)),
             "q integrates to 0.5 over the grid, expected 1",
         ),
+        (lambda: metrics.penalised_estimate(LINE, LINE, LINE, LINE[1:], 1), "must be alike"),
+        (lambda: metrics.penalised_estimate(LINE, LINE, LINE, LINE, 0), "lam 0 above 0"),
         (lambda: metrics.overlap_counts(3, 0), "stride 0, dilation 1: expected 1 or more"),
     ],
 )

@@ -34,11 +34,15 @@ SAMPLES = {
     "contours": (({"critic": (IMAGES[0], {"data": POINTS})},), {"extent": (-2, 2, -2, 2)}),
     "curves": ((LINES | {"band": {"a": (STEPS, STEPS, STEPS / 9)}},), {"axes": ("step", "loss")}),
     "few_labels": (
-        ({("accuracy", "share"): {"code": (STEPS, STEPS / 9), "pixels": (STEPS + 1, STEPS / 9)}},),
-        {"counts": [1, 2, 5, 10, 20]},
+        ({"code": 0.7 + 0.1 * IMAGES[0, :3], "pixels": 0.6 + 0.1 * IMAGES[1, :3]},),
+        {"counts": [1, 2, 5], "base": "pixels"},
     ),
     "fields": (({"score": (POINTS, {"exact": -POINTS, "learned": -POINTS}, POINTS)},), {}),
     "film": (({0: IMAGES, 10: IMAGES[::-1]},), {}),
+    "filters": (
+        ({"plain": (IMAGES - 0.5, POINTS), "L1": (IMAGES[:0], 0.1 * POINTS)},),
+        {"axis": "activation"},
+    ),
     "gradient_sizes": (({"panel": ("m", "linear", LINES["one"])},), {}),
     "heat_map": (
         (np.eye(2),),
@@ -57,6 +61,7 @@ SAMPLES = {
     "losses": (({"step": STEPS, "KL": STEPS, "reconstruction": STEPS},), {}),
     "manifold": ((RNG.random((2, 3, 8, 8)), RNG.random((40, 2)), np.arange(40) % 10), {}),
     "phase_portraits": (({"GAN": {"at once": POINTS}},), {"axes": ("theta", "psi")}),
+    "sticks": (({"contractive": (POINTS, RNG.standard_normal((40, 3, 2)))},), {"data": POINTS}),
     "two_terms": (({"right": (12.0, 6.0), "wrong": (25.0, 0.0)}, {"known": 18.0}), {}),
 }
 

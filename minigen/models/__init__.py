@@ -15,12 +15,13 @@ from minigen.models.players import (
     alternating_round,
     descend,
     generator_step,
+    rounds_on_toys,
     simultaneous_round,
 )
 from minigen.models.sparse import L1Autoencoder, SparseAutoencoder
 from minigen.models.stacked import DeepAutoencoder, Stage, pretrain
 from minigen.models.vae import VAE, GaussianVAE
-from minigen.models.wgan import WGAN, ConvCritic
+from minigen.models.wgan import WGAN, ConvCritic, Given, scores_and_slopes
 
 __all__ = [
     "GAN",
@@ -40,6 +41,7 @@ __all__ = [
     "FreeBitsVAE",
     "GaussianVAE",
     "Generator",
+    "Given",
     "L1Autoencoder",
     "LinearVAE",
     "MixturePrior",
@@ -57,5 +59,7 @@ __all__ = [
     "log_weights",
     "mask_out",
     "pretrain",
+    "rounds_on_toys",
+    "scores_and_slopes",
     "simultaneous_round",
 ]

@@ -10,10 +10,11 @@ for every slope that is not 1, on the lines between a real and a generated examp
 
 import math
 
-from minigen import conv, losses
+from minigen import backend, conv, losses
 from minigen.models.gan import activation_by_name
 from minigen.models.players import Game
 from minigen.nn import Conv2d, Dense, Flatten, Module
+from minigen.tape import Tensor, grad
 
 
 class WGAN(Game):
@@ -50,6 +51,26 @@ class WGAN(Game):
     def generator_loss(self, z):
         """What the generator minimises, through the critic."""
         return losses.wgan_generator_loss(self.critic(self.generate(z)))
+
+
+class Given(Module):
+    """A generator that does not learn: what is handed over as its noise are the samples."""
+
+    def forward(self, z):
+        return z
+
+
+def scores_and_slopes(critic, x):
+    """f(x_n) and ||grad f(x_n)||, to be looked at: (N, D) -> (N,) and (N,).
+
+    x and the results are host arrays; x is moved to the dtype and device of the critic.
+    """
+    like = critic.parameters()[0].data
+    points = Tensor(backend.to(x.astype(like.dtype), backend.device_of(like)), requires_grad=True)
+    scores = critic(points)
+    (slope,) = grad(scores.sum(), [points])
+    norms = (slope.data**2).sum(axis=1) ** 0.5
+    return backend.to(scores.data[:, 0], "cpu"), backend.to(norms, "cpu")
 
 
 class ConvCritic(Module):

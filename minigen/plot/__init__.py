@@ -1,10 +1,15 @@
 """Every figure that minigen draws. Nothing opens a window: a figure is a file."""
 
+from minigen.plot.autoencoders import sticks
 from minigen.plot.exact import active_units, linear_subspace, two_terms
+from minigen.plot.features import few_labels, filters
 from minigen.plot.films import film
 from minigen.plot.images import checkerboard, heat_map, image_rows
 from minigen.plot.lines import bars, curves, gradient_sizes, histograms, losses, phase_portraits
 from minigen.plot.points import clouds, codes, contours, fields
+from minigen.plot.samples import ladder
+from minigen.plot.vae import manifold
+from minigen.plot.wasserstein import estimates
 
 __all__ = [
     "active_units",
@@ -14,14 +19,20 @@ __all__ = [
     "codes",
     "contours",
     "curves",
+    "estimates",
+    "few_labels",
     "fields",
     "film",
+    "filters",
     "gradient_sizes",
     "heat_map",
     "histograms",
     "image_rows",
+    "ladder",
     "linear_subspace",
     "losses",
+    "manifold",
     "phase_portraits",
+    "sticks",
     "two_terms",
 ]

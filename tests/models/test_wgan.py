@@ -11,7 +11,9 @@ from minigen.models import (
     DCGANDiscriminator,
     Discriminator,
     Generator,
+    Given,
     adversary_step,
+    scores_and_slopes,
 )
 from minigen.nn import BatchNorm, Dense, LayerNorm, Module, Sequential
 
@@ -28,13 +30,6 @@ def networks(activation="tanh", dtype="float64"):
 
 def conv_critic(dtype="float64", activation="tanh"):
     return ConvCritic((1, 7, 5), (2, 3), activation, rng=np.random.default_rng(1), dtype=dtype)
-
-
-class Given(Module):
-    """A generator that is given its samples."""
-
-    def forward(self, z):
-        return z
 
 
 def stirred(module):
@@ -273,6 +268,15 @@ def test_one_example_is_a_batch():
     one = game()
     apart = [one.critic_loss(x[i : i + 1], z[i : i + 1], alpha[i : i + 1]).item() for i in range(N)]
     assert abs(np.mean(apart) - one.critic_loss(x, z, alpha).item()) < 1e-14
+
+
+def test_scores_and_slopes_are_those_of_the_critic():
+    critic, h = stirred(networks()[1]), 1e-6
+    scores, slopes = scores_and_slopes(critic, x)
+    np.testing.assert_allclose(scores, critic(Tensor(x)).data[:, 0])
+    shifts = h * np.eye(D)[:, None]
+    moved = [(critic(Tensor(x + shift)).data - critic(Tensor(x - shift)).data)[:, 0] for shift in shifts]
+    np.testing.assert_allclose(slopes, np.linalg.norm(moved, axis=0) / (2 * h), rtol=1e-7)
 
 
 # ----- PyTorch's opinion -----------------------------------------------------------------------------------

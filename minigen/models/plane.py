@@ -1,0 +1,61 @@
+"""Networks for points of the plane: plain ones of any width, and the pair of the PacGAN paper.
+
+The toys of the literature differ in little but widths and activations, and what they find depends on both. So the
+widths are arguments here, and the published pair is written down once, layer by layer.
+"""
+
+from minigen import ops
+from minigen.nn import BatchNorm, Dense, LeakyReLU, Module, ReLU, Sequential, normal
+
+
+def mlp(sizes, activation=None, *, rng, dtype="float32"):
+    """Dense layers of these sizes, (N, sizes[0]) -> (N, sizes[-1]), with the activation between them.
+
+    mlp((2, 64, 64, 1), rng=rng) has two hidden layers. `activation` is a module, by default LeakyReLU(0.2); hidden
+    layers start by He's rule, the last one, which nothing bends, by Xavier's.
+    """
+    if len(sizes) < 2:
+        raise ValueError(f"mlp: sizes holds at least what goes in and what comes out, got {tuple(sizes)}")
+    activation = activation or LeakyReLU(0.2)
+    *hidden, last = list(zip(sizes, sizes[1:], strict=False))
+    layers = [part for size in hidden for part in (Dense(*size, init="he", rng=rng, dtype=dtype), activation)]
+    return Sequential(*layers, Dense(*last, init="xavier", rng=rng, dtype=dtype))
+
+
+class Maxout(Module):
+    """max_p (x @ weight_p + bias_p): (N, in) -> (N, out), each unit the largest of `pieces` planes.
+
+    It learns the shape of its activation, a convex one (Goodfellow et al. 2013). Weights from N(0, 0.02^2).
+    """
+
+    def __init__(self, in_features, out_features, pieces, *, rng, dtype="float32"):
+        self.planes = Dense(in_features, out_features * pieces, init="normal", rng=rng, dtype=dtype)
+        self.pieces = pieces
+
+    def forward(self, x):
+        heights = self.planes(x)  # (N, in) -> (N, out P)
+        return ops.max(heights.reshape(x.shape[0], -1, self.pieces), axis=2)  # -> (N, out, P) -> (N, out)
+
+    def extra(self):
+        return f"{self.pieces} pieces"
+
+
+def pacgan_networks(pack=1, *, rng, dtype="float32"):
+    """(generator, discriminator) of PacGAN's ring and grid (Lin et al. 2018, their code), for GAN(..., pack=pack).
+
+    G: noise (N, 2) -> 4 x (400, no bias, batch norm, ReLU) -> points (N, 2)
+    D: packs (N, 2 pack) -> 3 x maxout (200 units of 5 pieces) -> logits (N, 1)
+    """
+    how = {"rng": rng, "dtype": dtype}
+    blocks = [
+        part
+        for width in (2, 400, 400, 400)
+        for part in (
+            Dense(width, 400, bias=False, init=normal(0.02), **how),
+            BatchNorm(400, dtype=dtype),
+            ReLU(),
+        )
+    ]
+    generator = Sequential(*blocks, Dense(400, 2, init=normal(0.02), **how))
+    hidden = [Maxout(width, 200, 5, **how) for width in (2 * pack, 200, 200)]
+    return generator, Sequential(*hidden, Dense(200, 1, init=normal(0.02), **how))

@@ -1,0 +1,43 @@
+"""How good samples are, on a ladder whose other rungs are known."""
+
+from minigen.plot.style import figure_of, save
+
+_marks = ({"marker": "o", "color": "white"}, {"marker": "X", "color": "black"})
+
+
+def ladder(panels, title, path, *, subject, logarithmic=(), parts=(), levels=None):
+    """Panels of bars {panel: {rung: value}}: the rung `subject` dark, those named in `logarithmic` on such a scale.
+
+    A value may be a tuple (value, part, part), whose parts, named by `parts`, are marked on the bar; `levels`
+    {panel: x} are vertical lines.
+    """
+    rungs = list(next(iter(panels.values())))
+    figure, (line,) = figure_of(2.6 * len(panels) + 1.5, 0.3 * len(rungs) + 1.4, 1, len(panels), sharey=True)
+    for axis, (panel, values) in zip(line, panels.items(), strict=True):
+        numbers, marked = zip(*(_split(values[rung]) for rung in rungs), strict=True)
+        lowest = 1e-3 if panel in logarithmic else 0  # where a bar on a logarithmic scale begins
+        for row, (rung, value) in enumerate(zip(rungs, numbers, strict=True)):
+            dark = {"facecolor": "0.25"} if rung == subject else {"facecolor": "0.85", "hatch": "////"}
+            axis.barh(row, max(value, lowest) - lowest, left=lowest, edgecolor="black", linewidth=0.6, **dark)
+            at = max(value, lowest, *marked[row])
+            note = {"textcoords": "offset points", "va": "center", "fontsize": 8}
+            axis.annotate(f"{value:.3f}", (at, row), (6, 0), **note)
+        for label, look, column in zip(parts, _marks, zip(*marked, strict=False), strict=False):
+            axis.plot(column, range(len(rungs)), linestyle="", label=label, markeredgecolor="black", **look)
+        if panel in (levels or {}):
+            axis.axvline(levels[panel], color="black", linestyle="--", linewidth=1)
+        axis.set_title(panel, fontsize=9)
+        axis.tick_params(labelsize=8)
+        if panel in logarithmic:
+            axis.set(xscale="log", xlim=(lowest, 20 * max(numbers)))
+        else:
+            axis.set_xlim(0, 1.3 * max(numbers))
+    line[0].set_yticks(range(len(rungs)), rungs, fontsize=9)
+    line[0].invert_yaxis()
+    figure.suptitle(title, fontsize=10)
+    save(figure, path, line)
+
+
+def _split(value):
+    value, *parts = value if isinstance(value, tuple) else (value,)
+    return value, parts

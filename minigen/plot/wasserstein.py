@@ -1,0 +1,37 @@
+"""What a critic reports beside the distance that it should report."""
+
+import numpy as np
+
+from minigen.plot.style import STYLES, figure_of, save
+
+_marks = (
+    {"marker": "o"},
+    {"marker": "s", "markerfacecolor": "white"},
+    {"marker": "^", "markerfacecolor": "0.6"},
+)
+
+
+def estimates(panels, title, path):
+    """Panels {name: (name of x, name of y, lines {label: (x, y)}, points {label: (x, y)})}.
+
+    Where a panel has points only, they are in order of time: the first ones pale, the last one black.
+    """
+    figure, (row,) = figure_of(3.3 * len(panels), 3.4, columns=len(panels))
+    for axis, (name, (x_name, y_name, lines, points)) in zip(row, panels.items(), strict=True):
+        axis.set_title(name, fontsize=9)
+        axis.set_xlabel(x_name, fontsize=9)
+        axis.set_ylabel(y_name, fontsize=9)
+        axis.tick_params(labelsize=8)
+        for (label, (x, y)), style in zip(lines.items(), STYLES, strict=False):
+            axis.plot(x, y, label=label, **style)
+        for (label, (x, y)), mark in zip(points.items(), _marks, strict=False):
+            if lines:
+                axis.plot(x, y, linestyle="", color="black", markersize=5, label=label, **mark)
+            else:
+                axis.scatter(
+                    x, y, c=np.arange(len(x)), cmap="gray_r", vmin=-len(x) / 4, s=22, edgecolors="0.4"
+                )
+        if lines:
+            axis.legend(fontsize=8, frameon=False)
+    figure.suptitle(title, fontsize=10)
+    save(figure, path)
