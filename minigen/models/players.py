@@ -12,7 +12,7 @@ move cannot be used after it: `StaleGraphError`.
 
 from functools import partial
 
-from minigen import tape
+from minigen import backend, tape
 from minigen.nn import Module
 from minigen.optim import clip_weights
 from minigen.tape import no_grad
@@ -99,6 +99,27 @@ def simultaneous_round(game, adversary_optimizer, generator_optimizer, batch, z,
     if clip is not None:
         clip_weights(adversary_optimizer, clip)
     return tuple(loss.detach() for loss in losses)
+
+
+def rounds_on_toys(game, adversary_optimizer, generator_optimizer, toy, random, *, batch, noise=2, clip=None):
+    """A function step(k), for `training.train`: k moves of the adversary on new data, then one of the generator.
+
+    Every move draws `batch` points from `toy`, which has sample(n, rng=), and as many noises of `noise` numbers,
+    all from `random`. step returns the last loss of each player.
+    """
+
+    def draw():
+        x = backend.to(toy.sample(batch, rng=random.generator), random.device)
+        alpha = [random.uniform(batch, 1)] if getattr(game, "lam", 0) else []  # a penalty needs it
+        return x, random.normal(batch, noise), *alpha
+
+    def step(k):
+        batches, z = (draw() for _ in range(k)), (random.normal(batch, noise) for _ in range(1))
+        optimizers = adversary_optimizer, generator_optimizer
+        losses = alternating_round(game, *optimizers, batches, z, k=k, clip=clip)
+        return dict(zip(("adversary", "generator"), losses, strict=True))
+
+    return step
 
 
 def _move(optimizer, gradients):
