@@ -1,6 +1,6 @@
 """Transposed convolutions that overlap unevenly paint a checkerboard, before anything has been learned.
 
-    python examples/checkerboard.py [--quick] [--networks 1000] [--seed 0] [--seeds 5 --jobs 2] [--out DIR]
+    python examples/checkerboard.py [--quick] [--networks 1000] [--steps 300] [--seed 0] [--seeds 5] [--out DIR]
 
 A kernel of 3 with stride 2 writes to some pixels once and to others two or four times, the kernel of 5 of the
 DCGAN paper 4, 6 and 9 times; a kernel of 4, and nearest-neighbour upsampling before an ordinary convolution,
@@ -9,7 +9,8 @@ the mean square that untrained layers paint, over many of them, is that much lar
 others.
 
 Even counts do not end it: in a single network neighbours are still painted by different taps, so that a kernel of
-4, too, puts twenty times more into the finest frequency than upsampling does.
+4, too, puts twenty times more into the finest frequency than upsampling does. Then the same layers learn to redraw
+shapes from 32 numbers: the checkerboard is unlearned, but all the way there is more of it than with upsampling.
 """
 
 import sys
@@ -17,12 +18,17 @@ import sys
 import numpy as np
 
 from minigen import Tensor, no_grad, plot, to
+from minigen.baselines import PCA
+from minigen.data import shapes
 from minigen.experiment import Criterion, experiment
-from minigen.nn import Conv2d, ConvTranspose2d, Sequential, Tanh, UpsampleNearest
+from minigen.losses import squared_error
+from minigen.nn import Conv2d, ConvTranspose2d, Dense, Reshape, Sequential, Tanh, UpsampleNearest
+from minigen.optim import Adam
+from minigen.training import read_frames, read_log, shuffled
 
 KERNEL = {"kernel 3": 3, "kernel 5": 5, "kernel 4": 4}  # of the transposed convolutions, all with stride 2
 RATIO = {"kernel 3": 4.0, "kernel 5": 2.25, "kernel 4": 1.0, "upsampled": 1.0}
-CHANNELS = 8
+CHANNELS, CODE, COUNT = 8, 32, 1000  # CODE numbers for each of COUNT shapes to redraw
 
 
 def counts(name):
@@ -33,18 +39,15 @@ def squares(name):
     return f"largest mean square over smallest, {name}"
 
 
-def finest(name):
-    return f"share of the finest frequency, {name} over upsampled"
+def finest(name, when="untrained"):
+    return f"share of the finest frequency, {when}, {name} over upsampled"
 
 
 def one_seed(run):
     measured, share = {}, {}
-    rows = {
-        "writes to each pixel": {},
-        "mean square of\nuntrained layers": {},
-        "one generator,\nfrom a constant": {},
-    }
-    grids, strengths, pictures = rows.values()
+    grids, strengths, pictures = {}, {}, {}
+    rows = {"writes to each pixel": grids, "mean square of\nuntrained layers": strengths}
+    rows["one generator,\nfrom a constant"] = pictures
     rng, networks = run.random.generator, run.settings.networks
     for name in RATIO:
         ones = doubling(name, 1, 1, init=lambda rng, shape, *_: np.ones(shape), rng=rng)
@@ -63,7 +66,17 @@ def one_seed(run):
     measured |= {finest(name): share[name] / share["upsampled"] for name in KERNEL}
     title = "Transposed convolutions paint a checkerboard before they have learned anything"
     plot.checkerboard(rows, title, run.folder / "checkerboard.png")
-    return measured
+
+    images = shapes(COUNT, rng=run.seed)[0].reshape(COUNT, -1)
+    shares, errors = {}, {}
+    for name in RATIO:
+        shares[name], errors[name] = training(run, name, images)
+    panels = {"share of the finest frequency": shares, "squared error (the loss)": errors}
+    title = "Training unlearns the checkerboard; upsampling has least of it"
+    how = {"axes": ("step", ""), "yscale": "log", "sharey": False}
+    plot.curves(panels, title, run.folder / "training.png", **how)
+    after = {name: share[-1] for name, (_, share) in shares.items()}
+    return measured | {finest(name, "trained"): after[name] / after["upsampled"] for name in KERNEL}
 
 
 def doubling(name, inputs, outputs, *, rng, init="he"):
@@ -72,13 +85,40 @@ def doubling(name, inputs, outputs, *, rng, init="he"):
     if name == "upsampled":
         return Sequential(UpsampleNearest(2), Conv2d(inputs, outputs, 3, padding=1, **how))
     kernel = KERNEL[name]
-    return ConvTranspose2d(inputs, outputs, kernel, stride=2, padding=(kernel - 1) // 2, **how)
+    border = {"padding": (kernel - 1) // 2, "output_padding": kernel % 2}
+    return ConvTranspose2d(inputs, outputs, kernel, stride=2, **border, **how)
 
 
 def generator(name, rng):
     """Three doublings, as where a generator turns its first 8 x 8 pixels into a picture."""
     a, b, c = (doubling(name, CHANNELS, outputs, rng=rng) for outputs in (CHANNELS, CHANNELS, 1))
     return Sequential(a, Tanh(), b, Tanh(), c)
+
+
+def training(run, name, images):
+    """Two doublings learn to redraw images (N, 256): the finest frequency's share and the loss, as (steps, y)."""
+    rng, codes = run.random.generator, to(PCA(images, CODE).encode(images), run.device)
+    start = Dense(CODE, CHANNELS * 16, rng=rng, dtype="float64")
+    a, b = (doubling(name, CHANNELS, outputs, rng=rng) for outputs in (CHANNELS, 1))
+    model = Sequential(start, Reshape(CHANNELS, 4, 4), Tanh(), a, Tanh(), b).to(run.device)
+    optimizer, into = Adam(model, lr=2e-3), name.replace(" ", "-")
+
+    def step(batch):
+        code, pictures = map(Tensor, batch)
+        loss = squared_error(model(code), pictures)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return {"squared error": loss}
+
+    pairs = codes, to(images.astype(np.float64).reshape(-1, 1, 16, 16), run.device)
+    frames = {"frame": lambda: model(Tensor(codes)), "frame_every": max(1, run.settings.steps // 20)}
+    batch = shuffled(pairs, 64, seed=run.seed)
+    run.train(
+        step, batch, run.settings.steps, into=into, model=model, optimizer=optimizer, log_every=10, **frames
+    )
+    kept, log = read_frames(run.folder / into), read_log(run.folder / into)
+    return (list(kept), list(map(finest_share, kept.values()))), (log["step"], log["squared error"])
 
 
 def noise(rng, side):
@@ -107,13 +147,14 @@ if __name__ == "__main__":
             "checkerboard",
             one_seed,
             __doc__,
-            settings={"networks": 1000},
+            settings={"networks": 1000, "steps": 300},
             criteria=[
                 *(Criterion(counts(k), f"exactly {v:g}", v - 1e-4, v + 1e-4) for k, v in RATIO.items()),
                 # over 1000 layers these ratios spread by up to 2.5 %
                 *(Criterion(squares(k), f"the same, {v:g}", 0.9 * v, 1.1 * v) for k, v in RATIO.items()),
                 Criterion(finest("kernel 3"), "several times as much", above=5),
+                Criterion(finest("kernel 3", "trained"), "still several times", above=3),
             ],
-            quick={"networks": 200},
+            quick={"networks": 200, "steps": 100},
         )
     )

@@ -16,10 +16,12 @@ import numpy as np
 
 from minigen import Tensor, no_grad, plot, sigmoid, to
 from minigen.experiment import Criterion, experiment, rounds_to
+from minigen.losses import discriminator_loss
 from minigen.metrics import optimal_discriminator, optimal_value, two_sample_accuracy
-from minigen.models import GAN, Discriminator, adversary_step, generator_step
+from minigen.models import GAN, Discriminator, adversary_step, descend, generator_step
 from minigen.nn import Dense
 from minigen.optim import Adam, linear
+from minigen.training import read_log
 
 PUBLISHED = {1: ("-1.16345", "0.6915"), 4: ("-0.12085", "0.9772")}  # m: value, how often D* is right
 BATCH, HIDDEN, DRAWS = 512, 32, 2000
@@ -69,10 +71,14 @@ def shift(features, by, run):
 def trained(m, x, run):
     """What a network answers at x that was trained against a generator that stays as it is."""
     game = GAN(shift(1, m, run), Discriminator(1, HIDDEN, "tanh", rng=run.random.generator)).to(run.device)
-    optimizer = Adam(game.discriminator)
-    for step in range(run.settings.steps):
-        optimizer.lr = linear(step, run.settings.steps, 1e-2)
-        adversary_step(game, optimizer, run.random.normal(BATCH, 1), run.random.normal(BATCH, 1))
+    optimizer, steps = Adam(game.discriminator), run.settings.steps
+
+    def step(number):
+        optimizer.lr = linear(number, steps, 1e-2)
+        loss = adversary_step(game, optimizer, run.random.normal(BATCH, 1), run.random.normal(BATCH, 1))
+        return {"V": -loss}
+
+    run.train(step, lambda number: number, steps, into=f"m-{m}", model=game, optimizer=optimizer)
     with no_grad():
         logits = game.discriminator(Tensor(to(np.float32(x)[:, None], run.device)))
         return to(sigmoid(logits).data, "cpu")[:, 0]
@@ -83,11 +89,21 @@ def equilibrium(run):
     judge = Discriminator(2, HIDDEN, "tanh", rng=run.random.generator)
     game = GAN(shift(2, 3.0, run), judge).to(run.device)
     theirs, its = Adam(judge, betas=(0.5, 0.999)), Adam(game.generator, betas=(0.5, 0.999))
-    for step in range(run.settings.rounds):
-        theirs.lr = linear(step, run.settings.rounds, 2e-2)
-        its.lr = theirs.lr
-        adversary_step(game, theirs, run.random.normal(BATCH, 2), run.random.normal(BATCH, 2))
+
+    def step(number):
+        theirs.lr = its.lr = linear(number, run.settings.rounds, 2e-2)
+        real, fake = (
+            judge(Tensor(run.random.normal(BATCH, 2))),
+            judge(game.samples(run.random.normal(BATCH, 2))),
+        )
+        terms = {"D(x)": sigmoid(real.data).mean(), "D(G(z))": sigmoid(fake.data).mean()}
+        terms["V"] = -descend(theirs, discriminator_loss(real, fake))
         generator_step(game, its, run.random.normal(BATCH, 2))
+        return terms
+
+    players, rounds = {"D": theirs, "G": its}, run.settings.rounds
+    run.train(step, lambda number: number, rounds, into="game", model=game, optimizer=players, log_every=10)
+    draw_game(read_log(run.folder / "game"), run.folder / "equilibrium.png")
     x, z = run.random.normal(10 * DRAWS, 2), run.random.normal(10 * DRAWS, 2)
     with no_grad():
         fake = game.samples(Tensor(z))
@@ -96,6 +112,18 @@ def equilibrium(run):
     right = ((real_logits > 0).mean() + (fake_logits <= 0).mean()) / 2
     neighbours = two_sample_accuracy(to(x, "cpu")[:DRAWS], to(fake.data, "cpu")[:DRAWS]).accuracy
     return {VALUE: value, RIGHT: right, NEIGHBOURS: neighbours}
+
+
+def draw_game(log, path):
+    step = log["step"]
+    panels = {
+        "what D answers": {"D(x)": (step, log["D(x)"]), "D(G(z))": (step, log["D(G(z))"])},
+        "the value": {"V": (step, log["V"])},
+    }
+    for lines, (label, level) in zip(panels.values(), (("1/2", 0.5), ("-log 4", -math.log(4))), strict=True):
+        lines[label] = (step[[0, -1]], [level, level])
+    title = "Once the generator has arrived, D can only say one half, and V is -log 4"
+    plot.curves(panels, title, path, axes=("round", ""), sharey=False)
 
 
 def criteria(apart, value, share):

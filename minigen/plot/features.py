@@ -8,7 +8,7 @@ _marks = "osD^v"
 
 
 def few_labels(scores, title, path, *, counts, base):
-    """Accuracies {name: (counts, draws)} over the numbers of labels, and their gain over `base`, draw by draw.
+    """Accuracies {name: (counts, draws)} over the numbers of labels, and their gain over `base` on each draw.
 
     The bars of the accuracies are the standard deviation of a draw, those of the gains that of the mean.
     Lines stand a little beside each other, so that no bar hides another.
@@ -29,7 +29,7 @@ def few_labels(scores, title, path, *, counts, base):
 
 
 def filters(panels, title, path, *, axis, columns=10, most=60):
-    """Panels {name: (filters (M, h, w), values)}: up to `most` filters, and below them how often which value comes.
+    """Panels {name: (filters (M, h, w), values)}: up to `most` filters, and how often which value comes.
 
     Every filter has a scale of its own: mid-grey is 0, black and white are minus and plus its largest size.
     """
@@ -52,7 +52,7 @@ def filters(panels, title, path, *, axis, columns=10, most=60):
 
 
 def _mosaic(images, columns, rows):
-    """Images (M, h, w), each divided by its largest size, on a white sheet (rows (h + 1), columns (w + 1))."""
+    """Images (M, h, w), each divided by its largest size, on a white sheet."""
     _, height, width = images.shape
     sheet = np.full((rows, columns, height + 1, width + 1), np.nan)  # imshow leaves nan white
     for at, image in enumerate(images):

@@ -1,6 +1,8 @@
 """The example as a program: the quick run reaches its criterion, one that is too short does not."""
 
-from programs import run, verdict
+import numpy as np
+import pytest
+from programs import load, run, verdict
 
 
 def test_the_quick_run_reaches_its_criterion(tmp_path):
@@ -8,10 +10,20 @@ def test_the_quick_run_reaches_its_criterion(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     assert verdict(tmp_path) == "reached"
     assert "reached: largest overlap over smallest, kernel 5 > 2.2499 and < 2.2501" in done.stdout
-    assert (tmp_path / "run" / "checkerboard.png").read_bytes().startswith(b"\x89PNG")
+    for name in ("checkerboard.png", "training.png"):
+        assert (tmp_path / "run" / name).read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_run_too_short_misses_and_says_so(tmp_path):
-    done = run("checkerboard", tmp_path, "--networks", "4")
+    done = run("checkerboard", tmp_path, "--networks", "4", "--steps", "10")
     assert done.returncode == 1, done.stdout + done.stderr
     assert verdict(tmp_path) == "missed"
+
+
+def test_the_finest_frequency_is_that_of_a_checkerboard():
+    y, x = np.mgrid[:8, :8]
+    fine, coarse = (-1.0) ** (x + y), np.cos(np.pi * x / 2)
+    shares = [
+        load("checkerboard").finest_share(picture[None, None]) for picture in (fine, coarse, fine + coarse)
+    ]
+    assert shares == pytest.approx([1, 0, 2 / 3])  # a cosine has half the power of a sign

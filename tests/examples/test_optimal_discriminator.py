@@ -19,7 +19,7 @@ def test_the_quick_run_reaches_its_criterion(tmp_path):
     verdict = json.loads((tmp_path / "run" / "verdict.json").read_text())
     assert verdict["verdict"] == "reached"
     assert all(row["verdict"] == "reached" for row in verdict["criteria"])
-    for name in ("optimal_discriminator.png",):
+    for name in ("optimal_discriminator.png", "equilibrium.png"):
         assert (tmp_path / "run" / name).read_bytes().startswith(b"\x89PNG")
 
 

@@ -8,7 +8,9 @@ def test_the_quick_run_reaches_its_criterion(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     assert verdict(tmp_path) == "reached"
     assert "reached: test error a pixel, code of 16 > 0.0120483 and < 0.0122917" in done.stdout
-    assert (tmp_path / "run" / "pca_autoencoder.png").read_bytes().startswith(b"\x89PNG")
+    assert "reached: largest |encoder - decoder transposed|, with a price < 0.001" in done.stdout
+    for name in ("pca_autoencoder.png", "with_a_price.png"):
+        assert (tmp_path / "run" / name).read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_run_too_short_misses_and_says_so(tmp_path):
