@@ -11,7 +11,7 @@ def test_the_quick_run_reaches_its_criterion(tmp_path):
     done = run("dirac_gan", tmp_path, "--quick")
     assert done.returncode == 0, done.stdout + done.stderr
     assert verdict(tmp_path) == "reached"
-    for name in ("paths.png", "radii.png"):
+    for name in ("dirac_gan.png", "radii.png"):
         assert (tmp_path / "run" / name).read_bytes().startswith(b"\x89PNG")
 
 
