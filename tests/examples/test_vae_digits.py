@@ -22,7 +22,7 @@ def test_the_quick_run_reaches_its_looser_criterion(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     assert verdict(tmp_path) == "reached"
     assert "reached: test -log p(x), nats a digit < 20.5" in done.stdout
-    for name in ("digits", "manifold", "interpolation", "bound"):
+    for name in ("digits", "vae_digits", "interpolation", "bound"):
         assert (tmp_path / "run" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     with Image.open(tmp_path / "run" / "samples.gif") as film:
         assert film.n_frames == 21  # before the first step, and then every twentieth of them
