@@ -22,6 +22,7 @@ from minigen.baselines import PCA
 from minigen.data import shapes
 from minigen.experiment import Criterion, experiment
 from minigen.losses import squared_error
+from minigen.metrics import finest_share
 from minigen.nn import Conv2d, ConvTranspose2d, Dense, Reshape, Sequential, Tanh, UpsampleNearest
 from minigen.optim import Adam
 from minigen.training import read_frames, read_log, shuffled
@@ -131,14 +132,6 @@ def paint(run, network, x, size):
         images = to(network.to(run.device)(Tensor(to(x, run.device))).data, "cpu")
     start = (images.shape[-1] - size) // 2
     return images[:, :, start : start + size, start : start + size]
-
-
-def finest_share(images):
-    """How much of the variance changes sign from each row to the next, or from each column to the next."""
-    power = np.mean(np.abs(np.fft.fft2(images)) ** 2, axis=(0, 1))  # (S, S), the finest frequency at S / 2
-    half = len(power) // 2
-    finest = power[half].sum() + power[:, half].sum() - power[half, half]
-    return finest / (power.sum() - power[0, 0])
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from minigen import Tensor, no_grad, plot, sigmoid, to
 from minigen.baselines import PCA
 from minigen.data import digits_split, shapes
 from minigen.experiment import Criterion, experiment
+from minigen.metrics import finest_share
 from minigen.models import ConvAutoencoder, DeepAutoencoder
 from minigen.nn import Conv2d, Sequential, UpsampleNearest
 from minigen.optim import Adam, linear
@@ -86,14 +87,6 @@ def trained(run, cell):
     run.train(step, lambda number: number, steps, model=model, optimizer=optimizer, **film)
     last = logits(test)
     return {"error": np.mean((sigmoid(last) - to(test, "cpu")) ** 2), "logits": finest_share(last)}
-
-
-def finest_share(images):
-    """How much of the variance of images (N, S, S) changes sign from each row, or column, to the next."""
-    power = np.mean(np.abs(np.fft.fft2(images)) ** 2, axis=0)  # (S, S), the finest frequency at S / 2
-    half = len(power) // 2
-    finest = power[half].sum() + power[:, half].sum() - power[half, half]
-    return finest / (power.sum() - power[0, 0])
 
 
 def one_seed(run):

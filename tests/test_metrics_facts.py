@@ -213,3 +213,14 @@ def test_overlap_counts_are_what_a_transposed_convolution_of_ones_writes(kernel,
 def test_bad_input_is_refused_with_the_reason(call, sentence):
     with pytest.raises(ValueError, match=sentence):
         call()
+
+
+def test_the_finest_share_of_a_checkerboard_is_all_and_of_a_wave_none():
+    row, column = np.indices((8, 8))
+    checkerboard = np.where((row + column) % 2, -1.0, 1.0)
+    wave = np.cos(2 * np.pi * row / 8)  # with as much variance in half
+    assert metrics.finest_share((3 + checkerboard)[None]) == pytest.approx(1)
+    assert metrics.finest_share(wave[None]) == pytest.approx(0, abs=1e-12)
+    # cos^2 has mean 1/2: three parts of variance 1, 1 and 1/2, of which the first two change sign each time
+    stripes = np.where(column % 2, -1.0, 1.0)
+    assert metrics.finest_share((checkerboard + stripes + wave)[None]) == pytest.approx(2 / 2.5)

@@ -1,8 +1,6 @@
 """The example as a program: the quick run reaches its criterion, one that is too short does not."""
 
-import numpy as np
-import pytest
-from programs import load, run, verdict
+from programs import run, verdict
 
 
 def test_the_quick_run_reaches_its_criterion(tmp_path):
@@ -18,12 +16,3 @@ def test_a_run_too_short_misses_and_says_so(tmp_path):
     done = run("checkerboard", tmp_path, "--networks", "4", "--steps", "10")
     assert done.returncode == 1, done.stdout + done.stderr
     assert verdict(tmp_path) == "missed"
-
-
-def test_the_finest_frequency_is_that_of_a_checkerboard():
-    y, x = np.mgrid[:8, :8]
-    fine, coarse = (-1.0) ** (x + y), np.cos(np.pi * x / 2)
-    shares = [
-        load("checkerboard").finest_share(picture[None, None]) for picture in (fine, coarse, fine + coarse)
-    ]
-    assert shares == pytest.approx([1, 0, 2 / 3])  # a cosine has half the power of a sign

@@ -34,17 +34,6 @@ def example():
     return module
 
 
-def test_the_finest_share_of_a_checkerboard_is_all_and_of_a_wave_none(example):
-    row, column = np.indices((8, 8))
-    checkerboard = np.where((row + column) % 2, -1.0, 1.0)
-    wave = np.cos(2 * np.pi * row / 8)  # with as much variance in half
-    assert example.finest_share((3 + checkerboard)[None]) == pytest.approx(1)
-    assert example.finest_share(wave[None]) == pytest.approx(0, abs=1e-12)
-    # cos^2 has mean 1/2: three parts of variance 1, 1 and 1/2, of which the first two change sign each time
-    stripes = np.where(column % 2, -1.0, 1.0)
-    assert example.finest_share((checkerboard + stripes + wave)[None]) == pytest.approx(2 / 2.5)
-
-
 def test_the_components_for_an_error_are_counted_from_the_largest(example):
     """Four directions with variances 4, 3, 2, 1: k of them leave (6, 3, 1, 0) / 4 a number."""
     x = np.concatenate([np.diag(np.sqrt([16.0, 12, 8, 4])), -np.diag(np.sqrt([16.0, 12, 8, 4]))]).reshape(

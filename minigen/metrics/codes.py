@@ -1,0 +1,65 @@
+"""What a code is worth: units in use, the bound with many codes, accuracy with few labels."""
+
+import math
+
+import numpy as np
+
+from minigen.baselines import as_generator, as_rows, same_width
+
+
+def active_units(mu, *, threshold=0.01):
+    """Which latent units the encoder uses: Var_n(mu_nk) > `threshold` (Burda et al. 2016).
+
+    mu (N, K): the posterior means over a data set. Gives K booleans; their sum is the published count. A
+    collapsed unit has the prior's mean, 0, for every input. ValueError for fewer than 2 rows and for NaN.
+    """
+    return as_rows("mu", mu).var(axis=0) > threshold
+
+
+def importance_weighted_bound(log_weights):
+    """The mean over the batch of a lower bound of log p(x), in nats (Burda et al. 2016).
+
+        L_S = (1/N) sum_n log (1/S) sum_s w_sn,    log w = log p(x, z) - log q(z|x),  z ~ q(z|x)
+
+    log_weights (S, N). S = 1 is the ELBO; in expectation L_S rises with S, to log p(x). -inf is a weight of 0
+    (an input with no other gives -inf). ValueError for other shapes, NaN and +inf.
+    """
+    log_weights = np.asarray(log_weights, dtype=np.float64)
+    if log_weights.ndim != 2 or log_weights.size == 0:
+        raise ValueError(
+            f"log_weights has shape {log_weights.shape}, expected (S, N): samples first, then inputs"
+        )
+    if np.isnan(log_weights).any() or np.isposinf(log_weights).any():
+        raise ValueError("log_weights holds NaN or +inf: look for an overflow in log p(x, z) or in logvar")
+    return float((np.logaddexp.reduce(log_weights, axis=0) - math.log(len(log_weights))).mean())
+
+
+def few_label_accuracy(codes, labels, test_codes, test_labels, per_class, *, rng, draws=20):
+    """How often a classifier is right that was shown `per_class` labelled codes of each class: mean over
+    draws.
+
+    scikit-learn's logistic regression (C = 1) on random rows of codes (N, K), judged on test_codes (M, K). It
+    says what a code is worth that was learned without labels, beside that of the raw data and of an untrained
+    network: the same seed as `rng` draws the same rows for all of them. Pixels of the digits, 1, 2, 5 and 10
+    labels a class: about .64, .74, .83 and .86. ValueError where a class has fewer rows.
+    """
+    codes, test_codes = as_rows("codes", codes), as_rows("test_codes", test_codes, least=1)
+    same_width("codes", codes, "test_codes", test_codes)
+    rng, labels = as_generator(rng), np.asarray(labels)
+    classes = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+    least = min(map(len, classes))
+    if not 1 <= per_class <= least:
+        raise ValueError(f"per_class is {per_class}, expected 1 to {least}, the rows of the smallest class")
+    try:
+        from sklearn.linear_model import LogisticRegression
+    except ImportError:
+        raise ImportError(
+            "few_label_accuracy needs scikit-learn, which is not installed: "
+            "from the checkout, pip install '.[experiments]'"
+        ) from None
+    scores = []
+    for _ in range(draws):
+        rows = np.concatenate([rng.choice(those, per_class, replace=False) for those in classes])
+        model = LogisticRegression(max_iter=2000).fit(codes[rows], labels[rows])
+        scores.append(model.score(test_codes, test_labels))
+    return float(np.mean(scores))
