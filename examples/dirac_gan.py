@@ -89,7 +89,7 @@ def one_seed(run):
                 late = steps[len(steps) // 5 :]  # the first steps are too far away to be linear
                 values[f"{RATE}{method}, {schedule}"] = np.exp(np.polyfit(late, np.log(radius[late]), 1)[0])
     title = "Noise at the data, a price on the slope there (R1), or consensus lets the two players settle"
-    plot.phase_portraits(paths, title, run.folder / "dirac_gan.png", axes=("theta", "psi"), limits=(-3.5, 3.5))
+    plot.phase_portraits(paths, title, run.folder / "dirac_gan.png", axes=("theta", "psi"), limits=(-4, 4))
     title = "Distance from the equilibrium: what settles shrinks it by a fixed factor a step"
     names = {"axes": ("step", "distance"), "yscale": "log", "ylim": (1e-7, 20), "columns": 3}
     plot.curves(radii, title, run.folder / "radii.png", **names)
