@@ -10,7 +10,8 @@ run had 8 modes after 8000 steps. Numbers are medians of 11 looks in the last th
 where k is 5 or 10. Read them with the share of samples near a mode: one Gaussian puts 6 % there, and finds all 8. On
 the grid it finds 20 of 25 with 1.5 %, and our networks, 3 % at best, are no better: they have not learned it. A perfect
 sampler has 98.89 %, PacGAN's networks 95 %: after 400 000 steps, and VEEGAN's protocol is another one still. --paper
-trains these rows by PacGAN's (maxout D, 100 packs a batch), days on one core, and the map as always.
+trains these rows by PacGAN's (maxout D, 100 packs a batch), days on one core, and the map as always. The default is 29
+trainings, a minute in all, or half with --jobs 2.
 """
 
 import math
