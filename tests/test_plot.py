@@ -33,6 +33,15 @@ SAMPLES = {
     "codes": (({"PCA": (POINTS, np.arange(40) % 10)},), {"axes": ("first", "second")}),
     "contours": (({"critic": (IMAGES[0], {"data": POINTS})},), {"extent": (-2, 2, -2, 2)}),
     "curves": ((LINES | {"band": {"a": (STEPS, STEPS, STEPS / 9)}},), {"axes": ("step", "loss")}),
+    "estimates": (
+        (
+            {
+                "line": ("W1", "reported", {"W1": (STEPS, STEPS)}, {"critic": (STEPS, STEPS**2)}),
+                "ring": ("sliced", "minus the loss", {}, {"": (STEPS, STEPS**2)}),
+            },
+        ),
+        {},
+    ),
     "few_labels": (
         ({"code": 0.7 + 0.1 * IMAGES[0, :3], "pixels": 0.6 + 0.1 * IMAGES[1, :3]},),
         {"counts": [1, 2, 5], "base": "pixels"},

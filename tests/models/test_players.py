@@ -18,6 +18,7 @@ from minigen.models import (
     alternating_round,
     descend,
     generator_step,
+    rounds_on_toys,
     simultaneous_round,
 )
 from minigen.nn import Module
@@ -350,6 +351,31 @@ def test_dirac_gan(make, together, in_turn, clip, order):
     radius = np.hypot(generator.theta.data.item(), adversary.psi.data.item())
     expected = together if order == "simultaneous" else in_turn
     assert abs(radius - expected) <= 0.005 * expected  # three digits were printed
+
+
+@pytest.mark.parametrize("make", [plain, penalised])
+def test_rounds_on_toys_are_alternating_rounds_on_new_data(make):
+    class Toy:
+        def sample(self, n, *, rng):
+            return rng.standard_normal((n, D))
+
+    ours, theirs = Table(make), Table(make)
+    step = rounds_on_toys(
+        ours.game, ours.their, ours.its, Toy(), minigen.Random(3, dtype="float64"), batch=N, noise=Z
+    )
+    found = step(2)
+
+    random = minigen.Random(3, dtype="float64")
+    batches = []
+    for _ in range(2):
+        x = Toy().sample(N, rng=random.generator)
+        alpha = [random.uniform(N, 1)] if make is penalised else []
+        batches.append([x, random.normal(N, Z), *alpha])
+    z = [random.normal(N, Z)]
+    expected = alternating_round(theirs.game, theirs.their, theirs.its, batches, z, k=2)
+    assert [found["adversary"].item(), found["generator"].item()] == [loss.item() for loss in expected]
+    for name, array in theirs.game.state_dict().items():
+        assert np.array_equal(ours.game.state_dict()[name], array), name
 
 
 # ----- where it runs ----------------------------------------------------------------------------------------
