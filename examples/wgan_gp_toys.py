@@ -63,10 +63,10 @@ def one_seed(run):
             if isinstance(toy, Mixture):
                 values[f"modes on a hill, {kind}, {name}"] = hills(critic, toy.centres)
     title = "What the generator learned from a critic with penalty"
-    plot.clouds(clouds, title, run.folder / "wgan_gp_toys.png", limits=(-2.2, 2.2))
+    plot.clouds(clouds, title, run.folder / "samples.png", limits=(-2.2, 2.2))
     title = "Critics of data and data + N(0, 1): clipped, a simple surface; penalised, it knows the data"
     panels, how = surfaces["clip"] | surfaces["penalty"], {"extent": (-3, 3, -3, 3), "columns": len(clouds)}
-    plot.contours(panels, title, run.folder / "critics.png", **how)
+    plot.contours(panels, title, run.folder / "wgan_gp_toys.png", **how)
     return values
 
 

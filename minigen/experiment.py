@@ -48,7 +48,7 @@ class Criterion:
         return f"{self.measure} {' and '.join(bounds)}"
 
     def holds(self, value):
-        return self.above < value < self.below
+        return bool(self.above < value < self.below)
 
 
 def rounds_to(measure, printed, known):

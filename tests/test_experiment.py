@@ -91,7 +91,7 @@ def test_all_criteria_must_be_reached(tmp_path):
 
 @pytest.mark.parametrize(("value", "holds"), [(1, False), (1.5, True), (2, False), (np.nan, False)])
 def test_a_criterion_has_open_ends_and_no_place_for_nan(value, holds):
-    assert Criterion("x", "known", above=1, below=2).holds(value) is holds
+    assert Criterion("x", "known", above=np.float64(1), below=2).holds(value) is holds
 
 
 def test_quick_has_its_own_settings_and_criterion_and_an_option_goes_before(tmp_path):

@@ -137,6 +137,15 @@ def test_the_best_critic_with_penalty_reports_too_much():
         assert found == pytest.approx(2 + (5 / 3) / (2 * lam / 3), rel=1e-4)
 
 
+def test_rounding_in_the_tails_of_the_estimate_is_not_divided_by_nothing():
+    wide, middle = np.linspace(-8, 16, 4801), np.abs(LINE) < 6
+    found = []
+    for x in (LINE[middle], wide):
+        p, q, between = (np.exp(log_normal(x, m)) for m in (0, 1, 0.5))
+        found.append(metrics.penalised_estimate(x, p, q, between, 10))
+    assert found[1] == pytest.approx(found[0], rel=1e-5)
+
+
 def test_no_other_critic_gains_more_than_its_estimate_less_its_penalty():
     p, q = np.exp(log_normal(LINE, 0)), np.exp(log_normal(LINE, 2))
     between, lam = np.exp(log_normal(LINE, 1)), 3

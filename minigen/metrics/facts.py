@@ -47,11 +47,13 @@ def penalised_estimate(x, p, q, between, lam):
     """What the best critic with gradient penalty reports for two densities on a line, in the unit of x.
 
         max_f  E_p f - E_q f - lam E_r (|f'| - 1)^2    at    |f'| = 1 + |F - G| / (2 lam r)
-        E_p f - E_q f = integral |F - G| |f'| = W1 + integral (F - G)^2 / (2 lam r) = W1 + 2 lam E_r (|f'| - 1)^2
 
-    F and G are the distribution functions, r the density `between` them of the points that are penalised. So the
-    estimate is too large, by twice the penalty, at every lam. Densities (G,) at evenly spaced x (G,). ValueError
-    for other shapes and lam <= 0.
+        E_p f - E_q f = integral |F - G| |f'| = W1 + integral (F - G)^2 / (2 lam r)
+                      = W1 + 2 lam E_r (|f'| - 1)^2
+
+    F and G are the distribution functions, r the density `between` them of the points that are penalised. So
+    the estimate is too large, by twice the penalty, at every lam. Densities (G,) at evenly spaced x (G,).
+    ValueError for other shapes and lam <= 0.
     """
     x, p, q, between = (np.asarray(a, dtype=np.float64) for a in (x, p, q, between))
     if x.ndim != 1 or not x.shape == p.shape == q.shape == between.shape or not lam > 0:
@@ -59,11 +61,11 @@ def penalised_estimate(x, p, q, between, lam):
             f"x {x.shape}, p {p.shape}, q {q.shape} and between {between.shape} must be alike, lam {lam} above 0"
         )
     step = x[1] - x[0]
-    below, above = np.cumsum(p - q), np.cumsum((q - p)[::-1])[::-1]
-    gap = step * np.minimum(
-        np.abs(below), np.abs(above)
-    )  # in each tail the sum that begins there, and is exact
-    return float(step * np.sum(gap + gap**2 / (2 * lam * between)))
+    # |F - G| between neighbours, in each tail from the sum that begins there: of the other's rounding nothing is
+    # left that could be divided by a tiny r
+    below, above = np.cumsum(p - q)[:-1], np.cumsum((q - p)[::-1])[-2::-1]
+    gap = step * np.minimum(np.abs(below), np.abs(above))
+    return float(step * np.sum(gap + gap**2 / (lam * (between[:-1] + between[1:]))))
 
 
 def overlap_counts(kernel_size, stride, *, dilation=1):

@@ -13,7 +13,7 @@ def test_the_quick_run_reaches_its_criterion(tmp_path):
     done = run("wgan_gp_toys", tmp_path, "--quick")
     assert done.returncode == 0, done.stdout + done.stderr
     assert verdict(tmp_path) == "reached"
-    for name in ("wgan_gp_toys.png", "critics.png"):
+    for name in ("wgan_gp_toys.png", "samples.png"):
         assert (tmp_path / "run" / name).read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "run" / "8gaussians.gif").read_bytes().startswith(b"GIF8")
 
