@@ -6,12 +6,15 @@ loses none: a task whose worker died is given to another one.
 
 import os
 import platform
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 try:
     import fcntl
 except ImportError:  # Windows, where nobody watches
     fcntl = None
+
+
+PATIENCE = 10  # seconds to wait for a scheduler, and for its first worker
 
 
 class Trouble(Exception):
@@ -28,7 +31,7 @@ def on_cores(jobs, tasks):
         from joblib import Parallel, delayed
     except ImportError:
         raise Trouble(
-            "--jobs needs joblib: pip install 'minigen[experiments]', or leave --jobs away"
+            "--jobs needs joblib: from the checkout, pip install '.[experiments]'; or leave --jobs away"
         ) from None
     share = Parallel(n_jobs=min(jobs, len(tasks)), return_as="generator_unordered")
     return share(delayed(function)(*arguments) for function, *arguments in tasks)
@@ -40,18 +43,20 @@ def on_cluster(address, tasks):
     They need minigen, one thread each (a program draws random numbers and figures in turn), and the same disk.
     """
     try:
-        from distributed import Client, KilledWorker, as_completed
+        from distributed import Client, KilledWorker, TimeoutError, as_completed
     except ImportError:
         raise Trouble(
-            "--cluster needs dask.distributed: pip install 'minigen[cluster]', or use --jobs"
+            "--cluster needs dask.distributed: from the checkout, pip install '.[cluster]'; or use --jobs"
         ) from None
     try:
-        client = Client(address, timeout=10)
+        client = Client(address, timeout=PATIENCE)
     except (OSError, ValueError, TypeError) as error:
         raise Trouble(
             f"no cluster at {address}: {error}. A scheduler is started with `dask scheduler`, and prints its address"
         ) from None
     with client:
+        with suppress(TimeoutError):  # started a moment ago, perhaps
+            client.wait_for_workers(1, timeout=PATIENCE)
         workers = client.scheduler_info(n_workers=-1)["workers"].values()
         if not workers or any(worker["nthreads"] > 1 for worker in workers):
             has = "a worker with several threads" if workers else "no worker"

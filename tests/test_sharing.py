@@ -182,8 +182,9 @@ def test_a_worker_that_is_killed_half_way_loses_no_seed(cluster, tmp_path):
     assert processes <= {worker.pid for worker in workers}
 
 
-def test_a_cluster_that_cannot_be_used_is_a_sentence(cluster, tmp_path, capsys):
+def test_a_cluster_that_cannot_be_used_is_a_sentence(cluster, tmp_path, capsys, monkeypatch):
     address, worker = cluster
+    monkeypatch.setattr(sharing, "PATIENCE", 0.5)
     assert start(tmp_path / "none", "--seeds", "2", "--cluster", address) == 2
     assert f"has no worker: start each with `dask worker {address} --nthreads 1`" in capsys.readouterr().err
     worker("--nthreads", "2")
