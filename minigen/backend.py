@@ -83,7 +83,7 @@ def _cupy():
         cupy.cuda.runtime.getDeviceCount()
     except ImportError:
         raise RuntimeError(
-            "device 'cuda' needs CuPy: pip install 'minigen[cuda]', or stay on device 'cpu'"
+            "device 'cuda' needs CuPy: from the checkout, pip install '.[cuda]'; or stay on device 'cpu'"
         ) from None
     except Exception as error:  # CuPy's own error classes exist only where CuPy does
         raise RuntimeError(f"device 'cuda' needs a working GPU ({error}); stay on device 'cpu'") from error

@@ -94,5 +94,7 @@ def _safetensors():
     try:
         import safetensors.numpy
     except ImportError:
-        raise RuntimeError(".safetensors files need a library: pip install 'minigen[exchange]'") from None
+        raise RuntimeError(
+            ".safetensors files need a library: from the checkout, pip install '.[exchange]'"
+        ) from None
     return safetensors.numpy

@@ -1,10 +1,8 @@
 """The example as a program: the distances hold to the printed digits, and only after 500 steps."""
 
-import importlib.util
-
 import numpy as np
 import pytest
-from programs import EXAMPLES, run, verdict
+from programs import load, run, verdict
 
 
 def test_the_quick_run_reaches_its_criterion(tmp_path):
@@ -23,10 +21,7 @@ def test_a_shorter_run_misses_and_says_so(tmp_path):
 
 @pytest.fixture(scope="module")
 def dirac():
-    spec = importlib.util.spec_from_file_location("dirac_gan", EXAMPLES / "dirac_gan.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load("dirac_gan")
 
 
 def test_consensus_follows_the_gradient_of_half_the_squared_speed(dirac):
