@@ -131,10 +131,10 @@ def test_safetensors_come_back_and_bad_ones_are_refused(tmp_path):
 
 def test_without_the_library_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "safetensors", None)
-    with pytest.raises(RuntimeError, match=r"pip install 'minigen\[exchange\]'"):
+    with pytest.raises(RuntimeError, match=r"from the checkout, pip install '\.\[exchange\]'"):
         Net().save(tmp_path / "a.safetensors")
     (tmp_path / "a.safetensors").touch()
-    with pytest.raises(RuntimeError, match=r"pip install 'minigen\[exchange\]'"):
+    with pytest.raises(RuntimeError, match=r"from the checkout, pip install '\.\[exchange\]'"):
         Net().load(tmp_path / "a.safetensors")
 
 
