@@ -288,7 +288,9 @@ def test_anomaly_ends_with_the_block():
 
 def test_no_cupy(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "cupy", None)  # import cupy now raises ImportError
-    with pytest.raises(RuntimeError, match=r"device 'cuda' needs CuPy: from the checkout, pip install '\.\[cuda\]'"):
+    with pytest.raises(
+        RuntimeError, match=r"device 'cuda' needs CuPy: from the checkout, pip install '\.\[cuda\]'"
+    ):
         mg.to(np.ones(2), "cuda")
 
 
