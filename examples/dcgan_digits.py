@@ -23,7 +23,8 @@ import numpy as np
 from sklearn.neighbors import KNeighborsClassifier
 
 from minigen import Tensor, plot, sigmoid, to
-from minigen.baselines import Gaussian, GaussianMixture, as_rows
+from minigen.arguments import as_rows
+from minigen.baselines import Gaussian, GaussianMixture
 from minigen.data import digits_split, shapes
 from minigen.experiment import Criterion, experiment
 from minigen.losses import discriminator_loss

@@ -22,11 +22,11 @@ import numpy as np
 from minigen import Tensor, no_grad, plot, to
 from minigen.baselines import Wiener
 from minigen.data import Curve, Mixture, ring, spiral
+from minigen.engine.ops import logsumexp
 from minigen.experiment import Criterion, experiment
 from minigen.losses import squared_error
 from minigen.models import add_noise
 from minigen.nn import Dense, Sequential, Tanh, normal
-from minigen.ops import logsumexp
 from minigen.optim import Adam, cosine
 
 BATCH, HIDDEN, RATE = 256, 64, 1e-2

@@ -23,11 +23,11 @@ from minigen import Tensor, check_gradients, no_grad, plot, to
 from minigen.baselines import PCA
 from minigen.byhand.autoencoder import ae_mse
 from minigen.data import digits_split
+from minigen.engine.ops import dense, tanh
 from minigen.experiment import Criterion, experiment
 from minigen.losses import squared_error
 from minigen.metrics import few_label_accuracy
 from minigen.models import Autoencoder, DenoisingAutoencoder, TiedAutoencoder, add_noise
-from minigen.ops import dense, tanh
 from minigen.optim import Adam
 from minigen.training import shuffled
 

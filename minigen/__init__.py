@@ -1,9 +1,9 @@
 """minigen: derive a gradient by hand, write it down, and see whether it is right. The public names."""
 
-from minigen.anomaly import detect_anomaly
-from minigen.backend import Random, to
 from minigen.check import check_gradients, check_vjp
-from minigen.conv import (
+from minigen.engine.anomaly import detect_anomaly
+from minigen.engine.backend import Random, to
+from minigen.engine.conv import (
     conv2d,
     conv2d_weight,
     conv_transpose2d,
@@ -11,8 +11,8 @@ from minigen.conv import (
     sizes_that_collapse,
     transposed_output_size,
 )
-from minigen.memory import keep_freed_memory
-from minigen.ops import (
+from minigen.engine.fast.memory import keep_freed_memory
+from minigen.engine.ops import (
     abs,
     add,
     clip,
@@ -46,7 +46,7 @@ from minigen.ops import (
     var,
     where,
 )
-from minigen.shapes import (
+from minigen.engine.shapes import (
     concatenate,
     expand_dims,
     flip,
@@ -58,7 +58,7 @@ from minigen.shapes import (
     stack,
     transpose,
 )
-from minigen.tape import StaleGraphError, Tensor, broadcast_to, grad, no_grad, op, sum_to
+from minigen.engine.tape import StaleGraphError, Tensor, broadcast_to, grad, no_grad, op, sum_to
 
 keep_freed_memory()
 del keep_freed_memory

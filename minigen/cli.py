@@ -78,7 +78,7 @@ def _check(options):
             print(f"minigen check: there is no subject {asked!r}: {cure}", file=sys.stderr)
         return 2
     if options.device == "cuda":
-        from minigen import backend
+        from minigen.engine import backend
 
         try:
             backend.to(backend.as_array([0.0]), "cuda")

@@ -22,7 +22,9 @@ from types import SimpleNamespace
 import numpy as np
 from tqdm import tqdm
 
-from minigen import Random, backend, plot, sharing, threads
+from minigen import Random, plot, sharing
+from minigen.engine import backend
+from minigen.engine.fast import threads
 from minigen.sharing import Trouble
 from minigen.training import read_log, train
 

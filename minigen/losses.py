@@ -19,11 +19,11 @@ import math
 
 import numpy as np
 
-from minigen import ops, tape
-from minigen.backend import namespace
+from minigen.engine import ops, tape
+from minigen.engine.backend import namespace
+from minigen.engine.tape import Tensor, _data, op
 from minigen.nn.module import Module
 from minigen.nn.normalisation import BatchNorm
-from minigen.tape import Tensor, _data, op
 
 # ----- reconstruction -----------------------------------------------------------------------------------
 

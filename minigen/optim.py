@@ -15,11 +15,11 @@ import weakref
 
 import numpy as np
 
-from minigen import tape
-from minigen.backend import device_of, namespace, to
+from minigen.engine import tape
+from minigen.engine.backend import device_of, namespace, to
+from minigen.engine.shapes import inverse_of
+from minigen.engine.tape import Tensor
 from minigen.nn.module import Module, mark_changed, memory_order
-from minigen.shapes import inverse_of
-from minigen.tape import Tensor
 
 # Numbers in a block: five arrays of 128 KiB fit the second-level cache; smaller blocks only add Python calls.
 _block = 1 << 15

@@ -31,10 +31,10 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from minigen import backend
 from minigen.data import batches
+from minigen.engine import backend
+from minigen.engine.tape import Tensor
 from minigen.nn import Module
-from minigen.tape import Tensor
 
 
 def train(

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import settings
 
 import minigen
-from minigen import backend
+from minigen.engine import backend
 
 # A suite that was started in the background inherits "ignore Ctrl-C", and so would the programs it starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -14,7 +14,7 @@ import numpy as np
 import oracle
 
 import minigen as mg
-from minigen.tape import registry
+from minigen.engine.tape import registry
 
 SAMPLES = []
 

@@ -7,7 +7,8 @@ import oracle
 from samples import exactly, normal, positive, sample, spread
 
 import minigen as mg
-from minigen import conv, losses
+from minigen import losses
+from minigen.engine import conv
 from minigen.nn import normalisation, pooling
 
 # ----- convolutions: few channels, every entry; test_conv.py has the many-channel form and the grid of strides

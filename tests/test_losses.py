@@ -8,8 +8,9 @@ import oracle
 import pytest
 
 import minigen
-from minigen import Tensor, backend, losses, nn
-from minigen.tape import _data
+from minigen import Tensor, losses, nn
+from minigen.engine import backend
+from minigen.engine.tape import _data
 
 N, D, M = 7, 5, 11
 SHAPE = (N, D)

@@ -151,7 +151,7 @@ def test_device_and_dtype_are_those_of_the_model(tmp_path, device):
     np.testing.assert_array_equal(other.weight.data, device.host(model.weight))
     assert other.weight.dtype == np.float64
     model.load(tmp_path / "a.npz", optimizer=optimizer)
-    assert minigen.backend.device_of(model.weight.data) == device.where
+    assert minigen.engine.backend.device_of(model.weight.data) == device.where
 
 
 # ----- all of a file or nothing of it -----------------------------------------------------------------------

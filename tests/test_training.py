@@ -15,8 +15,9 @@ import fake_cupy
 import numpy as np
 import pytest
 
-from minigen import Random, Tensor, backend, saving
+from minigen import Random, Tensor, saving
 from minigen.data import batches
+from minigen.engine import backend
 from minigen.models import GAN, VAE, Discriminator, Generator, adversary_step, generator_step
 from minigen.optim import Adam, RMSprop
 from minigen.training import read_frames, read_log, shuffled, train

@@ -7,13 +7,13 @@ to multiply by what flows in.
 
 import numpy as np
 
-from minigen import backend, ops, tape
 from minigen.check.differences import DIRECTIONS, EVERY, Loss, generator
 from minigen.check.inputs import Inputs, misfit, title
 from minigen.check.report import Report
 from minigen.check.verdict import record
 from minigen.check.witnesses import ByTape
-from minigen.tape import Tensor
+from minigen.engine import backend, ops, tape
+from minigen.engine.tape import Tensor
 
 
 def check_gradients(

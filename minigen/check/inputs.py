@@ -6,8 +6,8 @@ from itertools import combinations
 
 import numpy as np
 
-from minigen import backend
-from minigen.tape import Tensor
+from minigen.engine import backend
+from minigen.engine.tape import Tensor
 
 
 class Inputs:

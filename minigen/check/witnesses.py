@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minigen import backend, tape
 from minigen.check.differences import DIRECTIONS, EVERY, Loss, generator
 from minigen.check.report import Record
 from minigen.check.verdict import record
-from minigen.tape import Tensor
+from minigen.engine import backend, tape
+from minigen.engine.tape import Tensor
 
 SAME_LOSS = 1e-12  # relative to the loss or its largest gradient: two orders of summation differ by less
 

@@ -1,6 +1,6 @@
 """One pass over the data in random order, a batch at a time."""
 
-from minigen import backend
+from minigen.engine import backend
 
 
 def batches(data, size, rng, *, drop_last=True):

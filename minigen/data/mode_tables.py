@@ -5,7 +5,8 @@ the other. PacGAN trains for 400 000 steps, sigma is .01 on its ring and .05 on 
 ring. Both count 2500 samples, those within 3 sigma of a centre as of high quality, and average 10 and 5 runs.
 """
 
-from minigen.baselines import Gaussian, as_generator
+from minigen.arguments import as_generator
+from minigen.baselines import Gaussian
 from minigen.metrics import mode_control, mode_coverage
 
 # modes, high quality in %, and for PacGAN the reverse KL in nats; as printed, ± the standard error

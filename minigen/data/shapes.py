@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from minigen.baselines import as_generator
+from minigen.arguments import as_generator
 
 shape_names = ("circle", "square", "triangle")
 

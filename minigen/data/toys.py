@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minigen.baselines import as_generator, as_rows
+from minigen.arguments import as_generator, as_rows
 
 
 @dataclass(frozen=True, eq=False)

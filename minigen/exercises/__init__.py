@@ -9,7 +9,7 @@ def check(id, backward=None, *, seed=0):
     'wrong'
     """
     from minigen.exercises.judge import judge
-    from minigen.exercises.masters import all_masters, load
+    from minigen.exercises.master import all_masters, load
 
     masters = all_masters()
     if id not in masters:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from minigen.exercises import progress, runner
 from minigen.exercises.lookup import Exercise, Trouble, find
-from minigen.exercises.masters import all_masters
+from minigen.exercises.master import all_masters
 from minigen.exercises.workspace import Workspace, shown
 
 EXIT = {"passed": 0, "wrong": 1, "not attempted": 2, "inconclusive": 3, "error": 4}

@@ -39,9 +39,10 @@ def main():
 
 def examine(path, id, seed, memory):
     """Load and judge one file. Returns a dict, whatever the file does."""
-    from minigen.exercises import judge, masters
+    from minigen.exercises import judge
+    from minigen.exercises.master import all_masters
 
-    master = masters.all_masters()[id]
+    master = all_masters()[id]
     master.module()  # everything is loaded before memory gets short
     person = _Person(path)
     answer = {"id": id, "status": "error", "code": None, "seed": seed, "diagnosis": None}

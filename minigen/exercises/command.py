@@ -87,7 +87,7 @@ def _for_teachers(add):
 
 def run(options):
     """Call the function behind a command; whatever it cannot do is a sentence and exit code 4."""
-    from minigen.exercises import masters
+    from minigen.exercises import master
     from minigen.exercises.lookup import Trouble
 
     for stream in (sys.stdout, sys.stderr):
@@ -95,7 +95,7 @@ def run(options):
             stream.reconfigure(errors="replace")  # a terminal that lacks σ shows ? instead
     module, _, name = options.function.partition(".")
     try:
-        masters.all_masters()
+        master.all_masters()
     except (SyntaxError, ValueError) as error:
         return _fail(f"an exercise of minigen is broken: {error}", "next: repair that file")
     try:

@@ -12,7 +12,7 @@ import numpy as np
 
 from minigen.check.contract import Caller
 from minigen.exercises.catalogue import explain
-from minigen.exercises.masters import load
+from minigen.exercises.master import load
 
 
 class Known:

@@ -7,7 +7,7 @@ from pathlib import Path
 from minigen.exercises import progress
 from minigen.exercises.attempts import current
 from minigen.exercises.lookup import Exercise, Trouble, find
-from minigen.exercises.masters import all_masters
+from minigen.exercises.master import all_masters
 from minigen.exercises.workspace import DEFAULT, Workspace, initialise, shown, write_new
 
 

@@ -8,7 +8,7 @@ import difflib
 from dataclasses import dataclass
 from pathlib import Path
 
-from minigen.exercises import masters
+from minigen.exercises import master
 
 HEAD = "    # ---- one mistake is planted between these comments: find it, repair it ----"
 
@@ -47,13 +47,13 @@ class Exercise:
         """What the file says before a person has touched it."""
         if self.bug is None:
             return self.master.stub()
-        return self.master.mutant(self.bug).replace("    " + masters.YOURS, HEAD)
+        return self.master.mutant(self.bug).replace("    " + master.YOURS, HEAD)
 
 
 def find(name):
     """The Exercise that `name` stands for: an id, or a file of that name."""
     given = str(name).replace("\\", "/").rstrip("/").rpartition("/")[2].removesuffix(".py")
-    every, id = masters.all_masters(), given.lower().replace("_", "-")
+    every, id = master.all_masters(), given.lower().replace("_", "-")
     if id in every:
         return Exercise(every[id])
     for stem in sorted(every, key=len, reverse=True):  # sparse-kl before sparse, if there were both

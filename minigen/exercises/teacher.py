@@ -6,7 +6,7 @@ from pathlib import Path
 
 import minigen
 from minigen.exercises.lookup import Trouble, find
-from minigen.exercises.masters import Master, all_masters
+from minigen.exercises.master import Master, all_masters
 from minigen.exercises.workspace import shown, write_new
 
 # A small exercise that is complete: it verifies as it stands, and one changes it piece by piece. (Indented, so that
@@ -21,7 +21,7 @@ _SCAFFOLD = '''
 
     import numpy as np
 
-    from minigen.exercises.masters import Mutant
+    from minigen.exercises.master import Mutant
 
     ID = "SLUG"
     ORDER = NUMBER

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from minigen.exercises.catalogue import entries
 from minigen.exercises.judge import judge
-from minigen.exercises.masters import all_masters, broken_masters, load
+from minigen.exercises.master import all_masters, broken_masters, load
 
 SEEDS = 3
 

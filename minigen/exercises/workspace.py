@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from minigen.exercises.lookup import Trouble
-from minigen.exercises.masters import all_masters
+from minigen.exercises.master import all_masters
 from minigen.exercises.progress import Progress
 
 DEFAULT = "minigen-exercises"

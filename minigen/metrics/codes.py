@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from minigen.baselines import as_generator, as_rows, same_width
+from minigen.arguments import as_generator, as_rows, same_width
 
 
 def active_units(mu, *, threshold=0.01):

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minigen.baselines import PCA, as_generator, as_rows, same_width
+from minigen.arguments import as_generator, as_rows, same_width
+from minigen.baselines import PCA
 
 
 def _weights(name, weights, n):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minigen.baselines import as_generator, as_rows, same_width
+from minigen.arguments import as_generator, as_rows, same_width
 
 
 class ModeCoverage(NamedTuple):

@@ -10,9 +10,9 @@ and Williams 1986; Bourlard and Kamp 1988. The other files of this family each c
 """
 
 from minigen import losses
+from minigen.engine.ops import dense, sigmoid, tanh
 from minigen.nn import Dense, Module
 from minigen.nn.init import initial_bias
-from minigen.ops import dense, sigmoid, tanh
 
 ACTIVATIONS = {"tanh": tanh, "sigmoid": sigmoid, "linear": lambda a: a}
 LOSSES = {"squared_error": losses.squared_error, "bce": losses.bce_with_logits}

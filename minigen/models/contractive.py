@@ -9,7 +9,7 @@ gradient reaches W along two paths, directly and through the slope s, and both a
 2011, equations 6 and 7.
 """
 
-from minigen import ops
+from minigen.engine import ops
 from minigen.models.autoencoder import Autoencoder
 
 

@@ -12,9 +12,9 @@ one, with one row and column of output padding, doubles it. Masci, Meier, Ciresa
 """
 
 from minigen import losses
+from minigen.engine.ops import sigmoid, tanh
 from minigen.models.vae import VAE
 from minigen.nn import Conv2d, ConvTranspose2d, Dense, Flatten, Module
-from minigen.ops import sigmoid, tanh
 
 
 class ConvEncoder(Module):

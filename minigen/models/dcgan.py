@@ -13,8 +13,8 @@ convolution before a batch norm has no bias: the norm subtracts it again.
 They play the game of gan.py: GAN(DCGANGenerator(...), DCGANDiscriminator(...)).
 """
 
+from minigen.engine.ops import leaky_relu, relu, tanh
 from minigen.nn import BatchNorm, Conv2d, ConvTranspose2d, Dense, Flatten, Module, Reshape
-from minigen.ops import leaky_relu, relu, tanh
 
 HALVE = DOUBLE = {"kernel_size": 4, "stride": 2, "padding": 1}
 

@@ -7,8 +7,8 @@ damage is an argument, drawn by the caller. Where it is Gaussian of small size, 
 the slope of the log-density of the data. Vincent et al. 2008; Alain and Bengio 2014.
 """
 
+from minigen.engine.tape import _data
 from minigen.models.autoencoder import Autoencoder
-from minigen.tape import _data
 
 
 class DenoisingAutoencoder(Autoencoder):

@@ -8,7 +8,8 @@ Below `free_bits` the price of a unit is constant and its divergence has no grad
 (inverse autoregressive flow), appendix C.8.
 """
 
-from minigen import losses, ops
+from minigen import losses
+from minigen.engine import ops
 from minigen.models.vae import VAE
 
 

@@ -13,9 +13,9 @@ G's gradient passes through D without stopping there. players.py has the steps.
 from functools import partial
 
 from minigen import losses
+from minigen.engine.ops import sigmoid, tanh
 from minigen.models.players import Game
 from minigen.nn import Dense, LeakyReLU, Module, Tanh
-from minigen.ops import sigmoid, tanh
 
 _activations = {"leaky_relu": partial(LeakyReLU, 0.2), "tanh": Tanh}
 

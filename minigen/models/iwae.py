@@ -11,9 +11,10 @@ Salakhutdinov 2016, equation 8.
 
 import math
 
-from minigen import losses, ops
+from minigen import losses
+from minigen.engine import ops
+from minigen.engine.tape import broadcast_to
 from minigen.models.vae import LOG_2PI, VAE
-from minigen.tape import broadcast_to
 
 
 class IWAE(VAE):

@@ -15,10 +15,11 @@ import math
 
 import numpy as np
 
-from minigen import losses, ops
+from minigen import losses
+from minigen.engine import ops
+from minigen.engine.tape import Tensor
 from minigen.models.vae import LOG_2PI
 from minigen.nn import Dense, Module
-from minigen.tape import Tensor
 
 
 class LinearVAE(Module):

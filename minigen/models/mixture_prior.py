@@ -10,10 +10,11 @@ the mixture itself is exact, a logsumexp over its components. Dilokthanakul et a
 
 import numpy as np
 
-from minigen import backend, losses, ops
+from minigen import losses
+from minigen.engine import backend, ops
+from minigen.engine.tape import Tensor, _data
 from minigen.models.vae import LOG_2PI, VAE
 from minigen.nn import Module
-from minigen.tape import Tensor, _data
 
 
 class MixturePrior(Module):

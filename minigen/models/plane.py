@@ -4,7 +4,7 @@ The toys of the literature differ in little but widths and activations, and what
 widths are arguments here, and the published pair is written down once, layer by layer.
 """
 
-from minigen import ops
+from minigen.engine import ops
 from minigen.nn import BatchNorm, Dense, LeakyReLU, Module, ReLU, Sequential, normal
 
 

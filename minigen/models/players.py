@@ -12,10 +12,10 @@ move cannot be used after it: `StaleGraphError`.
 
 from functools import partial
 
-from minigen import backend, tape
+from minigen.engine import backend, tape
+from minigen.engine.tape import no_grad
 from minigen.nn import Module
 from minigen.optim import clip_weights
-from minigen.tape import no_grad
 
 
 class Game(Module):

@@ -10,12 +10,12 @@ stack is fine-tuned. Hinton and Salakhutdinov 2006; Bengio, Lamblin, Popovici an
 
 from typing import NamedTuple
 
-from minigen import backend
+from minigen.engine import backend
+from minigen.engine.ops import tanh
+from minigen.engine.tape import no_grad
 from minigen.models.autoencoder import LOSSES, choose
 from minigen.nn import Dense, Module, Sequential
-from minigen.ops import tanh
 from minigen.optim import Adam
-from minigen.tape import no_grad
 
 
 class DeepAutoencoder(Module):

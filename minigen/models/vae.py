@@ -12,9 +12,10 @@ Kingma and Welling 2014; beta: Higgins et al. 2017.
 
 import math
 
-from minigen import losses, ops
+from minigen import losses
+from minigen.engine import ops
+from minigen.engine.ops import sigmoid, softplus, tanh
 from minigen.nn import Dense, Module
-from minigen.ops import sigmoid, softplus, tanh
 
 LOG_2PI = math.log(2 * math.pi)
 

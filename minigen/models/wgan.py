@@ -10,11 +10,12 @@ for every slope that is not 1, on the lines between a real and a generated examp
 
 import math
 
-from minigen import backend, conv, losses
+from minigen import losses
+from minigen.engine import backend, conv
+from minigen.engine.tape import Tensor, grad
 from minigen.models.gan import activation_by_name
 from minigen.models.players import Game
 from minigen.nn import Conv2d, Dense, Flatten, Module
-from minigen.tape import Tensor, grad
 
 
 class WGAN(Game):

@@ -1,6 +1,6 @@
 """The curves between the layers, as modules, so that they can stand in a Sequential. The operations are in ops.py."""
 
-from minigen import ops
+from minigen.engine import ops
 from minigen.nn.module import Module
 
 

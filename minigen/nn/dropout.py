@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from minigen import backend
+from minigen.engine import backend
+from minigen.engine.tape import _data
 from minigen.nn.module import Module
-from minigen.tape import _data
 
 
 def dropout(x, mask, keep):

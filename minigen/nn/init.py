@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from minigen.tape import Tensor
+from minigen.engine.tape import Tensor
 
 
 def he(rng, shape, fan_in, fan_out):

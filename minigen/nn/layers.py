@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from minigen import conv, ops
+from minigen.engine import conv, ops
 from minigen.nn.init import initial_bias, initial_weight
 from minigen.nn.module import Module
 

@@ -10,10 +10,11 @@ import difflib
 
 import numpy as np
 
-from minigen import backend, saving, tape
+from minigen import saving
+from minigen.engine import backend, tape
+from minigen.engine.shapes import inverse_of
+from minigen.engine.tape import Tensor
 from minigen.nn.table import describe
-from minigen.shapes import inverse_of
-from minigen.tape import Tensor
 
 
 class Module:

@@ -13,10 +13,10 @@ keeps five.
 
 import numpy as np
 
-from minigen import ops
-from minigen.backend import namespace
+from minigen.engine import ops
+from minigen.engine.backend import namespace
+from minigen.engine.tape import Tensor, _data, op
 from minigen.nn.module import Module
-from minigen.tape import Tensor, _data, op
 
 
 @op()

@@ -7,10 +7,10 @@ other's adjoint, gather and spread, so differentiating as often as one likes sta
 
 import math
 
-from minigen import backend
-from minigen.conv import _pair, output_size
+from minigen.engine import backend
+from minigen.engine.conv import _pair, output_size
+from minigen.engine.tape import _data, op
 from minigen.nn.module import Module
-from minigen.tape import _data, op
 
 
 @op()

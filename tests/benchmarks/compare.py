@@ -28,7 +28,8 @@ import numpy as np
 from threadpoolctl import threadpool_info
 
 import minigen
-from minigen import Tensor, losses, nn, no_grad, optim, threads
+from minigen import Tensor, losses, nn, no_grad, optim
+from minigen.engine.fast import threads
 
 THREADS = 2
 _torch = importlib.util.find_spec("torch") is not None

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from minigen import ops
-from minigen.tape import Op
+from minigen.engine import ops
+from minigen.engine.tape import Op
 
 
 def operation(forward, *rules, branches=None, broadcasts=False):

@@ -6,7 +6,7 @@ import pytest
 
 import minigen as mg
 from minigen.check import check_gradients
-from minigen.tape import registry
+from minigen.engine.tape import registry
 
 
 @pytest.mark.parametrize("seed", range(5))

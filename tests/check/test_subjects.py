@@ -13,7 +13,7 @@ from conftest import standing
 
 from minigen.check import subjects, witnesses
 from minigen.check.differences import Loss
-from minigen.tape import Tensor, record_branches
+from minigen.engine.tape import Tensor, record_branches
 
 TABLE = {
     "layers": """dense conv2d conv2d-strided-dilated conv-transpose2d conv-transpose2d-output-padding

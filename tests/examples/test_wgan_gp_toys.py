@@ -5,7 +5,8 @@ import importlib.util
 import numpy as np
 from programs import EXAMPLES, run, verdict
 
-from minigen import Tensor, ops
+from minigen import Tensor
+from minigen.engine import ops
 from minigen.nn import Module
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from minigen.check import naming
 from minigen.exercises.catalogue import entries, explain
-from minigen.exercises.masters import all_masters
+from minigen.exercises.master import all_masters
 
 NUMBERED = {"G": 51, "A": 13, "S": 15, "V": 35, "N": 16, "W": 4, "P": 16, "C": 14, "B": 9}
 

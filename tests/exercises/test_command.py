@@ -15,7 +15,7 @@ import minigen
 from minigen.cli import main
 from minigen.exercises import attempts, progress, runner, watch
 from minigen.exercises.lookup import Trouble, find
-from minigen.exercises.masters import all_masters
+from minigen.exercises.master import all_masters
 from minigen.exercises.workspace import Workspace
 
 DENSE = all_masters()["dense"]
@@ -459,7 +459,7 @@ def test_a_broken_exercise_is_named(monkeypatch, say):
     def broken():
         raise SyntaxError("invalid syntax", ("new_one.py", 3, 1, "x ="))
 
-    monkeypatch.setattr("minigen.exercises.masters.all_masters", broken)
+    monkeypatch.setattr("minigen.exercises.master.all_masters", broken)
     code, text, _ = say("list")
     assert code == 4 and "an exercise of minigen is broken: invalid syntax (new_one.py, line 3)" in text
 
@@ -479,7 +479,7 @@ def test_list_loads_no_more_than_the_package(tmp_path):
     ours = {name for name in loaded if name.startswith("minigen")}
     assert ours == {"minigen.cli", "minigen.exercises"} | {
         f"minigen.exercises.{n}"
-        for n in "attempts command lessons lookup masters progress runner workspace".split()
+        for n in "attempts command lessons lookup master progress runner workspace".split()
     }
     assert not {name for name in loaded if name.split(".")[0] in ("numpy", "matplotlib", "tqdm", "inspect")}
 

@@ -12,7 +12,7 @@ import pytest
 import minigen
 from minigen.exercises import command
 from minigen.exercises.lookup import find
-from minigen.exercises.masters import all_masters
+from minigen.exercises.master import all_masters
 from minigen.exercises.workspace import initialise
 
 STUB = all_masters()["dense"].stub()

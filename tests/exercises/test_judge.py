@@ -7,7 +7,7 @@ import pytest
 
 from minigen.exercises import check
 from minigen.exercises.judge import Trial, judge
-from minigen.exercises.masters import all_masters, load
+from minigen.exercises.master import all_masters, load
 
 VAE, DENSE = all_masters()["vae-reparameterization"], all_masters()["dense"]
 

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from minigen.exercises.judge import judge, trials
-from minigen.exercises.masters import Master, Mutant, all_masters, broken_masters, load
+from minigen.exercises.master import Master, Mutant, all_masters, broken_masters, load
 from minigen.exercises.verify import plant, verify
 
 MASTERS = all_masters()
@@ -17,7 +17,7 @@ ONE = r'''"""A line
 
 Wanted: the gradient at `x`."""
 
-from minigen.exercises.masters import Mutant
+from minigen.exercises.master import Mutant
 
 ID = "line"
 ORDER = 1
@@ -162,7 +162,7 @@ def test_ids_and_order_are_those_of_a_course():
 
 def test_reading_titles_and_hints_executes_no_master():
     code = (
-        "import sys; from minigen.exercises.masters import all_masters; m = all_masters();"
+        "import sys; from minigen.exercises.master import all_masters; m = all_masters();"
         "print(len(m), m['dense'].title, any(k.endswith('exercises.dense') for k in sys.modules))"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

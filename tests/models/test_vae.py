@@ -8,8 +8,9 @@ import pytest
 from conftest import Device, standing
 
 import minigen
-from minigen import Tensor, baselines, metrics, no_grad, ops
+from minigen import Tensor, baselines, metrics, no_grad
 from minigen.data import digits_split
+from minigen.engine import ops
 from minigen.models import (
     IWAE,
     VAE,

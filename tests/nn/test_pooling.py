@@ -90,7 +90,7 @@ def test_of_equal_pixels_the_first_row_by_row_takes_the_gradient(device):
 
 
 def test_a_tie_is_a_branch_that_the_checker_can_see():
-    from minigen.tape import record_branches
+    from minigen.engine.tape import record_branches
 
     x = np.array([[[[0.0, 1.0], [2.0, 3.0]]]])
     with record_branches() as taken:

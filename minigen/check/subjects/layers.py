@@ -4,9 +4,10 @@ Where a layer has kinks (relu at 0, equal pixels in a window), noise is added to
 pixels are exactly 0, and on a kink there is nothing to compare.
 """
 
-from minigen import backend, conv, losses, nn, ops
+from minigen import losses, nn
 from minigen.byhand import layers
 from minigen.check.subjects.registry import subject
+from minigen.engine import backend, conv, ops
 
 
 @subject

@@ -10,10 +10,10 @@ from functools import partial
 
 import numpy as np
 
-from minigen import backend
 from minigen.check.witnesses import Subject, layer_subject
 from minigen.data import digits
-from minigen.tape import Tensor
+from minigen.engine import backend
+from minigen.engine.tape import Tensor
 
 _makers = {}
 _never_inked = (0, 32, 39)

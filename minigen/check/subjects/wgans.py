@@ -7,9 +7,9 @@ of the leaky ReLU is 0, so a mistake in the other terms cannot hide behind it.
 
 from minigen.byhand import gradient_penalty, wgan
 from minigen.check.subjects.registry import subject
+from minigen.engine.tape import Tensor, grad
 from minigen.models import WGAN, ConvCritic, Discriminator, Generator
 from minigen.nn import Reshape, Sequential
-from minigen.tape import Tensor, grad
 
 
 def _game(s, activation="leaky_relu", lam=0.0):

@@ -1,0 +1,37 @@
+"""Checks of arguments that data, metrics and baselines share: rows of samples, widths that agree, a generator from a seed."""
+
+import numpy as np
+
+
+def as_rows(name, x, least=2):
+    """`x` (N, ...) as a float64 array (N, D), (N,) as (N, 1), or the sentence that says why that cannot be.
+
+    ValueError for fewer than `least` rows and for entries that are not finite; TypeError for things other
+    than numbers.
+    """
+    x = np.asarray(x)
+    if x.dtype.kind not in "fiub":
+        raise TypeError(f"{name} holds {x.dtype}, expected real numbers in one array (N, ...)")
+    if x.ndim == 0 or len(x) < least or x.size == 0:
+        raise ValueError(f"{name} has shape {x.shape}, expected at least {least} rows (N, ...), one a sample")
+    bad = np.count_nonzero(~np.isfinite(x))
+    if bad:
+        raise ValueError(
+            f"{name} has {bad} entries that are NaN or infinite: did the model that made it diverge?"
+        )
+    return x.reshape(len(x), -1).astype(np.float64)
+
+
+def same_width(name, x, other, y):
+    """ValueError unless the rows of `x` (N, D) and `y` (M, D) have the same length."""
+    if x.shape[1] != y.shape[1]:
+        raise ValueError(f"{name} has {x.shape[1]} numbers a row, {other} {y.shape[1]}: they must agree")
+
+
+def as_generator(rng):
+    """A NumPy Generator, from a seed, a Generator or a `minigen.Random`."""
+    if rng is None:
+        raise TypeError(
+            "rng is None: give a seed or a generator, so that the same numbers can be drawn again"
+        )
+    return np.random.default_rng(getattr(rng, "generator", rng))

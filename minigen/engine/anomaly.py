@@ -1,0 +1,62 @@
+"""Finding the first NaN or infinity, and the line of a person's program that made it.
+
+Inside `with detect_anomaly():` the tape shows every result and every gradient to this file. A NaN spreads through all that
+follows, so only the first one says anything.
+"""
+
+import os
+import sys
+from contextvars import ContextVar
+from pathlib import Path
+
+from minigen.engine import backend
+
+watching = ContextVar("watching for anomalies", default=False)
+_package = str(Path(__file__).parents[1]) + os.sep
+
+
+def detect_anomaly():
+    """`with detect_anomaly():` the first op whose result or gradient is not finite raises FloatingPointError.
+
+    The message names the op and the line that called it. Every result is looked at, which is slow (and on a GPU waits):
+    for finding, not for training.
+    """
+    return backend.setting(watching, True)
+
+
+def inspect_result(op, values, out):
+    """Raise when `out` is the first result that is not finite; returns the line that called the operation."""
+    frame = sys._getframe(2)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_package):
+        frame = frame.f_back
+    line = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+    if not _finite(out):
+        made = "the first NaN or infinity appears here, from finite arguments"
+        for i, value in enumerate(values):
+            if not _finite(value):
+                made = f"argument {i} already holds NaN or infinity"
+        raise FloatingPointError(f"{op.name}, called at {line}: {made}")
+    return line
+
+
+def unwatched(rule, *arguments, **keywords):
+    """Call a rule without looking at the operations it consists of: its result is inspected as one gradient."""
+    with backend.setting(watching, False):
+        return rule(*arguments, **keywords)
+
+
+def inspect_gradient(node, i, g, gx):
+    """Raise when the rule for argument i turned a finite upstream gradient into one that is not."""
+    if _finite(g) and not _finite(gx):
+        raise FloatingPointError(
+            f"backward of {node.op.name}, called at {node.line or 'a line outside detect_anomaly()'}: "
+            f"the gradient for argument {i} is the first to hold NaN or infinity"
+        )
+
+
+def _finite(x):
+    if not backend.is_array(x):
+        x = getattr(x, "data", x)
+    if not backend.is_array(x) or x.dtype.kind != "f":
+        return True
+    return bool(backend.namespace(x).isfinite(x).all())

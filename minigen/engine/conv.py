@@ -1,0 +1,185 @@
+"""Convolution as one number: L(x, w, y) = <conv(x, w), y>, which is linear in the image, in the kernel and in the output.
+
+Hold two of the three fixed and differentiate by the third: that gives the three maps `conv2d` (by y), `conv_transpose2d` (by x) and
+`conv2d_weight` (by w). Each is linear in its two arguments, so its rules are the other two, and differentiating as often as
+one likes never leaves the three. A transposed convolution is not an inverse; it is this adjoint:
+<conv(x, w), y> = <x, conv_transpose(y, w)>.
+
+People see images (N, C, H, W), weights (out, in, kh, kw), transposed weights (in, out, kh, kw).
+"""
+
+import numpy as np
+
+from minigen.engine.backend import namespace
+from minigen.engine.fast import im2col, threads
+from minigen.engine.tape import op
+
+
+def output_size(size, kernel_size, stride=1, padding=0, dilation=1):
+    """Pixels along one axis after conv2d: floor((size + 2 padding - dilation (kernel_size - 1) - 1) / stride) + 1."""
+    return (size + 2 * padding - dilation * (kernel_size - 1) - 1) // stride + 1
+
+
+def transposed_output_size(size, kernel_size, stride=1, padding=0, dilation=1, output_padding=0):
+    """Pixels along one axis after conv_transpose2d: (size - 1) stride - 2 padding + dilation (kernel_size - 1) + output_padding + 1."""
+    return (size - 1) * stride - 2 * padding + dilation * (kernel_size - 1) + output_padding + 1
+
+
+def sizes_that_collapse(size, kernel_size, stride=1, padding=0, dilation=1):
+    """The input sizes that conv2d maps to the one output size `size`; `output_padding` is an index into this list.
+
+    With stride s there are s of them, which is why a transposed convolution must be told which one it is to restore.
+    """
+    smallest = transposed_output_size(size, kernel_size, stride, padding, dilation)
+    return list(range(smallest, smallest + stride))
+
+
+@op()
+def _conv2d(x, weight, bias, *, stride, padding, dilation):
+    size = _sizes(output_size, x.shape[2:], weight.shape[2:], stride, padding, dilation)
+    return im2col.correlate(x, weight, bias, stride, padding, dilation, size)
+
+
+@op()
+def _conv_transpose2d(y, weight, bias, *, size, stride, padding, dilation):
+    return im2col.spread(y, weight, bias, size, stride, padding, dilation)
+
+
+@op()
+def _conv2d_weight(x, y, *, kernel, stride, padding, dilation):
+    return im2col.correlate_weight(x, y, kernel, stride, padding, dilation)
+
+
+@op()
+def channel_sum(x):
+    """The sum over all pixels of each channel, (N, C, H, W) -> (C,): what the bias of a convolution receives."""
+    rows = x.transpose(0, 2, 3, 1).reshape(-1, x.shape[1])
+    return threads.matmul(namespace(x).ones((1, len(rows)), x.dtype), rows)[0]
+
+
+@op()
+def _channel_broadcast(b, shape):
+    n, c, h, w = shape
+    return namespace(b).broadcast_to(b, (n, h, w, c)).transpose(0, 3, 1, 2)
+
+
+_conv2d.rule(
+    lambda g, out, x, w, b, **k: _conv_transpose2d(g, w, None, size=x.shape[2:], **k),
+    lambda g, out, x, w, b, **k: _conv2d_weight(x, g, kernel=w.shape[2:], **k),
+    lambda g, out, x, w, b, **k: channel_sum(g),
+)
+_conv_transpose2d.rule(
+    lambda g, out, y, w, b, size, **k: _conv2d(g, w, None, **k),
+    lambda g, out, y, w, b, size, **k: _conv2d_weight(g, y, kernel=w.shape[2:], **k),
+    lambda g, out, y, w, b, size, **k: channel_sum(g),
+)
+_conv2d_weight.rule(
+    lambda g, out, x, y, kernel, **k: _conv_transpose2d(y, g, None, size=x.shape[2:], **k),
+    lambda g, out, x, y, kernel, **k: _conv2d(x, g, None, **k),
+)
+channel_sum.rule(lambda g, out, x: _channel_broadcast(g, x.shape))
+_channel_broadcast.rule(lambda g, out, b, shape: channel_sum(g))
+
+
+def conv2d(x, weight, bias=None, *, stride=1, padding=0, dilation=1):
+    """out[n, o, i, j] = bias[o] + sum_{c,a,b} x[n, c, i stride + a dilation - padding, ...] weight[o, c, a, b].
+
+    (N, C, H, W), (O, C, kh, kw), (O,) -> (N, O, OH, OW), sizes by `output_size`. stride, padding and dilation are an int or
+    a pair (vertical, horizontal). Raises ValueError where channels or sizes do not fit.
+    """
+    stride, padding, dilation = _pairs("conv2d", stride, padding, dilation)
+    _check_images("conv2d", x, weight, bias, takes=1, gives=0)
+    size = _sizes(output_size, x.shape[2:], weight.shape[2:], stride, padding, dilation)
+    if min(size) < 1:
+        reach = tuple(d * (k - 1) + 1 for d, k in zip(dilation, weight.shape[2:], strict=True))
+        padded = tuple(n + 2 * p for n, p in zip(x.shape[2:], padding, strict=True))
+        raise ValueError(
+            f"conv2d: the kernel spans {reach} pixels (dilation included) but the padded image has only {padded}: "
+            f"use a smaller kernel or more padding; x is {x.shape}, weight {weight.shape}, padding {padding}"
+        )
+    return _conv2d(x, weight, bias, stride=stride, padding=padding, dilation=dilation)
+
+
+def conv_transpose2d(x, weight, bias=None, *, stride=1, padding=0, output_padding=0, dilation=1):
+    """The adjoint of conv2d with the same weight: out[n, o, i stride + a dilation - padding, ...] += x[n, c, i, ...] weight[c, o, a, b].
+
+    (N, C, H, W), (C, O, kh, kw), (O,) -> (N, O, OH, OW), sizes by `transposed_output_size`. `output_padding` picks one of the
+    sizes that conv2d would collapse to (H, W) (see `sizes_that_collapse`) and must be smaller than the stride.
+    """
+    stride, padding, dilation = _pairs("conv_transpose2d", stride, padding, dilation)
+    output_padding = _pair("conv_transpose2d", "output_padding", output_padding, 0)
+    _check_images("conv_transpose2d", x, weight, bias, takes=0, gives=1)
+    kernel = weight.shape[2:]
+    if any(extra >= s for extra, s in zip(output_padding, stride, strict=True)):
+        valid = [
+            sizes_that_collapse(*axis)
+            for axis in zip(x.shape[2:], kernel, stride, padding, dilation, strict=True)
+        ]
+        raise ValueError(
+            f"conv_transpose2d: output_padding {output_padding} must be smaller than stride {stride}: "
+            f"the sizes that conv2d maps to {x.shape[2:]} are {valid[0]} by {valid[1]}"
+        )
+    size = _sizes(transposed_output_size, x.shape[2:], kernel, stride, padding, dilation, output_padding)
+    if min(size) < 1:
+        raise ValueError(
+            f"conv_transpose2d: padding {padding} leaves an output of {size} pixels; x is {x.shape}"
+        )
+    return _conv_transpose2d(x, weight, bias, size=size, stride=stride, padding=padding, dilation=dilation)
+
+
+def conv2d_weight(x, y, kernel_size, *, stride=1, padding=0, dilation=1):
+    """The third map of the trilinear form: out[o, c, a, b] = sum_{n,i,j} x[n, c, i stride + a dilation - padding, ...] y[n, o, i, j].
+
+    (N, C, H, W), (N, O, OH, OW) -> (O, C, kh, kw): the gradient that conv2d's weight receives from y.
+    """
+    stride, padding, dilation = _pairs("conv2d_weight", stride, padding, dilation)
+    kernel = _pair("conv2d_weight", "kernel_size", kernel_size, 1)
+    if x.ndim != 4 or y.ndim != 4:
+        raise ValueError(
+            f"conv2d_weight: x (N, C, H, W) and y (N, O, OH, OW) expected, got {x.shape} and {y.shape}"
+        )
+    size = _sizes(output_size, x.shape[2:], kernel, stride, padding, dilation)
+    if y.shape[0] != x.shape[0] or tuple(y.shape[2:]) != size:
+        raise ValueError(
+            f"conv2d_weight: x {x.shape} and kernel {kernel} need y ({x.shape[0]}, O, {size[0]}, {size[1]}), got {y.shape}"
+        )
+    return _conv2d_weight(x, y, kernel=kernel, stride=stride, padding=padding, dilation=dilation)
+
+
+def _sizes(formula, *pairs):
+    return formula(*(p[0] for p in pairs)), formula(*(p[1] for p in pairs))
+
+
+def _pair(caller, name, value, least):
+    pair = tuple(value) if isinstance(value, tuple | list) else (value, value)
+    if len(pair) != 2 or not all(isinstance(v, int | np.integer) and v >= least for v in pair):
+        raise ValueError(
+            f"{caller}: {name} must be an int or a pair of ints, at least {least}, got {value!r}"
+        )
+    return int(pair[0]), int(pair[1])
+
+
+def _pairs(caller, stride, padding, dilation):
+    return (
+        _pair(caller, "stride", stride, 1),
+        _pair(caller, "padding", padding, 0),
+        _pair(caller, "dilation", dilation, 1),
+    )
+
+
+def _check_images(caller, x, weight, bias, takes, gives):
+    if x.ndim != 4 or weight.ndim != 4:
+        raise ValueError(
+            f"{caller}: images (N, C, H, W) and a weight of 4 axes expected, got x {x.shape} and weight {weight.shape}; "
+            "a batch of grey images is x[:, None]"
+        )
+    if x.shape[0] == 0:
+        raise ValueError(f"{caller}: the batch is empty: x is {x.shape}")
+    if x.shape[1] != weight.shape[takes]:
+        raise ValueError(
+            f"{caller}: x has {x.shape[1]} channels but weight {weight.shape} takes {weight.shape[takes]}; x is {x.shape}"
+        )
+    if bias is not None and bias.shape != (weight.shape[gives],):
+        raise ValueError(
+            f"{caller}: weight {weight.shape} makes {weight.shape[gives]} channels but bias has shape {bias.shape}"
+        )
