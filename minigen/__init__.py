@@ -1,4 +1,16 @@
-"""minigen: derive a gradient by hand, write it down, and see whether it is right. The public names."""
+"""Derive a gradient of a generative model by hand, write it down, and see whether it is right.
+
+>>> import minigen as mg
+>>> w = mg.Tensor([2.0, 3.0], requires_grad=True)
+>>> (w * w).sum().backward()
+>>> w.grad
+array([4., 6.])
+
+`minigen.nn`, `losses`, `optim`, `models` and `data` build and train models; `minigen.check` and `minigen.testing`
+compare gradients with finite differences; `minigen.exercises` are derivations to write oneself.
+"""
+
+import importlib
 
 from minigen.check import check_gradients, check_vjp
 from minigen.engine.anomaly import detect_anomaly
@@ -60,25 +72,41 @@ from minigen.engine.shapes import (
 )
 from minigen.engine.tape import StaleGraphError, Tensor, broadcast_to, grad, no_grad, op, sum_to
 
+__version__ = "0.2.0"
+
 keep_freed_memory()
-del keep_freed_memory
+
+_PARTS = {  # loaded when they are first asked for, so that `import minigen` stays light
+    "baselines",
+    "byhand",
+    "check",
+    "data",
+    "exchange",
+    "exercises",
+    "losses",
+    "metrics",
+    "models",
+    "nn",
+    "optim",
+    "plot",
+    "saving",
+    "testing",
+    "training",
+}
+_INTERNAL = {"importlib", "engine", "arguments", "keep_freed_memory"}
 
 
 def __getattr__(name):
-    """minigen.nn, minigen.losses and the rest are loaded when they are first asked for."""
-    import importlib
-
-    if name in (
-        "baselines",
-        "data",
-        "losses",
-        "metrics",
-        "models",
-        "nn",
-        "optim",
-        "plot",
-        "testing",
-        "training",
-    ):
+    if name in _PARTS:
         return importlib.import_module(f"minigen.{name}")
     raise AttributeError(f"module 'minigen' has no attribute {name!r}")
+
+
+def __dir__():
+    """What people use, for tab completion."""
+    public = {name for name in globals() if not name.startswith("_") or name == "__version__"}
+    return sorted(public - _INTERNAL | _PARTS)
+
+
+# `from minigen import *` must not replace what Python itself calls sum, max, min, abs and pow.
+__all__ = sorted(set(__dir__()) - {"abs", "max", "min", "pow", "sum", "__version__"} - _PARTS)
