@@ -1,0 +1,58 @@
+"""README says what is true: its Python runs and prints what stands there, its tables and counts are those of the package."""
+
+import contextlib
+import io
+import re
+from pathlib import Path
+
+import pytest
+
+from minigen.check import subjects
+from minigen.exercises.master import all_masters
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+PROGRAMS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+def runs_alone(program):
+    """The example of a rule is a piece of ops.py, not a program."""
+    return "@op" not in program
+
+
+@pytest.mark.parametrize("program", [p for p in PROGRAMS if runs_alone(p)], ids=lambda p: p.split("\n")[0])
+def test_a_program_runs_and_prints_what_its_comments_say(program, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        exec(program, {})
+    promised = re.findall(r"^print\(.*\)\s+# (.*)$", program, re.MULTILINE)
+    if promised:
+        assert said.getvalue().splitlines() == promised
+
+
+def test_the_table_of_subjects_is_complete():
+    table = README[README.index("| group | subjects") : README.index("Museum:")]
+    rows = table.splitlines()[2:]
+    assert sorted(re.findall(r"`([^`]+)`", "\n".join(rows))) == sorted(subjects.NAMES)
+
+
+def test_counts_are_those_of_the_package():
+    exercises = (ROOT / "minigen/exercises/README.md").read_text()
+    mutants = sum(len(master.mutants) for master in all_masters().values())
+    assert f"{mutants} planted mistakes" in exercises
+    assert len(all_masters()) == 30 and "Thirty backward passes" in exercises
+    assert len(list((ROOT / "examples").glob("*.py"))) == len(
+        re.findall(r"^\| <img", (ROOT / "examples/README.md").read_text(), re.MULTILINE)
+    )
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_every_path_it_names_exists(name):
+    for path in re.findall(r"`((?:minigen|examples|tests)/[\w/.]+)`", (ROOT / name).read_text()):
+        if "my_" not in path:
+            assert (ROOT / path).exists(), path
+
+
+def test_links_work_outside_the_repository():
+    assert not re.findall(r"\]\((?!https?://)[^)]+\)|<img", README)
