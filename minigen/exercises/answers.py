@@ -6,7 +6,7 @@ A solution is shown after the exercise has passed; before that one has to ask wi
 import difflib
 import re
 
-from minigen.exercises.lookup import Exercise, Trouble, find
+from minigen.exercises.lookup import Exercise, UserError, find
 from minigen.exercises.progress import has_passed
 from minigen.exercises.workspace import Workspace, shown
 
@@ -29,7 +29,7 @@ def diff(options):
     workspace, exercise = Workspace.required(), find(options.id)
     path, content = workspace.path(exercise), workspace.content(exercise)
     if content is None:
-        raise Trouble(
+        raise UserError(
             f"there is no file {shown(path)}",
             "next: minigen exercise init   (adds the files that are missing)",
         )
@@ -108,7 +108,7 @@ def _allow(workspace, exercise, reveal, command):
     if not reveal:
         words, _, code = command.partition(" ")
         again = " ".join(["minigen exercise", words, exercise.id, *filter(None, [code]), "--reveal"])
-        raise Trouble(
+        raise UserError(
             f"this shows the solution of {exercise.id}, which has not passed yet; a hint may do: minigen exercise hint {exercise.id}",
             f"next: minigen exercise check {exercise.id}, or, to see it all the same: {again}",
         )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from minigen.exercises import progress, runner
-from minigen.exercises.lookup import Exercise, Trouble, find
+from minigen.exercises.lookup import Exercise, UserError, find
 from minigen.exercises.master import all_masters
 from minigen.exercises.workspace import Workspace, shown
 
@@ -39,7 +39,7 @@ def check(options):
     try:
         workspace, exercise, path = _target(options.id)
         attempt = judge(workspace, exercise, path, options)
-    except Trouble as trouble:
+    except UserError as trouble:
         if not options.json:
             raise
         answer = {"version": 1, "exit_code": EXIT["error"], "id": options.id, "status": "error"}
@@ -193,7 +193,7 @@ def everything(workspace):
     """All exercises, and the bugs that are there, in order."""
     found = [Exercise(m) for m in all_masters().values()]
     for path in sorted((workspace.root / "bugs").glob("*.py")):
-        with contextlib.suppress(Trouble):  # a file of somebody else
+        with contextlib.suppress(UserError):  # a file of somebody else
             found.append(find(path.name))
     return found
 

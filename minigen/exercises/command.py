@@ -88,7 +88,7 @@ def _for_teachers(add):
 def run(options):
     """Call the function behind a command; whatever it cannot do is a sentence and exit code 4."""
     from minigen.exercises import master
-    from minigen.exercises.lookup import Trouble
+    from minigen.exercises.lookup import UserError
 
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -102,7 +102,7 @@ def run(options):
         code = getattr(importlib.import_module(f"minigen.exercises.{module}"), name)(options)
         sys.stdout.flush()
         return code
-    except Trouble as trouble:
+    except UserError as trouble:
         return _fail(str(trouble), trouble.cure)
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from minigen.exercises import progress
 from minigen.exercises.attempts import current
-from minigen.exercises.lookup import Exercise, Trouble, find
+from minigen.exercises.lookup import Exercise, UserError, find
 from minigen.exercises.master import all_masters
 from minigen.exercises.workspace import DEFAULT, Workspace, initialise, shown, write_new
 
@@ -74,7 +74,7 @@ def hint(options):
     read = workspace.progress.entry(exercise.id).get("hints", 0)
     level = options.level or min((read if isinstance(read, int) else 0) + 1, len(hints))
     if not 1 <= level <= len(hints):
-        raise Trouble(
+        raise UserError(
             f"there are hints 1 to {len(hints)}, and no hint {level}",
             f"next: minigen exercise hint {exercise.id}",
         )
@@ -103,7 +103,7 @@ def explain(options):
     try:
         entry = catalogue.explain(options.code)
     except ValueError as error:
-        raise Trouble(str(error), "next: minigen exercise explain   (shows all codes)") from None
+        raise UserError(str(error), "next: minigen exercise explain   (shows all codes)") from None
     print(_wrapped(str(entry)) + "\n")
     print(f"next: repair the line, then: minigen exercise check {_last_checked(entry.code)}")
     return 0
@@ -120,7 +120,7 @@ def notebook(options):
     workspace, exercise = Workspace.required(), find(options.id)
     path = workspace.root / f"{exercise.master.id}.ipynb"
     if not write_new(path, exercise.master.notebook()):
-        raise Trouble(
+        raise UserError(
             f"{shown(path)} exists and stays as it is",
             "next: rename it, and call this again for a fresh one",
         )

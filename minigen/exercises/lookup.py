@@ -13,7 +13,7 @@ from minigen.exercises import master
 HEAD = "    # ---- one mistake is planted between these comments: find it, repair it ----"
 
 
-class Trouble(Exception):
+class UserError(Exception):
     """What a command cannot do, in a sentence; `cure` is the last line a person reads."""
 
     def __init__(self, message, cure="next: minigen exercise list   (shows what there is)"):
@@ -63,8 +63,8 @@ def find(name):
             if key in keys:
                 return Exercise(every[stem], keys[key])
             if key[-1:].isdigit():
-                raise Trouble(f"{stem} has no bug {key.upper()}; it has: {', '.join(keys.values())}")
+                raise UserError(f"{stem} has no bug {key.upper()}; it has: {', '.join(keys.values())}")
     near = difflib.get_close_matches(id, every, n=3, cutoff=0.5)
     near += [i for i in every if id and id in i and i not in near][:3]
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
-    raise Trouble(f"there is no exercise {str(name)!r}{hint}")
+    raise UserError(f"there is no exercise {str(name)!r}{hint}")

@@ -5,7 +5,7 @@ import textwrap
 from pathlib import Path
 
 import minigen
-from minigen.exercises.lookup import Trouble, find
+from minigen.exercises.lookup import UserError, find
 from minigen.exercises.master import Master, all_masters
 from minigen.exercises.workspace import shown, write_new
 
@@ -75,15 +75,15 @@ def new(options):
     """Write a master to start from."""
     id = options.id.lower().replace("_", "-")
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", id):
-        raise Trouble(
+        raise UserError(
             f"{options.id!r} cannot be the name of an exercise: expected words of letters and digits, joined by '-'",
             "next: minigen exercise new my-exercise",
         )
     if id in all_masters():
-        raise Trouble(f"there is an exercise {id!r} already: {shown(all_masters()[id].path)}")
+        raise UserError(f"there is an exercise {id!r} already: {shown(all_masters()[id].path)}")
     folder = Path(options.into or ".")
     if folder.resolve().is_relative_to(Path(minigen.__file__).resolve().parent):
-        raise Trouble(
+        raise UserError(
             f"{folder} lies inside minigen, and what is written there would outlive the next installation",
             f"next: minigen exercise new {id} --into ANOTHER-FOLDER",
         )
@@ -97,9 +97,9 @@ def new(options):
     )
     try:
         if not write_new(path, text):
-            raise Trouble(f"{shown(path)} exists and stays as it is", "next: choose another name")
+            raise UserError(f"{shown(path)} exists and stays as it is", "next: choose another name")
     except OSError as error:
-        raise Trouble(
+        raise UserError(
             f"{path} cannot be written: {error.strerror}", f"next: minigen exercise new {id} --into FOLDER"
         ) from None
     print(f"written: {shown(path)}, a small exercise that is complete, to be changed piece by piece")
@@ -131,7 +131,7 @@ def _master(name):
     try:
         return Master(Path(name))
     except (ValueError, SyntaxError) as error:
-        raise Trouble(
+        raise UserError(
             f"{name} is no master: {error}",
             "next: minigen exercise new my-exercise   (shows what one looks like)",
         ) from None

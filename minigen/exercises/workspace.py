@@ -7,7 +7,7 @@ import os
 import time
 from pathlib import Path
 
-from minigen.exercises.lookup import Trouble
+from minigen.exercises.lookup import UserError
 from minigen.exercises.master import all_masters
 from minigen.exercises.progress import Progress
 
@@ -32,7 +32,7 @@ class Workspace:
         """The same, where a command cannot do without."""
         found = cls.here()
         if found.root is None:
-            raise Trouble(
+            raise UserError(
                 "there are no exercises in this folder, nor in the ones above it",
                 f"next: minigen exercise init   (writes them into a new folder, {DEFAULT})",
             )
@@ -96,7 +96,7 @@ def initialise(folder):
 
     root = Path(folder).absolute()
     if root.exists() and not root.is_dir():
-        raise Trouble(f"{folder} is a file, expected a folder", "next: minigen exercise init ANOTHER-NAME")
+        raise UserError(f"{folder} is a file, expected a folder", "next: minigen exercise init ANOTHER-NAME")
     (root / ".minigen").mkdir(parents=True, exist_ok=True)
     workspace, written, kept = Workspace(root), [], []
     for master in all_masters().values():

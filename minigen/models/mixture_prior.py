@@ -20,7 +20,8 @@ from minigen.nn import Module
 class MixturePrior(Module):
     """C normals with diagonal covariance over K dimensions; parameters logits (C,), mu (C, K), logvar (C, K).
 
-    The means start at random places of size 1, for components that start together stay together.
+    The means start at different random places, drawn from N(0, 1): equal components get equal gradients and never
+    separate.
     """
 
     def __init__(self, components, latent, *, rng, dtype="float32"):

@@ -12,7 +12,7 @@ def mlp(sizes, activation=None, *, rng, dtype="float32"):
     """Dense layers of these sizes, (N, sizes[0]) -> (N, sizes[-1]), with the activation between them.
 
     mlp((2, 64, 64, 1), rng=rng) has two hidden layers. `activation` is a module, by default LeakyReLU(0.2); hidden
-    layers start by He's rule, the last one, which nothing bends, by Xavier's.
+    layers start by He's rule, the last one, which has no activation, by Xavier's.
     """
     if len(sizes) < 2:
         raise ValueError(f"mlp: sizes holds at least what goes in and what comes out, got {tuple(sizes)}")

@@ -54,8 +54,8 @@ class WGAN(Game):
         return losses.wgan_generator_loss(self.critic(self.generate(z)))
 
 
-class Given(Module):
-    """A generator that does not learn: what is handed over as its noise are the samples."""
+class PassThrough(Module):
+    """A generator without parameters: it returns its input, so z may be samples."""
 
     def forward(self, z):
         return z

@@ -14,7 +14,7 @@ import pytest
 import minigen
 from minigen.cli import main
 from minigen.exercises import attempts, progress, runner, watch
-from minigen.exercises.lookup import Trouble, find
+from minigen.exercises.lookup import UserError, find
 from minigen.exercises.master import all_masters
 from minigen.exercises.workspace import Workspace
 
@@ -288,11 +288,11 @@ def test_names_are_understood_or_guessed():
         ("reparam", "vae-reparameterization"),
         ("", "list"),
     ):
-        with pytest.raises(Trouble) as trouble:
+        with pytest.raises(UserError) as trouble:
             find(wrong)
         assert near in str(trouble.value) + trouble.value.cure
     for unknown in ("init", "../../etc", "-"):
-        with pytest.raises(Trouble, match="there is no exercise"):
+        with pytest.raises(UserError, match="there is no exercise"):
             find(unknown)
 
 

@@ -14,6 +14,7 @@ from minigen.models import (
     DCGANGenerator,
     Discriminator,
     Generator,
+    PassThrough,
     adversary_step,
     generator_step,
 )
@@ -36,13 +37,6 @@ def sigmoid(t):
 # ----- D* = p / (p + q) ------------------------------------------------------------------------------------
 
 
-class Given(Module):
-    """A generator that is given its samples; it has nothing to learn."""
-
-    def forward(self, z):
-        return z
-
-
 class Lookup(Module):
     """A discriminator free to answer anything: one logit for each of K states, x one-hot (N, K)."""
 
@@ -60,7 +54,7 @@ def rows_of(counts):
 
 def trained_lookup(p, q, **how):
     """The best logits, and the loss there."""
-    game = GAN(Given(), Lookup(len(p)), **how)
+    game = GAN(PassThrough(), Lookup(len(p)), **how)
     optimizer = optim.SGD(game.discriminator, lr=8.0)
     for _ in range(400):
         adversary_step(game, optimizer, rows_of(p), rows_of(q))
@@ -249,7 +243,7 @@ def test_one_example_is_a_batch():
 
 def test_a_sure_discriminator_gives_large_but_finite_losses():
     """Logits of 1000: log(sigmoid) would be -inf, softplus is 1000."""
-    sure = GAN(Given(), line(1000.0, 0.0))
+    sure = GAN(PassThrough(), line(1000.0, 0.0))
     ones = np.ones((N, 1))
     assert sure.discriminator_loss(ones, ones).item() == 1000
     assert sure.generator_loss(-ones).item() == 1000
