@@ -5,9 +5,10 @@ function of NumPy where `namespace` was forgotten, a name that CuPy lacks, a red
 And it counts what a GPU is slow at: kernels launched, results read by the host, data uploaded. It cannot show
 the numbers CUDA computes, kernel source, asynchrony, or speed; only the same tests on a real GPU can.
 
-Manners follow CuPy 14: promotion by NEP 50 (NumPy 2 does the same), C-ordered results of elementwise functions
-whatever the order of the operands, 0-d arrays from reductions. It is stricter in two places: `np.exp(x)` works
-on CuPy, slowly, and is refused here; an integer index out of range wraps around on CuPy, and raises here.
+Manners follow CuPy 14: promotion by NEP 50 (NumPy 2 does the same), C-ordered results whatever the order of the
+operands, 0-d arrays from reductions. Where there is a graphics card, the tests of these manners run over CuPy too.
+It is stricter where CuPy is slow or silent: `np.exp(x)` works on CuPy, slowly; an array of indices out of range wraps
+around, and a view made by broadcast_to can be written to. It lacks what it was not taught.
 """
 
 import sys
@@ -52,12 +53,14 @@ class ndarray:
         index, moves = _index(index, reading=True)
         counts.launches += moves
         got = self._device[index]
+        if moves:
+            got = np.array(got, order="C")  # what is gathered lies in the order of its axes
         if isinstance(got, np.generic):  # CuPy answers with a 0-d view
             got = self._device[(*index, ...) if isinstance(index, tuple) else (index, ...)]
         return _wrap(got)
 
     def __setitem__(self, index, value):
-        if isinstance(value, np.ndarray):
+        if isinstance(value, (np.ndarray, list, tuple)):
             raise ValueError("non-scalar numpy.ndarray cannot be used for fill")
         counts.launches += 1
         self._device[_index(index, reading=False)[0]] = _operand(value)
@@ -169,7 +172,7 @@ class _Ufunc:
 
     def __call__(self, *args, out=None, dtype=None):
         counts.launches += 1
-        operands = [_operand(a) for a in args]
+        operands = [_operand(a) if self.__name__ != "matmul" else _array(a) for a in args]
         with np.errstate(all="ignore"):  # a kernel does not warn
             if out is not None:
                 self._host(*operands, out=_array(out), dtype=dtype)
@@ -179,16 +182,21 @@ class _Ufunc:
     def at(self, array, indices, values):
         if self.__name__ not in ("add", "subtract", "maximum", "minimum"):
             raise NotImplementedError(f"`cupy_{self.__name__}.at` is not supported yet")
+        if self.__name__ == "subtract" and array.dtype not in (np.int32, np.uint32):
+            raise TypeError("cupy.subtract.at only supports int32, uint32, as data type")
         counts.launches += 1
         self._host.at(_array(array), _index(indices, reading=False)[0], _operand(values))
 
 
 def _reduction(name):
-    def reduce(self, axis=None, **kwargs):
+    def reduce(self, axis=None, *, keepdims=False, **dtype):
         if isinstance(axis, list):
             raise TypeError("'list' object cannot be interpreted as an integer")
+        if unknown := dtype.keys() - {"dtype"}:
+            raise TypeError(f"{name}() got an unexpected keyword argument {unknown.pop()!r}")
         with np.errstate(all="ignore"):
-            return _launched(getattr(self._device, name)(axis=axis, **kwargs))
+            reduced = getattr(self._device, name)(axis=axis, keepdims=keepdims, **dtype)
+            return _launched(np.array(reduced, order="C"))
 
     return reduce
 
@@ -218,8 +226,9 @@ for _name in "sum mean prod max min any all argmax argmin var std".split():
 for _name in "shape dtype ndim size strides flags nbytes itemsize".split():
     setattr(ndarray, _name, property(lambda self, _n=_name: getattr(self._device, _n)))
 
-for _name in "item tolist __float__ __int__ __index__ __bool__ __repr__ __format__".split():
+for _name in "tolist __float__ __int__ __bool__ __repr__ __format__".split():
     setattr(ndarray, _name, lambda self, *args, _n=_name: getattr(self.get(), _n)(*args))
+ndarray.item = lambda self: self.get().item()
 
 BINARY = dict(
     add="add", sub="subtract", mul="multiply", truediv="divide", floordiv="floor_divide", mod="remainder"
@@ -260,15 +269,12 @@ def where(condition, x, y):
 
 
 def clip(a, a_min, a_max, out=None):
-    return _launched(
-        np.clip(
-            _array(a), None if a_min is None else _operand(a_min), None if a_max is None else _operand(a_max)
-        )
-    )
+    low, high = (None if bound is None else _operand(bound) for bound in (a_min, a_max))
+    return _launched(np.array(np.clip(_array(a), low, high), order="C"))
 
 
 def concatenate(arrays, axis=0):
-    return _launched(np.concatenate([_array(a) for a in arrays], axis))
+    return _launched(np.array(np.concatenate([_array(a) for a in arrays], axis), order="C"))
 
 
 def flip(a, axis=None):
