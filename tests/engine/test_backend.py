@@ -11,6 +11,7 @@ from conftest import DEVICES, NO_GPU, Device, standing
 
 import minigen as mg
 from minigen.engine import backend
+from minigen.engine.fast import threads
 
 
 @pytest.mark.skipif(
@@ -170,6 +171,14 @@ def test_a_step_neither_reads_nor_uploads():
     assert counted.uploads == 0
     # Measured: 216, a third of them the 4 x 4 taps of the image's 3 channels. More launches make a GPU slower.
     assert counted.launches <= 220
+
+
+def test_a_product_on_a_gpu_leaves_the_threads_of_the_host_alone(stand_in, monkeypatch):
+    monkeypatch.setattr(
+        threads, "alone", None
+    )  # telling a BLAS how many threads to use takes longer than a launch
+    x = stand_in.ones((100, 100))  # of the size where a processor works with one thread
+    np.testing.assert_array_equal(threads.matmul(x, x).get(), np.full((100, 100), 100.0))
 
 
 def test_a_step_gives_the_same_numbers_on_every_device(device):

@@ -37,16 +37,13 @@ def matmul(x, y):
     """x @ y, shared out if both are NumPy matrices and large."""
     if x.shape[-1] == 1:
         return x * y  # one term in every sum; the BLAS takes four times as long
+    if type(x) is not np.ndarray:
+        return x @ y  # a GPU is not told how many threads to use
     multiplications = x.size * y.shape[-1]
     vector = x.shape[-2] == 1 or y.shape[-1] == 1
     if (_one_for_a_vector if vector else _one_by_itself) < multiplications < _worth_waking:
         return alone(operator.matmul, x, y)
-    if (
-        multiplications < _worth_sharing
-        or x.ndim + y.ndim > 4
-        or type(x) is not np.ndarray
-        or x.dtype != y.dtype
-    ):
+    if multiplications < _worth_sharing or x.ndim + y.ndim > 4 or x.dtype != y.dtype:
         return x @ y
     (n, _), m = x.shape, y.shape[1]
     out = np.empty((n, m), x.dtype)
