@@ -228,7 +228,7 @@ def _versions():
     """What decides the last bits besides seed, settings and jobs: the BLAS sums differently on more threads."""
     versions = {"python": platform.python_version(), "platform": platform.platform()}
     versions["BLAS threads"] = threads.count()
-    for library in ("minigen", "numpy", "cupy-cuda12x", "threadpoolctl"):
+    for library in ("minigen", "numpy", "cupy-cuda12x", "cupy-cuda13x", "threadpoolctl"):
         try:
             versions[library] = importlib.metadata.version(library)
         except importlib.metadata.PackageNotFoundError:

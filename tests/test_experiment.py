@@ -1,5 +1,6 @@
 """The experiment helper: verdicts and exit codes, seeds that can be stopped and go on, and nothing overwritten."""
 
+import importlib.metadata
 import json
 import os
 import signal
@@ -243,6 +244,18 @@ def test_resume_notes_that_a_library_has_changed(tmp_path, capsys):
     (tmp_path / "run" / "config.json").write_text(json.dumps(config))
     assert start(tmp_path / "run", "--resume") == 0
     assert f"note: begun with numpy 1.99, now {np.__version__}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("library", ["cupy-cuda12x", "cupy-cuda13x"])
+def test_the_version_of_cupy_is_kept_whatever_cuda_it_is_for(library, tmp_path, monkeypatch):
+    known = importlib.metadata.version
+
+    def version(name):
+        return "14.2.0" if name == library else known(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    start(tmp_path / "run")
+    assert read(tmp_path / "run" / "config.json")["versions"][library] == "14.2.0"
 
 
 def test_a_damaged_checkpoint_is_a_sentence(tmp_path, capsys):
