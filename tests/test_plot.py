@@ -83,8 +83,8 @@ def test_a_figure_is_a_file_with_its_title(name, tmp_path, monkeypatch):
         made.append(figure_of(*args, **kwargs))
         return made[-1]
 
-    for module in list(sys.modules.values()):
-        if module.__name__.startswith("minigen.plot.") and hasattr(module, "figure_of"):
+    for place, module in list(sys.modules.items()):
+        if place.startswith("minigen.plot.") and hasattr(module, "figure_of"):
             monkeypatch.setattr(module, "figure_of", remembered)
     data, options = SAMPLES[name]
     path = tmp_path / ("film.gif" if name == "film" else "figure.png")
