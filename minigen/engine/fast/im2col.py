@@ -72,7 +72,7 @@ def spread(y, weight, bias, size, stride, padding, dilation):
     (n, o, *places), (_, c, kh, kw) = y.shape, weight.shape
     xp = namespace(y)
     y, matrix = y.transpose(0, 2, 3, 1), weight.transpose(2, 3, 1, 0)  # (kh, kw, C, O)
-    out, into = (_tap_by_tap if c < _few_channels or dilation[1] > 1 else _row_by_row)(
+    out, into = (_tap_by_tap if _few(xp, c) or dilation[1] > 1 else _row_by_row)(
         xp, n, bias, matrix, places, size, stride, padding, dilation, y.dtype
     )
 
@@ -119,18 +119,29 @@ def _row_by_row(xp, n, bias, matrix, places, size, stride, padding, dilation, dt
 
     def into(out, rows):
         m = len(out)
-        product = _scratch(xp, "product", (len(rows), sw * c), dtype)
+        product = _products(xp, rows, matrix, dtype)
+        long = (m, oh, -1) if xp is np else (m, oh, ow, -1)  # a GPU's product has gaps
         lines = _zeros(xp, (m, h + 2 * ph, wide * c), dtype)
         for a in range(kh):
             top = a * dilation[0]
             for b in range(groups):
-                xp.matmul(rows, matrix[a, b].T, out=product)
                 met = lines[:, top : top + (oh - 1) * sh + 1 : sh, b * sw * c : (b + ow) * sw * c]
-                met += product.reshape(m, oh, -1)
+                met = met.reshape(long)  # a view
+                met += product(a, b).reshape(long)
         kept = lines[:, ph : ph + h, pw * c : (pw + w) * c]
         _put(xp, out.transpose(0, 2, 3, 1).reshape(m, h, -1), kept, line)
 
     return xp.empty((n, h, w, c), dtype).transpose(0, 3, 1, 2), into
+
+
+def _products(xp, rows, matrix, dtype):
+    """rows @ matrix[a, b].T as a function of (a, b): one at a time in the cache, but on a GPU all in one launch."""
+    kh, groups, wide, o = matrix.shape
+    if xp is not np:
+        every = (rows @ matrix.reshape(-1, o).T).reshape(-1, kh, groups, wide)
+        return lambda a, b: every[:, a, b]
+    product = _scratch(xp, "product", (len(rows), wide), dtype)
+    return lambda a, b: xp.matmul(rows, matrix[a, b].T, out=product)
 
 
 def _put(xp, out, values, bias):
@@ -148,7 +159,7 @@ def _columns(x, kernel, stride, padding, dilation, size):
         (ph, pw), inside = padding, x
         x = _zeros(xp, (m, h + 2 * ph, w + 2 * pw, c), x.dtype)
         x[:, ph : ph + h, pw : pw + w] = inside
-    if c < _few_channels:
+    if _few(xp, c):
         taps = _scratch(xp, "columns", (*kernel, c, m, *size), x.dtype)
         for a, b, place in _places(x.transpose(0, 3, 1, 2), kernel, size, stride, dilation):
             taps[a, b] = place.transpose(1, 0, 2, 3)
@@ -156,6 +167,11 @@ def _columns(x, kernel, stride, padding, dilation, size):
     columns = _scratch(xp, "columns", (m, *size, *kernel, c), x.dtype)
     columns[...] = windows(x, kernel, stride, dilation)
     return columns.reshape(m * prod(size), -1)
+
+
+def _few(xp, channels):
+    """Whether runs of so many channels are too short to copy; to a GPU a launch for each tap costs more than short runs."""
+    return xp is np and channels < _few_channels
 
 
 def _zeros(xp, shape, dtype):
