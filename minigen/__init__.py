@@ -93,7 +93,6 @@ _PARTS = {  # loaded when they are first asked for, so that `import minigen` sta
     "testing",
     "training",
 }
-_INTERNAL = {"importlib", "engine", "arguments", "keep_freed_memory"}
 
 
 def __getattr__(name):
@@ -103,9 +102,10 @@ def __getattr__(name):
 
 
 def __dir__():
-    """What people use, for tab completion."""
-    public = {name for name in globals() if not name.startswith("_") or name == "__version__"}
-    return sorted(public - _INTERNAL | _PARTS)
+    """What people use, for tab completion. Other modules are internal, whoever has loaded them."""
+    module = type(importlib)
+    public = {name for name, value in globals().items() if name[0] != "_" and type(value) is not module}
+    return sorted(public - {"keep_freed_memory"} | _PARTS | {"__version__"})
 
 
 # `from minigen import *` must not replace what Python itself calls sum, max, min, abs and pow.
