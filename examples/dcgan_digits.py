@@ -31,7 +31,7 @@ from minigen.losses import discriminator_loss
 from minigen.metrics import frechet_distance, reverse_kl, two_sample_accuracy
 from minigen.models import GAN, DCGANDiscriminator, DCGANGenerator, descend, generator_step
 from minigen.optim import Adam
-from minigen.sharing import Trouble
+from minigen.sharing import UserError
 from minigen.training import read_frames, shuffled
 
 DATA = {"digits": digits_split, "shapes": lambda: (*shapes(4000, rng=0), *shapes(500, rng=1))}
@@ -43,7 +43,7 @@ GREY, APART = "grey pixels for each inked one", "distance to training pictures, 
 
 def one_seed(run):
     if run.settings.data not in DATA:
-        raise Trouble(f"--data {run.settings.data}: there are {' and '.join(DATA)}")
+        raise UserError(f"--data {run.settings.data}: there are {' and '.join(DATA)}")
     train, labels, test, _ = DATA[run.settings.data]()
     game, rng = trained(run, train), run.random.generator
     samples = painted(game, run.random.normal(COUNT, LATENT))

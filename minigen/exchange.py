@@ -76,7 +76,7 @@ def _from_tensor(caller, name, tensor):
 
 def packed(model):
     """The bytes of a .safetensors file with the weights of `model`."""
-    return _safetensors().save(as_pytorch(model), {"format": "pt"})  # the word of its readers for PyTorch
+    return _safetensors().save(as_pytorch(model), {"format": "pt", "minigen": "1"})  # "pt": PyTorch
 
 
 def unpacked(path, data):

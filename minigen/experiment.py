@@ -25,8 +25,9 @@ from tqdm import tqdm
 from minigen import Random, plot, sharing
 from minigen.engine import backend
 from minigen.engine.fast import threads
-from minigen.sharing import Trouble
-from minigen.training import read_log, train
+from minigen.saving import pasteable
+from minigen.sharing import UserError
+from minigen.training import DamagedLog, read_log, train
 
 REACHED, MISSED, MISUSED, INTERRUPTED = 0, 1, 2, 130
 _share = 0.8  # of the seeds must reach a criterion: chance decides, too, and a rare failure is no refutation
@@ -81,10 +82,12 @@ class Run:
             **kwargs,
         }
         try:
+            if kwargs["resume"] and _damaged(folder):
+                kwargs["resume"] = False
             train(step, batch, steps, folder, **kwargs)
         except ValueError as error:  # of what `train` and `load` refuse, the sentence is enough
             if str(error).startswith(("train:", "load:")):
-                raise Trouble(str(error)) from error
+                raise UserError(str(error)) from error
             raise
         title = f"{into or folder.name}: the terms of the loss, step by step"
         plot.losses(read_log(folder), title, folder / "losses.png")
@@ -121,33 +124,52 @@ def experiment(
         given = vars(_parser(name, about, settings).parse_args(arguments))
         cluster = given.pop("cluster", None)  # not stored: a run may be resumed on another one, or without
         modes = {"default": {}, "quick": quick, "paper": paper}
-        config, folder = _begin(name, given, settings, modes)
+        config, folder = _begin(name, given, settings, modes, cluster)
         measured = _measure(one_seed, config, folder, _shared_out(config["jobs"], cluster))
         looser = quick_criteria if config["mode"] == "quick" else None
         return _judge(looser or criteria, measured, folder)
-    except Trouble as trouble:
-        print(f"{name}: {trouble}", file=sys.stderr)
+    except UserError as error:
+        print(f"{name}: {error}", file=sys.stderr)
     except OSError as error:
         print(f"{name}: {error.strerror or error}", file=sys.stderr)
     except KeyboardInterrupt as stop:
-        cure = f"go on with --resume --out {folder}" if folder else "nothing had begun"
+        cure = f"go on with --resume --out {pasteable(folder)}" if folder else "nothing had begun"
         print(f"\n{name}: {stop.args[0] if stop.args else 'interrupted'}; {cure}", file=sys.stderr)
         return INTERRUPTED
     return MISUSED
+
+
+def _damaged(folder):
+    """Whether the log is damaged: then what belongs to it is moved away, so that the training is done again."""
+    try:
+        if (folder / "log.csv").exists():
+            read_log(folder)
+        return False
+    except DamagedLog as error:
+        away = _new_folder(folder / "damaged")
+        for name in ("log.csv", "checkpoint.npz", "frames"):
+            if (folder / name).exists():
+                os.replace(folder / name, away / name)
+        print(
+            f"{folder.name}: {error.args[0].partition('. If')[0]}. It is moved to {pasteable(away)}, and the "
+            "training is done again",
+            file=sys.stderr,
+        )
+        return True
 
 
 # ----- options and the folder -------------------------------------------------------------------------------
 
 
 def _parser(name, about, settings):
-    """What is not given stays away, so that --resume can tell a wish from a default."""
+    """Options not given are absent, so that --resume can tell an explicit option from a default."""
     parser = argparse.ArgumentParser(
         prog=name, description=about.partition("\n")[0], argument_default=argparse.SUPPRESS
     )
     for setting, value in settings.items():
         kind = _whole if isinstance(value, int) else type(value)
         parser.add_argument(f"--{setting.replace('_', '-')}", type=kind, help=f"default: {value}")
-    parser.add_argument("--seed", type=int, help="the first seed (default: 0)")
+    parser.add_argument("--seed", type=_from_zero, metavar="N", help="the first seed (default: 0)")
     parser.add_argument("--seeds", type=_whole, metavar="N", help="how many seeds (default: 1)")
     parser.add_argument(
         "--jobs",
@@ -172,32 +194,39 @@ def _parser(name, about, settings):
     return parser
 
 
-def _whole(text):
+def _whole(text, least=1):
     number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got {text}")
+    if number < least:
+        raise argparse.ArgumentTypeError(f"must be at least {least}, got {text}")
     return number
 
 
-_whole.__name__ = "whole number"  # as argparse names it in its messages
+def _from_zero(text):
+    return _whole(text, least=0)
 
 
-def _begin(name, given, settings, modes):
+_whole.__name__ = _from_zero.__name__ = "whole number"  # as argparse names it in its messages
+
+
+def _begin(name, given, settings, modes, cluster=None):
     """(config, folder): a new folder with its config.json, or the one to go on with."""
     out, resume = given.pop("out", Path("runs") / name), given.pop("resume", False)
     given["settings"] = {key: given.pop(key) for key in settings if key in given}
     if resume:
-        return _stored(out, given), out
+        config = _stored(out, given)
+        sharing.require(config["jobs"], cluster)
+        return config, out
     mode = given.get("mode", "default")
     if modes[mode] is None:
-        raise Trouble("there is no published protocol for this experiment: leave --paper away")
+        raise UserError("there is no published protocol for this experiment: leave --paper away")
     config = {"experiment": name, "mode": mode, "seed": 0, "seeds": 1, "jobs": 1, "device": "cpu", **given}
     config["settings"] = settings | modes[mode] | given["settings"]
     config["versions"] = _versions()
+    sharing.require(config["jobs"], cluster)
     try:
         backend.to(np.zeros(1), config["device"])
     except RuntimeError as error:
-        raise Trouble(str(error)) from None
+        raise UserError(str(error)) from None
     folder = _new_folder(out)
     _write_json(folder / "config.json", config)
     return config, folder
@@ -208,14 +237,28 @@ def _stored(folder, given):
     try:
         config = json.loads((folder / "config.json").read_text())
     except FileNotFoundError:
-        raise Trouble(f"no run to resume in {folder}: there is no config.json; is --out right?") from None
-    except ValueError as error:
-        raise Trouble(f"{folder / 'config.json'} is damaged: {error}") from None
+        raise UserError(
+            f"no run to resume in {pasteable(folder)}: there is no config.json; is --out right?"
+        ) from None
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{pasteable(folder / 'config.json')} is damaged: {error}") from None
+    kinds = {
+        "settings": dict,
+        "versions": dict,
+        "seed": int,
+        "seeds": int,
+        "jobs": int,
+        "device": str,
+        "mode": str,
+    }
+    for key, kind in kinds.items():
+        if not isinstance(config, dict) or not isinstance(config.get(key), kind):
+            raise UserError(f"{pasteable(folder / 'config.json')} is damaged: it has no {key}")
     wished = {**given, **given["settings"]}
     for key, value in {**config, **config["settings"]}.items():
         if key != "settings" and key in wished and wished[key] != value:
-            raise Trouble(
-                f"the run in {folder} has {key} {value}, not {wished[key]}: leave it away, or start anew"
+            raise UserError(
+                f"the run in {pasteable(folder)} has {key} {value}, not {wished[key]}: leave it away, or start anew"
             )
     now = _versions()
     for library, version in config["versions"].items():
@@ -247,7 +290,7 @@ def _new_folder(wanted):
             n += 1
             folder = wanted.with_name(f"{wanted.name}-{n}")
         except OSError as error:
-            raise Trouble(f"--out {folder} cannot be written to: {error.strerror}") from None
+            raise UserError(f"--out {pasteable(folder)} cannot be written to: {error.strerror}") from None
 
 
 # ----- seeds ------------------------------------------------------------------------------------------------
@@ -277,7 +320,10 @@ def _one(key, function, place, *arguments):
     run = Run(*place)
     values = run.folder / "values.json"
     if values.exists():
-        return key, {name: float(value) for name, value in json.loads(values.read_text()).items()}
+        try:
+            return key, {name: float(value) for name, value in json.loads(values.read_text()).items()}
+        except (ValueError, TypeError, AttributeError, RecursionError):
+            print(f"{run.folder.name}: {pasteable(values)} is damaged: measured again", file=sys.stderr)
     with sharing.alone_in(run.folder):
         try:
             measured = function(run, *arguments)
@@ -300,7 +346,7 @@ def _judge(criteria, measured, folder):
     rows = []
     for criterion in criteria:
         if names and criterion.measure not in names:
-            raise Trouble(f"the criterion {criterion} needs a measure of that name, got {', '.join(names)}")
+            raise UserError(f"the criterion {criterion} needs a measure of that name, got {', '.join(names)}")
         values = _all(measured, criterion.measure)
         good = sum(map(criterion.holds, values))
         verdict = "reached" if good >= math.ceil(_share * len(values)) else "missed"
@@ -319,7 +365,7 @@ def _judge(criteria, measured, folder):
     everything = {str(seed): {k: _plain(v) for k, v in values.items()} for seed, values in measured.items()}
     verdict = "reached" if reached else "missed"
     _write_json(folder / "verdict.json", {"verdict": verdict, "criteria": rows, "measured": everything})
-    print(f"{verdict}; everything is in {folder}")
+    print(f"{verdict}; everything is in {pasteable(folder)}")
     return REACHED if reached else MISSED
 
 

@@ -6,8 +6,8 @@ A pickle is a program that runs when it is opened. An .npz is a zip of plain arr
 it all.
 
 A save builds the whole file beside its goal, forces it onto the disk, and only then takes the old one's
-name: whoever is killed halfway still has the old file. A load compares every name and shape first and
-writes second.
+name: whoever is killed halfway still has the old file. A load compares every name, shape and kind of value
+first and writes second.
 
 For exchange with others there is .safetensors, weights only: see exchange.py.
 """
@@ -16,13 +16,21 @@ import contextlib
 import difflib
 import io
 import json
+import math
 import os
+import re
+import shlex
 import shutil
 import zipfile
 
 import numpy as np
 
 from minigen import exchange
+
+try:
+    import fcntl
+except ImportError:  # Windows has no flock: two programs in one folder go unnoticed
+    fcntl = None
 
 _format = 1  # a reader refuses a higher number than its own
 _pickles = (".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin", ".joblib")
@@ -35,26 +43,39 @@ _never = (
 # ----- a model and what belongs to its training ---------------------------------------------------------
 
 
-def save(model, path, *, optimizer=None, random=None, step=None):
+def save(model, path, *, optimizer=None, random=None, step=None, overwrite=False):
     """Write `model` to `path`, .npz (minigen's own) or .safetensors (weights only, for exchange).
 
     What a run needs to go on as if it had never stopped: `optimizer`; `random`, a minigen.Random or NumPy
     generator (those that layers such as Dropout hold are then saved too); `step`, a whole number. Games have
     several optimizers: dicts by name, {"generator": ..., "critic": ...}, are taken for both.
 
-    Raises OSError where the file cannot be written, ValueError for another kind of file; the old file stays.
+    An earlier file of minigen's is replaced, any other only with overwrite=True.
+
+    Raises OSError where the file cannot be written, FileExistsError for a file that `save` did not write,
+    ValueError for another kind of file and for NaN or infinity in a parameter; the old file stays.
     """
     path, kind = _checked_path("save", path)
+    if not (overwrite or _is_ours(path, kind)):
+        raise FileExistsError(
+            f"save: {pasteable(path)} exists and was not written by minigen, or is damaged: give another name, "
+            "or overwrite=True"
+        )
+    finite = [(f"model/{name}", tensor.numpy()) for name, tensor in model.named_parameters()]
     if kind == ".safetensors":
         if not (optimizer is random is step is None):
             raise ValueError("save: .safetensors holds weights only: save optimizer, random and step as .npz")
+        _check_finite("save", finite)
         return _write(path, exchange.packed(model))
     arrays = {f"model/{name}": array for name, array in model.state_dict().items()}
     about = {"format": _format, "model": type(model).__name__, "optimizer": {}}
     about["step"] = None if step is None else _whole(step)
     for section, one in _optimizers(optimizer).items():
         about["optimizer"][section] = type(one).__name__
-        arrays |= {f"{section}/{name}": array for name, array in one.state.items()}
+        state = {f"{section}/{name}": array for name, array in one.state.items()}
+        arrays |= state
+        finite += state.items()
+    _check_finite("save", finite)
     generators = _generators(model, random)
     about["random"] = {name: generator.bit_generator.state for name, generator in generators.items()}
     arrays["about"] = np.array(json.dumps(about, default=np.ndarray.tolist))  # some states hold arrays
@@ -81,6 +102,7 @@ def load(model, path, *, optimizer=None, random=None):
         model.check_state_dict(state)
     except ValueError as error:
         raise ValueError(f"load: {path} holds a {about['model']}: {error}") from None
+    _check_finite(f"load: {path}", [(f"model/{name}", state[name]) for name, _ in model.named_parameters()])
     optimizers, generators = _optimizers(optimizer), _generators(model, random)
     for section, one in optimizers.items():
         _check_optimizer(path, section, one, _section(arrays, section), about["optimizer"].get(section))
@@ -150,6 +172,22 @@ def _check_optimizer(path, section, one, state, kind):
             f"load: {path}: the {section} is that of other parameters (None: not there):\n  "
             + "\n  ".join(lines)
         )
+    _check_finite(f"load: {path}", [(f"{section}/{name}", array) for name, array in state.items()])
+    if not (state["lr"] > 0 and state["steps"].dtype.kind in "iu" and state["steps"] >= 0):
+        raise ValueError(
+            f"load: {path}: {section} has lr {state['lr']} and steps {state['steps']}; a positive number and a "
+            "whole number from 0 up expected"
+        )
+
+
+def _check_finite(caller, arrays):
+    for name, array in arrays:
+        bad = array.size - np.count_nonzero(np.isfinite(array))
+        if bad:
+            raise ValueError(
+                f"{caller}: {name} has {bad} number{'s that are' if bad > 1 else ' that is'} NaN or infinite: has "
+                "the training diverged? minigen.detect_anomaly() finds where"
+            )
 
 
 def _check_generator(path, name, generator, state):
@@ -157,8 +195,12 @@ def _check_generator(path, name, generator, state):
         raise ValueError(f"load: {path} holds no state for {name}: was it saved with random=?")
     try:
         type(generator.bit_generator)(0).state = state  # a trial on another generator of this kind
-    except (ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
+        # NumPy reads from these places without a look at the bounds of the array
+        within = 0 <= state["state"].get("pos", 0) <= 624 and 0 <= state.get("buffer_pos", 0) <= 4
+    except (ValueError, TypeError, KeyError, IndexError, OverflowError, AttributeError) as error:
         raise ValueError(f"load: {path}: the state of {name} does not fit: {error}") from None
+    if not within:
+        raise ValueError(f"load: {path}: the state of {name} does not fit: its position is out of range")
 
 
 # ----- arrays and bytes ---------------------------------------------------------------------------------
@@ -188,6 +230,8 @@ def _unpacked(path, data):
     arrays = {}
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            if sum(entry.file_size for entry in archive.infolist()) > len(data):
+                raise ValueError("its entries claim more bytes than the file has; save never compresses")
             for entry in archive.namelist():  # read() compares the check sum of every byte
                 arrays[entry.removesuffix(".npy")] = _array(entry, archive.read(entry))
     except Exception as error:  # the bytes are at hand, so whatever goes wrong is in the bytes
@@ -198,26 +242,51 @@ def _unpacked(path, data):
     try:
         about = json.loads(str(arrays["about"]))
         version = about["format"]
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, ValueError, TypeError, RecursionError):
         names = ", ".join(list(arrays)[:4]) or "nothing"
         raise ValueError(f"load: {path} was not written by model.save: it holds {names}") from None
     if version != _format:
         raise ValueError(
             f"load: {path} has format {version}, this minigen reads {_format}: install a newer minigen"
         )
+    _check_about(path, about)
     return arrays, about
+
+
+def _check_about(path, about):
+    """ValueError where `about` is not what `save` writes there."""
+    step = about.get("step", "missing")
+    expected = {
+        "model": isinstance(about.get("model"), str),
+        "step": step is None or (type(step) is int and step >= 0),
+        "optimizer": _is_dict_of(str, about.get("optimizer")),
+        "random": _is_dict_of(dict, about.get("random")),
+    }
+    wrong = [name for name, right in expected.items() if not right]
+    if wrong:
+        came = ", ".join(f"{name} {about.get(name, 'missing')!r:.60}" for name in wrong)
+        raise ValueError(f"load: {path} is damaged: its entry `about` has {came}")
+
+
+def _is_dict_of(kind, value):
+    return isinstance(value, dict) and all(isinstance(v, kind) for v in value.values())
 
 
 def _array(entry, data):
     """One entry as an array, or None where that would take a pickle."""
     if not entry.endswith(".npy"):
         return None if entry.endswith((".pkl", ".pickle")) else np.frombuffer(data, np.uint8)
-    try:
-        return np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
-    except ValueError as error:
-        if "Object arrays" in str(error):
-            return None
-        raise
+    file = io.BytesIO(data)
+    version = np.lib.format.read_magic(file)
+    if version > (2, 0):
+        raise ValueError(f"{entry} has version {version} of the .npy format, which save does not write")
+    header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, fortran, dtype = header(file)
+    if dtype.hasobject:
+        return None
+    if math.prod(shape) * dtype.itemsize != len(data) - file.tell():  # before room for it is made
+        raise ValueError(f"{entry} claims {shape} {dtype}, and has {len(data) - file.tell()} bytes")
+    return np.ndarray(shape, dtype, data, file.tell(), order="F" if fortran else "C")
 
 
 def _section(arrays, section):
@@ -226,6 +295,66 @@ def _section(arrays, section):
 
 
 # ----- files --------------------------------------------------------------------------------------------
+
+
+def pasteable(path):
+    """A path in full, quoted where a shell needs it."""
+    return shlex.quote(os.path.abspath(os.fsdecode(path)))
+
+
+def take_lock(file):
+    """Whether `file` (an open file or its number) is now ours alone: until it is closed, or the program is killed.
+
+    True as well where the system or the disk has no locks.
+    """
+    if fcntl is not None:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+    return True
+
+
+def _is_ours(path, kind):
+    """Whether nothing is lost at `path` but an earlier save: there is no file, an empty one, or one of minigen's."""
+    if not os.path.exists(path) or os.path.getsize(path) == 0:
+        return True
+    try:
+        if kind == ".safetensors":
+            with open(path, "rb") as file:
+                size = int.from_bytes(file.read(8), "little")
+                return "minigen" in json.loads(file.read(min(size, 1 << 24))).get("__metadata__", {})
+        with zipfile.ZipFile(path) as archive:
+            about = json.loads(str(_array("about.npy", archive.read("about.npy"))))
+            return isinstance(about, dict) and "format" in about and "random" in about
+    except Exception:  # whatever is wrong with it, it is not ours
+        return False
+
+
+def sweep(folder):
+    """Delete what killed processes left while saving into `folder`; what another one writes now is left alone."""
+    for name in os.listdir(folder):
+        found = re.fullmatch(r"\.minigen-(\d+)-[0-9a-f]{8}\.tmp", name)
+        if not found or _lives(int(found[1])):
+            continue
+        with contextlib.suppress(OSError), open(os.path.join(folder, name), "rb") as file:
+            if take_lock(file):  # a writer on another machine holds it
+                os.unlink(file.name)
+
+
+def _lives(pid):
+    """Whether this machine has a process of this number. Windows asks otherwise, so there it counts as living."""
+    if os.name == "nt":
+        return True
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _checked_path(caller, path):
@@ -258,9 +387,11 @@ def _write(path, data):
     folder = os.path.dirname(path)
     if not os.path.isdir(folder):
         raise FileNotFoundError(f"save: there is no folder {folder}: make it first")
+    sweep(folder)
     beside = os.path.join(folder, f".minigen-{os.getpid()}-{os.urandom(4).hex()}.tmp")  # stays after a kill
     try:
         with open(beside, "xb") as file:
+            take_lock(file)
             file.write(data)
             file.flush()
             os.fsync(file.fileno())  # a rename may reach the disk before the bytes do

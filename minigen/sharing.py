@@ -6,19 +6,16 @@ loses none: a task whose worker died is given to another one.
 
 import os
 import platform
+import sys
 from contextlib import contextmanager, suppress
 
-try:
-    import fcntl
-except ImportError:  # Windows, where nobody watches
-    fcntl = None
-
+from minigen.saving import fcntl, pasteable, take_lock
 
 PATIENCE = 10  # seconds to wait for a scheduler, and for its first worker
 
 
-class Trouble(Exception):
-    """A sentence for the person at the terminal."""
+class UserError(Exception):
+    """A mistake in what was asked, or a limit of the machine: its message is shown without a traceback."""
 
 
 def in_turn(tasks):
@@ -26,15 +23,63 @@ def in_turn(tasks):
 
 
 def on_cores(jobs, tasks):
-    """At most `jobs` tasks at the same time, in processes of this machine."""
+    """At most `jobs` tasks at the same time, in processes of this machine.
+
+    Where the system kills a worker, joblib loses the other tasks as well: all that had not ended are done again, in
+    new workers. After three such losses without a task that ended they are given up.
+    """
+    joblib = _joblib()
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+    left, losses = dict(enumerate(tasks)), 0
+    while left:
+        share = joblib.Parallel(n_jobs=min(jobs, len(left)), return_as="generator_unordered")
+        try:
+            for number, result in share(joblib.delayed(_numbered)(n, task) for n, task in left.items()):
+                del left[number]
+                losses = 0
+                yield result
+        except TerminatedWorkerError:
+            losses += 1
+            if losses == 3:
+                raise UserError(
+                    f"given up: 3 times in a row a worker process was killed and no task ended; {len(left)} are "
+                    "left. Was there too little memory? Go on with --resume and fewer --jobs"
+                ) from None
+            print(f"a worker process was killed; {len(left)} tasks are done again", file=sys.stderr)
+
+
+def _numbered(number, task):
+    function, *arguments = task
+    return number, function(*arguments)
+
+
+def _joblib():
     try:
-        from joblib import Parallel, delayed
+        import joblib
     except ImportError:
-        raise Trouble(
+        raise UserError(
             "--jobs needs joblib: from the checkout, pip install '.[experiments]'; or leave --jobs away"
         ) from None
-    share = Parallel(n_jobs=min(jobs, len(tasks)), return_as="generator_unordered")
-    return share(delayed(function)(*arguments) for function, *arguments in tasks)
+    return joblib
+
+
+def _distributed():
+    try:
+        import distributed
+    except ImportError:
+        raise UserError(
+            "--cluster needs dask.distributed: from the checkout, pip install '.[cluster]'; or use --jobs"
+        ) from None
+    return distributed
+
+
+def require(jobs, cluster):
+    """Raises UserError, naming the extra, where a library for these options is missing."""
+    if cluster:
+        _distributed()
+    elif jobs > 1:
+        _joblib()
 
 
 def on_cluster(address, tasks):
@@ -42,33 +87,28 @@ def on_cluster(address, tasks):
 
     They need minigen, one thread each (a program draws random numbers and figures in turn), and the same disk.
     """
+    distributed = _distributed()
     try:
-        from distributed import Client, KilledWorker, TimeoutError, as_completed
-    except ImportError:
-        raise Trouble(
-            "--cluster needs dask.distributed: from the checkout, pip install '.[cluster]'; or use --jobs"
-        ) from None
-    try:
-        client = Client(address, timeout=PATIENCE)
+        client = distributed.Client(address, timeout=PATIENCE)
     except (OSError, ValueError, TypeError) as error:
-        raise Trouble(
+        raise UserError(
             f"no cluster at {address}: {error}. A scheduler is started with `dask scheduler`, and prints its address"
         ) from None
     with client:
-        with suppress(TimeoutError):  # started a moment ago, perhaps
+        with suppress(distributed.TimeoutError):  # started a moment ago, perhaps
             client.wait_for_workers(1, timeout=PATIENCE)
         workers = client.scheduler_info(n_workers=-1)["workers"].values()
         if not workers or any(worker["nthreads"] > 1 for worker in workers):
             has = "a worker with several threads" if workers else "no worker"
-            raise Trouble(
+            raise UserError(
                 f"the cluster at {address} has {has}: start each with `dask worker {address} --nthreads 1`"
             )
         futures = [client.submit(function, *arguments, pure=False) for function, *arguments in tasks]
         try:
-            for future in as_completed(futures):
+            for future in distributed.as_completed(futures):
                 yield future.result()
-        except KilledWorker as error:
-            raise Trouble(
+        except distributed.KilledWorker as error:
+            raise UserError(
                 f"a task was given up after it had killed several workers: {error}. Was there too little memory?"
             ) from None
 
@@ -79,20 +119,18 @@ def alone_in(folder):
     try:
         folder.mkdir(exist_ok=True)
     except FileNotFoundError:
-        raise Trouble(
-            f"{platform.node()} does not see {folder.parent}: --out must be on a disk that all workers share"
+        raise UserError(
+            f"{platform.node()} does not see {pasteable(folder.parent)}: --out must be on a disk that all workers share"
         ) from None
     if fcntl is None:
         yield
         return
     handle = os.open(folder, os.O_RDONLY)  # closed, and with it unlocked, even where the program is killed
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Trouble(
-                f"another program is at work in {folder}: let it end, or give another --out"
-            ) from None
+        if not take_lock(handle):
+            raise UserError(
+                f"another program is at work in {pasteable(folder)}: let it end, or give another --out"
+            )
         yield
     finally:
         os.close(handle)

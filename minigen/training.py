@@ -19,6 +19,7 @@ number, so the place in the shuffle is saved with it; and a checkpoint is only e
 """
 
 import csv
+import errno
 import io
 import math
 import os
@@ -35,6 +36,11 @@ from minigen.data import batches
 from minigen.engine import backend
 from minigen.engine.tape import Tensor
 from minigen.nn import Module
+from minigen.saving import pasteable, sweep, take_lock
+
+
+class DamagedLog(ValueError):
+    """A log.csv that no training has written, or that has changed since."""
 
 
 def train(
@@ -68,19 +74,21 @@ def train(
 
     Ctrl-C waits for the end of the step, saves, and then raises KeyboardInterrupt; a second one does not wait.
 
-    Raises FileExistsError for a folder with a run in it, FileNotFoundError where there is none to resume,
-    ValueError where the checkpoint is damaged or of another model, FloatingPointError where a number is no longer
-    finite, OSError where the disk is full. The last good checkpoint stays in all cases.
+    Raises FileExistsError for a folder with a run in it, BlockingIOError where another program trains in it,
+    FileNotFoundError where there is no run to resume, ValueError where the checkpoint or the log is damaged or of
+    another model, FloatingPointError where a number is no longer finite, OSError where the disk is full. The last
+    good checkpoint stays in all cases.
     """
     _check(batch, steps=steps, log_every=log_every, save_every=save_every, frame_every=frame_every)
     run = _Run(Path(folder), model, optimizer, random)
-    done, stop = run.resume(steps) if resume else run.begin(), False
+    run.look(resume)
     hidden = None if bar is None else not bar  # None: where there is no terminal
     with (
-        _Log(run.folder / "log.csv", done) as log,
+        _Log(run.folder / "log.csv", run.begin if not resume else lambda: run.resume(steps)) as log,
         _patient_interrupt() as interrupted,
-        tqdm(total=steps, initial=done, desc=run.folder.name, unit="step", disable=hidden) as line,
+        tqdm(total=steps, initial=log.done, desc=run.folder.name, unit="step", disable=hidden) as line,
     ):
+        done, stop = log.done, False
         if frame and done == 0:
             run.keep_frame(0, frame())
         while done < steps and not stop:
@@ -97,11 +105,11 @@ def train(
             if frame and done % frame_every == 0:
                 run.keep_frame(done, frame())
             if save:
-                run.save(done)
+                run.save(done, log)
             line.update()
     if interrupted.is_set():
         raise KeyboardInterrupt(
-            f"stopped after step {done}, saved in {run.checkpoint}: resume goes on from there"
+            f"stopped after step {done}, saved in {pasteable(run.checkpoint)}: resume goes on from there"
         )
 
 
@@ -112,6 +120,8 @@ def shuffled(data, size, *, seed):
     at most once: those that do not fill a last batch are left out, and are others each time.
     """
     batches(data, size, np.random.default_rng(0))  # refuses what cannot be cut into batches
+    if not isinstance(seed, int | np.integer) or seed < 0:
+        raise ValueError(f"shuffled: seed must be a whole number from 0 up, got {seed!r}")
     arrays = data if isinstance(data, tuple) else (data,)
     rows, device = len(arrays[0]), backend.device_of(arrays[0])
 
@@ -130,11 +140,36 @@ def shuffled(data, size, *, seed):
 
 
 def read_log(folder):
-    """What log.csv holds: an array of numbers for each column, `step` first."""
-    with open(Path(folder) / "log.csv", newline="") as file:
-        names, *rows = csv.reader(file)
-    table = np.array(rows, float).reshape(len(rows), len(names))
+    """What log.csv holds: an array of numbers for each column, `step` first. ValueError where it is damaged."""
+    path = Path(folder) / "log.csv"
+    names, rows = _log_lines(path, path.read_bytes())
+    table = np.array([row for _, row in rows], float).reshape(len(rows), len(names))
     return {name: table[:, i] for i, name in enumerate(names)}
+
+
+def _log_lines(path, data):
+    """(columns, [(line, numbers)]) of the whole lines of a log; the last line may be half a line, of a kill."""
+    lines = [line for line in data.splitlines(keepends=True) if line.endswith(b"\n")]
+    if not lines:
+        return [], []
+    rows, at = [], 1
+    try:
+        columns = next(csv.reader([lines[0].decode()], strict=True))
+        if columns[:1] != ["step"] or len(set(columns)) < len(columns):
+            raise ValueError
+        for line in lines[1:]:
+            at += 1
+            row = [float(field) for field in line.decode().split(",")]
+            if len(row) != len(columns) or row[0] != int(row[0]) or (rows and row[0] <= rows[-1][1][0]):
+                raise ValueError
+            rows.append((line, row))
+    except (ValueError, csv.Error, OverflowError, StopIteration):
+        expected = "step and the names of the terms" if at == 1 else "a later step and a number for each term"
+        raise DamagedLog(
+            f"train: {pasteable(path)} is no log of a run, or is damaged: line {at} must be {expected}. If you move "
+            "it away, resume goes on and the log begins there"
+        ) from None
+    return columns, rows
 
 
 def read_frames(folder):
@@ -152,26 +187,37 @@ class _Run:
         self.state = {"optimizer": optimizer, "random": random}
         self.looked = self.saved = 0  # the last steps at which all was well, and of the checkpoint
 
+    def look(self, resume):
+        """Refuses a folder with a run for a new one, and one without a run to resume; makes a missing one."""
+        if resume and not self.checkpoint.exists():
+            raise FileNotFoundError(
+                f"train: no run to resume in {pasteable(self.folder)}: there is no checkpoint.npz; is it the right "
+                "folder? A new run starts with resume=False"
+            )
+        if not resume:
+            self._refuse_a_run()
+            with self._writing(0):
+                self.folder.mkdir(parents=True, exist_ok=True)
+
+    def _refuse_a_run(self):
+        log = self.folder / "log.csv"
+        begun = log.exists() and log.stat().st_size  # it is made, and locked, before the first checkpoint
+        paths = [self.checkpoint, *([log] if begun else []), self.folder / "frames"]
+        found = [path for path in paths if path.exists()]
+        if found:
+            raise FileExistsError(
+                f"train: {pasteable(self.folder)} holds a run already, with {found[0].name}: go on with it by "
+                "resume=True, or give another folder"
+            )
+
     def begin(self):
         """A first checkpoint, before anything can go wrong. Returns the number of steps done: none."""
-        for path in (self.checkpoint, self.folder / "log.csv"):
-            if path.exists():
-                raise FileExistsError(
-                    f"train: {self.folder} holds a run already, with {path.name}: go on with it by resume=True, or "
-                    "give another folder"
-                )
-        with self._writing(0):
-            self.folder.mkdir(parents=True, exist_ok=True)
+        self._refuse_a_run()  # once more: now nobody else can begin one
         self.save(0)
         return 0
 
     def resume(self, steps):
         """The state of the checkpoint. Returns the number of steps done."""
-        if not self.checkpoint.exists():
-            raise FileNotFoundError(
-                f"train: no run to resume in {self.folder}: there is no checkpoint.npz; is it the right folder? "
-                "A new run starts with resume=False"
-            )
         done = self.model.load(self.checkpoint, **self.state)
         if done is None or done > steps:
             what = (
@@ -179,9 +225,8 @@ class _Run:
                 if done is None
                 else f"step {done}, beyond the {steps} steps that were asked for"
             )
-            raise ValueError(f"train: {self.checkpoint} is of {what}")
-        for left in self.folder.glob(".minigen-*.tmp"):  # a kill while saving leaves half a file
-            left.unlink()
+            raise ValueError(f"train: {pasteable(self.checkpoint)} is of {what}")
+        sweep(self.folder)
         self.looked = self.saved = done
         return done
 
@@ -198,7 +243,7 @@ class _Run:
         self.looked = done
         return values
 
-    def save(self, done):
+    def save(self, done, log=None):
         """A checkpoint of numbers that are all finite, and otherwise none."""
         for owner, arrays in [("", self.model.state_dict())] + [
             (f"{name}: ", one.state) for name, one in self.optimizers.items()
@@ -207,6 +252,8 @@ class _Run:
                 if not np.isfinite(array).all():
                     self._diverged(f"{owner}{name} is no longer finite after step {done}")
         with self._writing(done):
+            if log is not None:
+                log.sync()
             self.model.save(self.checkpoint, step=done, **self.state)
         self.saved = done
 
@@ -221,32 +268,49 @@ class _Run:
 
     def _writing(self, done):
         if done == 0:
-            return _sentence(f"{self.folder} cannot be written to")
-        return _sentence(f"stopped after step {done}; {self.checkpoint} is as it was, of step {self.saved}")
+            return _sentence(f"{pasteable(self.folder)} cannot be written to")
+        return _sentence(
+            f"stopped after step {done}; {pasteable(self.checkpoint)} is as it was, of step {self.saved}"
+        )
 
     def _diverged(self, what):
         raise FloatingPointError(
-            f"train: {what}; all was well in step {self.looked}. The last good checkpoint, {self.checkpoint}, is of "
-            f"step {self.saved}. Find the cause with minigen.detect_anomaly(), or try a smaller learning rate"
+            f"train: {what}; all was well in step {self.looked}. The last good checkpoint, "
+            f"{pasteable(self.checkpoint)}, is of step {self.saved}. Find the cause with minigen.detect_anomaly(), or try a smaller learning rate"
         )
 
 
 class _Log:
-    """log.csv, cut back to the `done` steps of the checkpoint: a kill may come after a line, or within one."""
+    """log.csv, and with it the lock on the run: while it is open, no other training gets hold of the folder.
 
-    def __init__(self, path, done):
-        self.path = path
-        with _sentence(f"{path} cannot be written to"):
+    `enter()` returns the number of steps done, and the log is cut back to them: a kill may come after a line, or
+    within one.
+    """
+
+    def __init__(self, path, enter):
+        self.path, new = path, not path.exists()
+        with _sentence(f"{pasteable(path)} cannot be written to"):
             self.file = open(path, "a+b")
-        self.file.seek(0)
-        header, *rows = [line for line in self.file if line.endswith(b"\n")] or [b""]
         try:
-            kept = [row for row in rows if int(row.partition(b",")[0]) <= done]
-        except ValueError:
+            if not take_lock(self.file):
+                raise BlockingIOError(
+                    errno.EAGAIN, f"train: another program trains in {pasteable(path.parent)}: let it end"
+                )
+            self.file.seek(0)
+            data = self.file.read()
+            self.columns, rows = _log_lines(path, data)
+            self.done = enter()
+            kept = sum(len(line) for line, row in rows if row[0] <= self.done)
+            self.file.truncate(data.index(b"\n") + 1 + kept if self.columns else 0)
+        except BaseException as error:
+            if new and not isinstance(error, BlockingIOError):
+                path.unlink()
             self.file.close()
-            raise ValueError(f"train: {path} is no log of a run: its lines must begin with a step") from None
-        self.columns = next(csv.reader([header.decode()]))
-        self.file.truncate(len(header) + sum(map(len, kept)))
+            raise
+
+    def sync(self):
+        """Onto the disk: a checkpoint must not know more than the log does."""
+        os.fsync(self.file.fileno())
 
     def write(self, done, values):
         if not self.columns:
@@ -254,7 +318,7 @@ class _Log:
             self._line(done, self.columns)
         if self.columns != ["step", *values]:
             raise ValueError(
-                f"train: step returned the terms {', '.join(values)} in step {done}, but {self.path} has the columns "
+                f"train: step returned the terms {', '.join(values)} in step {done}, but {pasteable(self.path)} has the columns "
                 f"{', '.join(self.columns)}: a run has the same terms from beginning to end"
             )
         # 9 digits tell any two float32 apart
@@ -263,7 +327,7 @@ class _Log:
     def _line(self, done, fields):
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerow(fields)
-        with _sentence(f"stopped after step {done}: {self.path} could not be written to"):
+        with _sentence(f"stopped after step {done}: {pasteable(self.path)} could not be written to"):
             self.file.write(text.getvalue().encode())
             self.file.flush()
 
@@ -320,7 +384,7 @@ def _patient_interrupt():
 
 @contextmanager
 def _sentence(beginning):
-    """Whatever the disk refuses, told with what it means for the run."""
+    """Re-raise an OSError with what it means for this run."""
     try:
         yield
     except OSError as error:

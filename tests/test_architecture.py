@@ -38,7 +38,7 @@ ENGINE = [
     ["conv"],
 ]
 FLOOR = {name: floor for floor, names in enumerate(HOUSE) for name in names}
-MAY_PRINT = {"training", "experiment", "plot", "exercises", "cli", "__main__"}
+MAY_PRINT = {"training", "sharing", "experiment", "plot", "exercises", "cli", "__main__"}
 
 
 def part_of(file):

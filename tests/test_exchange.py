@@ -165,3 +165,19 @@ def test_what_is_no_state_dict_is_named():
         exchange.load_pytorch(Net(), {"state_dict": {}, "epoch": 3})
     with pytest.raises(TypeError, match=r"got Dense: give net\.state_dict\(\)"):
         exchange.load_pytorch(Net(), nn.Dense(2, 3, rng=np.random.default_rng(0)))
+
+
+def test_data_without_history_is_handed_over_without_a_copy():
+    tensor = Tensor(np.arange(6.0).reshape(2, 3))
+    assert np.shares_memory(np.from_dlpack(tensor), tensor.data)
+    with pytest.raises(BufferError, match=r"hand over tensor\.detach\(\)"):
+        np.from_dlpack(Tensor(np.ones(3), requires_grad=True))
+
+
+def test_a_tensor_of_pytorch_is_refused_with_the_cure_in_both_orders():
+    torch = pytest.importorskip("torch")
+    mine, other = Tensor(np.ones(3), requires_grad=True), torch.ones(3)
+    assert torch.from_dlpack(mine.detach()).tolist() == [1.0, 1.0, 1.0]
+    for meet in (lambda: mine * other, lambda: other * mine, lambda: mine @ other, lambda: torch.exp(mine)):
+        with pytest.raises(TypeError, match=r"each has a tape of its own: take x\.detach\(\)\.numpy\(\)"):
+            meet()

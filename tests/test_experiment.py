@@ -280,6 +280,7 @@ def test_mistakes_in_the_experiment_are_not_hidden(tmp_path):
     [
         (["--steps", "0"], "argument --steps: must be at least 1, got 0"),
         (["--steps", "many"], "argument --steps: invalid whole number value: 'many'"),
+        (["--seed", "-1"], "argument --seed: must be at least 0, got -1"),
         (["--seeds", "0"], "argument --seeds: must be at least 1, got 0"),
         (["--device", "tpu"], "argument --device: invalid choice: 'tpu'"),
         (["--quick", "--paper"], "not allowed with argument --quick"),
@@ -325,3 +326,76 @@ def test_a_printed_number_holds_to_its_last_digit(printed, inside, outside):
     criterion = rounds_to("radius", printed, "a table")
     assert all(criterion.holds(value) for value in inside)
     assert not any(criterion.holds(value) for value in outside)
+
+
+def test_a_damaged_log_is_a_sentence_and_the_seed_is_done_again(tmp_path, capsys):
+    start(tmp_path / "straight", "--steps", "19")
+    with pytest.raises(MemoryError):
+        start(tmp_path / "run", "--steps", "19", one_seed=lambda run: walk(run, 13, MemoryError()))
+    log = tmp_path / "run" / "log.csv"
+    log.write_bytes(log.read_bytes() + b"\x00\xff\n")
+    capsys.readouterr()
+    assert start(tmp_path / "run", "--resume") == 0
+    shown = capsys.readouterr().err
+    assert "log.csv is no log of a run, or is damaged: line 3 must be" in shown
+    assert f"It is moved to {tmp_path / 'run' / 'damaged'}, and the training is done again" in shown
+    for name in ("log.csv", "checkpoint.npz", "values.json"):
+        assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "straight" / name).read_bytes()
+    assert (tmp_path / "run" / "damaged" / "log.csv").exists()
+
+
+def test_damaged_values_are_measured_again(tmp_path, capsys):
+    start(tmp_path / "run")
+    values = tmp_path / "run" / "values.json"
+    whole = values.read_bytes()
+    for damaged in (whole[:10], b"[1]", b"\xff"):
+        values.write_bytes(damaged)
+        assert start(tmp_path / "run", "--resume") == 0
+        assert "values.json is damaged: measured again" in capsys.readouterr().err
+        assert values.read_bytes() == whole
+
+
+def test_a_worker_that_is_killed_loses_no_seed(tmp_path, capfd):
+    pytest.importorskip("joblib")
+    killed = tmp_path / "killed"
+
+    def dies_once(run):
+        if run.seed == 1 and not killed.exists():
+            killed.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return walk(run)
+
+    assert start(tmp_path / "run", "--seeds", "3", "--jobs", "2", one_seed=dies_once) == 0
+    assert "a worker process was killed; " in capfd.readouterr().err
+    assert len(read(tmp_path / "run" / "verdict.json")["measured"]) == 3
+
+
+def test_workers_that_are_always_killed_are_a_sentence(tmp_path, capfd):
+    pytest.importorskip("joblib")
+
+    def dies(run):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    assert start(tmp_path / "run", "--seeds", "2", "--jobs", "2", one_seed=dies) == 2
+    assert "walk: given up: 3 times in a row a worker process was killed" in capfd.readouterr().err
+
+
+def test_a_missing_extra_is_named_before_a_folder_is_made(tmp_path, capsys, monkeypatch):
+    for library, option in (("joblib", ["--jobs", "2"]), ("distributed", ["--cluster", "tcp://h:1"])):
+        monkeypatch.setitem(sys.modules, library, None)
+        assert start(tmp_path / "run", "--seeds", "2", *option) == 2
+        assert f"{option[0]} needs" in capsys.readouterr().err
+        assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_with_a_space_prints_as_it_can_be_pasted(tmp_path, capsys):
+    assert start(tmp_path / "my run") == 0
+    assert f"everything is in '{tmp_path / 'my run'}'\n" in capsys.readouterr().out
+
+
+def test_a_config_without_its_entries_is_damaged(tmp_path, capsys):
+    start(tmp_path / "run")
+    for text in ("{}", "[]", "[" * 10**5):
+        (tmp_path / "run" / "config.json").write_text(text)
+        assert start(tmp_path / "run", "--resume") == 2
+        assert "config.json is damaged" in capsys.readouterr().err

@@ -368,6 +368,33 @@ WRONG = {
         lambda _, arrays: arrays.pop("optimizer/v.output.bias"),
         r"v.output.bias is \(25,\) here, None in the file",
     ),
+    "a weight that is nan": (
+        lambda _, arrays: arrays.update({"model/hidden.bias": np.full(5, np.nan)}),
+        "model/hidden.bias has 5 numbers that are NaN or infinite",
+    ),
+    "a weight beyond float32": (
+        lambda _, arrays: arrays.update({"model/hidden.bias": np.full(5, 1e300)}),
+        r"size: hidden.bias reaches 1e\+300, which float32 cannot hold",
+    ),
+    "a slot that is infinite": (
+        lambda _, arrays: arrays.update({"optimizer/v.hidden.bias": np.full(5, np.inf)}),
+        "optimizer/v.hidden.bias has 5 numbers",
+    ),
+    "lr nan": (lambda _, arrays: arrays.update({"optimizer/lr": np.array(np.nan)}), "optimizer/lr has 1 num"),
+    "lr negative": (
+        lambda _, arrays: arrays.update({"optimizer/lr": np.array(-1.0)}),
+        "has lr -1.0 and steps",
+    ),
+    "half a step": (
+        lambda _, arrays: arrays.update({"optimizer/steps": np.array(1.5)}),
+        "and steps 1.5; a pos",
+    ),
+    "a step in words": (lambda a, _: a.update(step="six"), "is damaged: its entry `about` has step 'six'"),
+    "a step below 0": (lambda a, _: a.update(step=-1), "its entry `about` has step -1"),
+    "no step": (lambda a, _: a.pop("step"), "its entry `about` has step 'missing'"),
+    "no model": (lambda a, _: a.pop("model"), "its entry `about` has model 'missing'"),
+    "random None": (lambda a, _: a.update(random=None), "its entry `about` has random None"),
+    "optimizers as a list": (lambda a, _: a.update(optimizer=["Adam"]), "has optimizer \\['Adam'\\]"),
     "a parameter missing": (
         lambda _, arrays: arrays.pop("model/hidden.bias"),
         r"holds a Net: .*\n  missing: hidden.bias \(5,\)",
@@ -431,3 +458,105 @@ def test_mistakes_in_saving_are_named(tmp_path):
     with pytest.raises(ValueError, match="model/words holds object, not real numbers"):
         model.save(tmp_path / "a.npz")
     assert left(tmp_path) == []
+
+
+def test_an_entry_that_claims_more_than_it_has_is_refused_before_room_is_made(saved):
+    run, path = saved
+    header = np.lib.format.header_data_from_array_1_0(np.zeros(3)) | {"shape": (10**15,)}
+    with zipfile.ZipFile(path, "a") as archive, archive.open("model/more.npy", "w") as entry:
+        np.lib.format.write_array_header_1_0(entry, header)
+    load_and_expect(run, path, ValueError, r"more.npy claims \(1000000000000000,\) float64, and has 0 bytes")
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("about.npy", bytes(10**7))
+    load_and_expect(run, path, ValueError, "its entries claim more bytes than the file has")
+
+
+def test_a_nest_of_lists_for_the_line_of_json_is_a_sentence(saved):
+    run, path = saved
+    np.savez(path, about=np.array("[" * 10**5))
+    load_and_expect(run, path, ValueError, "was not written by model.save")
+
+
+def test_a_place_outside_a_generator_is_refused(tmp_path):
+    for kind, at in (("MT19937", "pos"), ("Philox", "buffer_pos")):
+        model, path = nn.Dense(2, 3, rng=np.random.default_rng(0)), tmp_path / f"{kind}.npz"
+        one = np.random.Generator(getattr(np.random, kind)(1))
+        model.save(path, random=one)
+
+        def change(about, _, kind=kind, at=at):
+            state = about["random"]["random"]
+            (state["state"] if kind == "MT19937" else state)[at] = 10**6
+
+        rewritten(path, change)
+        with pytest.raises(ValueError, match="its position is out of range"):
+            model.load(path, random=one)
+
+
+def test_a_read_only_parameter_leaves_all_others_as_they_were(saved):
+    run, path = saved
+    bias = run["model"].output.bias
+    bias.data = bias.data.copy()
+    bias.data.flags.writeable = False
+    load_and_expect(run, path, ValueError, "read-only: the array of output.bias in the model")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_could_not_be_loaded_is_not_saved(tmp_path, value):
+    model, path = Net(), tmp_path / "a.npz"
+    model.save(path)
+    old = path.read_bytes()
+    model.output.bias.data[3] = value
+    with pytest.raises(ValueError, match="save: model/output.bias has 1 number that is NaN or infinite"):
+        model.save(path)
+    assert path.read_bytes() == old
+    assert left(tmp_path) == ["a.npz"]
+
+
+# ----- files of others --------------------------------------------------------------------------------------
+
+
+def test_a_file_that_is_not_minigens_is_replaced_only_when_asked(tmp_path):
+    path = tmp_path / "my data.npz"
+    np.savez(path, x=np.zeros(3))
+    for foreign in (path.read_bytes(), b"notes"):
+        path.write_bytes(foreign)
+        with pytest.raises(
+            FileExistsError, match=r"my data.npz' exists and was not written by minigen.*overwri"
+        ):
+            Net().save(path)
+        assert path.read_bytes() == foreign
+    Net().save(path, step=3, overwrite=True)
+    Net().save(path, step=4)
+    assert Net().load(path) == 4
+    path.write_bytes(b"")  # as tempfile makes it: nothing is lost
+    Net().save(path, step=5)
+    assert Net().load(path) == 5
+
+
+def test_weights_of_others_are_replaced_only_when_asked(tmp_path):
+    safetensors, path = pytest.importorskip("safetensors.numpy"), tmp_path / "a.safetensors"
+    safetensors.save_file({"w": np.zeros(3)}, path)
+    with pytest.raises(FileExistsError, match="was not written by minigen"):
+        Net().save(path)
+    Net().save(path, overwrite=True)
+    Net().save(path)
+
+
+def test_files_of_dead_processes_are_swept_and_those_of_others_are_left(tmp_path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    locked = tmp_path / f".minigen-{dead.pid}-00000001.tmp"
+    for name in (
+        f".minigen-{dead.pid}-00000000.tmp",
+        f".minigen-{os.getpid()}-00000000.tmp",
+        ".minigen-my.tmp",
+    ):
+        (tmp_path / name).write_bytes(b"half")
+    with open(locked, "wb") as writer:  # a living writer on another machine
+        fcntl = pytest.importorskip("fcntl")
+        fcntl.flock(writer, fcntl.LOCK_EX)
+        Net().save(tmp_path / "a.npz")
+        others = [f".minigen-{os.getpid()}-00000000.tmp", ".minigen-my.tmp"]
+        assert left(tmp_path) == sorted([locked.name, *others, "a.npz"])
+    Net().save(tmp_path / "a.npz")
+    assert left(tmp_path) == sorted([*others, "a.npz"])

@@ -103,7 +103,7 @@ def test_two_programs_in_one_folder_are_refused(tmp_path, capsys):
 
 def test_a_disk_that_is_not_shared(tmp_path):
     with (
-        pytest.raises(sharing.Trouble, match="--out must be on a disk that all workers share"),
+        pytest.raises(sharing.UserError, match="--out must be on a disk that all workers share"),
         sharing.alone_in(tmp_path / "elsewhere" / "seed-0"),
     ):
         pass

@@ -502,7 +502,65 @@ def test_a_checkpoint_that_is_no_run_or_beyond_the_end(finished):
 
 def test_a_log_that_is_none(finished):
     (finished / "log.csv").write_text("step,loss\nfirst,1\n")
-    refused(finished, ValueError, "log.csv is no log of a run: its lines must begin with a step")
+    refused(finished, ValueError, "log.csv is no log of a run, or is damaged: line 2 must be a later step")
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        (lambda lines: [b"\xff\xfe\n", *lines[1:]], 1),
+        (lambda lines: [b"loss,KL\n", *lines[1:]], 1),
+        (lambda lines: [lines[0], bytes(20) + b"\n", *lines[2:]], 2),
+        (lambda lines: [*lines[:2], lines[2].replace(b",", b" "), *lines[3:]], 3),
+        (lambda lines: [*lines[:2], lines[1], *lines[2:]], 3),
+        (lambda lines: [*lines[:3], b"nan,1,2\n"], 4),
+    ],
+)
+def test_a_damaged_log_names_the_line(tmp_path, change, line):
+    train(steps=40, folder=tmp_path, **vae(), **SETTINGS)
+    log = tmp_path / "log.csv"
+    log.write_bytes(b"".join(change(log.read_bytes().splitlines(keepends=True))))
+    refused(tmp_path, ValueError, f"is damaged: line {line} must be")
+    with pytest.raises(ValueError, match=f"is damaged: line {line} must be"):
+        read_log(tmp_path)
+    log.unlink()
+    train(steps=60, folder=tmp_path, resume=True, **vae(), **SETTINGS)
+    assert read_log(tmp_path)["step"].tolist() == [60]
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_second_training_in_the_folder_is_refused_and_the_first_goes_on(tmp_path, resume):
+    pytest.importorskip("fcntl")
+    straight, shared = tmp_path / "straight", tmp_path / "shared"
+    train(steps=60, folder=straight, **vae(), **SETTINGS)
+    run, calls = vae(), iter(range(60))
+
+    def step(x):
+        if next(calls) == 30:
+            refused(
+                shared,
+                (FileExistsError, BlockingIOError),
+                "another program trains in|holds a run",
+                resume=resume,
+            )
+        return run["step"](x)
+
+    train(steps=60, folder=shared, **run | {"step": step}, **SETTINGS)
+    assert contents(shared) == contents(straight)
+
+
+def test_files_of_others_beside_a_run_are_left_alone(finished):
+    (finished / ".minigen-mine.tmp").write_text("another's")
+    train(steps=8, folder=finished, resume=True, **vae(), **SETTINGS)
+    assert (finished / ".minigen-mine.tmp").read_text() == "another's"
+    other = finished / "other"
+    (other / "frames").mkdir(parents=True)
+    refused(other, FileExistsError, "holds a run already, with frames", resume=False)
+
+
+def test_a_negative_seed_is_refused_before_anything_is_made():
+    with pytest.raises(ValueError, match="seed must be a whole number from 0 up, got -1"):
+        shuffled(DATA, 7, seed=-1)
 
 
 def test_a_folder_that_cannot_be_written_to(tmp_path, monkeypatch):

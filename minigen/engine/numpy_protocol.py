@@ -37,3 +37,25 @@ class NumPyProtocol:
         raise TypeError(
             "a Tensor does not turn into an array by itself, its history would be lost: write tensor.numpy()"
         )
+
+    def __dlpack__(self, **kwargs):
+        """The data for another library, without a copy: torch.from_dlpack(tensor). BufferError where there is a history."""
+        if self.node is not None:
+            raise BufferError(
+                "a Tensor with a history, or that asks for a gradient, is not handed to another library, which "
+                "would not go on with it: hand over tensor.detach()"
+            )
+        return self.data.__dlpack__(**kwargs)
+
+    def __dlpack_device__(self):
+        return self.data.__dlpack_device__()
+
+    @classmethod
+    def __torch_function__(cls, function, types, args=(), kwargs=None):
+        raise TypeError(TORCH)
+
+
+TORCH = (
+    "a Tensor of minigen and one of PyTorch meet, and each has a tape of its own: take x.detach().numpy() of "
+    "PyTorch's, or torch.from_dlpack(tensor.detach()) of minigen's"
+)

@@ -19,7 +19,7 @@ from operator import attrgetter
 
 import numpy as np
 
-from minigen.engine import anomaly, backend
+from minigen.engine import anomaly, backend, numpy_protocol
 from minigen.engine.numpy_protocol import NumPyProtocol
 
 _clock = count(1)
@@ -215,6 +215,8 @@ class Op:
                 parents.append(a.node)
                 tracked = tracked or a.node is not None
             else:
+                if type(a).__module__ == "torch":
+                    raise TypeError(numpy_protocol.TORCH)
                 values.append(a.item() if isinstance(a, np.generic) else a)
                 parents.append(None)
         if kwargs:

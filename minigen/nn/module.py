@@ -124,7 +124,7 @@ class Module:
         mark_changed(self.parameters())
 
     def check_state_dict(self, state):
-        """Raises ValueError that lists every missing name, unexpected name and wrong shape in `state`."""
+        """Raises ValueError that lists whatever in `state` cannot be written here: names, shapes, kinds, sizes."""
         arrays, state = self._arrays(), {path: backend.as_array(value) for path, value in state.items()}
         problems = [f"missing: {path} {array.shape}" for path, array in arrays.items() if path not in state]
         for path, value in state.items():
@@ -136,14 +136,16 @@ class Module:
                 )
             elif value.dtype.kind not in "fiub":
                 problems.append(f"dtype: {path} holds {value.dtype}, not real numbers")
+            else:
+                problems += _unwritable(path, arrays[path], value)
         if problems:
             raise ValueError(
                 f"load_state_dict: the state does not fit {type(self).__name__}:\n  " + "\n  ".join(problems)
             )
 
-    def save(self, path, *, optimizer=None, random=None, step=None):
+    def save(self, path, *, optimizer=None, random=None, step=None, overwrite=False):
         """Write the model, and what its training needs if given, to an .npz file: see minigen/saving.py."""
-        saving.save(self, path, optimizer=optimizer, random=random, step=step)
+        saving.save(self, path, optimizer=optimizer, random=random, step=step, overwrite=overwrite)
 
     def load(self, path, *, optimizer=None, random=None):
         """Read what `save` wrote, all or nothing. Returns the step that was saved, or None."""
@@ -229,6 +231,23 @@ class Sequential(Module):
     def __getitem__(self, i):
         modules = [module for _, module in self.children()]
         return Sequential(*modules[i]) if isinstance(i, slice) else modules[i]
+
+
+def _unwritable(path, array, value):
+    """Why `value`, of the right shape, cannot be written into `array`: a list of no or one sentence."""
+    if not getattr(array.flags, "writeable", True):  # CuPy's arrays always are
+        return [
+            f"read-only: the array of {path} in the model cannot be written to: give it a copy of the array"
+        ]
+    if not np.can_cast(value.dtype, array.dtype, "same_kind"):
+        return [
+            f"dtype: {path} is {array.dtype} in the model, {value.dtype} in the state, which would be cut"
+        ]
+    if array.dtype.kind == "f" and value.dtype.kind == "f" and value.size:
+        top = float(abs(value).max())  # NaN and infinity stay what they are
+        if np.isfinite(top) and top > float(np.finfo(array.dtype).max):
+            return [f"size: {path} reaches {top:.3g}, which {array.dtype} cannot hold"]
+    return []
 
 
 def memory_order(array):
