@@ -11,7 +11,6 @@ from minigen.engine.conv import (
     sizes_that_collapse,
     transposed_output_size,
 )
-from minigen.engine.fast.memory import keep_freed_memory
 from minigen.engine.ops import (
     abs,
     add,
@@ -59,9 +58,6 @@ from minigen.engine.shapes import (
     transpose,
 )
 from minigen.engine.tape import StaleGraphError, Tensor, broadcast_to, grad, no_grad, op, sum_to
-
-keep_freed_memory()
-del keep_freed_memory
 
 
 def __getattr__(name):

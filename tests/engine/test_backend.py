@@ -168,8 +168,9 @@ def test_a_step_neither_reads_nor_uploads():
             step(x, params)
     assert counted.reads == 0
     assert counted.uploads == 0
-    # Measured: 216, a third of them the 4 x 4 taps of the image's 3 channels. More launches make a GPU slower.
-    assert counted.launches <= 220
+    # Measured: 225, a third of them the 4 x 4 taps of the image's 3 channels, 9 the copies of leaves and constants that the
+    # tape keeps. More launches make a GPU slower.
+    assert counted.launches <= 229
 
 
 def test_a_step_gives_the_same_numbers_on_every_device(device):
