@@ -315,7 +315,7 @@ def _turned(x):
 _matmul.rule(lambda g, out, x, y: _matmul(g, _turned(y)), lambda g, out, x, y: _matmul(_turned(x), g))
 
 
-@takes("x", "y")
+@takes("x", "y", computes=False)
 def matmul(x, y):
     """x @ y: (..., n, k) @ (..., k, m) -> (..., n, m); a vector counts as one row on the left, one column on the right."""
     if x.ndim == 0 or y.ndim == 0 or x.shape[-1] != y.shape[-2 if y.ndim > 1 else 0]:
@@ -353,7 +353,7 @@ _dense.rule(
 )
 
 
-@takes("x", "weight", "bias")
+@takes("x", "weight", "bias", computes=False)
 def dense(x, weight, bias=None):
     """x @ weight + bias: (..., D) @ (D, H) + (H,) -> (..., H). Raises ValueError when D or H do not fit."""
     if bias is None:

@@ -33,6 +33,7 @@ _clock = count(1)
 _recording = ContextVar("recording", default=True)
 _branches = ContextVar("branches", default=None)
 _youngest_first = attrgetter("tick")
+_watching = anomaly.watching
 _float32, _float64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
@@ -282,7 +283,8 @@ class Op:
         if recorded:
             for i, parent in enumerate(parents):
                 if parent is None or type(parent) is Leaf:
-                    values[i] = backend.own(values[i])
+                    value = values[i]
+                    values[i] = value.copy("K") if type(value) is np.ndarray else backend.own(value)
             if kwargs:
                 kwargs = {key: backend.own(value) for key, value in kwargs.items()}
         try:
@@ -291,9 +293,9 @@ class Op:
             raise self._explain(error, values) from error
         if isinstance(out, np.generic):
             out = np.asarray(out)
-        if _branches.get() is not None and self.branches is not None:
+        if self.branches is not None and _branches.get() is not None:
             _branches.get().append((self.name, self.branches(*values, **kwargs)))
-        line = anomaly.inspect_result(self, values, out) if anomaly.watching.get() else None
+        line = anomaly.inspect_result(self, values, out) if _watching.get() else None
         if not recorded:
             return _tensor(out, None)
         if len(parents) > rules and any(parents[rules:]):
@@ -367,15 +369,23 @@ class RuleForEach:
         return partial(self.rule, i)
 
 
-def takes(*names, selects=()):
+def takes(*names, selects=(), computes=True):
     """Settle the array arguments of a function that is composed of operations, under its own name: see `op`.
 
     `names` are its first parameters, None for one that is no array; `selects` are the masks and labels among them. Each
-    becomes an array or a tensor, so that the function may ask for shapes and dtypes.
+    becomes an array or a tensor, so that the function may ask for shapes and dtypes. A function that leaves all computing
+    to operations (`computes=False`) is called first and its arguments are looked at only if one turns out to have no shape.
     """
 
     def wrap(function):
         n = len(names)
+
+        @wraps(function)
+        def tried(*args, **kwargs):
+            try:
+                return function(*args, **kwargs)
+            except AttributeError:
+                return settled(*args, **kwargs)
 
         @wraps(function)
         def settled(*args, **kwargs):
@@ -401,7 +411,7 @@ def takes(*names, selects=()):
             args = [*(given.get(key, a) for key, a in zip(names, args, strict=False)), *args[n:]]
             return function(*args, **{key: given.get(key, value) for key, value in kwargs.items()})
 
-        return settled
+        return settled if computes else tried
 
     return wrap
 
@@ -491,7 +501,6 @@ def _walk(root, seed, create_graph, free, targets=None):
     order = _reachable(root)
     needed = None if targets is None else _above(targets, order)
     gradients = {root: seed}
-    watching = anomaly.watching.get()
     for node in order:
         g = gradients.pop(node, None)
         if g is None:
@@ -499,38 +508,42 @@ def _walk(root, seed, create_graph, free, targets=None):
         yield node, g
         if type(node) is Leaf:
             continue
-        op, out, values, kwargs = node.op, node.out, node.values, node.kwargs
+        out, values = node.out, node.values
         if create_graph:
             out = _tensor(out, node)
             values = [v if p is None else _tensor(v, p) for v, p in zip(values, node.parents, strict=True)]
         for i, parent in enumerate(node.parents):
             if parent is None or (needed is not None and parent not in needed):
                 continue
-            rule = op.rules[i]
-            if rule is None:
-                continue
-            gx = (
-                anomaly.unwatched(rule, g, out, *values, **kwargs)
-                if watching
-                else rule(g, out, *values, **kwargs)
-            )
-            x = values[i]
-            if gx.shape != x.shape:
-                if not op.broadcasts:
-                    raise ValueError(
-                        f"{op.name}: the rule for argument {i} gave shape {gx.shape}, the argument has {x.shape}"
-                    )
-                gx = sum_to(gx, x.shape)
-            if gx.dtype != x.dtype:
-                raise TypeError(
-                    f"{op.name}: the rule for argument {i} gave {gx.dtype}, the argument is {x.dtype}"
-                )
-            if watching:
-                anomaly.inspect_gradient(node, i, g, gx)
-            gradients[parent] = gradients[parent] + gx if parent in gradients else gx
+            gx = _gradient(node, i, g, out, values)
+            if gx is not None:
+                gradients[parent] = gradients[parent] + gx if parent in gradients else gx
         if free:
             node.values = node.out = None
             node.parents = ()
+
+
+def _gradient(node, i, g, out, values):
+    """What rule i of the node's op makes of g, in the shape and dtype of argument i; None where there is no rule."""
+    op, x = node.op, values[i]
+    rule = op.rules[i]
+    if rule is None:
+        return None
+    watching = _watching.get()
+    gx = anomaly.unwatched(rule, g, out, *values, **node.kwargs) if watching else rule(g, out, *values, **node.kwargs)
+    if gx.shape != x.shape:
+        if not op.broadcasts:
+            raise ValueError(
+                f"{op.public_name}: the rule for argument {i} gave shape {gx.shape}, the argument has {x.shape}"
+            )
+        gx = sum_to(gx, x.shape)
+    if gx.dtype is not x.dtype and gx.dtype != x.dtype:
+        raise TypeError(
+            f"{op.public_name}: the rule for argument {i} gave {gx.dtype}, the argument is {x.dtype}"
+        )
+    if watching:
+        anomaly.inspect_gradient(node, i, g, gx)
+    return gx
 
 
 def _reachable(root):
