@@ -75,11 +75,10 @@ def settle(caller, names, values, selects=(), moves=False):
     `names` are their names and `selects` marks the masks and labels among them, which stay as they are.
     """
     selects = selects or [False] * len(values)
-    alone = not any(
-        map(is_array, values)
-    )  # then a NumPy scalar keeps its dtype, otherwise it takes that of the arrays
-    values = [np.asarray(v) if alone and isinstance(v, np.generic) else v for v in values]
-    values = [v.item() if isinstance(v, np.generic) else v for v in values]
+    if any(map(is_array, values)):  # scalars take the dtype of the arrays
+        values = [v.item() if isinstance(v, np.generic) else v for v in values]
+    else:
+        values = [np.asarray(v) if isinstance(v, int | float | np.generic) else v for v in values]
     for name, value in zip(names, values, strict=False):
         refuse_container(f"{caller}: {name}", value)
         if is_array(value):
@@ -98,7 +97,7 @@ def settle(caller, names, values, selects=(), moves=False):
     if len(set(floats.values())) > 1:
         raise two_dtypes(caller, floats)
     if moves and not floats:
-        return [np.asarray(v) if isinstance(v, int | float) else v for v in values]
+        return values
     dtype = next(iter(floats.values()), np.dtype(np.float64))
     return [
         v

@@ -530,7 +530,11 @@ def _gradient(node, i, g, out, values):
     if rule is None:
         return None
     watching = _watching.get()
-    gx = anomaly.unwatched(rule, g, out, *values, **node.kwargs) if watching else rule(g, out, *values, **node.kwargs)
+    gx = (
+        anomaly.unwatched(rule, g, out, *values, **node.kwargs)
+        if watching
+        else rule(g, out, *values, **node.kwargs)
+    )
     if gx.shape != x.shape:
         if not op.broadcasts:
             raise ValueError(
