@@ -33,7 +33,7 @@ _clock = count(1)
 _recording = ContextVar("recording", default=True)
 _branches = ContextVar("branches", default=None)
 _youngest_first = attrgetter("tick")
-_watching = anomaly.watching
+_watching, _new = anomaly.watching, object.__new__
 _float32, _float64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
@@ -208,7 +208,7 @@ class Tensor(NumPyProtocol):
 
 def _tensor(data, node):
     """A Tensor without the checks, for arrays the engine made itself."""
-    tensor = Tensor.__new__(Tensor)
+    tensor = _new(Tensor)
     tensor._array, tensor.node, tensor._name = data, node, None
     return tensor
 
@@ -256,15 +256,16 @@ class Op:
         self.rules = rules
 
     def __call__(self, *args, **kwargs):
+        if Tensor not in map(type, args):
+            return self._on_arrays(args, kwargs)
         values, parents, dtype, rules = [], [], None, len(self.rules)
-        tensors = tracked = odd = False
+        tracked = odd = False
         for a in args:
+            parent = None
             if type(a) is Tensor:
-                parent, a, tensors = a.node, a._array, True
+                parent, a = a.node, a._array
                 if parent is not None:
                     tracked = True
-            else:
-                parent = None
             if type(a) is np.ndarray:
                 if a.dtype is not dtype:
                     odd = odd or dtype is not None
@@ -277,8 +278,6 @@ class Op:
             values = self._settle(values)
         if kwargs:
             kwargs = {key: self._keyword(key, value) for key, value in kwargs.items()}
-        if not tensors:
-            return self.forward(*values, **kwargs)  # plain arrays: nothing to remember
         recorded = tracked and _recording.get()
         if recorded:
             for i, parent in enumerate(parents):
@@ -303,6 +302,19 @@ class Op:
                 f"{self.public_name}: only the first {rules} arguments take a gradient; detach() the others"
             )
         return _tensor(out, Node(self, values, kwargs, out, parents, line))
+
+    def _on_arrays(self, args, kwargs):
+        """The forward alone: plain arrays leave nothing to remember. Rules come here with arrays that are settled already."""
+        dtype = None
+        for a in args[: len(self.rules)]:
+            if type(a) is not np.ndarray or (a.dtype is not dtype and dtype is not None):
+                break
+            dtype = a.dtype
+        if not (dtype is _float32 or dtype is _float64) or type(a) is not np.ndarray or a.dtype is not dtype:
+            args = self._settle(list(args))
+        if kwargs:
+            kwargs = {key: self._keyword(key, value) for key, value in kwargs.items()}
+        return self.forward(*args, **kwargs)
 
     def _settle(self, values):
         """The array arguments as `backend.settle` leaves them. Those beyond the rules are shapes, indices and bounds."""
@@ -501,6 +513,7 @@ def _walk(root, seed, create_graph, free, targets=None):
     order = _reachable(root)
     needed = None if targets is None else _above(targets, order)
     gradients = {root: seed}
+    through = anomaly.inspected(_gradient) if _watching.get() else _gradient
     for node in order:
         g = gradients.pop(node, None)
         if g is None:
@@ -515,7 +528,7 @@ def _walk(root, seed, create_graph, free, targets=None):
         for i, parent in enumerate(node.parents):
             if parent is None or (needed is not None and parent not in needed):
                 continue
-            gx = _gradient(node, i, g, out, values)
+            gx = through(node, i, g, out, values)
             if gx is not None:
                 gradients[parent] = gradients[parent] + gx if parent in gradients else gx
         if free:
@@ -529,12 +542,7 @@ def _gradient(node, i, g, out, values):
     rule = op.rules[i]
     if rule is None:
         return None
-    watching = _watching.get()
-    gx = (
-        anomaly.unwatched(rule, g, out, *values, **node.kwargs)
-        if watching
-        else rule(g, out, *values, **node.kwargs)
-    )
+    gx = rule(g, out, *values, **node.kwargs)
     if gx.shape != x.shape:
         if not op.broadcasts:
             raise ValueError(
@@ -545,8 +553,6 @@ def _gradient(node, i, g, out, values):
         raise TypeError(
             f"{op.public_name}: the rule for argument {i} gave {gx.dtype}, the argument is {x.dtype}"
         )
-    if watching:
-        anomaly.inspect_gradient(node, i, g, gx)
     return gx
 
 
