@@ -35,6 +35,7 @@ _branches = ContextVar("branches", default=None)
 _youngest_first = attrgetter("tick")
 _watching, _new = anomaly.watching, object.__new__
 _float32, _float64 = np.dtype(np.float32), np.dtype(np.float64)
+_floating = frozenset((np.ndarray, np.float32, np.float64))
 
 
 class StaleGraphError(RuntimeError):
@@ -256,7 +257,7 @@ class Op:
         self.rules = rules
 
     def __call__(self, *args, **kwargs):
-        if Tensor not in map(type, args):
+        if not (args and type(args[0]) is Tensor) and Tensor not in map(type, args):
             return self._on_arrays(args, kwargs)
         values, parents, dtype, rules = [], [], None, len(self.rules)
         tracked = odd = False
@@ -307,10 +308,11 @@ class Op:
         """The forward alone: plain arrays leave nothing to remember. Rules come here with arrays that are settled already."""
         dtype = None
         for a in args[: len(self.rules)]:
-            if type(a) is not np.ndarray or (a.dtype is not dtype and dtype is not None):
+            if type(a) not in _floating or (a.dtype is not dtype and dtype is not None):
+                dtype = None
                 break
             dtype = a.dtype
-        if not (dtype is _float32 or dtype is _float64) or type(a) is not np.ndarray or a.dtype is not dtype:
+        if not (dtype is _float32 or dtype is _float64):
             args = self._settle(list(args))
         if kwargs:
             kwargs = {key: self._keyword(key, value) for key, value in kwargs.items()}
