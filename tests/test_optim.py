@@ -388,7 +388,8 @@ def test_data_that_an_optimizer_took_cannot_be_replaced():
         RuntimeError, match=r"encoder\.weight lives in the buffer of an optimizer.*p\.data\[\.\.\.\]"
     ):
         p.data = np.full(2, 5.0)
-    p.data[...] = 5.0  # the cure
+    p.data *= 4.0
+    p.data += 1.0  # in place, as p.data[...] = 5.0 is
     (p * p).sum().backward()
     optimizer.step()
     assert p.data.tolist() == [4.0, 4.0]

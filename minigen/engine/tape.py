@@ -110,6 +110,8 @@ class Tensor(NumPyProtocol):
 
     @data.setter
     def data(self, data):
+        if data is self._array:
+            return  # p.data *= 2 has written in place already
         if type(self.node) is Node:
             raise TypeError(
                 "data: this tensor is the result of an operation: build a new one, Tensor(values)"
