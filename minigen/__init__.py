@@ -23,7 +23,6 @@ from minigen.engine.conv import (
     sizes_that_collapse,
     transposed_output_size,
 )
-from minigen.engine.fast.memory import keep_freed_memory
 from minigen.engine.ops import (
     abs,
     add,
@@ -74,8 +73,6 @@ from minigen.engine.tape import StaleGraphError, Tensor, broadcast_to, grad, no_
 
 __version__ = "0.2.0"
 
-keep_freed_memory()
-
 _PARTS = {  # loaded when they are first asked for, so that `import minigen` stays light
     "baselines",
     "byhand",
@@ -105,7 +102,7 @@ def __dir__():
     """What people use, for tab completion. Other modules are internal, whoever has loaded them."""
     module = type(importlib)
     public = {name for name, value in globals().items() if name[0] != "_" and type(value) is not module}
-    return sorted(public - {"keep_freed_memory"} | _PARTS | {"__version__"})
+    return sorted(public | _PARTS | {"__version__"})
 
 
 # `from minigen import *` must not replace what Python itself calls sum, max, min, abs and pow.

@@ -21,13 +21,14 @@ import numpy as np
 
 from minigen.engine import ops, tape
 from minigen.engine.backend import namespace
-from minigen.engine.tape import Tensor, _data, op
+from minigen.engine.tape import Tensor, _data, op, takes
 from minigen.nn.module import Module
 from minigen.nn.normalisation import BatchNorm
 
 # ----- reconstruction -----------------------------------------------------------------------------------
 
 
+@takes("xhat", "x")
 def squared_error(xhat, x):
     """(1/N) sum_n 1/2 ||xhat_n - x_n||^2, both (N, ...): the likelihood of N(xhat, 1) without its constant."""
     n = _rows("squared_error", xhat=xhat, x=x)
@@ -54,6 +55,7 @@ _bce_with_logits.rule(
 )
 
 
+@takes("logits", "x")
 def bce_with_logits(logits, x):
     """(1/N) sum_n sum_d [softplus(l_nd) - x_nd l_nd], both (N, ...), x in [0, 1].
 
@@ -68,6 +70,7 @@ def bce_with_logits(logits, x):
     return ops.sum(_bce_with_logits(logits, x)) * (1 / n)
 
 
+@takes("mu", None, "x")
 def gaussian_nll(mu, logvar, x):
     """(1/N) sum_n sum_d 1/2 [log 2 pi + logvar + (x - mu)^2 exp(-logvar)], all (N, ...).
 
@@ -101,6 +104,7 @@ def _one_hot(like, labels):
     return (namespace(_data(like), labels).arange(like.shape[1]) == labels[:, None]).astype(like.dtype)
 
 
+@takes("logits", "labels", selects=("labels",))
 def softmax_cross_entropy(logits, labels):
     """(1/N) sum_n [log sum_k exp(l_nk) - l_n,label], logits (N, K), labels (N,) whole numbers below K.
 
@@ -126,6 +130,7 @@ def softmax_cross_entropy(logits, labels):
 # ----- the latent code ----------------------------------------------------------------------------------
 
 
+@takes("mu", "logvar", "eps")
 def reparameterize(mu, logvar, eps):
     """z = mu + exp(logvar / 2) * eps: a sample of N(mu, exp(logvar)) as a smooth function of mu and logvar.
 
@@ -137,6 +142,7 @@ def reparameterize(mu, logvar, eps):
     return mu + ops.exp(logvar * 0.5) * eps
 
 
+@takes("mu", "logvar")
 def gaussian_kl(mu, logvar):
     """(1/N) sum_n sum_k 1/2 [exp(logvar) + mu^2 - 1 - logvar], both (N, K): KL(N(mu, exp(logvar)) || N(0,
     1)).
@@ -148,6 +154,7 @@ def gaussian_kl(mu, logvar):
     return ops.sum(ops.exp(logvar) + mu * mu - 1 - logvar) * (0.5 / n)
 
 
+@takes("h")
 def sparse_kl(h, rho):
     """sum_j KL(rho || rhohat_j) with rhohat_j = (1/N) sum_n h_nj: each unit of h (N, H) shall be active a
     share rho of the time.
@@ -171,6 +178,7 @@ def sparse_kl(h, rho):
     return ops.sum(constant - rho * ops.log(rhohat) - (1 - rho) * ops.log1p(-rhohat))
 
 
+@takes("h")
 def l1_activity(h):
     """(1/N) sum_n sum_j |h_nj|, h (N, ...): the price of a code that is not sparse. The slope at 0 is 0."""
     return ops.sum(ops.abs(h)) * (1 / _rows("l1_activity", h=h))
@@ -187,6 +195,7 @@ def l2(parameters):
 # ----- adversarial games --------------------------------------------------------------------------------
 
 
+@takes("real_logits", "fake_logits")
 def discriminator_loss(real_logits, fake_logits, real_label=1.0):
     """mean softplus(-D(x)) + mean softplus(D(G(z))): the discriminator tells real from fake. Logits (N, 1) or
     (N,).
@@ -199,6 +208,7 @@ def discriminator_loss(real_logits, fake_logits, real_label=1.0):
     return real + _score_mean("discriminator_loss", fake_logits, ops.softplus)
 
 
+@takes("fake_logits")
 def generator_loss(fake_logits, kind="nonsaturating"):
     """The generator's side of the game. Logits (N, 1) or (N,).
 
@@ -213,6 +223,7 @@ def generator_loss(fake_logits, kind="nonsaturating"):
     raise ValueError(f"generator_loss: kind must be 'nonsaturating' or 'minimax', got {kind!r}")
 
 
+@takes("real_scores", "fake_scores")
 def critic_loss(real_scores, fake_scores):
     """mean f(G(z)) - mean f(x): minus the critic's estimate of the Wasserstein distance. Scores (N, 1) or
     (N,).
@@ -222,11 +233,13 @@ def critic_loss(real_scores, fake_scores):
     return _score_mean("critic_loss", fake_scores) - _score_mean("critic_loss", real_scores)
 
 
+@takes("fake_scores")
 def wgan_generator_loss(fake_scores):
     """-mean f(G(z)): what the generator minimises against a critic. Scores (N, 1) or (N,)."""
     return -_score_mean("wgan_generator_loss", fake_scores)
 
 
+@takes(None, "x", "fake", "alpha")
 def gradient_penalty(critic, x, fake, alpha):
     """(1/N) sum_n (||grad f(xhat_n)|| - 1)^2 at xhat = alpha x + (1 - alpha) fake; multiply by lambda,
     usually 10.
@@ -253,6 +266,7 @@ def gradient_penalty(critic, x, fake, alpha):
     return ops.sum(excess * excess) * (1 / n)
 
 
+@takes(None, "x")
 def r1_penalty(discriminator, x):
     """(1/N) sum_n 1/2 ||grad D(x_n)||^2 at real x (N, ...); multiply by gamma. Keeps D flat around the data.
 

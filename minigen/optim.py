@@ -17,6 +17,7 @@ import numpy as np
 
 from minigen.engine import tape
 from minigen.engine.backend import device_of, namespace, to
+from minigen.engine.fast import memory
 from minigen.engine.shapes import inverse_of
 from minigen.engine.tape import Tensor
 from minigen.nn.module import Module, mark_changed, memory_order
@@ -28,16 +29,19 @@ _block = 1 << 15
 class Optimizer:
     """What all optimizers share. One says which arrays it remembers (`slots`) and how a block moves (`update`).
 
-    `parameters` is a Module or tensors, in any iterable. `lr` may be changed between steps, by a schedule
-    below or by hand. Raises ValueError for no parameters, one given twice, mixed dtypes or devices, and for a
-    parameter that belongs to another optimizer already; TypeError for what is no parameter.
+    `parameters` is a Module or tensors, in any iterable. `lr` is positive and may be changed between steps, by
+    hand or by a schedule below, which may also end at 0. Raises ValueError for another `lr`, no parameters, one
+    given twice, mixed dtypes or devices, and for a parameter that belongs to another optimizer already; TypeError
+    for what is no parameter.
     """
 
     slots = ()
 
     def __init__(self, parameters, lr):
         self.names, self.parameters = _checked(type(self).__name__, parameters)
-        self.lr, self.steps = lr, 0
+        _learning_rate(type(self).__name__, lr, zero=False)
+        self._lr, self.steps = lr, 0
+        memory.training_begins()
         first = self.parameters[0].data
         self._xp = namespace(first)
         size = sum(p.size for p in self.parameters)
@@ -49,6 +53,16 @@ class Optimizer:
             p.data, p.node.buffer = data, grad
         self._blocks = self._cut()
         weakref.finalize(self, _release, self._leaves).atexit = False
+
+    @property
+    def lr(self):
+        """The learning rate. Raises ValueError, when it is set, for what is not finite or is negative."""
+        return self._lr
+
+    @lr.setter
+    def lr(self, lr):
+        _learning_rate(type(self).__name__, lr, zero=True)
+        self._lr = lr
 
     def _as_parameters(self, flat):
         """Views of a flat array with the shape and the memory order of each parameter."""
@@ -225,6 +239,10 @@ class Adam(Optimizer):
     slots = ("m", "v")
 
     def __init__(self, parameters, lr=1e-3, betas=(0.9, 0.999), eps=1e-8):
+        if not (isinstance(betas, tuple | list) and len(betas) == 2):
+            raise ValueError(
+                f"{type(self).__name__}: betas must be a pair, such as (0.9, 0.999), got {betas!r}"
+            )
         _share("beta1", betas[0])
         _share("beta2", betas[1])
         super().__init__(parameters, lr)
@@ -387,6 +405,12 @@ def _checked(caller, parameters):
                 f"{caller}: all parameters must have one {what}, but {found}: use model.astype or model.to first"
             )
     return names, tensors
+
+
+def _learning_rate(caller, lr, zero):
+    number = isinstance(lr, int | float | np.floating | np.integer) and not isinstance(lr, bool)
+    if not (number and math.isfinite(lr) and (lr > 0 or (zero and lr == 0))):
+        raise ValueError(f"{caller}: lr must be a finite positive number, got {lr!r}")
 
 
 def _share(name, value):

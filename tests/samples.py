@@ -299,7 +299,7 @@ sample(
 )
 sample("pad", lambda x: mg.pad(x, ((1, 0), (2, 3))), normal(2, 3), like=lambda x: np.pad(x, ((1, 0), (2, 3))))
 sample(
-    "_join",
+    "_concatenate",
     lambda x, y, z: mg.concatenate([x, y, z]),
     normal(2, 5),
     normal(3, 5),
@@ -307,14 +307,14 @@ sample(
     like=lambda *xs: np.concatenate(xs),
 )
 sample(
-    "_join",
+    "_concatenate",
     lambda x, y: mg.concatenate((x, y), axis=-1),
     normal(2, 5),
     normal(2, 3),
     like=lambda *xs: np.concatenate(xs, -1),
 )
 sample(
-    "_join",
+    "_concatenate",
     lambda x, y: mg.concatenate([x, y, x], 1),
     normal(2, 3),
     normal(2, 2),

@@ -101,7 +101,7 @@ def test_twenty_steps_agree_with_pytorch(name, dtype):
 
 @every_optimizer
 def test_the_memory_order_of_a_parameter_changes_nothing(name):
-    turned = ours(name, np.float64, lambda a: np.ascontiguousarray(a.T).T)
+    turned = ours(name, np.float64, lambda a: np.array(a.T, order="C").T)
     for mine, other in zip(ours(name, np.float64), turned, strict=True):
         np.testing.assert_array_equal(mine, other)
 
@@ -376,3 +376,59 @@ def test_schedules_pass_through_their_points():
         optim.cosine(0, 0, 1.0)
     with pytest.raises(ValueError, match="must be positive"):
         optim.exponential(0, 10, 1.0, 0.0)
+
+
+# ----- what would go wrong without a word -------------------------------------------------------------------
+
+
+def test_data_that_an_optimizer_took_cannot_be_replaced():
+    p = Tensor(np.ones(2), requires_grad=True, name="encoder.weight")
+    optimizer = optim.SGD([p], 0.1)
+    with pytest.raises(
+        RuntimeError, match=r"encoder\.weight lives in the buffer of an optimizer.*p\.data\[\.\.\.\]"
+    ):
+        p.data = np.full(2, 5.0)
+    p.data *= 4.0
+    p.data += 1.0  # in place, as p.data[...] = 5.0 is
+    (p * p).sum().backward()
+    optimizer.step()
+    assert p.data.tolist() == [4.0, 4.0]
+    optimizer.release()
+    p.data = np.full(3, 7.0)
+    assert p.data.tolist() == [7.0] * 3
+
+
+@pytest.mark.parametrize("g", [np.arange(3.0), np.ones((3, 3), np.float32), [1.0], 1.0, np.ones((3, 3, 1))])
+def test_a_gradient_of_another_kind_is_refused(g):
+    p = Tensor(np.ones((3, 3)), requires_grad=True, name="weight")
+    with pytest.raises(ValueError, match=r"the gradient of weight must be an array float64 \(3, 3\)"):
+        p.grad = g
+    assert p.grad is None
+
+
+@pytest.mark.parametrize("lr", [float("nan"), float("inf"), -1.0, True, "a", None, np.float64("nan"), 1j])
+@pytest.mark.parametrize(
+    "kind", [optim.SGD, optim.Momentum, optim.Nesterov, optim.RMSprop, optim.Adam, optim.AdamW]
+)
+def test_a_learning_rate_that_cannot_be_meant(kind, lr):
+    p = Tensor(np.ones(1), requires_grad=True)
+    with pytest.raises(ValueError, match=f"{kind.__name__}: lr must be a finite positive number"):
+        kind([p], lr)
+    optimizer = kind([p], 0.1)
+    with pytest.raises(ValueError, match="lr must be"):
+        optimizer.lr = lr
+    assert optimizer.lr == 0.1
+
+
+def test_a_schedule_may_end_at_zero_but_nothing_starts_there():
+    p = Tensor(np.ones(1), requires_grad=True)
+    with pytest.raises(ValueError, match="positive"):
+        optim.SGD([p], 0.0)
+    optimizer = optim.SGD([p], 0.1)
+    optimizer.lr = optim.cosine(10, 10, 0.1)
+    assert optimizer.lr == 0.0
+
+
+def test_betas_that_are_no_pair():
+    with pytest.raises(ValueError, match=r"betas must be a pair.*got 0\.9"):
+        optim.Adam([Tensor(np.ones(1), requires_grad=True)], 1e-3, 0.9)

@@ -39,19 +39,23 @@ def inspect_result(op, values, out):
     return line
 
 
-def unwatched(rule, *arguments, **keywords):
-    """Call a rule without looking at the operations it consists of: its result is inspected as one gradient."""
-    with backend.setting(watching, False):
-        return rule(*arguments, **keywords)
+def inspected(gradient):
+    """The step of a backward pass, raising when it turns a finite upstream gradient into one that is not.
 
+    The operations that a rule consists of are not looked at: its result is inspected as one gradient.
+    """
 
-def inspect_gradient(node, i, g, gx):
-    """Raise when the rule for argument i turned a finite upstream gradient into one that is not."""
-    if _finite(g) and not _finite(gx):
-        raise FloatingPointError(
-            f"backward of {node.op.name}, called at {node.line or 'a line outside detect_anomaly()'}: "
-            f"the gradient for argument {i} is the first to hold NaN or infinity"
-        )
+    def inspect(node, i, g, out, values):
+        with backend.setting(watching, False):
+            gx = gradient(node, i, g, out, values)
+        if gx is not None and _finite(g) and not _finite(gx):
+            raise FloatingPointError(
+                f"backward of {node.op.name}, called at {node.line or 'a line outside detect_anomaly()'}: "
+                f"the gradient for argument {i} is the first to hold NaN or infinity"
+            )
+        return gx
+
+    return inspect
 
 
 def _finite(x):

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from minigen.engine.numpy_protocol import TORCH
+
 _namespaces = {np.ndarray: np, float: None, int: None, bool: None}
 
 
@@ -57,6 +59,82 @@ def is_array(value):
 def as_array(data, like=None):
     """`data` (array, list, number) as an array; 0-d results of NumPy's reductions, which are scalars, become arrays."""
     return data if is_array(data) else (np if like is None else namespace(like)).asarray(data)
+
+
+def refuse_container(what, value):
+    """TypeError for an array with rules of its own, which plain NumPy calls would forget: a masked array, an np.matrix."""
+    if type(value).__module__ == "torch":
+        raise TypeError(TORCH)
+    if isinstance(value, np.ndarray) and type(value) is not np.ndarray:
+        cure = {
+            "MaskedArray": "use x.filled(value), or minigen.where(mask, x, value)",
+            "matrix": "use np.asarray(x)",
+        }.get(type(value).__name__, "use np.asarray(x) if the plain values are meant")
+        raise TypeError(f"{what} is a {type(value).__name__}, whose own rules would be lost: {cure}")
+
+
+def settle(caller, names, values, selects=(), moves=False):
+    """The array arguments of one operation as arrays of one floating dtype; see `minigen.op` for what is done and why.
+
+    `names` are their names and `selects` marks the masks and labels among them, which stay as they are.
+    """
+    selects = selects or [False] * len(values)
+    if any(map(is_array, values)):  # scalars take the dtype of the arrays
+        values = [v.item() if isinstance(v, np.generic) else v for v in values]
+    else:
+        values = [np.asarray(v) if isinstance(v, int | float | np.generic) else v for v in values]
+    for name, value in zip(names, values, strict=False):
+        refuse_container(f"{caller}: {name}", value)
+        if is_array(value):
+            if value.dtype.kind not in "fiub":
+                raise TypeError(f"{caller}: {name} has dtype {value.dtype}; real numbers expected")
+        elif not (value is None or isinstance(value, int | float)):
+            cure = f"np.asarray({name}, np.float32)" if isinstance(value, list | tuple) else "np.asarray"
+            raise TypeError(
+                f"{caller}: {name} is a {type(value).__name__}; an array or a Tensor expected: use {cure}"
+            )
+    floats = {
+        name: v.dtype
+        for name, v, mask in zip(names, values, selects, strict=False)
+        if is_array(v) and v.dtype.kind == "f" and not mask
+    }
+    if len(set(floats.values())) > 1:
+        raise two_dtypes(caller, floats)
+    if moves and not floats:
+        return values
+    dtype = next(iter(floats.values()), np.dtype(np.float64))
+    return [
+        v
+        if mask or not is_array(v) or v.dtype.kind == "f" or (v.dtype.kind == "b" and floats)
+        else v.astype(dtype)
+        for v, mask in zip(values, selects, strict=True)
+    ]
+
+
+def two_dtypes(caller, floats):
+    """The error for two floating dtypes in one operation: names the odd one out, and the call that mends it."""
+    names = {dtype: [n for n, d in floats.items() if d == dtype] for dtype in floats.values()}
+    (odd, odds), *others = sorted(names.items(), key=lambda item: (len(item[1]), -item[0].itemsize))
+    other, rest = max(others, key=lambda item: len(item[1]))
+    cure = " and ".join(f"{name}.astype(np.{other})" for name in odds)
+    if odds == ["x"] and "weight" in rest:
+        cure += f", or layer.astype(np.{odd})"  # a layer is changed as a whole
+    elif rest == ["x"] and "weight" in odds:
+        cure = f"x.astype(np.{odd}), or layer.astype(np.{other})"
+
+    def are(names, dtype):
+        return f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} {dtype}"
+
+    return TypeError(f"{caller}: {are(odds, odd)}, but {are(rest, other)}: use {cure}")
+
+
+def own(value):
+    """A copy of every array in an argument, for the tape: whoever owns the original may write to it."""
+    if is_array(value):
+        return value.copy(order="K")
+    if isinstance(value, tuple | list):
+        return type(value)(map(own, value))
+    return value
 
 
 def device_of(array):

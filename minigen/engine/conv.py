@@ -12,7 +12,7 @@ import numpy as np
 
 from minigen.engine.backend import namespace
 from minigen.engine.fast import im2col, threads
-from minigen.engine.tape import op
+from minigen.engine.tape import op, takes
 
 
 def output_size(size, kernel_size, stride=1, padding=0, dilation=1):
@@ -81,6 +81,7 @@ channel_sum.rule(lambda g, out, x: _channel_broadcast(g, x.shape))
 _channel_broadcast.rule(lambda g, out, b, shape: channel_sum(g))
 
 
+@takes("x", "weight", "bias", computes=False)
 def conv2d(x, weight, bias=None, *, stride=1, padding=0, dilation=1):
     """out[n, o, i, j] = bias[o] + sum_{c,a,b} x[n, c, i stride + a dilation - padding, ...] weight[o, c, a, b].
 
@@ -100,6 +101,7 @@ def conv2d(x, weight, bias=None, *, stride=1, padding=0, dilation=1):
     return _conv2d(x, weight, bias, stride=stride, padding=padding, dilation=dilation)
 
 
+@takes("x", "weight", "bias", computes=False)
 def conv_transpose2d(x, weight, bias=None, *, stride=1, padding=0, output_padding=0, dilation=1):
     """The adjoint of conv2d with the same weight: out[n, o, i stride + a dilation - padding, ...] += x[n, c, i, ...] weight[c, o, a, b].
 
@@ -127,6 +129,7 @@ def conv_transpose2d(x, weight, bias=None, *, stride=1, padding=0, output_paddin
     return _conv_transpose2d(x, weight, bias, size=size, stride=stride, padding=padding, dilation=dilation)
 
 
+@takes("x", "y", computes=False)
 def conv2d_weight(x, y, kernel_size, *, stride=1, padding=0, dilation=1):
     """The third map of the trilinear form: out[o, c, a, b] = sum_{n,i,j} x[n, c, i stride + a dilation - padding, ...] y[n, o, i, j].
 

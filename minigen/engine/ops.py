@@ -16,7 +16,7 @@ from minigen.engine import numpy_protocol
 from minigen.engine.backend import namespace
 from minigen.engine.fast import threads
 from minigen.engine.shapes import axes_of, expand_dims, getitem, inverse_of, reshape, squeeze, transpose
-from minigen.engine.tape import Tensor, _data, broadcast_to, op, sum_to
+from minigen.engine.tape import Tensor, _data, broadcast_to, op, sum_to, takes
 
 # ----- arithmetic ---------------------------------------------------------------------------------------------------
 
@@ -253,16 +253,19 @@ def _first_largest(x, axis):
     return hit.astype(x.dtype).reshape(moved.shape).transpose(inverse_of(last))
 
 
+@takes("x")
 def min(x, axis=None, keepdims=False):
     """The smallest entry over `axis`; of equal ones the first takes the gradient."""
     return -max(-x, axis, keepdims)
 
 
+@takes("x")
 def mean(x, axis=None, keepdims=False):
     """The average over `axis`."""
     return sum(x, axis, keepdims) / _count(x, axis)
 
 
+@takes("x")
 def var(x, axis=None, keepdims=False):
     """The average squared distance from the mean over `axis` (divided by n, not n - 1)."""
     apart = x - mean(x, axis, True)
@@ -276,6 +279,7 @@ def _count(x, axis):
     return count
 
 
+@takes("x")
 def logsumexp(x, axis=None, keepdims=False):
     """log sum exp(x), with the largest entry taken out first so that nothing overflows."""
     top = _data(x).max(axis=axis, keepdims=True)
@@ -283,11 +287,13 @@ def logsumexp(x, axis=None, keepdims=False):
     return total if keepdims else squeeze(total, axes_of(axis, x.ndim))
 
 
+@takes("x")
 def log_softmax(x, axis=-1):
     """x - logsumexp(x): log-probabilities along `axis`."""
     return x - logsumexp(x, axis, True)
 
 
+@takes("x")
 def softmax(x, axis=-1):
     """exp(x) / sum exp(x): probabilities along `axis`."""
     return exp(log_softmax(x, axis))
@@ -309,6 +315,7 @@ def _turned(x):
 _matmul.rule(lambda g, out, x, y: _matmul(g, _turned(y)), lambda g, out, x, y: _matmul(_turned(x), g))
 
 
+@takes("x", "y", computes=False)
 def matmul(x, y):
     """x @ y: (..., n, k) @ (..., k, m) -> (..., n, m); a vector counts as one row on the left, one column on the right."""
     if x.ndim == 0 or y.ndim == 0 or x.shape[-1] != y.shape[-2 if y.ndim > 1 else 0]:
@@ -346,6 +353,7 @@ _dense.rule(
 )
 
 
+@takes("x", "weight", "bias", computes=False)
 def dense(x, weight, bias=None):
     """x @ weight + bias: (..., D) @ (D, H) + (H,) -> (..., H). Raises ValueError when D or H do not fit."""
     if bias is None:

@@ -3,8 +3,8 @@
 The form is that of ops.py: the forward on arrays, and the rules beside it.
 """
 
-from minigen.engine.backend import add_at, namespace
-from minigen.engine.tape import op
+from minigen.engine.backend import add_at, namespace, settle
+from minigen.engine.tape import RuleForEach, Tensor, op
 
 
 def axes_of(axis, ndim):
@@ -15,29 +15,29 @@ def axes_of(axis, ndim):
     return tuple(a % ndim for a in axes)
 
 
-@op()
+@op(moves=True)
 def reshape(x, shape):
     return x.reshape(shape)
 
 
-@op()
+@op(moves=True)
 def transpose(x, axes=None):
     """The axes in another order; reversed when none is given."""
     return x.transpose(axes)
 
 
-@op()
+@op(moves=True)
 def flip(x, axis=None):
     return namespace(x).flip(x, axis)
 
 
-@op()
+@op(moves=True)
 def getitem(x, index):
     """x[index], with slices, integers, masks and integer arrays."""
     return x[index]
 
 
-@op()
+@op(moves=True)
 def scatter(g, index, shape):
     """Zeros of `shape` with g added at `index`, k times where an index occurs k times: the adjoint of `getitem`."""
     out = namespace(g).zeros(shape, g.dtype)
@@ -45,7 +45,7 @@ def scatter(g, index, shape):
     return out
 
 
-@op()
+@op(moves=True)
 def pad(x, widths):
     """Zeros around x: `widths` gives (before, after) for each axis."""
     out = namespace(x).zeros(tuple(n + a + b for n, (a, b) in zip(x.shape, widths, strict=True)), x.dtype)
@@ -53,8 +53,8 @@ def pad(x, widths):
     return out
 
 
-@op(variadic=True)
-def _join(*xs, axis):
+@op(moves=True)
+def _concatenate(*xs, axis):
     return namespace(*xs).concatenate(xs, axis)
 
 
@@ -78,27 +78,29 @@ flip.rule(lambda g, out, x, axis=None: flip(g, axis))
 getitem.rule(lambda g, out, x, index: scatter(g, index, x.shape))
 scatter.rule(lambda g, out, x, index, shape: g[index])
 pad.rule(lambda g, out, x, widths: g[_middle(x.shape, widths)])
-_join.rule(lambda g, out, i, *xs, axis: g[_part(i, xs, axis)])
+_concatenate.rules = RuleForEach(lambda i, g, out, *xs, axis: g[_part(i, xs, axis)])
 
 
 def concatenate(tensors, axis=0):
     """Several arrays end to end along `axis`."""
-    return _join(*tensors, axis=axis)
+    return _concatenate(*tensors, axis=axis)
 
 
 def stack(tensors, axis=0):
     """Several arrays of one shape side by side along a new `axis`."""
-    return _join(*(expand_dims(t, axis) for t in tensors), axis=axis)
+    return _concatenate(*(expand_dims(t, axis) for t in tensors), axis=axis)
 
 
 def expand_dims(x, axis):
     """A new axis of size 1 at position `axis`."""
+    x = x if isinstance(x, Tensor) else settle("expand_dims", ["x"], [x], moves=True)[0]
     axis = axis % (x.ndim + 1)
     return reshape(x, (*x.shape[:axis], 1, *x.shape[axis:]))
 
 
 def squeeze(x, axis=None):
     """x without its axes of size 1, or without the given one(s)."""
+    x = x if isinstance(x, Tensor) else settle("squeeze", ["x"], [x], moves=True)[0]
     axes = [i for i, n in enumerate(x.shape) if n == 1] if axis is None else axes_of(axis, x.ndim)
     for i in axes:
         if x.shape[i] != 1:

@@ -11,21 +11,31 @@ whole reason for a topological order, and the smallest program that breaks witho
 Each operation has one rule per argument, the textbook formula, written in operators and minigen operations. These work on
 arrays and on tensors alike: an ordinary backward pass hands the rules arrays, which is fast; `create_graph=True` hands them
 tensors, so the gradient is itself on the tape and can be differentiated again.
+
+What the tape remembers cannot change. A parameter or a constant belongs to somebody who may write to it before the
+backward pass, so the tape keeps a copy, and the gradient is that of the old values. Measured, a copy costs less than any
+checksum that is taken twice, and it has no blind spot: it sees a single entry, and two rows that were exchanged. The
+result of a recorded operation is not copied; its `.data` is read-only.
 """
 
+import sys
 from contextvars import ContextVar
+from functools import partial, wraps
 from itertools import count
 from operator import attrgetter
 
 import numpy as np
 
-from minigen.engine import anomaly, backend, numpy_protocol
+from minigen.engine import anomaly, backend
 from minigen.engine.numpy_protocol import NumPyProtocol
 
 _clock = count(1)
 _recording = ContextVar("recording", default=True)
 _branches = ContextVar("branches", default=None)
 _youngest_first = attrgetter("tick")
+_watching, _new = anomaly.watching, object.__new__
+_float32, _float64 = np.dtype(np.float32), np.dtype(np.float64)
+_floating = frozenset((np.ndarray, np.float32, np.float64))
 
 
 class StaleGraphError(RuntimeError):
@@ -76,23 +86,42 @@ class Tensor(NumPyProtocol):
     for integer data that asks for a gradient.
     """
 
-    __slots__ = ("data", "node", "_name", "__weakref__")
+    __slots__ = ("_array", "node", "_name", "__weakref__")
 
     def __init__(self, data, requires_grad=False, name=None):
         if isinstance(data, Tensor):
             raise TypeError(
                 "Tensor: data is already a Tensor; use it as it is, or .detach() to cut its history"
             )
-        self.data = backend.as_array(data)
-        if self.data.dtype.kind not in "fiub":
-            raise TypeError(f"Tensor: expected real numbers, got dtype {self.data.dtype}")
-        if requires_grad and self.data.dtype.kind != "f":
-            raise TypeError(
-                f"Tensor: a gradient needs real numbers, but data has dtype {self.data.dtype}: "
-                "use data.astype(np.float32), or np.float64 for checking"
-            )
+        self._array = _real_array("Tensor: data", data, requires_grad)
         self._name = name
         self.node = Leaf(name) if requires_grad else None
+
+    @property
+    def data(self):
+        """The values, as an array of NumPy or CuPy.
+
+        A parameter or a constant may be written to, `p.data[...] = values`; a loss that was computed before keeps the old
+        values. The result of a recorded operation is read-only, because its rule needs it; `.data.copy()` may be changed.
+        """
+        if type(self.node) is Node and type(self._array) is np.ndarray:
+            self._array.setflags(write=False)
+        return self._array
+
+    @data.setter
+    def data(self, data):
+        if data is self._array:
+            return  # p.data *= 2 has written in place already
+        if type(self.node) is Node:
+            raise TypeError(
+                "data: this tensor is the result of an operation: build a new one, Tensor(values)"
+            )
+        if type(self.node) is Leaf and self.node.buffer is not None:
+            raise RuntimeError(
+                f"data: parameter {self.name or '(unnamed)'} lives in the buffer of an optimizer, which would go on training "
+                "the old array: write p.data[...] = values, or call optimizer.release() first"
+            )
+        self._array = _real_array("data", data, type(self.node) is Leaf)
 
     @property
     def name(self):
@@ -117,20 +146,28 @@ class Tensor(NumPyProtocol):
     def grad(self, g):
         if type(self.node) is not Leaf:
             raise AttributeError("only a tensor made with requires_grad=True holds a gradient")
+        x = self._array
+        g = np.asarray(g) if isinstance(g, np.generic) else g
+        if g is not None and (type(g) is not type(x) or g.shape != x.shape or g.dtype != x.dtype):
+            came = f"{g.dtype} {g.shape}" if backend.is_array(g) else type(g).__name__
+            raise ValueError(
+                f"grad: the gradient of {self.name or 'this tensor'} must be an array {x.dtype} {x.shape} like its data, "
+                f"got {came}"
+            )
         self.node.grad = g
 
-    shape = property(lambda self: self.data.shape)
-    dtype = property(lambda self: self.data.dtype)
-    ndim = property(lambda self: self.data.ndim)
-    size = property(lambda self: self.data.size)
+    shape = property(lambda self: self._array.shape)
+    dtype = property(lambda self: self._array.dtype)
+    ndim = property(lambda self: self._array.ndim)
+    size = property(lambda self: self._array.size)
 
     def numpy(self):
-        """The values as a NumPy array on the host; shares memory with `data` where that is NumPy already."""
+        """The values as a NumPy array on the host; the very array of `data` where that is NumPy already."""
         return backend.to(self.data, "cpu")
 
     def item(self):
         """The one value of a one-element tensor as a Python number. On a GPU this waits for the result."""
-        return self.data.item()
+        return self._array.item()
 
     def detach(self):
         """The same data without its history: a constant. Gradients stop here."""
@@ -149,16 +186,16 @@ class Tensor(NumPyProtocol):
     __hash__ = object.__hash__  # == compares entries, so it cannot serve to find a tensor in a set
 
     def __len__(self):
-        return len(self.data)
+        return len(self._array)
 
     def __iter__(self):
         return (self[i] for i in range(len(self)))
 
     def __bool__(self):
-        return bool(self.data)
+        return bool(self._array)
 
     def __float__(self):
-        return float(self.data)
+        return float(self._array)
 
     def __setitem__(self, index, value):
         raise TypeError(
@@ -169,18 +206,32 @@ class Tensor(NumPyProtocol):
     def __repr__(self):
         name = f", name={self.name!r}" if self.name else ""
         kind = ", requires_grad=True" if self.requires_grad else ""
-        return f"Tensor({self.data!r}{name}{kind})"
+        return f"Tensor({self._array!r}{name}{kind})"
 
 
 def _tensor(data, node):
     """A Tensor without the checks, for arrays the engine made itself."""
-    tensor = Tensor.__new__(Tensor)
-    tensor.data, tensor.node, tensor._name = data, node, None
+    tensor = _new(Tensor)
+    tensor._array, tensor.node, tensor._name = data, node, None
     return tensor
 
 
 def _data(value):
-    return value.data if isinstance(value, Tensor) else value
+    return value._array if isinstance(value, Tensor) else value
+
+
+def _real_array(what, data, differentiable):
+    """`data` as an array of real numbers, of floating point where it is to have a gradient; TypeError otherwise."""
+    backend.refuse_container(what, data)
+    array = backend.as_array(data)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{what}: expected real numbers, got dtype {array.dtype}")
+    if differentiable and array.dtype.kind != "f":
+        raise TypeError(
+            f"{what}: a gradient needs real numbers, but data has dtype {array.dtype}: "
+            "use data.astype(np.float32), or np.float64 for checking"
+        )
+    return array
 
 
 class Op:
@@ -188,66 +239,100 @@ class Op:
 
     A rule is a pure function `rule(g, out, *arguments, **keywords)` of the upstream gradient `g`, the output and the
     arguments, and returns the gradient for its argument. `broadcasts=True` lets the engine sum a gradient back to the shape
-    of an argument that was stretched; from any other op a gradient of the wrong shape is an error. `variadic=True` is for
-    any number of arguments under one rule, which is told the position. `branches` gives the masks by which a
-    piecewise op chose its pieces; the checker compares them to tell a kink from a mistake.
+    of an argument that was stretched; from any other op a gradient of the wrong shape is an error. `moves=True` says that
+    values are only put elsewhere. `branches` gives the masks by which a piecewise op chose its pieces; the checker compares
+    them to tell a kink from a mistake.
+
+    What the arguments may be is settled here, for arrays and tensors alike; `backend.settle` says how.
     """
 
-    def __init__(self, forward, broadcasts, variadic, branches):
+    def __init__(self, forward, broadcasts=False, moves=False, branches=None):
         self.forward, self.branches = forward, branches
-        self.broadcasts, self.variadic = broadcasts, variadic
+        self.broadcasts, self.moves = broadcasts, moves
         self.name, self.__doc__, self.rules = forward.__name__, forward.__doc__, ()
+        self.public_name = self.name.strip("_")
+        code = getattr(forward, "__code__", None)  # a ufunc has none
+        self.arguments = code.co_varnames[: code.co_argcount] if code else ()
 
     def rule(self, *rules):
-        """Declare the rules, one per argument, in order; None for an argument that takes no gradient."""
+        """Declare the rules, one per argument, in order; None for an argument that only selects, as a mask or a label."""
         self.rules = rules
 
     def __call__(self, *args, **kwargs):
+        if not (args and type(args[0]) is Tensor) and Tensor not in map(type, args):
+            return self._on_arrays(args, kwargs)
+        values, parents, dtype, rules = [], [], None, len(self.rules)
+        tracked = odd = False
         for a in args:
+            parent = None
             if type(a) is Tensor:
-                break
-        else:
-            return self.forward(*args, **kwargs)  # plain arrays: nothing to remember
-        values, parents, tracked = [], [], False
-        for a in args:
-            if type(a) is Tensor:
-                values.append(a.data)
-                parents.append(a.node)
-                tracked = tracked or a.node is not None
-            else:
-                if type(a).__module__ == "torch":
-                    raise TypeError(numpy_protocol.TORCH)
-                values.append(a.item() if isinstance(a, np.generic) else a)
-                parents.append(None)
+                parent, a = a.node, a._array
+                if parent is not None:
+                    tracked = True
+            if type(a) is np.ndarray:
+                if a.dtype is not dtype:
+                    odd = odd or dtype is not None
+                    dtype = a.dtype
+            elif type(a) is not float and type(a) is not int and a is not None:
+                odd = odd or len(values) < rules or isinstance(a, np.generic)
+            values.append(a)
+            parents.append(parent)
+        if odd or not (dtype is _float32 or dtype is _float64):
+            values = self._settle(values)
         if kwargs:
             kwargs = {key: self._keyword(key, value) for key, value in kwargs.items()}
+        recorded = tracked and _recording.get()
+        if recorded:
+            for i, parent in enumerate(parents):
+                if parent is None or type(parent) is Leaf:
+                    value = values[i]
+                    values[i] = value.copy("K") if type(value) is np.ndarray else backend.own(value)
+            if kwargs:
+                kwargs = {key: backend.own(value) for key, value in kwargs.items()}
         try:
             out = self.forward(*values, **kwargs)
         except (TypeError, ValueError) as error:
             raise self._explain(error, values) from error
         if isinstance(out, np.generic):
             out = np.asarray(out)
-        if _branches.get() is not None and self.branches is not None:
+        if self.branches is not None and _branches.get() is not None:
             _branches.get().append((self.name, self.branches(*values, **kwargs)))
-        line = anomaly.inspect_result(self, values, out) if anomaly.watching.get() else None
-        if not (tracked and _recording.get()):
+        line = anomaly.inspect_result(self, values, out) if _watching.get() else None
+        if not recorded:
             return _tensor(out, None)
-        if len(parents) > len(self.rules) and not self.variadic and any(parents[len(self.rules) :]):
+        if len(parents) > rules and any(parents[rules:]):
             raise TypeError(
-                f"{self.name}: only the first {len(self.rules)} arguments take a gradient; detach() the others"
+                f"{self.public_name}: only the first {rules} arguments take a gradient; detach() the others"
             )
-        dtype = out.dtype
-        for value, parent in zip(values, parents, strict=True):
-            if parent is not None and value.dtype is not dtype and value.dtype != dtype:
-                raise TypeError(
-                    f"{self.name}: {' and '.join(str(v.dtype) for v in values if backend.is_array(v))} meet and "
-                    f"give {dtype}: bring the others to {value.dtype} with .astype"
-                )
         return _tensor(out, Node(self, values, kwargs, out, parents, line))
+
+    def _on_arrays(self, args, kwargs):
+        """The forward alone: plain arrays leave nothing to remember. Rules come here with arrays that are settled already."""
+        dtype = None
+        for a in args[: len(self.rules)]:
+            if type(a) not in _floating or (a.dtype is not dtype and dtype is not None):
+                dtype = None
+                break
+            dtype = a.dtype
+        if not (dtype is _float32 or dtype is _float64):
+            args = self._settle(list(args))
+        if kwargs:
+            kwargs = {key: self._keyword(key, value) for key, value in kwargs.items()}
+        return self.forward(*args, **kwargs)
+
+    def _settle(self, values):
+        """The array arguments as `backend.settle` leaves them. Those beyond the rules are shapes, indices and bounds."""
+        n = min(len(self.rules) or len(values), len(values))
+        names = self.arguments or [f"argument {i}" for i in range(n)]
+        selects = [bool(self.rules) and self.rules[i] is None for i in range(n)]
+        settled = backend.settle(self.public_name, names, values[:n], selects, self.moves)
+        return settled + [v.item() if isinstance(v, np.generic) else v for v in values[n:]]
 
     def _keyword(self, key, value):
         if isinstance(value, Tensor):
-            raise TypeError(f"{self.name}: pass {key} by position, not by keyword, so that the tape sees it")
+            raise TypeError(
+                f"{self.public_name}: pass {key} by position, not by keyword, so that the tape sees it"
+            )
         return value.item() if isinstance(value, np.generic) else value
 
     def _explain(self, error, values):
@@ -258,7 +343,7 @@ class Op:
         if self.broadcasts and isinstance(error, ValueError) and "broadcast" in str(error):
             shapes = " and ".join(str(a.shape) for a in arrays)
             return ValueError(
-                f"{self.name}: shapes {shapes} do not broadcast: from the right, sizes must be equal or 1; "
+                f"{self.public_name}: shapes {shapes} do not broadcast: from the right, sizes must be equal or 1; "
                 "reshape one of them, or use x[:, None] to add an axis"
             )
         return error
@@ -270,17 +355,95 @@ class Op:
 registry = {}  # every op by name, so that a test can ask each one for its checks
 
 
-def op(broadcasts=False, variadic=False, branches=None):
-    """Turn a forward on arrays into an operation of the tape; see `Op`."""
+def op(broadcasts=False, moves=False, branches=None):
+    """Turn a forward on arrays into an operation of the tape; see `Op`.
+
+    An operation computes in floating point. An integer or boolean array takes the dtype of the floating arrays beside it;
+    where there is none it becomes float64. So nothing wraps and nothing is truncated. Three things stay as they are: what an
+    op with `moves=True` only puts elsewhere, masks and labels, and booleans beside floating arrays. Two floating dtypes in
+    one operation are a TypeError. So are lists and tuples where an array is meant, masked arrays, np.matrix, and entries
+    that are no real numbers. Python and NumPy scalars take the dtype of the arrays.
+    """
 
     def declare(forward):
-        registry[forward.__name__] = made = Op(forward, broadcasts, variadic, branches)
+        registry[forward.__name__] = made = Op(forward, broadcasts, moves, branches)
         return made
 
     return declare
 
 
-@op()
+class RuleForEach:
+    """The rules of an op that takes any number of arguments: `rule(i, ...)` serves argument i."""
+
+    def __init__(self, rule):
+        self.rule = rule
+
+    def __len__(self):
+        return sys.maxsize
+
+    def __getitem__(self, i):
+        return partial(self.rule, i)
+
+
+def takes(*names, selects=(), computes=True):
+    """Settle the array arguments of a function that is composed of operations, under its own name: see `op`.
+
+    `names` are its first parameters, None for one that is no array; `selects` are the masks and labels among them. Each
+    becomes an array or a tensor, so that the function may ask for shapes and dtypes. A function that leaves all computing
+    to operations (`computes=False`) is called first and its arguments are looked at only if one turns out to have no shape.
+    """
+
+    def wrap(function):
+        n = len(names)
+
+        @wraps(function)
+        def tried(*args, **kwargs):
+            try:
+                return function(*args, **kwargs)
+            except AttributeError:
+                return settled(*args, **kwargs)
+
+        @wraps(function)
+        def settled(*args, **kwargs):
+            dtype = None
+            for a in args[:n]:
+                if type(a) is Tensor:
+                    a = a._array
+                elif a is None:
+                    continue
+                if type(a) is not np.ndarray or not (a.dtype is _float32 or a.dtype is _float64):
+                    break
+                if a.dtype is not dtype and dtype is not None:
+                    break
+                dtype = a.dtype
+            else:
+                if kwargs.keys().isdisjoint(names):
+                    return function(*args, **kwargs)  # the usual case: nothing to settle
+            given = dict(zip(names, args, strict=False)) | {
+                key: kwargs[key] for key in names if key in kwargs
+            }
+            given.pop(None, None)
+            given = _settled(function.__name__, given, selects)
+            args = [*(given.get(key, a) for key, a in zip(names, args, strict=False)), *args[n:]]
+            return function(*args, **{key: given.get(key, value) for key, value in kwargs.items()})
+
+        return settled if computes else tried
+
+    return wrap
+
+
+def _settled(caller, given, selects):
+    """`given` (arrays and tensors by name), settled; a tensor stays the same one unless its dtype has to change."""
+    arrays = [_data(a) for a in given.values()]
+    arrays = [np.asarray(a) if isinstance(a, int | float | np.generic) else a for a in arrays]
+    settled = backend.settle(caller, list(given), arrays, [name in selects for name in given])
+    return {
+        name: new if not isinstance(a, Tensor) else a if new is a._array else _tensor(new, None)
+        for (name, a), new in zip(given.items(), settled, strict=True)
+    }
+
+
+@op(moves=True)
 def broadcast_to(x, shape):
     """x stretched to `shape`: the adjoint of `sum_to`."""
     return backend.namespace(x).broadcast_to(x, shape)
@@ -341,9 +504,9 @@ def _seed(caller, y, gradient):
                 f"{caller}: y has shape {y.shape}, and only a scalar has one gradient: reduce it with .sum() or "
                 f".mean(), or pass gradient= an array of shape {y.shape}"
             )
-        return backend.namespace(y.data).ones_like(y.data)
+        return backend.namespace(y._array).ones_like(y._array)
     gradient = _data(gradient)
-    if type(gradient) is not type(y.data) or gradient.shape != y.shape or gradient.dtype != y.dtype:
+    if type(gradient) is not type(y._array) or gradient.shape != y.shape or gradient.dtype != y.dtype:
         came = f"{gradient.dtype} {gradient.shape}" if backend.is_array(gradient) else type(gradient).__name__
         raise ValueError(f"{caller}: gradient must be an array {y.dtype} {y.shape} like y, got {came}")
     return gradient
@@ -354,7 +517,7 @@ def _walk(root, seed, create_graph, free, targets=None):
     order = _reachable(root)
     needed = None if targets is None else _above(targets, order)
     gradients = {root: seed}
-    watching = anomaly.watching.get()
+    through = anomaly.inspected(_gradient) if _watching.get() else _gradient
     for node in order:
         g = gradients.pop(node, None)
         if g is None:
@@ -362,35 +525,39 @@ def _walk(root, seed, create_graph, free, targets=None):
         yield node, g
         if type(node) is Leaf:
             continue
-        op, out, values, kwargs = node.op, node.out, node.values, node.kwargs
+        out, values = node.out, node.values
         if create_graph:
             out = _tensor(out, node)
             values = [v if p is None else _tensor(v, p) for v, p in zip(values, node.parents, strict=True)]
         for i, parent in enumerate(node.parents):
             if parent is None or (needed is not None and parent not in needed):
                 continue
-            rule = op.rules[0] if op.variadic else op.rules[i]
-            if rule is None:
-                continue
-            arguments = (g, out, i, *values) if op.variadic else (g, out, *values)
-            gx = anomaly.unwatched(rule, *arguments, **kwargs) if watching else rule(*arguments, **kwargs)
-            x = values[i]
-            if gx.shape != x.shape:
-                if not op.broadcasts:
-                    raise ValueError(
-                        f"{op.name}: the rule for argument {i} gave shape {gx.shape}, the argument has {x.shape}"
-                    )
-                gx = sum_to(gx, x.shape)
-            if gx.dtype != x.dtype:
-                raise TypeError(
-                    f"{op.name}: the rule for argument {i} gave {gx.dtype}, the argument is {x.dtype}"
-                )
-            if watching:
-                anomaly.inspect_gradient(node, i, g, gx)
-            gradients[parent] = gradients[parent] + gx if parent in gradients else gx
+            gx = through(node, i, g, out, values)
+            if gx is not None:
+                gradients[parent] = gradients[parent] + gx if parent in gradients else gx
         if free:
             node.values = node.out = None
             node.parents = ()
+
+
+def _gradient(node, i, g, out, values):
+    """What rule i of the node's op makes of g, in the shape and dtype of argument i; None where there is no rule."""
+    op, x = node.op, values[i]
+    rule = op.rules[i]
+    if rule is None:
+        return None
+    gx = rule(g, out, *values, **node.kwargs)
+    if gx.shape != x.shape:
+        if not op.broadcasts:
+            raise ValueError(
+                f"{op.public_name}: the rule for argument {i} gave shape {gx.shape}, the argument has {x.shape}"
+            )
+        gx = sum_to(gx, x.shape)
+    if gx.dtype is not x.dtype and gx.dtype != x.dtype:
+        raise TypeError(
+            f"{op.public_name}: the rule for argument {i} gave {gx.dtype}, the argument is {x.dtype}"
+        )
+    return gx
 
 
 def _reachable(root):

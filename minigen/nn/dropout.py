@@ -3,10 +3,11 @@
 import numpy as np
 
 from minigen.engine import backend
-from minigen.engine.tape import _data
+from minigen.engine.tape import _data, takes
 from minigen.nn.module import Module
 
 
+@takes("x", "mask", selects=("mask",))
 def dropout(x, mask, keep):
     """x * mask / keep, where the mask holds zeros and ones, one with probability `keep`, so that the mean
     stays x.

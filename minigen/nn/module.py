@@ -52,7 +52,7 @@ class Module:
         object.__setattr__(self, name, value)
 
     def __getattr__(self, name):  # only asked where the ordinary look-up found nothing
-        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}{_near(name, dir(self))}")
+        raise _NoAttribute(self, name)
 
     def buffer(self, name, array):
         """Keep `array` as the attribute `name`: saved, loaded and moved with the parameters, but never trained."""
@@ -206,6 +206,14 @@ class Module:
 
     def __repr__(self):
         return describe(self)
+
+
+class _NoAttribute(AttributeError):
+    """Looks for similar names only when it is printed: `hasattr` asks for many names and reads no message."""
+
+    def __str__(self):
+        module, name = self.args
+        return f"{type(module).__name__} has no attribute {name!r}{_near(name, dir(module))}"
 
 
 class Sequential(Module):

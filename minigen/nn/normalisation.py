@@ -15,7 +15,7 @@ import numpy as np
 
 from minigen.engine import ops
 from minigen.engine.backend import namespace
-from minigen.engine.tape import Tensor, _data, op
+from minigen.engine.tape import Tensor, _data, op, takes
 from minigen.nn.module import Module
 
 
@@ -35,6 +35,7 @@ _standardise.rule(
 )
 
 
+@takes("x", "weight", "bias")
 def batch_norm(x, weight, bias, *, eps=1e-5):
     """weight * (x - mean) / sqrt(var + eps) + bias, with mean and variance (by n) of each feature over the batch.
 
@@ -55,6 +56,7 @@ def batch_norm(x, weight, bias, *, eps=1e-5):
     return y.reshape(n, h, w, c).transpose(0, 3, 1, 2)  # (N H W, C) -> (N, C, H, W)
 
 
+@takes("x", "weight", "bias", "mean", "var")
 def batch_norm_eval(x, weight, bias, mean, var, *, eps=1e-5):
     """weight * (x - mean) / sqrt(var + eps) + bias with given mean and var, (F,) or (C,), which are constants."""
     _check_features("batch_norm_eval", x, weight)
@@ -63,6 +65,7 @@ def batch_norm_eval(x, weight, bias, mean, var, *, eps=1e-5):
     return (x - mean.reshape(column)) * scale.reshape(column) + bias.reshape(column)
 
 
+@takes("x", "weight", "bias")
 def layer_norm(x, weight, bias, *, eps=1e-5):
     """weight * (x - mean) / sqrt(var + eps) + bias, with mean and variance of each row over the last axis.
 

@@ -9,7 +9,7 @@ import math
 
 from minigen.engine import backend
 from minigen.engine.conv import _pair, output_size
-from minigen.engine.tape import _data, op
+from minigen.engine.tape import _data, op, takes
 from minigen.nn.module import Module
 
 
@@ -78,6 +78,7 @@ _put.rule(
 )
 
 
+@takes("x")
 def avg_pool2d(x, kernel_size, *, stride=None):
     """The mean of each window: (N, C, H, W) -> (N, C, OH, OW) with OH = floor((H - kh) / stride) + 1.
 
@@ -88,6 +89,7 @@ def avg_pool2d(x, kernel_size, *, stride=None):
     return _gather(x, kernel=kernel, stride=stride) * (1 / math.prod(kernel))
 
 
+@takes("x")
 def max_pool2d(x, kernel_size, *, stride=None):
     """The largest pixel of each window, with the shapes and options of avg_pool2d.
 
@@ -97,6 +99,7 @@ def max_pool2d(x, kernel_size, *, stride=None):
     return _max_pool(x, kernel=kernel, stride=stride)
 
 
+@takes("x")
 def upsample_nearest(x, factor):
     """Every pixel repeated: (N, C, H, W) -> (N, C, fh H, fw W), factor an int or a pair. Followed by a
     convolution it is the usual cure for the checkerboards of transposed convolutions (Odena, Dumoulin and

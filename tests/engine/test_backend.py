@@ -169,8 +169,8 @@ def test_a_step_neither_reads_nor_uploads():
             step(x, params)
     assert counted.reads == 0
     assert counted.uploads == 0
-    # Measured: 138; a launch for each tap of the 3 channels made it 216. More launches make a GPU slower.
-    assert counted.launches <= 142
+    # Measured: 147, 9 of them the copies of leaves and constants that the tape keeps. More launches make a GPU slower.
+    assert counted.launches <= 151
 
 
 def test_a_product_on_a_gpu_leaves_the_threads_of_the_host_alone(stand_in, monkeypatch):

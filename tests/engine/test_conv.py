@@ -275,7 +275,6 @@ def test_products_do_not_depend_on_history():
     x, weight, bias, _ = large(np.float32)
     mg.conv2d(x, weight, bias, padding=1)
     assert mg.matmul(a, b).tobytes() == run.stdout
-    assert mg.matmul(a, b.astype(np.float64)).dtype == np.float64
 
 
 @pytest.mark.parametrize("c, o", [(3, 2), (9, 11)])

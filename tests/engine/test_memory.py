@@ -7,9 +7,9 @@ import pytest
 from minigen.engine.fast.memory import keep_freed_memory
 
 
-@pytest.mark.parametrize("name", ["MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"])
+@pytest.mark.parametrize("name", ["MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "MINIGEN_KEEP_MEMORY"])
 def test_the_environment_decides(monkeypatch, name):
-    monkeypatch.setenv(name, "131072")
+    monkeypatch.setenv(name, "0")
     monkeypatch.setattr(ctypes, "CDLL", lambda name: pytest.fail("the C library was asked all the same"))
     assert keep_freed_memory() is False
 

@@ -42,8 +42,8 @@ def test_every_argument_of_every_op_has_a_sample():
         (name, i)
         for name, op in tape.registry.items()
         if op.forward.__module__.startswith("minigen.")  # not what a test declared
-        for i in ((0, 1) if op.variadic else range(len(op.rules)))
-        if op.rules[0 if op.variadic else i] is not None
+        for i in range(2 if isinstance(op.rules, tape.RuleForEach) else len(op.rules))
+        if op.rules[i] is not None
     }
     sampled = {
         (sample.op, i)

@@ -26,8 +26,8 @@ def made_op():
     return lambda forward, *rules, **kind: _declare(forward, rules, **{"broadcasts": False, **kind})
 
 
-def _declare(forward, rules, broadcasts, variadic=False, branches=None):
-    op = tape.Op(forward, broadcasts, variadic, branches)
+def _declare(forward, rules, broadcasts, moves=False, branches=None):
+    op = tape.Op(forward, broadcasts, moves, branches)
     op.rule(*rules)
     return op
 

@@ -35,6 +35,8 @@ def share_out(part, n, multiplications, unit=1):
 
 def matmul(x, y):
     """x @ y, shared out if both are NumPy matrices and large."""
+    if type(x) is not np.ndarray:
+        return x @ y  # a GPU has its own threads
     if x.shape[-1] == 1:
         return x * y  # one term in every sum; the BLAS takes four times as long
     if type(x) is not np.ndarray:
@@ -59,41 +61,54 @@ def matmul(x, y):
 
 
 def alone(function, *arguments):
-    """Call a function while the BLAS uses one thread; several Python threads may be in here at once."""
-    _held.enter()
+    """Call a function while the BLAS uses one thread; several Python threads may be in here at once.
+
+    Ctrl-C can raise between any two calls, so entering and leaving may each be done twice: one interrupt in the middle of
+    either, and the BLAS still has its threads afterwards.
+    """
     try:
+        _held.enter()
         return function(*arguments)
     finally:
-        _held.leave()
+        try:
+            _held.leave()
+        finally:
+            _held.leave()
 
 
 def count():
     """How many threads the BLAS was told to use, by OMP_NUM_THREADS, by threadpoolctl, or by the number of cores."""
     with _held.lock:
-        return max(_held.told if _held.visitors else _told(), default=1)
+        return max(_told() if _held.told is None else _held.told, default=1)
 
 
 class _Held:
     """The BLAS held to one thread: the first visitor remembers what it was told, the last one gives it back."""
 
     def __init__(self):
-        self.lock, self.visitors, self.told = threading.Lock(), 0, []
+        self.lock = threading.RLock()  # a signal handler may multiply too
+        self.visitors, self.told = set(), None  # the threads that are in here; what the BLAS was told before
 
     def enter(self):
         with self.lock:
-            self.visitors += 1
-            if self.visitors == 1:
+            if self.told is None:
                 self.told = _told()
-                _tell([1] * len(self.told))
+            self.visitors.add(threading.get_ident())
+            _tell([1] * len(self.told))
 
     def leave(self):
         with self.lock:
-            self.visitors -= 1
-            if self.visitors == 0:
+            self.visitors.discard(threading.get_ident())
+            if not self.visitors and self.told is not None:
                 _tell(self.told)
+                self.told = None
 
-
-_held = _Held()
+    def after_fork_in_child(self):
+        """Only the thread that forked lives on: no other visitor will ever leave, and the pool has no threads."""
+        self.lock = threading.RLock()
+        self.visitors.clear()
+        self.leave()
+        _pool.cache_clear()
 
 
 def _told():
@@ -108,9 +123,13 @@ def _tell(threads):
 
 def _together(part, n, share):
     others = [_pool().submit(part, first, min(first + share, n)) for first in range(share, n, share)]
-    part(0, share)
-    for other in others:
-        other.result()
+    try:
+        part(0, share)
+    finally:
+        for (
+            other
+        ) in others:  # after an interrupt too: none may go on working on arrays that are no longer needed
+            other.result()
 
 
 @cache
@@ -121,3 +140,11 @@ def _libraries():
 @cache
 def _pool():
     return ThreadPoolExecutor(os.cpu_count(), "minigen")
+
+
+_held = _Held()
+os.register_at_fork(
+    before=lambda: _held.lock.acquire(),  # the child's lock is another one
+    after_in_parent=lambda: _held.lock.release(),
+    after_in_child=_held.after_fork_in_child,
+)
