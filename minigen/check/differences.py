@@ -270,7 +270,7 @@ class Loss:
     def _longer(self, name, x, direction, typical, best):
         """`best`, or the slope with long steps where that is more exact and `best` is hardly known."""
         for step in (SCHEMES[6][0], 10 * SCHEMES[6][0]):
-            if best.bar <= max(1e-5 * abs(best.value), 1e-13 * typical):
+            if best.bar <= max(1e-6 * abs(best.value), 1e-13 * typical):
                 break
             found = self._try(name, x, direction, step * self._step(name) / SCHEMES[2][0], 6, typical)
             if (

@@ -16,7 +16,7 @@ import inspect
 
 import numpy as np
 
-from minigen.check.contract import did_you_mean
+from minigen.check.contract import ContractError, did_you_mean
 from minigen.check.net import Net
 
 UPSTREAM = (
@@ -34,10 +34,6 @@ UPSTREAM = (
     "dz",
     "dl",
 )
-
-
-class ContractError(ValueError):
-    """What backward returned cannot be matched with the inputs."""
 
 
 class Pair:
@@ -155,6 +151,14 @@ class Pair:
         """What backward returned at these inputs, as it came. What it changed in place is in `changed_in_place`."""
         given, upstream = self.fresh(arrays), np.array(g)
         before = self.fresh(given)
+        found, spoilt = self._backward_at(given, upstream, before)
+        spoilt += [] if _identical(upstream, np.array(g)) else [("backward", "g")]
+        cure = "changes {n} in place, and others still need it: write {n} = {n} * a, not {n} *= a"
+        self.changed_in_place = [(who, f"{who} {cure.format(n=n)}") for who, n in spoilt]
+        return found
+
+    def _backward_at(self, given, upstream, before):
+        """(what backward returned, [(who changed it, name)])."""
         _, cache, _ = self._run(given)
         spoilt = [("forward", n) for n in given if not _identical(given[n], before[n])]
         offered = {"g": upstream, "cache": cache, **given, **self.settings}
@@ -172,14 +176,13 @@ class Pair:
         for n in given:
             if ("forward", n) not in spoilt and not _identical(given[n], before[n]):
                 spoilt.append(("backward", n))
-        spoilt += [] if _identical(upstream, np.array(g)) else [("backward", "g")]
-        cure = "changes {n} in place, and others still need it: write {n} = {n} * a, not {n} *= a"
-        self.changed_in_place = [(who, f"{who} {cure.format(n=n)}") for who, n in spoilt]
-        return found
+        return found, spoilt
 
     def gradients(self, arrays, g):
         """The gradients by name, as arrays."""
-        found = self.backward(arrays, g)
+        return self._named(self.backward(arrays, g))
+
+    def _named(self, found):
         if found is None:
             raise ContractError("backward returned nothing: is the return missing?")
         if self._net and isinstance(found, dict):  # its intermediates are looked at by whoever knows the net
@@ -187,15 +190,29 @@ class Pair:
         try:
             return {n: np.array(v) for n, v in self.inputs.named(found, "backward").items()}
         except ValueError as error:
-            raise ContractError(str(error)) from error
+            hint = ""
+            if self._way == ("g",):
+                hint = (
+                    "; if the layer keeps the others in itself, pass lambda g: (layer.backward(g), layer.dw)"
+                )
+            raise ContractError(f"{error}{hint}") from error
+
+    def by_name(self):
+        """Backward as a function of g and all inputs by name that gives a dict, working on the very arrays it is handed."""
+
+        def backward(**given):
+            g = given.pop("g", np.ones(()))
+            given.pop("cache", None)
+            return self._named(self._backward_at(given, g, self.fresh(given))[0])
+
+        backward.__name__ = getattr(self._backward, "__name__", "backward")
+        return backward
 
     def _call(self, who, function, arguments, keywords):
         """Call it, and where sizes or arguments do not fit, say how it was called: the order may be another one."""
         try:
             return function(*arguments, **keywords)
         except (TypeError, ValueError) as error:
-            if isinstance(error, ContractError):
-                raise
             names = list(keywords)
             if arguments and not self._net:
                 names = ["a dict"] if self.inputs.one_dict else self.inputs.order
@@ -204,7 +221,10 @@ class Pair:
                     names = [told.get(n, n) for n in self._way]
             kind = TypeError if isinstance(error, TypeError) else ValueError
             hint = ""
-            if arguments and not _takes(function, len(arguments)):
+            asks = [p.name for p in _parameters(function).values() if p.name.lower() == "cache"]
+            if asks and who == "backward" and "cache" not in self._way:
+                hint = "; it wants a cache: let forward return (y, cache)"
+            elif arguments and not _takes(function, len(arguments)):
                 hint = "; it takes other arguments: is the order (forward, backward, inputs)? For other forms pass a lambda"
             raise kind(
                 f"{self.caller}: {who} is called as {who}({', '.join(names)}); it raised "

@@ -1,8 +1,9 @@
 """A check leaves a model as it was: running statistics, gradients, counters, whatever its methods change.
 
-Forward and backward are called hundreds of times. What they can reach by name (the object a method belongs to, what a
-function closes over or names among its globals) is remembered before and put back afterwards: attributes are bound to
-what they were bound to, and arrays hold what they held. Arrays that a function closes over are put back as well.
+Forward and backward are called hundreds of times. The objects that they can reach by name (the one a method belongs
+to, those a function closes over or names among its globals) are remembered before and put back afterwards: attributes
+are bound to what they were bound to, and arrays hold what they held. A list or an array that a function closes over
+without such an object is the person's own affair.
 """
 
 import functools
@@ -60,7 +61,7 @@ def restore(bound, arrays):
 
 def _reach(functions):
     bound, arrays, seen = [], [], {}
-    todo = [held for f in functions for held in _held(f)]
+    todo = [x for f in functions for x in _held(f) if isinstance(x, Tensor) or hasattr(x, "__dict__")]
     while todo and len(seen) < MOST:
         x = todo.pop()
         if isinstance(x, _LEAVES) or id(x) in seen:

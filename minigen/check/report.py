@@ -76,6 +76,12 @@ class Report:
     def ok(self):
         return bool(self.records) and all(r.verdict == "ok" for r in self.records)
 
+    @property
+    def verdict(self):
+        """ok, wrong or inconclusive, for the whole."""
+        verdicts = {r.verdict for r in self.records}
+        return "ok" if self.ok else "wrong" if "wrong" in verdicts else "inconclusive"
+
     def assert_ok(self):
         """Raise AssertionError, with the table as its message, unless everything agrees."""
         if not self.ok:

@@ -1,11 +1,11 @@
 """From numbers to a verdict: do by hand, by tape and by differences agree on one tensor, and if not, who differs?
 
-Every entry is judged by itself. With a the claim, n the differences and E ten times their error bar there: |a - n|
+Every entry is judged by itself. Every entry is judged by itself. With a the claim, n the differences and E ten times their error bar there: |a - n|
 within E is ok; beyond 100 E, and beyond 1e-5 of |a| + |n|, it is wrong; between the two nobody can tell, and
-the verdict says so. To confirm an entry, E must itself be below 1e-5 of it, or it could hide what would be
-called wrong; above a thousandth, differences have nothing to say. An entry so small that E is a ten-millionth of
-the largest may be drowned. At a kink a claim must lie between the slopes of the two sides. By hand and by tape are
-both exact, so those two must agree to rounding.
+the verdict says so. Where E is above a thousandth of the entry, differences have nothing to say of it; and to confirm
+the gradient as a whole, E must be below 1e-5 of it, or it could hide what would be called wrong. An entry may be
+drowned where E is a ten-millionth of the largest. At a kink a claim must lie between the slopes of the two sides. By
+hand and by tape are both exact, so those two must agree to rounding.
 """
 
 from dataclasses import dataclass
@@ -125,6 +125,8 @@ def compare_with(claim, numeric, scale, unit=None):
         if not (distance <= bar <= AGREES * unit and norm_of <= ROUNDING * scale):
             verdicts.add(_one(distance, bar, size))
         verdicts |= set(_judge_bands(flat, numeric, scale, unit).tolist())
+    if bar > WRONG * size and not (distance <= bar <= AGREES * unit and norm_of <= ROUNDING * scale):
+        verdicts.add("blind")
     verdict, worst, kink = "ok", None, False
     beyond = [i for i, sides in numeric.sides.items() if _outside(flat[i], *sides)]
     for kind in ("wrong", "blind", "unclear"):
@@ -157,10 +159,9 @@ def judge(claims, values, bars, top, scale, unit):
             (bars > WRONG * size) & (off <= bars) & (bars <= AGREES * top),
             bars > BLIND * size,
             off > np.maximum(100 * bars, WRONG * size),
-            bars > WRONG * size,
             off <= bars + AGREES * size,
         ],
-        ["ok", "drowned", "blind", "wrong", "blind", "ok"],
+        ["ok", "drowned", "blind", "wrong", "ok"],
         "unclear",
     )
 
