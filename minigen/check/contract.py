@@ -27,6 +27,10 @@ class Unwritten(Exception):
     """A line of backward is still the `...` of the stub."""
 
 
+class BackwardRaised(Exception):
+    """The person's backward raised; the exception is the cause. Whatever else is raised is minigen's own."""
+
+
 @dataclass
 class Finding:
     """A promise that was not kept: `signature` for the catalogue, `sentence` for the person; `node` None is backward itself."""
@@ -76,7 +80,10 @@ class Caller:
         if problem.g is not None:
             handed["g"] = np.array(problem.g if g is None else g)
         before = None if g is None else np.array(g)
-        result = self.backward(**{n: v for n, v in handed.items() if self.takes_all or n in self.takes})
+        try:
+            result = self.backward(**{n: v for n, v in handed.items() if self.takes_all or n in self.takes})
+        except Exception as error:
+            raise BackwardRaised from error
         if noticed is not None:
             was = problem.arguments | (
                 {"g": problem.g if before is None else before} if "g" in handed else {}
@@ -93,9 +100,10 @@ def examine(problem, backward, wanted):
     with np.errstate(all="ignore"):
         try:
             result = call(noticed=changed)
-        except NotImplementedError as error:
-            raise Unwritten(str(error) or "backward raises NotImplementedError") from error
-        except Exception as error:
+        except BackwardRaised as raised:
+            error = raised.__cause__
+            if isinstance(error, NotImplementedError):
+                raise Unwritten(str(error) or "backward raises NotImplementedError") from error
             blank = _blank(error, backward)
             if blank:
                 raise Unwritten(f"{blank} is still ..., and a line further down needs it") from error

@@ -313,7 +313,7 @@ class Loss:
         value, halved = float((g * c.slope).sum()), float((g * c.halved).sum())
         floor = norm(self._weighted) / h
         if floor > 1e-9 * abs(value) and self.y.size > 1 and not c.moved.all():
-            floor = norm(self._weighted[c.moved | self._reached(name, direction)]) / h
+            floor = norm(self._weighted[self._reached(name, direction, c.moved)]) / h
         kinks = self._kinks(c, h)
         if kinks is not None and np.abs(g * c.half_bend)[kinks].sum() > 1e-8 * (abs(value) + typical):
             raise _Kink
@@ -329,14 +329,21 @@ class Loss:
         found = (halved > 0.75 * np.abs(c.bend)) & (halved > 100 * self.rounding / h)
         return found if found.any() else None
 
-    def _reached(self, name, direction):
-        """Which outputs a long move along `direction` changes: only their rounding can blur this slope."""
-        x = self.arrays[name]
-        far = 0.3 * _scale(x) / float(np.abs(direction).max())
-        try:
-            return self._value_at({**self.arrays, name: x + far * direction}, any_branch=True) != self.y
-        except _Outside:
-            return np.ones(self.y.shape, bool)
+    def _reached(self, name, direction, moved):
+        """Which outputs moves along `direction` change, the steps (`moved`) or longer ones: their rounding blurs this slope.
+
+        Where nothing changes, rounding itself may be what hides the change (a saturated tanh), and all of it counts.
+        """
+        x, found = self.arrays[name], moved
+        far = _scale(x) / float(np.abs(direction).max())
+        for size in (0.3, -3.0, 30.0):
+            try:
+                y = self._value_at({**self.arrays, name: x + size * far * direction}, any_branch=True)
+                found = found | (y != self.y)
+            except _Outside:
+                if size == 0.3:
+                    return np.ones(self.y.shape, bool)
+        return found if found.any() else np.ones(self.y.shape, bool)
 
     def sides(self, name, direction):
         """(lowest, highest, bar) of the slopes that a kink at x allows along `direction`, None where nobody can tell.

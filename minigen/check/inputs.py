@@ -21,7 +21,7 @@ class Inputs:
 
     def __init__(self, caller, function, inputs, rng=None):
         self.caller = caller
-        self.draw = inputs if callable(inputs) and not isinstance(inputs, Tensor) else None
+        self.draw = inputs if callable(inputs) else None
         if self.draw is not None:
             inputs = self.draw(rng)
             if not isinstance(inputs, dict):
@@ -92,7 +92,13 @@ class Inputs:
             gradients = dict(zip(self.order, several, strict=True))
         for name in gradients:
             self.require(name, who)
-        return {name: host(g) for name, g in gradients.items() if g is not None}
+        out = {}
+        for name, g in gradients.items():
+            try:
+                out |= {} if g is None else {name: host(g)}
+            except ValueError as error:
+                raise ValueError(f"{who} gives no array for {name}: {error}") from error
+        return out
 
     def select(self, wrt):
         """The names to check: all real inputs, or those in `wrt`."""

@@ -95,7 +95,7 @@ class Pair:
     def _decide(self, y, cache, paired):
         """The arguments of backward: names out of "g", "cache", "inputs" and, by name, inputs and settings."""
         if self._backward is None:
-            return ("g",) if _least(cache) or not _takes(cache, 1) else ()
+            return ("g",) if _least(cache) or not takes(cache, 1) else ()
         inputs, parameters = self.inputs, _parameters(self._backward)
         offered = {"g", *self.settings, *(inputs.order if not inputs.one_dict else ())}
         offered |= {"cache"} if paired or self._net else set()
@@ -118,22 +118,22 @@ class Pair:
         least, names = _least(self._backward), [p.name for p in parameters.values() if p.kind in _ORDERED]
         upstream_first = bool(names) and names[0].lower() in UPSTREAM
         own = count == 1 and len(names) > 1 and names[1] in inputs.order
-        if paired and not own and least <= 2 and _takes(self._backward, 2):
+        if paired and not own and least <= 2 and takes(self._backward, 2):
             return ("g", "cache")
         if (
             paired
             and y.ndim == 0
             and least <= 1
             and not upstream_first
-            and _takes(self._backward, 1)
+            and takes(self._backward, 1)
             and names
         ):
             return ("cache",)
-        if _takes(self._backward, count + 1) and not (y.ndim == 0 and names and names == inputs.order):
+        if takes(self._backward, count + 1) and not (y.ndim == 0 and names and names == inputs.order):
             return ("g", "inputs")
-        if y.ndim == 0 and not upstream_first and _takes(self._backward, count) and least:
+        if y.ndim == 0 and not upstream_first and takes(self._backward, count) and least:
             return ("inputs",)
-        if _takes(self._backward, 1) and (y.ndim or upstream_first):
+        if takes(self._backward, 1) and (y.ndim or upstream_first):
             return ("g",)
         if y.ndim == 0 and not least:
             return ()
@@ -224,7 +224,7 @@ class Pair:
             asks = [p.name for p in _parameters(function).values() if p.name.lower() == "cache"]
             if asks and who == "backward" and "cache" not in self._way:
                 hint = "; it wants a cache: let forward return (y, cache)"
-            elif arguments and not _takes(function, len(arguments)):
+            elif arguments and not takes(function, len(arguments)):
                 hint = "; it takes other arguments: is the order (forward, backward, inputs)? For other forms pass a lambda"
             raise kind(
                 f"{self.caller}: {who} is called as {who}({', '.join(names)}); it raised "
@@ -252,7 +252,7 @@ def _least(function):
     return sum(p.kind in _ORDERED and p.default is p.empty for p in kinds)
 
 
-def _takes(function, count):
+def takes(function, count):
     """Whether a function can be called with so many arguments, as far as its signature tells."""
     try:
         inspect.signature(function).bind(*range(count))
