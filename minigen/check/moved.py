@@ -6,10 +6,11 @@ probabilities), so a move keeps what can be seen of it: the sign, the interval f
 the forward still has no finite value it moves less; if that does not help, the report says that only the person's own
 point was looked at.
 
-A move that gives up the sign, for |x| and relu know another formula there, and one that makes axes of length 1
-longer, ask for more than the person may have meant: what is wrong only there is inconclusive, not wrong.
+Moves that give up the sign (|x| and relu have another formula there), that make small inputs large, or that make axes
+of length 1 longer ask for more than the person may have meant: what is wrong only there is inconclusive, not wrong.
 """
 
+import time
 from itertools import combinations
 
 import numpy as np
@@ -18,7 +19,12 @@ from minigen.check.stencil import norm
 
 AMPLITUDES = (0.3, 0.03, 0.003)  # of the usual size of an entry
 LONGER = 3  # entries, instead of 1
-MOST_WAYS = 40  # combinations of axes of length 1 that are tried
+MOST_WAYS, MOST_LOOKS, SECONDS = (
+    40,
+    12,
+    3.0,
+)  # combinations of axes of length 1 tried, looked at, and for how long
+SMALL = 0.1  # inputs below this are grown as well: near 0 every function is linear
 EVERY = 64  # a tensor of at most so many entries is looked at entry by entry again
 
 
@@ -56,11 +62,17 @@ def second_look(report, look, values, arrays, names, rng, constants=()):
             {**arrays, **{n: _free(x, rng) for n, x in signed.items()}},
             "where the signs are mixed",
         )
+    small = {n: x for n, x in arrays.items() if n in names and 0 < _size(x) < SMALL}
+    if small and report.ok:
+        grown = {**arrays, **{n: near(0.5 / _size(x) * x, 0.3, rng) for n, x in small.items()}}
+        _ask(report, look, grown, "where they are of size 1")
+    until, looks = time.monotonic() + SECONDS, 0
     for arrays_there in longer(arrays, names, constants, rng) if report.ok else ():
-        there = _try(look, arrays_there) if _matter(values, arrays_there, arrays, rng) else None
-        if there is not None and all(r.verdict != "inconclusive" for r in there):
-            _write(report, there, "at another size: an axis of length 1 hides it")
+        if not report.ok or looks == MOST_LOOKS or time.monotonic() > until:
             break
+        if _matter(values, arrays_there, arrays, rng):
+            looks += 1
+            _ask(report, look, arrays_there, "at another size, as an axis of length 1 hides it")
     return _tell(report, words)
 
 
@@ -111,7 +123,7 @@ def near(x, amplitude, rng):
     """A generic point near x, with the signs, the interval [0, 1] and the sums of the rows of x."""
     if not x.size:
         return x
-    scale = (norm(x) / x.size**0.5) or 1.0
+    scale = _size(x) or 1.0
     if (x >= 0).all() or (x <= 0).all():
         sign = 1.0 if (x >= 0).all() else -1.0
         moved = np.abs(x) * np.exp(amplitude * rng.standard_normal(x.shape))
@@ -126,8 +138,15 @@ def near(x, amplitude, rng):
 
 
 def _free(x, rng):
-    scale = (norm(x) / x.size**0.5) or 1.0
-    return x * rng.choice([-1.0, 1.0], x.shape) + 0.3 * scale * rng.standard_normal(x.shape)
+    """x with about half of the signs turned, at least one, and moved."""
+    scale = _size(x) or 1.0
+    turned = rng.permutation(x.size).reshape(x.shape) < (x.size + 1) // 2
+    return near(np.where(turned, -1.0, 1.0) * (np.abs(x) + 0.1 * scale), 0.1, rng)
+
+
+def _size(x):
+    """The usual size of an entry."""
+    return norm(x) / max(x.size, 1) ** 0.5
 
 
 def longer(arrays, names, constants, rng):

@@ -38,15 +38,10 @@ def preserved(*functions):
     try:
         yield
     finally:
-        restore(bound, arrays)
+        _restore(bound, arrays)
 
 
-def snapshot(*functions):
-    """What `restore(*snapshot(...))` puts back."""
-    return _reach(functions)
-
-
-def restore(bound, arrays):
+def _restore(bound, arrays):
     """Bind attributes and entries of containers as they were, and give arrays their values back."""
     for container, items in bound:
         if isinstance(container, list):
