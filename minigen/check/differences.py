@@ -35,6 +35,8 @@ DIRECTIONS = 5
 SAMPLE = 8
 # Tries with h, h/10, h/100: for losses that bend sharply, end nearby (log at 0.001) or have a kink nearby.
 TRIES = 3
+# Above so many entries of all inputs together, one evaluation takes milliseconds, and fewer are looked at one by one.
+MOST_WORK = 50_000
 # Entries whose claims differ by more than this factor get directions of their own.
 BAND = 100.0
 # The steps, relative to the inputs, between which the rounding of the loss is measured, and how often.
@@ -188,14 +190,17 @@ class Loss:
         except (ValueError, ArithmeticError):
             return False
         changed = y[np.abs(y - self.y) > 1e-7 * np.abs(self.y)]
-        return bool(changed.size and (changed == changed.astype(np.float32)).all())
+        mantissa = np.frexp(changed)[0] * 2**12
+        if (mantissa == np.rint(mantissa)).all():  # a few last digits of something that does not change
+            return False
+        return bool((changed == changed.astype(np.float32)).all())
 
     def _measure_rounding(self, seed):
         """How much each output jitters by rounding, for it may be a small difference of large terms.
 
         Sixth differences of a smooth function are step**6, those of a kink grow as the step does. What is as large
         with a tenth of the step is neither, but rounding; and with the shortest step all is, that is not a kink.
-        The largest of a few tries may have met a kink by chance.
+        Some of a few tries may have met kinks by chance, so it is the second smallest.
         """
         tries = []
         for t in range(JITTER_TRIES):
@@ -214,7 +219,7 @@ class Loss:
                         kink = (0.09 * now < smaller) & (smaller < 0.11 * now)
                         found = np.maximum(found, np.where(kink, 0.0, np.minimum(now, 3 * smaller + found)))
             tries.append(found)
-        return np.maximum(EPS * np.abs(self.y), np.sort(tries, axis=0)[-2])
+        return np.maximum(EPS * np.abs(self.y), np.sort(tries, axis=0)[1])
 
     def _jitter(self, step, seed, number):
         """The sixth difference of each output along some d of size step * |x|; None if that leaves the domain."""
@@ -417,6 +422,8 @@ def numeric_gradient(
     """
     x = loss.arrays[name]
     numeric = Numeric(x.shape)
+    work = sum(a.size for a in loss.arrays.values())
+    every = min(every, max(SAMPLE, int(every * MOST_WORK / work))) if work else every
     how = f"order {loss.order}, h={SCHEMES[loss.order][0]:g}"
     if x.size <= every:
         add_entries(numeric, loss, name, range(x.size), typical)

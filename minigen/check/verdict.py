@@ -44,11 +44,11 @@ class Comparison:
         return self.distance / self.size if self.size else 0.0
 
 
-def record(subject, name, loss, *, hand=None, tape=None, largest=0.0, rng=None, **options):
+def record(subject, name, loss, *, hand=None, tape=None, largest=0.0, rng=None, bands=True, **options):
     """The Record of `loss.arrays[name]`: `hand` and `tape` are gradients of its shape, None for a witness not asked.
 
     `largest` is the norm of the largest gradient in sight: against it and the loss itself a gradient counts
-    as zero. The other options are those of `numeric_gradient`.
+    as zero. With `bands`, entries of each size are also looked at by themselves. The other options are those of `numeric_gradient`.
     """
     out = Record(subject, name, loss.arrays[name].shape)
     claims = {w: g for w, g in (("hand", hand), ("tape", tape)) if g is not None}
@@ -73,7 +73,7 @@ def record(subject, name, loss, *, hand=None, tape=None, largest=0.0, rng=None, 
     rng = rng or generator(0)
     typical = max(norm(g) / g.size**0.5 for g in claims.values())
     watch = () if apart is None else (int(apart.argmax()),)
-    claim = next(iter(claims.values()))
+    claim = next(iter(claims.values())) if bands else None
     numeric = numeric_gradient(loss, name, rng, typical=typical, watch=watch, claim=claim, **options)
     unit = max(min(loss.size, 1.0), largest)
     compared = {w: compare_with(g, numeric, scale, unit) for w, g in claims.items()}

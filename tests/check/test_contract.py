@@ -77,7 +77,6 @@ def test_trap_kink_at_exactly_zero():
     """At relu(0) the difference is 1/2, which is nobody's derivative: such an entry is left out and mentioned."""
     x = np.array([[-1.0, 0.0, 2.0], [0.5, -0.3, 0.0]])
     for at_zero in (0.0, 1.0):
-        slope = np.where(x == 0, at_zero, x > 0)
 
         def backward(g, x, at_zero=at_zero):
             return {"x": g * np.where(x == 0, at_zero, x > 0)}
