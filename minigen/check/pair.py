@@ -191,7 +191,7 @@ class Pair:
             return {n: np.array(v) for n, v in self.inputs.named(found, "backward").items()}
         except ValueError as error:
             hint = ""
-            if self._way == ("g",):
+            if self._way in (("g",), ("by name", "g")):
                 hint = (
                     "; if the layer keeps the others in itself, pass lambda g: (layer.backward(g), layer.dw)"
                 )

@@ -119,7 +119,7 @@ class _Look:
             raise ContractError("backward was not written for inputs of these sizes")
         finite = [v for v in fits.values() if np.isfinite(v).all()]
         largest = max((norm(v) for v in finite), default=0.0)
-        rounding = ROUNDING * max(largest, loss.size)
+        rounding = max(ROUNDING * max(largest, loss.size), loss.noise)
         # what is zero but for rounding is not linear in g
         promised = {
             n: a for n, a in fits.items() if not norm(a) <= rounding or a.dtype != np.float64 or not a.any()

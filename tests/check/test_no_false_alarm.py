@@ -37,6 +37,8 @@ class Network:
         self.kinds = rng.choice(list(ACTIVATIONS), depth)
         self.normed = rng.random(depth) < 0.2
         self.end = str(rng.choice(["array", "mean", "sum of squares", "softmax"]))
+        if self.normed[-1] and self.end == "mean":
+            self.end = "array"  # the mean of what is normalised is 0, a constant with nothing to compare
         self.inputs = {"x": rng.standard_normal((int(rng.integers(2, 6)), sizes[0]))}
         for i in range(depth):
             self.inputs[f"w{i}"] = rng.standard_normal((sizes[i], sizes[i + 1])) / np.sqrt(sizes[i])
