@@ -124,6 +124,7 @@ def test_a_thousand_right_networks_of_every_scale():
     assert len(found) > 1000 and found.count("inconclusive") <= 0.05 * len(found)
 
 
+@pytest.mark.slow  # half a minute
 @pytest.mark.parametrize("end", ["array", "loss"])
 def test_relu_layers_of_ordinary_size_are_decided(end):
     """784-400-20 with a batch of 32: 12 800 relu, of which some change sides along any direction."""
