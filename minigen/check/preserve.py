@@ -27,7 +27,6 @@ _LEAVES = (
     type,
     FunctionType,
     type(np),
-    np.random.Generator,
 )
 
 
