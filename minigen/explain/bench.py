@@ -11,6 +11,7 @@ forward are told from those of backward, wherever they stand.
 import ast
 import copy
 import sys
+import traceback
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -29,17 +30,49 @@ class Truth:
     shape: tuple
     entries: np.ndarray
     values: np.ndarray
+    direction: np.ndarray | None = None  # where not every entry is compared
+    slope: float = np.nan  # the derivative along it
 
     def fits(self, given):
-        """Whether a given gradient is right."""
-        given = np.asarray(given)
-        if given.shape != self.shape or given.dtype.kind not in "fiub":
+        """Whether a given gradient is right: at the entries, and along one direction through all of them."""
+        error, _ = self.error(given)
+        if error is None or error > AGREE:
             return False
+        if self.direction is None or np.isnan(self.slope):
+            return True
+        along = float((np.asarray(given, float) * self.direction).sum())
+        return abs(along - self.slope) <= 1e-5 * (abs(self.slope) + np.linalg.norm(np.asarray(given, float)))
+
+    def error(self, given):
+        """(largest error relative to the largest entry, (index, given, right) where it is); None where shapes differ."""
+        try:
+            given = np.asarray(given)
+        except ValueError:
+            return None, None
+        if given.shape != self.shape or given.dtype.kind not in "fiub":
+            return None, None
         known = ~np.isnan(self.values)
-        right = self.values[known]
+        if not known.any():
+            return 0.0, None
+        right, mine = self.values[known], given.reshape(-1)[self.entries][known].astype(float)
         with np.errstate(all="ignore"):
-            apart = np.abs(given.reshape(-1)[self.entries][known].astype(float) - right)
-            return bool(np.all(apart <= AGREE * (np.abs(right).max(initial=0.0) + 1e-3 * np.abs(right)) + 1e-9))
+            apart = np.abs(mine - right)
+            apart = np.where(np.isfinite(apart), apart, np.inf)
+        k = int(np.argmax(apart))
+        index = tuple(int(i) for i in np.unravel_index(self.entries[known][k], self.shape))
+        apart = max(float(apart[k]) - 1e-9, 0.0)  # differences do not see less
+        return apart / (np.abs(right).max(initial=0.0) + 1e-12), (index, float(mine[k]), float(right[k]))
+
+    def ratio(self, given):
+        """The number that every entry is multiplied by, where there is one."""
+        given = None if given is None else np.asarray(given)
+        if given is None or given.shape != self.shape or given.dtype.kind != "f":
+            return None
+        known = ~np.isnan(self.values) & (self.values != 0)
+        if known.sum() < 2:
+            return None
+        ratios = given.reshape(-1)[self.entries][known] / self.values[known]
+        return float(ratios[0]) if np.allclose(ratios, ratios[0], rtol=1e-5, atol=0) else None
 
 
 @dataclass
@@ -80,16 +113,18 @@ class Bench:
         entries = np.arange(x.size) if x.size <= MOST else np.sort(rng.choice(x.size, MOST, replace=False))
         right = np.empty(len(entries))
 
-        def loss(i, h):
-            moved = dict(values)
-            moved[name] = np.array(x, float)
-            moved[name].reshape(-1)[i] += h
-            y = self._forward(moved)
+        def loss(change):
+            y = self._forward({**values, name: x + change})
             return float(y if g is None else (g * y).sum())
 
         for k, i in enumerate(entries):
-            right[k] = slope(lambda h, i=i: loss(i, h), float(np.abs(x.reshape(-1)[i])))
-        return Truth(x.shape, entries, right)
+            unit = np.zeros(x.shape)
+            unit.reshape(-1)[i] = 1.0
+            right[k] = slope(lambda h, unit=unit: loss(h * unit), float(np.abs(x.reshape(-1)[i])))
+        if len(entries) == x.size:
+            return Truth(x.shape, entries, right)
+        direction = rng.standard_normal(x.shape)
+        return Truth(x.shape, entries, right, direction, slope(lambda h: loss(h * direction / 10), 0.1) * 10)
 
     # ----- running
 
@@ -112,6 +147,19 @@ class Bench:
         )
         return {**played.gradients, UNTOUCHED: untouched or self.task.step is not None}
 
+    def raises(self, trial):
+        """The sentence of what a run raises, with the line of the person's that raised it; "" if it does not."""
+        np.random.seed(0)
+        try:
+            with np.errstate(all="ignore"):
+                self.task.play(_copied(trial.values), None if trial.g is None else trial.g.copy())
+        except Exception as error:
+            paths = {f.path for f in self.functions}
+            mine = [n for frame, n in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename in paths]
+            where = f" in line {mine[-1]}" if mine else ""
+            return f"backward raised {type(error).__name__}{where}: {error}"
+        return ""
+
     def status(self, trial, gradients):
         """{name: is it right}; every one wrong where the run gave nothing."""
         found = {n: gradients is not None and n in gradients and t.fits(gradients[n]) for n, t in trial.truth.items()}
@@ -120,6 +168,17 @@ class Bench:
 
 
 UNTOUCHED = "(what backward was given)"
+
+
+@contextmanager
+def repeatable():
+    """np.random.default_rng() without a seed gives the same numbers at every call, as long as this lasts."""
+    fresh = np.random.default_rng
+    np.random.default_rng = lambda seed=None: fresh(0 if seed is None else seed)
+    try:
+        yield
+    finally:
+        np.random.default_rng = fresh
 
 
 def slope(loss, size):

@@ -31,6 +31,7 @@ class Edit:
     index: int = 0
     gone: int = 1
     statements: list = field(default_factory=list)
+    last: ast.AST | None = None  # the last of the statements that go, where they are several
 
 
 @dataclass
@@ -520,7 +521,7 @@ def _broadcasts(shape, other):
         return False
 
 
-def statement_edits(body, index, statement, later):
+def statement_edits(body, index, statement):
     """Changes of a whole statement: += and =, dropped, exchanged with a neighbour, written not in place."""
 
     def e(cost, kind, words, new, gone=1):
@@ -554,11 +555,9 @@ def statement_edits(body, index, statement, later):
     elif isinstance(statement, ast.Expr) and len(body) > 1:
         yield e(1.5, "term", f"the line is not due: {text(statement)}", [ast.Pass()])
     if index + 1 < len(body) and not isinstance(statement, ast.Return) and not isinstance(body[index + 1], ast.Return):
-        yield e(1.4, "order", "two lines stand in the wrong order", [body[index + 1], statement], gone=2)
-    for n in later:  # move this line further down, behind what it must not come before
-        if n > index + 2 and not isinstance(statement, ast.Return):
-            yield e(1.6, "order", "the line comes too early", [*body[index + 1 : n], statement], gone=n - index)
-            break
+        edit = e(1.4, "order", "two lines stand in the wrong order", [body[index + 1], statement], gone=2)
+        edit.last = body[index + 1]
+        yield edit
 
 
 def applied(edit, function):

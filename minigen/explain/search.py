@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from minigen.explain import edits as changes
-from minigen.explain.bench import UNTOUCHED, Bench, answering, expression_answer, recorded, watched
+from minigen.explain.bench import UNTOUCHED, Bench, answering, expression_answer, recorded, repeatable, watched
 from minigen.explain.edits import Edit, Slots, applied, atoms, expression_edits, statement_edits
 from minigen.explain.express import Library
 from minigen.explain.source import functions_of
@@ -97,6 +97,10 @@ class Search:
         return found
 
     def run(self, rounds=5):
+        with repeatable():
+            return self._rounds(rounds)
+
+    def _rounds(self, rounds):
         self.base = self.status()
         try:
             while not all(self.base.values()) and len(self.repairs) < rounds and not self.late():
@@ -297,7 +301,7 @@ class Search:
         }
         yield from expression_edits(s.slots, s.values, arrays, numbers, functions)
         if s.body:
-            yield from statement_edits(s.body, s.index, s.statement, [])
+            yield from statement_edits(s.body, s.index, s.statement)
 
     def _try_all(self, plans):
         """Try changes until a full repair is at hand and what is left costs clearly more."""
