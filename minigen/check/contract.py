@@ -14,6 +14,7 @@ from itertools import combinations
 import numpy as np
 
 from minigen.check.inputs import misfit
+from minigen.check.stencil import generator, norm
 
 ROUNDING = 1e-11
 
@@ -24,6 +25,10 @@ class ContractError(Exception):
 
 class Unwritten(Exception):
     """A line of backward is still the `...` of the stub."""
+
+
+class BackwardRaised(Exception):
+    """The person's backward raised; the exception is the cause. Whatever else is raised is minigen's own."""
 
 
 @dataclass
@@ -60,7 +65,7 @@ class Caller:
                 and p.default is p.empty
                 and p.name not in offered
             ):
-                hint = _did_you_mean(p.name, offered)
+                hint = did_you_mean(p.name, offered)
                 raise ContractError(
                     f"backward asks for an argument {p.name!r}, which there is not{hint}. "
                     f"It can have: {', '.join(n for n in ('g', 'cache') if n in offered)}, "
@@ -75,7 +80,10 @@ class Caller:
         if problem.g is not None:
             handed["g"] = np.array(problem.g if g is None else g)
         before = None if g is None else np.array(g)
-        result = self.backward(**{n: v for n, v in handed.items() if self.takes_all or n in self.takes})
+        try:
+            result = self.backward(**{n: v for n, v in handed.items() if self.takes_all or n in self.takes})
+        except Exception as error:
+            raise BackwardRaised from error
         if noticed is not None:
             was = problem.arguments | (
                 {"g": problem.g if before is None else before} if "g" in handed else {}
@@ -92,9 +100,10 @@ def examine(problem, backward, wanted):
     with np.errstate(all="ignore"):
         try:
             result = call(noticed=changed)
-        except NotImplementedError as error:
-            raise Unwritten(str(error) or "backward raises NotImplementedError") from error
-        except Exception as error:
+        except BackwardRaised as raised:
+            error = raised.__cause__
+            if isinstance(error, NotImplementedError):
+                raise Unwritten(str(error) or "backward raises NotImplementedError") from error
             blank = _blank(error, backward)
             if blank:
                 raise Unwritten(f"{blank} is still ..., and a line further down needs it") from error
@@ -129,7 +138,7 @@ def _named(result, wanted):
         )
     for name in result:
         if name not in wanted:
-            hint = _did_you_mean(str(name), wanted)
+            hint = did_you_mean(str(name), wanted)
             raise ContractError(
                 f"backward returned a gradient named {name!r}, expected {', '.join(wanted)}{hint}"
             )
@@ -171,36 +180,54 @@ def _look(answer, name, value, shape):
 
 
 def _promises(call, problem, answer):
-    """Two calls agree, also with another one between them; a layer is linear in g."""
-    found, first = [], answer.gradients
-    again, third = call(), call()
+    """The Findings of `broken_promises` for an exercise."""
+
+    def elsewhere():
+        Caller(problem.elsewhere(), call.backward)()
+
+    g = problem.g
+    found = broken_promises(call, answer.gradients, None if g is None else np.array(g), elsewhere)
+    return [Finding(name, f"{name}: {how}", sentence) for name, (how, sentence) in found.items()]
+
+
+def broken_promises(call, first, g, elsewhere):
+    """{name: (how, sentence)} for gradients that differ from call to call, or are not linear in g.
+
+    `call(g)` gives the gradients by name, `first` are those it gave. `elsewhere()` computes something else in between.
+    g is None where backward is not handed one.
+    """
+    found = {}
+    again, third = call(g), call(g)
     for name, a in first.items():
-        if not _same(a, again[name]):
-            adds_up = _same(again[name] - a, third[name] - again[name])
+        if not _same(a, again.get(name)):
+            adds_up = _adds_up(a, again.get(name), third.get(name))
             why = (
                 "each adds the same again to something that outlives the call"
                 if adds_up
                 else "is noise drawn inside?"
             )
             sentence = f"two calls with the same arguments give different gradients of {name}: {why}"
-            found.append(Finding(name, f"{name}: {'adds up' if adds_up else 'two calls differ'}", sentence))
+            found[name] = ("adds up" if adds_up else "two calls differ", sentence)
     if found:
         return found
     with suppress(Exception):  # it may fail there; what counts is what the call leaves behind
-        Caller(problem.elsewhere(), call.backward)()
-    again = call()
+        elsewhere()
+    again = call(g)
     for name, a in first.items():
-        if not _same(a, again[name]):
+        if not _same(a, again.get(name)):
             sentence = f"the gradient of {name} depends on what was computed before: a value is kept from another call"
-            found.append(Finding(name, f"{name}: remembers the last call", sentence))
-    return found or (_linear(call, problem, first) if problem.g is not None else [])
+            found[name] = ("remembers the last call", sentence)
+    return found or ({} if g is None else _linear(call, first, g))
 
 
-def _linear(call, problem, first):
+def _linear(call, first, g):
     """Does each gradient depend on g, vanish with it, and add up as g does?"""
-    found, g, g2 = [], problem.g, np.random.default_rng(2).standard_normal(problem.g.shape)
+    found, g2 = {}, generator(0, 5).standard_normal(g.shape)
     zero, other, mixed = call(0 * g), call(g2), call(2 * g + 3 * g2)
     for name, a in first.items():
+        if any(np.shape(found_there.get(name)) != a.shape for found_there in (zero, other, mixed)):
+            found[name] = ("not linear in g", f"the gradient of {name} has another shape for another g")
+            continue
         expected = 2 * a + 3 * other[name]
         if a.any() and _same(a, other[name]):
             how = "ignores g"
@@ -216,8 +243,14 @@ def _linear(call, problem, first):
             how, sentence = "rounded", "is rounded: something inside is computed in less than float64"
         else:
             how, sentence = "not linear in g", "is not linear in g: is g used twice, clipped or squared?"
-        found.append(Finding(name, f"{name}: {how}", f"the gradient of {name} {sentence}"))
+        found[name] = (how, f"the gradient of {name} {sentence}")
     return found
+
+
+def _adds_up(a, again, third):
+    if again is None or third is None or not np.shape(a) == np.shape(again) == np.shape(third):
+        return False
+    return _same(again - a, third - again)
 
 
 def _has_blank(value):
@@ -237,7 +270,7 @@ def _blank(error, backward):
     return None
 
 
-def _did_you_mean(name, names):
+def did_you_mean(name, names):
     same = [n for n in names if n.lower() == name.lower()]
     near = same or difflib.get_close_matches(name, names, n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
@@ -266,7 +299,7 @@ def reductions(came, shape):
 def _same(a, b, tolerance=ROUNDING):
     if b is None or np.shape(a) != np.shape(b):
         return False
-    return bool(np.linalg.norm(a - b) <= tolerance * (np.linalg.norm(a) + np.linalg.norm(b)))
+    return bool(norm(a - b) <= tolerance * (norm(a) + norm(b)))
 
 
 def _identical(a, b):

@@ -9,13 +9,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from minigen.check.contract import examine, reductions
+from minigen.check.contract import BackwardRaised, examine, reductions
 from minigen.check.diagnosis import Diagnosis, Line
 from minigen.check.naming import Evidence, Reading
 from minigen.check.readings import Wrong, read, where
 from minigen.check.scalars import Scalars
+from minigen.check.stencil import norm
 
 AGREES, WRONG = 1e-9, 3e-9  # relative; the differences themselves are good to 1e-11 or tell that they are not
+SMALL = 1e-6  # of the largest entry: below, an entry is judged by what rounding leaves of the largest
+KINK = 1e-4  # relative: one-sided slopes are only that exact
 NOISE = 1e-5  # relative: smaller than any mistake in a formula that was ever seen, larger than rounding to float32
 BLIND = 1e-3  # where the error bar is a thousandth of the gradient, differences say nothing
 
@@ -36,7 +39,7 @@ def diagnose(problem, backward, wanted, knowledge=None, *, title=""):
     """Judge every gradient in `wanted` (from the loss towards the parameters) that `backward` returns. Returns a Diagnosis.
 
     Raises ContractError where what backward returns cannot be compared, Unwritten where nothing is written yet, and
-    whatever backward raises.
+    BackwardRaised where backward does. The table comes first: where the search for words fails, a note says so.
     """
     knowledge = knowledge or Knowledge()
     answer = examine(problem, backward, wanted)
@@ -45,22 +48,34 @@ def diagnose(problem, backward, wanted, knowledge=None, *, title=""):
     broken = [Reading(f.signature, f.sentence, promise=True) for f in answer.findings if f.node is None]
     _settle(lines, broken)
     found = Diagnosis(title, lines, broken)
+    try:
+        _name(found, work, lines, problem, knowledge)
+    except BackwardRaised:
+        raise
+    except Exception as error:
+        found.notes.append(
+            f"minigen found no words for this, by a mistake of its own: {type(error).__name__}: {error}"
+        )
+    return found
+
+
+def _name(found, work, lines, problem, knowledge):
+    """Give the readings their names in the catalogue."""
     if found.readings:
         formulas = {m.key: m.values(problem, work.own) for m in knowledge.mistakes}
         found.evidence = Evidence(found, work.compared(lines), formulas, knowledge.mistakes)
         found.evidence.name()
-    return found
 
 
 def _settle(lines, broken):
     """What can only be said when all lines are known."""
-    guilty = False
+    guilty = kink = False
     for line in lines:
         guilty = guilty or line.verdict == "wrong"
         if line.verdict == "consequence" and not guilty:
-            line.verdict = (
-                "ok"  # a consequence of what? The truth crosses a kink, or is less exact than this line
-            )
+            # A consequence of what? At a kink above both slopes are right, and the truth has taken one of them.
+            line.verdict = "ok" if kink else "inconclusive"
+        kink = kink or line.skipped > 0
         if broken:  # an array that was changed in place is reason enough for numbers that nothing explains
             line.readings = [r for r in line.readings if r.explains is not None]
 
@@ -116,27 +131,45 @@ class _Work:
         parts, bars = problem.parts(node, self.own)
         local, sound = sum(parts.values(), np.zeros(a.shape)), problem.sound(node)
         claim = np.where(sound, a, local)
-        bar = 10 * float(np.linalg.norm(sum(bars.values(), np.zeros(a.shape))))
-        size = float(np.linalg.norm(claim) + sum(np.linalg.norm(p) for p in parts.values()))
-        off, off_truth = float(np.linalg.norm(claim - local)), np.where(sound, a - truth, 0)
-        line.yours, line.bar = float(np.linalg.norm(a)), bar / size if size else 0.0
-        distance = float(np.linalg.norm(off_truth))
+        bar = 10 * sum(bars.values(), np.zeros(a.shape))
+        ways = sum((np.abs(p) for p in parts.values()), np.zeros(a.shape))
+        size = norm(claim) + sum(norm(p) for p in parts.values())
+        off, off_truth = np.abs(claim - local), np.where(sound, a - truth, 0)
+        line.yours, line.bar = norm(a), norm(bar) / size if size else 0.0
+        distance = norm(off_truth)
         line.error = distance / (line.yours + line.numeric) if distance else 0.0
-        line.local_error = off / size if off else 0.0
+        line.local_error = norm(off) / size if off.any() else 0.0
         line.skipped = int((~sound).sum())
         if a.size:
             i = np.unravel_index(int(np.abs(off_truth).argmax()), a.shape)
             line.worst, line.off = (tuple(map(int, i)), float(a[i]), float(truth[i])), np.abs(off_truth)
-        good = AGREES * size + bar
-        if a.size and not sound.any():
+        # a line is exact but for rounding of its parts, which may cancel: what is small beside those is not judged
+        floor = AGREES * np.maximum(np.abs(claim) + ways, SMALL * max(float(ways.max(initial=0)), 1e-300))
+        good = floor + bar
+        local_good = bool((off <= good).all())
+        beyond = self._beyond_kink(node, a, sound)
+        if a.size and not sound.any() and beyond is None:
             line.verdict = "inconclusive"
-        elif distance <= good or off <= good:
-            line.verdict = "ok" if distance <= good else "consequence"
-        elif bar > BLIND * size or off <= max(10 * bar, WRONG * size):
+        elif beyond is not None:
+            line.verdict, line.remark = "wrong", beyond
+        elif local_good or distance <= AGREES * size + norm(bar):
+            line.verdict = "ok" if distance <= AGREES * size + norm(bar) and local_good else "consequence"
+        elif norm(bar) > BLIND * size or not (off > np.maximum(100 * bar, WRONG * floor / AGREES)).any():
             line.verdict = "inconclusive"
         else:
             line.verdict = "wrong"
             return self._wrong(node, claim, parts)
+        return None
+
+    def _beyond_kink(self, node, a, sound):
+        """A sentence where a claim at a kink is no slope between those of its two sides, else None."""
+        if sound.all():
+            return None
+        for i, (lowest, highest) in self.problem.sides(node, self.own).items():
+            claim = float(a.flat[i])
+            if max(lowest - claim, claim - highest) > KINK * (abs(claim) + abs(lowest) + abs(highest)):
+                place = ", ".join(map(str, np.unravel_index(i, a.shape)))
+                return f"at [{place}] is a kink, where the slope lies between {lowest:.6g} and {highest:.6g}, not {claim:.6g}"
         return None
 
     def _wrong(self, node, claim, parts):

@@ -1,18 +1,20 @@
 """Slopes of a loss from its values alone, each with an error bar that says how far to trust it.
 
-Move x a little both ways: s_k = (L(x + kh) - L(x - kh)) / 2kh is the slope plus errors in even powers of h.
-Three of them, weighted 1.5, -0.6, 0.1, cancel the powers 2 and 4: order 6, whose best step is large (3e-3),
-so that rounding hardly matters. Where the loss is put together from pieces (relu, max, clip), a step must not
-reach the next piece: then order 2 with a step of 1e-5. Which of the two applies is known exactly, because
-piecewise operations tell which piece they took.
+The steps are those of stencil.py: order 6 where the loss is smooth, order 2 where it is put together from pieces
+(relu, max, clip) and a step must not reach the next piece. Which of the two applies is known exactly where a tape
+tells which piece was taken; elsewhere order 2 comes first, and order 6 serves entries that rounding would drown.
 
-The slope is computed again with half the step. What changes is the error of the step; what the rounding of
-the loss does is measured, too. Their sum is the error bar, so no tolerance needs to be guessed.
+An error bar has two parts. What changes with half the step is the error of the step. What the rounding of the loss
+does is measured for every output by itself: an entry of a gradient that reaches only small outputs is seen as
+exactly as a large one. No tolerance needs to be guessed.
+
+At a kink there is no slope, but one on each side, and a claim must lie between the two.
 
 A small tensor is checked entry by entry. A large one is checked along random directions of unit length: if
 the claimed gradient is wrong by a vector e, then |<e, u>| is |e| / sqrt(size) times a normal variable, and
 several of those are almost never all small. Directions are Gaussian: along signs +-1, two wrong entries could
-cancel, and along positive ones, errors of either sign.
+cancel, and along positive ones, errors of either sign. So that small entries are not drowned by large ones, further
+directions stay among entries that are claimed to be of about the same size.
 """
 
 import traceback
@@ -21,7 +23,8 @@ from pathlib import Path
 
 import numpy as np
 
-SCHEMES = {2: (1e-5, (1.0,)), 6: (3e-3, (1.5, -0.6, 0.1))}  # order -> (step, weights of s_1, s_2, s_3)
+from minigen.check.stencil import EPS, SCHEMES, SIXTH, central, generator, norm, one_sided
+
 # A tensor of at most so many entries is checked entry by entry: below 1 ms each for a small network.
 EVERY = 400
 # A larger one along so many directions. A gradient that is wrong by 100 times what is tolerated (only then it is
@@ -32,18 +35,12 @@ DIRECTIONS = 5
 SAMPLE = 8
 # Tries with h, h/10, h/100: for losses that bend sharply, end nearby (log at 0.001) or have a kink nearby.
 TRIES = 3
-_EPS = float(np.finfo(float).eps)
-# Binomial weights, scaled so that independent errors of size 1 in the values give an error of size 1. The points are
-# not symmetric about x: there rounding may be, and would cancel.
-_SIXTH = [(i, w / 924**0.5) for i, w in ((-2, 1), (-1, -6), (1, -20), (2, 15), (3, -6), (4, 1))]
-
-
-def generator(seed):
-    """Random numbers that are not those of `default_rng(seed)`, with which a person may have drawn the inputs.
-
-    Directions and weights must be independent of what is checked; a direction along the inputs would see little.
-    """
-    return np.random.default_rng([*b"minigen", seed])
+# Above so many entries of all inputs together, one evaluation takes milliseconds, and fewer are looked at one by one.
+MOST_WORK = 50_000
+# Entries whose claims differ by more than this factor get directions of their own.
+BAND = 100.0
+# The steps, relative to the inputs, between which the rounding of the loss is measured, and how often.
+JITTERS, JITTER_TRIES = (1e-2, 1e-3, 1e-5), 4
 
 
 class _Kink(Exception):
@@ -73,7 +70,11 @@ class Numeric:
     values: list = field(default_factory=list)
     bars: list = field(default_factory=list)
     directions: list = field(default_factory=list)  # Slopes across the whole tensor
-    kinks: list = field(default_factory=list)  # flat indices of entries that were left out
+    bands: list = field(default_factory=list)  # Slopes across entries of one size: [(flat indices, Slope)]
+    kinks: list = field(default_factory=list)  # flat indices of entries that have no slope
+    sides: dict = field(
+        default_factory=dict
+    )  # the (lowest, highest, bar) slope that a kink allows, by flat index
     outside: list = field(default_factory=list)
     lost_directions: int = 0
     method: str = ""
@@ -97,17 +98,20 @@ class Loss:
 
     `evaluate(arrays)` returns f as a float64 array, and the list of (op, mask) by which piecewise operations
     chose their pieces, or None where that cannot be known. `flaw` says, where it is not None, why no
-    difference of this loss means anything.
+    difference of this loss means anything. `rounding` holds for every entry of f how much it jitters by rounding.
     """
 
     def __init__(self, evaluate, arrays, cotangent=None, seed=0):
         self.evaluate, self.arrays = evaluate, arrays
+        self._steps, self._varies = {}, None
+        self.felt = False  # whether any slope was seen that is not 0
         with np.errstate(all="ignore"):
             self.y, self.branches = evaluate(arrays)
             self.cotangent = np.ones_like(self.y) if cotangent is None else cotangent
             self.order = 6 if self.branches == [] else 2
             self.flaw = self._find_flaw()
-            self.noise = 0.0 if self.flaw else self._noise(seed)
+            self.rounding = np.zeros(self.y.shape) if self.flaw else self._measure_rounding(seed)
+            self._weighted = np.abs(self.cotangent) * self.rounding
 
     @property
     def value(self):
@@ -116,14 +120,39 @@ class Loss:
     @property
     def size(self):
         """How large the loss is, for judging what rounding can do to it."""
-        return float(np.linalg.norm(self.cotangent * self.y))
+        return norm(self.cotangent * self.y)
+
+    @property
+    def noise(self):
+        """How much the loss jitters by rounding."""
+        return norm(self._weighted)
+
+    @property
+    def varies(self):
+        """Whether the loss changes at all when all inputs move as far as they are large."""
+        if self._varies is None:
+            rng, self._varies = generator(0, 3), False
+            with np.errstate(all="ignore"):
+                for size in (1.0, 3.0):
+                    d = {k: size * _scale(x) * rng.standard_normal(x.shape) for k, x in self.arrays.items()}
+                    for sign in (1, -1):
+                        try:
+                            y, _ = self.evaluate({k: x + sign * d[k] for k, x in self.arrays.items()})
+                        except (ValueError, ArithmeticError):
+                            continue
+                        with np.errstate(all="ignore"):
+                            apart = (
+                                np.abs(y - self.y) > 100 * self.rounding if y.shape == self.y.shape else True
+                            )
+                        self._varies = self._varies or bool(np.any(apart))
+        return self._varies
 
     def _find_flaw(self):
         if not np.isfinite(self.y).all():
             return f"the loss is not finite at these inputs; {self._where_not_finite()}"
         again, _ = self.evaluate(self.arrays)
         apart = np.abs(again - self.y).max(initial=0)
-        if not apart <= 100 * _EPS * np.abs(self.y).max(initial=0):  # another order of summation is forgiven
+        if not apart <= 100 * EPS * np.abs(self.y).max(initial=0):  # another order of summation is forgiven
             return (
                 f"the loss is not deterministic: two evaluations at the same inputs differ by {apart:.2g}; noise "
                 "drawn inside must become an argument (eps=, z=, mask=), and no state may be updated inside"
@@ -161,47 +190,60 @@ class Loss:
         except (ValueError, ArithmeticError):
             return False
         changed = y[np.abs(y - self.y) > 1e-7 * np.abs(self.y)]
-        return bool(changed.size and (changed == changed.astype(np.float32)).all())
+        mantissa = np.frexp(changed)[0] * 2**12
+        if (mantissa == np.rint(mantissa)).all():  # a few last digits of something that does not change
+            return False
+        return bool((changed == changed.astype(np.float32)).all())
 
-    def _noise(self, seed):
-        """How much the loss jitters by rounding, measured with steps so small that nothing else is left.
+    def _measure_rounding(self, seed):
+        """How much each output jitters by rounding, for it may be a small difference of large terms.
 
-        |L| times the machine precision is not enough where L is a small difference of large terms, or where
-        something inside is rounded. What shrinks as the step does is no rounding but a kink, and is not counted.
+        Sixth differences of a smooth function are step**6, those of a kink grow as the step does. What is as large
+        with a tenth of the step is neither, but rounding; and with the shortest step all is, that is not a kink.
+        Some of a few tries may have met kinks by chance, so it is the second smallest.
         """
-        jitter = self._jitter(1e-5, seed)
-        for step in (1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-11, 1e-12):
-            smaller = self._jitter(step, seed)
-            if not 0.099 * jitter < smaller < 0.101 * jitter:
-                jitter = max(jitter, smaller)
-                break
-            jitter = smaller
-        return max(jitter, _EPS * self.size)
+        tries = []
+        for t in range(JITTER_TRIES):
+            found, before = np.zeros(self.y.shape), None
+            for step in JITTERS:
+                now = self._jitter(step, seed, t)
+                if now is None:
+                    before = None
+                    continue
+                if before is not None:
+                    found = np.maximum(found, np.where(now > 0.3 * before, np.minimum(now, before), 0.0))
+                before = now
+                if step == JITTERS[-1]:
+                    smaller = self._jitter(0.1 * step, seed, t)
+                    if smaller is not None:
+                        kink = (0.09 * now < smaller) & (smaller < 0.11 * now)
+                        found = np.maximum(found, np.where(kink, 0.0, np.minimum(now, 3 * smaller + found)))
+            tries.append(found)
+        return np.maximum(EPS * np.abs(self.y), np.sort(tries, axis=0)[1])
 
-    def _jitter(self, step, seed):
-        """The largest sixth difference of L along some d of size step * |x|: of a smooth L, step**6 is left."""
-        rng, found = generator(seed), [0.0]
-        for _ in range(6):
-            d = {k: step * x * rng.uniform(0.5, 2, x.shape) for k, x in self.arrays.items()}
-            d = {k: v * rng.choice([-1, 1], v.shape) for k, v in d.items()}
-            total = 0.0
-            try:
-                for i, weight in _SIXTH:
-                    moved = self._value_at({k: x + i * d[k] for k, x in self.arrays.items()})
-                    total += weight * float((self.cotangent * (moved - self.y)).sum())
-            except (_Kink, _Outside):
-                continue
-            found.append(abs(total))
-        return max(found)
+    def _jitter(self, step, seed, number):
+        """The sixth difference of each output along some d of size step * |x|; None if that leaves the domain."""
+        rng = generator(seed, 1, number)
+        d = {k: step * x * rng.uniform(0.5, 2, x.shape) for k, x in self.arrays.items()}
+        d = {k: v * rng.choice([-1, 1], v.shape) for k, v in d.items()}
+        total = np.zeros(self.y.shape)
+        try:
+            for i, weight in SIXTH:
+                total = total + weight * (
+                    self._value_at({k: x + i * d[k] for k, x in self.arrays.items()}) - self.y
+                )
+        except (_Kink, _Outside):
+            return None
+        return np.abs(total)
 
-    def _value_at(self, arrays):
+    def _value_at(self, arrays, any_branch=False):
         try:
             y, branches = self.evaluate(arrays)
         except (ValueError, ArithmeticError) as error:
             raise _Outside from error
-        if not np.isfinite(y).all():
+        if y.shape != self.y.shape or not np.isfinite(y).all():
             raise _Outside
-        if not _same_branches(branches, self.branches):
+        if not any_branch and not _same_branches(branches, self.branches):
             raise _Kink
         return y
 
@@ -209,58 +251,145 @@ class Loss:
         """The slope along a direction, or the string "kink" or "outside" where there is none.
 
         The step shrinks while it meets an obstacle or while the bar is more than 1e-9 of the slope (or of
-        `typical`, the usual size of such a slope), unless rounding is already what limits it.
+        `typical`, the usual size of such a slope), unless rounding is already what limits it. What rounding drowns
+        at order 2 is seen with the long steps of order 6, if no kink is in their way.
         """
-        x = self.arrays[name]
-        step = SCHEMES[self.order][0] * max(1.0, float(np.sqrt(np.mean(x * x))))
-        best, obstacle = None, None
+        x, best, obstacle = self.arrays[name], None, None
         with np.errstate(all="ignore"):
+            step = self._step(name)
             for _ in range(TRIES):
-                try:
-                    found = self._slope(name, x, direction, step)
-                except _Kink:
-                    found, obstacle = None, "kink"
-                except _Outside:
-                    found, obstacle = None, obstacle or "outside"
+                found = self._try(name, x, direction, step, self.order, typical)
                 step /= 10
-                if found is None:
+                if not isinstance(found, Slope):
+                    obstacle = "kink" if found == "kink" else obstacle or found
                     continue
                 if best is not None and found.bar > 0.1 * best.bar:
                     break  # no gain, or luck: the error of a step falls faster
                 best = found
                 if found.bar <= max(1e-9 * abs(found.value), 1e-9 * typical, 10 * found.floor):
                     break
+            if best is not None and obstacle is None and self.order == 2:
+                best = self._longer(name, x, direction, typical, best)
         return obstacle if best is None else best
 
-    def _slope(self, name, x, direction, h):
-        weights = list(enumerate(SCHEMES[self.order][1], start=1))
-        steps = {}
-        for k in sorted({k * half for k, _ in weights for half in (1, 2)}):  # in half-steps
-            steps[k] = self._step(name, x, (0.5 * k * h) * direction)
-        value = sum(w * steps[2 * k][0] / (2 * k * h) for k, w in weights)
-        halved = sum(w * steps[k][0] / (k * h) for k, w in weights)
-        along = sum((w / (2 * k * h)) * steps[2 * k][2] for k, w in weights)
-        if self._bends_like_a_kink(steps[2][1] / h, steps[1][1] / (h / 2), h):
+    def _longer(self, name, x, direction, typical, best):
+        """`best`, or the slope with long steps where that is more exact and `best` is hardly known."""
+        for step in (SCHEMES[6][0], 10 * SCHEMES[6][0]):
+            if best.bar <= max(1e-6 * abs(best.value), 1e-13 * typical):
+                break
+            found = self._try(name, x, direction, step * self._step(name) / SCHEMES[2][0], 6, typical)
+            if (
+                isinstance(found, Slope)
+                and found.bar < 0.1 * best.bar
+                and abs(found.value - best.value) < 5 * best.bar
+            ):
+                best = found
+        return best
+
+    def _try(self, name, x, direction, step, order, typical):
+        try:
+            return self._slope(name, x, direction, step, order, typical)
+        except _Kink:
+            return "kink"
+        except _Outside:
+            return "outside"
+
+    def _step(self, name):
+        """The first step for a tensor. The size of its entries is a guess; where that is unusual, a few steps are tried."""
+        if name not in self._steps:
+            x, h = self.arrays[name], SCHEMES[self.order][0]
+            size = _scale(x)
+            steps = [h * max(1.0, size)]
+            if not 0.01 < size < 100:
+                low, high = sorted((h * size, h))
+                steps = np.geomspace(low, high, 1 + round(abs(np.log10(size)) / 2)).tolist()
+                u = generator(0, 2).standard_normal(x.shape)
+                found = [self._try(name, x, u / (norm(u) or 1.0), s, self.order, 0.0) for s in steps]
+                bars = [f.bar if isinstance(f, Slope) else np.inf for f in found]
+                steps = [steps[int(np.argmin(bars))] if min(bars) < np.inf else h * min(1.0, size)]
+            self._steps[name] = steps[0]
+        return self._steps[name]
+
+    def _slope(self, name, x, direction, h, order, typical=0.0):
+        c, g = (
+            central(lambda v: self._value_at({**self.arrays, name: v}), self.y, x, direction, h, order),
+            self.cotangent,
+        )
+        value, halved = float((g * c.slope).sum()), float((g * c.halved).sum())
+        floor = norm(self._weighted) / h
+        if floor > 1e-9 * abs(value) and self.y.size > 1 and not c.moved.all():
+            floor = norm(self._weighted[self._reached(name, direction, c.moved)]) / h
+        kinks = self._kinks(c, h)
+        if kinks is not None and np.abs(g * c.half_bend)[kinks].sum() > 1e-8 * (abs(value) + typical):
             raise _Kink
-        floor = self.noise / h
-        return Slope(value, abs(value - halved) + floor, along, floor)
+        return Slope(value, abs(value - halved) + floor, c.along, floor)
 
-    def _step(self, name, x, way):
-        """L(x + way) - L(x - way), L(x + way) - 2 L(x) + L(x - way), and twice the way as it was really gone."""
-        up, down = x + way, x - way
-        high = self._value_at({**self.arrays, name: up})
-        low = self._value_at({**self.arrays, name: down})
-        change = high - low  # before the sums below, which round
-        bend = (high - self.y) + (low - self.y)
-        return float((self.cotangent * change).sum()), float((self.cotangent * bend).sum()), up - down
+    def _kinks(self, c, h):
+        """Which outputs have different slopes on the two sides, however close one comes; None if none.
 
-    def _bends_like_a_kink(self, bend, halved, h):
-        """Whether the slopes on the two sides differ however close one comes.
-
-        (L(h) - 2 L(0) + L(-h)) / h halves with h where L is smooth, and stays as it is where L has a kink at
+        (f(h) - 2 f(0) + f(-h)) / h halves with h where f is smooth, and stays as it is where f has a kink at
         x. This sees the kinks that no mask tells of: those of plain NumPy, and of x * (x > 0).
         """
-        return abs(halved) > 0.75 * abs(bend) and abs(halved) > 100 * self.noise / h
+        halved = np.abs(c.half_bend)
+        found = (halved > 0.75 * np.abs(c.bend)) & (halved > 100 * self.rounding / h)
+        return found if found.any() else None
+
+    def _reached(self, name, direction, moved):
+        """Which outputs moves along `direction` change, the steps (`moved`) or longer ones: their rounding blurs this slope.
+
+        Where nothing changes, rounding itself may be what hides the change (a saturated tanh), and all of it counts.
+        """
+        x, found = self.arrays[name], moved
+        far = _scale(x) / float(np.abs(direction).max())
+        for size in (0.3, -3.0, 30.0):
+            try:
+                y = self._value_at({**self.arrays, name: x + size * far * direction}, any_branch=True)
+                found = found | (y != self.y)
+            except _Outside:
+                if size == 0.3:
+                    return np.ones(self.y.shape, bool)
+        return found if found.any() else np.ones(self.y.shape, bool)
+
+    def sides(self, name, direction):
+        """(lowest, highest, bar) of the slopes that a kink at x allows along `direction`, None where nobody can tell.
+
+        Each output has a slope on either side, and what is between them is allowed. Where a tape says that several
+        pieces change at once, each of them may be taken to have any slope of its own, so nothing follows.
+        """
+        x, g, lowest, highest, bars = self.arrays[name], self.cotangent, [], [], 0.0
+        h = self._steps[name] if self.order == 2 else self._steps[name] * SCHEMES[2][0] / SCHEMES[6][0]
+
+        def f(v):
+            return self._value_at({**self.arrays, name: v}, any_branch=True)
+
+        with np.errstate(all="ignore"):
+            try:
+                if (
+                    self.branches is not None
+                    and max(self._changes(name, x, s * h * direction) for s in (1, -1)) > 1
+                ):
+                    return None
+                right, right_bar = one_sided(f, self.y, x, direction, h)
+                left, left_bar = one_sided(f, self.y, x, -direction, h)
+            except _Outside:
+                return None
+            lowest, highest = np.minimum(g * right, -g * left), np.maximum(g * right, -g * left)
+            bars = float((np.abs(g) * (right_bar + left_bar)).sum()) + 8 * self.noise / h
+        return float(lowest.sum()), float(highest.sum()), bars
+
+    def _changes(self, name, x, way):
+        """How many decisions of piecewise operations a step changes."""
+        _, branches = self.evaluate({**self.arrays, name: x + way})
+        if len(branches) != len(self.branches) or any(
+            m.shape != n.shape for (_, m), (_, n) in zip(branches, self.branches, strict=True)
+        ):
+            return 2
+        return sum(int((m != n).sum()) for (_, m), (_, n) in zip(branches, self.branches, strict=True))
+
+
+def _scale(x):
+    """The usual size of an entry, 1 where all are 0."""
+    return (norm(x) / max(x.size, 1) ** 0.5) or 1.0
 
 
 def _line_of(error):
@@ -284,10 +413,17 @@ def _same_branches(a, b):
     )
 
 
-def numeric_gradient(loss, name, rng, *, typical=0.0, every=EVERY, directions=DIRECTIONS, watch=()):
-    """What differences say of `arrays[name]`; the flat indices in `watch` are among the entries looked at."""
+def numeric_gradient(
+    loss, name, rng, *, typical=0.0, every=EVERY, directions=DIRECTIONS, watch=(), claim=None
+):
+    """What differences say of `arrays[name]`; the flat indices in `watch` are among the entries looked at.
+
+    `claim` is what is going to be compared: entries that it gives about the same size are looked at together.
+    """
     x = loss.arrays[name]
     numeric = Numeric(x.shape)
+    work = sum(a.size for a in loss.arrays.values())
+    every = min(every, max(SAMPLE, int(every * MOST_WORK / work))) if work else every
     how = f"order {loss.order}, h={SCHEMES[loss.order][0]:g}"
     if x.size <= every:
         add_entries(numeric, loss, name, range(x.size), typical)
@@ -298,14 +434,36 @@ def numeric_gradient(loss, name, rng, *, typical=0.0, every=EVERY, directions=DI
         found = loss.slope(name, u / np.linalg.norm(u), typical)
         if isinstance(found, Slope):
             numeric.directions.append(found)
+            loss.felt = loss.felt or abs(found.value) > 10 * found.bar
         else:
             numeric.lost_directions += 1
         if len(numeric.directions) == directions:
             break
+    for band in _bands(claim) if claim is not None else ():
+        for _ in range(2):
+            u = np.zeros(x.shape)
+            u.reshape(-1)[band] = rng.standard_normal(len(band))
+            found = loss.slope(name, u / np.linalg.norm(u), typical)
+            if isinstance(found, Slope):
+                numeric.bands.append((band, found))
     sample = {*watch, x.size - 1, *rng.choice(x.size, SAMPLE).tolist()}
     add_entries(numeric, loss, name, sorted(sample), typical)
     numeric.method = f"{how}, {len(numeric.directions)} directions and {len(sample)} of {x.size} entries"
     return numeric
+
+
+def _bands(claim):
+    """The flat indices of entries whose claims are of about the same size; nothing where all are."""
+    sizes = np.abs(claim).reshape(-1)
+    top = sizes.max()
+    if not top:
+        return []
+    with np.errstate(divide="ignore"):
+        height = np.minimum(np.log(top / sizes) / np.log(BAND), 8)
+    found = [np.flatnonzero((low <= height) & (height < low + 1)) for low in range(8)] + [
+        np.flatnonzero(height >= 8)
+    ]
+    return [band for band in found[1:] if band.size]  # the largest are what the other directions see
 
 
 def add_entries(numeric, loss, name, indices, typical):
@@ -315,11 +473,15 @@ def add_entries(numeric, loss, name, indices, typical):
     for i in indices:
         flat[i] = 1.0
         found = loss.slope(name, direction, typical)
+        sides = loss.sides(name, direction) if found == "kink" else None
         flat[i] = 0.0
+        if sides is not None:
+            numeric.sides[i] = sides
         if isinstance(found, Slope):
             numeric.entries.append(i)
             numeric.values.append(found.value / found.along.flat[i])
             numeric.bars.append(found.bar)
+            loss.felt = loss.felt or abs(found.value) > 10 * found.bar
         else:
             (numeric.kinks if found == "kink" else numeric.outside).append(i)
 

@@ -13,16 +13,26 @@ from minigen.engine.tape import Tensor
 class Inputs:
     """The inputs of a function, by name, and the way back to the form in which the function takes them.
 
-    A dict goes to the function as one dict; a list by position, named after the function's own arguments; a
-    single array as the only argument. `floats` are float64 copies on the host, `constants` the rest (labels,
+    A dict goes to the function by name, or as one dict where the function takes one argument of another name; a list
+    by position, named after the function's own arguments; a single array as the only argument. A function of a
+    generator draws the inputs itself. `floats` are float64 copies on the host, `constants` the rest (labels,
     indices), and `notes` says what was copied to another dtype.
     """
 
-    def __init__(self, caller, function, inputs):
+    def __init__(self, caller, function, inputs, rng=None):
         self.caller = caller
-        self.one_dict = isinstance(inputs, dict)
+        self.draw = inputs if callable(inputs) else None
+        if self.draw is not None:
+            inputs = self.draw(rng)
+            if not isinstance(inputs, dict):
+                raise TypeError(
+                    f"{caller}: inputs is a function of a generator, and must return a dict of arrays by name, got "
+                    f"{type(inputs).__name__}"
+                )
+        self.by_name = isinstance(inputs, dict) and _takes_names(function, inputs)
+        self.one_dict = isinstance(inputs, dict) and not self.by_name
         named = inputs
-        if not self.one_dict:
+        if not isinstance(inputs, dict):
             several = inputs if isinstance(inputs, list | tuple) else [inputs]
             named = dict(zip(_argument_names(function, len(several)), several, strict=True))
         if not named:
@@ -51,18 +61,24 @@ class Inputs:
                 )
 
     def _refuse_a_dict(self, function):
-        """A dict is one argument; a function that needs several would only fail inside."""
+        """A dict whose names are not the function's own is one argument; a function of several would fail inside."""
         needed = [p.name for p in _positional(function) if p.default is p.empty]
         if len(needed) > 1:
             name = title(function) or "the function"
             raise TypeError(
-                f"{self.caller}: {name} takes {len(needed)} arguments ({', '.join(needed)}); a dict is passed as one: "
-                "pass a list"
+                f"{self.caller}: {name} takes {len(needed)} arguments ({', '.join(needed)}), the inputs are named "
+                f"{', '.join(self.order)}: give them the same names, or pass a list"
             )
 
     def arguments(self, values):
         """`values` by name as positional arguments of the function."""
         return (values,) if self.one_dict else tuple(values[name] for name in self.order)
+
+    def call(self, function, values, **settings):
+        """The function at `values`, in the form that it takes."""
+        if self.by_name:
+            return function(**{n: values[n] for n in self.order}, **settings)
+        return function(*self.arguments(values), **settings)
 
     def named(self, gradients, who):
         """Gradients as a dict of host arrays, whatever form they came in; those that are None are left out."""
@@ -76,7 +92,13 @@ class Inputs:
             gradients = dict(zip(self.order, several, strict=True))
         for name in gradients:
             self.require(name, who)
-        return {name: host(g) for name, g in gradients.items() if g is not None}
+        out = {}
+        for name, g in gradients.items():
+            try:
+                out |= {} if g is None else {name: host(g)}
+            except ValueError as error:
+                raise ValueError(f"{who} gives no array for {name}: {error}") from error
+        return out
 
     def select(self, wrt):
         """The names to check: all real inputs, or those in `wrt`."""
@@ -113,6 +135,17 @@ def _positional(function):
     except (TypeError, ValueError):  # built in, such as np.tanh
         return []
     return [p for p in kinds if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+
+
+def _takes_names(function, names):
+    """Whether a function takes these names as its arguments."""
+    try:
+        kinds = inspect.signature(getattr(function, "forward", function)).parameters
+    except (TypeError, ValueError):
+        return False
+    if any(p.kind is p.VAR_KEYWORD for p in kinds.values()):
+        return True
+    return all(n in kinds and kinds[n].kind is not inspect.Parameter.POSITIONAL_ONLY for n in names)
 
 
 def _argument_names(function, count):

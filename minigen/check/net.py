@@ -18,6 +18,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from minigen.check.stencil import generator
+
 STEP, SHRINKS = (
     3e-3,
     4,
@@ -90,7 +92,7 @@ class Problem:
         self.values = {n: _frozen(np.array(v, dtype=float)) for n, v in net.values.items()}
         self.terms = {n: float(t) for n, t in net.terms.items()}
         self._check(net)
-        rng = rng or np.random.default_rng(0)
+        rng = rng or generator(0)
         self.g = _frozen(rng.standard_normal(self.values[self.output].shape)) if net.has_output else None
         self._here = self._flatten(net)
         self._columns = self._layout()
@@ -107,7 +109,7 @@ class Problem:
         """The same forward at other arguments: `changes` by name, or all real ones moved a little."""
         if changes is None:
             reals = {n: x for n, x in self.arguments.items() if x.dtype.kind == "f"}
-            rng = np.random.default_rng(1)
+            rng = generator(1)
             changes = {n: x * (1 + 0.1 * rng.random(x.shape)) for n, x in reals.items()}
         return Problem(self._forward, {**self.arguments, **changes}, self.settings)
 
@@ -148,6 +150,29 @@ class Problem:
         if name == self.output and self.g is not None:
             return np.ones(self.g.shape, bool)
         return self.jacobian(name).sound.reshape(self.value(name).shape)
+
+    def sides(self, name, gradients):
+        """{flat index: (lowest, highest)}: the gradients that the two sides of a kink allow, for the entries on one.
+
+        `gradients` as in `parts`. Each value that uses this one has a slope on either side.
+        """
+        entries = np.flatnonzero(~self.sound(name).reshape(-1))
+        h, found = 1e-3 * STEP, {}
+        with np.errstate(all="ignore"):
+            right = (self._at(name, entries, np.full(len(entries), h)) - self._here) / h
+            left = (self._here - self._at(name, entries, np.full(len(entries), -h))) / h
+        usable = np.isfinite(right).all(axis=1) & np.isfinite(left).all(axis=1)
+        for row in np.flatnonzero(usable):
+            lowest = highest = 0.0
+            for user, columns in self._columns.items():
+                r, s = right[row, columns], left[row, columns]
+                if user == name or not (r.any() or s.any()):
+                    continue
+                upstream = np.ones(1) if user in self.terms else gradients[user].reshape(-1)
+                lowest += float(np.minimum(upstream * r, upstream * s).sum())
+                highest += float(np.maximum(upstream * r, upstream * s).sum())
+            found[int(entries[row])] = (lowest, highest)
+        return found
 
     def jacobian(self, name):
         """The local Jacobian of `name`, measured once."""

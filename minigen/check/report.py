@@ -8,6 +8,8 @@ against something.
 import math
 from dataclasses import asdict, dataclass, field
 
+import numpy as np
+
 WITNESSES = {"hand": "by hand", "tape": "by tape", "differences": "by differences"}
 _FIGURES = {
     "hand_vs_tape": "hand-tape",
@@ -73,6 +75,12 @@ class Report:
     @property
     def ok(self):
         return bool(self.records) and all(r.verdict == "ok" for r in self.records)
+
+    @property
+    def verdict(self):
+        """ok, wrong or inconclusive, for the whole."""
+        verdicts = {r.verdict for r in self.records}
+        return "ok" if self.ok else "wrong" if "wrong" in verdicts else "inconclusive"
 
     def assert_ok(self):
         """Raise AssertionError, with the table as its message, unless everything agrees."""
@@ -166,6 +174,8 @@ def _plain(value):
         return [_plain(v) for v in value]
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
+    if isinstance(value, np.generic):
+        return _plain(value.item())
     return value
 
 
@@ -185,7 +195,9 @@ def _ratio(worst):
     """How many times the reference the odd one out is: a factor such as 2 or 1/N often names the mistake."""
     claims = [worst[w] for w in ("hand", "tape") if w in worst]
     reference = worst.get("differences", worst.get("tape"))
-    claim = max(claims, key=lambda value: abs(value - reference), default=None)
-    if claim is None or not reference or not math.isfinite(claim / reference):
+    if not claims or not reference or not math.isfinite(reference):
+        return ""
+    claim = max(claims, key=lambda value: abs(value - reference))
+    if not math.isfinite(claim / reference):
         return ""
     return f", ratio {claim / reference:.6g}"

@@ -1,18 +1,20 @@
 """From numbers to a verdict: do by hand, by tape and by differences agree on one tensor, and if not, who differs?
 
-With a the claim, n the differences and E ten times their error bar, all as norms over the tensor: |a - n|
+Every entry is judged by itself. Every entry is judged by itself. With a the claim, n the differences and E ten times their error bar there: |a - n|
 within E is ok; beyond 100 E, and beyond 1e-5 of |a| + |n|, it is wrong; between the two nobody can tell, and
-the verdict says so. To confirm a gradient, E must itself be below 1e-5 of it, or it could hide what would be
-called wrong; above a thousandth, differences have nothing to say. By hand and by tape are both exact, so
-those two must agree to rounding.
+the verdict says so. Where E is above a thousandth of the entry, differences have nothing to say of it; and to confirm
+the gradient as a whole, E must be below 1e-5 of it, or it could hide what would be called wrong. An entry may be
+drowned where E is a ten-millionth of the largest. At a kink a claim must lie between the slopes of the two sides. By
+hand and by tape are both exact, so those two must agree to rounding.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from minigen.check.differences import add_entries, generator, locate, numeric_gradient
+from minigen.check.differences import add_entries, locate, numeric_gradient
 from minigen.check.report import WITNESSES, Record
+from minigen.check.stencil import generator, norm
 
 EXACT = 1e-10  # relative, by hand against by tape: rounding in sums of a few thousand terms stays below 1e-12
 AGREES = 1e-7  # relative, beside the error bar
@@ -23,23 +25,30 @@ ROUNDING = 16 * float(np.finfo(float).eps)
 
 @dataclass
 class Comparison:
-    """One claim against the differences: distance, ten times the bar, the sum of both norms, and what follows."""
+    """One claim against the differences: distance, ten times the bar, the sum of both norms, and what follows.
+
+    `worst` is the flat index of the entry that decides, None where a direction does or all are fine; `kink` says
+    whether it lies on a kink, and `drowned` how many entries are too small to be seen.
+    """
 
     distance: float
     bar: float
     size: float
     verdict: str
+    worst: int | None = None
+    kink: bool = False
+    drowned: int = 0
 
     @property
     def error(self):
         return self.distance / self.size if self.size else 0.0
 
 
-def record(subject, name, loss, *, hand=None, tape=None, largest=0.0, rng=None, **options):
+def record(subject, name, loss, *, hand=None, tape=None, largest=0.0, rng=None, bands=True, **options):
     """The Record of `loss.arrays[name]`: `hand` and `tape` are gradients of its shape, None for a witness not asked.
 
     `largest` is the norm of the largest gradient in sight: against it and the loss itself a gradient counts
-    as zero. The other options are those of `numeric_gradient`.
+    as zero. With `bands`, entries of each size are also looked at by themselves. The other options are those of `numeric_gradient`.
     """
     out = Record(subject, name, loss.arrays[name].shape)
     claims = {w: g for w, g in (("hand", hand), ("tape", tape)) if g is not None}
@@ -55,28 +64,34 @@ def record(subject, name, loss, *, hand=None, tape=None, largest=0.0, rng=None, 
     scale = max(loss.size, largest)
     apart = np.abs(hand - tape).reshape(-1) if len(claims) == 2 else None
     if apart is not None:
-        size = np.linalg.norm(hand) + np.linalg.norm(tape)
-        out.hand_vs_tape = float(np.linalg.norm(apart) / size) if size > 2 * ROUNDING * scale else 0.0
+        size = norm(hand) + norm(tape)
+        out.hand_vs_tape = float(norm(apart) / size) if size > 2 * ROUNDING * scale else 0.0
     if loss.flaw or not loss.arrays[name].size:
         out.verdict, out.reason = ("inconclusive", loss.flaw) if loss.flaw else ("ok", "it has no entries")
         return out
 
     rng = rng or generator(0)
-    typical = max(float(np.sqrt(np.mean(g * g))) for g in claims.values())
+    typical = max(norm(g) / g.size**0.5 for g in claims.values())
     watch = () if apart is None else (int(apart.argmax()),)
-    numeric = numeric_gradient(loss, name, rng, typical=typical, watch=watch, **options)
-    compared = {w: compare_with(g, numeric, scale) for w, g in claims.items()}
+    claim = next(iter(claims.values())) if bands else None
+    numeric = numeric_gradient(loss, name, rng, typical=typical, watch=watch, claim=claim, **options)
+    unit = max(min(loss.size, 1.0), largest)
+    compared = {w: compare_with(g, numeric, scale, unit) for w, g in claims.items()}
     out.hand_vs_differences = compared["hand"].error if hand is not None else None
     out.tape_vs_differences = compared["tape"].error if tape is not None else None
-    farthest = max(compared, key=lambda w: compared[w].distance)
-    bar, size = compared[farthest].bar, compared[farthest].size
-    out.error_bar = bar / size if size else 0.0
+    farthest = max(compared, key=lambda w: (compared[w].verdict == "wrong", compared[w].distance))
+    decisive = compared[farthest]
+    out.error_bar = decisive.bar / decisive.size if decisive.size else 0.0
     out.method, out.skipped = numeric.method, numeric.skipped
     out.verdict, out.reason = _judge(out, numeric, compared, apart, ROUNDING * scale)
-    if compared[farthest].verdict == "wrong" and numeric.directions:
+    if decisive.verdict == "wrong" and numeric.directions and decisive.worst is None:
         add_entries(numeric, loss, name, [locate(loss, name, claims[farthest], rng)], typical)
-    if out.verdict == "inconclusive" and numeric.kinks and numeric.skipped > len(numeric.entries):
+    if decisive.worst is not None and decisive.kink and decisive.verdict == "wrong":
+        _show_worst(out, claims, decisive.worst)
+    elif out.verdict == "inconclusive" and numeric.kinks and numeric.skipped > len(numeric.entries):
         _show_worst(out, claims, numeric.kinks[0])
+    elif decisive.worst is not None and decisive.verdict != "ok":
+        _show_worst(out, claims, decisive.worst, numeric.values[numeric.entries.index(decisive.worst)])
     elif numeric.entries:
         distances = [np.abs(g.reshape(-1)[numeric.entries] - numeric.values) for g in claims.values()]
         distances += [] if apart is None else [apart[numeric.entries]]
@@ -85,40 +100,115 @@ def record(subject, name, loss, *, hand=None, tape=None, largest=0.0, rng=None, 
     return out
 
 
-def compare_with(claim, numeric, scale):
-    """The Comparison of a claimed gradient with the differences; `scale` is the size of the whole problem."""
-    norm, entries = float(np.linalg.norm(claim)), claim.reshape(-1)[numeric.entries]
-    distance, bar = np.linalg.norm(entries - numeric.values), 10 * np.linalg.norm(numeric.bars)
-    if numeric.whole:
-        size = np.linalg.norm(entries) + np.linalg.norm(numeric.values)
-    else:  # <e, u> is |e| / sqrt(size) times a normal variable, so this estimates the three norms
+def compare_with(claim, numeric, scale, unit=None):
+    """The Comparison of a claimed gradient with the differences.
+
+    `scale` is the size of the whole problem, against whose rounding a claim counts as zero; `unit` is what a gradient
+    that is not zero may be expected to be, against which the differences must be exact to confirm a zero.
+    """
+    flat, norm_of = claim.reshape(-1), norm(claim)
+    entries, values, bars = flat[numeric.entries], np.asarray(numeric.values), 10 * np.asarray(numeric.bars)
+    top = max(float(np.abs(entries).max(initial=0)), float(np.abs(values).max(initial=0)))
+    unit = scale if unit is None else unit
+    found = judge(entries, values, bars, top, scale, unit)
+    distance, bar, size = norm(entries - values), norm(bars), norm(entries) + norm(values)
+    verdicts = set(found.tolist())
+    if (
+        not numeric.whole
+    ):  # <e, u> is |e| / sqrt(size) times a normal variable, so this estimates the three norms
         stretch = np.sqrt(numeric.size / max(len(numeric.directions), 1))
         claimed = np.array([float((claim * s.along).sum()) for s in numeric.directions])
-        found = np.array([s.value for s in numeric.directions])
-        distance = max(distance, stretch * np.linalg.norm(claimed - found))
-        bar = max(bar, 10 * stretch * np.linalg.norm([s.bar for s in numeric.directions]))
-        size = stretch * (np.linalg.norm(claimed) + np.linalg.norm(found)) if len(found) else 2 * norm
-    distance, bar, size = float(distance), float(bar), float(size)
-    if distance <= bar <= AGREES * scale and norm <= ROUNDING * scale:
-        return Comparison(0.0, bar, 0.0, "ok")  # zero, as claimed; what is left is noise of the differences
-    if bar > BLIND * size:
-        return Comparison(distance, bar, size, "blind")
-    if distance > max(100 * bar, WRONG * size):
-        return Comparison(distance, bar, size, "wrong")
-    if bar > WRONG * size:
-        return Comparison(distance, bar, size, "blind")
-    return Comparison(distance, bar, size, "ok" if distance <= bar + AGREES * size else "unclear")
+        slopes = np.array([s.value for s in numeric.directions])
+        distance = max(distance, stretch * norm(claimed - slopes))
+        bar = max(bar, 10 * stretch * norm([s.bar for s in numeric.directions]))
+        size = stretch * (norm(claimed) + norm(slopes)) if len(slopes) else 2 * norm_of
+        if not (distance <= bar <= AGREES * unit and norm_of <= ROUNDING * scale):
+            verdicts.add(_one(distance, bar, size))
+        verdicts |= set(_judge_bands(flat, numeric, scale, unit).tolist())
+    if bar > WRONG * size and not (distance <= bar <= AGREES * unit and norm_of <= ROUNDING * scale):
+        verdicts.add("blind")
+    verdict, worst, kink = "ok", None, False
+    beyond = [i for i, sides in numeric.sides.items() if _outside(flat[i], *sides)]
+    for kind in ("wrong", "blind", "unclear"):
+        if kind in verdicts:
+            verdict = kind
+            where = np.flatnonzero(found == kind)
+            if where.size:
+                worst = numeric.entries[where[np.abs(entries - values)[where].argmax()]]
+            break
+    if beyond and verdict != "wrong":
+        verdict, worst, kink = "wrong", beyond[0], True
+    if verdict == "ok" and distance <= bar and norm_of <= ROUNDING * scale:
+        distance = size = 0.0  # zero, as claimed; what is left is noise of the differences
+    return Comparison(
+        float(distance), float(bar), float(size), verdict, worst, kink, int((found == "drowned").sum())
+    )
+
+
+def judge(claims, values, bars, top, scale, unit):
+    """The verdict on every entry: an array of "ok", "drowned", "blind", "wrong" and "unclear".
+
+    `bars` are ten error bars, `top` is the largest entry of the tensor, `scale` and `unit` as in `compare_with`.
+    """
+    claims, values, bars = (np.asarray(v, float) for v in (claims, values, bars))
+    off, size = np.abs(claims - values), np.abs(claims) + np.abs(values)
+    zero = (off <= bars) & (bars <= AGREES * unit) & (np.abs(claims) <= ROUNDING * scale)
+    return np.select(
+        [
+            zero,
+            (bars > WRONG * size) & (off <= bars) & (bars <= AGREES * top),
+            bars > BLIND * size,
+            off > np.maximum(100 * bars, WRONG * size),
+            off <= bars + AGREES * size,
+        ],
+        ["ok", "drowned", "blind", "wrong", "ok"],
+        "unclear",
+    )
+
+
+def _one(distance, bar, size):
+    return str(judge(distance + 0.5 * (size - distance), 0.5 * (size - distance), bar, 0.0, 0.0, 0.0))
+
+
+def _judge_bands(flat, numeric, scale, unit):
+    """The verdict along each direction that stays among entries of about one size."""
+    claimed = np.array([float((flat * s.along.reshape(-1)).sum()) for _, s in numeric.bands])
+    slopes, bars = (np.array([getattr(s, key) for _, s in numeric.bands]) for key in ("value", "bar"))
+    # a direction along which little happens by chance says no more than the usual one
+    usual = np.array([norm(flat[band]) / len(band) ** 0.5 for band, _ in numeric.bands])
+    top = float(np.abs(flat).max(initial=0))
+    return judge(
+        np.maximum(np.abs(claimed), usual),
+        np.maximum(np.abs(claimed), usual) + slopes - claimed,
+        10 * bars,
+        top,
+        scale,
+        unit,
+    )
+
+
+def _outside(claim, lowest, highest, bar):
+    """Whether a claim at a kink is none of the slopes between those of the two sides."""
+    beyond = max(lowest - claim, claim - highest)
+    return bool(beyond > max(30 * bar, WRONG * (abs(claim) + abs(lowest) + abs(highest))))
 
 
 def _judge(out, numeric, compared, apart, rounding):
     """The verdict and the sentence for it."""
     verdicts = {w: c.verdict for w, c in compared.items()}
     wrong = [w for w, v in verdicts.items() if v == "wrong"]
+    at_kink = next((c.worst for c in compared.values() if c.kink), None)
     disagree = apart is not None and out.hand_vs_tape > EXACT
     if disagree and numeric.kinks and numeric.whole and not (apart[numeric.entries] > rounding).any():
         return "inconclusive", (
             "by hand and by tape differ only at kinks, where any slope between those of the two sides is allowed; "
             "minigen takes 0 for relu and abs, and the first of equals for max"
+        )
+    if at_kink is not None:
+        lowest, highest, _ = numeric.sides[at_kink]
+        return "wrong", (
+            f"{WITNESSES[wrong[0]]} claims at a kink what no side of it allows: the slope there lies between "
+            f"{lowest:.6g} and {highest:.6g}"
         )
     if len(wrong) == 2:
         doubt = (
@@ -145,7 +235,13 @@ def _judge(out, numeric, compared, apart, rounding):
             "the disagreement is more than rounding and the error bar explain, and too little to call it a mistake: "
             "look for a small constant (an epsilon) in one of them, or for something computed in float32"
         )
-    return "ok", f"{_left_out(numeric)}; they were not compared" if numeric.skipped else ""
+    told = [f"{_left_out(numeric)}; they were not compared"] if numeric.skipped else []
+    drowned = max(c.drowned for c in compared.values())
+    if drowned:
+        told.append(
+            f"{drowned} of {len(numeric.entries)} entries are so small beside the others that rounding drowns them"
+        )
+    return "ok", "; ".join(told)
 
 
 def _obstacle(numeric):

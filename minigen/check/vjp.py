@@ -2,29 +2,40 @@
 
 Before any difference is taken, the backward must keep a contract that is cheap to test: a gradient of the
 right shape for each input, the same answer twice, nothing changed in place, and an answer proportional to the
-upstream gradient g. A backward that forgets to multiply by g breaks the last, whatever its formula is.
+upstream gradient g. A backward that forgets to multiply by g breaks the last, whatever its formula is. After an ok
+the check is repeated at moved inputs, where no symmetry hides a mistake.
 """
-
-import inspect
 
 import numpy as np
 
-from minigen.check.differences import DIRECTIONS, EVERY, Loss, generator
+from minigen.check.contract import broken_promises
+from minigen.check.differences import DIRECTIONS, EVERY, Loss
 from minigen.check.inputs import Inputs, misfit, title
+from minigen.check.moved import EVERY as FEW
+from minigen.check.moved import near, second_look
+from minigen.check.pair import ContractError, Pair
+from minigen.check.preserve import preserved
 from minigen.check.report import Record, Report
-from minigen.check.verdict import record
+from minigen.check.stencil import generator, norm
+from minigen.check.verdict import ROUNDING, record
+
+DRAWS = 3  # of inputs that are a function of a generator
 
 
 def check_vjp(forward, backward, inputs, *, wrt=None, seed=0, every=EVERY, directions=DIRECTIONS):
     """Check `backward(g, *inputs)` against differences of `forward(*inputs)`, for a random g. Returns a Report.
 
     `forward(*inputs) -> y`, an array or a number. `backward(g, *inputs)` returns the gradient of <g, y>: one
-    array, a tuple in the order of the inputs, or a dict by name. With `backward=None` a layer returns its own
-    way back, `forward(*inputs) -> (y, backward)` with `backward(g)`. A dict of inputs is passed as one dict.
+    array, a tuple or list in the order of the inputs, or a dict by name. Where y is a number, the loss itself, g is 1
+    and backward need not take it. Other forms: `forward -> (y, cache)` with `backward(g, cache)`; a layer's methods
+    `forward(*inputs)` and `backward(g)`; `backward=None` and `forward -> (y, backward)` with `backward(g)`.
+
+    `inputs`: a list, a tuple, one array, or a dict, which goes to functions with arguments of these names by name and
+    else as one dict; or a function of a generator that returns a dict, of other sizes every time if it likes.
 
     Everything is done in float64, on copies. Inputs of integers (labels, indices) are constants; their
     gradient, and that of inputs not in `wrt`, may be None or missing. Kinks are noticed from the values
-    alone, as there is no tape.
+    alone, as there is no tape. Objects that forward and backward change (a layer, a model) are as they were afterwards.
 
     The report raises nothing unless asked: `report.assert_ok()`. TypeError is for a forward that returns no
     real numbers.
@@ -32,153 +43,149 @@ def check_vjp(forward, backward, inputs, *, wrt=None, seed=0, every=EVERY, direc
     >>> check_vjp(np.tanh, lambda g, x: g * (1 - np.tanh(x) ** 2), [np.array([0.5, -1.0])]).ok
     True
     """
-    layer = _Layer(forward, backward, Inputs("check_vjp", forward, inputs))
-    subject, floats = title(forward), layer.inputs.floats
-    names = layer.inputs.select(wrt)
-    with np.errstate(all="ignore"):  # what is not finite will be in the report
-        y = layer.forward(floats)
-    rng = generator(seed)
-    g, g2 = rng.standard_normal(y.shape), rng.standard_normal(y.shape)
-    try:
-        with np.errstate(all="ignore"):
-            found = layer.backward(g)
-    except ValueError as error:
-        if not isinstance(error, _Contract):
-            raise
-        return Report([_wrong(subject, "(backward)", str(error))], layer.inputs.notes)
-    records = [_wrong(subject, f"({what})", sentence) for what, sentence in layer.changed_in_place]
-    loss = Loss(lambda arrays: (layer.forward(arrays), None), floats, g, seed)
-    fits = {n: found[n] for n in names if n in found and found[n].shape == floats[n].shape}
-    broken = {} if loss.flaw else _broken_promises(layer, g, g2, fits)
-    largest = max((float(np.linalg.norm(v)) for v in fits.values() if np.isfinite(v).all()), default=0.0)
-    for name in names:
-        if name not in fits:
-            cure = f"backward gives no gradient for {name}; if it needs none, leave it out of wrt"
-            sentence = misfit("backward", name, found[name], floats[name].shape) if name in found else cure
-            records.append(_wrong(subject, name, sentence, floats[name].shape))
-            continue
-        options = {"every": every, "directions": directions, "largest": largest, "rng": rng}
-        r = record(subject, name, loss, hand=fits[name].astype(np.float64), **options)
-        if name in broken and np.isfinite(fits[name]).all():
-            r.verdict, r.reason = "wrong", broken[name]
-        if loss.flaw and loss.flaw not in r.reason:
-            r.reason += f"; {loss.flaw}"
-        records.append(r)
-    return Report(records, layer.inputs.notes)
-
-
-class _Contract(ValueError):
-    """What backward returned cannot be matched with the inputs."""
-
-
-class _Layer:
-    """A forward and its backward in either of the two forms, called on copies that are inspected afterwards."""
-
-    def __init__(self, forward, backward, inputs):
-        self._forward, self._backward, self.inputs = forward, backward, inputs
-        self.changed_in_place = []
-
-    def _fresh(self, arrays):
-        return {n: x.copy() for n, x in (arrays | self.inputs.constants).items()}
-
-    def _call(self, who, function, arguments):
-        """Call it, and where sizes or arguments do not fit, say how it was called: the order may be another one."""
-        try:
-            return function(*arguments)
-        except (TypeError, ValueError) as error:
-            names = ["a dict"] if self.inputs.one_dict else self.inputs.order
-            if who == "backward":
-                names = ["g", *names][: len(arguments)]
-            kind = TypeError if isinstance(error, TypeError) else ValueError
-            hint = ""
-            if not _takes(function, len(arguments)):
-                hint = "; it takes other arguments: is the order check_vjp(forward, backward, inputs)?"
-            raise kind(
-                f"check_vjp: {who} is called as {who}({', '.join(names)}); it raised "
-                f"{type(error).__name__}: {error}{hint}"
-            ) from error
-
-    def forward(self, arrays):
-        y = self._call("forward", self._forward, self.inputs.arguments(self._fresh(arrays)))
-        if self._backward is None:
-            y = _pair(y)[0]
-        if not isinstance(y, np.ndarray | float) or np.asarray(y).dtype.kind != "f":
-            kind = str(y.dtype) if isinstance(y, np.ndarray | np.generic) else type(y).__name__
-            raise TypeError(
-                f"check_vjp: forward must return one array of real numbers, got {kind}; where it returns (y, cache), "
-                "pass lambda *inputs: forward(*inputs)[0]"
-            )
-        return np.asarray(y)
-
-    def backward(self, g):
-        """The gradients by name. What was changed in place on the way is kept in `changed_in_place`."""
-        given, upstream = self._fresh(self.inputs.floats), g.copy()
-        before = self._fresh(given)
-        arguments = self.inputs.arguments(given)
-        y = self._call("forward", self._forward, arguments)
-        spoilt = [("forward", n) for n in given if not np.array_equal(given[n], before[n], equal_nan=True)]
-        if self._backward is None:
-            gradients = self._call("backward", _pair(y)[1], (upstream,))
-        else:
-            gradients = self._call("backward", self._backward, (upstream, *arguments))
-        for n in given:
-            if ("forward", n) not in spoilt and not np.array_equal(given[n], before[n], equal_nan=True):
-                spoilt.append(("backward", n))
-        spoilt += [] if np.array_equal(upstream, g) else [("backward", "g")]
-        cure = "changes {n} in place, and others still need it: write {n} = {n} * a, not {n} *= a"
-        self.changed_in_place = [(who, f"{who} {cure.format(n=n)}") for who, n in spoilt]
-        try:
-            return {n: np.array(v) for n, v in self.inputs.named(gradients, "backward").items()}
-        except ValueError as error:
-            raise _Contract(str(error)) from error
-
-
-def _takes(function, count):
-    """Whether a function can be called with so many arguments, as far as its signature tells."""
-    try:
-        inspect.signature(function).bind(*range(count))
-    except TypeError:
-        return False
-    except ValueError:  # built in
-        pass
-    return True
-
-
-def _pair(result):
-    if not (isinstance(result, tuple) and len(result) == 2 and callable(result[1])):
-        raise TypeError(
-            f"check_vjp: with backward=None, forward must return (y, backward), got {type(result).__name__}"
+    with preserved(forward, backward):
+        return check_pair(
+            "check_vjp", forward, backward, inputs, wrt=wrt, seed=seed, every=every, directions=directions
         )
-    return result
+
+
+def check_pair(
+    caller, forward, backward, inputs, *, settings=None, wrt=None, seed=0, every=EVERY, directions=DIRECTIONS
+):
+    """`check_vjp` for whoever calls it; `settings` are arguments that are no inputs."""
+    rng, draws = generator(seed, 10), []
+    for _ in range(DRAWS if callable(inputs) else 1):
+        pair = Pair(caller, forward, backward, Inputs(caller, forward, inputs, rng), settings)
+        options = {"seed": seed, "every": every, "directions": directions}
+        draws.append(_check(pair, title(forward), wrt, **options))
+        if not draws[-1].ok:
+            break
+    return draws[-1] if not draws[-1].ok else draws[0]
+
+
+def _check(pair, subject, wrt, *, seed, every, directions):
+    arrays, names = pair.inputs.floats, pair.inputs.select(wrt)
+    report = Report([], pair.inputs.notes)
+    with np.errstate(all="ignore"):  # what is not finite will be in the report
+        try:
+            y = pair.prepare(arrays)
+        except ContractError as error:
+            report.records.append(_wrong(subject, "(backward)", str(error)))
+            return report
+    look = _Look(pair, subject, names, seed, directions)
+    report.records += look(arrays, every, thorough=True)
+    if report.ok and y.size and not pair.inputs.draw:
+        second_look(
+            report,
+            lambda there: look(there, min(every, FEW)),
+            pair.forward,
+            arrays,
+            names,
+            generator(seed, 11),
+            list(pair.inputs.constants.values()),
+        )
+    return report
+
+
+class _Look:
+    """One comparison of backward with the differences, at any inputs."""
+
+    def __init__(self, pair, subject, names, seed, directions):
+        self.pair, self.subject, self.names, self.seed, self.directions = (
+            pair,
+            subject,
+            names,
+            seed,
+            directions,
+        )
+
+    def __call__(self, arrays, every, thorough=False):
+        """The records at these inputs; `thorough` asks for the whole contract as well."""
+        pair, subject, names, rng = self.pair, self.subject, self.names, generator(self.seed)
+        with np.errstate(all="ignore"):
+            y = pair.forward(arrays)
+            g = np.ones(()) if y.ndim == 0 else rng.standard_normal(y.shape)
+            try:
+                found = pair.gradients(arrays, g)
+            except ContractError as error:
+                if not thorough:
+                    raise
+                return [_wrong(subject, "(backward)", str(error))]
+        records = [_wrong(subject, f"({what})", sentence) for what, sentence in pair.changed_in_place]
+        loss = Loss(lambda moved: (pair.forward(moved), None), arrays, g, self.seed)
+        fits = {n: found[n] for n in names if n in found and found[n].shape == arrays[n].shape}
+        fits = {n: a for n, a in fits.items() if a.dtype.kind in "fiub"}
+        if len(fits) < len(names) and any(x.shape != pair.inputs.floats[n].shape for n, x in arrays.items()):
+            raise ContractError("backward was not written for inputs of these sizes")
+        finite = [v for v in fits.values() if np.isfinite(v).all()]
+        largest = max((norm(v) for v in finite), default=0.0)
+        rounding = ROUNDING * max(largest, loss.size)
+        # what is zero but for rounding is not linear in g
+        promised = {
+            n: a for n, a in fits.items() if not norm(a) <= rounding or a.dtype != np.float64 or not a.any()
+        }
+        broken = self._promises(arrays, g, promised) if thorough and not loss.flaw else {}
+        for name in names:
+            if name not in fits:
+                records.append(
+                    _wrong(subject, name, _unfit(name, found, arrays[name].shape), arrays[name].shape)
+                )
+                continue
+            options = {"every": every, "directions": self.directions, "largest": largest, "rng": rng}
+            options |= {} if thorough else {"directions": min(2, self.directions), "bands": False}
+            r = record(subject, name, loss, hand=fits[name].astype(np.float64), **options)
+            if name in broken and np.isfinite(fits[name]).all():
+                r.verdict, r.reason = "wrong", broken[name]
+            if loss.flaw and loss.flaw not in r.reason:
+                r.reason += f"; {loss.flaw}"
+            records.append(r)
+        return nothing_compared(records, loss)
+
+    def _promises(self, arrays, g, first):
+        """{name: sentence} for gradients that break the contract."""
+        rounded = {
+            n: f"the gradient of {n} has dtype {a.dtype} where everything given is float64: "
+            + ("remove the cast" if a.dtype.kind == "f" else "whole numbers have lost their fractions")
+            for n, a in first.items()
+            if a.dtype != np.float64
+        }
+        rng = generator(self.seed, 12)
+        there = {n: near(x, 0.3, rng) if n in self.names else x for n, x in arrays.items()}
+        found = broken_promises(
+            lambda u: self.pair.gradients(arrays, g if u is None else u),
+            {n: a for n, a in first.items() if n not in rounded},
+            g if self.pair.takes_g else None,
+            lambda: self.pair.gradients(there, g),
+        )
+        return rounded | {n: sentence for n, (_, sentence) in found.items()}
+
+
+def nothing_compared(records, loss):
+    """The records, none of them ok where no slope was seen although the loss does change farther away."""
+    if not loss.y.size or not any(x.size for x in loss.arrays.values()):
+        reason = "nothing was compared: the output or the inputs have no entries"
+    elif not loss.felt and not loss.flaw and not any(r.skipped for r in records) and loss.varies:
+        reason = (
+            "nothing was compared: no input changes the output here, though it does farther away (all relu dead, "
+            "everything clipped or saturated?); move the inputs"
+        )
+    else:
+        return records
+    for r in records:
+        if r.verdict == "ok":
+            r.verdict, r.reason = "inconclusive", reason
+    return records
+
+
+def _unfit(name, found, shape):
+    """Why the gradient of an input cannot be compared."""
+    if name not in found:
+        return f"backward gives no gradient for {name}; if it needs none, leave it out of wrt"
+    if found[name].dtype.kind not in "fiub":
+        kind = "complex numbers" if found[name].dtype.kind == "c" else f"of dtype {found[name].dtype}"
+        return f"the gradient of {name} is {kind}, expected an array of real numbers"
+    return misfit("backward", name, found[name], shape)
 
 
 def _wrong(subject, parameter, sentence, shape=None):
     return Record(subject, parameter, shape, verdict="wrong", reason=sentence)
-
-
-def _broken_promises(layer, g, g2, first):
-    """{name: sentence} for gradients that are rounded, differ from call to call, or are not proportional to g."""
-    others = [layer.backward(u) for u in (g, 0 * g, g2, 2 * g + 3 * g2)]
-    sentences = {name: _broken_promise(a, *(found[name] for found in others)) for name, a in first.items()}
-    return {name: sentence for name, sentence in sentences.items() if sentence}
-
-
-def _broken_promise(a, again, zero, other, mixed):
-    if a.dtype != np.float64:
-        return f"backward gives {a.dtype} where everything else is float64: look for a cast inside"
-    if not _same(a, again):
-        twice = _same(2 * a, again)
-        guess = "it adds to an array that outlives the call" if twice else "is noise drawn inside?"
-        return f"two calls with equal arguments give different gradients: {guess}"
-    if a.any() and _same(a, other):
-        return "backward does not depend on g: multiply by the upstream gradient, which is 1 only at the loss"
-    if zero.any():
-        return "the gradient for g = 0 is not 0: something is added that does not come from g"
-    if not _same(mixed, 2 * a + 3 * other):
-        return "backward is not linear in g: is g used twice, clipped or rounded?"
-    return None
-
-
-def _same(a, b):
-    size = np.linalg.norm(a) + np.linalg.norm(b)
-    return a.shape == b.shape and bool(np.linalg.norm(a - b) <= 1e-11 * size)

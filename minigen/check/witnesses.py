@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minigen.check.differences import DIRECTIONS, EVERY, Loss, generator
+from minigen.check.differences import DIRECTIONS, EVERY, Loss
 from minigen.check.report import Record
+from minigen.check.stencil import generator
 from minigen.check.verdict import record
 from minigen.engine import backend, tape
 from minigen.engine.tape import Tensor

@@ -153,9 +153,9 @@ def test_a_smaller_step_is_taken_only_if_it_helps():
         return np.where(near, np.sin(0.5) + np.cos(0.5) * (v - 0.5), np.round(np.sin(v), 7)).sum()
 
     loss = at([0.5], f, [])
-    assert loss.noise < 1e-12
+    loss._weighted = 0 * loss._weighted  # as if it had been overlooked
     slope = loss.slope("x", np.ones(1))
-    assert slope.bar == loss._slope("x", loss.arrays["x"], np.ones(1), 3e-3).bar < 1e-4
+    assert slope.bar == loss._slope("x", loss.arrays["x"], np.ones(1), 3e-3, 6).bar < 1e-4
 
 
 def test_a_loss_that_bends_sharply_gets_a_smaller_step():

@@ -65,8 +65,11 @@ def test_the_layers_by_hand_pass(kind, seed):
 @pytest.mark.parametrize(
     ("mistake", "reason"),
     [
-        (lambda g, x: 1 - np.tanh(x) ** 2 + 0 * g, "does not depend on g: multiply by the upstream gradient"),
-        (lambda g, x: tanh_backward(g, x) + 1e-3, "the gradient for g = 0 is not 0: something is added"),
+        (
+            lambda g, x: 1 - np.tanh(x) ** 2 + 0 * g,
+            "the gradient of x does not depend on g: the upstream gradient is 1 only at the loss",
+        ),
+        (lambda g, x: tanh_backward(g, x) + 1e-3, "the gradient of x is not 0 for g = 0: something is added"),
         (lambda g, x: g * tanh_backward(g, x), "not linear in g"),
         (lambda g, x: tanh_backward(g + 1e-3 * g * g, x), "not linear in g"),
         (lambda g, x: np.clip(tanh_backward(g, x), -0.1, 0.1), "not linear in g"),
@@ -78,16 +81,16 @@ def test_the_layers_by_hand_pass(kind, seed):
         (lambda g, x: tanh_backward(g, x) + np.nan, "by hand holds NaN or infinity 35 times"),
         (
             lambda g, x: tanh_backward(g, x).astype(np.float32),
-            "backward gives float32 where everything else is float64",
+            "has dtype float32 where everything given is float64: remove the cast",
         ),
-        (lambda g, x: tanh_backward(g, x).astype(int), "backward gives int64"),
+        (lambda g, x: tanh_backward(g, x).astype(int), "has dtype int64 where everything given is float64"),
         (
             lambda g, x: tanh_backward(g, x).T,
             "gives shape (7, 5) for x of shape (5, 7); the axes are in another order",
         ),
         (lambda g, x: tanh_backward(g, x).ravel(), "the number of entries is right: is a reshape missing?"),
         (lambda g, x: tanh_backward(g, x)[:4], "gives shape (4, 7) for x of shape (5, 7)"),
-        (lambda g, x: None, "backward gives no gradient for x; if it needs none, leave it out of wrt"),
+        (lambda g, x: None, "backward returned nothing: is the return missing?"),
     ],
 )
 def test_every_mistake_has_its_sentence(mistake, reason):
@@ -169,7 +172,7 @@ def test_a_backward_with_a_memory():
 
     (r,) = broken(adds_up, lambda x: np.tanh(x)).records
     assert (
-        "two calls with equal arguments give different gradients: it adds to an array that outlives"
+        "two calls with the same arguments give different gradients of x: each adds the same again"
         in r.reason
     )
     (r,) = broken(lambda g, x: tanh_backward(g, x) * (rng.random(x.shape) < 0.8)).records
@@ -231,14 +234,17 @@ def test_float32_inputs_are_checked_on_a_copy():
 
 
 def test_a_forward_of_another_form_is_refused():
-    with pytest.raises(TypeError, match="forward must return one array of real numbers, got int64"):
+    with pytest.raises(
+        TypeError, match="forward must return one array of real numbers, or .y, cache., got int64"
+    ):
         check_vjp(lambda x: np.argmax(x), tanh_backward, X)
     with pytest.raises(TypeError, match="with backward=None, forward must return .y, backward., got ndarray"):
         check_vjp(lambda x: np.tanh(x), None, X)
-    with pytest.raises(
-        TypeError, match=r"one array of real numbers, got tuple; where it returns \(y, cache\)"
-    ):
-        check_vjp(lambda x: (np.tanh(x), {"x": x}), tanh_backward, X)
+    with pytest.raises(TypeError, match=r"got tuple; for one result of several, pass lambda"):
+        check_vjp(lambda x: (np.tanh(x), x, x), tanh_backward, X)
+    assert check_vjp(
+        lambda x: (np.tanh(x), {"x": x}), tanh_backward, X
+    ).ok  # what backward does not ask for is left
     with pytest.raises(TypeError, match="got Tensor"):
         check_vjp(lambda x: mg.Tensor(x), tanh_backward, X)
 
@@ -280,22 +286,26 @@ def test_a_loss_that_is_not_finite_is_traced_in_plain_numpy():
 
 
 def test_how_forward_and_backward_are_called_is_said_when_they_fail():
-    def another_order(x, weight, bias, g):
-        return dense_backward(g, x, weight, bias)
+    def another_order(a, b, c, g):
+        return dense_backward(g, a, b, c)
 
     with pytest.raises(
         ValueError, match=r"backward is called as backward\(g, x, weight, bias\); it raised Val"
     ):
         check_vjp(dense, another_order, [X, W, B])
+    assert check_vjp(
+        dense, lambda x, weight, bias, g: dense_backward(g, x, weight, bias), [X, W, B]
+    ).ok  # by name
+    (r,) = broken(lambda g, x: g, dense, [X, W, B]).records
+    assert "returned 1 gradients for 3 inputs: give one for each of x, weight, bias" in r.reason
     with pytest.raises(
         TypeError, match=r"called as backward\(g, x, weight, bias\); it raised TypeError.* other arg"
     ):
-        check_vjp(dense, lambda g, x: g, [X, W, B])
-    with pytest.raises(
-        TypeError, match=r"forward is called as forward\(.*is the order check_vjp\(forward, backw"
-    ):
+        check_vjp(dense, lambda a, b: a, [X, W, B])
+    with pytest.raises(TypeError, match=r"forward is called as forward\(.*is the order \(forward, backw"):
         check_vjp(dense_backward, dense, [X, W, B])
+    assert check_vjp(dense, dense_backward, {"x": X, "weight": W, "bias": B}).ok
     with pytest.raises(
-        TypeError, match=r"dense takes 3 arguments \(x, weight, bias\); a dict .* pass a list"
+        TypeError, match=r"dense takes 3 arguments \(x, weight, bias\), the inputs are named x, w, b"
     ):
-        check_vjp(dense, dense_backward, {"x": X, "weight": W, "bias": B})
+        check_vjp(dense, dense_backward, {"x": X, "w": W, "b": B})

@@ -80,7 +80,9 @@ def inputs(rng, N, D, H, lam, activation):
         a = xhat @ W1 + b1
         rho = np.sort(np.linalg.norm(slope(a, activation) * w2.T @ W1.T, axis=1))
         # the slope of a leaky relu jumps at its kink, and the length of a vector has one at 0: keep away from both
-        if np.abs(a).min() > 0.05 * (activation != "tanh") and 1.5 * rho[0] < rho[-1] < 15 * rho[0]:
+        if np.abs(a).min() > 0.05 * (activation != "tanh") and (
+            N == 1 or 1.5 * rho[0] < rho[-1] < 15 * rho[0]
+        ):
             middle = np.sqrt(rho[N // 2 - 1] * rho[N // 2])  # one half of the slopes below 1, the other above
             return {"xhat": xhat, "W1": W1, "b1": b1, "w2": w2 / middle}
 

@@ -84,7 +84,7 @@ def inputs(rng, N, D, H, lam, activation):
         a = (alpha * real + (1 - alpha) * fake) @ W1 + b1
         v = slope(a, activation) * w2.T @ W1.T
         rho = np.sort(np.linalg.norm(v, axis=1))
-        if np.abs(a).min() > 0.01 and 1.5 * rho[0] < rho[-1] < 15 * rho[0]:
+        if np.abs(a).min() > 0.01 and (N == 1 or 1.5 * rho[0] < rho[-1] < 15 * rho[0]):
             middle = np.sqrt(rho[N // 2 - 1] * rho[N // 2])  # one half of the slopes below 1, the other above
             return {
                 "real": real,

@@ -1,0 +1,149 @@
+"""Random right networks, deep and shallow, of every scale: none is called wrong, and few cannot be decided."""
+
+import numpy as np
+import pytest
+
+from minigen.check import check_vjp
+
+
+def sigmoid(z):
+    return 0.5 * (1 + np.tanh(0.5 * z))
+
+
+ACTIVATIONS = {  # name: (function, slope as a function of z and y)
+    "tanh": (np.tanh, lambda z, y: 1 - y * y),
+    "sigmoid": (sigmoid, lambda z, y: y * (1 - y)),
+    "softplus": (lambda z: np.logaddexp(0, z), lambda z, y: sigmoid(z)),
+    "relu": (lambda z: np.maximum(z, 0), lambda z, y: (z > 0) * 1.0),
+    "leaky": (lambda z: np.where(z > 0, z, 0.1 * z), lambda z, y: np.where(z > 0, 1.0, 0.1)),
+    "abs": (np.abs, lambda z, y: np.sign(z)),
+    "sin": (np.sin, lambda z, y: np.cos(z)),
+    "linear": (lambda z: z, lambda z, y: np.ones_like(z)),
+}
+
+
+def normalise(h):
+    s = np.sqrt(((h - h.mean(1, keepdims=True)) ** 2).mean(1, keepdims=True) + 1e-3)
+    return (h - h.mean(1, keepdims=True)) / s, s
+
+
+class Network:
+    """A random chain of dense layers, activations and normalisations with an array or a number at the end."""
+
+    def __init__(self, seed, scale, depth=None):
+        rng = np.random.default_rng(seed)
+        depth = int(rng.integers(1, 13)) if depth is None else depth
+        sizes = rng.integers(2, 6, depth + 1)
+        self.kinds = rng.choice(list(ACTIVATIONS), depth)
+        self.normed = rng.random(depth) < 0.2
+        self.end = str(rng.choice(["array", "mean", "sum of squares", "softmax"]))
+        self.inputs = {"x": rng.standard_normal((int(rng.integers(2, 6)), sizes[0]))}
+        for i in range(depth):
+            self.inputs[f"w{i}"] = rng.standard_normal((sizes[i], sizes[i + 1])) / np.sqrt(sizes[i])
+            self.inputs[f"b{i}"] = 0.3 * rng.standard_normal(sizes[i + 1])
+        name = str(
+            rng.choice(list(self.inputs))
+        )  # one of them is of another size, and what it meets makes up for some
+        self.inputs[name] = scale * self.inputs[name]
+        self.factor = scale if rng.random() < 0.3 else 1.0
+
+    def forward(self, p):
+        return self.run(p)[0]
+
+    def run(self, p):
+        h, trace = p["x"], []
+        for i, kind in enumerate(self.kinds):
+            z = h @ p[f"w{i}"] + p[f"b{i}"]
+            y = ACTIVATIONS[kind][0](z)
+            out, s = normalise(y) if self.normed[i] else (y, None)
+            trace.append((h, z, y, out, s))
+            h = out
+        if self.end == "mean":
+            return np.asarray(self.factor * h.mean()), trace
+        if self.end == "sum of squares":
+            return np.asarray(self.factor * (h * h).sum()), trace
+        if self.end == "softmax":
+            e = np.exp(h - h.max(1, keepdims=True))
+            return self.factor * e / e.sum(1, keepdims=True), trace
+        return self.factor * h, trace
+
+    def backward(self, g, p):
+        out, trace = self.run(p)
+        h = trace[-1][3]
+        if self.end == "mean":
+            gh = np.full(h.shape, g * self.factor / h.size)
+        elif self.end == "sum of squares":
+            gh = 2 * g * self.factor * h
+        elif self.end == "softmax":
+            q = out / self.factor
+            gh = self.factor * q * (g - (g * q).sum(1, keepdims=True))
+        else:
+            gh = self.factor * g
+        found = {}
+        for i in reversed(range(len(self.kinds))):
+            before, z, y, n, s = trace[i]
+            if s is not None:
+                gh = (gh - gh.mean(1, keepdims=True) - n * (gh * n).mean(1, keepdims=True)) / s
+            gz = gh * ACTIVATIONS[self.kinds[i]][1](z, y)
+            found |= {f"w{i}": before.T @ gz, f"b{i}": gz.sum(0)}
+            gh = gz @ p[f"w{i}"].T
+        return found | {"x": gh}
+
+
+SCALES = [10.0**k for k in range(-8, 9)]
+
+
+def verdicts(seeds, scales):
+    out = []
+    for seed in seeds:
+        for scale in scales:
+            network = Network(seed, scale)
+            with np.errstate(all="ignore"):
+                report = check_vjp(network.forward, network.backward, network.inputs, seed=seed)
+            out.append(report.verdict)
+            assert report.verdict != "wrong", f"{seed}, {scale}\n{report}"
+    return out
+
+
+def test_a_right_network_is_never_called_wrong():
+    assert verdicts(range(30), [1.0]).count("ok") >= 29
+    assert verdicts(range(100, 103), SCALES).count("ok") >= 0.9 * 3 * len(SCALES)
+
+
+@pytest.mark.slow
+def test_a_thousand_right_networks_of_scale_1_are_decided():
+    found = verdicts(range(1000), [1.0])
+    assert found.count("inconclusive") <= 0.01 * len(found)
+
+
+@pytest.mark.slow
+def test_a_thousand_right_networks_of_every_scale():
+    found = verdicts(range(1000, 1064), SCALES)
+    assert len(found) > 1000 and found.count("inconclusive") <= 0.05 * len(found)
+
+
+@pytest.mark.parametrize("end", ["array", "loss"])
+def test_relu_layers_of_ordinary_size_are_decided(end):
+    """784-400-20 with a batch of 32: 12 800 relu, of which some change sides along any direction."""
+    rng = np.random.default_rng(0)
+    p = [
+        rng.random((32, 784)),
+        rng.standard_normal((784, 400)) / 28,
+        np.zeros(400),
+        rng.standard_normal((400, 20)) / 20,
+    ]
+
+    def forward(x, w, b, v):
+        y = np.maximum(x @ w + b, 0) @ v
+        return y if end == "array" else 0.5 * (y * y).sum()
+
+    def backward(g, x, w, b, v, wrong=1.0):
+        h = np.maximum(x @ w + b, 0)
+        gy = g if end == "array" else g * (h @ v)
+        gh = gy @ v.T * (h > 0)
+        return {"x": gh @ w.T, "w": wrong * x.T @ gh, "b": gh.sum(0), "v": h.T @ gy}
+
+    report = check_vjp(forward, backward, p)
+    assert report.ok, report
+    report = check_vjp(forward, lambda g, x, w, b, v: backward(g, x, w, b, v, 1.001), p)
+    assert [r.verdict for r in report.records] == ["ok", "wrong", "ok", "ok"], report
