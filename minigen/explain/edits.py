@@ -163,6 +163,7 @@ def expression_edits(slots, values, arrays, numbers, functions):
         value = values.get(id(node))
         parent, place = slots.place(node)
         yield from _of_node(node, parent, place, value, values, arrays, numbers, functions)
+    yield from _everywhere(slots, values, arrays)
     for node in ast.walk(slots.statement):
         if isinstance(node, ast.Slice):
             yield from _of_slice(node, numbers)
@@ -170,6 +171,35 @@ def expression_edits(slots, values, arrays, numbers, functions):
             yield from _of_index_tuple(node)
         elif isinstance(node, ast.Call):
             yield from _of_function(node, functions)
+
+
+def _everywhere(slots, values, arrays):
+    """One name that stands several times in a statement, for another one at all its places."""
+    whole, places = getattr(slots.statement, "value", None), {}
+    for node in slots.nodes:
+        value = values.get(id(node))
+        if isinstance(node, ast.Name | ast.Attribute | ast.Subscript) and isinstance(value, np.ndarray) and node is not whole:
+            places.setdefault(text(node), []).append(node)
+    for own, nodes in places.items():
+        if len(nodes) > 1:
+            shape = values[id(nodes[0])].shape
+            for other in arrays:
+                if other.value.shape == shape and other.text != own:
+                    new = replaced(whole, {id(n): other.node for n in nodes})
+                    yield Edit(1.4, "operand", f"{own} stands where {other.text} is due", whole, new)
+
+
+def replaced(node, by):
+    """A copy of a tree with some of its nodes, {id: new node}, exchanged."""
+    if id(node) in by:
+        return by[id(node)]
+    new = type(node)(**dict(ast.iter_fields(node)))
+    for name, value in ast.iter_fields(node):
+        if isinstance(value, ast.AST):
+            setattr(new, name, replaced(value, by))
+        elif isinstance(value, list):
+            setattr(new, name, [replaced(v, by) if isinstance(v, ast.AST) else v for v in value])
+    return ast.copy_location(new, node)
 
 
 def _of_node(node, parent, place, value, values, arrays, numbers, functions):
@@ -505,7 +535,8 @@ def _insertions(node, parent, place, value, own, arrays, numbers):
             factor = template.format(v=other.text)
             if ".T" in template:
                 continue
-            yield e(1.2 + extra + more, "factor", f"the factor {bare(factor)} is missing at {own}", binary(node, ast.Mult(), parsed(factor)))
+            said = f"{own} must be squared" if factor == own else f"the factor {bare(factor)} is missing at {own}"
+            yield e(1.2 + extra + more, "factor", said, binary(node, ast.Mult(), parsed(factor)))
         yield e(1.3 + more, "factor", f"the division by {other.text} is missing at {own}", binary(node, ast.Div(), other.node))
         yield e(1.5 + more, "factor", f"the division by {other.text} ** 2 is missing at {own}", binary(node, ast.Div(), parsed(f"{other.text} ** 2")))
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from minigen.explain import trace
 from minigen.explain.bench import UNTOUCHED, repeatable
+from minigen.explain.naming import promised
 from minigen.explain.search import Search
 
 PAGES = {  # of the catalogue: where a kind of change has a page of its own
@@ -214,7 +215,7 @@ def _table(search, before, said):
             if called == line.name or line.name.rpartition(".")[2] in ("d" + name, "g" + name, "grad_" + name):
                 if name in given and line.value.shape == given[name].shape:
                     known = (name, given[name].fits(line.value))
-        for name in trace.promised(line.name):
+        for name in promised(line.name):
             if known is None and name in gradients and line.value.shape == gradients[name].shape:
                 known = (name, trace.agrees(line.value, gradients[name]))
         if known is None:

@@ -13,7 +13,7 @@
 import ast
 import itertools
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -21,10 +21,12 @@ from minigen.explain import edits as changes
 from minigen.explain.bench import UNTOUCHED, Bench, answering, expression_answer, recorded, repeatable, watched
 from minigen.explain.edits import Edit, Slots, applied, atoms, expression_edits, statement_edits
 from minigen.explain.express import Library
+from minigen.explain.naming import promised
 from minigen.explain.source import functions_of
 
 TRIALS = 4  # sets of inputs on which a change must hold
 SOLVED = 40  # entries of a value that is solved for
+SETUP = 0.5  # the more that a change costs in a line that only prepares values
 NEAR = 0.25  # changes that cost so little more than the best are told as well
 
 
@@ -46,6 +48,7 @@ class Suspect:
     target: object = None  # the value that would make the wrong gradients right
     rank: float = 0.0
     where: int = 0  # when it was first reached
+    setup: bool = False  # its value does not come from the upstream gradient
 
     @property
     def value_node(self):
@@ -166,10 +169,12 @@ class Search:
             wanted = [k for s in found for k in s.keys.values()]
             kept = recorded(wanted, lambda: self.bench.play(self.trial))
             forward = recorded(wanted, lambda: self.bench._forward(self.trial.values))
+            other = self._with_another_g(wanted)
             order = {k: i for i, k in enumerate(kept)}
             found = [s for s in found if any(k in kept for k in s.keys.values())]
             for s in found:
                 self._note(s, kept, order)
+                s.setup = self._is_setup(s, kept, other)
             raises = not any(self.now.values())
             with_values = [s for s in found if not self._belongs_to_forward(s, kept, forward, raises)]
             wrong = [n for n, right in self.now.items() if not right]
@@ -183,6 +188,24 @@ class Search:
             for function in installed:
                 function.put(function.compiled())
         return sorted(likely, key=lambda s: (-s.rank, s.where))
+
+    def _with_another_g(self, wanted):
+        """What was watched with another upstream gradient; None where the loss itself is differentiated."""
+        if self.trial.g is None:
+            return None
+        other = replace(self.trial, g=np.random.default_rng(3).standard_normal(self.trial.g.shape))
+        return recorded(wanted, lambda: self.bench.play(other))
+
+    def _is_setup(self, s, kept, other):
+        """A line that prepares values of forward is less likely at fault than one that computes a gradient."""
+        key = s.keys.get(id(s.value_node))
+        if key not in kept or isinstance(s.statement, ast.Return):
+            return False
+        if other is not None:
+            return all(_equal(a[0], b[0]) for a, b in zip(kept[key], other.get(key, []), strict=False))
+        names = {n.id for n in ast.walk(s.statement) if isinstance(n, ast.Name)}
+        names |= {n.attr for n in ast.walk(s.statement) if isinstance(n, ast.Attribute)}
+        return not any(promised(n) or n in ("g", "dout", "delta") for n in names)
 
     def _note(self, s, kept, order):
         for node in s.slots.nodes:
@@ -289,6 +312,7 @@ class Search:
         plans = []
         for s in suspects:
             for edit in self._edits_of(s):
+                edit.cost += SETUP * s.setup
                 plans.append((edit.cost - 0.15 * s.rank, len(plans), s, edit))
         plans.sort(key=lambda p: p[:2])
         self._try_all([(s, edit) for *_, s, edit in plans])
@@ -478,7 +502,7 @@ class Search:
         node = s.value_node
         if node is None or a.node is node or b.node is node:
             return None
-        new = _replaced(node, {id(a.node): a.new, id(b.node): b.new})
+        new = changes.replaced(node, {id(a.node): a.new, id(b.node): b.new})
         return Edit(a.cost + b.cost + 0.3, a.kind, f"{a.words}; and {b.words}", node, new)
 
     # ----- acceptance
@@ -549,18 +573,6 @@ def _terms(node, sign=1):
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
         return _terms(node.left, sign) + _terms(node.right, sign if isinstance(node.op, ast.Add) else -sign)
     return [(sign, node)]
-
-
-def _replaced(node, by):
-    if id(node) in by:
-        return by[id(node)]
-    new = type(node)(**dict(ast.iter_fields(node)))
-    for name, value in ast.iter_fields(node):
-        if isinstance(value, ast.AST):
-            setattr(new, name, _replaced(value, by))
-        elif isinstance(value, list):
-            setattr(new, name, [_replaced(v, by) if isinstance(v, ast.AST) else v for v in value])
-    return ast.copy_location(new, node)
 
 
 def _alike(a, b):

@@ -6,12 +6,12 @@ needed. Names such as gz, dz, d_z, grad_z, delta_z and z_grad promise the gradie
 
 import ast
 import itertools
-import re
 from dataclasses import dataclass
 
 import numpy as np
 
 from minigen.explain.bench import answering, recorded, slope, watched
+from minigen.explain.naming import promised
 
 MOST = 60  # entries of one value of forward at which its gradient is measured
 CLOSE = 1e-6
@@ -51,7 +51,7 @@ def assignments(bench, trial):
         for key, calls in kept.items():
             value = calls[-1][0]
             if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.ndim:
-                lines.append(Line(*found[key], key, value, len(calls), key in forward))
+                lines.append(Line(*found[key], key, value, len(forward.get(key, calls)), key in forward))
         at = {x.name.rpartition(".")[2].lower(): x for x in lines if x.forward and x.calls == 1}
         wanted = {p for x in lines if not x.forward for p in promised(x.name)} & set(at)
         gradients = {name: _gradient(bench, trial, at[name]) for name in wanted if at[name].value.size <= MOST}
@@ -92,17 +92,6 @@ def _gradient(bench, trial, line):
     except Exception:
         return None
     return flat.reshape(line.value.shape) if np.nan_to_num(flat).any() else None
-
-
-def promised(name):
-    """The names of values whose gradient a name promises: gz -> z; dL_dz -> z; self.dW -> w; z_grad -> z."""
-    name = re.sub(r".*\[['\"]?(\w+)['\"]?\]", r"\1", name).rpartition(".")[2].lower()
-    found = []
-    for pattern in (r"(?:dl_?d|dj_?d|grad_?|delta_?|d_?|g_?)(\w+)", r"(\w+?)_?(?:grad|bar|delta)"):
-        match = re.fullmatch(pattern, name)
-        if match:
-            found.append(match[1].strip("_"))
-    return found
 
 
 def agrees(value, gradient):
