@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from minigen.explain.source import SIMPLE
+
 KINDS = (
     "factor", "term", "sign", "operator", "operand", "transpose", "order", "axis", "reduction", "broadcast", "index",
     "accumulate", "swap", "function", "constant", "in-place", "missing path", "ignored g", "stale value", "randomness",
@@ -388,6 +390,14 @@ def _dropped_factors(node):
             for f in rest[1:]:
                 new = binary(new, ast.Mult(), f)
             yield Edit(1.2, "factor", f"the factor {text(gone)} is not due", node, new)
+    if len(factors) > 3:
+        for i, j in itertools.combinations(range(len(factors)), 2):
+            rest = [f for k, f in enumerate(factors) if k not in (i, j)]
+            new = rest[0]
+            for f in rest[1:]:
+                new = binary(new, ast.Mult(), f)
+            words = f"the factors {text(factors[i])} and {text(factors[j])} are not due"
+            yield Edit(1.4, "factor", words, node, new)
 
 
 def _of_call(node, values):
@@ -568,6 +578,12 @@ def statement_edits(body, index, statement):
                 yield e(1.1 if op in (ast.Add, ast.Sub) else 1.4, "sign" if op in (ast.Add, ast.Sub) else "operator", words, [ast.AugAssign(statement.target, op(), statement.value)])
         load = parsed(target)
         fresh = ast.Assign([statement.target], binary(load, statement.op, statement.value))
+        if index + 1 < len(body) and isinstance(body[index + 1], SIMPLE):
+            changed, after = binary(load, statement.op, statement.value), body[index + 1]
+            places = {id(n): changed for n in ast.walk(after) if isinstance(n, ast.Name) and text(n) == target and isinstance(n.ctx, ast.Load)}
+            edit = e(1.4, "in-place", f"{target} is changed here, and later lines need what it was", [replaced(after, places)], gone=2)
+            edit.last = after
+            yield edit
         yield e(1.2, "in-place", f"{target} is changed in place, and others still need what it was", [fresh])
         yield e(1.5, "term", f"the line is not due: {text(statement)}", [ast.Pass()])
     elif isinstance(statement, ast.Assign) and len(statement.targets) == 1:

@@ -34,6 +34,11 @@ class Library:
                         continue
                     if np.isfinite(full).all() and full.any():
                         self.entries.append((template.format(v=atom.text), full, extra + (value.ndim == 0) * 0.1))
+            for atom in arrays:
+                for number in numbers:
+                    if np.ndim(number.value) == 0 and abs(float(number.value)) < 1 and atom.value.shape == shape:
+                        full = np.where(atom.value > 0, 1.0, float(number.value))
+                        self.entries.append((f"np.where({atom.text} > 0, 1, {number.text})", full, 0.4))
         self.prints = {}
         for i, (_, full, cost) in enumerate(self.entries):
             key = fingerprint(full)

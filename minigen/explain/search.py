@@ -26,6 +26,7 @@ from minigen.explain.source import functions_of
 
 TRIALS = 4  # sets of inputs on which a change must hold
 SOLVED = 40  # entries of a value that is solved for
+PART = 1.5  # the most that a change may cost which mends some of the wrong gradients and not all
 SETUP = 0.5  # the more that a change costs in a line that only prepares values
 NEAR = 0.25  # changes that cost so little more than the best are told as well
 
@@ -142,7 +143,8 @@ class Search:
                 return best
             if self.late():
                 break
-        return self._accept(sorted(self.partial, key=lambda p: (-len(p[2]), p[0].cost)), None)
+        likely = [p for p in self.partial if p[0].cost <= PART]
+        return self._accept(sorted(likely, key=lambda p: (-len(p[2]), p[0].cost)), None)
 
     def _suspects(self):
         """The statements of backward that a wrong gradient depends on, the likeliest first."""
@@ -352,7 +354,8 @@ class Search:
                         s.function.put(s.function.compiled(watched(s.function.tree, nodes)))
                         watching = s
                     gradients = self._with_answer(s, k, edit)
-                self._keep(s, edit, gradients)
+                if self._keep(s, edit, gradients):
+                    watching = None  # the trial at other inputs has put the plain functions back
         finally:
             if watching is not None:
                 watching.function.put(watching.function.compiled())
@@ -388,15 +391,19 @@ class Search:
             s.function.put(s.function.compiled())
 
     def _keep(self, s, edit, gradients):
+        """Remember a change that mends something. True if it was tried at the other inputs as well."""
         if gradients is None:
-            return
+            return False
         status = self.bench.status(self.trial, gradients)
         gained = [n for n in status if status[n] and not self.now[n]]
         lost = [n for n in status if self.now[n] and not status[n]]
         if all(status.values()):
-            self.full.append((edit, s, gained))
-        elif gained and not lost and gained != [UNTOUCHED]:
+            if self._holds(s, edit, list(self.now)):  # else it only seemed right at these inputs
+                self.full.append((edit, s, gained))
+            return True
+        if gained and not lost and gained != [UNTOUCHED]:
             self.partial.append((edit, s, gained))
+        return False
 
     def _built(self, suspects):
         """Expressions built for the solved value of a statement: a term, a factor of a term, or the whole."""
@@ -490,8 +497,8 @@ class Search:
                     with answering(answers):
                         gradients = self.bench.play(self.trial)
                     both = self._joined(s, a, b)
-                    if both is not None:
-                        self._keep(s, both, gradients)
+                    if both is not None and self._keep(s, both, gradients):
+                        s.function.put(s.function.compiled(watched(s.function.tree, nodes)))
             except (SyntaxError, ValueError):
                 pass
             finally:
@@ -515,7 +522,7 @@ class Search:
                 break
             if any(_alike(edit, r.edit) for r in accepted):
                 continue
-            if self._holds(s, edit, must or gained):
+            if must or self._holds(s, edit, gained):  # those that mend everything have been tried at the other inputs
                 accepted.append(Repair(s, edit, tuple(gained), len(self.trials), self.task.sizes_vary))
             if len(accepted) == 4:
                 break
