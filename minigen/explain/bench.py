@@ -184,19 +184,19 @@ def repeatable():
 def slope(loss, size):
     """The derivative of loss(h) at 0, by differences of order four; NaN where there is a kink.
 
-    At a kink loss(h) + loss(-h) - 2 loss(0) grows like h, elsewhere like h squared.
+    Where loss is smooth, loss(h) + loss(-h) - 2 loss(0) grows like h squared. Where it does not, a kink of the function
+    or of its slope (Huber's loss) lies within reach, and a smaller step is taken.
     """
-    h = 1e-3 * max(1.0, size)
-    here, p1, m1, p2, m2 = loss(0.0), loss(h), loss(-h), loss(2 * h), loss(-2 * h)
-    fine = (8 * (p1 - m1) - (p2 - m2)) / (12 * h)
-    bend, twice = abs(p1 + m1 - 2 * here), abs(p2 + m2 - 2 * here)
-    smooth = twice >= 3 * bend or bend <= 1e-11 * (1 + abs(here))
-    if smooth and abs((p1 - m1) / (2 * h) - fine) <= 1e-4 * abs(fine) + 1e-7:
-        return fine
-    h = 1e-6 * max(1.0, size)  # a kink is near, or the function bends much: come closer
-    up, down = loss(h), loss(-h)
-    one, other = (up - here) / h, (here - down) / h
-    return (up - down) / (2 * h) if abs(one - other) <= 1e-3 * (abs(one) + abs(other)) + 1e-6 else np.nan
+    here = loss(0.0)
+    for h in (1e-3 * max(1.0, size), 1e-5 * max(1.0, size)):
+        p1, m1, p2, m2 = loss(h), loss(-h), loss(2 * h), loss(-2 * h)
+        bend, twice = p1 + m1 - 2 * here, p2 + m2 - 2 * here
+        fine = (8 * (p1 - m1) - (p2 - m2)) / (12 * h)
+        noise = 1e-11 * (1 + abs(here))
+        if abs(twice - 4 * bend) <= 0.05 * abs(bend) + noise and abs((p1 - m1) / (2 * h) - fine) <= 1e-4 * abs(fine) + 1e-7:
+            return fine
+    one, other = (p1 - here) / h, (here - m1) / h
+    return (p1 - m1) / (2 * h) if abs(one - other) <= 1e-3 * (abs(one) + abs(other)) + 1e-6 else np.nan
 
 
 # ----- the wrapped expressions ---------------------------------------------------------------------------------------
