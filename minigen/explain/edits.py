@@ -390,7 +390,7 @@ def _dropped_factors(node):
             for f in rest[1:]:
                 new = binary(new, ast.Mult(), f)
             yield Edit(1.2, "factor", f"the factor {text(gone)} is not due", node, new)
-    if len(factors) > 3:
+    if len(factors) > 2:
         for i, j in itertools.combinations(range(len(factors)), 2):
             rest = [f for k, f in enumerate(factors) if k not in (i, j)]
             new = rest[0]

@@ -11,6 +11,7 @@ import numpy as np
 from minigen.explain.edits import SIMPLE_FUNCTIONS
 
 EXACT = 1e-6
+EQUAL = 4  # expressions and numbers of one value that are kept
 CONSTANTS = (1, 2, 0.5, 3, 4, 0.25)
 
 
@@ -39,11 +40,11 @@ class Library:
                     if np.ndim(number.value) == 0 and abs(float(number.value)) < 1 and atom.value.shape == shape:
                         full = np.where(atom.value > 0, 1.0, float(number.value))
                         self.entries.append((f"np.where({atom.text} > 0, 1, {number.text})", full, 0.4))
-        self.prints = {}
-        for i, (_, full, cost) in enumerate(self.entries):
-            key = fingerprint(full)
-            if key is not None and (key not in self.prints or cost < self.entries[self.prints[key]][2]):
-                self.prints[key] = i
+        self.prints = {}  # {fingerprint: entries that are multiples of each other, the cheapest first}
+        for entry in sorted(self.entries, key=lambda e: e[2]):
+            key = fingerprint(entry[1])
+            if key is not None and len(self.prints.setdefault(key, [])) < EQUAL:
+                self.prints[key].append(entry)
 
     def find(self, needed, most=12):
         """[(cost, text)] of expressions equal to `needed`, cheapest first."""
@@ -52,9 +53,7 @@ class Library:
             return found
         c = needed.reshape(-1)[0]
         if np.allclose(needed, c, rtol=EXACT, atol=0):
-            named = name_constant(float(c), self.numbers)
-            if named:
-                found.append((1.0, named))
+            found += [(1.0, named) for named in names_of(float(c), self.numbers)]
         self._multiple(needed, "", 0.0, found)
         with np.errstate(all="ignore"):
             for name, full, cost in self.entries:
@@ -76,20 +75,10 @@ class Library:
         return sorted(((cost, name) for name, cost in cheapest.items()), key=lambda p: (p[0], len(p[1])))[:most]
 
     def _multiple(self, array, before, cost, found):
-        """c * entry, for one of the entries."""
+        """c * entry, for some of the entries."""
         key = fingerprint(array)
-        i = self.prints.get(key) if key is not None else None
-        if i is None:
-            return
-        name, full, extra = self.entries[i]
-        at = np.unravel_index(np.argmax(np.abs(full)), full.shape)
-        c = float(array[at] / full[at])
-        if np.allclose(array, c * full, rtol=EXACT, atol=EXACT * np.abs(array).max()):
-            named = name_constant(c, self.numbers)
-            if named == "1":
-                found.append((1.0 + cost + extra, f"{before}{name}"))
-            elif named:
-                found.append((1.3 + cost + extra, f"{before}{name} * {named}"))
+        for name, full, extra in self.prints.get(key, ()) if key is not None else ():
+            self._scaled(array, full, f"{before}{name}", 1.0 + cost + extra, found)
 
     def _matrix_products(self, needed, found):
         if needed.ndim != 2:
@@ -120,13 +109,13 @@ class Library:
                             self._scaled(needed, total, f"{name}.sum({how})", 1.5 + 0.3 * (other is not None), found)
 
     def _scaled(self, needed, array, name, cost, found):
+        """needed = c * array, for a number c that has a name; what is equal here may differ elsewhere, so every name."""
         at = np.unravel_index(np.argmax(np.abs(array)), array.shape) if array.size else None
         if at is None or not array[at]:
             return
         c = float(needed[at] / array[at])
         if np.allclose(needed, c * array, rtol=EXACT, atol=EXACT * np.abs(needed).max()):
-            named = name_constant(c, self.numbers)
-            if named:
+            for named in names_of(c, self.numbers):
                 found.append((cost, name) if named == "1" else (cost + 0.3, f"{name} * {named}"))
 
 
@@ -143,25 +132,24 @@ def fingerprint(array):
     return (np.round(unit * np.sign(first), 5) + 0.0).tobytes()
 
 
-def name_constant(c, numbers):
-    """The text of a number: a small one, a setting or size, or one over it, with a sign; None if it has no name."""
-    sign, c = ("-" if c < 0 else ""), abs(c)
-    for k in CONSTANTS:
-        if abs(c - k) <= EXACT * k:
-            return f"{sign}{k:g}" if not sign or k != 1 else "-1"
-    for n in numbers:
-        value = abs(float(n.value))
-        if value in (0.0, 1.0):
-            continue
+def names_of(c, numbers):
+    """The texts of a number: a small one, a setting or size, or one over it, with a sign; at most a few."""
+    sign, c, found = ("-" if c < 0 else ""), abs(c), []
+    if not np.isfinite(c) or not c:
+        return found
+    found += [f"{sign}{k:g}" for k in CONSTANTS if abs(c - k) <= EXACT * k]
+    named = [(n.text, abs(float(n.value))) for n in numbers if abs(float(n.value)) not in (0.0, 1.0)]
+    for name, value in named:
         for k in (1, 2, 0.5):
             if abs(c - k * value) <= EXACT * c:
-                return f"{sign}{n.text}" if k == 1 else f"{sign}{k:g} * {n.text}"
+                found.append(f"{sign}{name}" if k == 1 else f"{sign}{k:g} * {name}")
             if abs(c - k / value) <= EXACT * c:
-                return f"{sign}({k:g} / {n.text})"
-    for a, b in itertools.combinations([n for n in numbers if abs(float(n.value)) not in (0.0, 1.0)][:12], 2):
-        for value, name in ((abs(float(a.value) * float(b.value)), f"({a.text} * {b.text})"), (abs(float(a.value) / float(b.value)), f"({a.text} / {b.text})")):
-            if abs(c - value) <= EXACT * c:
-                return sign + name
-            if abs(c * value - 1) <= EXACT:
-                return f"{sign}(1 / {name})"
-    return None
+                found.append(f"{sign}({k:g} / {name})")
+    if not found:
+        for (a, x), (b, y) in itertools.combinations(named[:12], 2):
+            for value, name in ((x * y, f"({a} * {b})"), (x / y, f"({a} / {b})")):
+                if abs(c - value) <= EXACT * c:
+                    found.append(sign + name)
+                if abs(c * value - 1) <= EXACT:
+                    found.append(f"{sign}(1 / {name})")
+    return found[:EQUAL]
