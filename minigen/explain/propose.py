@@ -1,0 +1,5 @@
+"""Inputs for a file that says none."""
+
+
+def places(program, shapes):
+    return []
