@@ -153,7 +153,7 @@ def _assign(reading, slopes, values, outcome):
             continue
         if not (source.label == "" or is_gradient_name(_last(source.label))):
             continue
-        if source.kind == "stored" and not is_gradient_name(_last(source.label)):
+        if source.kind == "stored" and not _strict.search(_last(source.label)):
             continue
         left = [a for a in arguments if a not in found and np.shape(values[a]) == gradient.shape and gradient.ndim]
         if len(left) == 1 and _moves(slopes, left[0], gradient):
@@ -171,9 +171,10 @@ def _candidates(reading, values, outcome):
     for address, (_, _, value) in scenes.returned_leaves(outcome.returned, outcome.live.program).items():
         yield Source("returned", address, labels(address)), np.array(value, dtype=np.float64)
     changed = touched(outcome)
+    known = {str(a[-1][1]).lower() for a in values} | {p.lower() for p, _ in reading.forward.bound}
     for address, (before, after) in changed.items():
         label = scenes.text(address)
-        names_gradient = is_gradient_name(_last(label)) or any(is_gradient_name(str(k)) for _, k in address[:-1])
+        names_gradient = _holds_gradient(_last(label), known) or any(_strict.search(str(k)) for _, k in address)
         if names_gradient:
             yield Source("stored", address, label), np.array(after, dtype=np.float64)
             if before is not None and np.shape(before) == np.shape(after):
@@ -184,6 +185,14 @@ def _candidates(reading, values, outcome):
                 yield Source("changed", address, f"the change of {label}", step), (start - after) / step
         elif before is None:
             yield Source("stored", address, label), np.array(after, dtype=np.float64)
+
+
+_strict = re.compile(r"[gG]rad|^delta|^d[A-Z_]|^d(x|y|z|w|b|h|a|inputs?|out|outputs?|values)(_|$|\d)|^g(x|y|z|w|b|h|a)(_|$|\d)|^g[A-Z]")
+
+
+def _holds_gradient(name, known):
+    """Whether a name that something is stored under promises the gradient of a value there is."""
+    return bool(_strict.search(name) or bases(name) & known)
 
 
 def _steps(reading, live):
@@ -221,7 +230,7 @@ def _promise(source, value, reading):
     holders = [str(k) for _, k in source.address[:-1]]
     name = _last(source.label)
     wanted = bases(name)
-    if source.address[-1][0] == "key" and isinstance(source.address[-1][1], str) or any(map(is_gradient_name, holders)):
+    if source.address[-1][0] == "key" and isinstance(source.address[-1][1], str) or any(map(_strict.search, holders)):
         wanted = wanted | {name.lower()}
     if last not in wanted:
         return 0

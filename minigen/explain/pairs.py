@@ -52,6 +52,8 @@ def _forward_word(name):
 class Place:
     """Where functions are looked up: the file itself, or an object of one of its classes."""
 
+    only = None  # the one forward that this place was made for
+
     def __init__(self, program, title, build, owner=None):
         self.program, self.title, self.build, self.kind = program, title, build, owner
 
@@ -95,14 +97,14 @@ def readings(place, arguments):
     backs = [n for n in functions if goes_back(n) and not _skip.match(n)]
     for back in backs:
         fronts = _fronts(place, functions, back)
-        for front in fronts:
+        for front in (f for f in fronts if place.only in (None, f)):
             for forward in _bind(place, front, arguments):
                 title = f"{front} / {back}" if place.kind is None else f"{place.title}.{front} / {back}"
                 losses = [n for n in functions if _cost.search(n) and n not in (front, back) and not goes_back(n)]
                 for loss in [None, *(_loss_step(place, forward, n, arguments) for n in losses)]:
                     yield from _with_back(place, title, forward, loss, back, arguments)
-    for name in functions:
-        if goes_back(name) and not re.search(r"loss|cost|_and_|model|step", name) or _skip.match(name) and name not in (
+    for name in (n for n in functions if place.only in (None, n)):
+        if _has_front(functions, name) or _skip.match(name) and name not in (
             "train_step", "step", "fit_batch", "train_on_batch", "train_batch", "update"
         ):
             if not name.startswith("train_"):
@@ -112,6 +114,14 @@ def readings(place, arguments):
             yield Reading(title, forward)
             yield Reading(title, forward, closure=True, takes_g=True)
             yield Reading(title, forward, closure=True)
+
+
+def _has_front(functions, back):
+    """Whether a function goes back for another one, by its name: then it is not asked for loss and gradient at once."""
+    if not goes_back(back) or re.search(r"_and_|step", back):
+        return False
+    wanted = stem(back)
+    return not wanted or any(stem(n) == wanted for n in functions if n != back and not goes_back(n))
 
 
 def _fronts(place, functions, back):

@@ -55,6 +55,7 @@ class Reading:
     def run(self, live, g=None, back=True):
         """Call it on the scene `live`. `g` is called with y to give the upstream gradient; None: 1."""
         context = {}
+        live.reseed()
         before = photograph(live) if back and self.backward is None and not self.closure else {}
         result = context["result"] = self.forward.call(live, context)
         y = context["y"] = self.pick(result, live)

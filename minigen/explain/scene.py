@@ -21,6 +21,12 @@ class Live:
     arguments: dict
     owner: object = None
     program: object = None
+    seed: int = 0
+
+    def reseed(self):
+        """Start the global generators anew: the same noise in every run."""
+        np.random.seed(self.seed % 2**32)  # noqa: NPY002
+        random.seed(self.seed)
 
     def roots(self):
         """(address, container, key, value) of everything that has a name of its own."""
@@ -53,9 +59,7 @@ class Scene:
         for key in [k for k, v in names.items() if is_data(k, v) and k not in data]:
             del names[key]
         names.update(data)
-        np.random.seed(self.seed % 2**32)  # noqa: NPY002
-        random.seed(self.seed)
-        return Live(arguments, owner, self.program)
+        return Live(arguments, owner, self.program, self.seed)
 
 
 def is_data(key, value):
@@ -184,5 +188,7 @@ def fill(steps, numbers):
 
 def _deepcopy(value):
     """A deep copy in which modules are shared, since they cannot be copied."""
-    memo = {id(m): m for m in list(sys.modules.values())}
-    return copy.deepcopy(value, memo)
+    try:
+        return copy.deepcopy(value)
+    except TypeError:
+        return copy.deepcopy(value, {id(m): m for m in list(sys.modules.values())})
