@@ -461,7 +461,7 @@ def covered(program, found):
     reach = {}
     for f in found:
         own = {key for key in (_key(f, f.reading.forward), _key(f, f.reading.backward)) if key}
-        reach[id(f)] = own, _closure(calls, own)
+        reach[id(f)] = own, closure(calls, own)
     kept = []
     for f in found:
         own, mine = reach[id(f)]
@@ -509,7 +509,7 @@ def call_graph(program):
     return graph
 
 
-def _closure(graph, start):
+def closure(graph, start):
     seen, waiting = set(), list(start)
     while waiting:
         name = waiting.pop()

@@ -179,7 +179,10 @@ class Proposal:
     def __init__(self, program, kind, title, front, constructor, parameters):
         self.program, self.kind, self.title, self.front = program, kind, title, front
         self.constructor, self.parameters = constructor, parameters
-        self.vary = True
+
+    @property
+    def key(self):
+        return self.front if self.kind is None else f"{self.kind.__name__}.{self.front}"
 
     def variables(self, given):
         found, position = [], 0
@@ -231,13 +234,20 @@ class ProposedPlace(pairs.Place):
         return " ".join(f"{name}={s}" for name, s in shown.items() if s)
 
 
-def places(program, shapes):
-    """A ProposedPlace for every class and function that may be a forward and could be called."""
-    found = []
-    for proposal in _proposals(program):
-        place = _search(proposal, shapes)
+def places(program, shapes, seconds=8.0):
+    """A ProposedPlace for every class and function that may be a forward and could be called, the outermost first."""
+    found, reached = [], set()
+    graph = pairs.call_graph(program)
+    deadline = time.monotonic() + seconds
+    proposals = sorted(_proposals(program), key=lambda p: -len(pairs.closure(graph, [p.key])))
+    for proposal in proposals:
+        if proposal.key in reached or time.monotonic() > deadline:
+            continue
+        place, right = _search(proposal, shapes)
         if place is not None:
             found.append(place)
+            if right:
+                reached |= pairs.closure(graph, [proposal.key]) - {proposal.key}
     return found
 
 
@@ -315,7 +325,7 @@ def _search(proposal, given):
 
     progress = distance(chosen)
     if progress == DONE and consider(chosen):
-        return best[1]
+        return best[1], best[0][0]
     while time.monotonic() < deadline:
         moves = []
         for key, options in variables:
@@ -325,7 +335,7 @@ def _search(proposal, given):
                 other = {**chosen, key: option}
                 reached = distance(other)
                 if reached == DONE and consider(other):
-                    return best[1]
+                    return best[1], best[0][0]
                 if reached > progress and reached != DONE:
                     moves.append((reached, len(moves), other))
         if not moves:
@@ -338,8 +348,8 @@ def _search(proposal, given):
                     break
                 other = {**chosen, a: one, b: two}
                 if distance(other) == DONE and consider(other):
-                    return best[1]
-    return best[1] if best else None
+                    return best[1], best[0][0]
+    return (best[1], best[0][0]) if best else (None, 0)
 
 
 def _better(a, b):
