@@ -6,6 +6,7 @@ which most gradients come out right is taken: a right program must not be called
 """
 
 import ast
+import copy
 import inspect
 import itertools
 import re
@@ -237,8 +238,9 @@ def _names_returned(place, name):
 class Found:
     """A reading with its matches on one scene."""
 
-    def __init__(self, place, reading, matches, y):
-        self.place, self.reading, self.matches, self.y = place, reading, matches, y
+    def __init__(self, place, reading, matches, y, warm="cold"):
+        self.place, self.reading, self.matches, self.y, self.warm = place, reading, matches, y, warm
+        self.stale = False  # right at the first call, wrong once forward has been called before
         self.right = sum(m.right for m in matches)
         self.wrong = len(matches) - self.right
 
@@ -275,25 +277,109 @@ def try_all(place, seed=0, seconds=4.0):
     return list(best.values())
 
 
-def attempt(place, reading, scene):
-    """A Found, or None where the reading is not one: no gradient, or y and the way g enters do not fit."""
+def attempt(place, reading, scene, warm=None):
+    """A Found, or None where the reading is not one: no gradient, or y and the way g enters do not fit.
+
+    Where objects or globals keep state, forward has been called before on other inputs: what backward reads must not
+    be left from that call. A program that empties its lists in backward is right if a whole round came before; only
+    what is wrong after either is called wrong.
+    """
     with load.quiet(), load.refusing(place.program), np.errstate(all="ignore"), load.limited(5):
-        y = reading.run(scene.live(), back=False).y
-        if y is None or not (is_number(y) or isinstance(y, tuple) and all(map(is_number, y))):
-            return None
-        scalar = not isinstance(y, tuple) and np.size(y) == 1
-        if not scalar and not reading.takes_g and not reading.elementwise:
-            return None
-        if reading.elementwise and scalar and np.ndim(y) == 0:
-            return None
-        matches, y = evidence.match(reading, scene)
-        if not matches:
-            return None
-        if reading.elementwise and any(np.shape(y) != np.shape(_value(scene, m.value)) for m in matches):
-            return None
-        if reading.takes_g and not scalar and not _linear(reading, scene, matches):
-            return None
-    return Found(place, reading, matches, y)
+        if warm is not None:
+            return _attempt(place, reading, warmed(reading, scene, warm), warm)
+        if not _keeps_state(place, reading, scene):
+            return _attempt(place, reading, scene, "cold")
+        found = [_attempt(place, reading, warmed(reading, scene, "forward"), "forward")]
+        if found[0] is None or not found[0].wrong:
+            return found[0] or _attempt(place, reading, scene, "cold")
+        for how in ("round", "cold"):
+            other = _attempt(place, reading, warmed(reading, scene, how), how)
+            if other is not None and how == "round" and not other.wrong:
+                return other
+            found.append(other)
+        cold = found[-1]
+        if cold is not None and not cold.wrong and found[0].right + found[0].wrong >= cold.right:
+            found[0].stale = True
+    return found[0]
+
+
+def _keeps_state(place, reading, scene):
+    if reading.backward is None and not reading.closure:
+        return False
+    names = place.program.names
+    data = any(scenes.is_data(k, v) and isinstance(v, dict | list | np.ndarray) or scenes.is_own(v, place.program) for k, v in names.items())
+    return place.kind is not None or data or any(scenes.is_own(v, place.program) for v in scene.arguments.values())
+
+
+def warmed(reading, scene, how):
+    """The scene after forward ("forward"), or forward and backward ("round"), was called on other inputs."""
+    if how == "cold":
+        return scene
+    live = scene.live()
+    generators = _generators(live, scene.program)
+    kept = {k: copy.deepcopy(v) for k, v in live.arguments.items() if isinstance(v, np.ndarray)}
+    rng = np.random.default_rng(scene.seed)
+    for key, value in kept.items():
+        live.arguments[key] = rng.permutation(value.ravel()).reshape(value.shape)
+    try:
+        reading.run(live, None, back=how == "round")
+    except load.Refused:
+        raise
+    except Exception:
+        return scene  # it cannot take these inputs: nothing is learned
+    live.arguments.update(kept)
+    for generator, state in generators:
+        _restore(generator, state)
+    after = scenes.Scene(scene.program, live.arguments, live.owner, scene.seed)
+    scene.live()  # the globals are those of the scene again
+    return after
+
+
+def _generators(live, program):
+    """The generators that objects, arguments and globals hold, with their states."""
+    found, seen, waiting = [], set(), [v for _, _, _, v in live.roots()]
+    while waiting:
+        value = waiting.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, np.random.Generator):
+            found.append((value, copy.deepcopy(value.bit_generator.state)))
+        elif isinstance(value, np.random.RandomState):  # noqa: NPY002
+            found.append((value, value.get_state()))
+        elif scenes.is_own(value, program):
+            waiting += vars(value).values()
+        elif isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, list | tuple):
+            waiting += value
+    return found
+
+
+def _restore(generator, state):
+    if isinstance(generator, np.random.Generator):
+        generator.bit_generator.state = state
+    else:
+        generator.set_state(state)
+
+
+def _attempt(place, reading, scene, warm):
+    y = reading.run(scene.live(), back=False).y
+    if y is None or not (is_number(y) or isinstance(y, tuple) and all(map(is_number, y))):
+        return None
+    scalar = not isinstance(y, tuple) and np.size(y) == 1
+    if not scalar and not reading.takes_g and not reading.elementwise:
+        return None
+    if reading.elementwise and scalar and np.ndim(y) == 0:
+        return None
+    matches, y = evidence.match(reading, scene)
+    if not matches:
+        return None
+    if reading.elementwise and any(np.shape(y) != np.shape(_value(scene, m.value)) for m in matches):
+        return None
+    if reading.takes_g and not scalar and not _linear(reading, scene, matches):
+        return None
+    return Found(place, reading, matches, y, warm)
 
 
 def _value(scene, address):
@@ -333,13 +419,13 @@ def _read(reading, outcome, sources, live, start=None):
     return found
 
 
-def task_of(place, reading, seeds=(1, 2, 3)):
+def task_of(place, reading, warm="cold", seeds=(1, 2, 3)):
     """The Task of a reading: gradients paired on a few scenes, and for others by the pattern of their addresses."""
     rules, patterns, names, shapes = {}, {}, {}, set()
     places = {}
     for seed in seeds:
         try:
-            found = attempt(place, reading, place.build(seed))
+            found = attempt(place, reading, place.build(seed), warm)
         except load.Refused:
             raise
         except Exception:
@@ -369,6 +455,8 @@ def task_of(place, reading, seeds=(1, 2, 3)):
     def at(seed):
         if seed not in places:
             scene = place.build(seed)
+            with load.quiet(), np.errstate(all="ignore"):
+                scene = warmed(reading, scene, warm)
             live = scene.live()
             known = scenes.leaves(live, live.program)
             sources = {a: source_of(a) for a in known}

@@ -104,6 +104,8 @@ class Choice:
             return ",".join(map(str, shape)) or "1"
         if self.kind in ("width", "widths", "pairs"):
             return re.sub(r"[\[\]() ]", "", str(self.make(rng, sizes)))
+        if self.kind == "constant" and isinstance(self.what, int) and not isinstance(self.what, bool):
+            return str(self.what)
         return None
 
 
