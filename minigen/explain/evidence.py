@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minigen.explain import scene as scenes
-from minigen.explain.reading import bases, is_gradient_name, touched
+from minigen.explain.reading import Outcome, bases, is_gradient_name, photograph, touched
 
 STEP = 1e-5  # of the central differences that choose between readings; the verdict is taken elsewhere
 AGREE = 3e-5  # relative
@@ -83,7 +83,13 @@ def match(reading, scene):
     slopes = Slopes(reading, scene)
     live = scene.live()
     values = {a: np.array(v) for a, (_, _, v) in scenes.leaves(live, live.program).items()}
-    slopes.weigh(reading.run(scene.live(), back=False).y)
+    before = scene.live()
+    first = photograph(before)
+    slopes.weigh(reading.run(before, back=False).y)
+    if reading.backward is not None or reading.closure:  # what forward writes itself is a cache, not an input
+        written = touched(Outcome(None, None, first, before))
+        kept = scenes.leaves(before, before.program).keys() - written.keys()
+        values = {a: v for a, v in values.items() if a in kept or a[0][0] == "arg" and len(a) == 1}
     outcome = reading.run(live, lambda y: slopes.g)
     if not np.all(np.isfinite(outcome.y)):
         return [], outcome.y
