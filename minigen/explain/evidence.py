@@ -79,7 +79,7 @@ class Slopes:
 
 
 def match(reading, scene):
-    """[Match] for one scene, and y. Raises what the person's code raises."""
+    """[Match] for one scene, y, and how many returned gradients found no value. Raises what the person's code raises."""
     slopes = Slopes(reading, scene)
     live = scene.live()
     values = {a: np.array(v) for a, (_, _, v) in scenes.leaves(live, live.program).items()}
@@ -92,8 +92,8 @@ def match(reading, scene):
         values = {a: v for a, v in values.items() if a in kept or a[0][0] == "arg" and len(a) == 1}
     outcome = reading.run(live, lambda y: slopes.g)
     if not np.all(np.isfinite(outcome.y)):
-        return [], outcome.y
-    return _assign(reading, slopes, values, outcome), outcome.y
+        return [], outcome.y, 0
+    return _assign(reading, slopes, values, outcome)
 
 
 def _assign(reading, slopes, values, outcome):
@@ -164,7 +164,13 @@ def _assign(reading, slopes, values, outcome):
         left = [a for a in arguments if a not in found and np.shape(values[a]) == gradient.shape and gradient.ndim]
         if len(left) == 1 and _moves(slopes, left[0], gradient):
             take(left[0], source, False, False)
-    return list(found.values())
+    open_ = [
+        source
+        for source, gradient in candidates
+        if source.kind == "returned" and ("returned", source.address) not in taken and gradient.size > 1
+        and bases(_last(source.label))
+    ]
+    return list(found.values()), outcome.y, len(open_)
 
 
 def _moves(slopes, address, gradient):

@@ -15,6 +15,9 @@ def find(program, shapes=None, seconds=8.0):
     found = []
     for place in _places(program, shapes, seconds):
         found += pairs.try_all(place, seconds=seconds)
+    if found and "inputs" in program.names:  # what these do not reach, with inputs of our own
+        for place in propose.places(program, shapes or {}, 3.0, pairs.reached(program, found)):
+            found += [f for f in pairs.try_all(place, seconds=1.0) if f.right]
     return pairs.covered(program, sorted(found, key=lambda f: f.worth, reverse=True))
 
 

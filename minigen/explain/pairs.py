@@ -6,6 +6,7 @@ which most gradients come out right is taken: a right program must not be called
 """
 
 import ast
+import builtins
 import copy
 import inspect
 import itertools
@@ -182,8 +183,11 @@ def _with_back(place, title, forward, loss, back, arguments):
         if several and several != set(range(len(several))):
             continue
         yield Reading(title, forward, step, loss, takes_g=takes_g, outputs=max(1, len(several)))
-        if not takes_g and loss is None:
-            yield Reading(title, forward, step, elementwise=True)
+        if not takes_g:
+            if loss is None:
+                yield Reading(title, forward, step, elementwise=True)
+            yield Reading(title, forward, step, loss, reduce="mean")  # a loss for each example, and the gradient of
+            yield Reading(title, forward, step, loss, reduce="sum")  # their mean, or their sum
 
 
 def _options(place, forward, back, arguments):
@@ -214,6 +218,7 @@ def _options(place, forward, back, arguments):
                 choice.insert(1, ("g", upstream))
                 upstream += 1
             choice += [("kept", a) for a in ("output", "out", "y_pred", "probs") if place.kind is not None]
+            choice += [source for _, source in forward.bound[:1]]
             if p.default is not p.empty:
                 choice.append(None)
         elif p.default is not p.empty:
@@ -238,8 +243,9 @@ def _names_returned(place, name):
 class Found:
     """A reading with its matches on one scene."""
 
-    def __init__(self, place, reading, matches, y, warm="cold"):
+    def __init__(self, place, reading, matches, y, warm="cold", open_=0):
         self.place, self.reading, self.matches, self.y, self.warm = place, reading, matches, y, warm
+        self.open = open_  # gradients that were returned and belong to no value
         self.stale = False  # right at the first call, wrong once forward has been called before
         self.right = sum(m.right for m in matches)
         self.wrong = len(matches) - self.right
@@ -248,7 +254,7 @@ class Found:
     def worth(self):
         r = self.reading
         plain = (r.backward is not None) * 2 + (r.loss is None) + r.takes_g
-        return (self.right, sum(m.named for m in self.matches), -self.wrong, plain)
+        return (self.right, sum(m.named for m in self.matches), -self.wrong - self.open, plain)
 
 
 def try_all(place, seed=0, seconds=4.0):
@@ -372,14 +378,14 @@ def _attempt(place, reading, scene, warm):
         return None
     if reading.elementwise and scalar and np.ndim(y) == 0:
         return None
-    matches, y = evidence.match(reading, scene)
+    matches, y, open_ = evidence.match(reading, scene)
     if not matches:
         return None
     if reading.elementwise and any(np.shape(y) != np.shape(_value(scene, m.value)) for m in matches):
         return None
     if reading.takes_g and not scalar and not _linear(reading, scene, matches):
         return None
-    return Found(place, reading, matches, y, warm)
+    return Found(place, reading, matches, y, warm, open_)
 
 
 def _value(scene, address):
@@ -560,6 +566,12 @@ def covered(program, found):
     return kept
 
 
+def reached(program, found):
+    """The names of all functions that these readings call."""
+    keys = [k for f in found for k in (_key(f, f.reading.forward), _key(f, f.reading.backward)) if k]
+    return closure(call_graph(program), keys)
+
+
 def _key(found, step):
     if step is None:
         return None
@@ -589,10 +601,11 @@ def call_graph(program):
                 called.update([own] if mine and own in nodes else methods[n.attr])
             elif isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute | ast.Name):
                 attribute = n.func.attr if isinstance(n.func, ast.Attribute) else ""
-                if attribute and attribute not in methods:
+                mine = attribute and isinstance(n.func.value, ast.Name) and n.func.value.id == "self"
+                if mine and attribute not in methods:
                     called.update(methods.get("__call__", []))
                 elif isinstance(n.func, ast.Name) and n.func.id not in nodes:
-                    called.update(methods.get("__call__", []) if n.func.id not in dir(__builtins__) else [])
+                    called.update([] if hasattr(builtins, n.func.id) else methods.get("__call__", []))
         graph[name] = called
     return graph
 

@@ -5,6 +5,7 @@ argument at a time and keeps what lets the person's code run further before it s
 decide. What was chosen is told, with the command that fixes it.
 """
 
+import ast
 import itertools
 import re
 import sys
@@ -53,6 +54,7 @@ def _shape(spec, sizes):
     table = {
         "N": sizes.N, "A": sizes.A, "B": sizes.B, "C": sizes.C, "c": sizes.channels, "o": sizes.channels_out,
         "H": sizes.H, "W": sizes.W, "L": sizes.L, "T": sizes.T,
+        "D": sizes.widths[3],
     }  # fmt: skip
     return tuple(table.get(s) or int(s) for s in spec.split())
 
@@ -77,6 +79,9 @@ class Choice:
             return sizes.widths[what] if isinstance(what, int) else getattr(sizes, what)
         if kind == "widths":
             return [sizes.widths[i] for i in what]
+        if kind == "made":
+            function, options = what
+            return function(**{name: c.make(rng, sizes) for name, c in options.items() if c.kind != "omit"})
         if kind == "pairs":
             return tuple(getattr(sizes, w) for w in what)
         shape = what if isinstance(what, tuple) else _shape(what, sizes)
@@ -109,7 +114,7 @@ class Choice:
         return None
 
 
-def choices(parameter, position, given, constructor):
+def choices(parameter, position, given, constructor, weights=0, extra=()):
     """The Choices for a parameter, the likeliest first."""
     name = parameter.name
     if name in given:
@@ -136,7 +141,8 @@ def choices(parameter, position, given, constructor):
         return [*found, Choice("constant", 3)]
     if name in _text:
         found += [Choice("constant", v) for v in _text[name]]
-    arrays = [Choice("array", s) for s in _shapes]
+    shapes = [*_hinted(name, position, weights, extra), *_shapes]
+    arrays = [Choice("array", s) for s in dict.fromkeys(shapes)]
     domains = [Choice("array", s, d) for d in ("probability", "one-hot", "distribution", "binary", "sign") for s in ("N A", "N B", "N 1")]
     domains += [Choice("array", "N", d) for d in ("int", "binary", "sign")] + [Choice("array", "A N", "one-hot columns")]
     domains += [Choice("array", "N T", "int"), Choice("array", "N B", "int"), Choice("array", "1 N", "binary"), Choice("array", "A N", "probability")]
@@ -144,6 +150,8 @@ def choices(parameter, position, given, constructor):
     if not constructor and not (_kernel.match(name) and len(name) > 1) and not re.search(r"lr|learning_rate|^eps$|dropout|^reg$", name):
         if _labels.match(name):
             return found + [arrays[0], *domains, *arrays[1:], *numbers]
+        if _scalar.match(name):
+            return found + numbers[:1] + arrays + domains + numbers[1:]
         return found + arrays + domains + numbers
     widths = [Choice("width", i) for i in _turn(range(4), position)]
     lists = [Choice("widths", w) for w in ((0, 1, 2), (0, 1, 2, 3), (0, 1))]
@@ -169,10 +177,46 @@ def choices(parameter, position, given, constructor):
     return found + [*widths, *lists, *arrays, *numbers, Choice("constant", "tanh")]
 
 
+_weight = re.compile(r"^(W|V|U|w|weights?|Theta|K|M)[\w]*$")
+_bias = re.compile(r"^(b|c|bias|biases|beta|gamma|gain|shift)[\w]{0,3}$")
+_scalar = re.compile(r"^(lam|lambd|lambda_|reg|beta|alpha|lr|learning_rate|eta|rho|gamma|delta|sparsity\w*|weight_decay|temperature|tau|slope|keep_prob|p|dropout|eps)$")
+_flat = re.compile(r"^(theta|params?|weights?|w|initial_theta|nn_params)$")
+
+
+def _hinted(name, position, weights, extra):
+    """Shapes that a name suggests, before all others: W2 is the second weight, b2 belongs to it, theta is flat."""
+    found = []
+    if _flat.match(name):
+        found += ["A", "A 1"]
+    letters = "ABCD"
+    if _weight.match(name):
+        k = min(weights, 2)
+        found += [f"{letters[k]} {letters[k + 1]}", f"{letters[k + 1]} {letters[k]}"]
+    elif _bias.match(name):
+        k = min(weights, 3)
+        found += [letters[k], f"1 {letters[k]}", f"{letters[k]} 1"]
+        found += ["N 1", "A", "1 A"]
+    found += [f"N {d}" for d in extra] + [f"{d} N" for d in extra]
+    return found
+
+
 def _turn(indices, by):
     indices = list(indices)
     by %= len(indices)
     return indices[by:] + indices[:by]
+
+
+def _for_initialising(parameters):
+    """Two or three ways to call a function that makes parameters: a list of sizes, or widths in order."""
+    ways = []
+    for turn in range(2):
+        options, position = {}, 0
+        for p in parameters:
+            found = choices(p, position, {}, True)
+            position += found[0].kind == "width"
+            options[p.name] = found[min(turn, len(found) - 1)] if found[0].kind in ("widths",) else found[0]
+        ways.append(options)
+    return ways
 
 
 class Proposal:
@@ -192,8 +236,27 @@ class Proposal:
             options = choices(p, position, given, True)
             position += options[0].kind == "width"
             found.append((("new", p.name), options))
+        weights, extra = 0, self._widths_in_globals()
         for i, p in enumerate(self.parameters):
-            found.append((("call", p.name), choices(p, i, given, False)))
+            options = choices(p, i, given, False, weights, extra)
+            weights += bool(_weight.match(p.name))
+            if re.search(r"param|weights|theta|net|model", p.name):
+                options = self._initialised() + options
+            found.append((("call", p.name), options))
+        return found
+
+    def _widths_in_globals(self):
+        """The widths of the file's global arrays: what x must fit."""
+        arrays = [v for k, v in self.program.names.items() if isinstance(v, np.ndarray) and v.ndim == 2]
+        return list(dict.fromkeys(d for v in arrays for d in v.shape))[:4]
+
+    def _initialised(self):
+        """Choices that call the file's own function for its parameters, such as initialize_parameters(n_x, n_h, n_y)."""
+        found = []
+        for name, function in self.program.functions().items():
+            if re.match(r"(init|create|make|build|random|new)", name, re.I) and name != self.front:
+                parameters = pairs.Place(self.program, "", None).parameters(name)
+                found += [Choice("made", (function, options)) for options in _for_initialising(parameters)]
         return found
 
     def scene(self, chosen, seed, sizes):
@@ -236,9 +299,9 @@ class ProposedPlace(pairs.Place):
         return " ".join(f"{name}={s}" for name, s in shown.items() if s)
 
 
-def places(program, shapes, seconds=8.0):
+def places(program, shapes, seconds=8.0, known=()):
     """A ProposedPlace for every class and function that may be a forward and could be called, the outermost first."""
-    found, reached = [], set()
+    found, reached = [], set(known)
     graph = pairs.call_graph(program)
     deadline = time.monotonic() + seconds
     proposals = sorted(_proposals(program), key=lambda p: -len(pairs.closure(graph, [p.key])))
@@ -282,8 +345,11 @@ def _may_be_single(program, function):
     names = {*code.co_names, *code.co_varnames, *(n for c in inner for n in (c.co_name, *c.co_varnames))}
     back = sum(pairs.goes_back(n) or n in ("back", "update") for n in names)
     gradients = sum(bool(re.match(r"^(d[A-Z]\w*|d(w|b|x|z|h)\d*|grads?|gradients?|\w+_?[gG]rads?)$", n)) for n in names)
+    tree = pairs.evidence.find(program.tree, function)
+    updates = tree is not None and any(isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Sub) for n in ast.walk(tree))
+    costs = bool(pairs._cost.search(function.__name__))
     loops = re.search(r"epoch|iteration|n_iter|max_iter|num_iter", " ".join(names))
-    return bool((back or gradients >= 2) and not loops)
+    return bool((back or gradients >= 2 or gradients and (updates or costs)) and not loops)
 
 
 def _constructor(kind):

@@ -5,7 +5,7 @@ which a gradient may be read: what backward returned, what it stored, and which 
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -50,7 +50,8 @@ class Reading:
     closure: bool = False  # forward returns the function that goes back
     elementwise: bool = False  # backward is f', to be multiplied by g
     outputs: int = 1  # how many outputs of forward have a gradient of their own
-    takes_g: bool = field(default=False)
+    takes_g: bool = False
+    reduce: str = ""  # y is the "mean" or the "sum" of what forward returns
 
     def run(self, live, g=None, back=True):
         """Call it on the scene `live`. `g` is called with y to give the upstream gradient; None: 1."""
@@ -62,7 +63,11 @@ class Reading:
         if self.loss is not None:
             y = self.loss.call(live, context)
             y = y[0] if isinstance(y, tuple) else y
-        if not back:
+        if self.reduce and np.ndim(y) > 0:
+            y = float(np.mean(y) if self.reduce == "mean" else np.sum(y))
+        elif self.reduce:
+            y = None  # it is a number already
+        if not back or y is None:
             return Outcome(y, None, {}, live)
         flat = _flat(y) if self.outputs > 1 else y
         if g is None:
