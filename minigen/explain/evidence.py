@@ -168,7 +168,7 @@ def _assign(reading, slopes, values, outcome):
         source
         for source, gradient in candidates
         if source.kind == "returned" and ("returned", source.address) not in taken and gradient.size > 1
-        and bases(_last(source.label))
+        and (bases(_last(source.label)) or not source.label and reading.backward is not None)
     ]
     return list(found.values()), outcome.y, len(open_)
 

@@ -133,7 +133,8 @@ def _fronts(place, functions, back):
     same = [n for n in others if stem(n) == wanted]
     if same:
         same.sort(key=lambda n: (n != back.replace("backward", "forward"), not _forward_word(n)))
-        return same + [n for n in others if place.kind is not None and n not in same and (_cost.search(n) or n in _forwards)]
+        wide = place.kind is not None or not wanted
+        return same + [n for n in others if wide and n not in same and (_cost.search(n) or n in _forwards)]
     if place.kind is not None:
         return sorted((n for n in others if n in _forwards or _cost.search(n)), key=lambda n: n not in _forwards)
     if not wanted:
@@ -276,6 +277,8 @@ def try_all(place, seed=0, seconds=4.0):
             raise
         except Exception as error:
             errors.append((reading, error))
+            continue
+        if found and reading.reduce and not found.right:
             continue
         if found and (known is None or found.worth > known.worth):
             best[reading.title] = found

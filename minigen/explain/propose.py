@@ -151,7 +151,8 @@ def choices(parameter, position, given, constructor, weights=0, extra=()):
         if _labels.match(name):
             return found + [arrays[0], *domains, *arrays[1:], *numbers]
         if _scalar.match(name):
-            return found + numbers[:1] + arrays + domains + numbers[1:]
+            first = 3 if _bias.match(name) else 0
+            return found + arrays[:first] + numbers[:1] + arrays[first:] + domains + numbers[1:]
         return found + arrays + domains + numbers
     widths = [Choice("width", i) for i in _turn(range(4), position)]
     lists = [Choice("widths", w) for w in ((0, 1, 2), (0, 1, 2, 3), (0, 1))]
@@ -324,7 +325,8 @@ def _proposals(program):
         fronts += pairs._fronts(bare, functions, back)
     fronts += [n for n in functions if _may_be_single(program, functions[n]) and not pairs._has_front(functions, n)]
     for name in dict.fromkeys(fronts):
-        yield Proposal(program, None, program.path.stem, name, [], bare.parameters(name))
+        parameters = bare.parameters(name)
+        yield Proposal(program, None, program.path.stem, name, [], parameters + _of_backs(bare, name, parameters))
     for name, kind in program.classes().items():
         place = pairs.Place(program, name, None, kind)
         methods = place.functions()
@@ -334,6 +336,21 @@ def _proposals(program):
         constructor = _constructor(kind)
         for front in dict.fromkeys(fronts):
             yield Proposal(program, kind, name, front, constructor, place.parameters(front))
+
+
+def _of_backs(place, front, parameters):
+    """The parameters that only the backward of `front` has and that forward does not give: labels, mostly."""
+    functions = place.functions()
+    known = {p.name for p in parameters} | set(pairs._names_returned(place, front))
+    found = []
+    for back in (n for n in functions if pairs.goes_back(n) and front in pairs._fronts(place, functions, n)):
+        for p in place.parameters(back):
+            ours = p.name not in known and p.default is p.empty and not pairs._cache.match(p.name)
+            if ours and (_labels.match(p.name) or not pairs.is_gradient_name(p.name)) and p.name not in pairs.evidence.steps:
+                known.add(p.name)
+                if _labels.match(p.name) or re.match(r"^[xX]$", p.name):
+                    found.append(p)
+    return found
 
 
 def _may_be_single(program, function):

@@ -79,12 +79,12 @@ def leaves(live, program):
 def returned_leaves(value, program, root="returned"):
     """The same for what a function returned."""
     found = {}
-    _walk(((root, ""),), None, None, value, program, found, set())
+    _walk(((root, ""),), None, None, value, program, found, set(), "fib")
     return found
 
 
-def _walk(address, container, key, value, program, found, seen):
-    if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+def _walk(address, container, key, value, program, found, seen, kinds="f"):
+    if isinstance(value, np.ndarray) and value.dtype.kind in kinds:
         if id(value) not in seen:
             seen.add(id(value))
             found[address] = (container, key, value)
@@ -98,15 +98,15 @@ def _walk(address, container, key, value, program, found, seen):
         seen.add(id(value))
         for k, v in list(value.items()):
             if isinstance(k, str | int | tuple):
-                _walk((*address, ("key", k)), value, k, v, program, found, seen)
+                _walk((*address, ("key", k)), value, k, v, program, found, seen, kinds)
     elif isinstance(value, list | tuple) and len(value) <= 400:
         seen.add(id(value))
         for i, v in enumerate(value):
-            _walk((*address, ("key", i)), value, i, v, program, found, seen)
+            _walk((*address, ("key", i)), value, i, v, program, found, seen, kinds)
     elif is_own(value, program):
         seen.add(id(value))
         for k, v in list(vars(value).items()):
-            _walk((*address, ("attr", k)), value, k, v, program, found, seen)
+            _walk((*address, ("attr", k)), value, k, v, program, found, seen, kinds)
 
 
 def is_own(value, program):
