@@ -43,7 +43,7 @@ class Slopes:
 
     def __init__(self, reading, scene, seed=0):
         self.reading, self.scene, self.known = reading, scene, {}
-        self.rng = np.random.default_rng(seed)
+        self.rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(71,)))  # not those of any input
         self.g = None
 
     def weigh(self, y):

@@ -103,7 +103,8 @@ def readings(place, arguments):
             for forward in _bind(place, front, arguments):
                 title = f"{front} / {back}" if place.kind is None else f"{place.title}.{front} / {back}"
                 losses = [n for n in functions if _cost.search(n) and n not in (front, back) and not goes_back(n)]
-                for loss in [None, *(_loss_step(place, forward, n, arguments) for n in losses)]:
+                steps = [_loss_step(place, forward, n, arguments) for n in losses]
+                for loss in [None, *(step for step in steps if step is not None)]:
                     yield from _with_back(place, title, forward, loss, back, arguments)
     for name in (n for n in functions if place.only in (None, n)):
         if _has_front(functions, name) or _skip.match(name) and name not in (

@@ -408,19 +408,29 @@ def _search(proposal, given):
             best = worth, place
         return worth is not None and worth[0] > 0 and worth[2] == 0
 
+    def around(start, options_of):
+        """Change one argument of what runs already, twice if that helps; True where all gradients are right."""
+        for key, options in options_of:
+            for option in options:
+                other = {**start, key: option}
+                if distance(other) == DONE and consider(other):
+                    return True
+        return False
+
+    def answer():
+        return (best[1], best[0][0]) if best else (None, 0)
+
     progress = distance(chosen)
-    if progress == DONE and consider(chosen):
-        return best[1], best[0][0]
-    while time.monotonic() < deadline:
+    if progress == DONE and (consider(chosen) or around(chosen, variables)):
+        return answer()
+    while time.monotonic() < deadline and progress != DONE:
         moves = []
         for key, options in variables:
             for option in options:
-                if option is chosen[key]:
-                    continue
                 other = {**chosen, key: option}
                 reached = distance(other)
-                if reached == DONE and consider(other):
-                    return best[1], best[0][0]
+                if reached == DONE and (consider(other) or around(other, variables)):
+                    return answer()
                 if reached > progress and reached != DONE:
                     moves.append((reached, len(moves), other))
         if not moves:
@@ -433,15 +443,17 @@ def _search(proposal, given):
                     break
                 other = {**chosen, a: one, b: two}
                 if distance(other) == DONE and consider(other):
-                    return best[1], best[0][0]
-    return (best[1], best[0][0]) if best else (None, 0)
+                    return answer()
+    elif best[0][2] < 0 and around(best[1].chosen, variables):
+        return answer()
+    return answer()
 
 
 def _better(a, b):
-    return (a[0] - a_wrong(a), a) > (b[0] - a_wrong(b), b)
+    return (a[0] - _misses(a), a) > (b[0] - _misses(b), b)
 
 
-def a_wrong(worth):
+def _misses(worth):
     return -worth[2] * 0.5
 
 
