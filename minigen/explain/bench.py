@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 AGREE = 1e-6  # relative, of the largest entry: differences are good to 1e-9 where they are used
-MOST = 48  # entries of one array that are compared; the whole of it where it is smaller
+MOST = 16  # entries of one array that are compared one by one; the others along one direction
 CALLS = 12  # of one expression, in a loop, whose values are kept
 WATCH = "__minigen_watch__"
 
@@ -95,9 +95,10 @@ class Bench:
 
     # ----- inputs and truth
 
-    def trial(self, rng):
-        """A Trial at fresh inputs."""
-        values = _copied(self.task.draw(rng))
+    def trial(self, rng, among=1):
+        """A Trial at fresh inputs, the smallest of a few draws."""
+        draws = [_copied(self.task.draw(rng)) for _ in range(among)]
+        values = min(draws, key=lambda drawn: sum(np.size(v) for v in drawn.values()))
         y = self._forward(values)
         g = None if y.ndim == 0 else rng.standard_normal(y.shape)
         names = [n for n in self.task.names if n in values]
@@ -252,23 +253,21 @@ def expression_answer(code):
 
 def watched(tree, slots):
     """A copy of `tree` in which every node of `slots` {k: node} is wrapped."""
-    for k, node in slots.items():
-        node._watched = k
-    try:
-        return _Wrap().visit(copy.deepcopy(tree))
-    finally:
-        for node in slots.values():
-            del node._watched
+    keys = {id(node): k for k, node in slots.items()}
 
-
-class _Wrap(ast.NodeTransformer):
-    def generic_visit(self, node):
-        super().generic_visit(node)
-        k = getattr(node, "_watched", None)
-        if k is None:
-            return node
-        call = ast.Call(ast.Name(WATCH, ast.Load()), [ast.Constant(k), node], [])
+    def wrap(node):
+        new = copy.copy(node)
+        for name, value in ast.iter_fields(node):
+            if isinstance(value, ast.AST):
+                setattr(new, name, wrap(value))
+            elif isinstance(value, list):
+                setattr(new, name, [wrap(v) if isinstance(v, ast.AST) else v for v in value])
+        if id(node) not in keys:
+            return new
+        call = ast.Call(ast.Name(WATCH, ast.Load()), [ast.Constant(keys[id(node)]), new], [])
         return ast.copy_location(call, node)
+
+    return wrap(tree)
 
 
 def _copied(values):

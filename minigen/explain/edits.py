@@ -6,6 +6,7 @@ expression are pairs (node, new node); changes of a statement replace one statem
 
 import ast
 import copy
+import functools
 import itertools
 from dataclasses import dataclass, field
 
@@ -48,7 +49,9 @@ class Atom:
         return parsed(self.text)
 
 
+@functools.lru_cache(maxsize=10_000)
 def parsed(text):
+    """The tree of an expression; it is shared, and nobody changes it."""
     return ast.parse(text, mode="eval").body
 
 

@@ -143,7 +143,7 @@ def explain_task(task, *, seconds=20.0, reveal=False, report=None, seed=0):
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(31,)))
     said = Explanation(task.title, "ok", reveal=reveal)
     try:
-        search = Search(task, seconds=seconds, rng=rng)
+        search = task.judged = task.judged or Search(task, rng=rng)
     except Exception as error:
         said.verdict, said.certain = "error", [f"forward raised {type(error).__name__}: {error}"]
         return said
@@ -156,7 +156,10 @@ def explain_task(task, *, seconds=20.0, reveal=False, report=None, seed=0):
     if said.verdict == "ok":
         said.seconds = time.monotonic() - started
         return said
-    repairs = search.run()
+    if seconds <= 0:
+        said.seconds = time.monotonic() - started
+        return said
+    repairs = search.run(seconds)
     said.complete = all(search.base.values())
     said.findings = [_finding(repair, search, said) for repair in repairs]
     if search.functions:

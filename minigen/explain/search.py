@@ -11,6 +11,7 @@
 """
 
 import ast
+import copy
 import itertools
 import time
 from dataclasses import dataclass, field, replace
@@ -71,9 +72,9 @@ class Repair:
 class Search:
     """One search; `run()` gives the list of Repairs, and `status` what is right after them."""
 
-    def __init__(self, task, *, seconds, rng, report=None):
-        self.deadline = time.monotonic() + seconds
-        self.task, self.rng, self.report = task, rng, report or (lambda *_: None)
+    def __init__(self, task, *, rng):
+        self.deadline = 0.0
+        self.task, self.rng = task, rng
         self.functions = functions_of(task.functions)
         self.bench = Bench(task, self.functions)
         self.trials = self._draw()
@@ -81,11 +82,8 @@ class Search:
         self.repairs = []
 
     def _draw(self):
-        """The trial that is searched at, the smallest of a few, and others to verify at."""
-        trials = [self.bench.trial(self.rng) for _ in range(2)]
-        if self.task.sizes_vary:
-            trials.sort(key=lambda t: sum(np.size(v) for v in t.values.values()))
-        return trials
+        """Small inputs to search at, and others to verify at."""
+        return [self.bench.trial(self.rng, among=6 if self.task.sizes_vary else 1), self.bench.trial(self.rng)]
 
     def late(self):
         return time.monotonic() > self.deadline
@@ -100,7 +98,8 @@ class Search:
                 found[name] = found.get(name, True) and right
         return found
 
-    def run(self, rounds=5):
+    def run(self, seconds, rounds=5):
+        self.deadline = time.monotonic() + seconds
         with repeatable():
             return self._rounds(rounds)
 
@@ -112,6 +111,7 @@ class Search:
                 if repair is None:
                     break
                 self.repairs.append(repair)
+                repair.edit.new = copy.deepcopy(repair.edit.new)  # later rounds find nodes by identity
                 applied(repair.edit, repair.suspect.function)
                 repair.suspect.function.put(repair.suspect.function.compiled())
                 self.base = self.status()
@@ -316,7 +316,7 @@ class Search:
             for edit in self._edits_of(s):
                 edit.cost += SETUP * s.setup
                 plans.append((edit.cost - 0.15 * s.rank, len(plans), s, edit))
-        plans.sort(key=lambda p: p[:2])
+        plans.sort(key=lambda p: (round(p[0] * 4), p[2].where, p[0], p[1]))  # one statement after the other
         self._try_all([(s, edit) for *_, s, edit in plans])
 
     def _edits_of(self, s):
@@ -333,13 +333,11 @@ class Search:
         """Try changes until a full repair is at hand and what is left costs clearly more."""
         watching = None
         try:
-            for n, (s, edit) in enumerate(plans):
+            for s, edit in plans:
                 if self.late():
                     return
                 if self.full and edit.cost > min(f[0].cost for f in self.full) + NEAR:
                     continue
-                if n % 200 == 0:
-                    self.report(self.bench.tried)
                 k = s.keys.get(id(edit.node)) if edit.body is None else None
                 if k is None:
                     if watching is not None:
@@ -520,8 +518,8 @@ class Search:
         for edit, s, gained in sorted(candidates, key=lambda c: c[0].cost)[:40] if must else candidates[:40]:
             if accepted and edit.cost > accepted[0].edit.cost + NEAR:
                 break
-            if any(_alike(edit, r.edit) for r in accepted):
-                continue
+            if any(edit.node is r.edit.node and (edit.body is None) == (r.edit.body is None) for r in accepted):
+                continue  # another text at the same place
             if must or self._holds(s, edit, gained):  # those that mend everything have been tried at the other inputs
                 accepted.append(Repair(s, edit, tuple(gained), len(self.trials), self.task.sizes_vary))
             if len(accepted) == 4:
@@ -580,12 +578,3 @@ def _terms(node, sign=1):
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
         return _terms(node.left, sign) + _terms(node.right, sign if isinstance(node.op, ast.Add) else -sign)
     return [(sign, node)]
-
-
-def _alike(a, b):
-    """Whether two changes give the same text."""
-    if a.node is not b.node or (a.body is None) != (b.body is None):
-        return False
-    if a.body is None:
-        return ast.unparse(a.new) == ast.unparse(b.new)
-    return [ast.unparse(x) for x in a.statements] == [ast.unparse(x) for x in b.statements] and a.index == b.index

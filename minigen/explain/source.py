@@ -34,7 +34,7 @@ class Function:
 
     def compiled(self, tree=None):
         """The code object of `tree` (this function's own if not given), fit to replace `living.__code__`."""
-        tree = copy.deepcopy(self.tree if tree is None else tree)
+        tree = copy.copy(self.tree if tree is None else tree)
         free = [n for n in self.code.co_freevars if n != "__class__"]
         if isinstance(tree, ast.Lambda):
             inside = [ast.Return(tree)]
@@ -43,7 +43,7 @@ class Function:
             tree.decorator_list, name = [], tree.name
             if free:  # named at the end, where they are never reached, so that they stay free variables
                 never = ast.If(ast.Constant(False), [ast.Expr(ast.Name(n, ast.Load())) for n in free], [])
-                tree.body.append(never)
+                tree.body = [*tree.body, never]
             inside = [tree]
         if self.outer:
             inside = [ast.ClassDef(self.outer, [], [], inside, [], **_type_params)]

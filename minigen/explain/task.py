@@ -37,3 +37,4 @@ class Task:
     names: dict = field(default_factory=dict)
     sizes_vary: bool = False
     step: float | None = None
+    judged: Any = field(default=None, repr=False)  # what an earlier judgement of this task measured
