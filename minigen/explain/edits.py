@@ -173,7 +173,7 @@ def expression_edits(slots, values, arrays, numbers, functions):
         if isinstance(node, ast.Slice):
             yield from _of_slice(node, numbers)
         elif isinstance(node, ast.Tuple) and any(isinstance(e, ast.Slice) for e in node.elts):
-            yield from _of_index_tuple(node)
+            yield from _of_index_tuple(node, numbers)
         elif isinstance(node, ast.Call):
             yield from _of_function(node, functions)
 
@@ -508,11 +508,28 @@ def _of_slice(node, numbers):
         yield Edit(1.3, "index", "the step of the slice is not due", node, ast.Slice(node.lower, node.upper, None))
 
 
-def _of_index_tuple(node):
+def _of_index_tuple(node, numbers):
     for i, j in itertools.combinations(range(len(node.elts)), 2):
         elements = list(node.elts)
         elements[i], elements[j] = elements[j], elements[i]
         yield Edit(1.3, "index", "two indices are exchanged", node, ast.Tuple(elements, node.ctx))
+    computed = [(i, n) for i, n in enumerate(node.elts) if isinstance(n, ast.BinOp)]
+    names = [[x for x in ast.walk(n) if isinstance(x, ast.Name)] for _, n in computed]
+    if computed and all(names):  # every computed index, kh - 1 - i, for the name at its end
+        elements = list(node.elts)
+        for (i, _), found in zip(computed, names, strict=True):
+            elements[i] = found[-1]
+        yield Edit(1.3, "index", f"{text(node)} counts from the wrong end", node, ast.Tuple(elements, node.ctx))
+    ranges = [i for i, n in enumerate(node.elts) if isinstance(n, ast.Slice) and n.upper is not None]
+    for other in numbers if ranges else ():
+        if isinstance(other.value, int) and other.value:
+            elements = list(node.elts)
+            for i in ranges:
+                n = node.elts[i]
+                lower = other.node if n.lower is None or text(n.lower) == "0" else binary(n.lower, ast.Add(), other.node)
+                elements[i] = ast.Slice(lower, binary(n.upper, ast.Add(), other.node), n.step)
+            words = f"the slices must begin {other.text} further on"
+            yield Edit(1.4, "index", words, node, ast.Tuple(elements, node.ctx))
 
 
 def _insertions(node, parent, place, value, own, arrays, numbers):

@@ -283,7 +283,9 @@ def _range(edit, function):
         line, end_line, column, end_column = function.columns(node)
         before = _cut(lines, line, end_line, column, end_column)
         after = ast.unparse(edit.new)
-        if not _fits(lines, (line, end_line, column, end_column), after, edit, function):
+        if any(isinstance(n, ast.Slice) for n in [edit.new, *getattr(edit.new, "elts", [])]):
+            after = after[1:-1] if after.startswith("(") else after  # an index has no brackets of its own
+        elif not _fits(lines, (line, end_line, column, end_column), after, edit, function):
             after = f"({after})"
         return line, end_line, column, end_column, before, after
     first = edit.node

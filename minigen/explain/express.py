@@ -40,6 +40,14 @@ class Library:
                     if np.ndim(number.value) == 0 and abs(float(number.value)) < 1 and atom.value.shape == shape:
                         full = np.where(atom.value > 0, 1.0, float(number.value))
                         self.entries.append((f"np.where({atom.text} > 0, 1, {number.text})", full, 0.4))
+            for atom in arrays:
+                value = np.asarray(atom.value, float)
+                if value.shape == shape and value.ndim > 1:
+                    for axis in range(value.ndim):
+                        for how in ("mean", "sum"):
+                            full = np.broadcast_to(getattr(value, how)(axis=axis, keepdims=True), shape)
+                            keep = "" if axis == 0 else ", keepdims=True"
+                            self.entries.append((f"{atom.text}.{how}(axis={axis}{keep})", full, 0.5))
         self.prints = {}  # {fingerprint: entries that are multiples of each other, the cheapest first}
         for entry in sorted(self.entries, key=lambda e: e[2]):
             key = fingerprint(entry[1])

@@ -28,6 +28,7 @@ from minigen.explain.source import functions_of
 TRIALS = 4  # sets of inputs on which a change must hold
 SOLVED = 40  # entries of a value that is solved for
 PART = 1.5  # the most that a change may cost which mends some of the wrong gradients and not all
+LIKELY = 1.31  # simple changes up to this cost come before expressions that are built
 SETUP = 0.5  # the more that a change costs in a line that only prepares values
 NEAR = 0.25  # changes that cost so little more than the best are told as well
 
@@ -131,9 +132,11 @@ class Search:
         aimed = [s for s in suspects if s.target is not None]
         rest = [s for s in suspects if s.target is None]
         for tier in (
-            lambda: self._simple(aimed),
+            lambda: self._simple(aimed, to=LIKELY),
             lambda: self._built(aimed),
-            lambda: self._simple(rest),
+            lambda: self._simple(rest, to=LIKELY),
+            lambda: self._simple(aimed, above=LIKELY),
+            lambda: self._simple(rest, above=LIKELY),
             lambda: self._missing_lines(suspects),
             lambda: self._two_in_one(aimed or suspects[:6]),
         ):
@@ -309,12 +312,14 @@ class Search:
 
     # ----- the tiers
 
-    def _simple(self, suspects):
-        """Every simple change of every suspect, cheapest first."""
+    def _simple(self, suspects, above=0.0, to=np.inf):
+        """The simple changes of every suspect that cost so much, cheapest first."""
         plans = []
         for s in suspects:
             for edit in self._edits_of(s):
                 edit.cost += SETUP * s.setup
+                if not above < edit.cost <= to:
+                    continue
                 plans.append((edit.cost - 0.15 * s.rank, len(plans), s, edit))
         plans.sort(key=lambda p: (round(p[0] * 4), p[2].where, p[0], p[1]))  # one statement after the other
         self._try_all([(s, edit) for *_, s, edit in plans])

@@ -84,6 +84,9 @@ class Function:
                     if not (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)):
                         found.append((body, i, statement))
                     continue
+                header = getattr(statement, "iter", getattr(statement, "test", None))
+                if header is not None:  # of a loop or a condition: only its expression can be changed
+                    found.append(([], i, ast.copy_location(ast.Expr(header), header)))
                 for name in ("body", "orelse", "finalbody"):
                     walk(getattr(statement, name, []))
                 for handler in getattr(statement, "handlers", []):
