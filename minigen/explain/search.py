@@ -130,12 +130,14 @@ class Search:
         suspects = self._suspects()
         self.suspects = suspects
         aimed = [s for s in suspects if s.target is not None]
-        rest = [s for s in suspects if s.target is None]
+        best = max((s.rank for s in suspects), default=0.0)
+        first = [s for s in suspects if s.rank >= 0.75 * best]
+        rest = [s for s in suspects if s.rank < 0.75 * best]
         for tier in (
-            lambda: self._simple(aimed, to=LIKELY),
+            lambda: self._simple(first, to=LIKELY),
             lambda: self._built(aimed),
+            lambda: self._simple(first, above=LIKELY),
             lambda: self._simple(rest, to=LIKELY),
-            lambda: self._simple(aimed, above=LIKELY),
             lambda: self._simple(rest, above=LIKELY),
             lambda: self._missing_lines(suspects),
             lambda: self._two_in_one(aimed or suspects[:6]),
@@ -404,8 +406,9 @@ class Search:
             if self._holds(s, edit, list(self.now)):  # else it only seemed right at these inputs
                 self.full.append((edit, s, gained))
             return True
-        if gained and not lost and gained != [UNTOUCHED]:
-            self.partial.append((edit, s, gained))
+        wrong = [n for n in s.touches if not self.now.get(n, True)]
+        if not lost and sum(n in wrong for n in gained) * 2 >= max(len(wrong), 1):
+            self.partial.append((edit, s, gained))  # most of what depends on this statement is right with it
         return False
 
     def _built(self, suspects):
