@@ -267,6 +267,12 @@ def _of_node(node, parent, place, value, values, arrays, numbers, functions):
                 yield e(cost + 0.7, "operand", f"{own} stands where {other.text} is due", other.node)
         if (not array or value.ndim >= 2) and not (isinstance(node, ast.Attribute) and node.attr == "T"):
             yield e(1.1, "transpose", f"{own} must be transposed", turned(node))
+        if array and 3 <= value.ndim <= 4:
+            swapped = [*range(value.ndim - 2), value.ndim - 1, value.ndim - 2]
+            for order in itertools.permutations(range(value.ndim)):
+                if list(order) != list(range(value.ndim)):
+                    new = ast.Call(ast.Attribute(node, "transpose", ast.Load()), [ast.Constant(i) for i in order], [])
+                    yield e(1.1 if list(order) == swapped else 1.45, "transpose", f"the axes of {own} are in another order", new)
         if array:
             yield from _insertions(node, parent, place, value, own, arrays, numbers)
     elif number and not isinstance(parent, ast.keyword | ast.Tuple):

@@ -65,6 +65,7 @@ class Explanation:
     tried: int = 0
     seconds: float = 0.0
     reveal: bool = False
+    returned: dict = field(default_factory=dict, repr=False)  # the gradients as they came, at the first inputs
     complete: bool = True  # whether, with the findings mended, every gradient is right
 
     @property
@@ -178,7 +179,7 @@ def _judge(said, search, status):
         raised = bench.raises(trial)
         if raised:
             said.certain.append(raised)
-    worst = 0.0
+    worst, said.returned = 0.0, gradients or {}
     for name, truth in trial.truth.items():
         given = None if gradients is None else gradients.get(name)
         error, where = truth.error(given)
@@ -207,17 +208,16 @@ def _table(search, before, said):
     """What every line of backward is: right, wrong, or wrong only because of another line."""
     lines, gradients = before
     trial, rows = search.trials[0], []
-    given = {n: t for n, t in trial.truth.items()}
+    given, returned = trial.truth, said.returned
     wrong = {id(r.suspect.statement) for r in search.repairs}
     first = min((f.line for f in said.findings), default=None)
     for line in lines:
         if line.forward:
             continue
         known = None
-        for name, called in search.task.names.items():
-            if called == line.name or line.name.rpartition(".")[2] in ("d" + name, "g" + name, "grad_" + name):
-                if name in given and line.value.shape == given[name].shape:
-                    known = (name, given[name].fits(line.value))
+        for name, truth in given.items():
+            if name in returned and np.array_equal(returned[name], line.value) and line.value.size:
+                known = (name, truth.fits(line.value))  # this line makes what is returned
         for name in promised(line.name):
             if known is None and name in gradients and line.value.shape == gradients[name].shape:
                 known = (name, trace.agrees(line.value, gradients[name]))

@@ -51,6 +51,7 @@ class Suspect:
     target: object = None  # the value that would make the wrong gradients right
     rank: float = 0.0
     where: int = 0  # when it was first reached
+    forward: bool = False  # it runs when forward runs
     setup: bool = False  # its value does not come from the upstream gradient
 
     @property
@@ -181,6 +182,7 @@ class Search:
             found = [s for s in found if any(k in kept for k in s.keys.values())]
             for s in found:
                 self._note(s, kept, order)
+                s.forward = any(k in forward for k in s.keys.values())
                 s.setup = self._is_setup(s, kept, other)
             raises = not any(self.now.values())
             with_values = [s for s in found if not self._belongs_to_forward(s, kept, forward, raises)]
@@ -229,7 +231,7 @@ class Search:
         key = s.keys.get(id(s.value_node))
         if raises:
             return any(k in forward for k in s.keys.values()) and not isinstance(s.statement, ast.Return)
-        if key is None or not _moves(s.values.get(id(s.value_node))):
+        if key is None or not _holds_numbers(s.values.get(id(s.value_node))):
             return False
         gradients = self._moved(key)
         if gradients is None:
@@ -246,18 +248,22 @@ class Search:
     def _moved(self, key):
         rng = np.random.default_rng(5)
 
-        def answer(value, _):
+        def moved(value):
             if isinstance(value, np.ndarray) and value.dtype.kind == "f":
                 return value * 1.1 + 0.05 * rng.standard_normal(value.shape)
+            if type(value) in (tuple, list):
+                return type(value)(moved(v) for v in value)
+            if type(value) is dict:
+                return {n: moved(v) for n, v in value.items()}
             return value * 1.1 + 0.03 if isinstance(value, float | np.floating) else value
 
-        with answering({key: answer}):
+        with answering({key: lambda value, _: moved(value)}):
             return self.bench.play(self.trial)
 
     def _rank(self, s, wrong, raises):
         """Ochiai: how far what depends on the statement is what is wrong."""
-        if raises or not _moves(s.values.get(id(s.value_node))):
-            s.rank = 0.3
+        if raises or not _holds_numbers(s.values.get(id(s.value_node))):
+            s.rank = 0.3 if not s.forward else 0.05
             return
         hit = sum(n in s.touches for n in wrong)
         s.rank = hit / np.sqrt(len(wrong) * max(len(s.touches), 1)) if hit else 0.0
@@ -564,6 +570,12 @@ class Search:
 
 def _moves(value):
     return isinstance(value, float | np.floating) or (isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.size > 0)
+
+
+def _holds_numbers(value):
+    if isinstance(value, tuple | list):
+        return any(_holds_numbers(v) for v in value)
+    return any(map(_holds_numbers, value.values())) if isinstance(value, dict) else _moves(value)
 
 
 def _equal(a, b):
