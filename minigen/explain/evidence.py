@@ -152,7 +152,9 @@ def _assign(reading, slopes, values, outcome):
     # the change of a parameter over a step, where nothing else was found
     for source, gradient in candidates:
         if source.kind == "changed" and source.address not in found and (source.kind, source.address) not in taken:
-            take(source.address, source, slopes.fit(source.address, gradient), True)
+            fits = slopes.fit(source.address, gradient)
+            if fits or source.address[0][0] != "arg" or len(source.address) > 1:  # clipping an argument is no step
+                take(source.address, source, fits, True)
     # what is left of the arguments, where only one has the shape
     for source, gradient in candidates:
         if (source.kind, source.address) in taken or source.kind in ("added", "changed"):

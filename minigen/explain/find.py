@@ -16,7 +16,7 @@ def find(program, shapes=None, seconds=8.0):
     for place in _places(program, shapes, seconds):
         found += pairs.try_all(place, seconds=seconds)
     if found and "inputs" in program.names:  # what these do not reach, with inputs of our own
-        for place in propose.places(program, shapes or {}, 3.0, pairs.reached(program, found)):
+        for place in propose.places(program, shapes or {}, 1.5, pairs.reached(program, found)):
             found += [f for f in pairs.try_all(place, seconds=1.0) if f.right]
     return pairs.covered(program, sorted(found, key=lambda f: f.worth, reverse=True))
 
@@ -107,6 +107,8 @@ def why_not(program, path, names=()):
             "such as forward and backward, relu_forward and relu_backward, f and f_prime, or return (loss, gradients)"
         )
     who = f"{path}: {', '.join(backs[:4])} {'goes' if len(backs) == 1 else 'go'} back, but could not be called"
+    if program.refused:
+        return f"{who}: {program.refused[0]}"
     left = "; ".join(f"line {line} {why}" for line, why in program.left_out[:3])
     what = f"; left out: {left}" if left else ""
     if "inputs" in program.names:

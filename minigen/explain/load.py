@@ -10,7 +10,9 @@ import __future__
 import ast
 import builtins
 import contextlib
+import importlib
 import io
+import itertools
 import linecache
 import random
 import signal
@@ -37,6 +39,17 @@ class Program:
     module: types.ModuleType
     left_out: list[tuple[int, str]] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    folder: Path = None
+    refused: list[str] = field(default_factory=list)
+
+    def owns(self, module):
+        """Whether a module, by name, is the person's: this file, or one in the same package or folder."""
+        if module == self.module.__name__:
+            return True
+        file = getattr(sys.modules.get(module), "__file__", None)
+        if not file or "site-packages" in file:
+            return False
+        return self.folder is not None and Path(file).resolve().is_relative_to(self.path.resolve().parent)
 
     @property
     def names(self):
@@ -77,16 +90,24 @@ def load(path):
     module.__file__ = str(path)
     sys.modules[module.__name__] = module  # dataclasses look their module up there
     program = Program(path, text, tree, module)
-    sys.path.insert(0, str(path.parent.resolve()))
+    folders = [path.resolve().parent, *path.resolve().parent.parents][:4]  # a file of a package imports from above
+    package = [f.name for f in itertools.takewhile(lambda f: (f / "__init__.py").exists(), folders)]
+    module.__package__ = ".".join(reversed(package))
+    program.folder = folders[len(package)] if len(package) < len(folders) else folders[-1]
+    added = [str(f) for f in folders]
+    sys.path[:0] = added
     state = np.random.get_state(), random.getstate()  # noqa: NPY002
     np.random.seed(0)  # noqa: NPY002
     random.seed(0)
     try:
         with quiet(), refusing(program), np.errstate(all="ignore"):
+            if package:
+                _patiently(program, lambda: importlib.import_module(module.__package__))
             for statement in tree.body:
                 _run(program, statement)
     finally:
-        sys.path.remove(str(path.parent.resolve()))
+        for folder in added:
+            sys.path.remove(folder)
         np.random.set_state(state[0])  # noqa: NPY002
         random.setstate(state[1])
     return program
@@ -145,12 +166,8 @@ def _is_work(program, statement):
 
 
 def _import(program, statement):
-    try:
-        with _limit(20):
-            _execute(program, statement)
-        return
-    except Exception:
-        pass  # stubbed below, name by name, and told
+    if _patiently(program, lambda: _execute(program, statement)):
+        return  # otherwise stubbed below, name by name, and told
     for alias in statement.names:
         module = alias.name if isinstance(statement, ast.Import) else statement.module or "."
         name = alias.asname or alias.name.split(".")[0]
@@ -162,6 +179,36 @@ def _import(program, statement):
             program.missing.append(module)
             if name != "*":
                 program.names[name] = Stub(alias.name if isinstance(statement, ast.Import) else f"{module}.{name}")
+
+
+def _patiently(program, work):
+    """Whether an import came through, with empty modules put where others are not installed."""
+    for _ in range(12):
+        try:
+            with _limit(20):
+                work()
+            return True
+        except ModuleNotFoundError as error:
+            if not error.name or error.name in sys.modules or (program.folder / error.name.partition(".")[0]).exists():
+                return False
+            sys.modules[error.name] = _empty(error.name)
+            program.missing.append(error.name)
+        except (Exception, _Timeout, SystemExit):
+            return False
+    return False
+
+
+def _empty(name):
+    module = types.ModuleType(name)
+    module.__path__ = []
+    module.__getattr__ = lambda attribute: _attribute(name, attribute)
+    return module
+
+
+def _attribute(name, attribute):
+    if attribute.startswith("__"):
+        raise AttributeError(attribute)
+    return Stub(f"{name}.{attribute}")
 
 
 def _with_names(statement, names):

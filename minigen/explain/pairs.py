@@ -7,6 +7,7 @@ which most gradients come out right is taken: a right program must not be called
 
 import ast
 import builtins
+import contextlib
 import copy
 import inspect
 import itertools
@@ -34,6 +35,8 @@ _cost = re.compile(r"loss|cost|objective|criterion|nll|elbo|energy|error|risk", 
 _cache = re.compile(r"^(cache|caches|ctx|context|tape|saved|memo|memory|mem|state|intermediates?|activations?|saves?)s?_?$")
 _skip = re.compile(r"^(inputs|main|train|test|plot|check|load|save|init|initiali[sz]e|numerical|gradient_check|grad_check|"
                    r"check_grad|eval_numerical|update|step|fit|predict|accuracy|zero_grad|one_hot)")
+_second = re.compile(r"(grad|prime|deriv\w*)_?2$|second|hess|numerical|^apply_|flush|zero_|clip_")
+_reset = re.compile(r"^(flush|zero|reset|clear)_?\w*(grad|gradient|derived|cache|state)?\w*$")
 _forwards = ("forward", "__call__", "call", "fprop", "feedforward", "feed_forward", "forward_pass", "fwd", "apply",
              "activate", "activation", "function", "fn", "f", "loss", "cost", "compute", "predict", "forward_propagation")
 
@@ -65,7 +68,7 @@ class Place:
             return dict(self.program.functions()) | _lambdas(self.program)
         found = {}
         for base in reversed(self.kind.__mro__):
-            if base.__module__ != self.program.module.__name__:
+            if not self.program.owns(base.__module__):
                 continue
             for name, value in vars(base).items():
                 value = value.__func__ if isinstance(value, staticmethod | classmethod) else value
@@ -96,7 +99,7 @@ def _lambdas(program):
 def readings(place, arguments):
     """Every Reading of a place that can be called with these arguments, the likeliest first."""
     functions = place.functions()
-    backs = [n for n in functions if goes_back(n) and not _skip.match(n)]
+    backs = [n for n in functions if goes_back(n) and not _skip.match(n) and not _second.search(n)]
     for back in backs:
         fronts = _fronts(place, functions, back)
         for front in (f for f in fronts if place.only in (None, f)):
@@ -263,11 +266,11 @@ def try_all(place, seed=0, seconds=4.0):
     """The best Found for every distinct title of a place."""
     import time
 
-    deadline = time.monotonic() + seconds
+    deadline = time.process_time() + seconds
     start = place.build(seed)
     best, errors = {}, []
     for reading in readings(place, start.arguments):
-        if time.monotonic() > deadline:
+        if time.process_time() > deadline:
             break
         known = best.get(reading.title)
         if known and known.right and not known.wrong and known.right >= 2 and reading.loss is not None:
@@ -337,6 +340,10 @@ def warmed(reading, scene, how):
         raise
     except Exception:
         return scene  # it cannot take these inputs: nothing is learned
+    for name in dir(live.owner) if scenes.is_own(live.owner, scene.program) else ():
+        if _reset.match(name):  # what they call between two steps
+            with contextlib.suppress(Exception):
+                getattr(live.owner, name)()
     live.arguments.update(kept)
     for generator, state in generators:
         _restore(generator, state)

@@ -16,7 +16,7 @@ import numpy as np
 from minigen.explain import load, pairs
 from minigen.explain.scene import Scene, widen
 
-SECONDS = 2.5  # of the search for one class or function
+SECONDS = 1.5  # of the search for one class or function
 _rng = re.compile(r"^(rng|random|gen|generator|prng|rs|random_state|rand)$")
 _list = re.compile(r"layer_?dims|layer_?sizes|^(layers|sizes|dims|architecture|arch|hidden_sizes|topology|nn_structure|shape)$")
 _kernel = re.compile(r"^(k|kernel|kernel_?size|filter_?size|f|field|pool_?size|size|ksize|HF|WF|pool|kh|kw)$")
@@ -29,6 +29,10 @@ _size = re.compile(
     r"latent|classes|vocab|embed|embedding|d|h|k|z|x|y|v|m|len|length)(_|$)|size$|dim$|^[a-zA-Z]$|[a-z](In|Out|Dim|Size)$|^(nin|nout)$"
 )
 _text = {"activation": ("tanh", "relu", "sigmoid"), "act": ("tanh", "relu", "sigmoid"), "mode": ("train", "max")}
+
+
+def _tanh_prime(x):
+    return 1 - np.tanh(x) ** 2
 
 
 class Sizes:
@@ -139,6 +143,9 @@ def choices(parameter, position, given, constructor, weights=0, extra=()):
         return [*found, Choice("rng"), Choice("old rng")]
     if name in ("seed", "random_seed"):
         return [*found, Choice("constant", 3)]
+    if re.search(r"activation|^(f|fn|func|function|phi)(_|$)", name):
+        back = re.search(r"prime|deriv|grad|_d$", name)
+        found.append(Choice("constant", _tanh_prime if back else np.tanh))
     if name in _text:
         found += [Choice("constant", v) for v in _text[name]]
     shapes = [*_hinted(name, position, weights, extra), *_shapes]
@@ -148,8 +155,11 @@ def choices(parameter, position, given, constructor, weights=0, extra=()):
     domains += [Choice("array", "N T", "int"), Choice("array", "N B", "int"), Choice("array", "1 N", "binary"), Choice("array", "A N", "probability")]
     numbers = [Choice("constant", 0.3), Choice("constant", 2), Choice("constant", True)]
     if not constructor and not (_kernel.match(name) and len(name) > 1) and not re.search(r"lr|learning_rate|^eps$|dropout|^reg$", name):
-        if _labels.match(name):
-            return found + [arrays[0], *domains, *arrays[1:], *numbers]
+        if _labels.match(name) and (position > 0 or name not in ("t", "y")):
+            classes = [Choice("array", "N A", "one-hot"), Choice("array", "N", "int"), Choice("array", "A N", "one-hot columns")]
+            return found + [classes[0], arrays[0], *classes[1:], *domains, *arrays[1:], *numbers]
+        if re.match(r"^(p|probs?|probabilities|y_?hat|y_prob\w*|y_pred|predictions?)$", name):
+            return found + [Choice("array", "N A", "probability"), *arrays[:1], *domains, *arrays[1:], *numbers]
         if _scalar.match(name):
             first = 3 if _bias.match(name) else 0
             return found + arrays[:first] + numbers[:1] + arrays[first:] + domains + numbers[1:]
@@ -180,7 +190,7 @@ def choices(parameter, position, given, constructor, weights=0, extra=()):
 
 _weight = re.compile(r"^(W|V|U|w|weights?|Theta|K|M)[\w]*$")
 _bias = re.compile(r"^(b|c|bias|biases|beta|gamma|gain|shift)[\w]{0,3}$")
-_scalar = re.compile(r"^(lam|lambd|lambda_|reg|beta|alpha|lr|learning_rate|eta|rho|gamma|delta|sparsity\w*|weight_decay|temperature|tau|slope|keep_prob|p|dropout|eps)$")
+_scalar = re.compile(r"^(lam|lambd|lambda_|reg|beta|alpha|lr|learning_rate|eta|rho|gamma|delta|sparsity\w*|weight_decay|temperature|tau|slope|keep_prob|dropout|eps)$")
 _flat = re.compile(r"^(theta|params?|weights?|w|initial_theta|nn_params)$")
 
 
@@ -304,12 +314,12 @@ def places(program, shapes, seconds=8.0, known=()):
     """A ProposedPlace for every class and function that may be a forward and could be called, the outermost first."""
     found, reached = [], set(known)
     graph = pairs.call_graph(program)
-    deadline = time.monotonic() + seconds
+    deadline = time.process_time() + seconds
     proposals = sorted(_proposals(program), key=lambda p: -len(pairs.closure(graph, [p.key])))
     for proposal in proposals:
-        if proposal.key in reached or time.monotonic() > deadline:
+        if proposal.key in reached or time.process_time() > deadline:
             continue
-        place, right = _search(proposal, shapes)
+        place, right = _search(proposal, shapes, min(SECONDS, max(0.5, (deadline - time.process_time()) / 2)))
         if place is not None:
             found.append(place)
             if right:
@@ -385,16 +395,16 @@ def _call_forward(place, scene, front):
     return step.call(live, {})
 
 
-def _search(proposal, given):
+def _search(proposal, given, seconds=SECONDS):
     """Change one argument at a time while forward gets further; then let the gradients decide among what runs."""
     variables = proposal.variables(given)
-    deadline = time.monotonic() + SECONDS
+    deadline = time.process_time() + seconds
     chosen = {key: options[0] for key, options in variables}
     progress, best, tried = -1, None, set()
 
     def distance(chosen):
         signature = tuple(id(c) for c in chosen.values())
-        if signature in tried or time.monotonic() > deadline:
+        if signature in tried or time.process_time() > deadline:
             return -2
         tried.add(signature)
         return _distance(proposal, chosen)
@@ -423,7 +433,7 @@ def _search(proposal, given):
     progress = distance(chosen)
     if progress == DONE and (consider(chosen) or around(chosen, variables)):
         return answer()
-    while time.monotonic() < deadline and progress != DONE:
+    while time.process_time() < deadline and progress != DONE:
         moves = []
         for key, options in variables:
             for option in options:
@@ -439,7 +449,7 @@ def _search(proposal, given):
     if best is None or best[0][0] == 0:
         for (a, of_a), (b, of_b) in itertools.combinations(variables, 2):
             for one, two in itertools.product(of_a[:24], of_b[:24]):
-                if time.monotonic() > deadline:
+                if time.process_time() > deadline:
                     break
                 other = {**chosen, a: one, b: two}
                 if distance(other) == DONE and consider(other):
@@ -486,8 +496,9 @@ def _distance(proposal, chosen):
                 result = step[0].call(live, {})
             finally:
                 sys.settrace(None)
-    except load.Refused:
-        raise
+    except load.Refused as error:
+        proposal.program.refused.append(str(error))
+        return count
     except (Exception, load.Timeout):
         return count
     y = pairs.Reading("", step[0]).pick(result, live)

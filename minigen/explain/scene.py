@@ -113,7 +113,7 @@ def is_own(value, program):
     """Whether a value is an object whose attributes are the person's: of their class, or a bare namespace."""
     if isinstance(value, type | types.FunctionType | types.ModuleType | types.MethodType):
         return False
-    mine = program is not None and type(value).__module__ == program.module.__name__
+    mine = program is not None and program.owns(type(value).__module__)
     return (mine or isinstance(value, types.SimpleNamespace)) and hasattr(value, "__dict__")
 
 
