@@ -80,6 +80,7 @@ _PARTS = {  # loaded when they are first asked for, so that `import minigen` sta
     "data",
     "exchange",
     "exercises",
+    "explain",
     "losses",
     "metrics",
     "models",

@@ -42,27 +42,46 @@ def _run(arguments):
         help="compare three gradients of every parameter of every model, on real digits",
         description="Compare the gradient by hand, by tape and by differences, for every parameter, on a batch of "
         "real handwritten digits. The numbers are relative errors |a - b| / (|a| + |b|), tensor by tensor. "
-        "Exit code 0: all agree; 1: a gradient differs or cannot be judged; 2: bad usage.",
+        "With a file of your own, FILE.py, its forward and backward are found, judged, and the first wrong line is "
+        "explained. Exit code 0: all agree; 1: a gradient differs or cannot be judged; 2: bad usage; 3: a file that "
+        "could not be judged.",
     )
     check.add_argument(
         "subjects",
         nargs="*",
         metavar="SUBJECT",
-        help="what to check, such as vae-beta or 'vae-*' (default: everything)",
+        help="what to check, such as vae-beta or 'vae-*' (default: everything), or a file of your own, my_vae.py, "
+        "and in it the names of pairs",
     )
     check.add_argument("--list", action="store_true", help="print the names of the subjects")
     check.add_argument("--quick", action="store_true", help="a representative share of the subjects")
     check.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
+    check.add_argument("--reveal", action="store_true", help="for a file: show the corrected line")
+    check.add_argument(
+        "--seconds", type=float, default=20.0, metavar="N", help="for a file: how long to search"
+    )
+    check.add_argument("--watch", action="store_true", help="for a file: check it each time it is saved")
+    check.add_argument("--shapes", nargs="+", metavar="NAME=SIZES", help="for a file: such as x=5,7 W1=7,6")
+    check.add_argument(
+        "--as", dest="like", metavar="SUBJECT", help="for a file: compare its forward with minigen's"
+    )
     check.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where the tape computes")
     check.set_defaults(run=_check)
     from minigen.exercises import command
 
+    explain = commands.add_parser("explain", help="print a page of the catalogue of mistakes, such as V02")
+    explain.add_argument("code", metavar="CODE")
+    explain.set_defaults(run=lambda options: main(["exercise", "explain", options.code]))
     command.add_to(commands)
     options = parser.parse_args(arguments)
     return options.run(options)
 
 
 def _check(options):
+    if options.subjects and (options.subjects[0].endswith(".py") or os.path.isfile(options.subjects[0])):
+        from minigen import check_file
+
+        return check_file.run(options)
     from minigen.check import subjects, witnesses
 
     if options.list:

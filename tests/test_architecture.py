@@ -24,8 +24,10 @@ HOUSE = [
     ["metrics"],
     ["data", "plot"],
     ["check"],
+    ["explain"],
     ["testing", "training", "sharing"],
     ["exercises", "experiment"],
+    ["check_file"],
     ["cli"],
     ["__main__", "__init__"],
 ]
@@ -39,7 +41,7 @@ ENGINE = [
     ["conv"],
 ]
 FLOOR = {name: floor for floor, names in enumerate(HOUSE) for name in names}
-MAY_PRINT = {"training", "sharing", "experiment", "plot", "exercises", "cli", "__main__"}
+MAY_PRINT = {"training", "sharing", "experiment", "plot", "exercises", "check_file", "cli", "__main__"}
 
 
 def part_of(file):

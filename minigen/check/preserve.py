@@ -33,14 +33,14 @@ _LEAVES = (
 @contextmanager
 def preserved(*functions):
     """Put everything that the functions can reach back to what it was."""
-    bound, arrays = _reach(functions)
+    bound, arrays = snapshot(functions)
     try:
         yield
     finally:
-        _restore(bound, arrays)
+        restore(bound, arrays)
 
 
-def _restore(bound, arrays):
+def restore(bound, arrays):
     """Bind attributes and entries of containers as they were, and give arrays their values back."""
     for container, items in bound:
         if isinstance(container, list):
@@ -53,7 +53,7 @@ def _restore(bound, arrays):
             x[...] = values
 
 
-def _reach(functions):
+def snapshot(functions):
     bound, arrays, seen = [], [], {}
     todo = [x for f in functions for x in _held(f) if isinstance(x, Tensor) or hasattr(x, "__dict__")]
     while todo and len(seen) < MOST:

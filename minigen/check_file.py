@@ -1,0 +1,131 @@
+"""The words of `minigen check FILE`: the table first, then what the search finds, and an exit code.
+
+Exit code 0: right; 1: wrong; 2: the command was misused; 3: it could not be judged.
+"""
+
+import json
+import os
+import sys
+import time
+
+PAUSE = 0.3  # seconds between two looks at a watched file
+
+
+def run(options):
+    """The command."""
+    path, names = options.subjects[0], options.subjects[1:]
+    if not os.path.isfile(path):
+        return _misuse(f"there is no file {path}")
+    try:
+        shapes = parse_shapes(options.shapes or [])
+    except ValueError as error:
+        return _misuse(str(error))
+    if options.seconds <= 0:
+        return _misuse("--seconds takes a number above 0")
+    if options.like is not None:
+        from minigen.check import subjects
+
+        if options.like not in subjects.NAMES:
+            return _misuse(f"there is no subject {options.like!r}: see minigen check --list")
+    if options.watch:
+        return _watch(path, names, shapes, options)
+    return _once(path, names, shapes, options)
+
+
+def _misuse(sentence):
+    print(f"minigen check: {sentence}", file=sys.stderr)
+    return 2
+
+
+def parse_shapes(parts):
+    """{name: sizes} of ["x=5,7", "W1=7,6"]."""
+    shapes = {}
+    for part in parts:
+        name, equals, sizes = part.partition("=")
+        try:
+            shapes[name] = tuple(int(size) for size in sizes.split(","))
+        except ValueError:
+            equals = ""
+        if not equals or not name.isidentifier() or min(shapes[name]) < 1:
+            raise ValueError(f"--shapes takes NAME=SIZES, such as x=5,7 W1=7,6, got {part!r}")
+    return shapes
+
+
+def _once(path, names, shapes, options):
+    from minigen.explain import file
+
+    early = []
+
+    def report(kind, said):
+        if kind == "verdict" and not options.json:
+            early.append(True)
+            print(_table(said), flush=True)
+            if said.verdict == "wrong":
+                print(f"searching for the line, at most {options.seconds:g} s ...", flush=True)
+
+    said = file.check(
+        path,
+        names=names,
+        shapes=shapes,
+        seconds=options.seconds,
+        reveal=options.reveal,
+        report=report,
+        subject=options.like,
+    )
+    if options.json:
+        print(json.dumps(said.to_dict(), indent=1, default=float))
+        return file.EXIT[said.verdict]
+    if not early or said.problem:
+        for note in said.notes if not early else ():
+            print(f"note: {note}")
+    if said.problem:
+        print(f"minigen check: {said.problem}", file=sys.stderr)
+        return file.EXIT["error"]
+    for explanation in said.explanations:
+        if explanation.verdict != "ok":
+            print(f"\n{explanation}")
+    return file.EXIT[said.verdict]
+
+
+def _table(said):
+    """One line for each gradient, and one for the whole."""
+    rows = [
+        (e.title, g["name"], _number(g["error"]), g["verdict"])
+        for e in said.explanations
+        for g in e.gradients
+    ]
+    heads = ("pair", "gradient", "error", "verdict")
+    widths = [max(len(row[i]) for row in [heads, *rows]) for i in range(4)]
+    lines = [
+        "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
+        for row in [heads, *rows]
+    ]
+    bad = sum(row[3] != "ok" for row in rows)
+    n = f"{len(rows)} gradient{'s' if len(rows) != 1 else ''}"
+    whole = (
+        f"{said.path}: right: {n} compared"
+        if said.verdict == "ok"
+        else f"{said.path}: not right yet: {bad} of {n} wrong"
+    )
+    return "\n".join([*(f"note: {note}" for note in said.notes), *lines, whole])
+
+
+def _number(error):
+    return "–" if error is None else f"{error:.1e}"
+
+
+def _watch(path, names, shapes, options):
+    code, last = 0, None
+    print(f"watching {path}: save it and it is checked; Ctrl-C ends", flush=True)
+    try:
+        while True:
+            with open(path, "rb") as file:
+                content = file.read()
+            if content != last:
+                last = content
+                print(f"\n{'-' * 30} {time.strftime('%H:%M:%S')} {'-' * 30}", flush=True)
+                code = _once(path, names, shapes, options)
+            time.sleep(PAUSE)
+    except (KeyboardInterrupt, FileNotFoundError):
+        print("\nno longer watching")
+    return code

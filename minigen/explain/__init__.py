@@ -1,0 +1,47 @@
+"""Which line of a backward pass is wrong, and what is wrong there? `minigen.explain(forward, backward, inputs)`.
+
+Read task.py (what is explained), search.py (how), edits.py (which changes are tried) and explanation.py (what is said).
+"""
+
+import sys
+import types
+
+
+class _Callable(types.ModuleType):
+    """The package and the function that it is for have the same name: `minigen.explain(...)` calls `explain` below."""
+
+    def __call__(self, *arguments, **keywords):
+        return explain(*arguments, **keywords)
+
+
+def explain(forward, backward, inputs, *, seconds=20.0, reveal=False, here=False):
+    """Judge `backward` and explain what is wrong with it. Returns an Explanation: it prints; `.ok`, `.findings`, `.to_dict()`.
+
+    `forward` and `backward` have any of the forms that `minigen.check_vjp` takes. `inputs` is a dict of arrays, a list,
+    or a function of a generator that returns a dict: then sizes may differ from call to call, and what is said is
+    verified on other sizes too. `reveal=True` tells the corrected line.
+
+    Edited copies of the functions run in a child process with limits of time and memory; nothing of yours is changed.
+    Where the system has no fork, RuntimeError: `here=True` runs them in this process. Raises TypeError and ValueError
+    where forward cannot be called with the inputs.
+    """
+    from minigen.explain import live, process
+    from minigen.explain.explanation import Explanation, explain_task
+
+    task = live.task(forward, backward, inputs)
+    if here:
+        return explain_task(task, seconds=seconds, reveal=reveal)
+    known = []
+
+    def work(send):
+        return explain_task(task, seconds=seconds, reveal=reveal, report=send)
+
+    try:
+        return process.limited(work, seconds=seconds + 10, receive=known.append)
+    except process.Stopped as stopped:
+        said = known[-1] if known else Explanation(task.title, "error")
+        said.certain.append(f"the search stopped: {str(stopped).splitlines()[0]}")
+        return said
+
+
+sys.modules[__name__].__class__ = _Callable

@@ -1,0 +1,304 @@
+"""Runs a task with changes in it, and compares what comes out with the truth.
+
+The truth is taken from differences of the person's own forward. A change is one of two things. A change of an
+expression needs no new function: the expression is wrapped once, `e` becomes `watch(k, e)`, and watch may answer with
+another value. A change of a statement is compiled anew. In both cases the whole program runs, forward and backward.
+
+A program in which y is no longer what it was has changed its forward, and is not a repair: that is how the lines of
+forward are told from those of backward, wherever they stand.
+"""
+
+import ast
+import copy
+import sys
+import traceback
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+
+AGREE = 1e-6  # relative, of the largest entry: differences are good to 1e-9 where they are used
+MOST = 16  # entries of one array that are compared one by one; the others along one direction
+CALLS = 12  # of one expression, in a loop, whose values are kept
+WATCH = "__minigen_watch__"
+
+
+@dataclass
+class Truth:
+    """What a gradient must be at some of its entries; NaN where the function has a kink there."""
+
+    shape: tuple
+    entries: np.ndarray
+    values: np.ndarray
+    direction: np.ndarray | None = None  # where not every entry is compared
+    slope: float = np.nan  # the derivative along it
+
+    def __post_init__(self):
+        known = ~np.isnan(self.values)
+        self.known, self.right = self.entries[known], self.values[known]
+        self.allowed = AGREE * (np.abs(self.right).max(initial=0.0) + 1e-12) + 1e-9
+
+    def fits(self, given):
+        """Whether a given gradient is right: at the entries, and along one direction through all of them."""
+        if getattr(given, "shape", None) != self.shape or given.dtype.kind not in "fiub":
+            given = np.asarray(given) if np.ndim(given) == 0 else given
+            if getattr(given, "shape", None) != self.shape or given.dtype.kind not in "fiub":
+                return False
+        if self.known.size:
+            apart = np.abs(given.reshape(-1)[self.known] - self.right).max()
+            if not apart <= self.allowed:  # NaN is not right either
+                return False
+        if self.direction is None or np.isnan(self.slope):
+            return True
+        along = float((given * self.direction).sum())
+        return abs(along - self.slope) <= 1e-5 * (abs(self.slope) + np.linalg.norm(given))
+
+    def error(self, given):
+        """(largest error relative to the largest entry, (index, given, right) where it is); None where shapes differ."""
+        try:
+            given = np.asarray(given)
+        except ValueError:
+            return None, None
+        if given.shape != self.shape or given.dtype.kind not in "fiub":
+            return None, None
+        if not self.known.size:
+            return 0.0, None
+        right, mine = self.right, given.reshape(-1)[self.known].astype(float)
+        with np.errstate(all="ignore"):
+            apart = np.abs(mine - right)
+            apart = np.where(np.isfinite(apart), apart, np.inf)
+        k = int(np.argmax(apart))
+        index = tuple(int(i) for i in np.unravel_index(self.known[k], self.shape))
+        apart = max(float(apart[k]) - 1e-9, 0.0)  # differences do not see less
+        return apart / (np.abs(right).max(initial=0.0) + 1e-12), (index, float(mine[k]), float(right[k]))
+
+    def ratio(self, given):
+        """The number that every entry is multiplied by, where there is one."""
+        given = None if given is None else np.asarray(given)
+        if given is None or given.shape != self.shape or given.dtype.kind != "f":
+            return None
+        known = ~np.isnan(self.values) & (self.values != 0)
+        if known.sum() < 2:
+            return None
+        ratios = given.reshape(-1)[self.entries][known] / self.values[known]
+        return float(ratios[0]) if np.allclose(ratios, ratios[0], rtol=1e-5, atol=0) else None
+
+
+@dataclass
+class Trial:
+    """One set of inputs with its cotangent, y, and the true gradients."""
+
+    values: dict
+    g: np.ndarray | None
+    y: np.ndarray
+    truth: dict
+
+
+class Bench:
+    """A task, the person's functions as trees, and sets of inputs with the truth at each."""
+
+    def __init__(self, task, functions):
+        self.task, self.functions, self.tried = task, functions, 0
+        for function in functions:
+            function.living.__globals__[WATCH] = _watch
+
+    # ----- inputs and truth
+
+    def trial(self, rng, among=1):
+        """A Trial at fresh inputs, the smallest of a few draws."""
+        draws = [_copied(self.task.draw(rng)) for _ in range(among)]
+        values = min(draws, key=lambda drawn: sum(np.size(v) for v in drawn.values()))
+        y = self._forward(values)
+        g = None if y.ndim == 0 else rng.standard_normal(y.shape)
+        names = [n for n in self.task.names if n in values]
+        return Trial(values, g, y, {n: self._truth(values, n, g, rng) for n in names})
+
+    def _forward(self, values):
+        np.random.seed(0)
+        with np.errstate(all="ignore"):
+            return np.array(self.task.forward(_copied(values)), float)
+
+    def _truth(self, values, name, g, rng):
+        x = np.asarray(values[name])
+        entries = np.arange(x.size) if x.size <= MOST else np.sort(rng.choice(x.size, MOST, replace=False))
+        right = np.empty(len(entries))
+
+        def loss(change):
+            y = self._forward({**values, name: x + change})
+            return float(y if g is None else (g * y).sum())
+
+        for k, i in enumerate(entries):
+            unit = np.zeros(x.shape)
+            unit.reshape(-1)[i] = 1.0
+            right[k] = slope(lambda h, unit=unit: loss(h * unit), float(np.abs(x.reshape(-1)[i])))
+        if len(entries) == x.size:
+            return Truth(x.shape, entries, right)
+        direction = rng.standard_normal(x.shape)
+        return Truth(x.shape, entries, right, direction, slope(lambda h: loss(h * direction / 10), 0.1) * 10)
+
+    # ----- running
+
+    def play(self, trial, g="its own"):
+        """{name: gradient} and y of one run; None where it raises or y is not what it was."""
+        self.tried += 1
+        np.random.seed(0)
+        values = _copied(trial.values)
+        upstream = None if trial.g is None else trial.g.copy()
+        try:
+            with np.errstate(all="ignore"):
+                played = self.task.play(values, upstream)
+        except Exception:
+            return None
+        y = np.asarray(played.y)
+        if y.shape != trial.y.shape or not _same(y, trial.y):
+            return None
+        untouched = (upstream is None or np.array_equal(upstream, trial.g, equal_nan=True)) and all(
+            np.array_equal(values[n], v)
+            for n, v in trial.values.items()
+            if isinstance(v, np.ndarray) and n in values
+        )
+        return {**played.gradients, UNTOUCHED: untouched or self.task.step is not None}
+
+    def raises(self, trial):
+        """The sentence of what a run raises, with the line of the person's that raised it; "" if it does not."""
+        np.random.seed(0)
+        try:
+            with np.errstate(all="ignore"):
+                self.task.play(_copied(trial.values), None if trial.g is None else trial.g.copy())
+        except Exception as error:
+            paths = {f.path for f in self.functions}
+            mine = [
+                n for frame, n in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename in paths
+            ]
+            where = f" in line {mine[-1]}" if mine else ""
+            return f"backward raised {type(error).__name__}{where}: {error}"
+        return ""
+
+    def status(self, trial, gradients):
+        """{name: is it right}; every one wrong where the run gave nothing."""
+        found = {
+            n: gradients is not None and n in gradients and t.fits(gradients[n])
+            for n, t in trial.truth.items()
+        }
+        found[UNTOUCHED] = gradients is not None and bool(gradients[UNTOUCHED])
+        return found
+
+
+UNTOUCHED = "(what backward was given)"
+
+
+@contextmanager
+def repeatable():
+    """np.random.default_rng() without a seed gives the same numbers at every call, as long as this lasts."""
+    fresh = np.random.default_rng
+    np.random.default_rng = lambda seed=None: fresh(0 if seed is None else seed)
+    try:
+        yield
+    finally:
+        np.random.default_rng = fresh
+
+
+def slope(loss, size):
+    """The derivative of loss(h) at 0, by differences of order four; NaN where there is a kink.
+
+    Where loss is smooth, loss(h) + loss(-h) - 2 loss(0) grows like h squared. Where it does not, a kink of the function
+    or of its slope (Huber's loss) lies within reach, and a smaller step is taken.
+    """
+    here = loss(0.0)
+    for h in (1e-3 * max(1.0, size), 1e-5 * max(1.0, size)):
+        p1, m1, p2, m2 = loss(h), loss(-h), loss(2 * h), loss(-2 * h)
+        bend, twice = p1 + m1 - 2 * here, p2 + m2 - 2 * here
+        fine = (8 * (p1 - m1) - (p2 - m2)) / (12 * h)
+        noise = 1e-11 * (1 + abs(here))
+        if (
+            abs(twice - 4 * bend) <= 0.05 * abs(bend) + noise
+            and abs((p1 - m1) / (2 * h) - fine) <= 1e-4 * abs(fine) + 1e-7
+        ):
+            return fine
+    one, other = (p1 - here) / h, (here - m1) / h
+    return (p1 - m1) / (2 * h) if abs(one - other) <= 1e-3 * (abs(one) + abs(other)) + 1e-6 else np.nan
+
+
+# ----- the wrapped expressions ---------------------------------------------------------------------------------------
+
+_answers = {}
+
+
+def _watch(k, value):
+    answer = _answers.get(k)
+    return value if answer is None else answer(value, sys._getframe(1))
+
+
+@contextmanager
+def answering(answers):
+    """Watched expressions get other values than their own: {k: function(value, frame)}."""
+    _answers.update(answers)
+    try:
+        yield
+    finally:
+        _answers.clear()
+
+
+def recorded(ks, run):
+    """Run, and return {k: [(value, names in scope, globals)]} of the watched expressions, in the order of the calls."""
+    kept = {}
+
+    def keep(k):
+        def answer(value, frame):
+            calls = kept.setdefault(k, [])
+            if len(calls) < CALLS:
+                calls.append(
+                    (_kept(value), {n: _kept(v) for n, v in frame.f_locals.items()}, frame.f_globals)
+                )
+            return value
+
+        return answer
+
+    with answering({k: keep(k) for k in ks}):
+        run()
+    return kept
+
+
+def _kept(value):
+    return value.copy() if isinstance(value, np.ndarray) else value
+
+
+def expression_answer(code):
+    """The answer that evaluates another expression where the watched one stands."""
+
+    def answer(value, frame):
+        return eval(code, frame.f_globals, dict(frame.f_locals))
+
+    return answer
+
+
+def watched(tree, slots):
+    """A copy of `tree` in which every node of `slots` {k: node} is wrapped."""
+    keys = {id(node): k for k, node in slots.items()}
+
+    def wrap(node):
+        new = copy.copy(node)
+        for name, value in ast.iter_fields(node):
+            if isinstance(value, ast.AST):
+                setattr(new, name, wrap(value))
+            elif isinstance(value, list):
+                setattr(new, name, [wrap(v) if isinstance(v, ast.AST) else v for v in value])
+        if id(node) not in keys:
+            return new
+        call = ast.Call(ast.Name(WATCH, ast.Load()), [ast.Constant(keys[id(node)]), new], [])
+        return ast.copy_location(call, node)
+
+    return wrap(tree)
+
+
+def _copied(values):
+    return {n: v.copy() if isinstance(v, np.ndarray) else copy.deepcopy(v) for n, v in values.items()}
+
+
+def _same(a, b):
+    if a.dtype == b.dtype and (a == b).all():
+        return True
+    try:
+        return bool(np.allclose(np.asarray(a, float), b, rtol=1e-10, atol=1e-12, equal_nan=True))
+    except (TypeError, ValueError):
+        return False

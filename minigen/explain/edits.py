@@ -1,0 +1,889 @@
+"""The small changes that a person may have to make: one constant, sign, factor, operand, axis, index, line.
+
+Every change has a kind, a cost (the likelier and the smaller, the cheaper) and words for what it does. Changes of an
+expression are pairs (node, new node); changes of a statement replace one statement by others in its body.
+"""
+
+import ast
+import copy
+import functools
+import itertools
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from minigen.explain.source import SIMPLE
+
+KINDS = (
+    "factor", "term", "sign", "operator", "operand", "transpose", "order", "axis", "reduction", "broadcast", "index",
+    "accumulate", "swap", "function", "constant", "in-place", "missing path", "ignored g", "stale value", "randomness",
+    "dtype",
+)  # fmt: skip
+
+
+@dataclass
+class Edit:
+    """A change. `new` replaces the expression `node`; or `body[index:index + gone]` becomes `statements`."""
+
+    cost: float
+    kind: str
+    words: str
+    node: ast.AST
+    new: ast.AST | None = None
+    body: list | None = None
+    index: int = 0
+    gone: int = 1
+    statements: list = field(default_factory=list)
+    last: ast.AST | None = None  # the last of the statements that go, where they are several
+
+
+@dataclass
+class Atom:
+    """A value that can be named where a statement stands: `text` is how."""
+
+    text: str
+    value: object
+
+    @property
+    def node(self):
+        return parsed(self.text)
+
+
+@functools.lru_cache(maxsize=10_000)
+def parsed(text):
+    """The tree of an expression; it is shared, and nobody changes it."""
+    return ast.parse(text, mode="eval").body
+
+
+def atoms(scope, namespace):
+    """(arrays, numbers): what a statement can name: locals, entries of dicts, attributes, a few globals."""
+    arrays, numbers, seen = [], [], set()
+
+    def add(text, value, depth):
+        if isinstance(value, bool) or text.startswith("__"):
+            return
+        if isinstance(value, np.ndarray) and value.ndim and value.dtype.kind in "fiub":
+            arrays.append(Atom(text, value))
+        elif isinstance(value, int | float | np.number) or (isinstance(value, np.ndarray) and not value.ndim):
+            numbers.append(Atom(text, value))
+        elif depth < 2 and isinstance(value, dict):
+            for key, inner in value.items():
+                if isinstance(key, str | int):
+                    add(f"{text}[{key!r}]", inner, depth + 1)
+        elif depth < 2 and isinstance(value, tuple | list) and len(value) <= 8:
+            for i, inner in enumerate(value):
+                if not isinstance(inner, dict | list | tuple) and not hasattr(inner, "__dict__"):
+                    add(f"{text}[{i}]", inner, depth + 1)
+        elif depth < 2 and hasattr(value, "__dict__") and not callable(value) and id(value) not in seen:
+            seen.add(id(value))
+            for name, inner in vars(value).items():
+                add(f"{text}.{name}", inner, depth + 1)
+
+    for name, value in scope.items():
+        add(name, value, 0)
+    for name, value in namespace.items():
+        if (
+            not name.startswith("_")
+            and isinstance(value, int | float | np.ndarray | dict)
+            and name not in scope
+        ):
+            add(name, value, 0)
+    return arrays[:70], numbers[:40]
+
+
+def sizes(arrays):
+    """Numbers that are sizes of arrays: x.shape[0]; one name for each value and array."""
+    found, known = [], set()
+    for atom in arrays:
+        if "[" not in atom.text and atom.text.count(".") <= 1:
+            for axis, n in enumerate(atom.value.shape[:2]):
+                if (n, axis) not in known:
+                    known.add((n, axis))
+                    found.append(Atom(f"{atom.text}.shape[{axis}]", n))
+    return found
+
+
+SIMPLE_FUNCTIONS = (  # of an array or a number v, with its cost
+    ("{v}", 0.0), ("(1 - {v})", 0.1), ("(1 - {v} ** 2)", 0.1), ("{v} ** 2", 0.2), ("({v} > 0)", 0.1),
+    ("{v} * (1 - {v})", 0.2), ("np.exp({v})", 0.2), ("np.exp({v} / 2)", 0.3), ("np.exp(-{v})", 0.3),
+    ("(1 + {v})", 0.4), ("({v} - 1)", 0.4), ("np.sign({v})", 0.3), ("np.sqrt({v})", 0.4), ("np.tanh({v})", 0.4),
+    ("(1 - np.tanh({v}) ** 2)", 0.4), ("1 / (1 + np.exp(-{v}))", 0.4), ("np.cos({v})", 0.4), ("np.sin({v})", 0.5),
+    ("({v} < 0)", 0.4), ("({v} >= 0)", 0.4), ("{v} ** 3", 0.5), ("np.log({v})", 0.5), ("{v}.T", 0.3),
+)  # fmt: skip
+
+
+def binary(left, operator, right):
+    return ast.BinOp(left, operator, right)
+
+
+def called(node, name, **keywords):
+    words = [ast.keyword(k, parsed(repr(v))) for k, v in keywords.items()]
+    return ast.Call(ast.Attribute(node, name, ast.Load()), [], words)
+
+
+def turned(node):
+    return (
+        node.value
+        if isinstance(node, ast.Attribute) and node.attr == "T"
+        else ast.Attribute(node, "T", ast.Load())
+    )
+
+
+def text(node):
+    return ast.unparse(node)
+
+
+class Slots:
+    """The expressions of one statement that can be watched and changed."""
+
+    def __init__(self, statement):
+        self.statement, self.nodes, self.parents = statement, [], {}
+        self._walk(statement, None)
+
+    def _walk(self, node, above):
+        for name, value in ast.iter_fields(node):
+            for child in value if isinstance(value, list) else [value]:
+                if not isinstance(child, ast.AST) or isinstance(
+                    child, ast.expr_context | ast.operator | ast.cmpop
+                ):
+                    continue
+                self.parents[id(child)] = (node, name)
+                if self._can_change(child, node, name):
+                    self.nodes.append(child)
+                if not isinstance(child, ast.Lambda | ast.JoinedStr):
+                    self._walk(child, node)
+
+    def _can_change(self, node, parent, name):
+        if not isinstance(node, ast.expr) or isinstance(
+            node, ast.Starred | ast.JoinedStr | ast.FormattedValue
+        ):
+            return False
+        if isinstance(getattr(node, "ctx", ast.Load()), ast.Store | ast.Del):
+            return False
+        if isinstance(parent, ast.Call) and name == "func":
+            return False
+        if isinstance(parent, ast.comprehension) and name == "target":
+            return False
+        if isinstance(node, ast.Name) and node.id in ("np", "numpy"):
+            return False
+        if isinstance(node, ast.Tuple) and any(isinstance(e, ast.Slice) for e in node.elts):
+            return False
+        return not isinstance(node, ast.Slice)
+
+    def place(self, node):
+        return self.parents[id(node)]
+
+
+def expression_edits(slots, values, arrays, numbers, functions):
+    """Every simple change of one statement, as Edits with `new`; `values` are what the slots gave in one run."""
+    for node in slots.nodes:
+        value = values.get(id(node))
+        parent, place = slots.place(node)
+        yield from _of_node(node, parent, place, value, values, arrays, numbers, functions)
+    yield from _everywhere(slots, values, arrays)
+    for node in ast.walk(slots.statement):
+        if isinstance(node, ast.Slice):
+            yield from _of_slice(node, numbers)
+        elif isinstance(node, ast.Tuple) and any(isinstance(e, ast.Slice) for e in node.elts):
+            yield from _of_index_tuple(node, numbers)
+        elif isinstance(node, ast.Call):
+            yield from _of_function(node, functions)
+
+
+def _everywhere(slots, values, arrays):
+    """One name that stands several times in a statement, for another one at all its places."""
+    whole, places = getattr(slots.statement, "value", None), {}
+    for node in slots.nodes:
+        value = values.get(id(node))
+        if (
+            isinstance(node, ast.Name | ast.Attribute | ast.Subscript)
+            and isinstance(value, np.ndarray)
+            and node is not whole
+        ):
+            places.setdefault(text(node), []).append(node)
+    for own, nodes in places.items():
+        if len(nodes) > 1:
+            shape = values[id(nodes[0])].shape
+            for other in arrays:
+                if other.value.shape == shape and other.text != own:
+                    new = replaced(whole, {id(n): other.node for n in nodes})
+                    yield Edit(1.4, "operand", f"{own} stands where {other.text} is due", whole, new)
+
+
+def replaced(node, by):
+    """A copy of a tree with some of its nodes, {id: new node}, exchanged."""
+    if id(node) in by:
+        return by[id(node)]
+    new = type(node)(**dict(ast.iter_fields(node)))
+    for name, value in ast.iter_fields(node):
+        if isinstance(value, ast.AST):
+            setattr(new, name, replaced(value, by))
+        elif isinstance(value, list):
+            setattr(new, name, [replaced(v, by) if isinstance(v, ast.AST) else v for v in value])
+    return ast.copy_location(new, node)
+
+
+def _of_node(node, parent, place, value, values, arrays, numbers, functions):
+    e = lambda cost, kind, words, new: Edit(cost, kind, words, node, new)  # noqa: E731
+    array = isinstance(value, np.ndarray) and value.ndim > 0
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    indexing = isinstance(parent, ast.Subscript) and place == "slice" or isinstance(parent, ast.Slice)
+    own = text(node)
+    if isinstance(node, ast.Constant):
+        yield from _of_constant(node, parent, place, indexing, numbers)
+        return
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        yield e(1.0, "sign", f"the sign of {text(node.operand)} is wrong", node.operand)
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not | ast.Invert):
+        yield e(1.0, "operator", f"the mask {text(node.operand)} is the other way round", node.operand)
+    if isinstance(node, ast.BinOp):
+        yield from _of_operator(node, parent)
+    if isinstance(node, ast.Compare) and len(node.ops) == 1:
+        for op in (ast.Gt, ast.Lt, ast.GtE, ast.LtE):
+            if not isinstance(node.ops[0], op):
+                new = ast.Compare(node.left, [op()], node.comparators)
+                yield e(1.0, "operator", f"the comparison in {own} is another one", new)
+    if isinstance(node, ast.IfExp):
+        yield e(1.1, "swap", "the two branches are exchanged", ast.IfExp(node.test, node.orelse, node.body))
+    if isinstance(node, ast.Call):
+        yield from _of_call(node, values)
+    if isinstance(node, ast.Attribute) and node.attr == "T":
+        yield e(1.0, "transpose", f"{text(node.value)} is transposed, and must not be", node.value)
+    if isinstance(node, ast.Subscript):
+        yield e(1.4, "index", f"the index of {text(node.value)} is not due", node.value)
+    if (
+        isinstance(node, ast.Dict | ast.Tuple | ast.List)
+        and 2 <= len(getattr(node, "elts", getattr(node, "keys", []))) <= 16
+    ):
+        elements = node.values if isinstance(node, ast.Dict) else node.elts
+        if not isinstance(parent, ast.Call | ast.keyword | ast.Subscript):
+            for i, j in itertools.combinations(range(len(elements)), 2):
+                swapped = list(elements)
+                swapped[i], swapped[j] = swapped[j], swapped[i]
+                new = (
+                    ast.Dict(node.keys, swapped)
+                    if isinstance(node, ast.Dict)
+                    else type(node)(swapped, node.ctx)
+                )
+                words = f"{text(elements[i])} and {text(elements[j])} stand in each other's place"
+                yield e(1.3, "swap", words, new)
+    if indexing and (number or isinstance(node, ast.Name)):
+        for k in (1, -1):
+            yield e(1.3, "index", f"the index is {own}, off by one", binary(node, ast.Add(), parsed(str(k))))
+        yield e(1.4, "index", f"{own} counts from the wrong end", parsed(f"-1 - ({own})"))
+        for other in numbers:
+            if isinstance(other.value, int) and other.text != own:
+                yield e(1.5, "index", f"the index is {own}, another one is due", other.node)
+                yield e(
+                    1.7, "index", f"{own} counts from the wrong end", parsed(f"{other.text} - 1 - ({own})")
+                )
+        return
+    yield from _of_value(node, parent, place, value, arrays, numbers)
+
+
+def _of_value(node, parent, place, value, arrays, numbers):
+    """Another value in the place of this one, its transpose, or something that is missing at it."""
+    e = lambda cost, kind, words, new: Edit(cost, kind, words, node, new)  # noqa: E731
+    array = isinstance(value, np.ndarray) and value.ndim > 0
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    own = text(node)
+    leaf = isinstance(node, ast.Name | ast.Attribute) or (
+        isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant)
+    )
+    cost = 1.2 if leaf else 1.7
+    if array or (value is None and leaf):
+        for other in arrays:
+            if other.text != own and (value is None or other.value.shape == value.shape):
+                yield e(cost, "operand", f"{own} stands where {other.text} is due", other.node)
+            elif (
+                leaf and array and other.value.ndim == value.ndim == 2 and other.value.T.shape == value.shape
+            ):
+                yield e(cost + 0.4, "operand", f"{own} stands where {other.text} is due", turned(other.node))
+            elif leaf and other.text != own:
+                yield e(cost + 0.7, "operand", f"{own} stands where {other.text} is due", other.node)
+        if (not array or value.ndim >= 2) and not (isinstance(node, ast.Attribute) and node.attr == "T"):
+            yield e(1.1, "transpose", f"{own} must be transposed", turned(node))
+        if array and 3 <= value.ndim <= 4:
+            swapped = [*range(value.ndim - 2), value.ndim - 1, value.ndim - 2]
+            for order in itertools.permutations(range(value.ndim)):
+                if list(order) != list(range(value.ndim)):
+                    new = ast.Call(
+                        ast.Attribute(node, "transpose", ast.Load()), [ast.Constant(i) for i in order], []
+                    )
+                    yield e(
+                        1.1 if list(order) == swapped else 1.45,
+                        "transpose",
+                        f"the axes of {own} are in another order",
+                        new,
+                    )
+        if array:
+            yield from _insertions(node, parent, place, value, own, arrays, numbers)
+    elif number and not isinstance(parent, ast.keyword | ast.Tuple):
+        for other in numbers:
+            if other.text != own:
+                yield e(cost, "operand", f"{own} stands where {other.text} is due", other.node)
+        for k in (1, -1):
+            yield e(1.4, "constant", f"{own} is off by one", binary(node, ast.Add(), parsed(str(k))))
+        for other in arrays:
+            yield e(cost + 0.6, "operand", f"{own} stands where {other.text} is due", other.node)
+        if isinstance(parent, ast.BinOp) or not isinstance(parent, ast.Call):
+            yield e(1.5, "factor", "a factor 2 is missing", binary(node, ast.Mult(), ast.Constant(2)))
+
+
+def _of_constant(node, parent, place, indexing, numbers):
+    c = node.value
+    e = lambda cost, kind, words, new: Edit(cost, kind, words, node, new)  # noqa: E731
+    if isinstance(c, bool):
+        yield e(1.1, "constant", f"{c} is the wrong choice", ast.Constant(not c))
+        return
+    if isinstance(c, str):
+        if "->" in c:
+            yield from _of_einsum(node, c)
+        return
+    if not isinstance(c, int | float):
+        return
+    axis = isinstance(parent, ast.keyword) and parent.arg == "axis"
+    kind = "axis" if axis else "index" if indexing else "constant"
+    pool = [0, 1, 2, -1, c + 1, c - 1, -c]
+    if not (axis or indexing):
+        pool += [0.5, 0.25, 3, 4, 2 * c, c / 2, 1 - c, *([1 / c] if c else [])]
+    power = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Pow) and place == "right"
+    for k in dict.fromkeys(pool):
+        if k != c and not (power and k in (0, 1)):
+            words = f"the axis is {c}, another one is due" if axis else f"the number {c:g} is wrong"
+            yield e(1.0, kind, words, parsed(repr(k)))
+    if not axis:
+        for other in numbers:
+            yield e(1.4, kind, f"{other.text} is due where {c:g} stands", other.node)
+
+
+def _of_einsum(node, c):
+    came, _, goes = c.partition("->")
+    for one in {"".join(p) for p in itertools.permutations(goes)} if len(goes) <= 4 else ():
+        if one != goes:
+            yield Edit(
+                1.2,
+                "order",
+                f"the letters of the result, {goes}, are in another order",
+                node,
+                ast.Constant(f"{came}->{one}"),
+            )
+    parts = came.split(",")
+    for i, part in enumerate(parts):
+        if len(part) <= 4:
+            for one in {"".join(p) for p in itertools.permutations(part)} - {part}:
+                new = ",".join([*parts[:i], one, *parts[i + 1 :]]) + "->" + goes
+                yield Edit(
+                    1.3, "transpose", f"the letters {part} are in another order", node, ast.Constant(new)
+                )
+
+
+def _of_operator(node, parent):
+    e = lambda cost, kind, words, new: Edit(cost, kind, words, node, new)  # noqa: E731
+    left, op, right = node.left, node.op, node.right
+    a, b = text(left), text(right)
+    if isinstance(op, ast.Mult):
+        yield e(1.2, "factor", f"the factor {b} is not due", left)
+        yield e(1.2, "factor", f"the factor {a} is not due", right)
+        yield e(1.2, "operator", f"{b} must divide, not multiply", binary(left, ast.Div(), right))
+        yield e(
+            1.3,
+            "operator",
+            f"* stands between {a} and {b} where @ is due",
+            binary(left, ast.MatMult(), right),
+        )
+        yield e(
+            1.5, "operator", f"* stands between {a} and {b} where + is due", binary(left, ast.Add(), right)
+        )
+        yield from _dropped_factors(node)
+    elif isinstance(op, ast.Div):
+        yield e(1.2, "factor", f"the division by {b} is not due", left)
+        yield e(1.2, "operator", f"{b} must multiply, not divide", binary(left, ast.Mult(), right))
+        yield e(1.3, "order", f"{a} / {b} is upside down", binary(right, op, left))
+        yield e(1.5, "factor", f"{a} is not due", binary(ast.Constant(1), op, right))
+        yield e(
+            1.2,
+            "factor",
+            f"the division by {b} must be by its square",
+            binary(left, op, binary(right, ast.Pow(), ast.Constant(2))),
+        )
+    elif isinstance(op, ast.Add):
+        yield from _moved_factors(node)
+        yield e(1.2, "term", f"the term {b} is not due", left)
+        yield e(1.2, "term", f"the term {a} is not due", right)
+        yield e(1.0, "sign", f"the sign of {b} is wrong", binary(left, ast.Sub(), right))
+        yield e(1.1, "sign", f"the sign of {a} is wrong", binary(right, ast.Sub(), left))
+        yield e(
+            1.5, "operator", f"+ stands between {a} and {b} where * is due", binary(left, ast.Mult(), right)
+        )
+    elif isinstance(op, ast.Sub):
+        yield e(1.2, "term", f"the term {b} is not due", left)
+        yield e(1.3, "term", f"the term {a} is not due", ast.UnaryOp(ast.USub(), right))
+        yield e(1.4, "term", f"{a} - is not due", right)
+        yield e(1.0, "sign", f"the sign of {b} is wrong", binary(left, ast.Add(), right))
+        yield e(1.0, "sign", f"the difference {text(node)} has the wrong sign", binary(right, op, left))
+    elif isinstance(op, ast.Pow):
+        yield e(1.1, "function", f"the power {b} is not due", left)
+    elif isinstance(op, ast.MatMult):
+        for x, y in itertools.product((left, turned(left)), (right, turned(right))):
+            if (x, y) != (left, right):
+                which = " and ".join(t for t, now, old in ((a, x, left), (b, y, right)) if now is not old)
+                yield e(
+                    1.1 if (x is left) != (y is right) else 1.3,
+                    "transpose",
+                    f"{which} must be transposed",
+                    binary(x, op, y),
+                )
+            yield e(
+                1.2 if (x, y) == (left, right) else 1.4,
+                "order",
+                f"{a} and {b} stand in the wrong order",
+                binary(y, op, x),
+            )
+        yield e(
+            1.3, "operator", f"@ stands between {a} and {b} where * is due", binary(left, ast.Mult(), right)
+        )
+        yield e(1.5, "factor", f"the product with {b} is not due", left)
+        yield e(1.5, "factor", f"the product with {a} is not due", right)
+
+
+def _factors(node):
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
+        return _factors(node.left) + _factors(node.right)
+    return [node]
+
+
+def _moved_factors(node):
+    """A factor of one term of a sum that belongs to the other: k * a + b for a + k * b."""
+    for here, there, first in ((node.left, node.right, True), (node.right, node.left, False)):
+        factors = _factors(here)
+        for i, moved in enumerate(factors if len(factors) > 1 else ()):
+            rest = [f for j, f in enumerate(factors) if j != i]
+            less, more = rest[0], binary(there, ast.Mult(), moved)
+            for f in rest[1:]:
+                less = binary(less, ast.Mult(), f)
+            words = f"the factor {text(moved)} belongs to {text(there)} and not to {text(here)}"
+            yield Edit(
+                1.4,
+                "factor",
+                words,
+                node,
+                binary(less, ast.Add(), more) if first else binary(more, ast.Add(), less),
+            )
+
+
+def _dropped_factors(node):
+    """Without one factor of a longer product: a * b * c without a, or without b."""
+    factors = _factors(node)
+    if len(factors) > 2:
+        for i, gone in enumerate(factors):
+            rest = [f for j, f in enumerate(factors) if j != i]
+            new = rest[0]
+            for f in rest[1:]:
+                new = binary(new, ast.Mult(), f)
+            yield Edit(1.2, "factor", f"the factor {text(gone)} is not due", node, new)
+    if len(factors) > 2:
+        for i, j in itertools.combinations(range(len(factors)), 2):
+            rest = [f for k, f in enumerate(factors) if k not in (i, j)]
+            new = rest[0]
+            for f in rest[1:]:
+                new = binary(new, ast.Mult(), f)
+            words = f"the factors {text(factors[i])} and {text(factors[j])} are not due"
+            yield Edit(1.4, "factor", words, node, new)
+
+
+def _of_call(node, values):
+    e = lambda cost, kind, words, new: Edit(cost, kind, words, node, new)  # noqa: E731
+    method = isinstance(node.func, ast.Attribute) and text(node.func.value) not in (
+        "np",
+        "numpy",
+        "np.linalg",
+        "np.random",
+    )
+    name = node.func.attr if isinstance(node.func, ast.Attribute) else text(node.func)
+    inner = node.func.value if method else node.args[0] if node.args else None
+    if inner is None:
+        return
+    if name in ("sum", "mean", "max", "min", "prod"):
+        value = values.get(id(inner))
+        ndim = value.ndim if isinstance(value, np.ndarray) else 2
+        now = {k.arg: text(k.value) for k in node.keywords}
+        if not method and len(node.args) > 1:
+            now["axis"] = text(node.args[1])
+        if method and node.args:
+            now["axis"] = text(node.args[0])
+        for other in ("sum", "mean", "max"):
+            for axes in [
+                None,
+                *range(ndim),
+                *(c for n in (2, 3) if n < ndim for c in itertools.combinations(range(ndim), n)),
+            ]:
+                for keep in (False, True):
+                    words = {} if axes is None else {"axis": axes}
+                    words |= {"keepdims": True} if keep else {}
+                    new = called(inner, other, **words)
+                    same_axis = now.get("axis") in (
+                        str(axes),
+                        str(axes - ndim) if isinstance(axes, int) else None,
+                    ) or (axes is None and "axis" not in now)
+                    kept = now.get("keepdims") == "True"
+                    changes = (other != name) + (not same_axis) + (kept != keep)
+                    if not changes:
+                        continue
+                    kind = "reduction" if other != name else "axis" if not same_axis else "broadcast"
+                    over = "all entries" if axes is None else f"axis {axes}"
+                    said = (
+                        f"a {other} over {over} is due, here stands {text(node)}"
+                        if kind != "broadcast"
+                        else f"keepdims is {'missing' if keep else 'not due'} in {text(node)}"
+                    )
+                    yield e(0.9 + 0.2 * changes + (0.3 if other == "max" else 0), kind, said, new)
+        yield e(1.3, "reduction", f"the {name} in {text(node)} is not due", inner)
+        return
+    yield e(1.3, "function", f"{name} is not due", inner)
+    for argument in node.args[1:]:
+        yield e(1.6, "function", f"{name} is not due", argument)
+    if (
+        name == "transpose"
+        and len(node.args) >= 2
+        or name == "transpose"
+        and node.args
+        and isinstance(node.args[0], ast.Tuple)
+    ):
+        order = node.args[0].elts if isinstance(node.args[0], ast.Tuple) else node.args
+        if all(isinstance(a, ast.Constant) for a in order) and len(order) <= 5:
+            for p in itertools.permutations(range(len(order))):
+                arguments = [ast.Constant(i) for i in p]
+                if isinstance(node.args[0], ast.Tuple):
+                    arguments = [ast.Tuple(arguments, ast.Load())]
+                yield e(
+                    1.3,
+                    "transpose",
+                    "the axes are in another order",
+                    ast.Call(node.func, arguments, node.keywords),
+                )
+        return
+    if len(node.args) >= 2:
+        for i, j in itertools.combinations(range(min(len(node.args), 4)), 2):
+            arguments = list(node.args)
+            arguments[i], arguments[j] = arguments[j], arguments[i]
+            words = f"{text(node.args[i])} and {text(node.args[j])} are exchanged"
+            yield e(1.3, "order", words, ast.Call(node.func, arguments, node.keywords))
+    if name in ("dot", "matmul"):
+        rest = [node.args[0]] if method else list(node.args[:2])
+        both = [inner, *rest] if method else rest
+        if len(both) == 2:
+            for new in _products(*both):
+                yield e(1.2, "transpose", f"the product {text(node)} is of the wrong matrices", new)
+    if name == "where" and len(node.args) == 3:
+        yield e(
+            1.1,
+            "operator",
+            "the two branches of where are exchanged",
+            ast.Call(node.func, [node.args[0], node.args[2], node.args[1]], node.keywords),
+        )
+
+
+def _products(a, b):
+    for x, y in itertools.product((a, turned(a)), (b, turned(b))):
+        for left, right in ((x, y), (y, x)):
+            if (left, right) != (a, b):
+                yield binary(left, ast.MatMult(), right)
+
+
+def _of_function(node, functions):
+    """Another function of the same group."""
+    groups = (
+        ("exp", "log", "tanh", "sqrt", "sign", "abs", "square", "cos", "sin", "log1p", "expm1"),
+        ("maximum", "minimum"), ("ones_like", "zeros_like"), ("add", "subtract"), ("outer", "dot", "matmul", "multiply"),
+        ("argmax", "argmin"), ("cumsum", "sum"),
+    )  # fmt: skip
+    if isinstance(node.func, ast.Attribute):
+        for group in groups:
+            if node.func.attr in group:
+                for other in group:
+                    if other != node.func.attr:
+                        new = ast.Attribute(node.func.value, other, ast.Load())
+                        yield Edit(
+                            1.3,
+                            "function",
+                            f"{other} is due where {node.func.attr} stands",
+                            node,
+                            ast.Call(new, node.args, node.keywords),
+                        )
+    elif isinstance(node.func, ast.Name):
+        for other, arguments in functions.items():
+            if other != node.func.id and arguments == len(node.args):
+                yield Edit(
+                    1.4,
+                    "function",
+                    f"{other} is due where {node.func.id} stands",
+                    node,
+                    ast.Call(ast.Name(other, ast.Load()), node.args, node.keywords),
+                )
+
+
+def _of_slice(node, numbers):
+    for part in ("lower", "upper"):
+        bound = getattr(node, part)
+        choices = (
+            []
+            if bound is None
+            else [binary(bound, ast.Add(), ast.Constant(1)), binary(bound, ast.Sub(), ast.Constant(1)), None]
+        )
+        choices += [n.node for n in numbers if isinstance(n.value, int)] + (
+            [parsed("1"), parsed("-1")] if bound is None else []
+        )
+        for new in choices:
+            changed = ast.Slice(node.lower, node.upper, node.step)
+            setattr(changed, part, new)
+            yield Edit(
+                1.3 if bound is not None else 1.6,
+                "index",
+                f"the slice {text(node)} takes other entries than are due",
+                node,
+                changed,
+            )
+    if node.lower is None and node.upper is None and node.step is None:
+        yield Edit(
+            1.5, "index", "the order of the entries is reversed", node, ast.Slice(None, None, parsed("-1"))
+        )
+    if node.step is not None:
+        yield Edit(
+            1.3, "index", "the step of the slice is not due", node, ast.Slice(node.lower, node.upper, None)
+        )
+
+
+def _of_index_tuple(node, numbers):
+    for i, j in itertools.combinations(range(len(node.elts)), 2):
+        elements = list(node.elts)
+        elements[i], elements[j] = elements[j], elements[i]
+        yield Edit(1.3, "index", "two indices are exchanged", node, ast.Tuple(elements, node.ctx))
+    computed = [(i, n) for i, n in enumerate(node.elts) if isinstance(n, ast.BinOp)]
+    names = [[x for x in ast.walk(n) if isinstance(x, ast.Name)] for _, n in computed]
+    if computed and all(names):  # every computed index, kh - 1 - i, for the name at its end
+        elements = list(node.elts)
+        for (i, _), found in zip(computed, names, strict=True):
+            elements[i] = found[-1]
+        yield Edit(
+            1.3, "index", f"{text(node)} counts from the wrong end", node, ast.Tuple(elements, node.ctx)
+        )
+    ranges = [i for i, n in enumerate(node.elts) if isinstance(n, ast.Slice) and n.upper is not None]
+    for other in numbers if ranges else ():
+        if isinstance(other.value, int) and other.value:
+            elements = list(node.elts)
+            for i in ranges:
+                n = node.elts[i]
+                lower = (
+                    other.node
+                    if n.lower is None or text(n.lower) == "0"
+                    else binary(n.lower, ast.Add(), other.node)
+                )
+                elements[i] = ast.Slice(lower, binary(n.upper, ast.Add(), other.node), n.step)
+            words = f"the slices must begin {other.text} further on"
+            yield Edit(1.4, "index", words, node, ast.Tuple(elements, node.ctx))
+
+
+def _insertions(node, parent, place, value, own, arrays, numbers):
+    """A factor, a division, a term or a sum that is missing at this array."""
+    e = lambda cost, kind, words, new: Edit(cost, kind, words, node, new)  # noqa: E731
+    inside_product = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Mult | ast.Div)
+    if inside_product and not (place == "left" or isinstance(parent.op, ast.Div)):
+        return
+    if isinstance(parent, ast.Attribute) and parent.attr == "T":
+        return
+    more = (
+        0.0
+        if not isinstance(parent, ast.BinOp) or isinstance(parent.op, ast.MatMult | ast.Add | ast.Sub)
+        else 0.2
+    )
+    if not inside_product:
+        yield e(1.05 + more, "sign", f"the sign of {own} is wrong", ast.UnaryOp(ast.USub(), node))
+        for axis in range(value.ndim):
+            for keep in (False, True):
+                words = {"axis": axis} | ({"keepdims": True} if keep else {})
+                yield e(
+                    1.3 + more,
+                    "reduction",
+                    f"a sum of {own} over axis {axis} is missing",
+                    called(node, "sum", **words),
+                )
+        yield e(1.5 + more, "reduction", f"the sum of {own} is missing", called(node, "sum"))
+        yield e(1.7 + more, "in-place", f"{own} is shared where a copy is due", called(node, "copy"))
+    for k in (2, 0.5):
+        yield e(
+            1.1 + more,
+            "factor",
+            f"a factor {k:g} is missing at {own}",
+            binary(node, ast.Mult(), ast.Constant(k)),
+        )
+    for other in numbers:
+        if other.value not in (0, 1):
+            yield e(
+                1.2 + more,
+                "factor",
+                f"a division by {other.text} is missing at {own}",
+                binary(node, ast.Div(), other.node),
+            )
+            yield e(
+                1.2 + more,
+                "factor",
+                f"the factor {other.text} is missing at {own}",
+                binary(node, ast.Mult(), other.node),
+            )
+    for other in arrays:
+        if not _broadcasts(value.shape, other.value.shape):
+            continue
+        if other.text != own and other.value.shape == value.shape and not inside_product:
+            yield e(
+                1.3 + more,
+                "missing path",
+                f"the term {other.text} is missing beside {own}",
+                binary(node, ast.Add(), other.node),
+            )
+            yield e(
+                1.4 + more,
+                "missing path",
+                f"the term -{other.text} is missing beside {own}",
+                binary(node, ast.Sub(), other.node),
+            )
+        for template, extra in SIMPLE_FUNCTIONS:
+            factor = template.format(v=other.text)
+            if ".T" in template:
+                continue
+            said = (
+                f"{own} must be squared"
+                if factor == own
+                else f"the factor {bare(factor)} is missing at {own}"
+            )
+            yield e(1.2 + extra + more, "factor", said, binary(node, ast.Mult(), parsed(factor)))
+        yield e(
+            1.3 + more,
+            "factor",
+            f"the division by {other.text} is missing at {own}",
+            binary(node, ast.Div(), other.node),
+        )
+        yield e(
+            1.5 + more,
+            "factor",
+            f"the division by {other.text} ** 2 is missing at {own}",
+            binary(node, ast.Div(), parsed(f"{other.text} ** 2")),
+        )
+
+
+def bare(expression):
+    return expression[1:-1] if expression.startswith("(") and expression.endswith(")") else expression
+
+
+def _broadcasts(shape, other):
+    try:
+        return np.broadcast_shapes(shape, other) == shape
+    except ValueError:
+        return False
+
+
+def statement_edits(body, index, statement):
+    """Changes of a whole statement: += and =, dropped, exchanged with a neighbour, written not in place."""
+
+    def e(cost, kind, words, new, gone=1):
+        return Edit(cost, kind, words, statement, body=body, index=index, gone=gone, statements=new)
+
+    if isinstance(statement, ast.AugAssign):
+        target = text(statement.target)
+        assigned = ast.Assign([statement.target], statement.value)
+        yield e(1.1, "accumulate", f"{target} is added to where it must be set", [assigned])
+        for op in (ast.Add, ast.Sub, ast.Mult, ast.Div):
+            if not isinstance(statement.op, op):
+                words = (
+                    f"the sign of what goes into {target} is wrong"
+                    if op in (ast.Add, ast.Sub)
+                    else f"the operator is wrong in {text(statement)}"
+                )
+                yield e(
+                    1.1 if op in (ast.Add, ast.Sub) else 1.4,
+                    "sign" if op in (ast.Add, ast.Sub) else "operator",
+                    words,
+                    [ast.AugAssign(statement.target, op(), statement.value)],
+                )
+        load = parsed(target)
+        fresh = ast.Assign([statement.target], binary(load, statement.op, statement.value))
+        if index + 1 < len(body) and isinstance(body[index + 1], SIMPLE):
+            changed, after = binary(load, statement.op, statement.value), body[index + 1]
+            places = {
+                id(n): changed
+                for n in ast.walk(after)
+                if isinstance(n, ast.Name) and text(n) == target and isinstance(n.ctx, ast.Load)
+            }
+            edit = e(
+                1.4,
+                "in-place",
+                f"{target} is changed here, and later lines need what it was",
+                [replaced(after, places)],
+                gone=2,
+            )
+            edit.last = after
+            yield edit
+        yield e(1.2, "in-place", f"{target} is changed in place, and others still need what it was", [fresh])
+        yield e(1.5, "term", f"the line is not due: {text(statement)}", [ast.Pass()])
+    elif isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+        target = statement.targets[0]
+        if isinstance(target, ast.Name | ast.Subscript | ast.Attribute):
+            for op, words in (
+                (ast.Add(), "is set where it must be added to"),
+                (ast.Sub(), "is set where it must be subtracted from"),
+            ):
+                yield e(
+                    1.2 + 0.2 * isinstance(op, ast.Sub),
+                    "accumulate",
+                    f"{text(target)} {words}",
+                    [ast.AugAssign(target, op, statement.value)],
+                )
+        if len(body) > 1:
+            yield e(1.5, "term", f"the line is not due: {text(statement)}", [ast.Pass()])
+        if isinstance(target, ast.Tuple) and 2 <= len(target.elts) <= 6:
+            for i, j in itertools.combinations(range(len(target.elts)), 2):
+                names = list(target.elts)
+                names[i], names[j] = names[j], names[i]
+                words = f"{text(target.elts[i])} and {text(target.elts[j])} are exchanged"
+                yield e(1.3, "swap", words, [ast.Assign([ast.Tuple(names, ast.Store())], statement.value)])
+    elif isinstance(statement, ast.Expr) and len(body) > 1:
+        yield e(1.5, "term", f"the line is not due: {text(statement)}", [ast.Pass()])
+    if (
+        index + 1 < len(body)
+        and not isinstance(statement, ast.Return)
+        and not isinstance(body[index + 1], ast.Return)
+    ):
+        edit = e(1.4, "order", "two lines stand in the wrong order", [body[index + 1], statement], gone=2)
+        edit.last = body[index + 1]
+        yield edit
+
+
+def applied(edit, function):
+    """Put an edit into the tree of `function`; returns a function that takes it out again."""
+    if edit.body is not None:
+        old = edit.body[edit.index : edit.index + edit.gone]
+        new = [_placed(copy.copy(s), edit.node) for s in edit.statements]
+        edit.body[edit.index : edit.index + edit.gone] = new
+
+        def undo():
+            edit.body[edit.index : edit.index + len(new)] = old
+
+        return undo
+    for parent in ast.walk(function.tree):
+        for name, value in ast.iter_fields(parent):
+            if value is edit.node:
+                setattr(parent, name, edit.new)
+                return lambda: setattr(parent, name, edit.node)
+            if isinstance(value, list):
+                for i, child in enumerate(value):
+                    if child is edit.node:
+                        value[i] = edit.new
+                        return lambda: value.__setitem__(i, edit.node)
+    raise ValueError("the changed expression is no longer there")
+
+
+def _placed(statement, like):
+    for node in ast.walk(statement):
+        if not hasattr(node, "lineno") and isinstance(node, ast.expr | ast.stmt):
+            ast.copy_location(node, like)
+    return statement

@@ -1,0 +1,399 @@
+"""Pairs gradients with the values they belong to: by name, by shape, and by what a difference says.
+
+Whatever backward returned, stored or changed is a candidate. A name such as dW1 promises W1; a slope along random
+directions says whether the promise is kept. A promise stands even where it is broken, since that is what is to be
+found out; what promises nothing is taken where its slope fits, or where only one place is left for its shape.
+"""
+
+import ast
+import inspect
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from minigen.explain import scene as scenes
+from minigen.explain.reading import Outcome, bases, is_gradient_name, photograph, touched
+
+STEP = 1e-5  # of the central differences that choose between readings; the verdict is taken elsewhere
+AGREE = 3e-5  # relative
+steps = (
+    "lr",
+    "learning_rate",
+    "alpha",
+    "eta",
+    "step",
+    "step_size",
+    "rate",
+    "learningrate",
+    "learn_rate",
+    "epsilon",
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a gradient is read: returned at, stored at, added to, or the change of a parameter over a step."""
+
+    kind: str  # "returned", "stored", "added", "changed"
+    address: tuple
+    label: str
+    step: float | None = None
+
+
+@dataclass
+class Match:
+    value: tuple  # address
+    source: Source
+    right: bool
+    named: bool
+
+
+class Slopes:
+    """Slopes of <g, y> along random directions of one value, measured once each."""
+
+    def __init__(self, reading, scene, seed=0):
+        self.reading, self.scene, self.known = reading, scene, {}
+        self.rng = np.random.default_rng(
+            np.random.SeedSequence(seed, spawn_key=(71,))
+        )  # not those of any input
+        self.g = None
+
+    def weigh(self, y):
+        y = np.concatenate([np.ravel(part) for part in y]) if isinstance(y, tuple) else y
+        if self.g is None:
+            self.g = 1.0 if np.ndim(y) == 0 else self.rng.standard_normal(np.shape(y))
+        return float(np.sum(self.g * y))
+
+    def at(self, address, shape):
+        """[(direction, slope)] for three directions."""
+        if address not in self.known:
+            self.known[address] = [self._slope(address, self.rng.standard_normal(shape)) for _ in range(3)]
+        return self.known[address]
+
+    def _slope(self, address, direction):
+        ends = []
+        for sign in (1, -1):
+            live = self.scene.live()
+            container, key, old = scenes.leaves(live, live.program)[address]
+            scenes.put(container, key, old, np.asarray(old) + sign * STEP * direction)
+            ends.append(self.weigh(self.reading.run(live, back=False).y))
+        self.size = max(1.0, abs(ends[0]))
+        return direction, (ends[0] - ends[1]) / (2 * STEP)
+
+    def fit(self, address, gradient):
+        """True where the gradient has these slopes, None where all is zero, False where it has not."""
+        agreed, alive = 0, False
+        for direction, slope in self.at(address, gradient.shape):
+            claimed = float(np.sum(gradient * direction))
+            alive = alive or abs(claimed) + abs(slope) > 1e-7 * self.size
+            agreed += abs(claimed - slope) <= AGREE * (abs(claimed) + abs(slope)) + 1e-8 * self.size
+        return (agreed >= 2) if alive else None
+
+
+def match(reading, scene):
+    """[Match] for one scene, y, and how many returned gradients found no value. Raises what the person's code raises."""
+    slopes = Slopes(reading, scene)
+    live = scene.live()
+    values = {a: np.array(v) for a, (_, _, v) in scenes.leaves(live, live.program).items()}
+    before = scene.live()
+    first = photograph(before)
+    slopes.weigh(reading.run(before, back=False).y)
+    if reading.backward is not None or reading.closure:  # what forward writes itself is a cache, not an input
+        written = touched(Outcome(None, None, first, before))
+        kept = scenes.leaves(before, before.program).keys() - written.keys()
+        values = {a: v for a, v in values.items() if a in kept or a[0][0] == "arg" and len(a) == 1}
+    outcome = reading.run(live, lambda y: slopes.g)
+    if not np.all(np.isfinite(outcome.y)):
+        return [], outcome.y, 0
+    return _assign(reading, slopes, values, outcome)
+
+
+def _assign(reading, slopes, values, outcome):
+    candidates = list(_candidates(reading, values, outcome))
+    if reading.elementwise:
+        candidates = [(s, slopes.g * np.broadcast_to(v, np.shape(slopes.g))) for s, v in candidates]
+    arguments = [a for a in values if a[0][0] == "arg"]
+    found, taken = {}, set()
+
+    def take(value, source, fits, named):
+        found[value] = Match(value, source, bool(fits), named)
+        taken.add((source.kind, source.address))
+        if source.kind in ("stored", "added"):
+            taken.update({("stored", source.address), ("added", source.address)})
+
+    def same(value, gradient):
+        return np.shape(values[value]) == gradient.shape or (
+            gradient.size == np.size(values[value]) > 1
+            and np.squeeze(values[value]).shape == np.squeeze(gradient).shape
+        )
+
+    # promises by name, the nearest owner first
+    ranked = []
+    for order, (source, gradient) in enumerate(candidates):
+        for value in values:
+            score = _promise(source, value, reading)
+            if score and same(value, gradient):
+                ranked.append((-score, order, source, gradient, value))
+    best = {}
+    for score, _, source, _, _ in ranked:
+        best[source] = min(best.get(source, 0), score)
+    for score, _, source, gradient, value in sorted(ranked, key=lambda r: r[:2]):
+        if value in found or (source.kind, source.address) in taken or score > best[source] + 0.5:
+            continue
+        fits = slopes.fit(value, gradient.reshape(np.shape(values[value])))
+        if source.kind in ("stored", "added") and not fits and fits is not None:
+            other = next(
+                (
+                    c
+                    for c in candidates
+                    if c[0].address == source.address and c[0].kind not in (source.kind, "changed")
+                ),
+                None,
+            )
+            if other and slopes.fit(value, other[1].reshape(np.shape(values[value]))):
+                source, fits = other[0], True
+        if fits is None and source.kind != "returned":
+            continue
+        take(value, source, fits, True)
+    # what promises nothing, where the slopes agree
+    for source, gradient in candidates:
+        if (source.kind, source.address) in taken or source.kind == "added":
+            continue
+        for value in values:
+            if (
+                value in found
+                or not same(value, gradient)
+                or value == source.address
+                and source.kind == "stored"
+            ):
+                continue
+            if source.kind == "changed" and value != source.address:
+                continue
+            if slopes.fit(value, gradient.reshape(np.shape(values[value]))):
+                take(value, source, True, False)
+                break
+    # the change of a parameter over a step, where nothing else was found
+    for source, gradient in candidates:
+        if (
+            source.kind == "changed"
+            and source.address not in found
+            and (source.kind, source.address) not in taken
+        ):
+            fits = slopes.fit(source.address, gradient)
+            if (
+                fits or source.address[0][0] != "arg" or len(source.address) > 1
+            ):  # clipping an argument is no step
+                take(source.address, source, fits, True)
+    # what is left of the arguments, where only one has the shape
+    for source, gradient in candidates:
+        if (source.kind, source.address) in taken or source.kind in ("added", "changed"):
+            continue
+        if not (source.label == "" or is_gradient_name(_last(source.label))):
+            continue
+        if source.kind == "stored" and not _strict.search(_last(source.label)):
+            continue
+        left = [
+            a for a in arguments if a not in found and np.shape(values[a]) == gradient.shape and gradient.ndim
+        ]
+        if len(left) == 1 and _moves(slopes, left[0], gradient):
+            take(left[0], source, False, False)
+    open_ = [
+        source
+        for source, gradient in candidates
+        if source.kind == "returned"
+        and ("returned", source.address) not in taken
+        and gradient.size > 1
+        and (bases(_last(source.label)) or not source.label and reading.backward is not None)
+    ]
+    return list(found.values()), outcome.y, len(open_)
+
+
+def _moves(slopes, address, gradient):
+    return any(abs(slope) > 1e-7 for _, slope in slopes.at(address, gradient.shape))
+
+
+def _candidates(reading, values, outcome):
+    """(Source, gradient) of all that backward gave."""
+    labels = _labels(reading, outcome.live)
+    for address, (_, _, value) in scenes.returned_leaves(outcome.returned, outcome.live.program).items():
+        yield Source("returned", address, labels(address)), np.array(value, dtype=np.float64)
+    changed = touched(outcome)
+    known = {str(a[-1][1]).lower() for a in values} | {p.lower() for p, _ in reading.forward.bound}
+    for address, (before, after) in changed.items():
+        label = scenes.text(address)
+        names_gradient = _holds_gradient(_last(label), known) or any(
+            _strict.search(str(k)) for _, k in address
+        )
+        if names_gradient:
+            yield Source("stored", address, label), np.array(after, dtype=np.float64)
+            if before is not None and np.shape(before) == np.shape(after):
+                yield Source("added", address, label), np.array(after - before, dtype=np.float64)
+        elif address in values and np.shape(values[address]) == np.shape(after):
+            start = values[address]
+            for step in _steps(reading, outcome.live):
+                yield Source("changed", address, f"the change of {label}", step), (start - after) / step
+        elif before is None:
+            yield Source("stored", address, label), np.array(after, dtype=np.float64)
+
+
+_strict = re.compile(
+    r"[gG]rad|^delta|^d[A-Z_]|^d(x|y|z|w|b|h|a|inputs?|out|outputs?|values)(_|$|\d)|^g(x|y|z|w|b|h|a)(_|$|\d)|^g[A-Z]"
+)
+
+
+def _holds_gradient(name, known):
+    """Whether a name that something is stored under promises the gradient of a value there is."""
+    return bool(_strict.search(name) or bases(name) & known)
+
+
+def _steps(reading, live):
+    """The step sizes that the program may have used: names such as lr, and numbers that stand before a gradient."""
+    found = []
+    for holder in (
+        live.arguments,
+        vars(live.owner) if hasattr(live.owner, "__dict__") else {},
+        live.program.names,
+    ):
+        found += [v for k, v in holder.items() if k.lower() in steps and isinstance(v, float | int) and v]
+    for step in (reading.forward, reading.backward):
+        if step is not None:
+            found += [what[1] for p, what in step.bound if p.lower() in steps and what[0] == "constant"]
+            try:
+                parameters = inspect.signature(step.function(live)).parameters.values()
+            except (TypeError, ValueError):
+                continue
+            found += [
+                p.default for p in parameters if p.name.lower() in steps and isinstance(p.default, float)
+            ]
+    for node in ast.walk(live.program.tree):
+        if (
+            isinstance(node, ast.AugAssign)
+            and isinstance(node.op, ast.Sub)
+            and isinstance(node.value, ast.BinOp)
+        ):
+            found += [
+                n.value
+                for n in ast.walk(node.value)
+                if isinstance(n, ast.Constant) and isinstance(n.value, float)
+            ]
+    return list(dict.fromkeys(float(v) for v in found if v))
+
+
+def _last(label):
+    """The last name in `self.grads["W"]`, here W."""
+    names = re.findall(r"[A-Za-z_]\w*", label)
+    return names[-1] if names else ""
+
+
+def _promise(source, value, reading):
+    """How strongly a source's name promises the gradient of a value; 0: not at all."""
+    if source.kind == "changed":
+        return 0
+    last = str(value[-1][1] or "").lower()
+    if not isinstance(value[-1][1], str):
+        return 0
+    holders = [str(k) for _, k in source.address[:-1]]
+    name = _last(source.label)
+    wanted = bases(name)
+    if (
+        source.address[-1][0] == "key"
+        and isinstance(source.address[-1][1], str)
+        or any(map(_strict.search, holders))
+    ):
+        wanted = wanted | {name.lower()}
+    if last not in wanted:
+        return 0
+    score = 2.0
+    if source.kind == "returned":
+        score += value[0][0] == "arg"
+        score += 0.5 * (len(value) == 1)
+    else:
+        shared = 0
+        for a, b in zip(source.address, value, strict=False):
+            if a != b:
+                break
+            shared += 1
+        score += shared
+    return score
+
+
+def _labels(reading, live):
+    """A function from the address of something returned to what the person calls it there."""
+    step = reading.backward or reading.forward
+    try:
+        function = step.function(live)
+        function = function if inspect.isroutine(function) else type(function).__call__
+        tree = find(live.program.tree, inspect.unwrap(function))
+    except (TypeError, AttributeError):
+        tree = None
+    if tree is not None and reading.closure:
+        inner = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n is not tree]
+        tree = inner[-1] if inner else None
+    node = _returned(tree)
+
+    def label(address):
+        here = _resolve(node, live.program)
+        for kind, key in address[1:]:
+            if isinstance(here, ast.Tuple | ast.List) and kind == "key" and isinstance(key, int):
+                here = _resolve(here.elts[key], live.program) if key < len(here.elts) else None
+            elif kind == "key" and isinstance(key, str):
+                owner = ast.unparse(here) if isinstance(here, ast.Name | ast.Attribute) else "grads"
+                return f'{owner}["{key}"]'
+            elif kind == "attr":
+                return key
+            else:
+                return ""
+        if isinstance(here, ast.Name | ast.Attribute):
+            return ast.unparse(here)
+        if isinstance(here, ast.Subscript):
+            return ast.unparse(here)
+        return ""
+
+    return label
+
+
+def _resolve(node, program):
+    """Follow `return helper(...)` to what the helper returns."""
+    for _ in range(3):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
+            break
+        function = program.functions().get(node.func.id)
+        tree = find(program.tree, function) if function else None
+        inner = _returned(tree)
+        if inner is None:
+            break
+        node = inner
+    return node
+
+
+def _returned(tree):
+    if tree is None:
+        return None
+    if isinstance(tree, ast.Lambda):
+        return tree.body
+    own = [n for n in _walk_own(tree) if isinstance(n, ast.Return) and n.value is not None]
+    return max(own, key=lambda n: n.lineno).value if own else None
+
+
+def _walk_own(tree):
+    """The nodes of a function, without those of the functions in it."""
+    waiting = list(tree.body)
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if not isinstance(node, ast.FunctionDef | ast.Lambda | ast.ClassDef):
+            waiting += ast.iter_child_nodes(node)
+
+
+def find(tree, function):
+    """The FunctionDef or Lambda of a function in its file's tree, or None."""
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
+    if code is None:
+        return None
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.Lambda):
+            first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
+            if first == code.co_firstlineno and getattr(node, "name", "<lambda>") == code.co_name:
+                return node
+    return None

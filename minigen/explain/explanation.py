@@ -1,0 +1,391 @@
+"""What is said about one task: the verdict, the lines of backward, and what was found, as text, HTML and a dict.
+
+A sentence is made from the change that was verified, so it is true or it is not said. Where no change was found, only
+what is certain is told. The corrected line is told on request.
+"""
+
+import ast
+import html
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from minigen.explain import trace
+from minigen.explain.bench import UNTOUCHED, repeatable
+from minigen.explain.naming import promised
+from minigen.explain.search import Search
+
+PAGES = {  # of the catalogue: where a kind of change has a page of its own
+    "sign": "G04", "transpose": "G09", "swap": "G40", "in-place": "G18", "ignored g": "G17", "stale value": "G20",
+    "randomness": "G50", "missing path": "G14", "dtype": "G38",
+}  # fmt: skip
+STEPS = (  # a factor that is the derivative of a step
+    ("1 - {v} ** 2", "the derivative of tanh"), ("{v} * (1 - {v})", "the derivative of the sigmoid"),
+    ("{v} > 0", "the derivative of relu, 1 where its input is positive"), ("1 - np.tanh({v}) ** 2", "the derivative of tanh"),
+)  # fmt: skip
+
+
+@dataclass
+class Finding:
+    """One mistake: where it is, what kind, the change that mends it, and on what that was verified."""
+
+    file: str
+    line: int
+    end_line: int
+    column: int
+    end_column: int
+    kind: str
+    before: str
+    after: str
+    sentence: str
+    verified_on: dict
+    alternatives: list = field(default_factory=list)
+    code: str | None = None
+    source: str = ""  # the whole line, as the person wrote it
+
+    def to_dict(self, reveal):
+        keys = "file line end_line column end_column kind before sentence verified_on code".split()
+        after = self.after if reveal else None
+        others = [{**a, "after": a["after"] if reveal else None} for a in self.alternatives]
+        return {k: getattr(self, k) for k in keys} | {"after": after, "alternatives": others}
+
+
+@dataclass
+class Explanation:
+    """The answer for one forward with its backward. Prints as a report; `ok`, `findings`, `to_dict()`."""
+
+    title: str
+    verdict: str  # "ok", "wrong", "inconclusive" or "error"
+    gradients: list = field(default_factory=list)  # {"name", "verdict", "error"}
+    lines: list = field(default_factory=list)  # {"line", "name", "is"}
+    findings: list = field(default_factory=list)
+    certain: list = field(default_factory=list)  # sentences that hold where no change was found
+    worst: str = ""
+    tried: int = 0
+    seconds: float = 0.0
+    reveal: bool = False
+    returned: dict = field(
+        default_factory=dict, repr=False
+    )  # the gradients as they came, at the first inputs
+    complete: bool = True  # whether, with the findings mended, every gradient is right
+
+    @property
+    def ok(self):
+        return self.verdict == "ok"
+
+    def to_dict(self):
+        """The shape that programs rely on; `after` is None unless it was asked for."""
+        return {
+            "verdict": self.verdict,
+            "gradients": self.gradients,
+            "lines": self.lines,
+            "findings": [f.to_dict(self.reveal) for f in self.findings],
+            "certain": self.certain,
+            "tried": self.tried,
+            "seconds": round(self.seconds, 3),
+        }
+
+    def headline(self):
+        n, bad = len(self.gradients), sum(g["verdict"] != "ok" for g in self.gradients)
+        if self.verdict == "ok":
+            return f"{self.title}: right: {_count(n, 'gradient')} compared"
+        if self.verdict == "wrong":
+            what = (
+                f"{bad} of {_count(n, 'gradient')} {'are' if bad > 1 else 'is'} wrong"
+                if bad
+                else "backward breaks its contract"
+            )
+            return f"{self.title}: not right yet: {what}"
+        return f"{self.title}: {self.verdict}"
+
+    def __str__(self):
+        out = [self.headline()]
+        if self.lines and not self.ok:
+            width = max(len(row["name"]) for row in self.lines)
+            out += ["", f"  line  {'value':<{width}}  is"]
+            first = next((f.line for f in self.findings), None)
+            for row in self.lines:
+                mark = "   <- first wrong line" if row["line"] == first else ""
+                out.append(f"  {row['line']:<4}  {row['name']:<{width}}  {row['is']}{mark}")
+        if self.worst:
+            out.append(f"worst  : {self.worst}")
+        for finding in self.findings:
+            out += self._told(finding)
+        out += [f"certain: {sentence}" for sentence in self.certain]
+        more = (
+            []
+            if self.ok or not self.findings
+            else ["--reveal shows the corrected line"]
+            if not self.reveal
+            else []
+        )
+        more += [f"minigen explain {f.code}" for f in self.findings if f.code]
+        if more:
+            out.append(f"more   : {'; '.join(dict.fromkeys(more))}")
+        return "\n".join(out)
+
+    def _told(self, finding):
+        out = [f"line {finding.line}: {finding.source.strip()}", f"likely : {finding.sentence}"]
+        out += [
+            f"         or, just as well: {a['sentence']} (line {a['line']})" for a in finding.alternatives[:2]
+        ]
+        if self.reveal:
+            out.append(f"change : {finding.before or '(a new line)'}  ->  {finding.after}")
+        out.append(f"         {_verified(finding.verified_on)}")
+        return out
+
+    def _repr_html_(self):
+        return f"<pre>{html.escape(str(self))}</pre>"
+
+
+def _count(n, what):
+    return f"{n} {what}{'s' if n != 1 else ''}"
+
+
+def _verified(on):
+    mended = "all" if on["all"] else ", ".join(on["gradients"])
+    sizes = " of other sizes" if on["sizes"] else " like these"
+    return f"with this one change {mended} {'gradients are' if on['all'] or len(on['gradients']) > 1 else 'is'} right, on {on['inputs']} independent inputs{sizes}"
+
+
+def explain_task(task, *, seconds=20.0, reveal=False, report=None, seed=0):
+    """Judge a Task and explain what is wrong. Runs edited code: call it in a process with limits.
+
+    `report(explanation)` is called with the verdict before the search begins.
+    """
+    started = time.monotonic()
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(31,)))
+    said = Explanation(task.title, "ok", reveal=reveal)
+    try:
+        search = task.judged = task.judged or Search(task, rng=rng)
+    except Exception as error:
+        said.verdict, said.certain = "error", [f"forward raised {type(error).__name__}: {error}"]
+        return said
+    with repeatable():
+        status = search.status()
+        _judge(said, search, status)
+        before = _lines(search)
+    if report is not None:
+        report(said)
+    if said.verdict == "ok":
+        said.seconds = time.monotonic() - started
+        return said
+    if seconds <= 0:
+        said.seconds = time.monotonic() - started
+        return said
+    repairs = search.run(seconds)
+    said.complete = all(search.base.values())
+    said.findings = [_finding(repair, search, said) for repair in repairs]
+    if search.functions:
+        said.lines = _table(search, before, said)
+    if not repairs or not said.complete:
+        said.certain += _certain(search)
+    said.tried, said.seconds = search.bench.tried, time.monotonic() - started
+    return said
+
+
+def _judge(said, search, status):
+    """The verdict of every gradient, with its error at the first inputs."""
+    bench, trial, task = search.bench, search.trials[0], search.task
+    gradients, raised = bench.play(trial), None
+    if gradients is None:
+        raised = bench.raises(trial)
+        if raised:
+            said.certain.append(raised)
+    worst, said.returned = 0.0, gradients or {}
+    for name, truth in trial.truth.items():
+        given = None if gradients is None else gradients.get(name)
+        error, where = truth.error(given)
+        called = task.names.get(name, name)
+        said.gradients.append({"name": called, "verdict": "ok" if status[name] else "wrong", "error": error})
+        if not status[name] and given is not None and where is not None and (error or 0) > worst:
+            index, yours, right = where
+            worst, said.worst = (
+                error,
+                f"{called}{list(index) if index else ''}: yours {yours:.6g}, right {right:.6g}",
+            )
+        if not status[name] and given is None and gradients is not None:
+            said.certain.append(f"backward gives no gradient of {name}")
+        elif not status[name] and given is not None and np.shape(given) != truth.shape:
+            said.certain.append(
+                f"the gradient of {name} has shape {np.shape(given)}, but {name} has {truth.shape}"
+            )
+    if not status[UNTOUCHED] and gradients is not None:
+        said.certain.append("backward changes, in place, an array that it was given")
+    said.verdict = "ok" if all(status.values()) else "wrong"
+
+
+def _lines(search):
+    try:
+        return trace.assignments(search.bench, search.trials[0])
+    except Exception:  # the table is a help; the verdict and the search do not need it
+        return [], {}
+
+
+def _table(search, before, said):
+    """What every line of backward is: right, wrong, or wrong only because of another line."""
+    lines, gradients = before
+    trial, rows = search.trials[0], []
+    given, returned = trial.truth, said.returned
+    wrong = {id(r.suspect.statement) for r in search.repairs}
+    first = min((f.line for f in said.findings), default=None)
+    for line in lines:
+        if line.forward:
+            continue
+        known = None
+        for name, truth in given.items():
+            if name in returned and np.array_equal(returned[name], line.value) and line.value.size:
+                known = (name, truth.fits(line.value))  # this line makes what is returned
+        for name in promised(line.name):
+            if known is None and name in gradients and line.value.shape == gradients[name].shape:
+                known = (name, trace.agrees(line.value, gradients[name]))
+        if known is None:
+            continue
+        name, right = known
+        if right:
+            what = f"the gradient at {name}"
+        elif first is None or id(line.statement) in wrong or line.statement.lineno <= first:
+            what = f"not the gradient at {name}, which its name promises"
+        else:
+            what = (
+                f"wrong only because of line {first}"
+                if len(said.findings) == 1 and said.complete
+                else f"not the gradient at {name}"
+            )
+        rows.append({"line": line.statement.lineno, "name": line.name, "is": what})
+    shown = {row["line"] for row in rows}
+    for repair in search.repairs:
+        if repair.suspect.statement.lineno not in shown:
+            name = trace._target(repair.suspect.statement) or ast.unparse(repair.suspect.statement)[:30]
+            rows.append({"line": repair.suspect.statement.lineno, "name": name, "is": "wrong"})
+    return sorted(rows, key=lambda r: r["line"])
+
+
+def _finding(repair, search, said):
+    edit, function = repair.edit, repair.suspect.function
+    line, end_line, column, end_column, before, after = _range(edit, function)
+    named = [search.task.names.get(n, n) for n in repair.mends if n != UNTOUCHED]
+    verified = {
+        "inputs": repair.trials,
+        "sizes": repair.sizes,
+        "gradients": named,
+        "all": len(search.repairs) == 1 and said.complete,
+    }
+    others = []
+    for other in repair.alternatives:
+        place = _range(other.edit, other.suspect.function)
+        others.append(
+            {"line": place[0], "before": place[4], "after": place[5], "sentence": _sentence(other.edit)}
+        )
+    return Finding(
+        function.path, line, end_line, column, end_column, edit.kind, before, after, _sentence(edit), verified, others,
+        PAGES.get(edit.kind), function.lines[line - 1] if line <= len(function.lines) else "",
+    )  # fmt: skip
+
+
+def _sentence(edit):
+    words = edit.words
+    for pattern, meaning in STEPS:
+        start = words.find("the factor ")
+        if start >= 0:
+            factor = words[start + 11 :].split(" is missing")[0].split(" is not due")[0]
+            names = (
+                {n.id for n in ast.walk(ast.parse(factor, mode="eval")) if isinstance(n, ast.Name)}
+                if _parses(factor)
+                else set()
+            )
+            for name in names:
+                if factor.replace(" ", "") == pattern.format(v=name).replace(" ", ""):
+                    return f"{words}: it is {meaning}"
+    return words
+
+
+def _parses(expression):
+    try:
+        ast.parse(expression, mode="eval")
+    except SyntaxError:
+        return False
+    return True
+
+
+def _range(edit, function):
+    """(line, end line, column, end column, before, after): the text that the change replaces, and by what."""
+    lines = function.lines
+    if edit.body is None:
+        node = edit.node
+        line, end_line, column, end_column = function.columns(node)
+        before = _cut(lines, line, end_line, column, end_column)
+        after = ast.unparse(edit.new)
+        if any(isinstance(n, ast.Slice) for n in [edit.new, *getattr(edit.new, "elts", [])]):
+            after = after[1:-1] if after.startswith("(") else after  # an index has no brackets of its own
+        elif not _fits(lines, (line, end_line, column, end_column), after, edit, function):
+            after = f"({after})"
+        return line, end_line, column, end_column, before, after
+    first = edit.node
+    indent = lines[first.lineno - 1][: len(lines[first.lineno - 1]) - len(lines[first.lineno - 1].lstrip())]
+    texts = [ast.unparse(s) for s in edit.statements]
+    if edit.gone == 0:
+        at = first.end_lineno + 1
+        return at, at, 0, 0, "", "\n".join(indent + t for t in texts)
+    line, _, column, _ = function.columns(first)
+    last = edit.last or first
+    _, end_line, _, end_column = function.columns(last)
+    return (
+        line,
+        end_line,
+        column,
+        end_column,
+        _cut(lines, line, end_line, column, end_column),
+        f"\n{indent}".join(texts),
+    )
+
+
+def _cut(lines, line, end_line, column, end_column):
+    if line == end_line:
+        return lines[line - 1][column:end_column]
+    return "\n".join(
+        [lines[line - 1][column:], *lines[line : end_line - 1], lines[end_line - 1][:end_column]]
+    )
+
+
+def _fits(lines, place, after, edit, function):
+    """Whether the text, put in place without brackets, is read as the change that was meant."""
+    line, end_line, column, end_column = place
+    text = lines[line - 1][:column] + after + lines[end_line - 1][end_column:]
+    whole = "\n".join([*lines[: line - 1], text, *lines[end_line:]])
+    try:
+        tree = ast.parse(whole)
+    except SyntaxError:
+        return False
+    length = len(after.encode())
+    start = len(lines[line - 1][:column].encode())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.expr) and node.lineno == line and node.col_offset == start:
+            if node.end_lineno == line and node.end_col_offset == start + length:
+                return ast.unparse(node) == after
+    return isinstance(edit.new, ast.Slice | ast.Tuple) or after.startswith("(")
+
+
+def _certain(search):
+    """What holds where no change was found that makes everything right."""
+    said, suspects = [], getattr(search, "suspects", [])
+    able = sorted({s.statement.lineno for s in suspects if s.target is not None})
+    if able:
+        lines = ", ".join(map(str, able[:8]))
+        said.append(
+            f"another value in one of these lines alone would make the wrong gradients right: {lines}"
+        )
+    elif suspects and not search.repairs:
+        lines = sorted({s.statement.lineno for s in suspects})
+        said.append(
+            f"the mistake is in lines {', '.join(map(str, lines[:12]))}: nothing else reaches the wrong gradients"
+        )
+    trial, gradients = search.trials[0], search.bench.play(search.trials[0])
+    for name, truth in trial.truth.items():
+        ratio = truth.ratio(None if gradients is None else gradients.get(name))
+        if ratio is not None and not truth.fits(gradients[name]):
+            said.append(f"every entry of the gradient of {name} is {ratio:.6g} times what is right")
+    if search.late():
+        said.append("the time was over before every change had been tried: --seconds gives more")
+    return said

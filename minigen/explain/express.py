@@ -1,0 +1,175 @@
+"""Finds an expression for an array that is needed, out of the arrays and numbers that can be named.
+
+Products are found without trying all of them: what is needed, divided by one array, must be a multiple of another one,
+and multiples of one array share a fingerprint.
+"""
+
+import itertools
+
+import numpy as np
+
+from minigen.explain.edits import SIMPLE_FUNCTIONS
+
+EXACT = 1e-6
+EQUAL = 4  # expressions and numbers of one value that are kept
+CONSTANTS = (1, 2, 0.5, 3, 4, 0.25)
+
+
+class Library:
+    """The arrays that can be named here, with simple functions of each, and the numbers."""
+
+    def __init__(self, arrays, numbers, shape):
+        self.shape, self.entries = shape, []  # (text, array as it broadcasts to `shape`, cost)
+        self.numbers = numbers
+        self.arrays = arrays
+        with np.errstate(all="ignore"):
+            for atom in [*arrays, *(n for n in numbers if abs(float(n.value)) not in (0.0, 1.0))]:
+                value = np.asarray(atom.value, float)
+                for template, extra in SIMPLE_FUNCTIONS:
+                    if ".T" in template or value.ndim == 0 and extra:
+                        continue
+                    array = np.asarray(eval(template.format(v="v"), {"np": np, "v": value}), float)
+                    try:
+                        full = np.broadcast_to(array, shape)
+                    except ValueError:
+                        continue
+                    if np.isfinite(full).all() and full.any():
+                        self.entries.append(
+                            (template.format(v=atom.text), full, extra + (value.ndim == 0) * 0.1)
+                        )
+            for atom in arrays:
+                for number in numbers:
+                    if (
+                        np.ndim(number.value) == 0
+                        and abs(float(number.value)) < 1
+                        and atom.value.shape == shape
+                    ):
+                        full = np.where(atom.value > 0, 1.0, float(number.value))
+                        self.entries.append((f"np.where({atom.text} > 0, 1, {number.text})", full, 0.4))
+            for atom in arrays:
+                value = np.asarray(atom.value, float)
+                if value.shape == shape and value.ndim > 1:
+                    for axis in range(value.ndim):
+                        for how in ("mean", "sum"):
+                            full = np.broadcast_to(getattr(value, how)(axis=axis, keepdims=True), shape)
+                            keep = "" if axis == 0 else ", keepdims=True"
+                            self.entries.append((f"{atom.text}.{how}(axis={axis}{keep})", full, 0.5))
+        self.prints = {}  # {fingerprint: entries that are multiples of each other, the cheapest first}
+        for entry in sorted(self.entries, key=lambda e: e[2]):
+            key = fingerprint(entry[1])
+            if key is not None and len(self.prints.setdefault(key, [])) < EQUAL:
+                self.prints[key].append(entry)
+
+    def find(self, needed, most=12):
+        """[(cost, text)] of expressions equal to `needed`, cheapest first."""
+        found = []
+        if needed.shape != self.shape or not np.isfinite(needed).all() or not needed.any():
+            return found
+        c = needed.reshape(-1)[0]
+        if np.allclose(needed, c, rtol=EXACT, atol=0):
+            found += [(1.0, named) for named in names_of(float(c), self.numbers)]
+        self._multiple(needed, "", 0.0, found)
+        with np.errstate(all="ignore"):
+            for name, full, cost in self.entries:
+                if (full != 0).all():
+                    self._multiple(needed / full, f"{name} * ", cost + 0.4, found)
+            plain = [e for e in self.entries if e[2] <= 0.1][:40]
+            if len(found) < 3:
+                for (one, a, x), (other, b, y) in itertools.combinations_with_replacement(plain, 2):
+                    both = a * b
+                    if (both != 0).all():
+                        self._multiple(needed / both, f"{one} * {other} * ", x + y + 0.9, found)
+                        if len(found) > most:
+                            break
+        self._matrix_products(needed, found)
+        self._reduced(needed, found)
+        cheapest = {}
+        for cost, name in found:
+            cheapest[name] = min(cost, cheapest.get(name, cost))
+        return sorted(((cost, name) for name, cost in cheapest.items()), key=lambda p: (p[0], len(p[1])))[
+            :most
+        ]
+
+    def _multiple(self, array, before, cost, found):
+        """c * entry, for some of the entries."""
+        key = fingerprint(array)
+        for name, full, extra in self.prints.get(key, ()) if key is not None else ():
+            self._scaled(array, full, f"{before}{name}", 1.0 + cost + extra, found)
+
+    def _matrix_products(self, needed, found):
+        if needed.ndim != 2:
+            return
+        flat = [a for a in self.arrays if a.value.ndim == 2][:24]
+        sides = [(a.text, np.asarray(a.value, float)) for a in flat] + [
+            (f"{a.text}.T", np.asarray(a.value, float).T) for a in flat
+        ]
+        for (one, a), (other, b) in itertools.product(sides, sides):
+            if a.shape[0] == needed.shape[0] and b.shape[1] == needed.shape[1] and a.shape[1] == b.shape[0]:
+                self._scaled(needed, a @ b, f"{one} @ {other}", 1.4, found)
+
+    def _reduced(self, needed, found):
+        """Sums of an array, or of a product of two, over axes."""
+        bigger = [a for a in self.arrays if 1 <= a.value.ndim <= 4 and a.value.size > needed.size][:16]
+        for one, other in [(a, None) for a in bigger] + list(itertools.combinations(bigger, 2)):
+            value = np.asarray(one.value, float)
+            name = one.text
+            if other is not None:
+                if other.value.shape != one.value.shape:
+                    continue
+                value, name = value * other.value, f"({one.text} * {other.text})"
+            for n in range(1, value.ndim + 1):
+                for axes in itertools.combinations(range(value.ndim), n):
+                    for keep in (False, True):
+                        total = value.sum(axis=axes, keepdims=keep)
+                        if total.shape == needed.shape:
+                            axis = axes[0] if n == 1 else axes
+                            how = f"axis={axis}" + (", keepdims=True" if keep else "")
+                            self._scaled(
+                                needed, total, f"{name}.sum({how})", 1.5 + 0.3 * (other is not None), found
+                            )
+
+    def _scaled(self, needed, array, name, cost, found):
+        """needed = c * array, for a number c that has a name; what is equal here may differ elsewhere, so every name."""
+        at = np.unravel_index(np.argmax(np.abs(array)), array.shape) if array.size else None
+        if at is None or not array[at]:
+            return
+        c = float(needed[at] / array[at])
+        if np.allclose(needed, c * array, rtol=EXACT, atol=EXACT * np.abs(needed).max()):
+            for named in names_of(c, self.numbers):
+                found.append((cost, name) if named == "1" else (cost + 0.3, f"{name} * {named}"))
+
+
+def fingerprint(array):
+    """The same for all multiples of an array; None for one that is 0 or not finite."""
+    flat = np.asarray(array, float).reshape(-1)
+    if not np.isfinite(flat).all():
+        return None
+    length = np.abs(flat).max(initial=0.0)
+    if length == 0:
+        return None
+    unit = flat / length
+    first = unit[np.argmax(np.abs(unit) > 0.5)]
+    return (np.round(unit * np.sign(first), 5) + 0.0).tobytes()
+
+
+def names_of(c, numbers):
+    """The texts of a number: a small one, a setting or size, or one over it, with a sign; at most a few."""
+    sign, c, found = ("-" if c < 0 else ""), abs(c), []
+    if not np.isfinite(c) or not c:
+        return found
+    found += [f"{sign}{k:g}" for k in CONSTANTS if abs(c - k) <= EXACT * k]
+    named = [(n.text, abs(float(n.value))) for n in numbers if abs(float(n.value)) not in (0.0, 1.0)]
+    for name, value in named:
+        for k in (1, 2, 0.5):
+            if abs(c - k * value) <= EXACT * c:
+                found.append(f"{sign}{name}" if k == 1 else f"{sign}{k:g} * {name}")
+            if abs(c - k / value) <= EXACT * c:
+                found.append(f"{sign}({k:g} / {name})")
+    if not found:
+        for (a, x), (b, y) in itertools.combinations(named[:12], 2):
+            for value, name in ((x * y, f"({a} * {b})"), (x / y, f"({a} / {b})")):
+                if abs(c - value) <= EXACT * c:
+                    found.append(sign + name)
+                if abs(c * value - 1) <= EXACT:
+                    found.append(f"{sign}(1 / {name})")
+    return found[:EQUAL]

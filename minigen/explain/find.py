@@ -1,0 +1,132 @@
+"""From a Program to the readings of its pairs, or to the sentence that says what is missing."""
+
+import numpy as np
+
+from minigen.explain import pairs, propose
+from minigen.explain.scene import Scene, widen
+
+
+class NotFound(Exception):
+    """No forward with its backward could be called; the text says why and what to do next."""
+
+
+def find(program, shapes=None, seconds=8.0):
+    """[Found] of the outermost pairs in a Program."""
+    found = []
+    for place in _places(program, shapes, seconds):
+        found += pairs.try_all(place, seconds=seconds)
+    if found and "inputs" in program.names:  # what these do not reach, with inputs of our own
+        for place in propose.places(program, shapes or {}, 1.5, pairs.reached(program, found)):
+            found += [f for f in pairs.try_all(place, seconds=1.0) if f.right]
+    return pairs.covered(program, sorted(found, key=lambda f: f.worth, reverse=True))
+
+
+def _places(program, shapes, seconds):
+    given = program.names.get("inputs")
+    if callable(given) and getattr(given, "__module__", "") == program.module.__name__:
+        return with_inputs(program, given)
+    return propose.places(program, shapes or {}, seconds)
+
+
+def tasks(program, shapes=None):
+    """The Tasks of a Program."""
+    return [pairs.task_of(f.place, f.reading, f.warm) for f in find(program, shapes)]
+
+
+def by_name(program, names, shapes=None, seconds=8.0):
+    """[Found] of the pairs that are asked for by name, though another one calls them."""
+    found = []
+    for place in _places(program, shapes, seconds):
+        for f in pairs.try_all(place, seconds=seconds):
+            asked = {
+                f.reading.title,
+                f.place.title,
+                f.reading.forward.name,
+                getattr(f.reading.backward, "name", ""),
+            }
+            if asked & set(names):
+                found.append(f)
+    return found
+
+
+def with_inputs(program, inputs):
+    """The places of a file that says its inputs: the file itself, and each object that inputs gives or the globals hold."""
+
+    def arguments(seed):
+        np.random.seed(seed % 2**32)  # noqa: NPY002
+        given = inputs(np.random.default_rng(seed))
+        if not isinstance(given, dict):
+            raise NotFound(
+                f"inputs(rng) gives {type(given).__name__}; it must give a dict: the arguments of forward by name"
+            )
+        return given
+
+    def build_for(name):
+        def build(seed):
+            given = arguments(seed)
+            owner = None if name is None else (given.pop(name) if name in given else program.names[name])
+            scene = Scene(program, given, owner, seed)
+            live = scene.live()
+            widen(live, program)
+            return Scene(program, live.arguments, live.owner, seed)
+
+        return build
+
+    try:
+        first = arguments(0)
+    except (NotFound, pairs.load.Refused):
+        raise
+    except Exception as error:
+        raise NotFound(f"inputs(rng) raised {type(error).__name__}: {error}") from error
+    found = [pairs.Place(program, program.path.stem, build_for(None))]
+    own = program.classes().values()
+    for name, value in [*first.items(), *program.names.items()]:
+        if type(value) in own:
+            found.append(pairs.Place(program, name, build_for(name), type(value)))
+    return found
+
+
+def proposed(found, path):
+    """A note for each pair whose inputs were proposed: the command that fixes them."""
+    commands = [
+        f.place.command for f in found if isinstance(f.place, propose.ProposedPlace) and f.place.command
+    ]
+    if not commands:
+        return []
+    together = dict.fromkeys(part for command in commands for part in command.split())
+    sizes = {}
+    for part in together:
+        name, _, size = part.partition("=")
+        sizes.setdefault(name, size)
+    fixed = " ".join(f"{name}={size}" for name, size in sizes.items())
+    return [f"sizes were chosen by trying; to fix them: minigen check {path} --shapes {fixed}"]
+
+
+def why_not(program, path, names=()):
+    """The sentence for a file in which no pair could be called, with the next command."""
+    functions = {*program.functions(), *(f"{c}.{m}" for c, k in program.classes().items() for m in vars(k))}
+    backs = sorted(n for n in functions if pairs.goes_back(n.rpartition(".")[2]))
+    if names:
+        return f"{path} has no pair called {', '.join(names)}; it has {', '.join(sorted(functions)[:8])}"
+    if not backs:
+        return (
+            f"{path}: no backward was found among {len(functions)} functions; name it after its forward, "
+            "such as forward and backward, relu_forward and relu_backward, f and f_prime, or return (loss, gradients)"
+        )
+    who = (
+        f"{path}: {', '.join(backs[:4])} {'goes' if len(backs) == 1 else 'go'} back, but could not be called"
+    )
+    if program.refused:
+        return f"{who}: {program.refused[0]}"
+    left = "; ".join(f"line {line} {why}" for line, why in program.left_out[:3])
+    what = f"; left out: {left}" if left else ""
+    if "inputs" in program.names:
+        return f"{who} with what inputs(rng) gives{what}; inputs must return a dict of the arguments of forward by name"
+    return (
+        f"{who} with sizes chosen by trying{what}; give them, minigen check {path} --shapes x=5,7 W=7,6, or write "
+        "inputs(rng) into the file: it returns a dict of the arguments of forward, by name"
+    )
+
+
+def compare_with(subject, tasks):
+    return []

@@ -1,0 +1,347 @@
+"""Loads a person's file so that its functions can be called, without running what it does besides defining them.
+
+A file that trains and plots is read statement by statement. What stands under `if __name__ == "__main__":` does not
+run. A loop or a call that trains is cut off, a module that is not installed is replaced by an empty one, printing is
+swallowed, and whatever opens a file, plots or waits is refused. What was left out is told with its line.
+"""
+
+import __future__
+
+import ast
+import builtins
+import contextlib
+import importlib
+import io
+import itertools
+import linecache
+import random
+import signal
+import sys
+import threading
+import time
+import types
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+STATEMENT_SECONDS = 1.0  # a definition takes no time; what takes longer is work, which belongs under __main__
+_work = (
+    "train",
+    "fit",
+    "main",
+    "run",
+    "optimize",
+    "learn",
+    "solve",
+    "minimize",
+    "gradient_check",
+    "demo",
+    "test",
+)
+
+
+@dataclass
+class Program:
+    """A person's file after loading: its namespace, its syntax, and what was left out and why."""
+
+    path: Path
+    text: str
+    tree: ast.Module
+    module: types.ModuleType
+    left_out: list[tuple[int, str]] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    folder: Path = None
+    refused: list[str] = field(default_factory=list)
+
+    def owns(self, module):
+        """Whether a module, by name, is the person's: this file, or one in the same package or folder."""
+        if module == self.module.__name__:
+            return True
+        file = getattr(sys.modules.get(module), "__file__", None)
+        if not file or "site-packages" in file:
+            return False
+        return self.folder is not None and Path(file).resolve().is_relative_to(self.path.resolve().parent)
+
+    @property
+    def names(self):
+        return self.module.__dict__
+
+    def functions(self):
+        """{name: function} of the plain functions that the file defines at its top level."""
+        return {
+            name: value
+            for name, value in self.names.items()
+            if isinstance(value, types.FunctionType) and value.__module__ == self.module.__name__
+        }
+
+    def classes(self):
+        """{name: class} of the classes that the file defines."""
+        return {
+            name: value
+            for name, value in self.names.items()
+            if isinstance(value, type) and value.__module__ == self.module.__name__
+        }
+
+
+class Refused(RuntimeError):
+    """The person's code did something that a check must not do; the sentence says which line to move."""
+
+
+class _Timeout(Exception):
+    pass
+
+
+def load(path):
+    """The Program in a file. Raises SyntaxError as Python does, OSError where the file cannot be read."""
+    path = Path(path)
+    text = path.read_text(encoding="utf-8")
+    tree = ast.parse(text, str(path))
+    linecache.checkcache(str(path))
+    module = types.ModuleType(f"_person_{path.stem}")
+    module.__file__ = str(path)
+    sys.modules[module.__name__] = module  # dataclasses look their module up there
+    program = Program(path, text, tree, module)
+    folders = [path.resolve().parent, *path.resolve().parent.parents][
+        :4
+    ]  # a file of a package imports from above
+    package = [f.name for f in itertools.takewhile(lambda f: (f / "__init__.py").exists(), folders)]
+    module.__package__ = ".".join(reversed(package))
+    program.folder = folders[len(package)] if len(package) < len(folders) else folders[-1]
+    added = [str(f) for f in folders]
+    sys.path[:0] = added
+    state = np.random.get_state(), random.getstate()  # noqa: NPY002
+    np.random.seed(0)  # noqa: NPY002
+    random.seed(0)
+    try:
+        with quiet(), refusing(program), np.errstate(all="ignore"):
+            if package:
+                _patiently(program, lambda: importlib.import_module(module.__package__))
+            for statement in tree.body:
+                _run(program, statement)
+    finally:
+        for folder in added:
+            sys.path.remove(folder)
+        np.random.set_state(state[0])  # noqa: NPY002
+        random.setstate(state[1])
+    return program
+
+
+def _run(program, statement):
+    if isinstance(statement, ast.Import | ast.ImportFrom):
+        return _import(program, statement)
+    why = _is_work(program, statement)
+    if why is None:
+        try:
+            with _limit(STATEMENT_SECONDS):
+                _execute(program, statement)
+            return None
+        except _Timeout:
+            why = f"takes longer than {STATEMENT_SECONDS:.0f} s"
+        except Refused as error:
+            why = str(error)
+        except Exception as error:
+            why = f"raised {type(error).__name__}: {error}"
+        except SystemExit:
+            why = "ends the program"
+    if why:
+        program.left_out.append((statement.lineno, why))
+    return None
+
+
+def _execute(program, statement):
+    flags = __future__.annotations.compiler_flag if "from __future__" in program.text else 0
+    code = compile(ast.Module([statement], []), str(program.path), "exec", flags=flags, dont_inherit=True)
+    exec(code, program.names)
+
+
+def _is_work(program, statement):
+    """Why a statement at the top level is not run ("" where that needs no mention), or None where it is."""
+    if isinstance(statement, ast.If) and "__name__" in ast.unparse(statement.test):
+        return ""
+    own = {*program.functions(), *program.classes()}
+    if isinstance(statement, ast.While):
+        return "is a loop at the top level"
+    if isinstance(statement, ast.For | ast.With):
+        called = {
+            n.func.id for n in ast.walk(statement) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)
+        }
+        methods = any(
+            isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute) for n in ast.walk(statement)
+        )
+        if called & own or methods:
+            return "is a loop at the top level"
+    if isinstance(statement, ast.Expr | ast.Assign) and isinstance(statement.value, ast.Call):
+        function = statement.value.func
+        name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+        if name.lower().startswith(_work) and (isinstance(function, ast.Attribute) or name in own):
+            root = function
+            while isinstance(root, ast.Attribute):
+                root = root.value
+            if getattr(root, "id", "") not in ("np", "numpy"):
+                return f"calls {name}"
+    return None
+
+
+def _import(program, statement):
+    if _patiently(program, lambda: _execute(program, statement)):
+        return  # otherwise stubbed below, name by name, and told
+    for alias in statement.names:
+        module = alias.name if isinstance(statement, ast.Import) else statement.module or "."
+        name = alias.asname or alias.name.split(".")[0]
+        one = ast.copy_location(_with_names(statement, [alias]), statement)
+        try:
+            with _limit(20):
+                _execute(program, one)
+        except Exception:
+            program.missing.append(module)
+            if name != "*":
+                program.names[name] = Stub(
+                    alias.name if isinstance(statement, ast.Import) else f"{module}.{name}"
+                )
+
+
+def _patiently(program, work):
+    """Whether an import came through, with empty modules put where others are not installed."""
+    for _ in range(12):
+        try:
+            with _limit(20):
+                work()
+            return True
+        except ModuleNotFoundError as error:
+            if (
+                not error.name
+                or error.name in sys.modules
+                or (program.folder / error.name.partition(".")[0]).exists()
+            ):
+                return False
+            sys.modules[error.name] = _empty(error.name)
+            program.missing.append(error.name)
+        except (Exception, _Timeout, SystemExit):
+            return False
+    return False
+
+
+def _empty(name):
+    module = types.ModuleType(name)
+    module.__path__ = []
+    module.__getattr__ = lambda attribute: _attribute(name, attribute)
+    return module
+
+
+def _attribute(name, attribute):
+    if attribute.startswith("__"):
+        raise AttributeError(attribute)
+    return Stub(f"{name}.{attribute}")
+
+
+def _with_names(statement, names):
+    if isinstance(statement, ast.Import):
+        return ast.Import(names)
+    return ast.ImportFrom(statement.module, names, statement.level)
+
+
+class Stub:
+    """Stands where a module is not installed: it can be named and decorated with, and says so when it is used."""
+
+    def __init__(self, name):
+        self.__dict__["_name"] = name
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return Stub(f"{self._name}.{name}")
+
+    def __setattr__(self, name, value):
+        pass
+
+    def __call__(self, *arguments, **options):
+        if len(arguments) == 1 and not options and callable(arguments[0]):
+            return arguments[0]  # a decorator such as numba.jit
+        return Stub(f"{self._name}()")
+
+    def __mro_entries__(self, bases):
+        return ()
+
+    def __deepcopy__(self, memo):
+        return self
+
+    def __iter__(self):
+        raise Refused(f"{self._name.split('.')[0]} is not installed, and {self._name} is used")
+
+
+@contextlib.contextmanager
+def quiet():
+    """What the person's code prints goes nowhere."""
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        yield
+
+
+@contextlib.contextmanager
+def refusing(program):
+    """Files, input(), waiting, sockets and plots raise Refused with the person's line."""
+    import socket
+
+    def refuse(what, allow=None):
+        def refused(*arguments, **options):
+            line = _line(program)
+            if line is None:
+                return allow(
+                    *arguments, **options
+                )  # not the person's call: NumPy or Python itself opens something
+            raise Refused(f'{what} in line {line}: move that line under `if __name__ == "__main__":`')
+
+        return refused
+
+    places = [
+        (builtins, "open", "opens a file"),
+        (io, "open", "opens a file"),
+        (builtins, "input", "waits for input()"),
+        (time, "sleep", "waits"),
+        (socket.socket, "connect", "opens a connection"),
+    ]
+    places += [
+        (np, name, "opens a file") for name in ("load", "loadtxt", "genfromtxt", "save", "savez", "savetxt")
+    ]
+    plots = sys.modules.get("matplotlib.pyplot")
+    if plots:
+        places += [
+            (plots, name, "plots") for name in ("show", "figure", "subplots", "plot", "savefig", "pause")
+        ]
+    kept = [(owner, name, getattr(owner, name)) for owner, name, _ in places]
+    for owner, name, what in places:
+        setattr(owner, name, refuse(what, getattr(owner, name)))
+    try:
+        yield
+    finally:
+        for owner, name, function in kept:
+            setattr(owner, name, function)
+
+
+def _line(program):
+    """The line of the person's file that called what was refused: none where other code lies between."""
+    frame = sys._getframe(2)
+    return frame.f_lineno if frame.f_code.co_filename == str(program.path) else None
+
+
+@contextlib.contextmanager
+def _limit(seconds):
+    """Raise _Timeout in the main thread after so many seconds, where the system has the signal."""
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(*_):
+        raise _Timeout
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+limited = _limit
+Timeout = _Timeout

@@ -1,0 +1,675 @@
+"""From a person's file to a list of Tasks: which functions are a forward and its backward, and how they are called.
+
+Names propose (forward / backward, x_forward / x_backward, f / f_prime, loss / loss_grad, a class with both, one
+function for loss and gradients), running them decides. Every reading that can be called is tried, and the one under
+which most gradients come out right is taken: a right program must not be called wrong for its style.
+"""
+
+import ast
+import builtins
+import contextlib
+import copy
+import inspect
+import itertools
+import re
+import types
+
+import numpy as np
+
+from minigen.explain import evidence, load
+from minigen.explain import scene as scenes
+from minigen.explain.reading import Reading, Step, is_gradient_name, is_number
+from minigen.explain.task import Played, Task
+
+SEED = "(draw)"  # the entry of a task's values that says which scene they belong to
+_back = re.compile(
+    r"backward|back_?prop|bprop|bwd|backpass|grad|prime|deriv|vjp|^(?:d|g)_|^d(?=[A-Z])|^d(?=relu|sigmoid|tanh|softmax)"
+    r"|_(?:back|der|d|dx|bp)$|^back$|Back$|_jacobian$|^delta_"
+)
+_neutral = re.compile(
+    r"forward|feed_?forward|fprop|fwd|backwards?|back_?prop|bprop|bwd|backpass|gradients?|grads?|prime|derivatives?"
+    r"|deriv|vjp|loss(?=_grad|_deriv)|pass|propagation|propagate|(?<=_)(?:back|der|d|bp|f|fn)$|^(?:back|d|der|compute|calc|get)_"
+    r"|^d(?=[A-Z]|relu|sigmoid|tanh|softmax)|^(?:back|call)$|__call__|^apply$"
+)
+_cost = re.compile(r"loss|cost|objective|criterion|nll|elbo|energy|error|risk", re.I)
+_cache = re.compile(
+    r"^(cache|caches|ctx|context|tape|saved|memo|memory|mem|state|intermediates?|activations?|saves?)s?_?$"
+)
+_skip = re.compile(
+    r"^(inputs|main|train|test|plot|check|load|save|init|initiali[sz]e|numerical|gradient_check|grad_check|"
+    r"check_grad|eval_numerical|update|step|fit|predict|accuracy|zero_grad|one_hot)"
+)
+_second = re.compile(r"(grad|prime|deriv\w*)_?2$|second|hess|numerical|^apply_|flush|zero_|clip_")
+_reset = re.compile(r"^(flush|zero|reset|clear)_?\w*(grad|gradient|derived|cache|state)?\w*$")
+_forwards = (
+    "forward",
+    "__call__",
+    "call",
+    "fprop",
+    "feedforward",
+    "feed_forward",
+    "forward_pass",
+    "fwd",
+    "apply",
+    "activate",
+    "activation",
+    "function",
+    "fn",
+    "f",
+    "loss",
+    "cost",
+    "compute",
+    "predict",
+    "forward_propagation",
+)
+
+
+def stem(name):
+    """A function's name without what says which way it goes: relu_backward and relu_forward give relu."""
+    return re.sub(r"[\W_]+", "", _neutral.sub("", name)).lower()
+
+
+def goes_back(name):
+    return bool(_back.search(name)) and not _forward_word(name)
+
+
+def _forward_word(name):
+    return bool(re.search(r"forward|_and_|fprop", name)) and not re.search(r"backward|_grads?$", name)
+
+
+class Place:
+    """Where functions are looked up: the file itself, or an object of one of its classes."""
+
+    only = None  # the one forward that this place was made for
+
+    def __init__(self, program, title, build, owner=None):
+        self.program, self.title, self.build, self.kind = program, title, build, owner
+
+    def functions(self):
+        """{name: function}, without self for methods."""
+        if self.kind is None:
+            return dict(self.program.functions()) | _lambdas(self.program)
+        found = {}
+        for base in reversed(self.kind.__mro__):
+            if not self.program.owns(base.__module__):
+                continue
+            for name, value in vars(base).items():
+                value = value.__func__ if isinstance(value, staticmethod | classmethod) else value
+                if isinstance(value, types.FunctionType) and (
+                    not name.startswith("__") or name == "__call__"
+                ):
+                    found[name] = value
+        return found
+
+    def parameters(self, name):
+        """The parameters of a function as it is called: without self."""
+        raw = None
+        if self.kind is not None:
+            raw = next((vars(b)[name] for b in self.kind.__mro__ if name in vars(b)), None)
+        function = raw.__func__ if isinstance(raw, staticmethod | classmethod) else self.functions()[name]
+        parameters = list(inspect.signature(function).parameters.values())
+        if self.kind is not None and not isinstance(raw, staticmethod):
+            parameters = parameters[1:]
+        return [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+
+
+def _lambdas(program):
+    return {
+        n: v
+        for n, v in program.names.items()
+        if isinstance(v, types.FunctionType) and v.__name__ == "<lambda>"
+    }
+
+
+def readings(place, arguments):
+    """Every Reading of a place that can be called with these arguments, the likeliest first."""
+    functions = place.functions()
+    backs = [n for n in functions if goes_back(n) and not _skip.match(n) and not _second.search(n)]
+    for back in backs:
+        fronts = _fronts(place, functions, back)
+        for front in (f for f in fronts if place.only in (None, f)):
+            for forward in _bind(place, front, arguments):
+                title = f"{front} / {back}" if place.kind is None else f"{place.title}.{front} / {back}"
+                losses = [
+                    n for n in functions if _cost.search(n) and n not in (front, back) and not goes_back(n)
+                ]
+                steps = [_loss_step(place, forward, n, arguments) for n in losses]
+                for loss in [None, *(step for step in steps if step is not None)]:
+                    yield from _with_back(place, title, forward, loss, back, arguments)
+    for name in (n for n in functions if place.only in (None, n)):
+        if (
+            _has_front(functions, name)
+            or _skip.match(name)
+            and name not in ("train_step", "step", "fit_batch", "train_on_batch", "train_batch", "update")
+        ):
+            if not name.startswith("train_"):
+                continue
+        for forward in _bind(place, name, arguments):
+            title = name if place.kind is None else f"{place.title}.{name}"
+            yield Reading(title, forward)
+            yield Reading(title, forward, closure=True, takes_g=True)
+            yield Reading(title, forward, closure=True)
+
+
+def _has_front(functions, back):
+    """Whether a function goes back for another one, by its name: then it is not asked for loss and gradient at once."""
+    if not goes_back(back) or re.search(r"_and_|step", back):
+        return False
+    wanted = stem(back)
+    return not wanted or any(stem(n) == wanted for n in functions if n != back and not goes_back(n))
+
+
+def _fronts(place, functions, back):
+    """The functions that may be the forward of `back`, the likeliest first."""
+    others = [n for n in functions if n != back and not goes_back(n) and not _skip.match(n) or n == "predict"]
+    wanted = stem(back)
+    same = [n for n in others if stem(n) == wanted]
+    if same:
+        same.sort(key=lambda n: (n != back.replace("backward", "forward"), not _forward_word(n)))
+        wide = place.kind is not None or not wanted
+        return same + [n for n in others if wide and n not in same and (_cost.search(n) or n in _forwards)]
+    if place.kind is not None:
+        return sorted(
+            (n for n in others if n in _forwards or _cost.search(n)), key=lambda n: n not in _forwards
+        )
+    if not wanted:
+        return [n for n in others if _cost.search(n) or n in _forwards or "forward" in n]
+    near = [n for n in others if stem(n) and (stem(n) in wanted or wanted in stem(n))]
+    if not near and (wanted in ("loss", "cost") or not place.program.classes()):
+        near = [n for n in others if "forward" in n or _cost.search(n)]
+    return near
+
+
+def _bind(place, name, arguments):
+    """The Step that calls a forward with the arguments of its names; none where one is missing."""
+    bound = []
+    for p in place.parameters(name):
+        if p.name in arguments:
+            bound.append((p.name, ("given", p.name)))
+        elif p.default is p.empty:
+            return []
+    return [Step(name, tuple(bound))]
+
+
+def _loss_step(place, forward, name, arguments):
+    """The Step for a loss of forward's result: the first parameter that is not given is y."""
+    bound, open_ = [], True
+    for p in place.parameters(name):
+        if p.name in arguments:
+            bound.append((p.name, ("given", p.name)))
+        elif open_:
+            bound.append((p.name, ("y",)))
+            open_ = False
+        elif p.default is p.empty:
+            return None
+    return None if open_ else Step(name, tuple(bound))
+
+
+def _with_back(place, title, forward, loss, back, arguments):
+    if loss is None:
+        options = _options(place, forward, back, arguments)
+    else:
+        options = _options(place, forward, back, arguments)
+    for bound in itertools.islice(itertools.product(*options), 36):
+        step = Step(back, tuple((name, source) for name, source in bound if source is not None))
+        takes_g = any(source[0] == "g" for _, source in step.bound)
+        several = {source[1] for _, source in step.bound if source[0] == "g" and len(source) > 1}
+        if loss is not None and takes_g:
+            continue
+        if several and several != set(range(len(several))):
+            continue
+        yield Reading(title, forward, step, loss, takes_g=takes_g, outputs=max(1, len(several)))
+        if not takes_g:
+            if loss is None:
+                yield Reading(title, forward, step, elementwise=True)
+            yield Reading(
+                title, forward, step, loss, reduce="mean"
+            )  # a loss for each example, and the gradient of
+            yield Reading(title, forward, step, loss, reduce="sum")  # their mean, or their sum
+
+
+def _options(place, forward, back, arguments):
+    """For each parameter of a backward, the (name, source) pairs that may fill it, the likeliest first."""
+    returned = _names_returned(place, forward.name)
+    parameters = place.parameters(back)
+    options, upstream = [], 0
+    gradients = [p for p in parameters if p.name not in arguments and is_gradient_name(p.name)]
+    for i, p in enumerate(parameters):
+        name = p.name
+        if name in arguments and not (i == 0 and name in ("g", "grad", "dout", "delta")):
+            choice = [("given", name)]
+            if len(parameters) == 1 and place.kind is not None:
+                choice.append(("g",))  # backward(x): some call the upstream gradient as forward's argument
+        elif name.lower() in evidence.steps:
+            choice = [None] if p.default is not p.empty else [("constant", 0.1)]
+        elif _cache.match(name):
+            choice = [("rest",), ("result",), ("y",)]
+            if p.default is not p.empty:
+                choice.append(None)
+        elif name in returned:
+            choice = [("out", returned.index(name))]
+            if is_gradient_name(name):
+                choice.append(("g",))
+        elif is_gradient_name(name):
+            choice = [("g",), ("y",)]
+            if len(gradients) > 1:
+                choice.insert(1, ("g", upstream))
+                upstream += 1
+            choice += [("kept", a) for a in ("output", "out", "y_pred", "probs") if place.kind is not None]
+            choice += [source for _, source in forward.bound[:1]]
+            if p.default is not p.empty:
+                choice.append(None)
+        elif p.default is not p.empty:
+            choice = [None]
+        else:
+            choice = [("g",), ("y",), ("rest",), ("result",)]
+            if len(parameters) == 1 and len(arguments) >= 1:  # f_prime(z) beside f(x)
+                choice += [("given", a) for a in list(arguments)[:1]]
+            choice += [("kept", a) for a in ("output", "out") if place.kind is not None]
+        options.append([(name, source) if source else (name, None) for source in choice])
+    return options
+
+
+def _names_returned(place, name):
+    tree = evidence.find(place.program.tree, place.functions()[name])
+    node = evidence._returned(tree)
+    if isinstance(node, ast.Tuple):
+        return [n.id if isinstance(n, ast.Name) else "" for n in node.elts]
+    return []
+
+
+class Found:
+    """A reading with its matches on one scene."""
+
+    def __init__(self, place, reading, matches, y, warm="cold", open_=0):
+        self.place, self.reading, self.matches, self.y, self.warm = place, reading, matches, y, warm
+        self.open = open_  # gradients that were returned and belong to no value
+        self.stale = False  # right at the first call, wrong once forward has been called before
+        self.right = sum(m.right for m in matches)
+        self.wrong = len(matches) - self.right
+
+    @property
+    def worth(self):
+        r = self.reading
+        plain = (r.backward is not None) * 2 + (r.loss is None) + r.takes_g
+        return (self.right, sum(m.named for m in self.matches), -self.wrong - self.open, plain)
+
+
+def try_all(place, seed=0, seconds=4.0):
+    """The best Found for every distinct title of a place."""
+    import time
+
+    deadline = time.process_time() + seconds
+    start = place.build(seed)
+    best, errors = {}, []
+    for reading in readings(place, start.arguments):
+        if time.process_time() > deadline:
+            break
+        known = best.get(reading.title)
+        if known and known.right and not known.wrong and known.right >= 2 and reading.loss is not None:
+            continue
+        try:
+            found = attempt(place, reading, start)
+        except load.Refused:
+            raise
+        except Exception as error:
+            errors.append((reading, error))
+            continue
+        if found and reading.reduce and not found.right:
+            continue
+        if found and (known is None or found.worth > known.worth):
+            best[reading.title] = found
+    place.errors = errors
+    return list(best.values())
+
+
+def attempt(place, reading, scene, warm=None):
+    """A Found, or None where the reading is not one: no gradient, or y and the way g enters do not fit.
+
+    Where objects or globals keep state, forward has been called before on other inputs: what backward reads must not
+    be left from that call. A program that empties its lists in backward is right if a whole round came before; only
+    what is wrong after either is called wrong.
+    """
+    with load.quiet(), load.refusing(place.program), np.errstate(all="ignore"), load.limited(5):
+        if warm is not None:
+            return _attempt(place, reading, warmed(reading, scene, warm), warm)
+        if not _keeps_state(place, reading, scene):
+            return _attempt(place, reading, scene, "cold")
+        found = [_attempt(place, reading, warmed(reading, scene, "forward"), "forward")]
+        if found[0] is None or not found[0].wrong:
+            return found[0] or _attempt(place, reading, scene, "cold")
+        for how in ("round", "cold"):
+            other = _attempt(place, reading, warmed(reading, scene, how), how)
+            if other is not None and how == "round" and not other.wrong:
+                return other
+            found.append(other)
+        cold = found[-1]
+        if cold is not None and not cold.wrong and found[0].right + found[0].wrong >= cold.right:
+            found[0].stale = True
+    return found[0]
+
+
+def _keeps_state(place, reading, scene):
+    if reading.backward is None and not reading.closure:
+        return False
+    names = place.program.names
+    data = any(
+        scenes.is_data(k, v) and isinstance(v, dict | list | np.ndarray) or scenes.is_own(v, place.program)
+        for k, v in names.items()
+    )
+    return (
+        place.kind is not None
+        or data
+        or any(scenes.is_own(v, place.program) for v in scene.arguments.values())
+    )
+
+
+def warmed(reading, scene, how):
+    """The scene after forward ("forward"), or forward and backward ("round"), was called on other inputs."""
+    if how == "cold":
+        return scene
+    live = scene.live()
+    generators = _generators(live, scene.program)
+    kept = {k: copy.deepcopy(v) for k, v in live.arguments.items() if isinstance(v, np.ndarray)}
+    rng = np.random.default_rng(scene.seed)
+    for key, value in kept.items():
+        live.arguments[key] = rng.permutation(value.ravel()).reshape(value.shape)
+    try:
+        reading.run(live, None, back=how == "round")
+    except load.Refused:
+        raise
+    except Exception:
+        return scene  # it cannot take these inputs: nothing is learned
+    for name in dir(live.owner) if scenes.is_own(live.owner, scene.program) else ():
+        if _reset.match(name):  # what they call between two steps
+            with contextlib.suppress(Exception):
+                getattr(live.owner, name)()
+    live.arguments.update(kept)
+    for generator, state in generators:
+        _restore(generator, state)
+    after = scenes.Scene(scene.program, live.arguments, live.owner, scene.seed)
+    scene.live()  # the globals are those of the scene again
+    return after
+
+
+def _generators(live, program):
+    """The generators that objects, arguments and globals hold, with their states."""
+    found, seen, waiting = [], set(), [v for _, _, _, v in live.roots()]
+    while waiting:
+        value = waiting.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, np.random.Generator):
+            found.append((value, copy.deepcopy(value.bit_generator.state)))
+        elif isinstance(value, np.random.RandomState):  # noqa: NPY002
+            found.append((value, value.get_state()))
+        elif scenes.is_own(value, program):
+            waiting += vars(value).values()
+        elif isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, list | tuple):
+            waiting += value
+    return found
+
+
+def _restore(generator, state):
+    if isinstance(generator, np.random.Generator):
+        generator.bit_generator.state = state
+    else:
+        generator.set_state(state)
+
+
+def _attempt(place, reading, scene, warm):
+    y = reading.run(scene.live(), back=False).y
+    if y is None or not (is_number(y) or isinstance(y, tuple) and all(map(is_number, y))):
+        return None
+    scalar = not isinstance(y, tuple) and np.size(y) == 1
+    if not scalar and not reading.takes_g and not reading.elementwise:
+        return None
+    if reading.elementwise and scalar and np.ndim(y) == 0:
+        return None
+    matches, y, open_ = evidence.match(reading, scene)
+    if not matches:
+        return None
+    if reading.elementwise and any(np.shape(y) != np.shape(_value(scene, m.value)) for m in matches):
+        return None
+    if reading.takes_g and not scalar and not _linear(reading, scene, matches):
+        return None
+    return Found(place, reading, matches, y, warm, open_)
+
+
+def _value(scene, address):
+    live = scene.live()
+    return scenes.leaves(live, live.program)[address][2]
+
+
+def _linear(reading, scene, matches):
+    """Whether doubling g doubles the gradients, or at least one of them: a g that is not the upstream gradient does not."""
+    once = gradients(reading, scene.live(), {m.value: m.source for m in matches}, lambda y: np.ones_like(y))
+    twice = gradients(
+        reading, scene.live(), {m.value: m.source for m in matches}, lambda y: 2 * np.ones_like(y)
+    )
+    good = [np.allclose(2 * once[k], twice[k], rtol=1e-8, atol=1e-10) for k in once if k in twice]
+    return any(good)
+
+
+def gradients(reading, live, sources, g):
+    """{value's address: gradient} of one run, read where the sources say."""
+    return _read(reading, reading.run(live, g), sources, live)
+
+
+def _read(reading, outcome, sources, live, start=None):
+    returned = scenes.returned_leaves(outcome.returned, live.program)
+    after = scenes.leaves(live, live.program)
+    found = {}
+    for value, source in sources.items():
+        if source.kind == "returned":
+            got = returned.get(source.address, (None, None, None))[2]
+        else:
+            got = after.get(source.address, (None, None, None))[2]
+            before = outcome.before.get(source.address)
+            if got is not None and source.kind == "added" and before is not None:
+                got = got - before[1]
+            elif got is not None and source.kind == "changed" and before is not None:
+                got = (before[1] - got) / source.step
+        if got is not None:
+            found[value] = np.array(got, dtype=np.float64)
+    return found
+
+
+def task_of(place, reading, warm="cold", seeds=(1, 2, 3)):
+    """The Task of a reading: gradients paired on a few scenes, and for others by the pattern of their addresses."""
+    rules, patterns, names, shapes = {}, {}, {}, set()
+    places = {}
+    for seed in seeds:
+        try:
+            found = attempt(place, reading, place.build(seed), warm)
+        except load.Refused:
+            raise
+        except Exception:
+            continue
+        if found is None:
+            continue
+        for m in found.matches:
+            known = rules.get(m.value)
+            if known is None or m.right and not known.right:
+                rules[m.value] = m
+    for m in sorted(rules.values(), key=lambda m: not m.right):
+        steps, _ = scenes.pattern(m.value)
+        theirs, numbers = scenes.pattern(m.source.address)
+        patterns.setdefault(steps, (m, theirs, numbers))
+
+    def source_of(address):
+        if address in rules:
+            return rules[address].source
+        steps, numbers = scenes.pattern(address)
+        if steps not in patterns or not numbers:
+            return None
+        m, theirs, kept = patterns[steps]
+        numbers = numbers if len(numbers) == len(kept) else kept
+        there = scenes.fill(theirs, numbers)
+        return evidence.Source(m.source.kind, there, scenes.text(there), m.source.step)
+
+    def at(seed):
+        if seed not in places:
+            scene = place.build(seed)
+            with load.quiet(), np.errstate(all="ignore"):
+                scene = warmed(reading, scene, warm)
+            live = scene.live()
+            known = scenes.leaves(live, live.program)
+            sources = {a: source_of(a) for a in known}
+            sources = {a: s for a, s in sources.items() if s is not None}
+            fed = {a: scenes.text(a) for a in known if a in sources or a[0][0] == "arg" and len(a) == 1}
+            places[seed] = scene, sources, _distinct(fed)
+        return places[seed]
+
+    def draw(rng):
+        seed = int(rng.integers(1 << 30))
+        scene, sources, fed = at(seed)
+        live = scene.live()
+        known = scenes.leaves(live, live.program)
+        values = {SEED: seed}
+        for address, name in fed.items():
+            value = np.array(known[address][2], dtype=np.float64)
+            if address in sources and address[0][0] != "arg" and value.size > 1 and np.ptp(value) == 0:
+                value = value + 0.2 * rng.uniform(0.5, 1.5, value.shape)  # a bias of zeros hides mistakes
+            values[name] = value
+            if address in sources:
+                names[name] = sources[address].label or f"the gradient at {name}"
+        return values
+
+    def fresh(values):
+        scene, sources, fed = at(int(values[SEED]))
+        live = scene.live()
+        known = scenes.leaves(live, live.program)
+        for address, name in fed.items():
+            if name in values:
+                container, key, old = known[address]
+                scenes.put(container, key, old, values[name])
+        return live, sources, fed
+
+    def play(values, g=None):
+        live, sources, fed = fresh(values)
+        upstream = None if g is None else (lambda y: np.array(g, dtype=np.float64).reshape(np.shape(y)))
+        with load.quiet(), np.errstate(all="ignore"):
+            outcome = reading.run(live, upstream if reading.takes_g else None)
+            found = _read(reading, outcome, sources, live)
+        y = np.array(outcome.y, dtype=np.float64)
+        if not reading.takes_g and g is not None:  # what takes no g is the gradient for g = 1
+            factor = np.asarray(g) if reading.elementwise else float(np.sum(g))
+            found = {a: factor * v for a, v in found.items()}
+        start = {n: np.shape(values[n]) for n in values}
+        named = {fed[a]: v for a, v in found.items() if a in fed}
+        named = {
+            n: v.reshape(start[n]) if v.size == np.prod(start[n], dtype=int) else v for n, v in named.items()
+        }
+        return Played(float(y) if y.ndim == 0 else y, named)
+
+    def forward(values):
+        live, _, _ = fresh(values)
+        with load.quiet(), np.errstate(all="ignore"):
+            y = reading.run(live, back=False).y
+        if isinstance(y, tuple):
+            y = np.concatenate([np.ravel(part) for part in y])
+        y = np.array(y, dtype=np.float64)
+        return float(y) if y.ndim == 0 else y
+
+    for seed in range(3):
+        values = draw(np.random.default_rng(seed))
+        shapes.add(tuple(np.shape(v) for v in values.values()))
+    step = next((m.source.step for m in rules.values() if m.source.kind == "changed"), None)
+    return Task(reading.title, reachable(place.program), draw, play, forward, names, len(shapes) > 1, step)
+
+
+def _distinct(fed):
+    """Names that are not used twice: self.x is x where nothing else is called so."""
+    count = {}
+    for name in fed.values():
+        count[name] = count.get(name, 0) + 1
+    return {a: n if count[n] == 1 else f"{n} ({a[0][0]})" for a, n in fed.items()}
+
+
+def reachable(program):
+    """Every plain function of the file that a mistake may sit in: functions, methods, getters, static methods."""
+    found = list(program.functions().values()) + list(_lambdas(program).values())
+    for kind in program.classes().values():
+        for value in vars(kind).values():
+            if isinstance(value, property):
+                found += [f for f in (value.fget, value.fset) if f]
+            elif isinstance(value, staticmethod | classmethod):
+                found.append(value.__func__)
+            elif isinstance(value, types.FunctionType) and value.__code__.co_filename == str(program.path):
+                found.append(value)
+    return tuple(f for f in dict.fromkeys(found) if f.__name__ not in ("inputs", "main"))
+
+
+def covered(program, found):
+    """The readings whose functions no other accepted reading calls: the outermost ones."""
+    calls = call_graph(program)
+    reach = {}
+    for f in found:
+        own = {key for key in (_key(f, f.reading.forward), _key(f, f.reading.backward)) if key}
+        reach[id(f)] = own, closure(calls, own)
+    kept = []
+    for f in found:
+        own, mine = reach[id(f)]
+        outer = [o for o in found if o is not f and own <= reach[id(o)][1] and not reach[id(o)][0] <= mine]
+        same = [o for o in kept if own <= reach[id(o)][1] and reach[id(o)][0] <= mine]
+        if not outer and not same:
+            kept.append(f)
+    return kept
+
+
+def reached(program, found):
+    """The names of all functions that these readings call."""
+    keys = [k for f in found for k in (_key(f, f.reading.forward), _key(f, f.reading.backward)) if k]
+    return closure(call_graph(program), keys)
+
+
+def _key(found, step):
+    if step is None:
+        return None
+    return step.name if found.place.kind is None else f"{found.place.kind.__name__}.{step.name}"
+
+
+def call_graph(program):
+    """{function or Class.method: names it calls}; a method's name stands for every class that has it."""
+    methods, graph = {}, {}
+    nodes = {}
+    for node in program.tree.body:
+        if isinstance(node, ast.FunctionDef):
+            nodes[node.name] = node
+        if isinstance(node, ast.ClassDef):
+            for item in node.body:
+                if isinstance(item, ast.FunctionDef):
+                    nodes[f"{node.name}.{item.name}"] = item
+                    methods.setdefault(item.name, []).append(f"{node.name}.{item.name}")
+    for name, node in nodes.items():
+        called = set()
+        for n in ast.walk(node):
+            if isinstance(n, ast.Name) and n.id in nodes:
+                called.add(n.id)
+            elif isinstance(n, ast.Attribute) and n.attr in methods:
+                mine = isinstance(n.value, ast.Name) and n.value.id == "self" and "." in name
+                own = f"{name.split('.')[0]}.{n.attr}"
+                called.update([own] if mine and own in nodes else methods[n.attr])
+            elif isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute | ast.Name):
+                attribute = n.func.attr if isinstance(n.func, ast.Attribute) else ""
+                mine = attribute and isinstance(n.func.value, ast.Name) and n.func.value.id == "self"
+                if mine and attribute not in methods:
+                    called.update(methods.get("__call__", []))
+                elif isinstance(n.func, ast.Name) and n.func.id not in nodes:
+                    called.update([] if hasattr(builtins, n.func.id) else methods.get("__call__", []))
+        graph[name] = called
+    return graph
+
+
+def closure(graph, start):
+    seen, waiting = set(), list(start)
+    while waiting:
+        name = waiting.pop()
+        if name not in seen:
+            seen.add(name)
+            waiting += graph.get(name, ())
+    return seen

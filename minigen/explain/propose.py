@@ -1,0 +1,570 @@
+"""Inputs for a file that says none: sizes, labels and objects are tried until forward runs and a gradient fits.
+
+Sizes are distinct and images are not square, so that no mistake hides in an equal number. The search changes one
+argument at a time and keeps what lets the person's code run further before it stops; among what runs, the gradients
+decide. What was chosen is told, with the command that fixes it.
+"""
+
+import ast
+import itertools
+import re
+import sys
+import time
+
+import numpy as np
+
+from minigen.explain import load, pairs
+from minigen.explain.scene import Scene, widen
+
+SECONDS = 1.5  # of the search for one class or function
+_rng = re.compile(r"^(rng|random|gen|generator|prng|rs|random_state|rand)$")
+_list = re.compile(
+    r"layer_?dims|layer_?sizes|^(layers|sizes|dims|architecture|arch|hidden_sizes|topology|nn_structure|shape)$"
+)
+_kernel = re.compile(r"^(k|kernel|kernel_?size|filter_?size|f|field|pool_?size|size|ksize|HF|WF|pool|kh|kw)$")
+_one = re.compile(r"^(stride|strides|s|dilation|groups)$")
+_pad = re.compile(r"^(pad|padding|p)$")
+_rate = re.compile(
+    r"lr|learning|rate|alpha|eta|eps|momentum|beta|prob|keep|dropout|drop|decay|lam|reg|slope|scale|sigma|std|gamma|delta|smooth|temp|tau|rho"
+)
+_labels = re.compile(
+    r"^(y|t|labels?|targets?|y_true|Y|gt|truth|y_batch|ys|tgt|true|idx|indices|index|classes|actual|desired)$"
+)
+_size = re.compile(
+    r"(^|_)(n|num|dim|dims|in|out|size|units|hidden|features|fan|channels|width|depth|neurons|inputs?|outputs?|nodes|"
+    r"latent|classes|vocab|embed|embedding|d|h|k|z|x|y|v|m|len|length)(_|$)|size$|dim$|^[a-zA-Z]$|[a-z](In|Out|Dim|Size)$|^(nin|nout)$"
+)
+_text = {
+    "activation": ("tanh", "relu", "sigmoid"),
+    "act": ("tanh", "relu", "sigmoid"),
+    "mode": ("train", "max"),
+}
+
+
+def _tanh_prime(x):
+    return 1 - np.tanh(x) ** 2
+
+
+class Sizes:
+    """N rows, and distinct widths A, B, C, ...; another seed gives other numbers where the program allows it."""
+
+    def __init__(self, seed=None):
+        shift = 0 if seed is None else seed % 3
+        self.N = 5 + (0 if seed is None else (0, 1, -1)[seed % 3])
+        self.widths = [7 + shift, 11 + shift, 4, 14 + shift, 17, 3]
+        self.A, self.B, self.C = self.widths[:3]
+        self.channels, self.H, self.W, self.L, self.T = 3, 6, 8, 12, 6
+        self.channels_out = 2
+
+
+_shapes = [
+    "N A", "N B", "A N", "N", "A", "N 1", "1 A", "A 1", "A B", "B A", "B", "1 B", "B 1", "N C", "C N", "C", "B C", "C B",
+    "N c H W", "N H W c", "N c L", "N L c", "N T A", "T N A", "o c 3 2", "o", "c", "1 c 1 1", "A A", "B B", "C C", "B N",
+    "H W", "c H W", "o c 3", "3 2 c o", "1 C", "C 1", "", "c H W N", "T A N",
+]  # fmt: skip
+
+
+def _shape(spec, sizes):
+    table = {
+        "N": sizes.N, "A": sizes.A, "B": sizes.B, "C": sizes.C, "c": sizes.channels, "o": sizes.channels_out,
+        "H": sizes.H, "W": sizes.W, "L": sizes.L, "T": sizes.T,
+        "D": sizes.widths[3],
+    }  # fmt: skip
+    return tuple(table.get(s) or int(s) for s in spec.split())
+
+
+class Choice:
+    """One way to fill a parameter: a kind, and for arrays a shape in symbols and a domain."""
+
+    def __init__(self, kind, what=None, domain="normal"):
+        self.kind, self.what, self.domain = kind, what, domain
+
+    def make(self, rng, sizes):
+        kind, what = self.kind, self.what
+        if kind == "omit":
+            return None
+        if kind == "rng":
+            return np.random.default_rng(int(rng.integers(1 << 30)))
+        if kind == "old rng":
+            return np.random.RandomState(int(rng.integers(1 << 30)))  # noqa: NPY002
+        if kind == "constant":
+            return what
+        if kind == "width":
+            return sizes.widths[what] if isinstance(what, int) else getattr(sizes, what)
+        if kind == "widths":
+            return [sizes.widths[i] for i in what]
+        if kind == "made":
+            function, options = what
+            return function(**{name: c.make(rng, sizes) for name, c in options.items() if c.kind != "omit"})
+        if kind == "pairs":
+            return tuple(getattr(sizes, w) for w in what)
+        shape = what if isinstance(what, tuple) else _shape(what, sizes)
+        if self.domain == "int":
+            return rng.integers(0, min(sizes.widths), shape)
+        if self.domain == "one-hot":
+            return np.eye(shape[-1])[rng.integers(0, shape[-1], shape[:-1])]
+        if self.domain == "one-hot columns":
+            return np.eye(shape[0])[:, rng.integers(0, shape[0], shape[1:])]
+        if self.domain == "probability":
+            return rng.uniform(0.1, 0.9, shape)
+        if self.domain == "distribution":
+            p = rng.uniform(0.2, 1.0, shape)
+            return p / p.sum(-1, keepdims=True)
+        if self.domain == "binary":
+            return (rng.random(shape) < 0.5) * 1.0
+        if self.domain == "sign":
+            return np.where(rng.random(shape) < 0.5, -1.0, 1.0)
+        return rng.standard_normal(shape)
+
+    def shown(self, rng, sizes):
+        """What stands after the name in --shapes, or None."""
+        if self.kind == "array":
+            shape = self.what if isinstance(self.what, tuple) else _shape(self.what, sizes)
+            return ",".join(map(str, shape)) or "1"
+        if self.kind in ("width", "widths", "pairs"):
+            return re.sub(r"[\[\]() ]", "", str(self.make(rng, sizes)))
+        if self.kind == "constant" and isinstance(self.what, int) and not isinstance(self.what, bool):
+            return str(self.what)
+        return None
+
+
+def choices(parameter, position, given, constructor, weights=0, extra=()):
+    """The Choices for a parameter, the likeliest first."""
+    name = parameter.name
+    if name in given:
+        numbers = given[name]
+        if constructor or name not in given.get("arrays", given):
+            pass
+        if constructor and len(numbers) == 1:
+            return [Choice("constant", numbers[0])]
+        return [
+            *([Choice("constant", list(numbers)), Choice("constant", numbers)] if constructor else []),
+            *(
+                Choice("array", numbers, d)
+                for d in ("normal", "probability", "one-hot", "int", "binary", "distribution")
+            ),
+        ]
+    note = parameter.annotation
+    note = note if isinstance(note, str) else getattr(note, "__name__", str(note))
+    default = parameter.default
+    found = []
+    if default is not parameter.empty:
+        found.append(Choice("omit"))
+        if not (default is None and not constructor) and not isinstance(default, int):
+            return found
+    if _rng.match(name):
+        return [*found, Choice("rng"), Choice("old rng")]
+    if name in ("seed", "random_seed"):
+        return [*found, Choice("constant", 3)]
+    if re.search(r"activation|^(f|fn|func|function|phi)(_|$)", name):
+        back = re.search(r"prime|deriv|grad|_d$", name)
+        found.append(Choice("constant", _tanh_prime if back else np.tanh))
+    if name in _text:
+        found += [Choice("constant", v) for v in _text[name]]
+    shapes = [*_hinted(name, position, weights, extra), *_shapes]
+    arrays = [Choice("array", s) for s in dict.fromkeys(shapes)]
+    domains = [
+        Choice("array", s, d)
+        for d in ("probability", "one-hot", "distribution", "binary", "sign")
+        for s in ("N A", "N B", "N 1")
+    ]
+    domains += [Choice("array", "N", d) for d in ("int", "binary", "sign")] + [
+        Choice("array", "A N", "one-hot columns")
+    ]
+    domains += [
+        Choice("array", "N T", "int"),
+        Choice("array", "N B", "int"),
+        Choice("array", "1 N", "binary"),
+        Choice("array", "A N", "probability"),
+    ]
+    numbers = [Choice("constant", 0.3), Choice("constant", 2), Choice("constant", True)]
+    if (
+        not constructor
+        and not (_kernel.match(name) and len(name) > 1)
+        and not re.search(r"lr|learning_rate|^eps$|dropout|^reg$", name)
+    ):
+        if _labels.match(name) and (position > 0 or name not in ("t", "y")):
+            classes = [
+                Choice("array", "N A", "one-hot"),
+                Choice("array", "N", "int"),
+                Choice("array", "A N", "one-hot columns"),
+            ]
+            return found + [classes[0], arrays[0], *classes[1:], *domains, *arrays[1:], *numbers]
+        if re.match(r"^(p|probs?|probabilities|y_?hat|y_prob\w*|y_pred|predictions?)$", name):
+            return found + [
+                Choice("array", "N A", "probability"),
+                *arrays[:1],
+                *domains,
+                *arrays[1:],
+                *numbers,
+            ]
+        if _scalar.match(name):
+            first = 3 if _bias.match(name) else 0
+            return found + arrays[:first] + numbers[:1] + arrays[first:] + domains + numbers[1:]
+        return found + arrays + domains + numbers
+    widths = [Choice("width", i) for i in _turn(range(4), position)]
+    lists = [Choice("widths", w) for w in ((0, 1, 2), (0, 1, 2, 3), (0, 1))]
+    if "ndarray" in note or note in ("array", "Array"):
+        return found + arrays + domains
+    if "float" in note:
+        return found + numbers
+    if _list.search(name):
+        return found + [*lists, Choice("pairs", ("channels", "H", "W")), *widths, *arrays]
+    if _one.match(name):
+        return found + [Choice("constant", 1), Choice("constant", 2), *widths]
+    if _kernel.match(name):
+        return found + [Choice("constant", 3), Choice("constant", 2), Choice("constant", (3, 2)), *widths]
+    if _pad.match(name):
+        return found + [Choice("constant", 1), Choice("constant", 0), Choice("constant", 0.3)]
+    if _rate.search(name):
+        return found + [Choice("constant", 0.1 if re.search("lr|learn|eta", name) else 0.3), *widths, *arrays]
+    if re.search("channel|filters|maps", name):
+        first = (
+            ["channels_out", "channels"] if re.search("out|filters", name) else ["channels", "channels_out"]
+        )
+        return found + [Choice("width", w) for w in first] + widths
+    if _size.search(name) or "int" in note:
+        return found + [
+            *widths,
+            *lists,
+            Choice("width", "channels"),
+            Choice("width", "channels_out"),
+            *arrays,
+            *numbers,
+        ]
+    return found + [*widths, *lists, *arrays, *numbers, Choice("constant", "tanh")]
+
+
+_weight = re.compile(r"^(W|V|U|w|weights?|Theta|K|M)[\w]*$")
+_bias = re.compile(r"^(b|c|bias|biases|beta|gamma|gain|shift)[\w]{0,3}$")
+_scalar = re.compile(
+    r"^(lam|lambd|lambda_|reg|beta|alpha|lr|learning_rate|eta|rho|gamma|delta|sparsity\w*|weight_decay|temperature|tau|slope|keep_prob|dropout|eps)$"
+)
+_flat = re.compile(r"^(theta|params?|weights?|w|initial_theta|nn_params)$")
+
+
+def _hinted(name, position, weights, extra):
+    """Shapes that a name suggests, before all others: W2 is the second weight, b2 belongs to it, theta is flat."""
+    found = []
+    if _flat.match(name):
+        found += ["A", "A 1"]
+    letters = "ABCD"
+    if _weight.match(name):
+        k = min(weights, 2)
+        found += [f"{letters[k]} {letters[k + 1]}", f"{letters[k + 1]} {letters[k]}"]
+    elif _bias.match(name):
+        k = min(weights, 3)
+        found += [letters[k], f"1 {letters[k]}", f"{letters[k]} 1"]
+        found += ["N 1", "A", "1 A"]
+    found += [f"N {d}" for d in extra] + [f"{d} N" for d in extra]
+    return found
+
+
+def _turn(indices, by):
+    indices = list(indices)
+    by %= len(indices)
+    return indices[by:] + indices[:by]
+
+
+def _for_initialising(parameters):
+    """Two or three ways to call a function that makes parameters: a list of sizes, or widths in order."""
+    ways = []
+    for turn in range(2):
+        options, position = {}, 0
+        for p in parameters:
+            found = choices(p, position, {}, True)
+            position += found[0].kind == "width"
+            options[p.name] = found[min(turn, len(found) - 1)] if found[0].kind in ("widths",) else found[0]
+        ways.append(options)
+    return ways
+
+
+class Proposal:
+    """How to build an object, if any, and arguments, by name: choices that were found to run."""
+
+    def __init__(self, program, kind, title, front, constructor, parameters):
+        self.program, self.kind, self.title, self.front = program, kind, title, front
+        self.constructor, self.parameters = constructor, parameters
+
+    @property
+    def key(self):
+        return self.front if self.kind is None else f"{self.kind.__name__}.{self.front}"
+
+    def variables(self, given):
+        found, position = [], 0
+        for p in self.constructor:
+            options = choices(p, position, given, True)
+            position += options[0].kind == "width"
+            found.append((("new", p.name), options))
+        weights, extra = 0, self._widths_in_globals()
+        for i, p in enumerate(self.parameters):
+            options = choices(p, i, given, False, weights, extra)
+            weights += bool(_weight.match(p.name))
+            if re.search(r"param|weights|theta|net|model", p.name):
+                options = self._initialised() + options
+            found.append((("call", p.name), options))
+        return found
+
+    def _widths_in_globals(self):
+        """The widths of the file's global arrays: what x must fit."""
+        arrays = [v for k, v in self.program.names.items() if isinstance(v, np.ndarray) and v.ndim == 2]
+        return list(dict.fromkeys(d for v in arrays for d in v.shape))[:4]
+
+    def _initialised(self):
+        """Choices that call the file's own function for its parameters, such as initialize_parameters(n_x, n_h, n_y)."""
+        found = []
+        for name, function in self.program.functions().items():
+            if re.match(r"(init|create|make|build|random|new)", name, re.I) and name != self.front:
+                parameters = pairs.Place(self.program, "", None).parameters(name)
+                found += [Choice("made", (function, options)) for options in _for_initialising(parameters)]
+        return found
+
+    def scene(self, chosen, seed, sizes):
+        rng = np.random.default_rng(seed)
+        np.random.seed(seed % 2**32)  # noqa: NPY002
+        owner, arguments = None, {}
+        made = {key: c.make(rng, sizes) for key, c in chosen.items() if c.kind != "omit"}
+        arguments = {name: v for (where, name), v in made.items() if where == "call"}
+        if self.kind is not None:
+            owner = self.kind(**{name: v for (where, name), v in made.items() if where == "new"})
+        scene = Scene(self.program, arguments, owner, seed)
+        live = scene.live()
+        widen(live, self.program)
+        return Scene(self.program, live.arguments, live.owner, seed)
+
+
+class ProposedPlace(pairs.Place):
+    """A Place whose inputs were proposed; `command` fixes them."""
+
+    def __init__(self, proposal, chosen):
+        super().__init__(proposal.program, proposal.title, None, proposal.kind)
+        self.proposal, self.chosen, self.varies = proposal, chosen, True
+        self.build = self._build
+        self.only = proposal.front
+
+    def _build(self, seed):
+        if seed and self.varies:
+            try:
+                scene = self.proposal.scene(self.chosen, seed, Sizes(seed))
+                _call_forward(self, scene, self.only)
+                return scene
+            except Exception:
+                self.varies = False
+        return self.proposal.scene(self.chosen, seed, Sizes())
+
+    @property
+    def command(self):
+        rng = np.random.default_rng(0)
+        shown = {name: c.shown(rng, Sizes()) for (_, name), c in self.chosen.items()}
+        return " ".join(f"{name}={s}" for name, s in shown.items() if s)
+
+
+def places(program, shapes, seconds=8.0, known=()):
+    """A ProposedPlace for every class and function that may be a forward and could be called, the outermost first."""
+    found, reached = [], set(known)
+    graph = pairs.call_graph(program)
+    deadline = time.process_time() + seconds
+    proposals = sorted(_proposals(program), key=lambda p: -len(pairs.closure(graph, [p.key])))
+    for proposal in proposals:
+        if proposal.key in reached or time.process_time() > deadline:
+            continue
+        place, right = _search(proposal, shapes, min(SECONDS, max(0.5, (deadline - time.process_time()) / 2)))
+        if place is not None:
+            found.append(place)
+            if right:
+                reached |= pairs.closure(graph, [proposal.key]) - {proposal.key}
+    return found
+
+
+def _proposals(program):
+    bare = pairs.Place(program, program.path.stem, None)
+    functions = bare.functions()
+    fronts = []
+    for back in (n for n in functions if pairs.goes_back(n)):
+        fronts += pairs._fronts(bare, functions, back)
+    fronts += [
+        n for n in functions if _may_be_single(program, functions[n]) and not pairs._has_front(functions, n)
+    ]
+    for name in dict.fromkeys(fronts):
+        parameters = bare.parameters(name)
+        yield Proposal(
+            program, None, program.path.stem, name, [], parameters + _of_backs(bare, name, parameters)
+        )
+    for name, kind in program.classes().items():
+        place = pairs.Place(program, name, None, kind)
+        methods = place.functions()
+        backs = [n for n in methods if pairs.goes_back(n)]
+        fronts = [f for b in backs for f in pairs._fronts(place, methods, b)]
+        fronts += [
+            n for n in methods if _may_be_single(program, methods[n]) and not pairs._has_front(methods, n)
+        ]
+        constructor = _constructor(kind)
+        for front in dict.fromkeys(fronts):
+            yield Proposal(program, kind, name, front, constructor, place.parameters(front))
+
+
+def _of_backs(place, front, parameters):
+    """The parameters that only the backward of `front` has and that forward does not give: labels, mostly."""
+    functions = place.functions()
+    known = {p.name for p in parameters} | set(pairs._names_returned(place, front))
+    found = []
+    for back in (n for n in functions if pairs.goes_back(n) and front in pairs._fronts(place, functions, n)):
+        for p in place.parameters(back):
+            ours = p.name not in known and p.default is p.empty and not pairs._cache.match(p.name)
+            if (
+                ours
+                and (_labels.match(p.name) or not pairs.is_gradient_name(p.name))
+                and p.name not in pairs.evidence.steps
+            ):
+                known.add(p.name)
+                if _labels.match(p.name) or re.match(r"^[xX]$", p.name):
+                    found.append(p)
+    return found
+
+
+def _may_be_single(program, function):
+    """Whether a function calls something that goes back, or computes gradients itself."""
+    if pairs._skip.match(function.__name__) and not function.__name__.startswith(("train", "step", "update")):
+        return False
+    code = function.__code__
+    inner = [c for c in code.co_consts if hasattr(c, "co_names")]
+    names = {*code.co_names, *code.co_varnames, *(n for c in inner for n in (c.co_name, *c.co_varnames))}
+    back = sum(pairs.goes_back(n) or n in ("back", "update") for n in names)
+    gradients = sum(
+        bool(re.match(r"^(d[A-Z]\w*|d(w|b|x|z|h)\d*|grads?|gradients?|\w+_?[gG]rads?)$", n)) for n in names
+    )
+    tree = pairs.evidence.find(program.tree, function)
+    updates = tree is not None and any(
+        isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Sub) for n in ast.walk(tree)
+    )
+    costs = bool(pairs._cost.search(function.__name__))
+    loops = re.search(r"epoch|iteration|n_iter|max_iter|num_iter", " ".join(names))
+    return bool((back or gradients >= 2 or gradients and (updates or costs)) and not loops)
+
+
+def _constructor(kind):
+    import inspect
+
+    try:
+        parameters = inspect.signature(kind).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    return [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+
+
+def _call_forward(place, scene, front):
+    live = scene.live()
+    step = pairs._bind(place, front, live.arguments)[0]
+    return step.call(live, {})
+
+
+def _search(proposal, given, seconds=SECONDS):
+    """Change one argument at a time while forward gets further; then let the gradients decide among what runs."""
+    variables = proposal.variables(given)
+    deadline = time.process_time() + seconds
+    chosen = {key: options[0] for key, options in variables}
+    progress, best, tried = -1, None, set()
+
+    def distance(chosen):
+        signature = tuple(id(c) for c in chosen.values())
+        if signature in tried or time.process_time() > deadline:
+            return -2
+        tried.add(signature)
+        return _distance(proposal, chosen)
+
+    def consider(chosen):
+        nonlocal best
+        place = ProposedPlace(proposal, dict(chosen))
+        found = pairs.try_all(place, seconds=1.0)
+        worth = max((f.worth for f in found), default=None)
+        if worth is not None and (best is None or _better(worth, best[0])):
+            best = worth, place
+        return worth is not None and worth[0] > 0 and worth[2] == 0
+
+    def around(start, options_of):
+        """Change one argument of what runs already, twice if that helps; True where all gradients are right."""
+        for key, options in options_of:
+            for option in options:
+                other = {**start, key: option}
+                if distance(other) == DONE and consider(other):
+                    return True
+        return False
+
+    def answer():
+        return (best[1], best[0][0]) if best else (None, 0)
+
+    progress = distance(chosen)
+    if progress == DONE and (consider(chosen) or around(chosen, variables)):
+        return answer()
+    while time.process_time() < deadline and progress != DONE:
+        moves = []
+        for key, options in variables:
+            for option in options:
+                other = {**chosen, key: option}
+                reached = distance(other)
+                if reached == DONE and (consider(other) or around(other, variables)):
+                    return answer()
+                if reached > progress and reached != DONE:
+                    moves.append((reached, len(moves), other))
+        if not moves:
+            break
+        progress, _, chosen = max(moves, key=lambda m: (m[0], -m[1]))
+    if best is None or best[0][0] == 0:
+        for (a, of_a), (b, of_b) in itertools.combinations(variables, 2):
+            for one, two in itertools.product(of_a[:24], of_b[:24]):
+                if time.process_time() > deadline:
+                    break
+                other = {**chosen, a: one, b: two}
+                if distance(other) == DONE and consider(other):
+                    return answer()
+    elif best[0][2] < 0 and around(best[1].chosen, variables):
+        return answer()
+    return answer()
+
+
+def _better(a, b):
+    return (a[0] - _misses(a), a) > (b[0] - _misses(b), b)
+
+
+def _misses(worth):
+    return -worth[2] * 0.5
+
+
+DONE = 1 << 40
+
+
+def _distance(proposal, chosen):
+    """How many lines of the person's run before forward stops; DONE where it returns finite numbers."""
+    count, path = 0, str(proposal.program.path)
+
+    def watch(frame, event, _):
+        nonlocal count
+        if frame.f_code.co_filename != path:
+            return None
+        count += event == "line"
+        if count > 20000:
+            raise load.Timeout
+        return watch
+
+    place = pairs.Place(proposal.program, proposal.title, None, proposal.kind)
+    try:
+        with load.quiet(), load.refusing(proposal.program), np.errstate(all="ignore"), load.limited(1.0):
+            sys.settrace(watch)
+            try:
+                scene = proposal.scene(chosen, 0, Sizes())
+                live = scene.live()
+                step = pairs._bind(place, proposal.front, live.arguments)
+                if not step:
+                    return -1
+                result = step[0].call(live, {})
+            finally:
+                sys.settrace(None)
+    except load.Refused as error:
+        proposal.program.refused.append(str(error))
+        return count
+    except (Exception, load.Timeout):
+        return count
+    y = pairs.Reading("", step[0]).pick(result, live)
+    if y is None or pairs.is_number(y) and not np.all(np.isfinite(y)):
+        return count + 1 if y is not None else DONE
+    return DONE

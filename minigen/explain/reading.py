@@ -1,0 +1,223 @@
+"""One way to read a file as a forward with its backward: which functions are called, with what, and where y is.
+
+A reading is a guess until it has been tried. `perform` calls the program on a fresh scene and keeps everything from
+which a gradient may be read: what backward returned, what it stored, and which parameters it changed.
+"""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from minigen.explain import scene as scenes
+
+_output_names = (
+    "output",
+    "out",
+    "outputs",
+    "y",
+    "a",
+    "y_pred",
+    "probs",
+    "p",
+    "loss",
+    "cost",
+    "value",
+    "last",
+)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A call of one function of the person's: its name, and where each argument comes from."""
+
+    name: str
+    bound: tuple  # of (parameter, source)
+
+    def function(self, live):
+        return getattr(live.owner, self.name) if live.owner is not None else live.program.names[self.name]
+
+    def call(self, live, context):
+        arguments = {p: _fetch(source, live, context) for p, source in self.bound}
+        return self.function(live)(**arguments)
+
+
+@dataclass
+class Outcome:
+    """What one run left: y, what backward returned, and the leaves of the scene before and after backward."""
+
+    y: object
+    returned: object
+    before: dict
+    live: object
+
+
+@dataclass(frozen=True)
+class Reading:
+    """`forward`, then `loss` of its result if there is one, then `backward`. Without a backward, forward does it all."""
+
+    title: str
+    forward: Step
+    backward: Step | None = None
+    loss: Step | None = None
+    closure: bool = False  # forward returns the function that goes back
+    elementwise: bool = False  # backward is f', to be multiplied by g
+    outputs: int = 1  # how many outputs of forward have a gradient of their own
+    takes_g: bool = False
+    reduce: str = ""  # y is the "mean" or the "sum" of what forward returns
+
+    def run(self, live, g=None, back=True):
+        """Call it on the scene `live`. `g` is called with y to give the upstream gradient; None: 1."""
+        context = {}
+        live.reseed()
+        before = photograph(live) if back and self.backward is None and not self.closure else {}
+        result = context["result"] = self.forward.call(live, context)
+        y = context["y"] = self.pick(result, live)
+        if self.loss is not None:
+            y = self.loss.call(live, context)
+            y = y[0] if isinstance(y, tuple) else y
+        if self.reduce and np.ndim(y) > 0:
+            y = float(np.mean(y) if self.reduce == "mean" else np.sum(y))
+        elif self.reduce:
+            y = None  # it is a number already
+        if not back or y is None:
+            return Outcome(y, None, {}, live)
+        flat = _flat(y) if self.outputs > 1 else y
+        if g is None:
+            g = float(np.ones(())) if np.ndim(flat) == 0 else np.ones_like(flat)
+        elif callable(g):
+            g = g(flat)
+        context["g"] = _split(g, y) if self.outputs > 1 else g
+        returned = None
+        if self.backward is not None:
+            before = photograph(live)
+            returned = self.backward.call(live, context)
+        elif self.closure:
+            before = photograph(live)
+            way_back = next(v for v in reversed(result) if callable(v))
+            returned = way_back(g) if self.takes_g else way_back()
+        else:
+            returned = _without(result, y)
+        return Outcome(flat, returned, before, live)
+
+    def pick(self, result, live):
+        """y in what forward returned, or kept on its object where it returned nothing."""
+        if result is None and live.owner is not None:
+            known = vars(live.owner)
+            name = next((n for n in _output_names if is_number(known.get(n))), None)
+            name = name or next((n for n in reversed(known) if is_number(known[n])), None)
+            return None if name is None else known[name]
+        if isinstance(result, tuple | list):
+            if self.outputs > 1:
+                return tuple(result[: self.outputs])
+            numbers = [v for v in result if is_number(v)]
+            if self.backward is None:
+                numbers = [v for v in numbers if np.ndim(v) == 0] or numbers
+            return numbers[0] if numbers else None
+        if isinstance(result, dict):
+            return next(
+                (result[k] for k in ("loss", "cost", "out", "output", "y") if is_number(result.get(k))), None
+            )
+        return result
+
+
+def is_number(value):
+    """A float, or an array of floats."""
+    if isinstance(value, float | np.floating):
+        return True
+    return isinstance(value, np.ndarray) and value.dtype.kind == "f"
+
+
+def photograph(live):
+    """{address: (identity, copy)} of every leaf."""
+    return {
+        address: (id(value), np.array(value))
+        for address, (_, _, value) in scenes.leaves(live, live.program).items()
+    }
+
+
+def touched(outcome):
+    """{address: (before or None, after)} of the leaves that backward made or changed."""
+    found = {}
+    for address, (_, _, value) in scenes.leaves(outcome.live, outcome.live.program).items():
+        known = outcome.before.get(address)
+        if known is None:
+            found[address] = (None, np.array(value))
+        elif known[0] != id(value) and isinstance(value, np.ndarray) or not _equal(known[1], value):
+            found[address] = (known[1], np.array(value))
+    return found
+
+
+def _equal(a, b):
+    return np.shape(a) == np.shape(b) and np.array_equal(a, b, equal_nan=True)
+
+
+def _fetch(source, live, context):
+    kind, *what = source
+    if kind == "given":
+        return live.arguments[what[0]]
+    if kind == "rest":
+        result = context["result"]
+        rest = result[1:] if isinstance(result, tuple) else result
+        return rest[0] if isinstance(rest, tuple) and len(rest) == 1 else rest
+    if kind == "out":
+        return context["result"][what[0]]
+    if kind == "g" and what:
+        return context["g"][what[0]]
+    if kind == "kept":
+        return getattr(live.owner, what[0])
+    if kind == "constant":
+        return what[0]
+    value = context[kind]  # "g", "y", "result"
+    return value.copy() if isinstance(value, np.ndarray) and kind == "g" else value
+
+
+def _flat(y):
+    return np.concatenate([np.ravel(part) for part in y])
+
+
+def _split(g, y):
+    ends = np.cumsum([np.size(part) for part in y])[:-1]
+    return [part.reshape(np.shape(like)) for part, like in zip(np.split(g, ends), y, strict=True)]
+
+
+def _without(result, y):
+    """What forward returned beside the loss, with the loss's place kept so that positions stay."""
+    if isinstance(result, tuple | list):
+        return tuple(None if v is y else v for v in result)
+    return None if result is y else result
+
+
+def is_gradient_name(name):
+    """Whether a name says that it holds a gradient: dW, gx, grad_out, delta, W_grad."""
+    return bool(bases(name)) or name.lower() in _plain
+
+
+_plain = (
+    "g",
+    "grad",
+    "grads",
+    "gradient",
+    "gradients",
+    "delta",
+    "error",
+    "err",
+    "upstream",
+    "dout",
+    "gout",
+    "derivs",
+)
+_before = r"^(?:d_|g_|grad_|grads_|gradient_|delta_|d(?=[A-Za-z])|g(?=[A-Za-z])|grad(?=[A-Z0-9])|delta(?=[A-Z0-9])|nabla_)"
+_after = r"(?:_grads?|_gradients?|_d|_g|_delta|Grads?|Gradients?|grads?|_bar|_derivative)$"
+
+
+def bases(name):
+    """The names whose gradient a name promises, in small letters: dW1 -> {w1}, weight_grad -> {weight}."""
+    found = set()
+    for expression in (_before, _after):
+        rest = re.sub(expression, "", name)
+        if rest not in (name, ""):
+            found.add(rest.lower())
+    for match in re.finditer(r"^d[A-Z]\w*?_d(\w+)$|^d\w+?_d(\w+)$", name):
+        found.add((match.group(1) or match.group(2)).lower())
+    return found

@@ -1,0 +1,199 @@
+"""Everything a person's program computes with, as named arrays: arguments, objects, dicts, lists and globals.
+
+A scene is built from a seed, kept as a copy, and handed out fresh for every call, so that no call sees what another
+left behind: caches, updated weights, generators. An address is the way to an array: (("arg", "net"), ("attr", "W")).
+"""
+
+import copy
+import random
+import re
+import sys
+import types
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass
+class Live:
+    """One fresh copy of a scene: the arguments by name, and the object whose methods are called, if any."""
+
+    arguments: dict
+    owner: object = None
+    program: object = None
+    seed: int = 0
+
+    def reseed(self):
+        """Start the global generators anew: the same noise in every run."""
+        np.random.seed(self.seed % 2**32)  # noqa: NPY002
+        random.seed(self.seed)
+
+    def roots(self):
+        """(address, container, key, value) of everything that has a name of its own."""
+        for key, value in self.arguments.items():
+            yield (("arg", key),), self.arguments, key, value
+        if self.owner is not None:
+            yield (("self", ""),), None, None, self.owner
+        for key, value in list(self.program.names.items()):
+            if is_data(key, value):
+                yield (("global", key),), self.program.names, key, value
+
+
+@dataclass
+class Scene:
+    """`live()` gives a fresh copy of what `build` made; the program's globals are part of it."""
+
+    program: object
+    arguments: dict
+    owner: object = None
+    seed: int = 0
+    kept: object = field(init=False)
+
+    def __post_init__(self):
+        data = {k: v for k, v in self.program.names.items() if is_data(k, v)}
+        self.kept = _deepcopy((self.arguments, self.owner, data))
+
+    def live(self):
+        arguments, owner, data = _deepcopy(self.kept)
+        names = self.program.names
+        for key in [k for k, v in names.items() if is_data(k, v) and k not in data]:
+            del names[key]
+        names.update(data)
+        return Live(arguments, owner, self.program, self.seed)
+
+
+def is_data(key, value):
+    """Whether a global is a value, not a module, function, class or Python's own."""
+    kinds = (types.ModuleType, types.FunctionType, types.BuiltinFunctionType, type, np.ufunc)
+    return not key.startswith("__") and not isinstance(value, kinds) and type(value).__module__ != "typing"
+
+
+def leaves(live, program):
+    """{address: (container, key, array)} of every float array that can be reached, each once."""
+    found, seen = {}, set()
+    for address, container, key, value in live.roots():
+        _walk(address, container, key, value, program, found, seen)
+    return found
+
+
+def returned_leaves(value, program, root="returned"):
+    """The same for what a function returned."""
+    found = {}
+    _walk(((root, ""),), None, None, value, program, found, set(), "fib")
+    return found
+
+
+def _walk(address, container, key, value, program, found, seen, kinds="f"):
+    if isinstance(value, np.ndarray) and value.dtype.kind in kinds:
+        if id(value) not in seen:
+            seen.add(id(value))
+            found[address] = (container, key, value)
+        return
+    if isinstance(value, float | np.floating):
+        found[address] = (container, key, value)
+        return
+    if id(value) in seen or len(address) > 7:
+        return
+    if isinstance(value, dict):
+        seen.add(id(value))
+        for k, v in list(value.items()):
+            if isinstance(k, str | int | tuple):
+                _walk((*address, ("key", k)), value, k, v, program, found, seen, kinds)
+    elif isinstance(value, list | tuple) and len(value) <= 400:
+        seen.add(id(value))
+        for i, v in enumerate(value):
+            _walk((*address, ("key", i)), value, i, v, program, found, seen, kinds)
+    elif is_own(value, program):
+        seen.add(id(value))
+        for k, v in list(vars(value).items()):
+            _walk((*address, ("attr", k)), value, k, v, program, found, seen, kinds)
+
+
+def is_own(value, program):
+    """Whether a value is an object whose attributes are the person's: of their class, or a bare namespace."""
+    if isinstance(value, type | types.FunctionType | types.ModuleType | types.MethodType):
+        return False
+    mine = program is not None and program.owns(type(value).__module__)
+    return (mine or isinstance(value, types.SimpleNamespace)) and hasattr(value, "__dict__")
+
+
+def put(container, key, old, new):
+    """Store an array where another was: in place where the shape allows, since other names may share it."""
+    new = np.array(new, dtype=np.float64)
+    if (
+        isinstance(old, np.ndarray)
+        and old.shape == new.shape
+        and old.dtype == np.float64
+        and old.flags.writeable
+    ):
+        old[...] = new
+    elif isinstance(container, dict | list):
+        container[key] = float(new) if isinstance(old, float) and new.ndim == 0 else new
+    elif not isinstance(container, tuple) and container is not None:
+        setattr(container, key, float(new) if isinstance(old, float) and new.ndim == 0 else new)
+
+
+def widen(live, program):
+    """Make every float32 array float64: differences need the digits."""
+    for container, key, value in leaves(live, program).values():
+        if isinstance(value, np.ndarray) and value.dtype != np.float64:
+            put(container, key, None, value)
+
+
+def text(address):
+    """An address as the person would type it: self.layers[0].W, params["W1"]."""
+    out = ""
+    for kind, key in address:
+        if kind in ("arg", "global"):
+            out = str(key)
+        elif kind == "self":
+            out = "self"
+        elif kind == "returned":
+            out = "the result"
+        elif kind == "attr":
+            out += f".{key}"
+        else:
+            out += f'["{key}"]' if isinstance(key, str) else f"[{key}]"
+    return out
+
+
+def pattern(address):
+    """An address with its numbers taken out, and these numbers: layers[0].W1 and layers[2].W3 have one pattern."""
+    numbers = []
+
+    def take(match):
+        numbers.append(int(match.group()))
+        return "#"
+
+    steps = []
+    for kind, key in address:
+        if isinstance(key, int) and kind == "key":
+            numbers.append(key)
+            steps.append((kind, ("#",)))
+        elif isinstance(key, str):
+            steps.append((kind, re.sub(r"\d+", take, key)))
+        else:
+            steps.append((kind, key))
+    return tuple(steps), tuple(numbers)
+
+
+def fill(steps, numbers):
+    """The address that a pattern gives with these numbers."""
+    numbers = list(numbers)
+    out = []
+    for kind, key in steps:
+        if key == ("#",):
+            out.append((kind, numbers.pop(0)))
+        elif isinstance(key, str):
+            out.append((kind, re.sub("#", lambda _: str(numbers.pop(0)), key)))
+        else:
+            out.append((kind, key))
+    return tuple(out)
+
+
+def _deepcopy(value):
+    """A deep copy in which modules are shared, since they cannot be copied."""
+    try:
+        return copy.deepcopy(value)
+    except TypeError:
+        return copy.deepcopy(value, {id(m): m for m in list(sys.modules.values())})

@@ -1,0 +1,165 @@
+"""A person's functions as syntax trees, and trees as code objects that can be put into the living functions.
+
+A function is found in its file by the line it starts at. Where it is a method or closes over variables, it is compiled
+inside a class or an outer function of the same shape, so that the new code object has the same free variables.
+"""
+
+import ast
+import copy
+import inspect
+import linecache
+import textwrap
+from dataclasses import dataclass, field
+
+SIMPLE = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return, ast.Expr)
+
+
+@dataclass
+class Function:
+    """One function of the person's: the living object, its tree, and the text of its file."""
+
+    living: object
+    tree: ast.AST
+    path: str
+    lines: list
+    outer: str | None  # the class it is a method of
+    code: object = field(init=False)
+
+    def __post_init__(self):
+        self.code = self.living.__code__
+
+    @property
+    def name(self):
+        return self.living.__qualname__
+
+    def compiled(self, tree=None):
+        """The code object of `tree` (this function's own if not given), fit to replace `living.__code__`."""
+        tree = copy.copy(self.tree if tree is None else tree)
+        free = [n for n in self.code.co_freevars if n != "__class__"]
+        if isinstance(tree, ast.Lambda):
+            inside = [ast.Return(tree)]
+            name = "<lambda>"
+        else:
+            tree.decorator_list, name = [], tree.name
+            if free:  # named at the end, where they are never reached, so that they stay free variables
+                never = ast.If(ast.Constant(False), [ast.Expr(ast.Name(n, ast.Load())) for n in free], [])
+                tree.body = [*tree.body, never]
+            inside = [tree]
+        if self.outer:
+            inside = [ast.ClassDef(self.outer, [], [], inside, [], **_type_params)]
+        arguments = ast.arguments([], [ast.arg(n) for n in free], None, [], [], None, [])
+        inside = [ast.FunctionDef("outer", arguments, inside, [], None, **_type_params)]
+        module = ast.fix_missing_locations(ast.Module(inside, []))
+        code = _find(compile(module, self.path, "exec", dont_inherit=True), name, self.code.co_freevars)
+        if code is None:
+            raise ValueError("the change does not leave the function's variables as they were")
+        return code
+
+    def put(self, code):
+        self.living.__code__ = code
+
+    def restore(self):
+        self.living.__code__ = self.code
+
+    def text(self, node):
+        """The text of a node, as the person wrote it."""
+        return ast.get_source_segment("\n".join(self.lines), node) or ast.unparse(node)
+
+    def columns(self, node):
+        """(line, end line, column, end column) of a node; columns count characters from 0."""
+        first, last = self.lines[node.lineno - 1], self.lines[node.end_lineno - 1]
+        column = len(first.encode()[: node.col_offset].decode())
+        end = len(last.encode()[: node.end_col_offset].decode())
+        return node.lineno, node.end_lineno, column, end
+
+    def statements(self):
+        """[(body, index, statement)] of every simple statement, nested functions and blocks included."""
+        if isinstance(self.tree, ast.Lambda):
+            return []
+        found = []
+
+        def walk(body):
+            for i, statement in enumerate(body):
+                if isinstance(statement, SIMPLE):
+                    if not (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)):
+                        found.append((body, i, statement))
+                    continue
+                header = getattr(statement, "iter", getattr(statement, "test", None))
+                if header is not None:  # of a loop or a condition: only its expression can be changed
+                    found.append(([], i, ast.copy_location(ast.Expr(header), header)))
+                for name in ("body", "orelse", "finalbody"):
+                    walk(getattr(statement, name, []))
+                for handler in getattr(statement, "handlers", []):
+                    walk(handler.body)
+
+        walk(self.tree.body)
+        return found
+
+
+_type_params = {"type_params": []} if "type_params" in ast.FunctionDef._fields else {}
+
+
+def functions_of(living):
+    """[Function] of those of the person's functions whose source can be found; others are left out."""
+    found, seen, trees = [], set(), {}
+    for one in living:
+        one = inspect.unwrap(getattr(one, "__func__", one))
+        code = getattr(one, "__code__", None)
+        if code is None or code in seen:
+            continue
+        seen.add(code)
+        path = code.co_filename
+        if path not in trees:
+            trees[path] = _parse(path)
+        lines, tree = trees[path]
+        node, outer = _node(tree, code) if tree is not None else (None, None)
+        if node is not None:
+            found.append(Function(one, node, path, lines, outer))
+    inner = {id(n) for f in found for n in ast.walk(f.tree) if n is not f.tree}
+    return [f for f in found if id(f.tree) not in inner]  # a nested function is changed through its outer one
+
+
+def _parse(path):
+    linecache.checkcache(path)
+    lines = [line.rstrip("\n") for line in linecache.getlines(path)]
+    try:
+        return lines, ast.parse("\n".join(lines)) if lines else None
+    except SyntaxError:
+        try:
+            return lines, ast.parse(textwrap.dedent("\n".join(lines)))
+        except SyntaxError:
+            return lines, None
+
+
+def _node(tree, code):
+    """The node that a code object was compiled from, and the name of the class it stands in."""
+    best, owner = None, None
+
+    def walk(node, within):
+        nonlocal best, owner
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.FunctionDef):
+                first = min([child.lineno, *(d.lineno for d in child.decorator_list)])
+                if child.name == code.co_name and first <= code.co_firstlineno <= child.lineno:
+                    best, owner = child, within
+            elif isinstance(child, ast.Lambda) and code.co_name == "<lambda>":
+                arguments = [a.arg for a in child.args.posonlyargs + child.args.args]
+                if child.lineno == code.co_firstlineno and arguments == list(
+                    code.co_varnames[: code.co_argcount]
+                ):
+                    best, owner = (None, None) if best is not None else (child, within)
+            walk(child, child.name if isinstance(child, ast.ClassDef) else within)
+
+    walk(tree, None)
+    return best, owner
+
+
+def _find(code, name, free):
+    for constant in code.co_consts:
+        if hasattr(constant, "co_code"):
+            if constant.co_name == name and constant.co_freevars == free:
+                return constant
+            found = _find(constant, name, free)
+            if found is not None:
+                return found
+    return None
