@@ -190,13 +190,14 @@ class Op:
     arguments, and returns the gradient for its argument. `broadcasts=True` lets the engine sum a gradient back to the shape
     of an argument that was stretched; from any other op a gradient of the wrong shape is an error. `variadic=True` is for
     any number of arguments under one rule, which is told the position. `branches` gives the masks by which a
-    piecewise op chose its pieces; the checker compares them to tell a kink from a mistake.
+    piecewise op chose its pieces; the checker compares them to tell a kink from a mistake. `name` is what a person called,
+    for the messages, where that is not the op itself.
     """
 
-    def __init__(self, forward, broadcasts, variadic, branches):
+    def __init__(self, forward, broadcasts, variadic, branches, name=None):
         self.forward, self.branches = forward, branches
         self.broadcasts, self.variadic = broadcasts, variadic
-        self.name, self.__doc__, self.rules = forward.__name__, forward.__doc__, ()
+        self.name, self.__doc__, self.rules = name or forward.__name__, forward.__doc__, ()
 
     def rule(self, *rules):
         """Declare the rules, one per argument, in order; None for an argument that takes no gradient."""
@@ -237,16 +238,30 @@ class Op:
         dtype = out.dtype
         for value, parent in zip(values, parents, strict=True):
             if parent is not None and value.dtype is not dtype and value.dtype != dtype:
-                raise TypeError(
-                    f"{self.name}: {' and '.join(str(v.dtype) for v in values if backend.is_array(v))} meet and "
-                    f"give {dtype}: bring the others to {value.dtype} with .astype"
-                )
+                self._refuse_mixed_dtypes(values, value.dtype)
         return _tensor(out, Node(self, values, kwargs, out, parents, line))
 
     def _keyword(self, key, value):
         if isinstance(value, Tensor):
             raise TypeError(f"{self.name}: pass {key} by position, not by keyword, so that the tape sees it")
         return value.item() if isinstance(value, np.generic) else value
+
+    def _refuse_mixed_dtypes(self, values, wanted):
+        """TypeError that names the arguments of another dtype than `wanted`, that of a tensor which needs a gradient."""
+        names = self.forward.__code__.co_varnames
+        names = [f"argument {i}" if self.variadic else names[i] for i in range(len(values))]
+        arrays = [(name, v.dtype) for name, v in zip(names, values, strict=True) if backend.is_array(v)]
+        odd = [(name, dtype) for name, dtype in arrays if dtype != wanted]
+        if not odd:
+            return  # astype: one array, and the dtype is what shall change
+        fitting = [name for name, dtype in arrays if dtype == wanted]
+        cure = f"pass {odd[0][0] if ' ' not in odd[0][0] else 'it'}.astype(np.{wanted})"
+        if odd[0][1].kind == "f":
+            cure += f", or bring the parameters to {odd[0][1]}: layer.astype(np.{odd[0][1]})"
+        raise TypeError(
+            f"{self.name}: {' and '.join(f'{name} is {dtype}' for name, dtype in odd)}, but "
+            f"{' and '.join(fitting)} {'is' if len(fitting) == 1 else 'are'} {wanted}: {cure}"
+        )
 
     def _explain(self, error, values):
         """The same error, or a better one for the two mistakes everybody makes."""
@@ -268,11 +283,11 @@ class Op:
 registry = {}  # every op by name, so that a test can ask each one for its checks
 
 
-def op(broadcasts=False, variadic=False, branches=None):
+def op(broadcasts=False, variadic=False, branches=None, name=None):
     """Turn a forward on arrays into an operation of the tape; see `Op`."""
 
     def declare(forward):
-        registry[forward.__name__] = made = Op(forward, broadcasts, variadic, branches)
+        registry[forward.__name__] = made = Op(forward, broadcasts, variadic, branches, name)
         return made
 
     return declare
@@ -280,23 +295,30 @@ def op(broadcasts=False, variadic=False, branches=None):
 
 @op()
 def broadcast_to(x, shape):
-    """x stretched to `shape`: the adjoint of `sum_to`."""
+    """x stretched to `shape`: the adjoint of `sum_to`. Raises ValueError where x does not broadcast to it."""
     return backend.namespace(x).broadcast_to(x, shape)
+
+
+broadcast_to.rule(lambda g, out, x, shape: sum_to(g, x.shape))
 
 
 @op()
 def sum_to(x, shape):
-    """x summed over the axes along which `shape` would be stretched to reach x: the adjoint of `broadcast_to`."""
+    """x summed over the axes along which `shape` would be stretched to reach x: the adjoint of `broadcast_to`.
+
+    Raises ValueError where `shape` does not broadcast to that of x.
+    """
     if x.shape == shape:
         return x
     lead = x.ndim - len(shape)
     if x.shape[lead:] == shape:
         return x.sum(axis=0 if lead == 1 else tuple(range(lead)))
+    if lead < 0 or any(n not in (1, m) for n, m in zip(shape, x.shape[lead:], strict=True)):
+        raise ValueError(f"sum_to: {shape} does not broadcast to {x.shape}, the shape of x")
     axes = (*range(lead), *(i + lead for i, size in enumerate(shape) if size == 1))
     return x.sum(axis=axes).reshape(shape)
 
 
-broadcast_to.rule(lambda g, out, x, shape: sum_to(g, x.shape))
 sum_to.rule(lambda g, out, x, shape: broadcast_to(g, x.shape))
 
 
