@@ -236,6 +236,13 @@ for _name, (_draw, _like) in REDUCTIONS.items():
             like=lambda x, _f=_like, _a=_axis, _k=_keep: _f(x, axis=_a, keepdims=_k),
         )
     sample(_name, _reduce, _draw(), like=lambda x, _f=_like: _f(x, axis=None, keepdims=False))
+for _axis in (None, 1, (0, -1)):
+    sample(
+        "sum64",
+        lambda x, _a=_axis: ops.sum64(x, _a),
+        normal(2, 3, 5),
+        like=lambda x, _a=_axis: x.sum(_a, keepdims=True),
+    )
 for _axis in (-1, 0, 1):
     sample(
         "log_softmax",

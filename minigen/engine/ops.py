@@ -383,6 +383,11 @@ def _kept(g, shape, axis):
     return g.reshape(tuple(1 if i in axes else n for i, n in enumerate(shape)))
 
 
+def _without(x, axes):
+    """x without the reduced axes, which have size 1."""
+    return x.reshape([n for i, n in enumerate(x.shape) if i not in axes])
+
+
 def _first(x, axis, chosen):
     """A mask of the first entry along the reduced axes that "argmax" or "argmin" names."""
     axes = axes_of(axis, x.ndim)
@@ -395,6 +400,18 @@ def _first(x, axis, chosen):
     return hit.reshape(moved.shape).transpose(inverse_of(last))
 
 
+@op(name="sum")
+def sum64(x, axis=None):
+    """The sum over `axis`, which stays with size 1, kept in float64 on the way and given in the dtype of x.
+
+    For sums that others are subtracted from, or of very many: NumPy adds along all axes but the last one row after another.
+    """
+    return x.sum(axis=_axes("sum", axis, x), keepdims=True, dtype=np.float64).astype(x.dtype)
+
+
+sum64.rule(lambda g, out, x, axis=None: broadcast_to(g, x.shape))
+
+
 def mean(x, axis=None, keepdims=False):
     """The average over `axis`. Raises ValueError where there is nothing to average."""
     _axes("mean", axis, x, least=1)
@@ -405,21 +422,15 @@ def mean(x, axis=None, keepdims=False):
 def centred(x, axis=None):
     """x minus its mean over `axis`, as exact far from 0 as near it.
 
-    The mean is itself rounded; what that leaves over is a mean too, a small one, and is taken out in a second pass. Its sum
-    is kept in float64, because NumPy adds along all axes but the last one row after another.
+    The mean is itself rounded; what that leaves over is a mean too, a small one, and is taken out in a second pass.
     """
     axes = _axes("var", axis, x, least=1)
     out = x - x.mean(axis=axes, keepdims=True)
-    out -= _mean64(out, axes)
+    out -= sum64(out, axes) / _count(x, axis)
     return out
 
 
 centred.rule(lambda g, out, x, axis=None: centred(g, axis))
-
-
-def _mean64(x, axes, keepdims=True):
-    """The mean, summed in float64, in the dtype of x."""
-    return x.mean(axis=axes, keepdims=keepdims, dtype=np.float64).astype(x.dtype)
 
 
 @op()
@@ -429,7 +440,8 @@ def var(x, axis=None, keepdims=False):
     Raises ValueError where there is nothing to average.
     """
     apart = centred.forward(x, axis)
-    return _mean64(apart * apart, _axes("var", axis, x), keepdims)
+    spread = sum64(apart * apart, axis) / _count(x, axis)
+    return spread if keepdims else _without(spread, axes_of(axis, x.ndim))
 
 
 var.rule(
@@ -455,7 +467,7 @@ def logsumexp(x, axis=None, keepdims=False):
     axes = axes_of(axis, x.ndim)
     top = _largest(x, axes)
     total = _log_of_sum(_difference.forward(x, top), axes) + top
-    return total if keepdims else total.reshape([n for i, n in enumerate(x.shape) if i not in axes])
+    return total if keepdims else _without(total, axes)
 
 
 logsumexp.rule(lambda g, out, x, axis=None, keepdims=False: _kept(g, x.shape, axis) * softmax(x, axis))
@@ -469,7 +481,7 @@ def log_softmax(x, axis=-1):
     return apart - _log_of_sum(apart, axes)
 
 
-log_softmax.rule(lambda g, out, x, axis=-1: g - exp(out) * sum(g, axis, True))
+log_softmax.rule(lambda g, out, x, axis=-1: g - exp(out) * sum64(g, axis))
 
 
 @op()
@@ -481,10 +493,10 @@ def softmax(x, axis=-1):
     """
     axes = axes_of(axis, x.ndim)
     out = namespace(x).exp(_difference.forward(x, _largest(x, axes)))
-    return out / out.sum(axis=axes, keepdims=True)
+    return out / sum64(out, axes)
 
 
-softmax.rule(lambda g, out, x, axis=-1: out * (g - sum(g * out, axis, True)))
+softmax.rule(lambda g, out, x, axis=-1: out * (g - sum64(g * out, axis)))
 
 
 def _largest(x, axes):
@@ -498,7 +510,7 @@ def _log_of_sum(apart, axes):
     """log sum exp of distances from the largest entry; the sum is at least 1, or 0 of nothing."""
     xp = namespace(apart)
     with np.errstate(divide="ignore"):
-        return xp.log(xp.exp(apart).sum(axis=axes, keepdims=True))
+        return xp.log(sum64(xp.exp(apart), axes))
 
 
 # ----- products -----------------------------------------------------------------------------------------------------
