@@ -323,8 +323,16 @@ def where(mask, x, y):
 
 
 where.rule(
-    None, lambda g, out, mask, x, y: select(g, mask != 0), lambda g, out, mask, x, y: select(g, mask == 0)
+    None,
+    lambda g, out, mask, x, y: select(g, mask if _is_boolean(mask) else mask != 0),
+    lambda g, out, mask, x, y: select(g, ~mask if _is_boolean(mask) else mask == 0),
 )
+
+
+def _is_boolean(mask):
+    """Whether a mask is one already; comparing a boolean array with 0 would turn it into integers first."""
+    return not isinstance(mask, int | float) and mask.dtype == bool
+
 
 # ----- reductions ---------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,6 @@ gradient at xhat,
 
     gx = r (g - mean(g) - xhat mean(g xhat)),
 
-(the mean of xhat is 0, so g - xhat mean(g xhat), less its own mean, is the same);
 the derivation is in byhand/normalisation.py. As one operation it keeps one array where the composed form
 keeps five.
 """
@@ -36,7 +35,7 @@ def _standardise(x, *, axis, eps):
 
 _standardise.rule(
     lambda g, out, x, axis, eps: (
-        ops.centred(g - out * _mean(g * out, axis), axis) / ops.sqrt(ops.var(x, axis, True) + eps)
+        (g - _mean(g, axis) - out * _mean(g * out, axis)) / ops.sqrt(ops.var(x, axis, True) + eps)
     )
 )
 

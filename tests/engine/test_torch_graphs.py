@@ -114,6 +114,7 @@ def run(steps, leaves, side):
     values = list(leaves)
     for name, first, second in steps:
         x = values[int(first * (len(values) - 1) + 0.5)]
+        x = x if x.ndim else x.reshape(1)
         if name in UNARY:
             values.append(UNARY[name][side](x))
         else:

@@ -11,7 +11,7 @@ import oracle
 import pytest
 
 import minigen as mg
-from minigen import Tensor, losses, nn
+from minigen import Tensor, exchange, losses, nn
 from minigen.engine import ops, tape
 from minigen.nn import pooling
 
@@ -90,6 +90,15 @@ def test_every_piecewise_op_is_in_the_list_above():
     piecewise = {op.name for op in tape.registry.values() if op.branches is not None} - {"elu"}
     assert pooling._max_pool.name in piecewise
     assert piecewise == {name.partition(",")[0] for name in BRANCHES} - {"getitem"}
+
+
+@pytest.mark.parametrize("mask", [[True, False], [1, 0], [0.5, 0.0]])
+def test_any_mask_chooses(mask, device):
+    x, y = device.tensor([1.0, 2.0]), device.tensor([3.0, 4.0])
+    z = mg.where(device.array(mask), x, y)
+    z.backward(device.array([5.0, 7.0]))
+    assert device.host(z).tolist() == [1, 4]
+    assert (x.grad.tolist(), y.grad.tolist()) == ([5, 0], [0, 7])
 
 
 def test_pick_takes_one_tap_and_leaves_the_others():
@@ -305,6 +314,9 @@ MESSAGES = {
     "no channels": (ValueError, ["conv2d: an axis has size 0"], lambda: mg.conv2d(np.zeros((1, 0, 3, 3)), np.zeros((2, 0, 2, 2)))),
     "Flatten": (ValueError, ["Flatten: the first axis is the batch"], lambda: nn.Flatten()(Tensor(np.array(1.0)))),
     "labels": (TypeError, ["labels must be an array", "np.array(labels)"], lambda: losses.softmax_cross_entropy(np.zeros((2, 2)), [0, 1])),
+    "batches without a generator": (TypeError, ["batches: rng must be a NumPy generator", "default_rng(0)"],
+                                    lambda: list(mg.data.batches(np.ones(3), 1, 0))),
+    "as_pytorch of nothing": (TypeError, ["as_pytorch: a minigen model expected, got NoneType"], lambda: exchange.as_pytorch(None)),
     "sum_to": (ValueError, ["sum_to: (2, 6) does not broadcast to (4, 3)"], lambda: mg.sum_to(np.ones((4, 3)), (2, 6))),
     "einsum, one operand": (ValueError, ["einsum: subscripts of two operands"], lambda: mg.einsum("ij", t, t)),
     "einsum, twice": (ValueError, ["einsum: the first operand", "a letter of its own"], lambda: mg.einsum("ii,i->i", t, t)),
