@@ -129,10 +129,9 @@ class BatchNorm(Module):
 
     def _remember(self, rows):
         n = len(rows)
-        self.running_mean = (1 - self.momentum) * self.running_mean + self.momentum * rows.mean(axis=0)
-        self.running_var = (1 - self.momentum) * self.running_var + self.momentum * n / (n - 1) * rows.var(
-            axis=0
-        )
+        mean, var = _mean(rows, 0)[0], ops.var(rows, 0)
+        self.running_mean = (1 - self.momentum) * self.running_mean + self.momentum * mean
+        self.running_var = (1 - self.momentum) * self.running_var + self.momentum * n / (n - 1) * var
 
     def extra(self):
         return str(self.weight.shape[0])

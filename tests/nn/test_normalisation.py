@@ -232,3 +232,12 @@ def test_layer_norm_takes_sizes():
     for wrong in (0, (3, 0), (), 2.0, "3"):
         with pytest.raises(ValueError, match="LayerNorm: features must be a positive int"):
             nn.LayerNorm(wrong)
+
+
+def test_running_statistics_keep_their_digits_far_from_0():
+    x = (1e6 + np.random.default_rng(0).normal(size=(5000, F))).astype(np.float32)
+    layer = nn.BatchNorm(F, momentum=1.0)
+    layer(x)
+    wide = x.astype(np.float64)
+    np.testing.assert_allclose(layer.running_mean, wide.mean(0), rtol=2.0**-23)
+    np.testing.assert_allclose(layer.running_var, wide.var(0, ddof=1), rtol=4 * 2.0**-23)
