@@ -48,6 +48,8 @@ def load_pytorch(model, state, caller="load_pytorch"):
 
 def as_pytorch(model):
     """The state_dict of `model` as PyTorch lays it out, NumPy arrays by name: torch.from_numpy takes each."""
+    if not hasattr(model, "state_dict"):
+        raise TypeError(f"as_pytorch: a minigen model expected, got {type(model).__name__}")
     turned = _turned(model)
     return {name: a.T.copy() if name in turned else a for name, a in model.state_dict().items()}
 

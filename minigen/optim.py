@@ -30,14 +30,20 @@ class Optimizer:
     """What all optimizers share. One says which arrays it remembers (`slots`) and how a block moves (`update`).
 
     `parameters` is a Module or tensors, in any iterable. `lr` is positive and may be changed between steps, by
-    hand or by a schedule below, which may also end at 0. Raises ValueError for another `lr`, no parameters, one
-    given twice, mixed dtypes or devices, and for a parameter that belongs to another optimizer already; TypeError
-    for what is no parameter.
+    hand or by a schedule below, which may also end at 0. `weight_decay` w adds w p to the gradient g before the
+    rule, as the loss w/2 ||p||^2 would; the gradients that a person sees stay as they are. Raises ValueError for
+    another `lr` or `weight_decay`, no parameters, one given twice, mixed dtypes or devices, and for a parameter
+    that belongs to another optimizer already; TypeError for what is no parameter.
     """
 
     slots = ()
 
-    def __init__(self, parameters, lr):
+    def __init__(self, parameters, lr, weight_decay=0.0):
+        if not (isinstance(weight_decay, int | float) and 0 <= weight_decay < math.inf):
+            raise ValueError(
+                f"{type(self).__name__}: weight_decay must be a number, at least 0, got {weight_decay!r}"
+            )
+        self.weight_decay = weight_decay
         self.names, self.parameters = _checked(type(self).__name__, parameters)
         _learning_rate(type(self).__name__, lr, zero=False)
         self._lr, self.steps = lr, 0
@@ -94,7 +100,7 @@ class Optimizer:
                 self._fetch(i, leaf)
         self.steps += 1
         for block in self._blocks:
-            self.update(*block)
+            self._move(*block)
         tick = next(tape._clock)
         for leaf in self._leaves:
             leaf.changed = tick
@@ -108,6 +114,9 @@ class Optimizer:
             )
         leaf.buffer[...] = leaf.grad
         leaf.grad = leaf.buffer
+
+    def _move(self, p, g, *rest):
+        self.update(p, g + self.weight_decay * p if self.weight_decay else g, *rest)
 
     def update(self, p, g, scratch, *slots):
         raise NotImplementedError(f"{type(self).__name__}: write update(self, p, g, scratch, *slots)")
@@ -161,8 +170,8 @@ class Optimizer:
 class SGD(Optimizer):
     """p <- p - lr g: a step downhill."""
 
-    def __init__(self, parameters, lr=1e-2):
-        super().__init__(parameters, lr)
+    def __init__(self, parameters, lr=1e-2, weight_decay=0.0):
+        super().__init__(parameters, lr, weight_decay)
 
     def update(self, p, g, scratch):
         self._xp.multiply(g, self.lr, out=scratch)
@@ -174,9 +183,9 @@ class Momentum(Optimizer):
 
     slots = ("m",)
 
-    def __init__(self, parameters, lr=1e-2, momentum=0.9):
+    def __init__(self, parameters, lr=1e-2, momentum=0.9, weight_decay=0.0):
         _share("momentum", momentum)
-        super().__init__(parameters, lr)
+        super().__init__(parameters, lr, weight_decay)
         self.momentum = momentum
 
     def update(self, p, g, scratch, m):
@@ -206,9 +215,9 @@ class RMSprop(Optimizer):
 
     slots = ("v",)
 
-    def __init__(self, parameters, lr=1e-2, decay=0.99, eps=1e-8):
+    def __init__(self, parameters, lr=1e-2, decay=0.99, eps=1e-8, weight_decay=0.0):
         _share("decay", decay)
-        super().__init__(parameters, lr)
+        super().__init__(parameters, lr, weight_decay)
         self.decay, self.eps = decay, eps
 
     def update(self, p, g, scratch, v):
@@ -238,14 +247,14 @@ class Adam(Optimizer):
 
     slots = ("m", "v")
 
-    def __init__(self, parameters, lr=1e-3, betas=(0.9, 0.999), eps=1e-8):
+    def __init__(self, parameters, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0):
         if not (isinstance(betas, tuple | list) and len(betas) == 2):
-            raise ValueError(
-                f"{type(self).__name__}: betas must be a pair, such as (0.9, 0.999), got {betas!r}"
+            raise TypeError(
+                f"{type(self).__name__}: betas must be two numbers such as (0.9, 0.999), got {betas!r}"
             )
         _share("beta1", betas[0])
         _share("beta2", betas[1])
-        super().__init__(parameters, lr)
+        super().__init__(parameters, lr, weight_decay)
         self.betas, self.eps = betas, eps
 
     def update(self, p, g, scratch, m, v):
@@ -270,12 +279,11 @@ class AdamW(Adam):
     """
 
     def __init__(self, parameters, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2):
-        super().__init__(parameters, lr, betas, eps)
-        self.weight_decay = weight_decay
+        super().__init__(parameters, lr, betas, eps, weight_decay)
 
-    def update(self, p, g, scratch, m, v):
+    def _move(self, p, g, *rest):
         p *= 1 - self.lr * self.weight_decay
-        super().update(p, g, scratch, m, v)
+        self.update(p, g, *rest)
 
 
 # ----- what one may do to weights and gradients between the steps ---------------------------------------

@@ -82,6 +82,9 @@ class ndarray:
     def transpose(self, *axes):
         return _wrap(self._device.transpose(*axes))
 
+    def view(self, dtype):
+        return _wrap(self._device.view(dtype))
+
     def astype(self, dtype, copy=True):
         return _launched(self._device.astype(dtype, copy=True)) if copy or self.dtype != dtype else self
 
@@ -213,7 +216,7 @@ def _operator(ufunc, swapped=False):
 cupy = ModuleType("cupy", __doc__)
 
 UFUNCS = "add subtract multiply divide floor_divide remainder power negative absolute abs matmul sign maximum minimum"
-UFUNCS += " exp expm1 log log1p sqrt square sin cos tanh floor ceil reciprocal isfinite isnan isinf invert bitwise_and"
+UFUNCS += " logaddexp exp expm1 log log1p sqrt square sin cos tanh floor ceil reciprocal isfinite isnan isinf invert bitwise_and"
 UFUNCS += " bitwise_or bitwise_xor logical_and logical_or logical_not less less_equal greater greater_equal equal not_equal"
 for _name in UFUNCS.split():
     setattr(cupy, _name, _Ufunc(_name))
@@ -281,6 +284,10 @@ def flip(a, axis=None):
     return _wrap(np.flip(_array(a), axis))
 
 
+def einsum(subscripts, *arrays):
+    return _launched(np.einsum(subscripts, *(_array(a) for a in arrays)))
+
+
 def broadcast_to(a, shape):
     return _wrap(np.broadcast_to(_array(a), shape))
 
@@ -293,7 +300,7 @@ def _as_strided(x, shape=None, strides=None):
     return _wrap(np.lib.stride_tricks.as_strided(_array(x), shape, strides))
 
 
-for _function in (asarray, array, asnumpy, where, clip, concatenate, flip, broadcast_to, tile):
+for _function in (asarray, array, asnumpy, where, clip, concatenate, flip, einsum, broadcast_to, tile):
     setattr(cupy, _function.__name__, _function)
 for _name in "empty zeros ones full arange".split():
     _function = getattr(np, _name)

@@ -14,6 +14,7 @@ import numpy as np
 import oracle
 
 import minigen as mg
+from minigen.engine import ops
 from minigen.engine.tape import registry
 
 SAMPLES = []
@@ -116,6 +117,8 @@ BINARY = {
     "mul": (np.multiply, normal, normal),
     "div": (np.divide, normal, positive),
     "pow": (np.power, positive, normal),
+    "logaddexp": (np.logaddexp, normal, normal),
+    "_difference": (np.subtract, normal, normal),
     "maximum": (np.maximum, spread, lambda *shape: spread(*shape, shift=0.07)),
     "minimum": (np.minimum, spread, lambda *shape: spread(*shape, shift=0.07)),
 }
@@ -131,6 +134,7 @@ for _exponent in (0, 1, 2, 3, -1, -2):
         "pow", lambda x, _n=_exponent: x**_n, either_sign(2, 3), like=lambda x, _n=_exponent: x ** float(_n)
     )
 sample("pow", lambda x: x**0.5, positive(2, 3), like=np.sqrt)
+sample("pow", lambda x, n: x**n, positive(2, 3), exactly([0.0, 2.0, 3.0]), like=np.power)
 sample("neg", mg.neg, normal(2, 3), like=np.negative)
 
 for _mask, _x, _y in [
@@ -147,6 +151,10 @@ sample(
     "where", lambda m, y: mg.where(m, 1.0, y), mask(2, 3), normal(2, 3), like=lambda m, y: np.where(m, 1.0, y)
 )
 
+for _mask, _g in [((2, 3), (2, 3)), ((5, 2, 3), (2, 3)), ((), (2,))]:
+    sample("select", lambda m, g: ops.select(g, m), mask(*_mask), normal(*_g), like=lambda m, g: g * m)
+sample("select", lambda g: ops.select(g, False), normal(2, 3), like=lambda g: 0 * g)
+
 # ----- functions of one argument ----------------------------------------------------------------------------
 
 for _name, _draw, _like in [
@@ -155,6 +163,8 @@ for _name, _draw, _like in [
     ("log1p", positive, np.log1p),
     ("expm1", normal, np.expm1),
     ("sqrt", positive, np.sqrt),
+    ("sin", normal, np.sin),
+    ("cos", normal, np.cos),
     ("tanh", normal, np.tanh),
     ("sigmoid", normal, lambda x: 0.5 + 0.5 * np.tanh(x / 2)),
     ("softplus", normal, lambda x: np.logaddexp(0, x)),
@@ -183,6 +193,14 @@ sample(
 sample("clip", lambda x: mg.clip(x, -0.2, 0.25), spread(2, 3), like=lambda x: np.clip(x, -0.2, 0.25))
 sample("clip", lambda x: mg.clip(x, None, 0.25), spread(2, 3), like=lambda x: np.minimum(x, 0.25))
 sample("clip", lambda x: mg.clip(x, -0.2, None), spread(2, 3), like=lambda x: np.maximum(x, -0.2))
+sample(
+    "clip",
+    lambda x, low: mg.clip(x, low, 0.5),
+    spread(2, 1),
+    exactly(np.array([[-7, 0, 7]], np.int8)),
+    like=lambda x, low: np.clip(x, low, 0.5),
+)
+sample("astype", lambda x: ops.astype(x, x.dtype), normal(2, 3), like=lambda x: x)
 
 # ----- reductions -------------------------------------------------------------------------------------------
 
@@ -192,10 +210,16 @@ REDUCTIONS = {
     "min": (spread, np.min),
     "mean": (normal, np.mean),
     "var": (normal, np.var),
+    "std": (lambda *shape: spread(*shape) if shape else exactly(1.0), np.std),
+    "centred": (normal, lambda x, axis, keepdims: x - x.mean(axis, keepdims=True)),
     "logsumexp": (normal, lambda x, axis, keepdims: np.log(np.sum(np.exp(x), axis=axis, keepdims=keepdims))),
 }
 for _name, (_draw, _like) in REDUCTIONS.items():
-    _reduce = getattr(mg, _name)
+    _reduce = (
+        getattr(ops, _name)
+        if _name != "centred"
+        else lambda x, axis=None, keepdims=False: ops.centred(x, axis)
+    )
     for _axis, _keep in [
         (None, False),
         (None, True),
@@ -212,6 +236,13 @@ for _name, (_draw, _like) in REDUCTIONS.items():
             like=lambda x, _f=_like, _a=_axis, _k=_keep: _f(x, axis=_a, keepdims=_k),
         )
     sample(_name, _reduce, _draw(), like=lambda x, _f=_like: _f(x, axis=None, keepdims=False))
+for _axis in (None, 1, (0, -1)):
+    sample(
+        "sum64",
+        lambda x, _a=_axis: ops.sum64(x, _a),
+        normal(2, 3, 5),
+        like=lambda x, _a=_axis: x.sum(_a, keepdims=True),
+    )
 for _axis in (-1, 0, 1):
     sample(
         "log_softmax",
@@ -371,3 +402,28 @@ for _x in [(2, 3), (3,), (2, 7, 3)]:
     _op = "_dense" if len(_x) == 2 else "dense"
     sample(_op, mg.dense, normal(*_x), normal(3, 5), normal(5), like=lambda x, w, b: x @ w + b)
 sample("dense", mg.dense, normal(2, 3), normal(3, 5), like=np.matmul)
+for _subscripts, _x, _y in [
+    ("nd,dh->nh", (2, 3), (3, 5)),
+    ("nd,dh->hn", (2, 3), (3, 5)),
+    ("bij,bj->bi", (2, 3, 5), (2, 5)),
+    ("i,j->ij", (3,), (5,)),
+]:
+    sample(
+        "_einsum",
+        lambda x, y, _s=_subscripts: mg.einsum(_s, x, y),
+        normal(*_x),
+        normal(*_y),
+        like=lambda x, y, _s=_subscripts: np.einsum(_s, x, y),
+    )
+for _subscripts, _x, _y in [
+    ("ba,cb", (3, 2), (5, 3)),
+    ("ij,kl->jk", (2, 3), (5, 7)),
+    (" i , i -> ", (3,), (3,)),
+]:
+    sample(
+        "einsum",
+        lambda x, y, _s=_subscripts: mg.einsum(_s, x, y),
+        normal(*_x),
+        normal(*_y),
+        like=lambda x, y, _s=_subscripts: np.einsum(_s, x, y),
+    )

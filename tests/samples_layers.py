@@ -88,6 +88,18 @@ for _axis in (0, -1):
         like=lambda x, _a=_axis: (x - x.mean(_a, keepdims=True)) / np.sqrt(x.var(_a, keepdims=True) + 0.1),
     )
 sample(
+    "_standardise",
+    lambda x: normalisation._standardise(x, axis=(-2, -1), eps=0.1),
+    normal(3, 5, 2),
+    like=lambda x: (x - x.mean((1, 2), keepdims=True)) / np.sqrt(x.var((1, 2), keepdims=True) + 0.1),
+)
+sample(
+    "exp_remainder",
+    losses.exp_remainder,
+    lambda rng: rng.normal(size=(5, 3)) * 2,
+    like=lambda x: np.expm1(x) - x,
+)
+sample(
     "_bce_with_logits",
     losses._bce_with_logits,
     normal(2, 3),

@@ -13,6 +13,26 @@ RECIPES = {
     "sgd": (optim.SGD, {"lr": 0.1}, "SGD", {}),
     "momentum": (optim.Momentum, {"lr": 0.1, "momentum": 0.8}, "SGD", {}),
     "nesterov": (optim.Nesterov, {"lr": 0.1, "momentum": 0.8}, "SGD", {"nesterov": True}),
+    "sgd, decay": (optim.SGD, {"lr": 0.1, "weight_decay": 0.3}, "SGD", {}),
+    "momentum, decay": (optim.Momentum, {"lr": 0.1, "momentum": 0.8, "weight_decay": 0.3}, "SGD", {}),
+    "nesterov, decay": (
+        optim.Nesterov,
+        {"lr": 0.1, "momentum": 0.8, "weight_decay": 0.3},
+        "SGD",
+        {"nesterov": True},
+    ),
+    "rmsprop, decay": (
+        optim.RMSprop,
+        {"lr": 0.03, "decay": 0.9, "eps": 1e-3, "weight_decay": 0.3},
+        "RMSprop",
+        {},
+    ),
+    "adam, decay": (
+        optim.Adam,
+        {"lr": 0.05, "betas": (0.8, 0.95), "eps": 1e-3, "weight_decay": 0.3},
+        "Adam",
+        {},
+    ),
     "rmsprop": (optim.RMSprop, {"lr": 0.03, "decay": 0.9, "eps": 1e-3}, "RMSprop", {}),
     "adam": (optim.Adam, {"lr": 0.05, "betas": (0.8, 0.95), "eps": 1e-3}, "Adam", {}),
     "adamw": (optim.AdamW, {"lr": 0.05, "betas": (0.8, 0.95), "eps": 1e-3, "weight_decay": 0.3}, "AdamW", {}),
@@ -56,20 +76,24 @@ def plainly(name):
         m = v = np.zeros_like(p)
         for t, step in enumerate(gradients(np.float64), 1):
             g = step[i]
-            if name == "sgd":
+            rule, _, decayed = name.partition(", ")
+            if decayed:
+                g = g + options["weight_decay"] * p
+            if rule == "sgd":
                 p = p - lr * g
-            elif name == "momentum":
+            elif rule == "momentum":
                 m = mu * m + g
                 p = p - lr * m
-            elif name == "nesterov":
+            elif rule == "nesterov":
                 m = mu * m + g
                 p = p - lr * (g + mu * m)
-            elif name == "rmsprop":
+            elif rule == "rmsprop":
                 v = options["decay"] * v + (1 - options["decay"]) * g**2
                 p = p - lr * g / (np.sqrt(v) + eps)
             else:
                 b1, b2 = options["betas"]
-                p = p * (1 - lr * options.get("weight_decay", 0))
+                if rule == "adamw":
+                    p = p * (1 - lr * options["weight_decay"])
                 m, v = b1 * m + (1 - b1) * g, b2 * v + (1 - b2) * g**2
                 p = p - lr * (m / (1 - b1**t)) / (np.sqrt(v / (1 - b2**t)) + eps)
         results.append(p)
@@ -429,6 +453,26 @@ def test_a_schedule_may_end_at_zero_but_nothing_starts_there():
     assert optimizer.lr == 0.0
 
 
-def test_betas_that_are_no_pair():
-    with pytest.raises(ValueError, match=r"betas must be a pair.*got 0\.9"):
-        optim.Adam([Tensor(np.ones(1), requires_grad=True)], 1e-3, 0.9)
+def test_weight_decay_leaves_the_gradients_that_a_person_sees():
+    p = Tensor(np.array([2.0, -3.0]), requires_grad=True)
+    opt = optim.SGD([p], lr=0.5, weight_decay=0.1)
+    p.grad = np.array([1.0, 1.0])
+    opt.step()
+    assert p.grad.tolist() == [1.0, 1.0]
+    np.testing.assert_allclose(p.data, [2 - 0.5 * 1.2, -3 - 0.5 * 0.7], rtol=1e-15)
+
+
+@pytest.mark.parametrize(
+    "optimizer", [optim.SGD, optim.Momentum, optim.Nesterov, optim.RMSprop, optim.Adam, optim.AdamW]
+)
+@pytest.mark.parametrize("wrong", [-0.1, math.nan, math.inf, "0.1"])
+def test_weight_decay_must_be_a_share(optimizer, wrong):
+    with pytest.raises(ValueError, match=f"{optimizer.__name__}: weight_decay must be a number, at least 0"):
+        optimizer([Tensor(np.ones(2), requires_grad=True)], weight_decay=wrong)
+
+
+def test_betas_are_two_numbers():
+    with pytest.raises(
+        TypeError, match=r"Adam: betas must be two numbers such as \(0\.9, 0\.999\), got 0\.9"
+    ):
+        optim.Adam([Tensor(np.ones(2), requires_grad=True)], 1e-3, 0.9)

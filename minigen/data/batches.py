@@ -22,6 +22,10 @@ def batches(data, size, rng, *, drop_last=True):
         raise ValueError(
             f"batches: the batch size must lie between 1 and the {lengths[0]} rows of the data, got {size}"
         )
+    if not hasattr(rng, "permutation"):
+        raise TypeError(
+            f"batches: rng must be a NumPy generator, numpy.random.default_rng(0), got {type(rng).__name__}"
+        )
     order = backend.to(rng.permutation(lengths[0]), backend.device_of(arrays[0]))
     return _parts(arrays, order, size, drop_last, isinstance(data, tuple))
 

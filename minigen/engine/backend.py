@@ -79,17 +79,21 @@ def settle(caller, names, values, selects=(), moves=False):
     `names` are their names and `selects` marks the masks and labels among them, which stay as they are.
     """
     selects = selects or [False] * len(values)
-    if any(map(is_array, values)):  # scalars take the dtype of the arrays
-        values = [v.item() if isinstance(v, np.generic) else v for v in values]
+    if any(is_array(v) and not mask for v, mask in zip(values, selects, strict=True)):
+        values = [
+            v.item() if isinstance(v, np.generic) else v for v in values
+        ]  # take the dtype of the arrays
+    elif any(isinstance(v, np.generic) for v in values):
+        values = [np.asarray(v) if isinstance(v, np.generic) else v for v in values]
     else:
-        values = [np.asarray(v) if isinstance(v, int | float | np.generic) else v for v in values]
-    for name, value in zip(names, values, strict=False):
+        values = [np.asarray(v) if isinstance(v, int | float) else v for v in values]
+    for name, value, mask in zip(names, values, selects, strict=True):
         refuse_container(f"{caller}: {name}", value)
         if is_array(value):
             if value.dtype.kind not in "fiub":
                 raise TypeError(f"{caller}: {name} has dtype {value.dtype}; real numbers expected")
         elif not (value is None or isinstance(value, int | float)):
-            cure = f"np.asarray({name}, np.float32)" if isinstance(value, list | tuple) else "np.asarray"
+            cure = f"np.asarray({name}{'' if mask else ', np.float32'})"
             raise TypeError(
                 f"{caller}: {name} is a {type(value).__name__}; an array or a Tensor expected: use {cure}"
             )

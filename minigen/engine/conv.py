@@ -34,33 +34,11 @@ def sizes_that_collapse(size, kernel_size, stride=1, padding=0, dilation=1):
     return list(range(smallest, smallest + stride))
 
 
-@op()
+@op(name="conv2d")
 def _conv2d(x, weight, bias, *, stride, padding, dilation):
+    """L as a function of y, (N, C, H, W), (O, C, kh, kw), (O,) -> (N, O, OH, OW): see `conv2d`."""
     size = _sizes(output_size, x.shape[2:], weight.shape[2:], stride, padding, dilation)
     return im2col.correlate(x, weight, bias, stride, padding, dilation, size)
-
-
-@op()
-def _conv_transpose2d(y, weight, bias, *, size, stride, padding, dilation):
-    return im2col.spread(y, weight, bias, size, stride, padding, dilation)
-
-
-@op()
-def _conv2d_weight(x, y, *, kernel, stride, padding, dilation):
-    return im2col.correlate_weight(x, y, kernel, stride, padding, dilation)
-
-
-@op()
-def channel_sum(x):
-    """The sum over all pixels of each channel, (N, C, H, W) -> (C,): what the bias of a convolution receives."""
-    rows = x.transpose(0, 2, 3, 1).reshape(-1, x.shape[1])
-    return threads.matmul(namespace(x).ones((1, len(rows)), x.dtype), rows)[0]
-
-
-@op()
-def _channel_broadcast(b, shape):
-    n, c, h, w = shape
-    return namespace(b).broadcast_to(b, (n, h, w, c)).transpose(0, 3, 1, 2)
 
 
 _conv2d.rule(
@@ -68,16 +46,50 @@ _conv2d.rule(
     lambda g, out, x, w, b, **k: _conv2d_weight(x, g, kernel=w.shape[2:], **k),
     lambda g, out, x, w, b, **k: channel_sum(g),
 )
+
+
+@op(name="conv_transpose2d")
+def _conv_transpose2d(y, weight, bias, *, size, stride, padding, dilation):
+    """L as a function of x, an image of `size` pixels, (N, O, OH, OW), (O, C, kh, kw), (C,) -> (N, C, *size)."""
+    return im2col.spread(y, weight, bias, size, stride, padding, dilation)
+
+
 _conv_transpose2d.rule(
     lambda g, out, y, w, b, size, **k: _conv2d(g, w, None, **k),
     lambda g, out, y, w, b, size, **k: _conv2d_weight(g, y, kernel=w.shape[2:], **k),
     lambda g, out, y, w, b, size, **k: channel_sum(g),
 )
+
+
+@op(name="conv2d_weight")
+def _conv2d_weight(x, y, *, kernel, stride, padding, dilation):
+    """L as a function of w, (N, C, H, W), (N, O, OH, OW) -> (O, C, *kernel): see `conv2d_weight`."""
+    return im2col.correlate_weight(x, y, kernel, stride, padding, dilation)
+
+
 _conv2d_weight.rule(
     lambda g, out, x, y, kernel, **k: _conv_transpose2d(y, g, None, size=x.shape[2:], **k),
     lambda g, out, x, y, kernel, **k: _conv2d(x, g, None, **k),
 )
+
+
+@op(name="conv2d")
+def channel_sum(x):
+    """The sum over all pixels of each channel, (N, C, H, W) -> (C,): what the bias of a convolution receives."""
+    rows = x.transpose(0, 2, 3, 1).reshape(-1, x.shape[1])
+    return threads.matmul(namespace(x).ones((1, len(rows)), x.dtype), rows)[0]
+
+
 channel_sum.rule(lambda g, out, x: _channel_broadcast(g, x.shape))
+
+
+@op(name="conv2d")
+def _channel_broadcast(b, shape):
+    """One number a channel at all pixels, (C,) -> `shape` (N, C, H, W): the adjoint of `channel_sum`."""
+    n, c, h, w = shape
+    return namespace(b).broadcast_to(b, (n, h, w, c)).transpose(0, 3, 1, 2)
+
+
 _channel_broadcast.rule(lambda g, out, b, shape: channel_sum(g))
 
 
@@ -134,6 +146,7 @@ def conv2d_weight(x, y, kernel_size, *, stride=1, padding=0, dilation=1):
     """The third map of the trilinear form: out[o, c, a, b] = sum_{n,i,j} x[n, c, i stride + a dilation - padding, ...] y[n, o, i, j].
 
     (N, C, H, W), (N, O, OH, OW) -> (O, C, kh, kw): the gradient that conv2d's weight receives from y.
+    Raises ValueError where x, y and kernel_size do not fit together.
     """
     stride, padding, dilation = _pairs("conv2d_weight", stride, padding, dilation)
     kernel = _pair("conv2d_weight", "kernel_size", kernel_size, 1)
@@ -176,8 +189,9 @@ def _check_images(caller, x, weight, bias, takes, gives):
             f"{caller}: images (N, C, H, W) and a weight of 4 axes expected, got x {x.shape} and weight {weight.shape}; "
             "a batch of grey images is x[:, None]"
         )
-    if x.shape[0] == 0:
-        raise ValueError(f"{caller}: the batch is empty: x is {x.shape}")
+    if 0 in x.shape or 0 in weight.shape:
+        empty = "the batch is empty" if x.shape[0] == 0 else "an axis has size 0"
+        raise ValueError(f"{caller}: {empty}: x is {x.shape}, weight {weight.shape}")
     if x.shape[1] != weight.shape[takes]:
         raise ValueError(
             f"{caller}: x has {x.shape[1]} channels but weight {weight.shape} takes {weight.shape[takes]}; x is {x.shape}"

@@ -1,40 +1,70 @@
 """Shapes: nothing is computed, only put elsewhere, so each adjoint puts things back.
 
-The form is that of ops.py: the forward on arrays, and the rules beside it.
+The form is that of ops.py: the forward on arrays, and the rules directly under it.
 """
+
+import operator
 
 from minigen.engine.backend import add_at, namespace, settle
 from minigen.engine.tape import RuleForEach, Tensor, op
 
 
 def axes_of(axis, ndim):
-    """`axis` (None, one or several, negative ones too) as a tuple of axes from 0 to ndim - 1."""
-    axes = range(ndim) if axis is None else axis if isinstance(axis, tuple | list) else (axis,)
+    """`axis` (None, one or several, negative ones too) as a tuple of axes from 0 to ndim - 1.
+
+    Raises ValueError for an axis that does not exist or comes twice, TypeError for one that is no whole number.
+    """
+    if axis is None:
+        return tuple(range(ndim))
+    axes = tuple(operator.index(a) for a in (axis if isinstance(axis, tuple | list) else (axis,)))
     if not all(-ndim <= a < ndim for a in axes):
-        raise ValueError(f"axis {axis} does not exist: the array has {ndim} axes, 0 to {ndim - 1}")
-    return tuple(a % ndim for a in axes)
+        which = f"{ndim} axes, 0 to {ndim - 1}" if ndim else "no axes: it is one number"
+        raise ValueError(f"axis {axis} does not exist: the array has {which}")
+    axes = tuple(a % ndim for a in axes)
+    if len(set(axes)) < len(axes):
+        raise ValueError(f"axis {axis} names an axis twice")
+    return axes
 
 
 @op(moves=True)
 def reshape(x, shape):
+    """The same entries, row by row, in another shape; one size may be -1: whatever is left. Raises ValueError if they do not fit."""
     return x.reshape(shape)
+
+
+reshape.rule(lambda g, out, x, shape: g.reshape(x.shape))
 
 
 @op(moves=True)
 def transpose(x, axes=None):
-    """The axes in another order; reversed when none is given."""
+    """The axes in another order, out.shape[i] = x.shape[axes[i]]; reversed when none is given."""
     return x.transpose(axes)
+
+
+transpose.rule(lambda g, out, x, axes=None: g.transpose(inverse_of(axes)))
+
+
+def inverse_of(axes):
+    """The order of axes that undoes the order `axes`."""
+    return None if axes is None else tuple(sorted(range(len(axes)), key=lambda i: axes[i] % len(axes)))
 
 
 @op(moves=True)
 def flip(x, axis=None):
-    return namespace(x).flip(x, axis)
+    """x backwards along `axis` (one, several, or all)."""
+    return namespace(x).flip(x, axes_of(axis, x.ndim))
+
+
+flip.rule(lambda g, out, x, axis=None: flip(g, axis))
 
 
 @op(moves=True)
 def getitem(x, index):
-    """x[index], with slices, integers, masks and integer arrays."""
+    """x[index], with slices, integers, masks and integer arrays. Raises IndexError outside of x."""
     return x[index]
+
+
+getitem.rule(lambda g, out, x, index: scatter(g, index, x.shape))
 
 
 @op(moves=True)
@@ -45,62 +75,97 @@ def scatter(g, index, shape):
     return out
 
 
+scatter.rule(lambda g, out, x, index, shape: g[index])
+
+
 @op(moves=True)
 def pad(x, widths):
-    """Zeros around x: `widths` gives (before, after) for each axis."""
+    """Zeros around x: `widths` gives (before, after) for each axis. Raises ValueError for other widths."""
+    _check_widths(x, widths)
     out = namespace(x).zeros(tuple(n + a + b for n, (a, b) in zip(x.shape, widths, strict=True)), x.dtype)
     out[_middle(x.shape, widths)] = x
     return out
 
 
-@op(moves=True)
-def _concatenate(*xs, axis):
-    return namespace(*xs).concatenate(xs, axis)
+pad.rule(lambda g, out, x, widths: g[_middle(x.shape, widths)])
+
+
+def _check_widths(x, widths):
+    try:
+        fits = len(widths) == x.ndim and all(
+            len(pair) == 2 and operator.index(min(pair)) >= 0 for pair in widths
+        )
+    except TypeError:
+        fits = False
+    if not fits:
+        raise ValueError(
+            f"pad: widths must hold (before, after), whole numbers not below 0, for each of the {x.ndim} axes of x "
+            f"{x.shape}: {((1, 1),) * x.ndim} surrounds it by one; got {widths!r}"
+        )
 
 
 def _middle(shape, widths):
     return tuple(slice(a, a + n) for n, (a, _) in zip(shape, widths, strict=True))
 
 
-def inverse_of(axes):
-    return None if axes is None else tuple(sorted(range(len(axes)), key=lambda i: axes[i] % len(axes)))
+@op(moves=True, name="concatenate")
+def _concatenate(*xs, axis):
+    """Several arrays end to end along `axis`."""
+    return namespace(*xs).concatenate(xs, axis)
+
+
+_concatenate.rules = RuleForEach(lambda i, g, out, *xs, axis: g[_part(i, xs, axis)])
 
 
 def _part(i, xs, axis):
     """Where argument i lies in the joined array."""
     start = sum(x.shape[axis] for x in xs[:i])
-    return (slice(None),) * (axis % xs[0].ndim) + (slice(start, start + xs[i].shape[axis]),)
-
-
-reshape.rule(lambda g, out, x, shape: g.reshape(x.shape))
-transpose.rule(lambda g, out, x, axes=None: g.transpose(inverse_of(axes)))
-flip.rule(lambda g, out, x, axis=None: flip(g, axis))
-getitem.rule(lambda g, out, x, index: scatter(g, index, x.shape))
-scatter.rule(lambda g, out, x, index, shape: g[index])
-pad.rule(lambda g, out, x, widths: g[_middle(x.shape, widths)])
-_concatenate.rules = RuleForEach(lambda i, g, out, *xs, axis: g[_part(i, xs, axis)])
+    return (slice(None),) * axis + (slice(start, start + xs[i].shape[axis]),)
 
 
 def concatenate(tensors, axis=0):
-    """Several arrays end to end along `axis`."""
+    """Several arrays end to end along `axis`. Raises ValueError where another axis differs in size, and for none at all."""
+    tensors = _several("concatenate", tensors)
+    shapes = [t.shape for t in tensors]
+    (axis,) = axes_of(operator.index(axis), len(shapes[0]))
+    if len({(len(s), *s[:axis], *s[axis + 1 :]) for s in shapes}) > 1:
+        raise ValueError(f"concatenate: all axes but axis {axis} must have equal sizes, got shapes {shapes}")
     return _concatenate(*tensors, axis=axis)
 
 
 def stack(tensors, axis=0):
-    """Several arrays of one shape side by side along a new `axis`."""
-    return _concatenate(*(expand_dims(t, axis) for t in tensors), axis=axis)
+    """Several arrays of one shape side by side along a new `axis`. Raises ValueError for different shapes, and for none."""
+    tensors = _several("stack", tensors)
+    shapes = [t.shape for t in tensors]
+    if len(set(shapes)) > 1:
+        raise ValueError(f"stack: arrays of one shape expected, got shapes {shapes}")
+    tensors = [expand_dims(t, axis) for t in tensors]
+    (axis,) = axes_of(axis, len(shapes[0]) + 1)
+    return _concatenate(*tensors, axis=axis)
+
+
+def _several(caller, tensors):
+    tensors = [_settled(caller, t) for t in tensors]
+    if not tensors:
+        raise ValueError(f"{caller}: no arrays given")
+    return tensors
+
+
+def _settled(caller, x):
+    """x as an array or tensor, whose shape may be asked for."""
+    return x if isinstance(x, Tensor) else settle(caller, ["x"], [x], moves=True)[0]
 
 
 def expand_dims(x, axis):
-    """A new axis of size 1 at position `axis`."""
-    x = x if isinstance(x, Tensor) else settle("expand_dims", ["x"], [x], moves=True)[0]
-    axis = axis % (x.ndim + 1)
+    """A new axis of size 1 at position `axis` of the result. Raises ValueError where the result has no such axis."""
+    x = _settled("expand_dims", x)
+    (axis,) = axes_of(operator.index(axis), x.ndim + 1)
     return reshape(x, (*x.shape[:axis], 1, *x.shape[axis:]))
 
 
 def squeeze(x, axis=None):
-    """x without its axes of size 1, or without the given one(s)."""
-    x = x if isinstance(x, Tensor) else settle("squeeze", ["x"], [x], moves=True)[0]
+    """x without its axes of size 1, or without the given one(s). Raises ValueError where a given one is longer."""
+    x = _settled("squeeze", x)
     axes = [i for i, n in enumerate(x.shape) if n == 1] if axis is None else axes_of(axis, x.ndim)
     for i in axes:
         if x.shape[i] != 1:

@@ -241,16 +241,15 @@ class Op:
     arguments, and returns the gradient for its argument. `broadcasts=True` lets the engine sum a gradient back to the shape
     of an argument that was stretched; from any other op a gradient of the wrong shape is an error. `moves=True` says that
     values are only put elsewhere. `branches` gives the masks by which a piecewise op chose its pieces; the checker compares
-    them to tell a kink from a mistake.
+    them to tell a kink from a mistake. `name` is what a person called, for the messages, where that is not the op itself.
 
     What the arguments may be is settled here, for arrays and tensors alike; `backend.settle` says how.
     """
 
-    def __init__(self, forward, broadcasts=False, moves=False, branches=None):
+    def __init__(self, forward, broadcasts=False, moves=False, branches=None, name=None):
         self.forward, self.branches = forward, branches
         self.broadcasts, self.moves = broadcasts, moves
-        self.name, self.__doc__, self.rules = forward.__name__, forward.__doc__, ()
-        self.public_name = self.name.strip("_")
+        self.name, self.__doc__, self.rules = name or forward.__name__, forward.__doc__, ()
         code = getattr(forward, "__code__", None)  # a ufunc has none
         self.arguments = code.co_varnames[: code.co_argcount] if code else ()
 
@@ -302,7 +301,7 @@ class Op:
             return _tensor(out, None)
         if len(parents) > rules and any(parents[rules:]):
             raise TypeError(
-                f"{self.public_name}: only the first {rules} arguments take a gradient; detach() the others"
+                f"{self.name}: only the first {rules} arguments take a gradient; detach() the others"
             )
         return _tensor(out, Node(self, values, kwargs, out, parents, line))
 
@@ -325,14 +324,12 @@ class Op:
         n = min(len(self.rules) or len(values), len(values))
         names = self.arguments or [f"argument {i}" for i in range(n)]
         selects = [bool(self.rules) and self.rules[i] is None for i in range(n)]
-        settled = backend.settle(self.public_name, names, values[:n], selects, self.moves)
+        settled = backend.settle(self.name, names, values[:n], selects, self.moves)
         return settled + [v.item() if isinstance(v, np.generic) else v for v in values[n:]]
 
     def _keyword(self, key, value):
         if isinstance(value, Tensor):
-            raise TypeError(
-                f"{self.public_name}: pass {key} by position, not by keyword, so that the tape sees it"
-            )
+            raise TypeError(f"{self.name}: pass {key} by position, not by keyword, so that the tape sees it")
         return value.item() if isinstance(value, np.generic) else value
 
     def _explain(self, error, values):
@@ -343,7 +340,7 @@ class Op:
         if self.broadcasts and isinstance(error, ValueError) and "broadcast" in str(error):
             shapes = " and ".join(str(a.shape) for a in arrays)
             return ValueError(
-                f"{self.public_name}: shapes {shapes} do not broadcast: from the right, sizes must be equal or 1; "
+                f"{self.name}: shapes {shapes} do not broadcast: from the right, sizes must be equal or 1; "
                 "reshape one of them, or use x[:, None] to add an axis"
             )
         return error
@@ -355,7 +352,7 @@ class Op:
 registry = {}  # every op by name, so that a test can ask each one for its checks
 
 
-def op(broadcasts=False, moves=False, branches=None):
+def op(broadcasts=False, moves=False, branches=None, name=None):
     """Turn a forward on arrays into an operation of the tape; see `Op`.
 
     An operation computes in floating point. An integer or boolean array takes the dtype of the floating arrays beside it;
@@ -366,7 +363,7 @@ def op(broadcasts=False, moves=False, branches=None):
     """
 
     def declare(forward):
-        registry[forward.__name__] = made = Op(forward, broadcasts, moves, branches)
+        registry[forward.__name__] = made = Op(forward, broadcasts, moves, branches, name)
         return made
 
     return declare
@@ -445,23 +442,30 @@ def _settled(caller, given, selects):
 
 @op(moves=True)
 def broadcast_to(x, shape):
-    """x stretched to `shape`: the adjoint of `sum_to`."""
+    """x stretched to `shape`: the adjoint of `sum_to`. Raises ValueError where x does not broadcast to it."""
     return backend.namespace(x).broadcast_to(x, shape)
+
+
+broadcast_to.rule(lambda g, out, x, shape: sum_to(g, x.shape))
 
 
 @op()
 def sum_to(x, shape):
-    """x summed over the axes along which `shape` would be stretched to reach x: the adjoint of `broadcast_to`."""
+    """x summed over the axes along which `shape` would be stretched to reach x: the adjoint of `broadcast_to`.
+
+    Raises ValueError where `shape` does not broadcast to that of x.
+    """
     if x.shape == shape:
         return x
     lead = x.ndim - len(shape)
     if x.shape[lead:] == shape:
         return x.sum(axis=0 if lead == 1 else tuple(range(lead)))
+    if lead < 0 or any(n not in (1, m) for n, m in zip(shape, x.shape[lead:], strict=True)):
+        raise ValueError(f"sum_to: {shape} does not broadcast to {x.shape}, the shape of x")
     axes = (*range(lead), *(i + lead for i, size in enumerate(shape) if size == 1))
     return x.sum(axis=axes).reshape(shape)
 
 
-broadcast_to.rule(lambda g, out, x, shape: sum_to(g, x.shape))
 sum_to.rule(lambda g, out, x, shape: broadcast_to(g, x.shape))
 
 
@@ -550,13 +554,11 @@ def _gradient(node, i, g, out, values):
     if gx.shape != x.shape:
         if not op.broadcasts:
             raise ValueError(
-                f"{op.public_name}: the rule for argument {i} gave shape {gx.shape}, the argument has {x.shape}"
+                f"{op.name}: the rule for argument {i} gave shape {gx.shape}, the argument has {x.shape}"
             )
         gx = sum_to(gx, x.shape)
     if gx.dtype is not x.dtype and gx.dtype != x.dtype:
-        raise TypeError(
-            f"{op.public_name}: the rule for argument {i} gave {gx.dtype}, the argument is {x.dtype}"
-        )
+        raise TypeError(f"{op.name}: the rule for argument {i} gave {gx.dtype}, the argument is {x.dtype}")
     return gx
 
 

@@ -20,7 +20,7 @@ class FreeBitsVAE(VAE):
         """(reconstruction, kappa): the divergence of each latent unit apart, (K,)."""
         mu, logvar = self.encode(x)
         z = losses.reparameterize(mu, logvar, eps)  # refuses a logvar whose exp overflows
-        kappa = ops.mean(ops.exp(logvar) + mu * mu - 1 - logvar, axis=0) * 0.5
+        kappa = ops.mean(losses.exp_remainder(logvar) + mu * mu, axis=0) * 0.5
         return self.reconstruction(x, z), kappa
 
     def loss(self, x, eps, *, free_bits):

@@ -58,7 +58,7 @@ class LinearVAE(Module):
         squares = losses.squared_error(self.decode(mu), x) + 0.5 * ops.sum(ops.exp(logvar) * rows)
         s = self.output_logvar
         reconstruction = ops.sum(squares * ops.exp(-s) + (0.5 * d) * (s + LOG_2PI))
-        kl = 0.5 * (ops.sum(mu * mu) * (1 / n) + ops.sum(ops.exp(logvar) - 1 - logvar))
+        kl = 0.5 * (ops.sum(mu * mu) * (1 / n) + ops.sum(losses.exp_remainder(logvar)))
         return reconstruction, kl
 
     def loss(self, x, *, beta=1.0):

@@ -124,6 +124,8 @@ class Flatten(Module):
     """(N, ...) -> (N, all the rest)."""
 
     def forward(self, x):
+        if x.ndim == 0:
+            raise ValueError("Flatten: the first axis is the batch, but x is one number: use x.reshape(1)")
         return x.reshape(x.shape[0], math.prod(x.shape[1:]))
 
 

@@ -11,28 +11,38 @@ the derivation is in byhand/normalisation.py. As one operation it keeps one arra
 keeps five.
 """
 
+import math
+
 import numpy as np
 
 from minigen.engine import ops
 from minigen.engine.backend import namespace
+from minigen.engine.shapes import axes_of
 from minigen.engine.tape import Tensor, _data, op, takes
 from minigen.nn.module import Module
 
 
-@op()
+@op(name="batch_norm/layer_norm")
 def _standardise(x, *, axis, eps):
-    """(x - mean) / sqrt(var + eps) along `axis`, with the variance divided by n."""
-    out = x - x.mean(axis=axis, keepdims=True)
-    out /= namespace(x).sqrt((out * out).mean(axis=axis, keepdims=True) + eps)
+    """(x - mean) / sqrt(var + eps) along `axis`, with the variance divided by n; the shape of x.
+
+    The mean and the variance are those of `minigen.var`, as exact far from 0 as near it.
+    """
+    out = ops.centred.forward(x, axis)
+    out /= namespace(x).sqrt(_mean(out * out, axis) + eps)
     return out
 
 
 _standardise.rule(
     lambda g, out, x, axis, eps: (
-        (g - ops.mean(g, axis, True) - out * ops.mean(g * out, axis, True))
-        / ops.sqrt(ops.var(x, axis, True) + eps)
+        (g - _mean(g, axis) - out * _mean(g * out, axis)) / ops.sqrt(ops.var(x, axis, True) + eps)
     )
 )
+
+
+def _mean(x, axis):
+    """The mean along `axis`, which stays with size 1; over the pixels of a batch float32 would lose digits."""
+    return ops.sum64(x, axis) / math.prod(x.shape[a] for a in axes_of(axis, x.ndim))
 
 
 @takes("x", "weight", "bias")
@@ -67,15 +77,19 @@ def batch_norm_eval(x, weight, bias, mean, var, *, eps=1e-5):
 
 @takes("x", "weight", "bias")
 def layer_norm(x, weight, bias, *, eps=1e-5):
-    """weight * (x - mean) / sqrt(var + eps) + bias, with mean and variance of each row over the last axis.
+    """weight * (x - mean) / sqrt(var + eps) + bias, with mean and variance of each example over its last axes.
 
-    x (..., F), weight and bias (F,). The batch does not enter. Ba, Kiros and Hinton 2016, equation 4.
+    x (..., F), weight and bias (F,); or x (N, C, H, W), weight and bias (C, H, W): as many axes as weight has. The
+    batch does not enter. Raises ValueError where x does not end in the shape of weight. Ba, Kiros and Hinton
+    2016, equation 4.
     """
-    if x.shape[-1:] != weight.shape:
+    axes = tuple(range(-weight.ndim, 0))
+    if weight.ndim == 0 or x.shape[-weight.ndim :] != weight.shape or bias.shape != weight.shape:
         raise ValueError(
-            f"layer_norm: x {x.shape} has {x.shape[-1]} features but the layer has {weight.size}"
+            f"layer_norm: x {x.shape} must end in {weight.shape}, the shape of the layer's weight; bias has "
+            f"{bias.shape}; images (N, C, H, W) are normalised as a whole by nn.LayerNorm((C, H, W))"
         )
-    return _standardise(x, axis=-1, eps=eps) * weight + bias
+    return _standardise(x, axis=axes, eps=eps) * weight + bias
 
 
 def _rows(x):
@@ -118,25 +132,34 @@ class BatchNorm(Module):
 
     def _remember(self, rows):
         n = len(rows)
-        self.running_mean = (1 - self.momentum) * self.running_mean + self.momentum * rows.mean(axis=0)
-        self.running_var = (1 - self.momentum) * self.running_var + self.momentum * n / (n - 1) * rows.var(
-            axis=0
-        )
+        mean, var = _mean(rows, 0)[0], ops.var(rows, 0)
+        self.running_mean = (1 - self.momentum) * self.running_mean + self.momentum * mean
+        self.running_var = (1 - self.momentum) * self.running_var + self.momentum * n / (n - 1) * var
 
     def extra(self):
         return str(self.weight.shape[0])
 
 
 class LayerNorm(Module):
-    """`layer_norm` over the last axis, (..., features), with its own weight (ones) and bias (zeros)."""
+    """`layer_norm` with its own weight (ones) and bias (zeros).
+
+    LayerNorm(F) normalises over the last axis of (..., F), LayerNorm((C, H, W)) over all of an image of
+    (N, C, H, W), which is what a critic of images under a gradient penalty needs. LayerNorm(W) on images would
+    normalise each row of pixels alone, as in PyTorch.
+    """
 
     def __init__(self, features, *, eps=1e-5, dtype=np.float32):
-        self.weight = Tensor(np.ones(features, dtype), requires_grad=True)
-        self.bias = Tensor(np.zeros(features, dtype), requires_grad=True)
+        shape = tuple(features) if isinstance(features, tuple | list) else (features,)
+        if not shape or not all(isinstance(n, int | np.integer) and n > 0 for n in shape):
+            raise ValueError(
+                f"LayerNorm: features must be a positive int, or several such as (C, H, W), got {features!r}"
+            )
+        self.weight = Tensor(np.ones(shape, dtype), requires_grad=True)
+        self.bias = Tensor(np.zeros(shape, dtype), requires_grad=True)
         self.eps = eps
 
     def forward(self, x):
         return layer_norm(x, self.weight, self.bias, eps=self.eps)
 
     def extra(self):
-        return str(self.weight.shape[0])
+        return ", ".join(map(str, self.weight.shape))

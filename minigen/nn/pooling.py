@@ -9,11 +9,12 @@ import math
 
 from minigen.engine import backend
 from minigen.engine.conv import _pair, output_size
+from minigen.engine.ops import select
 from minigen.engine.tape import _data, op, takes
 from minigen.nn.module import Module
 
 
-@op()
+@op(name="avg_pool2d")
 def _gather(x, *, kernel, stride):
     """The sum of each window: (N, C, H, W) -> (N, C, OH, OW)."""
     taps = [x[tap] for tap in _taps(x.shape[2:], kernel, stride)]
@@ -23,20 +24,22 @@ def _gather(x, *, kernel, stride):
     return out
 
 
-@op()
+_gather.rule(lambda g, out, x, kernel, stride: _spread(g, size=x.shape[2:], kernel=kernel, stride=stride))
+
+
+@op(name="upsample_nearest")
 def _spread(g, *, size, kernel, stride):
-    """Each number added to all pixels of its window: (N, C, OH, OW) -> (N, C, *size)."""
+    """Each number added to all pixels of its window: (N, C, OH, OW) -> (N, C, *size). The adjoint of `_gather`."""
     out = _blank(g, size)
     for tap in _taps(size, kernel, stride):
         out[tap] += g
     return out
 
 
-_gather.rule(lambda g, out, x, kernel, stride: _spread(g, size=x.shape[2:], kernel=kernel, stride=stride))
 _spread.rule(lambda g, out, y, size, kernel, stride: _gather(g, kernel=kernel, stride=stride))
 
 
-@op(branches=lambda x, kernel, stride: _winner(x, kernel, stride))
+@op(name="max_pool2d", branches=lambda x, kernel, stride: _winner(x, kernel, stride))
 def _max_pool(x, *, kernel, stride):
     """The largest pixel of each window: (N, C, H, W) -> (N, C, OH, OW)."""
     taps = [x[tap] for tap in _taps(x.shape[2:], kernel, stride)]
@@ -46,33 +49,37 @@ def _max_pool(x, *, kernel, stride):
     return out
 
 
-@op()
-def _pick(x, winner, *, kernel, stride):
-    """The pixel of each window that `winner` names by the number of its tap: (N, C, H, W) -> (N, C, OH, OW)."""
-    out = 0
-    for number, tap in enumerate(_taps(x.shape[2:], kernel, stride)):
-        out = out + x[tap] * (winner == number)
-    return out
-
-
-@op()
-def _put(g, winner, *, size, kernel, stride):
-    """Each number added to the pixel of its window that `winner` names: (N, C, OH, OW) -> (N, C, *size)."""
-    out = _blank(g, size)
-    for number, tap in enumerate(_taps(size, kernel, stride)):
-        out[tap] += g * (winner == number)
-    return out
-
-
 _max_pool.rule(
     lambda g, out, x, kernel, stride: _put(
         g, _winner(_data(x), kernel, stride), size=x.shape[2:], kernel=kernel, stride=stride
     )
 )
+
+
+@op(name="max_pool2d")
+def _pick(x, winner, *, kernel, stride):
+    """The pixel of each window that `winner` names by the number of its tap: (N, C, H, W) -> (N, C, OH, OW)."""
+    out = 0
+    for number, tap in enumerate(_taps(x.shape[2:], kernel, stride)):
+        out = out + select(x[tap], winner == number)
+    return out
+
+
 _pick.rule(
     lambda g, out, x, winner, kernel, stride: _put(g, winner, size=x.shape[2:], kernel=kernel, stride=stride),
     None,
 )
+
+
+@op(name="max_pool2d")
+def _put(g, winner, *, size, kernel, stride):
+    """Each number added to the pixel of its window that `winner` names: (N, C, OH, OW) -> (N, C, *size)."""
+    out = _blank(g, size)
+    for number, tap in enumerate(_taps(size, kernel, stride)):
+        out[tap] += select(g, winner == number)
+    return out
+
+
 _put.rule(
     lambda g, out, y, winner, size, kernel, stride: _pick(g, winner, kernel=kernel, stride=stride), None
 )

@@ -58,7 +58,7 @@ BAD_CALLS = [
     ("dense bias", ValueError, ["weight (3, 4) makes 4 outputs", "bias has shape (3,)"],
      lambda: mg.dense(t, ones(3, 4), ones(3))),
     ("squeeze", ValueError, ["axis 1 has size 3", "(2, 3)"], lambda: mg.squeeze(t, 1)),
-    ("mean of nothing", ValueError, ["no entries to average", "(0, 3)", "empty"], lambda: mg.mean(np.ones((0, 3)), 0)),
+    ("mean of nothing", ValueError, ["mean: no entries over axis 0", "(0, 3)", "empty"], lambda: mg.mean(np.ones((0, 3)), 0)),
     ("an axis too many", ValueError, ["axis 2"], lambda: mg.max(t, axis=2)),
     ("integers asked for a gradient", TypeError, ["int64", "data.astype(np.float32)"],
      lambda: Tensor([1, 2, 3], requires_grad=True)),
@@ -66,7 +66,7 @@ BAD_CALLS = [
     ("complex data", TypeError, ["real numbers", "complex128"], lambda: Tensor([1j])),
     ("text", TypeError, ["real numbers", "<U3"], lambda: Tensor("one")),
     ("a tensor of a tensor", TypeError, ["already a Tensor", ".detach()"], lambda: Tensor(t)),
-    ("two dtypes", TypeError, ["mul: y is float64, but x is float32", "y.astype(np.float32)"],
+    ("two dtypes", TypeError, ["mul: y is float64, but x is float32", "use y.astype(np.float32)"],
      lambda: ones(2, dtype=np.float32) * np.ones(2)),
     ("two dtypes, a bias", TypeError, ["float32", "float64", ".astype"],
      lambda: mg.dense(ones(2, 3, dtype=np.float32), ones(3, 4), ones(4))),
@@ -91,7 +91,7 @@ BAD_CALLS = [
     ("np.maximum", TypeError, ["minigen.maximum(x)"], lambda: np.maximum(t, 0)),
     ("np.sum", TypeError, ["np.sum", "minigen.sum(x)"], lambda: np.sum(t)),
     ("np.concatenate", TypeError, ["minigen.concatenate(x)"], lambda: np.concatenate([t, t])),
-    ("np.cos", TypeError, ["np.cos", "tensor.numpy()"], lambda: np.cos(t)),
+    ("np.arctan", TypeError, ["np.arctan", "tensor.numpy()"], lambda: np.arctan(t)),
     ("np.linalg.norm", TypeError, ["np.norm", "tensor.numpy()"], lambda: np.linalg.norm(t)),
     ("np.asarray", TypeError, ["history would be lost", "tensor.numpy()"], lambda: np.asarray(t)),
     ("array += tensor", TypeError, ["np.add", "tensor.numpy()"], lambda: np.ones((2, 3)).__iadd__(t)),
@@ -241,10 +241,10 @@ def test_anomaly_in_a_composed_function(device):
     x, places = device.tensor([1e200, -1e200]), []
 
     def program():
-        places.append(line()), mg.var(x)
+        places.append(line()), mg.std(x)
 
     message = first_anomaly(program)
-    assert message.startswith(f"mul, called at {places[0]}")
+    assert message.startswith(f"var, called at {places[0]}")
 
 
 def test_anomaly_in_the_data(device):

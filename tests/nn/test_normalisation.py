@@ -174,7 +174,10 @@ def test_what_cannot_be_normalised():
         (lambda: layer(x[:, :3]), "has 3 features but the layer has 5"),
         (lambda: layer.eval()(x[:, :3]), "has 3 features but the layer has 5"),
         (lambda: layer(x[None]), r"x \(N, F\) or \(N, C, H, W\) expected, got \(1, 7, 5\)"),
-        (lambda: nn.LayerNorm(3)(x), r"layer_norm: x \(7, 5\) has 5 features but the layer has 3"),
+        (
+            lambda: nn.LayerNorm(3)(x),
+            r"layer_norm: x \(7, 5\) must end in \(3,\).*nn\.LayerNorm\(\(C, H, W\)\)",
+        ),
     ):
         with pytest.raises(ValueError, match=message):
             call()
@@ -187,3 +190,54 @@ def test_layer_norm_looks_at_each_row_alone():
     np.testing.assert_allclose(layer(x[2:3]).data, whole[2:3], rtol=1e-13)
     assert layer(np.stack([x, x])).shape == (2, N, F)
     assert [name for name, _ in layer.named_parameters()] == ["weight", "bias"]
+
+
+def images(device):
+    rng = np.random.default_rng(3)
+    return [device.tensor(rng.normal(size=shape) + 2) for shape in ((N, F, 3, 2), (F, 3, 2), (F, 3, 2))]
+
+
+def test_layer_norm_over_an_image_is_layer_norm_over_its_numbers_in_a_row(device):
+    """Value and gradients of both orders: (N, C, H, W) with weight (C, H, W) against (N, C H W) with weight (C H W,)."""
+    x, weight, bias = images(device)
+    g = device.tensor(np.random.default_rng(4).normal(size=x.shape), requires_grad=False)
+    found = []
+    for rows in (False, True):
+        if rows:
+            y = nn.layer_norm(x.reshape(N, -1), weight.ravel(), bias.ravel(), eps=EPS).reshape(x.shape)
+        else:
+            y = nn.layer_norm(x, weight, bias, eps=EPS)
+        first = minigen.grad((y * g).sum(), [x, weight, bias], create_graph=True)
+        bent = sum(((slope * slope).sum() for slope in first[1:]), (first[0] * first[0] * g).sum())
+        second = minigen.grad(bent, [x, weight])
+        found.append([device.host(t) for t in (y, *first, *second)])
+    for whole, row in zip(*found, strict=True):
+        np.testing.assert_allclose(whole, row, rtol=1e-11, atol=1e-12)
+
+
+def test_layer_norm_of_images_agrees_with_pytorch():
+    torch = pytest.importorskip("torch")
+    x = np.random.default_rng(0).normal(size=(N, F, 3, 2))
+    ours, theirs = Tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
+    y = nn.LayerNorm((F, 3, 2), dtype=np.float64)(ours)
+    y_torch = torch.nn.LayerNorm((F, 3, 2), dtype=torch.float64)(theirs)
+    (y * y * y).sum().backward()
+    (y_torch * y_torch * y_torch).sum().backward()
+    np.testing.assert_allclose(y.data, y_torch.detach().numpy(), rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(ours.grad, theirs.grad.numpy(), rtol=1e-10, atol=1e-11)
+
+
+def test_layer_norm_takes_sizes():
+    assert nn.LayerNorm((3, 5, 7)).weight.shape == (3, 5, 7)
+    for wrong in (0, (3, 0), (), 2.0, "3"):
+        with pytest.raises(ValueError, match="LayerNorm: features must be a positive int"):
+            nn.LayerNorm(wrong)
+
+
+def test_running_statistics_keep_their_digits_far_from_0():
+    x = (1e6 + np.random.default_rng(0).normal(size=(5000, F))).astype(np.float32)
+    layer = nn.BatchNorm(F, momentum=1.0)
+    layer(x)
+    wide = x.astype(np.float64)
+    np.testing.assert_allclose(layer.running_mean, wide.mean(0), rtol=2.0**-23)
+    np.testing.assert_allclose(layer.running_var, wide.var(0, ddof=1), rtol=4 * 2.0**-23)
