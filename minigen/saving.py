@@ -25,7 +25,7 @@ import zipfile
 
 import numpy as np
 
-from minigen import exchange
+from minigen import arguments, exchange
 
 try:
     import fcntl
@@ -65,7 +65,7 @@ def save(model, path, *, optimizer=None, random=None, step=None, overwrite=False
     if kind == ".safetensors":
         if not (optimizer is random is step is None):
             raise ValueError("save: .safetensors holds weights only: save optimizer, random and step as .npz")
-        _check_finite("save", finite)
+        arguments.check_finite("save", finite)
         return _write(path, exchange.packed(model))
     arrays = {f"model/{name}": array for name, array in model.state_dict().items()}
     about = {"format": _format, "model": type(model).__name__, "optimizer": {}}
@@ -75,7 +75,7 @@ def save(model, path, *, optimizer=None, random=None, step=None, overwrite=False
         state = {f"{section}/{name}": array for name, array in one.state.items()}
         arrays |= state
         finite += state.items()
-    _check_finite("save", finite)
+    arguments.check_finite("save", finite)
     generators = _generators(model, random)
     about["random"] = {name: generator.bit_generator.state for name, generator in generators.items()}
     arrays["about"] = np.array(json.dumps(about, default=np.ndarray.tolist))  # some states hold arrays
@@ -102,7 +102,9 @@ def load(model, path, *, optimizer=None, random=None):
         model.check_state_dict(state)
     except ValueError as error:
         raise ValueError(f"load: {path} holds a {about['model']}: {error}") from None
-    _check_finite(f"load: {path}", [(f"model/{name}", state[name]) for name, _ in model.named_parameters()])
+    arguments.check_finite(
+        f"load: {path}", [(f"model/{name}", state[name]) for name, _ in model.named_parameters()]
+    )
     optimizers, generators = _optimizers(optimizer), _generators(model, random)
     for section, one in optimizers.items():
         _check_optimizer(path, section, one, _section(arrays, section), about["optimizer"].get(section))
@@ -172,22 +174,12 @@ def _check_optimizer(path, section, one, state, kind):
             f"load: {path}: the {section} is that of other parameters (None: not there):\n  "
             + "\n  ".join(lines)
         )
-    _check_finite(f"load: {path}", [(f"{section}/{name}", array) for name, array in state.items()])
+    arguments.check_finite(f"load: {path}", [(f"{section}/{name}", array) for name, array in state.items()])
     if not (state["lr"] > 0 and state["steps"].dtype.kind in "iu" and state["steps"] >= 0):
         raise ValueError(
             f"load: {path}: {section} has lr {state['lr']} and steps {state['steps']}; a positive number and a "
             "whole number from 0 up expected"
         )
-
-
-def _check_finite(caller, arrays):
-    for name, array in arrays:
-        bad = array.size - np.count_nonzero(np.isfinite(array))
-        if bad:
-            raise ValueError(
-                f"{caller}: {name} has {bad} number{'s that are' if bad > 1 else ' that is'} NaN or infinite: has "
-                "the training diverged? minigen.detect_anomaly() finds where"
-            )
 
 
 def _check_generator(path, name, generator, state):
