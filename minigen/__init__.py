@@ -1,5 +1,7 @@
 """minigen: derive a gradient by hand, write it down, and see whether it is right. The public names."""
 
+__version__ = "0.1.0"
+
 from minigen.check import check_gradients, check_vjp
 from minigen.engine.anomaly import detect_anomaly
 from minigen.engine.backend import Random, to

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 import minigen
-from minigen.exercises import command
+from minigen.exercises import attempts, command
 from minigen.exercises.lookup import find
 from minigen.exercises.master import all_masters
 from minigen.exercises.workspace import initialise
 
 STUB = all_masters()["dense"].stub()
 RIGHT = all_masters()["dense"].solution()
-STATUS = ("passed", "wrong", "not attempted", "inconclusive", "error")  # by exit code
+STATUS = {code: status for status, code in attempts.EXIT.items()}
 BODY = "    return {"  # the last line of backward
 
 
@@ -136,7 +136,7 @@ def test_a_missing_file_and_an_unknown_id(minigen_exercise, folder):
     assert done.returncode == 4 and "there is no file dense.py" in done.stdout
     assert done.stdout.splitlines()[-1].startswith("next: minigen exercise init")
     done = minigen_exercise(folder, "check", "vae-reparametrization")
-    assert done.returncode == 4 and "did you mean vae-reparameterization" in done.stderr
+    assert done.returncode == 2 and "did you mean vae-reparameterization" in done.stderr
     assert done.stderr.splitlines()[-1].startswith("next: ")
 
 
@@ -165,8 +165,7 @@ def test_a_terminal_without_greek_letters(minigen_exercise, tmp_path):
 
 
 def test_misuse_is_not_mistaken_for_not_attempted(minigen_exercise, folder):
-    """argparse ends with 2, which means "not attempted" here."""
     for arguments in (["chekc"], ["check", "--seed", "x"], ["check", "--seed", "-1"], ["hint"], ["check", "--time-limit", "0"]):  # fmt: skip
         done = minigen_exercise(folder, *arguments)
-        assert done.returncode == command.FAILED == 4, arguments
+        assert done.returncode == command.MISUSED == 2, arguments
         assert done.stderr.splitlines()[-1].startswith("next: minigen exercise")
