@@ -22,7 +22,15 @@ from minigen import Random, plot, to
 from minigen.data import ring
 from minigen.experiment import Criterion, experiment
 from minigen.metrics import penalised_estimate, sliced_wasserstein, wasserstein_1d
-from minigen.models import GAN, WGAN, Discriminator, Given, adversary_step, rounds_on_toys, scores_and_slopes
+from minigen.models import (
+    GAN,
+    WGAN,
+    Discriminator,
+    PassThrough,
+    adversary_step,
+    rounds_on_toys,
+    scores_and_slopes,
+)
 from minigen.models.plane import mlp
 from minigen.nn import ReLU
 from minigen.optim import Adam, RMSprop, linear
@@ -105,7 +113,7 @@ def follow(run, clip):
     """A critic follows m from 8 to 1: (what it reports, what it pays) at each m, and its weights at m = 8."""
     random, rows, weights = Random(run.seed, run.device), [], []
     critic = Discriminator(1, HIDDEN, rng=random.generator)
-    game = WGAN(Given(), critic, lam=0 if clip else LAM).to(run.device)
+    game = WGAN(PassThrough(), critic, lam=0 if clip else LAM).to(run.device)
     optimizer, rate = (RMSprop(critic), 1e-3) if clip else (Adam(critic, betas=(0.5, 0.9)), 1e-2)
     for m in DISTANCES:
         steps = run.settings.steps * (1 if weights else 4)

@@ -24,7 +24,7 @@ from minigen.baselines import Gaussian, GaussianMixture
 from minigen.data import Mixture, published
 from minigen.experiment import Criterion, experiment
 from minigen.metrics import mode_coverage, sliced_wasserstein
-from minigen.models import WGAN, Given, adversary_step, rounds_on_toys, scores_and_slopes
+from minigen.models import WGAN, PassThrough, adversary_step, rounds_on_toys, scores_and_slopes
 from minigen.models.plane import mlp
 from minigen.nn import ReLU
 from minigen.optim import Adam, RMSprop, linear
@@ -119,7 +119,7 @@ def against_noise(run, kind, data):
     """A critic of data and data + N(0, 1)."""
     random, settings, clip = Random(run.seed, run.device), run.settings, kind == "clip"
     critic = network(run, 1, random)
-    game = WGAN(Given(), critic, lam=0 if clip else LAM).to(run.device)
+    game = WGAN(PassThrough(), critic, lam=0 if clip else LAM).to(run.device)
     optimizer = RMSprop(critic) if clip else Adam(critic, betas=(0.5, 0.9))
     rate = settings.lr / 2 if clip else settings.lr  # as published, 5e-5 and 1e-4
     for step in range(settings.steps):

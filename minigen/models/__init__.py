@@ -21,7 +21,7 @@ from minigen.models.players import (
 from minigen.models.sparse import L1Autoencoder, SparseAutoencoder
 from minigen.models.stacked import DeepAutoencoder, Stage, pretrain
 from minigen.models.vae import VAE, GaussianVAE
-from minigen.models.wgan import WGAN, ConvCritic, Given, scores_and_slopes
+from minigen.models.wgan import WGAN, ConvCritic, PassThrough, scores_and_slopes
 
 __all__ = [
     "GAN",
@@ -41,12 +41,12 @@ __all__ = [
     "FreeBitsVAE",
     "GaussianVAE",
     "Generator",
-    "Given",
     "L1Autoencoder",
     "LinearVAE",
     "MixturePrior",
     "MixturePriorVAE",
     "OvercompleteAutoencoder",
+    "PassThrough",
     "SparseAutoencoder",
     "Stage",
     "TiedAutoencoder",

@@ -11,7 +11,7 @@ from minigen.models import (
     DCGANDiscriminator,
     Discriminator,
     Generator,
-    Given,
+    PassThrough,
     adversary_step,
     scores_and_slopes,
 )
@@ -69,7 +69,7 @@ def test_a_critic_of_slope_one_measures_how_far_a_shift_goes():
     critic = Dense(1, 1, rng=rng, dtype="float64")
     critic.weight.data[...] = 1
     data = rng.standard_normal((N, 1))
-    loss = WGAN(Given(), critic, lam=10.0).critic_loss(data, data - 3, alpha)
+    loss = WGAN(PassThrough(), critic, lam=10.0).critic_loss(data, data - 3, alpha)
     assert abs(loss.item() + 3) < 1e-12
 
 
@@ -77,7 +77,7 @@ def test_training_finds_the_distance():
     """The same shift, found: a line whose slope the penalty holds near 1 (by 3 / (2 lam))."""
     critic = Dense(1, 1, rng=rng, dtype="float64")
     critic.weight.data[...] = 0.1
-    game, data = WGAN(Given(), critic, lam=10.0), rng.standard_normal((N, 1))
+    game, data = WGAN(PassThrough(), critic, lam=10.0), rng.standard_normal((N, 1))
     optimizer = optim.SGD(critic, lr=0.02)
     for _ in range(100):
         adversary_step(game, optimizer, data, data - 3, alpha)
@@ -209,7 +209,7 @@ def game(**how):
 
 
 REFUSED = {
-    "lam": (lambda: game(lam=-1), "lam, the price of a slope that is not 1, must be at least 0, got -1"),
+    "lam": (lambda: game(lam=-1), "lam, the weight of the gradient penalty, must be at least 0, got -1"),
     "alpha missing": (
         lambda: game().critic_loss(x, z),
         "alpha goes with a penalty, but lam is 0.3 and alpha is missing",
@@ -242,7 +242,7 @@ REFUSED = {
     "no noise for G": (lambda: game().generator_loss(z[:0]), r"WGAN: z must hold the noise .* got \(0, 3\)"),
     "batch norm": (
         lambda: WGAN(
-            Given(), DCGANDiscriminator((3, 5), rng=np.random.default_rng(0), dtype="float64"), lam=0.3
+            PassThrough(), DCGANDiscriminator((3, 5), rng=np.random.default_rng(0), dtype="float64"), lam=0.3
         ).critic_loss(rng.random((N, 1, 8, 8)), rng.random((N, 1, 8, 8)), alpha),
         "the critic normalises over the batch, so f.x_n. depends on all examples",
     ),
@@ -251,7 +251,7 @@ REFUSED = {
         "ConvCritic: activation must be one of .* got 'elu'",
     ),
     "many outputs": (
-        lambda: WGAN(Given(), Dense(D, 2, rng=rng, dtype="float64")).critic_loss(x, x),
+        lambda: WGAN(PassThrough(), Dense(D, 2, rng=rng, dtype="float64")).critic_loss(x, x),
         r"one score an example expected, .* got \(7, 2\)",
     ),
 }
@@ -308,7 +308,7 @@ def test_pytorch_agrees_on_the_penalised_critic(make, forward, activation, real,
     critic = stirred(make(dtype))
     data, mix = real.astype(dtype), alpha.astype(dtype)
     fake = np.random.default_rng(3).random(real.shape).astype(dtype)
-    loss = WGAN(Given(), critic, lam=0.3).critic_loss(data, fake, mix)
+    loss = WGAN(PassThrough(), critic, lam=0.3).critic_loss(data, fake, mix)
     ours = gradients(loss, critic)
 
     p = {name: torch.tensor(t.data.copy(), requires_grad=True) for name, t in critic.named_parameters()}
