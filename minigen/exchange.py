@@ -15,9 +15,9 @@ from minigen import arguments
 def load_pytorch(model, state, caller="load_pytorch", *, rename=None):
     """Read a PyTorch state_dict, {name: tensor or array}, of the same architecture into `model`.
 
-    `rename` takes PyTorch's names, or prefixes of them that end at a dot, to the model's: {"net.0": "encoder"}
-    reads net.0.weight as encoder.weight. "" stands for all names, so {"module": ""} takes a prefix away. Where
-    several fit a name, the longest counts.
+    `rename` takes PyTorch's names, or prefixes of them that end at a dot, to the model's: {"net.0":
+    "encoder"} reads net.0.weight as encoder.weight. "" stands for all names, so {"module": ""} takes a prefix
+    away. Where several fit a name, the longest counts.
 
     Weights of `Dense` are turned from (out, in) to (in, out). num_batches_tracked of batch norm is left out.
 
@@ -106,8 +106,8 @@ def _renamed(caller, names, rename):
 def _pairs_of_one_shape(theirs, mine):
     """{a name in `theirs`: the name in `mine` that it may stand for}; both arguments are {name: shape}.
 
-    Only names of one shape make a pair. Names that are spelled alike come first, then those with the same last
-    part, such as weight; among equals the order of definition decides.
+    Only names of one shape make a pair. Names that are spelled alike come first, then those with the same
+    last part, such as weight; among equals the order of definition decides.
     """
     pairs = {}
     for least in (0.6, 0.0):
@@ -121,7 +121,7 @@ def _pairs_of_one_shape(theirs, mine):
 
 
 def _alike(name, other):
-    """How alike two names are: whether the part after the last dot agrees, then the ratio of the part before it."""
+    """(whether the parts after the last dot agree, how alike the parts before it are: 0 or 0.6 to 1)."""
     (front, _, last), (other_front, _, other_last) = name.rpartition("."), other.rpartition(".")
     ratio = difflib.SequenceMatcher(None, front, other_front).ratio()
     return last == other_last, ratio if ratio >= 0.6 else 0.0

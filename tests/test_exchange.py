@@ -251,6 +251,24 @@ def test_a_suggestion_keeps_what_was_renamed_and_never_touches_names_that_fit():
     assert str(error.value).endswith("rename={'net.2': 'up', 'conv.x': 'square'})")
 
 
+def test_a_prefix_is_not_suggested_where_it_would_take_a_fitting_name_along():
+    class Shift(nn.Module):
+        def __init__(self):
+            self.bias = Tensor(np.zeros(4, np.float32), requires_grad=True)
+
+    class Split(nn.Module):
+        def __init__(self):
+            self.a = nn.Dense(3, 4, bias=False, rng=np.random.default_rng(0))
+            self.b = Shift()
+
+    state = {"a.weight": np.ones((4, 3)), "a.bias": np.arange(4.0)}
+    with pytest.raises(ValueError, match=r"rename=\{'a\.bias': 'b\.bias'\}"):
+        exchange.load_pytorch(Split(), state)
+    model = Split()
+    exchange.load_pytorch(model, state, rename={"a.bias": "b.bias"})
+    assert model.b.bias.data.tolist() == [0, 1, 2, 3]
+
+
 def test_a_bad_rename_is_named():
     model, state = Net(), exchange.as_pytorch(Net(seed=1))
     before = model.state_dict()
