@@ -38,11 +38,11 @@ def as_generator(rng):
 
 
 def check_finite(caller, arrays):
-    """ValueError for the first of the (name, array) that holds NaN or infinity; `caller` begins the message."""
+    """ValueError for the first (name, array) that holds NaN or infinity; `caller` begins the message."""
     for name, array in arrays:
         bad = array.size - np.count_nonzero(np.isfinite(array))
         if bad:
             raise ValueError(
-                f"{caller}: {name} has {bad} number{'s that are' if bad > 1 else ' that is'} NaN or infinite: has "
-                "the training diverged? minigen.detect_anomaly() finds where"
+                f"{caller}: {name} has {bad} number{'s that are' if bad > 1 else ' that is'} NaN or "
+                "infinite: has the training diverged? minigen.detect_anomaly() finds where"
             )
