@@ -38,7 +38,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def main(arguments=None):
-    """Run one command; returns the exit code: 0 all is well, 1 a gradient differs, 2 the command was misused."""
+    """Run one command. Returns the exit code: 0 all is well, 1 a gradient differs, 2 bad usage."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal without × shows ? and goes on

@@ -76,7 +76,7 @@ BAD = {
     "raises": (inside("1 / 0"), 4, "backward raised ZeroDivisionError", "1 / 0"),
     "does not fit": (RIGHT.replace("g @ weight.T", "g @ weight"), 4, "a matrix product does not fit", "g is (5, 7)"),
     "recursion": (inside("backward(g, cache, x, weight, bias)"), 4, "RecursionError", "line"),
-    "prints a lot": (inside("print('word ' * 99999)", STUB), 2, "still to write", "more characters"),
+    "prints a lot": (inside("print('word ' * 99999)", STUB), 5, "still to write", "more characters"),
     "prints without end": (inside("while True: print('word')"), 4, "stopped after 1 s", "| word"),
     "reads stdin": (inside("input('how many?')"), 4, "waits for input", "input('how many?')"),
     "reads stdin while loading": ("import sys\nn = int(sys.stdin.readline())\n", 4, "ValueError", "readline"),
