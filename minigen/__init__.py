@@ -12,6 +12,8 @@ compare gradients with finite differences; `minigen.exercises` are derivations t
 
 import importlib
 
+__version__ = "0.1.0"
+
 from minigen.check import check_gradients, check_vjp
 from minigen.engine.anomaly import detect_anomaly
 from minigen.engine.backend import Random, to

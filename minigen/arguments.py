@@ -1,4 +1,4 @@
-"""Checks of arguments that data, metrics and baselines share: rows of samples, widths that agree, a generator from a seed."""
+"""Checks of arguments that several parts share: rows of samples, equal widths, finite numbers, generators."""
 
 import numpy as np
 
@@ -35,3 +35,14 @@ def as_generator(rng):
             "rng is None: give a seed or a generator, so that the same numbers can be drawn again"
         )
     return np.random.default_rng(getattr(rng, "generator", rng))
+
+
+def check_finite(caller, arrays):
+    """ValueError for the first (name, array) that holds NaN or infinity; `caller` begins the message."""
+    for name, array in arrays:
+        bad = array.size - np.count_nonzero(np.isfinite(array))
+        if bad:
+            raise ValueError(
+                f"{caller}: {name} has {bad} number{'s that are' if bad > 1 else ' that is'} NaN or "
+                "infinite: has the training diverged? minigen.detect_anomaly() finds where"
+            )

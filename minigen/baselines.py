@@ -1,9 +1,9 @@
-"""Models that need no gradient: what a network has to beat before anyone should believe in it.
+"""Models that need no gradient: the scores that a network has to beat.
 
-Each class is fitted by its constructor, in closed form or by expectation-maximisation, and then offers what
-its kind can do: `reconstruct` and `error`, `log_likelihood` in nats for every row, `sample`. On small data
-they are strong: thirty Gaussians fool a nearest neighbour on 8 x 8 digits, so a table without these rows says
-little.
+Each class is fitted by its constructor, in closed form or by expectation-maximisation, and then has the
+methods of its kind: `reconstruct` and `error`, `log_likelihood` in nats for every row, `sample`. On small
+data they are strong: samples of thirty Gaussians pass the nearest-neighbour test on 8 x 8 digits. So every
+table needs these rows.
 
 Rows are samples, whatever their shape: images (N, 8, 8) are read as (N, 64). Everything is computed in
 float64 on the host.
@@ -44,9 +44,9 @@ class PCA:
 
         xhat = mean + (x - mean) U U^T,   U the leading eigenvectors of (1/N) sum_n (x_n - mean)(x_n - mean)^T
 
-    A linear autoencoder ends in the span of U, at any basis of it (Baldi and Hornik 1989). Attributes: `mean`
-    (D,), `axes` U (D, components), `variances` (D,), all eigenvalues, falling. ValueError for a code wider
-    than the data.
+    A trained linear autoencoder spans the columns of U, in any basis (Baldi and Hornik 1989). Attributes:
+    `mean` (D,), `axes` U (D, components), `variances` (D,), all eigenvalues, falling. ValueError for a code
+    wider than the data.
     """
 
     def __init__(self, x, components):
@@ -81,7 +81,7 @@ class MeanImage(PCA):
 
 
 class Wiener:
-    """The affine map that best restores damaged data, by squared error (Wiener 1949).
+    """The affine map with the least squared error from corrupted to clean data (Wiener 1949).
 
         xhat = mean + (y - E y) Cov(y)^-1 Cov(y, x)
 
@@ -89,8 +89,8 @@ class Wiener:
     `keep`   y = m x, pixels kept with this probability:  E y = keep mean,  Cov(y, x) = keep C,
              Cov(y) = keep^2 C + keep (1 - keep) diag(E x^2)
 
-    Mean and covariance C (1/N) are those of the clean data; the damage need not be drawn. ValueError unless one
-    of `sigma` > 0 and `keep` in (0, 1] is given.
+    Mean and covariance C (1/N) are those of the clean data; no noise is drawn. ValueError unless one of
+    `sigma` > 0 and `keep` in (0, 1] is given.
     """
 
     def __init__(self, x, *, sigma=None, keep=None):

@@ -6,7 +6,10 @@ import fnmatch
 import json
 import os
 import sys
+import textwrap
 import time
+
+from minigen.terminal import coloured, width
 
 _columns = (
     ("subject", 28, "<"),
@@ -18,10 +21,24 @@ _columns = (
     ("worst entry", 14, "<"),
     ("verdict", 12, "<"),
 )
+_colours = {"ok": "green", "wrong": "red", "inconclusive": "yellow"}
+
+
+class Parser(argparse.ArgumentParser):
+    """Misuse of any command prints the usage of this very command and ends with exit code 2."""
+
+    def parse_known_args(self, args=None, namespace=None):
+        options, rest = super().parse_known_args(args, namespace)
+        if rest:  # argparse would leave it to the topmost parser, which knows only the usage of `minigen`
+            self.error(f"unrecognized arguments: {' '.join(rest)}")
+        return options, rest
+
+    def error(self, message):
+        self.exit(2, f"{self.format_usage()}{self.prog}: {message}\nnext: {self.prog} --help\n")
 
 
 def main(arguments=None):
-    """Run one command; returns the exit code: 0 all is well, 1 a gradient differs, 2 the command was misused."""
+    """Run one command. Returns the exit code: 0 all is well, 1 a gradient differs, 2 bad usage."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal without × shows ? and goes on
@@ -33,10 +50,14 @@ def main(arguments=None):
 
 
 def _run(arguments):
-    parser = argparse.ArgumentParser(
+    import minigen
+
+    parser = Parser(
         prog="minigen", description="Gradients of generative models: by hand, by tape, by differences."
     )
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    parser.add_argument("--version", action="version", version=f"minigen {minigen.__version__}")
+    parser.set_defaults(run=lambda options: parser.print_help() or 0)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     check = commands.add_parser(
         "check",
         help="compare three gradients of every parameter of every model, on real digits",
@@ -66,7 +87,7 @@ def _run(arguments):
         "--as", dest="like", metavar="SUBJECT", help="for a file: compare its forward with minigen's"
     )
     check.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where the tape computes")
-    check.set_defaults(run=_check)
+    check.set_defaults(run=_check, usage=check.format_usage())
     from minigen.exercises import command
 
     explain = commands.add_parser("explain", help="print a page of the catalogue of mistakes, such as V02")
@@ -90,6 +111,7 @@ def _check(options):
     chosen = [name for asked in options.subjects for name in fnmatch.filter(subjects.NAMES, asked)]
     unknown = [asked for asked in options.subjects if not fnmatch.filter(subjects.NAMES, asked)]
     if unknown:
+        print(options.usage, end="", file=sys.stderr)
         for asked in unknown:
             near = [name for name in subjects.NAMES if name.startswith(asked)]
             near = near or difflib.get_close_matches(asked, subjects.NAMES, n=3, cutoff=0.6)
@@ -106,41 +128,74 @@ def _check(options):
             return 2
     chosen = chosen or (subjects.QUICK if options.quick else subjects.NAMES)
     started, records = time.perf_counter(), []
+    table = _Table(width(default=sum(size + 1 for _, size, _ in _columns)))
     if not options.json:
-        print(_line(name for name, _, _ in _columns))
+        print(table.heading())
     for name in dict.fromkeys(chosen):
         for record in witnesses.compare(subjects.build(name, options.device), device=options.device):
             records.append(record)
             if not options.json:
-                print(_row(record), flush=True)
+                print(table.row(record), flush=True)
     seconds = time.perf_counter() - started
     ok = all(record.verdict == "ok" for record in records)
     if options.json:
         print(json.dumps(_as_dict(ok, seconds, options.device, records), indent=1))
     else:
-        print(_closing(records, seconds))
+        print(textwrap.fill(_closing(records, seconds), table.width, break_on_hyphens=False))
     return 0 if ok else 1
 
 
-def _line(cells):
-    padded = (f"{cell:{side}{width}}" for cell, (_, width, side) in zip(cells, _columns, strict=True))
-    return " ".join(padded).rstrip()
+class _Table:
+    """The table of records in `width` columns.
 
+    Where it is too wide, a subject stands on a line of its own above its rows; then the worst entry and the
+    shape are left out (--json has them), and a name that is too long for its column gets a line of its own.
+    """
 
-def _row(record):
-    row = _line(
-        (
-            record.subject,
-            record.parameter,
-            "×".join(map(str, record.shape)) or "scalar",
-            _number(record.hand_vs_tape),
-            _number(record.hand_vs_differences),
-            _number(record.tape_vs_differences),
-            "–" if record.worst_index is None else str(list(record.worst_index)),
-            record.verdict,
-        )
-    )
-    return row if record.verdict == "ok" else f"{row}\n    {record.reason}"
+    def __init__(self, width):
+        self.width, self.columns, self.subject = width, list(_columns), None
+        for name in ("subject", "worst entry", "shape"):
+            if self._needed() > width:
+                self.columns = [column for column in self.columns if column[0] != name]
+        self.grouped = self.columns[0][0] != "subject"
+        if self._needed() > width:
+            name, size, side = self.columns[0]
+            self.columns[0] = (name, size - (self._needed() - width), side)
+
+    def _needed(self):
+        return sum(size + 1 for _, size, _ in self.columns) - 1
+
+    def heading(self):
+        return self._line({name: name for name, _, _ in self.columns})
+
+    def row(self, record):
+        cells = {
+            "subject": record.subject,
+            "parameter": record.parameter,
+            "shape": "×".join(map(str, record.shape)) or "scalar",
+            "hand–tape": _number(record.hand_vs_tape),
+            "hand–diff": _number(record.hand_vs_differences),
+            "tape–diff": _number(record.tape_vs_differences),
+            "worst entry": "–" if record.worst_index is None else str(list(record.worst_index)),
+            "verdict": record.verdict,
+        }
+        lines = []
+        if self.grouped and record.subject != self.subject:
+            self.subject = record.subject
+            lines.append(record.subject)
+        first, size, _ = self.columns[0]
+        if len(cells[first]) > size:
+            lines.append(cells[first])
+            cells[first] = ""
+        row = self._line(cells).removesuffix(record.verdict)
+        lines.append(row + coloured(record.verdict, _colours[record.verdict]))
+        if record.verdict != "ok":
+            reason = {"initial_indent": "    ", "subsequent_indent": "    "}
+            lines.append(textwrap.fill(record.reason, self.width, break_on_hyphens=False, **reason))
+        return "\n".join(lines)
+
+    def _line(self, cells):
+        return " ".join(f"{cells[name]:{side}{size}}" for name, size, side in self.columns).rstrip()
 
 
 def _number(error):

@@ -9,12 +9,20 @@ import difflib
 
 import numpy as np
 
+from minigen import arguments
 
-def load_pytorch(model, state, caller="load_pytorch"):
-    """Read a PyTorch state_dict, {name: tensor or array}, of the same architecture and names into `model`.
 
-    Weights of `Dense` are turned from (out, in) to (in, out); num_batches_tracked of batch norm, which only
-    counts, is passed over. Raises ValueError, having changed nothing, that lists every difference.
+def load_pytorch(model, state, caller="load_pytorch", *, rename=None):
+    """Read a PyTorch state_dict, {name: tensor or array}, of the same architecture into `model`.
+
+    `rename` takes PyTorch's names, or prefixes of them that end at a dot, to the model's: {"net.0":
+    "encoder"} reads net.0.weight as encoder.weight. "" stands for all names, so {"module": ""} takes a prefix
+    away. Where several fit a name, the longest counts.
+
+    Weights of `Dense` are turned from (out, in) to (in, out). num_batches_tracked of batch norm is left out.
+
+    Raises, having changed nothing, TypeError for what is no dict, and ValueError that lists every difference,
+    suggests `rename` by shape, or names a parameter that is NaN or infinite.
     """
     if not hasattr(state, "items"):
         raise TypeError(
@@ -24,26 +32,119 @@ def load_pytorch(model, state, caller="load_pytorch"):
     state = {
         name: _from_tensor(caller, name, tensor)
         for name, tensor in state.items()
-        if not (name.endswith("num_batches_tracked") and name[:-19] + "running_mean" in here)
+        if not (name.endswith("num_batches_tracked") and name[:-19] + "running_mean" in state)
     }
-    problems = [
-        f"missing in PyTorch's: {name} {array.shape}" for name, array in there.items() if name not in state
-    ]
+    names = _renamed(caller, state, rename or {})
+    state = {names[name]: array for name, array in state.items()}
+    theirs = {name: their for their, name in names.items()}
+    missing = [name for name in there if name not in state]
+    problems = [f"missing in PyTorch's: {name} {there[name].shape}" for name in missing]
+    pairs = _pairs_of_one_shape(
+        {name: array.shape for name, array in state.items() if name not in there},
+        {name: there[name].shape for name in missing},
+    )
     for name, array in state.items():
         if name not in there:
-            near = difflib.get_close_matches(name, there)
+            near = [pairs[name]] if name in pairs else difflib.get_close_matches(name, missing, n=1)
             problems.append(
-                f"not in the model: {name} {array.shape}" + (f"; is it {near[0]}?" if near else "")
+                f"not in the model: {theirs[name]} {array.shape}"
+                + (f"; is it {near[0]} {there[near[0]].shape}?" if near else "")
             )
         elif array.shape != there[name].shape:
             note = f", which PyTorch keeps as {there[name].shape}" if name in turned else ""
             problems.append(f"shape: {name} is {here[name].shape} here{note}; PyTorch's is {array.shape}")
     if problems:
+        cure = _shortest_rename({theirs[name]: mine for name, mine in pairs.items()}, names, rename or {})
         raise ValueError(
-            f"{caller}: PyTorch's state dict does not fit {type(model).__name__}; where only names differ, "
-            "rename the keys of the dict:\n  " + "\n  ".join(problems)
+            f"{caller}: PyTorch's state dict does not fit {type(model).__name__}:\n  "
+            + "\n  ".join(problems)
+            + (
+                f"\nBy shape and order, this may be it: load_pytorch(model, state, rename={cure})"
+                if cure
+                else ""
+            )
         )
-    model.load_state_dict({name: array.T if name in turned else array for name, array in state.items()})
+    arguments.check_finite(caller, [(name, state[name]) for name, _ in model.named_parameters()])
+    try:
+        model.load_state_dict({name: a.T if name in turned else a for name, a in state.items()})
+    except ValueError as error:  # a kind of number or a size that the model cannot hold
+        raise ValueError(f"{caller}: {error}") from None
+
+
+def _renamed(caller, names, rename):
+    """{PyTorch's name: the model's}."""
+    if not (
+        isinstance(rename, dict) and all(isinstance(text, str) for pair in rename.items() for text in pair)
+    ):
+        raise TypeError(
+            f"{caller}: rename takes PyTorch's names to the model's, a dict of str, got {rename!r}"
+        )
+    rename = {old.rstrip("."): new.rstrip(".") for old, new in rename.items()}
+    found, used = {}, set()
+    for name in names:
+        fitting = [old for old in rename if old == "" or name == old or name.startswith(old + ".")]
+        if fitting:
+            old = max(fitting, key=len)
+            used.add(old)
+            rest = name[len(old) :].strip(".")
+            found[name] = ".".join(part for part in (rename[old], rest) if part)
+        else:
+            found[name] = name
+    for old in rename.keys() - used:
+        near = difflib.get_close_matches(old, [*names, *{name.rpartition(".")[0] for name in names}], n=1)
+        raise ValueError(
+            f"{caller}: rename: none of PyTorch's names is or begins with {old!r}"
+            + (f"; is it {near[0]!r}?" if near else f"; they are {', '.join(names)}")
+        )
+    first = {}
+    for name, new in found.items():
+        if first.setdefault(new, name) != name:
+            raise ValueError(f"{caller}: rename: {first[new]} and {name} would both be {new}")
+    return found
+
+
+def _pairs_of_one_shape(theirs, mine):
+    """{a name in `theirs`: the name in `mine` that it may stand for}; both arguments are {name: shape}.
+
+    Only names of one shape make a pair. Names that are spelled alike come first, then those with the same
+    last part, such as weight; among equals the order of definition decides.
+    """
+    pairs = {}
+    for least in (0.6, 0.0):
+        for name, shape in theirs.items():
+            free = [other for other in mine if mine[other] == shape and other not in pairs.values()]
+            if name not in pairs and free:
+                near = max(free, key=lambda other: _alike(name, other))  # the first of equals
+                if _alike(name, near)[1] >= least:
+                    pairs[name] = near
+    return pairs
+
+
+def _alike(name, other):
+    """(whether the parts after the last dot agree, how alike the parts before it are: 0 or 0.6 to 1)."""
+    (front, _, last), (other_front, _, other_last) = name.rpartition("."), other.rpartition(".")
+    ratio = difflib.SequenceMatcher(None, front, other_front).ratio()
+    return last == other_last, ratio if ratio >= 0.6 else 0.0
+
+
+def _shortest_rename(pairs, names, rename):
+    """A dict for `rename=` that makes these pairs, in prefixes where they do it, or {} without pairs.
+
+    `names` is {PyTorch's name: the model's} under the `rename` given so far, which is kept.
+    """
+    if not pairs:
+        return {}
+    short = {}
+    for old, new in pairs.items():
+        old, new = old.split("."), new.split(".")
+        while old and new and old[-1] == new[-1]:
+            del old[-1], new[-1]
+        short[".".join(old)] = ".".join(new)
+    try:
+        fits = _renamed("", names, rename | short) == names | pairs
+    except ValueError:  # two names would become one
+        fits = False
+    return rename | (short if fits else pairs)
 
 
 def as_pytorch(model):

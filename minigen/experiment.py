@@ -1,9 +1,9 @@
-"""What all experiments share: options in, a folder with everything that came out, and a verdict.
+"""What all experiments share: command-line options, a folder for all results, and a verdict.
 
-An experiment is a function of one `Run` that trains, draws, and returns what it measured, {name: number}. Whether
-that is the known outcome is decided here, by criteria written down beforehand, and is the exit code of the
-program. With several seeds each has a folder of its own, and the verdict needs four out of five of them. Seeds,
-or of a single seed the cells of a grid, may be done at the same time (sharing.py).
+An experiment is a function of one `Run` that trains, draws figures, and returns what it measured, {name:
+number}. Criteria that are written down beforehand decide whether this is the known outcome. The verdict is
+the exit code of the program. With several seeds, each has a folder of its own, and the verdict needs four out
+of five of them. Several seeds, or the cells of a grid under one seed, can run at the same time (sharing.py).
 """
 
 import argparse
@@ -30,7 +30,7 @@ from minigen.sharing import UserError
 from minigen.training import DamagedLog, read_log, train
 
 REACHED, MISSED, MISUSED, INTERRUPTED = 0, 1, 2, 130
-_share = 0.8  # of the seeds must reach a criterion: chance decides, too, and a rare failure is no refutation
+_share = 0.8  # of the seeds must reach a criterion: results vary by chance, so a rare failure is allowed
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Criterion:
 
 
 def rounds_to(measure, printed, known):
-    """The criterion that `measure` is the number that stands printed, "3.10" or "9.5e-22", to its last digit."""
+    """The criterion that `measure` rounds to a printed number, such as "3.10" or "9.5e-22"."""
     half = 0.5 * 10.0 ** Decimal(printed).as_tuple().exponent
     return Criterion(measure, f"{printed}, {known}", float(printed) - half, float(printed) + half)
 
@@ -69,10 +69,10 @@ class Run:
         self.settings = SimpleNamespace(**settings)
 
     def train(self, step, batch, steps, *, into="", **kwargs):
-        """`minigen.training.train` in the folder of the run; a second training goes `into` a folder of its own.
+        """`minigen.training.train` in the folder of the run, or `into` a folder inside it.
 
-        The terms of the loss are drawn in losses.png. What had been trained when the program was stopped is not
-        trained again.
+        The terms of the loss are drawn in losses.png. After a stop, training resumes from the last
+        checkpoint.
         """
         folder = self.folder / into
         kwargs = {
@@ -85,7 +85,7 @@ class Run:
             if kwargs["resume"] and _damaged(folder):
                 kwargs["resume"] = False
             train(step, batch, steps, folder, **kwargs)
-        except ValueError as error:  # of what `train` and `load` refuse, the sentence is enough
+        except ValueError as error:  # what `train` and `load` refuse needs no traceback
             if str(error).startswith(("train:", "load:")):
                 raise UserError(str(error)) from error
             raise
@@ -93,11 +93,11 @@ class Run:
         plot.losses(read_log(folder), title, folder / "losses.png")
 
     def map(self, function, cells):
-        """{name: function(run, argument)} for the cells {name: argument} of a grid, at the same time under --jobs.
+        """{name: function(run, argument)} for the cells {name: argument} of a grid; in parallel under --jobs.
 
-        Each cell has a `Run` with a folder of its own and the same seed, so that cells differ by their argument
-        alone. `function` returns {measure: number}; a training that blew up gives {}. Cells that were done when
-        the program was stopped are not done again.
+        Each cell has a `Run` with a folder of its own and the same seed, so that cells differ by their
+        argument alone. `function` returns {measure: number}; a training that diverged gives {}. Cells that
+        were done before a stop are not done again.
         """
         settings = vars(self.settings)
         tasks = [
@@ -114,10 +114,11 @@ def experiment(
 ):
     """The whole program: reads the options, calls one_seed(Run) for each seed, judges. Returns the exit code.
 
-    0 reached, 1 missed, 2 misused or the disk refuses, 130 Ctrl-C.
+    0 reached, 1 missed, 2 bad usage or an error of the disk, 130 Ctrl-C.
 
-    settings    what one may set, with its defaults: {"epochs": 300} gives the option --epochs
-    quick, paper    the settings that --quick and --paper change; `quick_criteria` are looser, or as `criteria`
+    settings        the options and their defaults: {"epochs": 300} gives the option --epochs
+    quick, paper    the settings that --quick and --paper change
+    quick_criteria  for --quick; by default `criteria`
     """
     folder = None
     try:
@@ -140,7 +141,7 @@ def experiment(
 
 
 def _damaged(folder):
-    """Whether the log is damaged: then what belongs to it is moved away, so that the training is done again."""
+    """Whether the log is damaged. If so, the files of this training are moved away and it is done again."""
     try:
         if (folder / "log.csv").exists():
             read_log(folder)
@@ -209,7 +210,7 @@ _whole.__name__ = _from_zero.__name__ = "whole number"  # as argparse names it i
 
 
 def _begin(name, given, settings, modes, cluster=None):
-    """(config, folder): a new folder with its config.json, or the one to go on with."""
+    """(config, folder): a new folder with its config.json, or the folder to resume."""
     out, resume = given.pop("out", Path("runs") / name), given.pop("resume", False)
     given["settings"] = {key: given.pop(key) for key in settings if key in given}
     if resume:
@@ -233,7 +234,7 @@ def _begin(name, given, settings, modes, cluster=None):
 
 
 def _stored(folder, given):
-    """The config of a run to go on with, which decides; an option that was given must agree with it."""
+    """The stored config of a run to resume; UserError where an option that was given differs from it."""
     try:
         config = json.loads((folder / "config.json").read_text())
     except FileNotFoundError:
@@ -258,7 +259,8 @@ def _stored(folder, given):
     for key, value in {**config, **config["settings"]}.items():
         if key != "settings" and key in wished and wished[key] != value:
             raise UserError(
-                f"the run in {pasteable(folder)} has {key} {value}, not {wished[key]}: leave it away, or start anew"
+                f"the run in {pasteable(folder)} has {key} {value}, not {wished[key]}: leave the option out, "
+                "or start a new run"
             )
     now = _versions()
     for library, version in config["versions"].items():
@@ -268,7 +270,7 @@ def _stored(folder, given):
 
 
 def _versions():
-    """What decides the last bits besides seed, settings and jobs: the BLAS sums differently on more threads."""
+    """What decides the last bits besides seed, settings and jobs; a BLAS sums in an order of its threads."""
     versions = {"python": platform.python_version(), "platform": platform.platform()}
     versions["BLAS threads"] = threads.count()
     for library in ("minigen", "numpy", "cupy-cuda12x", "cupy-cuda13x", "threadpoolctl"):
@@ -303,7 +305,7 @@ def _shared_out(jobs, cluster):
 
 
 def _measure(one_seed, config, folder, share):
-    """{seed: what it measured}. One seed stays in this program, and shares out its cells instead."""
+    """{seed: what it measured}. A single seed runs in this process and shares out its cells instead."""
     place, folder = (config["device"], config["settings"]), folder.absolute()
     seeds = range(config["seed"], config["seed"] + config["seeds"])
     if len(seeds) == 1:
@@ -316,7 +318,7 @@ def _measure(one_seed, config, folder, share):
 
 
 def _one(key, function, place, *arguments):
-    """(key, what was measured there); what had been before the program was stopped is not measured again."""
+    """(key, what was measured); values that were measured before a stop are read from values.json."""
     run = Run(*place)
     values = run.folder / "values.json"
     if values.exists():
@@ -328,7 +330,7 @@ def _one(key, function, place, *arguments):
         try:
             measured = function(run, *arguments)
             measured = {name: float(value) for name, value in measured.items()}
-        except FloatingPointError as error:  # a training that blew up is an outcome, and a missed one
+        except FloatingPointError as error:  # a training that diverged counts as missed
             print(f"{run.folder.name}: {error}", file=sys.stderr)
             return key, {}
         _write_json(values, {name: _plain(value) for name, value in measured.items()})
@@ -339,7 +341,7 @@ def _one(key, function, place, *arguments):
 
 
 def _judge(criteria, measured, folder):
-    """Print and write what was measured, and whether it is what is known."""
+    """Print and write what was measured and whether each criterion is met. Returns the exit code."""
     names = list(dict.fromkeys(name for values in measured.values() for name in values))
     for name in names:
         print(f"{name}: {_mean(_all(measured, name))}")
@@ -380,11 +382,11 @@ def _mean(values):
 
 
 def _plain(value):
-    return value if math.isfinite(value) else str(value)  # JSON has no word for nan
+    return value if math.isfinite(value) else str(value)  # JSON has no NaN
 
 
 def _write_json(path, content):
-    """The whole file or none: a run that is stopped here is resumed as if it had been stopped before."""
+    """Write the whole file or nothing: a stop in between leaves the earlier file."""
     beside = path.with_suffix(".tmp")
     beside.write_text(json.dumps(content, indent=2) + "\n")
     os.replace(beside, path)

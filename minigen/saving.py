@@ -1,13 +1,13 @@
-"""Saving a model in one file and loading it again: all of it or nothing, and never a pickle.
+"""Saving a model in one file and loading it again: the whole file or nothing, and never a pickle.
 
 A pickle is a program that runs when it is opened. An .npz is a zip of plain arrays, so that is the format:
 `model/<name>` for every parameter and buffer, `optimizer/<slot>.<name>` for what an optimizer remembers, and
 `about`, a line of JSON with the step and the state of the random generators. `dict(numpy.load(path))` shows
-it all.
+all of it.
 
-A save builds the whole file beside its goal, forces it onto the disk, and only then takes the old one's
-name: whoever is killed halfway still has the old file. A load compares every name, shape and kind of value
-first and writes second.
+A save writes the whole file under a temporary name in the same folder, forces it onto the disk, and then
+renames it. A program that is killed before the rename leaves the old file. A load checks every name, shape
+and kind of value before it writes any.
 
 For exchange with others there is .safetensors, weights only: see exchange.py.
 """
@@ -25,7 +25,7 @@ import zipfile
 
 import numpy as np
 
-from minigen import exchange
+from minigen import arguments, exchange
 
 try:
     import fcntl
@@ -46,11 +46,11 @@ _never = (
 def save(model, path, *, optimizer=None, random=None, step=None, overwrite=False):
     """Write `model` to `path`, .npz (minigen's own) or .safetensors (weights only, for exchange).
 
-    What a run needs to go on as if it had never stopped: `optimizer`; `random`, a minigen.Random or NumPy
-    generator (those that layers such as Dropout hold are then saved too); `step`, a whole number. Games have
-    several optimizers: dicts by name, {"generator": ..., "critic": ...}, are taken for both.
+    What a run needs to resume as if it had never stopped: `optimizer`; `random`, a minigen.Random or NumPy
+    generator (those that layers such as Dropout hold are then saved too); `step`, a whole number. A GAN or
+    WGAN has several optimizers: dicts by name, {"generator": ..., "critic": ...}, are taken for both.
 
-    An earlier file of minigen's is replaced, any other only with overwrite=True.
+    A file that minigen wrote is replaced; any other only with overwrite=True.
 
     Raises OSError where the file cannot be written, FileExistsError for a file that `save` did not write,
     ValueError for another kind of file and for NaN or infinity in a parameter; the old file stays.
@@ -58,14 +58,14 @@ def save(model, path, *, optimizer=None, random=None, step=None, overwrite=False
     path, kind = _checked_path("save", path)
     if not (overwrite or _is_ours(path, kind)):
         raise FileExistsError(
-            f"save: {pasteable(path)} exists and was not written by minigen, or is damaged: give another name, "
-            "or overwrite=True"
+            f"save: {pasteable(path)} exists and was not written by minigen, or is damaged: give another "
+            "name, or overwrite=True"
         )
     finite = [(f"model/{name}", tensor.numpy()) for name, tensor in model.named_parameters()]
     if kind == ".safetensors":
         if not (optimizer is random is step is None):
             raise ValueError("save: .safetensors holds weights only: save optimizer, random and step as .npz")
-        _check_finite("save", finite)
+        arguments.check_finite("save", finite)
         return _write(path, exchange.packed(model))
     arrays = {f"model/{name}": array for name, array in model.state_dict().items()}
     about = {"format": _format, "model": type(model).__name__, "optimizer": {}}
@@ -75,7 +75,7 @@ def save(model, path, *, optimizer=None, random=None, step=None, overwrite=False
         state = {f"{section}/{name}": array for name, array in one.state.items()}
         arrays |= state
         finite += state.items()
-    _check_finite("save", finite)
+    arguments.check_finite("save", finite)
     generators = _generators(model, random)
     about["random"] = {name: generator.bit_generator.state for name, generator in generators.items()}
     arrays["about"] = np.array(json.dumps(about, default=np.ndarray.tolist))  # some states hold arrays
@@ -85,10 +85,10 @@ def save(model, path, *, optimizer=None, random=None, step=None, overwrite=False
 def load(model, path, *, optimizer=None, random=None):
     """Read what `save` wrote into `model` (and `optimizer`, `random`, if given). Returns the step, or None.
 
-    The arrays go where the model has its own, in the model's dtype; the optimizer's lr is the saved one.
+    The values are written into the model's arrays, in the model's dtype; the optimizer's lr is the saved one.
 
-    Raises FileNotFoundError and its like, and ValueError for a file that is damaged, is something else, or
-    does not fit: then nothing has changed.
+    Raises OSError where the file cannot be read, and ValueError where it is damaged, is something else, or
+    does not fit. Then nothing has changed.
     """
     path, kind = _checked_path("load", path)
     data = _read(path)
@@ -102,7 +102,9 @@ def load(model, path, *, optimizer=None, random=None):
         model.check_state_dict(state)
     except ValueError as error:
         raise ValueError(f"load: {path} holds a {about['model']}: {error}") from None
-    _check_finite(f"load: {path}", [(f"model/{name}", state[name]) for name, _ in model.named_parameters()])
+    arguments.check_finite(
+        f"load: {path}", [(f"model/{name}", state[name]) for name, _ in model.named_parameters()]
+    )
     optimizers, generators = _optimizers(optimizer), _generators(model, random)
     for section, one in optimizers.items():
         _check_optimizer(path, section, one, _section(arrays, section), about["optimizer"].get(section))
@@ -129,7 +131,7 @@ def _optimizers(optimizer):
 
 
 def _generators(model, random):
-    """{name in the file: NumPy generator}: the given ones and, if there are any, those inside the model."""
+    """{name in the file: NumPy generator}: the given ones, and with them those inside the model."""
     found = _by_name("random", random)
     if found:
         for path, module in model.modules():
@@ -172,22 +174,12 @@ def _check_optimizer(path, section, one, state, kind):
             f"load: {path}: the {section} is that of other parameters (None: not there):\n  "
             + "\n  ".join(lines)
         )
-    _check_finite(f"load: {path}", [(f"{section}/{name}", array) for name, array in state.items()])
+    arguments.check_finite(f"load: {path}", [(f"{section}/{name}", array) for name, array in state.items()])
     if not (state["lr"] > 0 and state["steps"].dtype.kind in "iu" and state["steps"] >= 0):
         raise ValueError(
-            f"load: {path}: {section} has lr {state['lr']} and steps {state['steps']}; a positive number and a "
-            "whole number from 0 up expected"
+            f"load: {path}: {section} has lr {state['lr']} and steps {state['steps']}; a positive number and "
+            "a whole number from 0 up expected"
         )
-
-
-def _check_finite(caller, arrays):
-    for name, array in arrays:
-        bad = array.size - np.count_nonzero(np.isfinite(array))
-        if bad:
-            raise ValueError(
-                f"{caller}: {name} has {bad} number{'s that are' if bad > 1 else ' that is'} NaN or infinite: has "
-                "the training diverged? minigen.detect_anomaly() finds where"
-            )
 
 
 def _check_generator(path, name, generator, state):
@@ -234,7 +226,7 @@ def _unpacked(path, data):
                 raise ValueError("its entries claim more bytes than the file has; save never compresses")
             for entry in archive.namelist():  # read() compares the check sum of every byte
                 arrays[entry.removesuffix(".npy")] = _array(entry, archive.read(entry))
-    except Exception as error:  # the bytes are at hand, so whatever goes wrong is in the bytes
+    except Exception as error:  # nothing is read from the disk here, so any error comes from the bytes
         raise ValueError(f"load: {path} is damaged or cut short: {error}") from None
     for name, array in arrays.items():
         if array is None:
@@ -298,14 +290,14 @@ def _section(arrays, section):
 
 
 def pasteable(path):
-    """A path in full, quoted where a shell needs it."""
+    """The absolute path, quoted where a shell needs it."""
     return shlex.quote(os.path.abspath(os.fsdecode(path)))
 
 
 def take_lock(file):
-    """Whether `file` (an open file or its number) is now ours alone: until it is closed, or the program is killed.
+    """Lock `file` (open, or its number) until it is closed. False where another program holds the lock.
 
-    True as well where the system or the disk has no locks.
+    Also True where the system or the disk has no locks.
     """
     if fcntl is not None:
         try:
@@ -318,7 +310,7 @@ def take_lock(file):
 
 
 def _is_ours(path, kind):
-    """Whether nothing is lost at `path` but an earlier save: there is no file, an empty one, or one of minigen's."""
+    """Whether `path` may be replaced: it has no file, an empty one, or one that minigen wrote."""
     if not os.path.exists(path) or os.path.getsize(path) == 0:
         return True
     try:
@@ -334,7 +326,7 @@ def _is_ours(path, kind):
 
 
 def sweep(folder):
-    """Delete what killed processes left while saving into `folder`; what another one writes now is left alone."""
+    """Delete temporary files that killed processes left in `folder`; those of running processes stay."""
     for name in os.listdir(folder):
         found = re.fullmatch(r"\.minigen-(\d+)-[0-9a-f]{8}\.tmp", name)
         if not found or _lives(int(found[1])):
@@ -345,7 +337,7 @@ def sweep(folder):
 
 
 def _lives(pid):
-    """Whether this machine has a process of this number. Windows asks otherwise, so there it counts as living."""
+    """Whether this machine has a process with this number. On Windows always True: os.kill would end it."""
     if os.name == "nt":
         return True
     try:
@@ -358,7 +350,7 @@ def _lives(pid):
 
 
 def _checked_path(caller, path):
-    """(path as a string, ".npz" or ".safetensors"), if it can be one of ours."""
+    """(absolute path, ".npz" or ".safetensors"); raises for a folder and for another kind of file."""
     path = os.path.abspath(os.fsdecode(path))
     kind = os.path.splitext(path)[1].lower()
     if os.path.isdir(path):
@@ -382,7 +374,7 @@ def _read(path):
 
 
 def _write(path, data):
-    """Put `data` at `path` so that at any moment there is the whole old file or the whole new one."""
+    """Write `data` to `path`; at any moment there is the whole old file or the whole new one."""
     path = os.path.realpath(path)  # a link stays a link, and what it points to is written
     folder = os.path.dirname(path)
     if not os.path.isdir(folder):

@@ -1,7 +1,7 @@
-"""Where independent tasks are done: one after the other, on the cores of this machine, or on a cluster.
+"""Run independent tasks: one after the other, on the cores of this machine, or on a cluster.
 
-A task is (function, arguments ...). Each way yields what the tasks return, in the order in which they end, and
-loses none: a task whose worker died is given to another one.
+A task is (function, arguments ...). Each of the three functions yields what the tasks return, in the order in
+which they end. A task whose worker process died is done again by another one.
 """
 
 import os
@@ -25,8 +25,8 @@ def in_turn(tasks):
 def on_cores(jobs, tasks):
     """At most `jobs` tasks at the same time, in processes of this machine.
 
-    Where the system kills a worker, joblib loses the other tasks as well: all that had not ended are done again, in
-    new workers. After three such losses without a task that ended they are given up.
+    Where the system kills a worker, joblib stops all tasks. Those that had not ended are done again in new
+    workers. After three such stops in a row without a finished task, UserError is raised.
     """
     joblib = _joblib()
     from joblib.externals.loky.process_executor import TerminatedWorkerError
@@ -43,8 +43,8 @@ def on_cores(jobs, tasks):
             losses += 1
             if losses == 3:
                 raise UserError(
-                    f"given up: 3 times in a row a worker process was killed and no task ended; {len(left)} are "
-                    "left. Was there too little memory? Go on with --resume and fewer --jobs"
+                    f"given up: 3 times in a row a worker process was killed and no task ended; {len(left)} "
+                    "are left. Was there too little memory? Go on with --resume and fewer --jobs"
                 ) from None
             print(f"a worker process was killed; {len(left)} tasks are done again", file=sys.stderr)
 
@@ -85,17 +85,19 @@ def require(jobs, cluster):
 def on_cluster(address, tasks):
     """On the workers of the dask.distributed scheduler at `address`.
 
-    They need minigen, one thread each (a program draws random numbers and figures in turn), and the same disk.
+    Each worker needs minigen, a single thread (tasks in threads would share the state of the process), and
+    access to the disk of this program.
     """
     distributed = _distributed()
     try:
         client = distributed.Client(address, timeout=PATIENCE)
     except (OSError, ValueError, TypeError) as error:
         raise UserError(
-            f"no cluster at {address}: {error}. A scheduler is started with `dask scheduler`, and prints its address"
+            f"no cluster at {address}: {error}. A scheduler is started with `dask scheduler`, which prints "
+            "its address"
         ) from None
     with client:
-        with suppress(distributed.TimeoutError):  # started a moment ago, perhaps
+        with suppress(distributed.TimeoutError):  # the workers may have been started a moment ago
             client.wait_for_workers(1, timeout=PATIENCE)
         workers = client.scheduler_info(n_workers=-1)["workers"].values()
         if not workers or any(worker["nthreads"] > 1 for worker in workers):
@@ -109,27 +111,29 @@ def on_cluster(address, tasks):
                 yield future.result()
         except distributed.KilledWorker as error:
             raise UserError(
-                f"a task was given up after it had killed several workers: {error}. Was there too little memory?"
+                f"a task was given up, because several workers died on it: {error}. Was there too little "
+                "memory?"
             ) from None
 
 
 @contextmanager
 def alone_in(folder):
-    """Works in `folder`, made where it is missing, and refuses to where another program does."""
+    """Make `folder` if it is missing, and lock it while the block runs. UserError where it is locked."""
     try:
         folder.mkdir(exist_ok=True)
     except FileNotFoundError:
         raise UserError(
-            f"{platform.node()} does not see {pasteable(folder.parent)}: --out must be on a disk that all workers share"
+            f"{platform.node()} has no folder {pasteable(folder.parent)}: --out must be on a disk that all "
+            "workers share"
         ) from None
     if fcntl is None:
         yield
         return
-    handle = os.open(folder, os.O_RDONLY)  # closed, and with it unlocked, even where the program is killed
+    handle = os.open(folder, os.O_RDONLY)  # the system closes and unlocks it where the program is killed
     try:
         if not take_lock(handle):
             raise UserError(
-                f"another program is at work in {pasteable(folder)}: let it end, or give another --out"
+                f"another program works in {pasteable(folder)}: let it end, or give another --out"
             )
         yield
     finally:

@@ -1,7 +1,8 @@
-"""One loop for all experiments: it shows how training goes, writes it down, and can stop and go on at any time.
+"""One training loop for all experiments: it shows progress, keeps a log, and can stop and resume at any step.
 
-A run lives in a folder: `log.csv` has a line for each logging step, `frames/` what a fixed noise became by and
-by, `checkpoint.npz` all that the run needs to go on. What a step does is the caller's business:
+A run lives in a folder: `log.csv` has a line for each logging step. `frames/` has what the model made of a
+fixed noise at several steps. `checkpoint.npz` has all that the run needs to resume. The caller says what one
+step does:
 
     def step(x):
         reconstruction, kl = model.terms(Tensor(x), Tensor(random.normal(len(x), model.latent)))
@@ -13,9 +14,10 @@ by, `checkpoint.npz` all that the run needs to go on. What a step does is the ca
     batch = shuffled(images, 64, seed=0)
     train(step, batch, 6000, "runs/vae", model=model, optimizer=optimizer, random=random)
 
-A run that was killed and resumed ends in the same bits as one that was not. That takes three things: the
-checkpoint holds every parameter, optimizer and random generator; which batch comes is a function of the step's
-number, so the place in the shuffle is saved with it; and a checkpoint is only ever made between two steps.
+A run that was killed and resumed ends in the same bits as one that was not. This needs three things. The
+checkpoint holds every parameter, optimizer and random generator. The batch is a function of the number of the
+step, so the position in the shuffled data is saved with that number. A checkpoint is made only between two
+steps.
 """
 
 import csv
@@ -40,7 +42,7 @@ from minigen.saving import pasteable, sweep, take_lock
 
 
 class DamagedLog(ValueError):
-    """A log.csv that no training has written, or that has changed since."""
+    """A log.csv that `train` did not write, or that was changed afterwards."""
 
 
 def train(
@@ -61,10 +63,10 @@ def train(
 ):
     """Call step(batch(n)) for n = 0 .. steps - 1, and keep the run in `folder`.
 
-    step        moves the parameters; returns the terms of the loss by name, as they are: they are read, for
-                which a GPU has to stop, only where they are logged or saved
+    step        moves the parameters; returns the terms of the loss by name, as tensors or numbers. They are
+                read only where they are logged or saved, because reading makes a GPU wait
     batch       a function from the number of the step to what it works on, such as `shuffled(...)`
-    model, optimizer    one of each, or dicts by name; a game is one model that has two players
+    model, optimizer    one of each, or dicts by name; a GAN or WGAN is one model with two optimizers
     random      the generator that `step`, `batch` and `frame` draw from, or a dict of several
     resume      go on from the checkpoint in `folder`, which otherwise must not hold a run
     log_every   steps between two lines of log.csv, which also has the first step
@@ -72,12 +74,13 @@ def train(
     frame       called without arguments before the first step and every `frame_every` steps; returns an array
     bar         show the progress; by default where there is a terminal
 
-    Ctrl-C waits for the end of the step, saves, and then raises KeyboardInterrupt; a second one does not wait.
+    Ctrl-C waits for the end of the step, saves, and then raises KeyboardInterrupt; a second one does not
+    wait.
 
     Raises FileExistsError for a folder with a run in it, BlockingIOError where another program trains in it,
-    FileNotFoundError where there is no run to resume, ValueError where the checkpoint or the log is damaged or of
-    another model, FloatingPointError where a number is no longer finite, OSError where the disk is full. The last
-    good checkpoint stays in all cases.
+    FileNotFoundError where there is no run to resume, ValueError where the checkpoint or the log is damaged
+    or belongs to another model, FloatingPointError where a number is NaN or infinite, OSError where the disk
+    is full. The last good checkpoint stays in all cases.
     """
     _check(batch, steps=steps, log_every=log_every, save_every=save_every, frame_every=frame_every)
     run = _Run(Path(folder), model, optimizer, random)
@@ -116,8 +119,8 @@ def train(
 def shuffled(data, size, *, seed):
     """A function from the number of a step to its batch: epoch after epoch, each in an order of its own.
 
-    `data` is an array, or a tuple of arrays with equally many rows, which gives tuples. An epoch has every row
-    at most once: those that do not fill a last batch are left out, and are others each time.
+    `data` is an array, or a tuple of arrays with equally many rows, which gives tuples. An epoch has every
+    row at most once. The rows that do not fill a last batch are left out; they differ from epoch to epoch.
     """
     batches(data, size, np.random.default_rng(0))  # refuses what cannot be cut into batches
     if not isinstance(seed, int | np.integer) or seed < 0:
@@ -140,7 +143,7 @@ def shuffled(data, size, *, seed):
 
 
 def read_log(folder):
-    """What log.csv holds: an array of numbers for each column, `step` first. ValueError where it is damaged."""
+    """log.csv as {column: array of numbers}, `step` first. ValueError where it is damaged."""
     path = Path(folder) / "log.csv"
     names, rows = _log_lines(path, path.read_bytes())
     table = np.array([row for _, row in rows], float).reshape(len(rows), len(names))
@@ -148,7 +151,7 @@ def read_log(folder):
 
 
 def _log_lines(path, data):
-    """(columns, [(line, numbers)]) of the whole lines of a log; the last line may be half a line, of a kill."""
+    """(columns, [(line, numbers)]) of a log. A last line that a kill cut short is left out."""
     lines = [line for line in data.splitlines(keepends=True) if line.endswith(b"\n")]
     if not lines:
         return [], []
@@ -166,8 +169,8 @@ def _log_lines(path, data):
     except (ValueError, csv.Error, OverflowError, StopIteration):
         expected = "step and the names of the terms" if at == 1 else "a later step and a number for each term"
         raise DamagedLog(
-            f"train: {pasteable(path)} is no log of a run, or is damaged: line {at} must be {expected}. If you move "
-            "it away, resume goes on and the log begins there"
+            f"train: {pasteable(path)} is no log of a run, or is damaged: line {at} must be {expected}. If "
+            "you move it away, resume goes on and the log begins there"
         ) from None
     return columns, rows
 
@@ -188,11 +191,11 @@ class _Run:
         self.looked = self.saved = 0  # the last steps at which all was well, and of the checkpoint
 
     def look(self, resume):
-        """Refuses a folder with a run for a new one, and one without a run to resume; makes a missing one."""
+        """Refuse to start where there is a run, or to resume where there is none; make a missing folder."""
         if resume and not self.checkpoint.exists():
             raise FileNotFoundError(
-                f"train: no run to resume in {pasteable(self.folder)}: there is no checkpoint.npz; is it the right "
-                "folder? A new run starts with resume=False"
+                f"train: no run to resume in {pasteable(self.folder)}: there is no checkpoint.npz; is it the "
+                "right folder? A new run starts with resume=False"
             )
         if not resume:
             self._refuse_a_run()
@@ -206,18 +209,18 @@ class _Run:
         found = [path for path in paths if path.exists()]
         if found:
             raise FileExistsError(
-                f"train: {pasteable(self.folder)} holds a run already, with {found[0].name}: go on with it by "
-                "resume=True, or give another folder"
+                f"train: {pasteable(self.folder)} holds a run already, with {found[0].name}: go on with it "
+                "by resume=True, or give another folder"
             )
 
     def begin(self):
-        """A first checkpoint, before anything can go wrong. Returns the number of steps done: none."""
-        self._refuse_a_run()  # once more: now nobody else can begin one
+        """Save a first checkpoint. Returns the number of steps done: 0."""
+        self._refuse_a_run()  # once more, now that the lock is held
         self.save(0)
         return 0
 
     def resume(self, steps):
-        """The state of the checkpoint. Returns the number of steps done."""
+        """Load the state of the checkpoint. Returns the number of steps done."""
         done = self.model.load(self.checkpoint, **self.state)
         if done is None or done > steps:
             what = (
@@ -244,7 +247,7 @@ class _Run:
         return values
 
     def save(self, done, log=None):
-        """A checkpoint of numbers that are all finite, and otherwise none."""
+        """Save a checkpoint if every number is finite; raise FloatingPointError otherwise."""
         for owner, arrays in [("", self.model.state_dict())] + [
             (f"{name}: ", one.state) for name, one in self.optimizers.items()
         ]:
@@ -276,15 +279,16 @@ class _Run:
     def _diverged(self, what):
         raise FloatingPointError(
             f"train: {what}; all was well in step {self.looked}. The last good checkpoint, "
-            f"{pasteable(self.checkpoint)}, is of step {self.saved}. Find the cause with minigen.detect_anomaly(), or try a smaller learning rate"
+            f"{pasteable(self.checkpoint)}, is of step {self.saved}. Find the cause with "
+            "minigen.detect_anomaly(), or try a smaller learning rate"
         )
 
 
 class _Log:
-    """log.csv, and with it the lock on the run: while it is open, no other training gets hold of the folder.
+    """log.csv, and with it the lock on the run: while it is open, no other training can use the folder.
 
-    `enter()` returns the number of steps done, and the log is cut back to them: a kill may come after a line, or
-    within one.
+    `enter()` returns the number of steps done, and the lines after them are cut off: a kill may come after a
+    checkpoint, or within a line.
     """
 
     def __init__(self, path, enter):
@@ -309,7 +313,7 @@ class _Log:
             raise
 
     def sync(self):
-        """Onto the disk: a checkpoint must not know more than the log does."""
+        """Force the log onto the disk: a checkpoint must never be newer than the log."""
         os.fsync(self.file.fileno())
 
     def write(self, done, values):
@@ -318,8 +322,9 @@ class _Log:
             self._line(done, self.columns)
         if self.columns != ["step", *values]:
             raise ValueError(
-                f"train: step returned the terms {', '.join(values)} in step {done}, but {pasteable(self.path)} has the columns "
-                f"{', '.join(self.columns)}: a run has the same terms from beginning to end"
+                f"train: step returned the terms {', '.join(values)} in step {done}, but "
+                f"{pasteable(self.path)} has the columns {', '.join(self.columns)}: a run has the same terms "
+                "from beginning to end"
             )
         # 9 digits tell any two float32 apart
         self._line(done, [done, *(f"{value:.9g}" for value in values.values())])
@@ -335,7 +340,7 @@ class _Log:
         return self
 
     def __exit__(self, *_):
-        with suppress(OSError):  # of a full disk, `_line` has spoken already
+        with suppress(OSError):  # `_line` has reported a full disk already
             self.file.close()
 
 
@@ -345,13 +350,13 @@ def _check(batch, **counts):
             raise ValueError(f"train: {name} must be a whole number from 1 up, got {n!r}")
     if not callable(batch):
         raise TypeError(
-            f"train: batch must be a function from the step's number to a batch, got {type(batch).__name__}: an "
-            "iterator could not be resumed; write shuffled(data, size, seed=0), or lambda step: ..."
+            f"train: batch must be a function from the step's number to a batch, got {type(batch).__name__}: "
+            "an iterator could not be resumed; write shuffled(data, size, seed=0), or lambda step: ..."
         )
 
 
 def _as_one(model):
-    """A dict of models as one, whose parts they are."""
+    """A dict of models as one module whose parts they are."""
     if not isinstance(model, dict):
         return model
     together = Module()
@@ -362,9 +367,9 @@ def _as_one(model):
 
 @contextmanager
 def _patient_interrupt():
-    """Ctrl-C sets the event instead of breaking in between two updates; the second one is as usual.
+    """Ctrl-C sets the event and lets the step end; a second Ctrl-C interrupts at once.
 
-    Only Python's main thread may decide about signals, and a program that handles them in its own way goes on so.
+    Nothing is changed outside Python's main thread, or where the program has its own handler of SIGINT.
     """
     pressed, usual = threading.Event(), signal.getsignal(signal.SIGINT)
 

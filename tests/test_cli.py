@@ -1,12 +1,15 @@
 """The command line as a person meets it: what it prints, and its exit codes."""
 
+import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
 
 import pytest
 
+import minigen
 from minigen import cli
 from minigen.check import subjects
 
@@ -122,11 +125,111 @@ def _has_cupy():
     return cupy.cuda.runtime.getDeviceCount() > 0
 
 
-@pytest.mark.parametrize("arguments", [[], ["chekc"], ["check", "--device", "tpu"], ["check", "--jsn"]])
-def test_the_parser_refuses(arguments, capsys):
-    with pytest.raises(SystemExit, match="2"):
-        cli.main(arguments)
-    assert "usage: minigen" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("arguments", "command"),
+    [
+        (["chekc"], "minigen"),
+        (["--nothing"], "minigen"),
+        (["check", "--device", "tpu"], "minigen check"),
+        (["check", "--jsn"], "minigen check"),
+        (["check", "zzz"], "minigen check"),
+        (["exercise", "chekc"], "minigen exercise"),
+        (["exercise", "check", "dense", "--jsn"], "minigen exercise check"),
+        (["exercise", "check", "--seed", "-1"], "minigen exercise check"),
+        (["exercise", "hint"], "minigen exercise hint"),
+    ],
+)
+def test_misuse_prints_the_usage_of_the_command_and_ends_with_2(arguments, command, capsys):
+    try:
+        code = cli.main(arguments)
+    except SystemExit as stop:
+        code = stop.code
+    assert code == 2
+    screen = capsys.readouterr()
+    assert screen.err.startswith(f"usage: {command} [") and not screen.out
+    assert f"\n{command}: " in screen.err
+
+
+@pytest.mark.parametrize("arguments", [[], ["exercise"]])
+def test_a_command_without_its_commands_prints_help(arguments, capsys):
+    assert cli.main(arguments) == 0
+    screen = capsys.readouterr()
+    assert screen.out.startswith(f"usage: {' '.join(['minigen', *arguments])} [") and not screen.err
+    assert "--help" in screen.out
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["--version"])
+    assert stop.value.code == 0
+    assert capsys.readouterr().out == f"minigen {minigen.__version__}\n"
+
+
+@pytest.mark.parametrize("columns", [60, 71, 86, 101, 129])
+def test_the_table_fits_the_terminal_and_keeps_every_verdict(columns, monkeypatch, capsys):
+    broken(monkeypatch, "ae-mse")
+    names = ["dense", "ae-mse", "wgan-gp-critic-conv"]  # the last has a name too long for 17 columns
+    monkeypatch.setenv("COLUMNS", "200")
+    assert cli.main(["check", *names]) == 1
+    whole = [line.split() for line in capsys.readouterr().out.splitlines()]
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert cli.main(["check", *names]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= columns
+    words = " ".join(lines).split()
+    for row in whole[1:-1]:  # names, errors and verdicts are there, and reasons word by word
+        kept = row if row[0] not in names else [row[0], row[1], *row[3:6], row[-1]]
+        assert set(kept) <= set(words), row
+    verdicts = [word for line in lines for word in line.split()[-1:] if word in ("ok", "wrong")]
+    assert verdicts == [row[-1] for row in whole[1:-1] if row[0] in names]
+
+
+def test_colour_is_for_terminals_and_says_nothing_new(monkeypatch, capsys):
+    broken(monkeypatch, "dense")
+    for name in ("NO_COLOR", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("WT_SESSION", "1")
+
+    def table():
+        assert cli.main(["check", "dense"]) == 1
+        return capsys.readouterr().out.splitlines()[:-1]  # the last line has the time
+
+    plain = table()
+    assert not any("\x1b" in line for line in plain)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    bright = table()
+    assert "\x1b[31mwrong\x1b[0m" in bright[1] and "\x1b[32mok\x1b[0m" in bright[-1]
+    assert [re.sub(r"\x1b\[\d+m", "", line) for line in bright] == plain
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert table() == plain
+    monkeypatch.setenv("NO_COLOR", "")  # set but empty does not count, says no-color.org
+    assert table() == bright
+    monkeypatch.setenv("TERM", "dumb")
+    assert table() == plain
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals of this kind")
+def test_in_a_real_terminal_of_72_columns():
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    mine, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 72, 0, 0))
+    environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "NO_COLOR")}
+    command = [sys.executable, "-m", "minigen", "check", "dense"]
+    run = subprocess.run(command, stdout=theirs, check=False, env=environment | {"TERM": "xterm"})
+    os.close(theirs)
+    text = b""
+    with contextlib.suppress(OSError):  # Linux ends a terminal without writers so
+        while part := os.read(mine, 4096):
+            text += part
+    os.close(mine)
+    assert run.returncode == 0
+    text = text.decode().replace("\r", "")
+    assert text.count("\x1b[32mok\x1b[0m") == 3
+    assert max(map(len, re.sub(r"\x1b\[\d+m", "", text).splitlines())) <= 72
 
 
 def test_python_m_minigen():

@@ -1,6 +1,9 @@
 """Weights to and from PyTorch: the same outputs on both sides, by state_dict and by .safetensors."""
 
+import ast
+import re
 import sys
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -148,16 +151,170 @@ def test_every_difference_is_listed_with_both_sides_and_nothing_changes():
     with pytest.raises(ValueError) as error:
         exchange.load_pytorch(model, state)
     assert str(error.value).splitlines() == [
-        "load_pytorch: PyTorch's state dict does not fit Net; where only names differ, rename the keys of "
-        "the dict:",
+        "load_pytorch: PyTorch's state dict does not fit Net:",
         "  missing in PyTorch's: square.weight (50, 50)",
         "  shape: conv.weight is (3, 2, 3, 2) here; PyTorch's is (3, 1, 3, 2)",
         "  shape: output.weight is (50, 7) here, which PyTorch keeps as (7, 50); PyTorch's is (50, 7)",
-        "  not in the model: sqare.weight (50, 50); is it square.weight?",
+        "  not in the model: sqare.weight (50, 50); is it square.weight (50, 50)?",
         "  not in the model: num_batches_tracked ()",
+        "By shape and order, this may be it: load_pytorch(model, state, rename={'sqare': 'square'})",
     ]
     for name, array in model.state_dict().items():
         np.testing.assert_array_equal(array, before[name])
+
+
+def renamed(state, **fronts):
+    """`state` under the names of another architecture: its parts, in order, get the given names."""
+    return {
+        ".".join([fronts[name.partition(".")[0]], name.partition(".")[2]]): a for name, a in state.items()
+    }
+
+
+OTHER = {
+    "conv": "net.0",
+    "norm": "net.1",
+    "up": "net.2",
+    "square": "head.0",
+    "scale": "head.1",
+    "output": "fc",
+}
+BACK = {other: name for name, other in OTHER.items()}
+
+
+def same(model, other):
+    theirs = other.state_dict()
+    return all(np.array_equal(array, theirs[name]) for name, array in model.state_dict().items())
+
+
+def test_rename_takes_names_and_prefixes_to_those_of_the_model():
+    source = Net(seed=1)
+    state = exchange.as_pytorch(source)
+    whole = {f"module.{name}": array for name, array in state.items()}
+    one = dict(state)
+    one["w"] = one.pop("square.weight")
+    nested = renamed(state, **OTHER | {"square": "net.0.extra"})  # the longer prefix counts
+    for given, rename in (
+        (renamed(state, **OTHER), BACK),
+        (renamed(state, **OTHER), {f"{other}.": f"{name}." for other, name in BACK.items()}),
+        (whole, {"module": ""}),
+        (one, {"w": "square.weight"}),
+        (nested, {other: name for name, other in (OTHER | {"square": "net.0.extra"}).items()}),
+    ):
+        model = Net()
+        exchange.load_pytorch(model, given, rename=rename)
+        assert same(model, source)
+    inner = {name.removeprefix("square."): a for name, a in state.items() if name.startswith("square.")}
+    model, container = Net(), nn.Sequential(source.square)
+    exchange.load_pytorch(container, inner, rename={"": "0"})
+    assert not same(model, source)
+
+
+def test_a_rename_is_suggested_by_shape_and_what_is_suggested_works():
+    source = Net(seed=1)
+    state = exchange.as_pytorch(source)
+    state["norm.num_batches_tracked"] = np.array(3)
+    whole = {f"module.{name}": array for name, array in state.items()}
+    for given, expected in (
+        (renamed(state, **OTHER), BACK),
+        (whole, {"module": ""}),
+    ):
+        with pytest.raises(ValueError, match="does not fit Net") as error:
+            exchange.load_pytorch(Net(), given)
+        told = str(error.value).splitlines()[-1]
+        rename = ast.literal_eval(told.partition("rename=")[2].removesuffix(")"))
+        assert rename == expected
+        model = Net()
+        exchange.load_pytorch(model, given, rename=rename)
+        assert same(model, source)
+
+
+def test_shape_decides_where_spelling_would_mislead():
+    class Two(nn.Module):
+        def __init__(self):
+            rng = np.random.default_rng(0)
+            self.wide = nn.Dense(5, 9, rng=rng)
+            self.narrow = nn.Dense(9, 5, rng=rng)
+
+    state = {"narrow_.weight": np.ones((9, 5)), "narrow_.bias": np.ones(9)}
+    state |= {"last.weight": np.ones((5, 9)), "last.bias": np.ones(5)}
+    with pytest.raises(ValueError) as error:
+        exchange.load_pytorch(Two(), state)
+    assert "narrow_.weight (9, 5); is it wide.weight (9, 5)?" in str(error.value)
+    assert "rename={'narrow_': 'wide', 'last': 'narrow'}" in str(error.value)
+
+
+def test_a_suggestion_keeps_what_was_renamed_and_never_touches_names_that_fit():
+    state = exchange.as_pytorch(Net(seed=1))
+    state = {name.replace("square", "conv.x").replace("up", "net.2"): a for name, a in state.items()}
+    with pytest.raises(ValueError) as error:
+        exchange.load_pytorch(Net(), state, rename={"net.2": "up"})
+    assert str(error.value).endswith("rename={'net.2': 'up', 'conv.x': 'square'})")
+
+
+def test_a_prefix_is_not_suggested_where_it_would_take_a_fitting_name_along():
+    class Shift(nn.Module):
+        def __init__(self):
+            self.bias = Tensor(np.zeros(4, np.float32), requires_grad=True)
+
+    class Split(nn.Module):
+        def __init__(self):
+            self.a = nn.Dense(3, 4, bias=False, rng=np.random.default_rng(0))
+            self.b = Shift()
+
+    state = {"a.weight": np.ones((4, 3)), "a.bias": np.arange(4.0)}
+    with pytest.raises(ValueError, match=r"rename=\{'a\.bias': 'b\.bias'\}"):
+        exchange.load_pytorch(Split(), state)
+    model = Split()
+    exchange.load_pytorch(model, state, rename={"a.bias": "b.bias"})
+    assert model.b.bias.data.tolist() == [0, 1, 2, 3]
+
+
+def test_a_bad_rename_is_named():
+    model, state = Net(), exchange.as_pytorch(Net(seed=1))
+    before = model.state_dict()
+    for rename, words in (
+        ({"convv": "conv"}, "none of PyTorch's names is or begins with 'convv'; is it 'conv'?"),
+        ({"con": "conv"}, "none of PyTorch's names is or begins with 'con'"),
+        ({"square.weight": "scale.weight"}, "square.weight and scale.weight would both be scale.weight"),
+    ):
+        with pytest.raises(ValueError, match=re.escape(f"load_pytorch: rename: {words}")):
+            exchange.load_pytorch(model, state, rename=rename)
+    for rename in ([("conv", "up")], {"conv": None}):
+        with pytest.raises(
+            TypeError, match="rename takes PyTorch's names to the model's, a dict of str, got"
+        ):
+            exchange.load_pytorch(model, state, rename=rename)
+    assert all(np.array_equal(array, before[name]) for name, array in model.state_dict().items())
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_parameter_that_is_not_finite_is_refused_as_in_npz(bad, tmp_path):
+    model, source = Net(), Net(seed=1)
+    before = model.state_dict()
+    state = exchange.as_pytorch(source)
+    state["output.weight"][2, 3] = bad
+    words = "output.weight has 1 number that is NaN or infinite"
+    with pytest.raises(ValueError, match=f"load_pytorch: {words}"):
+        exchange.load_pytorch(model, state)
+    if find_spec("safetensors"):
+        from safetensors.numpy import save_file
+
+        save_file(
+            {name: np.ascontiguousarray(array) for name, array in state.items()}, tmp_path / "a.safetensors"
+        )
+        with pytest.raises(ValueError, match=rf"load: .*a\.safetensors: {words}"):
+            model.load(tmp_path / "a.safetensors")
+    assert all(np.array_equal(array, before[name]) for name, array in model.state_dict().items())
+    state["output.weight"][2, 3] = 0
+    state["norm.running_var"][0] = bad  # statistics are not parameters: save writes them and load takes them
+    exchange.load_pytorch(model, state)
+
+
+def test_a_number_that_the_model_cannot_hold_is_refused_in_the_name_of_the_call():
+    state = exchange.as_pytorch(Net(seed=1))
+    state["fc"] = np.full_like(state.pop("output.bias"), 1e300, dtype=np.float64)
+    with pytest.raises(ValueError, match=r"(?s)^load_pytorch: .*output\.bias reaches 1e\+300"):
+        exchange.load_pytorch(Net(), state, rename={"fc": "output.bias"})
 
 
 def test_what_is_no_state_dict_is_named():

@@ -500,6 +500,17 @@ def test_a_read_only_parameter_leaves_all_others_as_they_were(saved):
     load_and_expect(run, path, ValueError, "read-only: the array of output.bias in the model")
 
 
+def test_floats_are_not_cut_to_whole_numbers():
+    model = Net()
+    model.buffer("counts", np.array([1, 2]))
+    state = model.state_dict()
+    model.load_state_dict(state | {"counts": np.array([3, 4], np.int32)})
+    assert model.counts.tolist() == [3, 4]
+    with pytest.raises(ValueError, match="dtype: counts is int64 in the model, float64 in the state"):
+        model.load_state_dict(state | {"counts": np.array([3.5, 4.0])})
+    assert model.counts.tolist() == [3, 4]
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_what_could_not_be_loaded_is_not_saved(tmp_path, value):
     model, path = Net(), tmp_path / "a.npz"

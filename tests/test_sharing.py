@@ -96,7 +96,7 @@ def test_two_programs_in_one_folder_are_refused(tmp_path, capsys):
         return {"place": 0.0}
 
     assert start(tmp_path / "run", one_seed=meets_another) == 0
-    assert f"walk: another program is at work in {tmp_path / 'run'}" in capsys.readouterr().err
+    assert f"walk: another program works in {tmp_path / 'run'}" in capsys.readouterr().err
     with sharing.alone_in(tmp_path / "run"):
         pass  # and afterwards it is free
 

@@ -232,11 +232,14 @@ from test_training import Path, saving, train, vae
 folder, rng = Path({folder!r}), random.Random(0)
 train(steps=1, folder=folder, **vae(hidden=4000), bar=False)
 steps, halves = [1], 0
-for _ in range(50):
-    writer = os.fork()
+written = lambda: os.stat(folder / "checkpoint.npz").st_mtime_ns
+for kill in range(50):
+    before, writer = written(), os.fork()
     if writer == 0:
         train(steps=10**6, folder=folder, resume=True, **vae(hidden=4000), save_every=1, bar=False)
-    time.sleep(rng.uniform(0.02, 0.1))
+    while kill % 2 and written() == before:  # every second one comes to a save, however busy the machine
+        time.sleep(0.001)
+    time.sleep(rng.uniform(0.0, 0.1))
     os.kill(writer, signal.SIGKILL)
     os.waitpid(writer, 0)
     halves += len(list(folder.glob(".minigen-*.tmp")))
@@ -259,7 +262,7 @@ def test_the_checkpoint_survives_50_kills_at_random_moments(tmp_path):
     steps, halves = json.loads(killer.stdout)
     assert len(steps) == 51
     assert steps == sorted(steps)
-    assert steps[-1] > 50
+    assert steps[-1] > 25
     assert halves >= 5  # that many were killed in the middle of saving
     assert len(list(tmp_path.glob(".minigen-*.tmp"))) <= 1  # the next resume sweeps up what a kill leaves
 

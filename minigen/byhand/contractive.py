@@ -1,8 +1,8 @@
 """The contractive autoencoder by hand: the loss contains a derivative, so its gradient contains a second.
 
-The penalty is the squared size of the Jacobian ∂h/∂x (Rifai et al. 2011): the code should hardly move when
-the picture does. It depends on W₁ along two paths, directly and through the slope h (1 − h) of the units,
-and both must be kept. The notation is that of autoencoder.py.
+The penalty is the squared size of the Jacobian ∂h/∂x (Rifai et al. 2011): the code should change little when
+the image does. It depends on W₁ along two paths, directly and through the slope h (1 − h) of the units, and
+both belong to the gradient. The notation is that of autoencoder.py.
 """
 
 from .functions import sigmoid

@@ -1,10 +1,9 @@
-"""Convolutional autoencoders by hand: pictures shrink to a code and grow back.
+"""Convolutional autoencoders by hand: strided convolutions encode, transposed convolutions decode.
 
-Here the parts are layers that bring their own derivation (layers.py): each returns its output and the
-function that carries a gradient back. What is left to derive is the order, and what happens between them.
-Both halves use 3 × 3 kernels, stride 2 and a padding of 1: conv halves the side of a picture, its
-transpose, with one row and column of output padding, doubles it again. Sides are multiples of 4, as 8 or
-28.
+Each layer has its own derivation (layers.py): it returns its output and the function that carries a gradient
+back. What is left to derive is the order of the layers, and what lies between them. Encoder and decoder use 3
+× 3 kernels, stride 2 and padding 1. A convolution halves the side of an image. A transposed convolution, with
+output padding 1, doubles it. Sides are multiples of 4, such as 8 or 28.
 """
 
 import numpy as np

@@ -1,22 +1,21 @@
 """Convolution and transposed convolution by hand, one kernel tap at a time.
 
-A kernel with kh × kw taps is kh × kw small matrix products, each on a shifted and strided picture. Fix
-one tap (i, j): the pixels it reads for all outputs (u, v) at once are the slice x[:, :, s·u + d·i, s·v
-+ d·j]. Summing over the taps is the whole convolution, and reading the same line backwards is its
-gradient. A transposed convolution is a convolution with the two pictures in exchanged roles: it writes
-where the other one reads.
+A kernel with kh × kw taps is kh × kw small matrix products, each on a shifted and strided image. Fix one tap
+(i, j): the pixels it reads for all outputs (u, v) at once are the slice x[:, :, s·u + d·i, s·v + d·j].
+Summing over the taps is the whole convolution, and reading the same line backwards is its gradient. A
+transposed convolution exchanges the roles of input and output: it writes where the convolution reads.
 """
 
 import numpy as np
 
 
 def conv2d(x, weight, bias, *, stride=1, padding=0, dilation=1):
-    """Slide O kernels over the picture; PyTorch's conv2d (a correlation: the kernel is not flipped).
+    """Correlate x with O kernels; PyTorch's conv2d (the kernel is not flipped).
 
     x (N, C, H, W), weight (O, C, kh, kw), bias (O,), y (N, O, OH, OW).
     Stride s, padding p and dilation d are an int, or a pair (rows, columns).
 
-    Forward, with x̄ the picture x inside a frame of p zeros:
+    Forward, with x̄ the image x padded with p zeros on each side:
         OH = ⌊(H + 2p − d(kh − 1) − 1) / s⌋ + 1                           (OW alike)
         y[n,o,u,v] = bias[o] + Σ_ij Σ_c x̄[n,c, su + di, sv + dj] weight[o,c,i,j]
 
@@ -34,7 +33,7 @@ def conv2d(x, weight, bias, *, stride=1, padding=0, dilation=1):
     _match_channels("conv2d", x, weight, weight.shape[1])
     OH = (H + 2 * ph - dh * (kh - 1) - 1) // sh + 1
     OW = (W + 2 * pw - dw * (kw - 1) - 1) // sw + 1
-    refuse_empty("conv2d", OH, OW, "the kernel is larger than the padded picture: shrink it, or pad more")
+    refuse_empty("conv2d", OH, OW, "the kernel is larger than the padded image: shrink it, or pad more")
     frame = (..., slice(ph, ph + H), slice(pw, pw + W))
 
     xbar = np.zeros((N, C, H + 2 * ph, W + 2 * pw), x.dtype)
@@ -57,7 +56,7 @@ def conv2d(x, weight, bias, *, stride=1, padding=0, dilation=1):
 
 
 def conv_transpose2d(x, weight, bias, *, stride=1, padding=0, output_padding=0, dilation=1):
-    """Every pixel of x paints a weighted copy of the kernel; PyTorch's conv_transpose2d.
+    """Every pixel of x adds a weighted copy of the kernel to the output; PyTorch's conv_transpose2d.
 
     x (N, C, H, W), weight (C, O, kh, kw), bias (O,), y (N, O, OH, OW). Stride s, padding p,
     output_padding q and dilation d are an int, or a pair (rows, columns). Seen from y, the pixels of x

@@ -1,10 +1,10 @@
 """A deep convolutional pair of networks by hand, for 8 × 8 digits: layers called in order, and in reverse.
 
-Radford, Metz and Chintala (2016): no pooling, strided convolutions down and fractionally strided ones
-up, batch norm except at the generator's output and the discriminator's input, ReLU in the generator,
-leaky ReLU in the discriminator, tanh at the end, so pictures lie in [−1, 1]. Kernel 4, stride 2,
-padding 1 halves a picture exactly; transposed it doubles it, and paints every pixel equally often, so
-it leaves no checkerboard.
+Radford, Metz and Chintala (2016): no pooling, strided convolutions down and fractionally strided ones up,
+batch norm except at the generator's output and the discriminator's input, ReLU in the generator, leaky ReLU
+in the discriminator, tanh at the end, so images lie in [−1, 1]. Kernel 4, stride 2, padding 1 halves the
+sides exactly. Transposed it doubles them and writes to every pixel equally often, so there are no
+checkerboard artefacts.
 
     G:  z ─dense─ norm0 ─ relu ─(N, C, 2, 2)─ conv1ᵀ ─ norm1 ─ relu ─(N, B, 4, 4)─ conv2ᵀ ─ tanh ─(N, 1, 8, 8)
     D:  x ─conv1─ leaky ─(N, E, 4, 4)─ conv2 ─ norm2 ─ leaky ─(N, F, 2, 2)─ flatten ─ dense ─ ℓ (N, 1)
@@ -66,7 +66,7 @@ def dcgan_generator(p, z):
         δℓ_f = −σ(−ℓ_f) / N
         gx_f = (∂ℓ_f/∂x_f)ᵀ δℓ_f
         gθ   = (∂x_f/∂θ)ᵀ gx_f
-    The norms in D couple the pictures: each one's logit depends on the whole batch, and so does each
+    The norms in D couple the images: each one's logit depends on the whole batch, and so does each
     row of gx_f.
     """
     N = len(z)

@@ -1,7 +1,7 @@
-"""Denoising autoencoders by hand: what goes in is damaged, what is asked for is whole (Vincent et al. 2008).
+"""Denoising autoencoders by hand: a corrupted input, the clean x as the target (Vincent et al. 2008).
 
-The damage is drawn outside and given as an argument. It moves one letter of the derivation of ae_mse: the
-encoder saw the damaged x̃, so x̃ stands in gW₁; the error is measured against the clean x, so x stands in
+The noise is drawn outside and given as an argument. It changes one letter of the derivation of ae_mse. The
+encoder reads the corrupted x̃, so x̃ stands in gW₁. The error is measured against the clean x, so x stands in
 δ₂.
 """
 
@@ -9,7 +9,7 @@ import numpy as np
 
 
 def ae_denoising(p, x, noisy):
-    """Tanh units, linear output; x̃ = noisy is any damaged version of x.
+    """Tanh units, linear output; x̃ = noisy is any corrupted version of x.
 
     h  = tanh(x̃ W₁ + b₁)                     (N, D) -> (N, H)
     x̂  = h W₂ + b₂                           (N, H) -> (N, D)

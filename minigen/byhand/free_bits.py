@@ -1,8 +1,8 @@
-"""Free bits by hand: a latent unit may carry λ nats without paying for them (Kingma et al. 2016).
+"""Free bits by hand: each latent unit has λ nats of divergence without cost (Kingma et al. 2016).
 
-Early in training the divergence is cheapest to lower by saying nothing, and units that fall silent rarely
-speak again. Below λ the price of a unit is constant, so its divergence has no gradient there: a mask, one
-entry a unit.
+Early in training the divergence is lowered most easily by a code without information. Units that collapse so
+rarely recover. Below λ the term of a unit is constant, so its divergence has no gradient there: a mask with
+one entry for each unit.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ from .functions import sigmoid, softplus
 
 
 def vae_free_bits(p, x, eps, *, free_bits):
-    """A Bernoulli VAE whose unit k pays max(λ, its mean divergence over the batch); letters as in vae.py.
+    """A Bernoulli VAE with max(λ, mean divergence over the batch) for each unit k; letters as in vae.py.
 
     h = tanh(x W₁ + b₁)                      (N, D) -> (N, H)
     μ = h W_μ + b_μ      v = h W_v + b_v     (N, H) -> (N, K) each

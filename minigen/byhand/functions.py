@@ -1,8 +1,8 @@
 """The curves that losses and activations are made of, their slopes φ' and the slopes of their slopes φ''.
 
-All of them hold over the whole range of floats: softplus(t) = log(1 + eᵗ) is computed as logaddexp(0,
-t), which never forms eᵗ, and the sigmoid as e^−softplus(−t), because log σ(t) = −softplus(−t). The
-second slopes are for penalties on gradients: whoever differentiates φ'(a) once more meets φ''(a).
+All of them hold over the whole range of floats: softplus(t) = log(1 + eᵗ) is computed as logaddexp(0, t),
+which never forms eᵗ, and the sigmoid as e^−softplus(−t), because log σ(t) = −softplus(−t). The second
+derivatives are for penalties on gradients: the derivative of φ'(a) is φ''(a).
 """
 
 import numpy as np

@@ -1,14 +1,14 @@
 """Adversarial networks by hand: what the discriminator learns, and what the generator learns through it.
 
-The generator G turns noise z into samples, the discriminator D gives every sample a logit ℓ, and σ(ℓ)
-is its belief that the sample is real. Goodfellow et al. (2014) let D maximise
+The generator G turns noise z into samples, the discriminator D gives every sample a logit ℓ, and σ(ℓ) is its
+probability that the sample is real. Goodfellow et al. (2014) let D maximise
 
     V = E log σ(D(x)) + E log(1 − σ(D(G(z))))
 
-With log σ(ℓ) = −softplus(−ℓ) and log(1 − σ(ℓ)) = −softplus(ℓ), every loss below is a mean of softpluses
-of logits, and softplus' = σ is all that is needed to start backwards. The two players are trained in
-turn, so each function returns the gradients of one of them. The generator never sees the data: all it
-knows comes through D, and its gradient begins with D's gradient by its input.
+With log σ(ℓ) = −softplus(−ℓ) and log(1 − σ(ℓ)) = −softplus(ℓ), every loss below is a mean of softpluses of
+logits, and softplus' = σ is all that is needed to start backwards. The two networks are trained in turn, so
+each function returns the gradients of one of them. The generator's loss contains no data. Its gradient comes
+through D and begins with ∂ℓ/∂x_f, D's gradient by its input.
 
 Both networks have one hidden layer, and in every function
 
@@ -143,7 +143,7 @@ def gan_generator_nonsaturating(p, z):
 
 
 def gan_label_smoothing(p, x, z, *, smooth=0.9):
-    """The discriminator's loss with a softer target on the real side: "90 % sure" instead of "certain".
+    """The discriminator's loss with one-sided label smoothing: a target below 1 for real examples.
 
     With target τ = smooth the cross-entropy of the real batch is −τ log σ(ℓ) − (1 − τ) log(1 − σ(ℓ)),
     and because softplus(−ℓ) = softplus(ℓ) − ℓ (Salimans et al. 2016; one-sided: the fake target stays

@@ -1,10 +1,9 @@
 """The gradient penalty by hand: a gradient, its norm, and the gradient of that norm.
 
-A critic of slope ≤ 1 can be had without clipping: Gulrajani et al. (2017) charge the critic for every
-slope that is not 1, on straight lines between a real and a fake sample. The loss then contains ∂f/∂x,
-so the backward pass differentiates a backward pass. Nothing in it is new: write ∂f/∂x out as the
-forward computation that it is, give its intermediate values names, and go back through them by the
-chain rule. Where φ' stood, φ'' appears.
+Gulrajani et al. (2017) bound the slope of the critic without clipping: a penalty on every slope that is not
+1, at points between a real and a fake sample. The loss then contains ∂f/∂x, so the backward pass
+differentiates a backward pass. No new rule is needed. Write ∂f/∂x out as a forward computation, name its
+intermediate values, and apply the chain rule to them. Where φ' stood, φ'' appears.
 
 The networks and the names are those of wgan.py.
 """

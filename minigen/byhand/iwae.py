@@ -1,4 +1,4 @@
-"""The importance-weighted autoencoder by hand: S codes for every example, each heard according to its weight.
+"""The importance-weighted autoencoder by hand: S codes for every example, with importance weights.
 
 log 1/S Σ_s w_s is a lower bound on log p(x) that tightens with S (Burda et al. 2016); S = 1 is the VAE,
 with the divergence estimated at z. Its gradient is the VAE's, averaged with the normalised weights in

@@ -1,8 +1,7 @@
 """Layers by hand: each returns its output and the function that carries a gradient back through it.
 
-The whole of backpropagation is in that form. A layer keeps what its backward needs in a closure; a
-network's backward is its layers' backwards called in reverse order; and where a value went two ways,
-its gradients add.
+This form is all of backpropagation. A layer keeps what its backward needs in a closure. The backward of a
+network calls those of its layers in reverse order. Where a value is used twice, its gradients add.
 """
 
 import numpy as np
@@ -58,7 +57,7 @@ def dense(x, weight, bias):
 
 
 def dropout(x, mask, keep):
-    """Silence the entries where mask is 0, and make up for it in the others ("inverted" dropout).
+    """Set the entries where mask is 0 to 0, and scale the others up ("inverted" dropout).
 
     mask is 0 or 1, drawn with P(mask = 1) = keep, so that E y = x; it is an argument, drawn elsewhere.
 

@@ -1,8 +1,7 @@
-"""A VAE whose prior is a learned mixture of normals, by hand: no closed form, so one drawn z stands in.
+"""A VAE whose prior is a learned mixture of normals, by hand: the divergence is estimated at one z.
 
 KL(q ‖ p) = E_q[log q(z|x) − log p(z)] is estimated at the one z that was drawn. The mixture is exact, a
-logsumexp over its components; its gradient hands every z to the components in proportion to their
-responsibilities.
+logsumexp over its components; its gradient weights the components by their responsibilities for each z.
 """
 
 import numpy as np

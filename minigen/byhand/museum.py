@@ -1,9 +1,8 @@
-"""Published wrong gradients, restated: each stood in code that many people copy, and looked right.
+"""Published wrong gradients, restated: each stood in code that many people copy.
 
-A specimen takes the arguments of the right function named with it, and returns the loss that its
-authors meant with the gradients that their code computed. Differences of that loss reject every one of
-them. Code and words are ours, the mistakes belong to the places named, from which many of us have
-learnt the rest.
+Each function takes the arguments of the right function named in its docstring. It returns the loss that the
+authors meant and the gradients that their code computed. Finite differences of that loss reject every one.
+The code here is restated; only the mistake comes from the place named.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""Normalisation by hand: subtract a mean, divide by a deviation, and remember that both came from x.
+"""Normalisation by hand: subtract a mean, divide by a deviation; both depend on x.
 
 x̂ depends on each entry of x in three ways: directly, through the mean, and through the variance. The
 gradient has these three paths. A backward with the first alone treats the statistics as constants,

@@ -1,4 +1,4 @@
-"""Pooling and upsampling by hand: maps between small and large pictures that have nothing to learn.
+"""Pooling and upsampling by hand: maps between images of different size, without parameters.
 
 Each is a sum over the taps of a window, as a convolution is, with the weights given in advance:
 1/(kh·kw) for the mean, one 1 and otherwise 0 for the maximum, all 1 for the nearest neighbour. So each
@@ -87,5 +87,5 @@ def _windows(name, x, kh, kw, stride):
     """The slices x[:, :, su + i, sv + j], one for each tap (i, j) of a window, rows before columns."""
     sh, sw = (kh, kw) if stride is None else pair(stride)
     OH, OW = (x.shape[2] - kh) // sh + 1, (x.shape[3] - kw) // sw + 1
-    refuse_empty(name, OH, OW, f"the window {(kh, kw)} is larger than the picture {x.shape[2:]}")
+    refuse_empty(name, OH, OW, f"the window {(kh, kw)} is larger than the image {x.shape[2:]}")
     return [tap for _, _, tap in taps(kh, kw, OH, OW, sh, sw, 1, 1)]

@@ -1,7 +1,8 @@
-"""Sparse autoencoders by hand: few units speak at a time, by a penalty on their rate or on their size.
+"""Sparse autoencoders by hand: a penalty on the mean activity of units, or on the size of the code.
 
-The penalty pulls on h, so it meets the reconstruction at gh: two paths, one sum, then φ′ once for both. The
-notation is that of autoencoder.py: gy is ∂L/∂y, δ the gradient at a pre-activation.
+The penalty depends on h, so gh is the sum of two gradients, of the reconstruction and of the penalty. φ′ is
+applied once to the sum. The notation is that of autoencoder.py: gy is ∂L/∂y, δ the gradient at a
+pre-activation.
 """
 
 import numpy as np
@@ -48,7 +49,7 @@ def ae_sparse_kl(p, x, *, rho, beta):
 
 
 def ae_sparse_l1(p, x, *, lam):
-    """Tanh units, every one of which pays for its size, whatever its sign. Squared error.
+    """Tanh units with an L1 penalty on the code. Squared error.
 
     h  = tanh(x W₁ + b₁)                     (N, D) -> (N, H)
     x̂  = h W₂ + b₂                           (N, H) -> (N, D)

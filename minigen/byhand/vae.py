@@ -1,10 +1,10 @@
-"""Variational autoencoders by hand: the code is a distribution, and the gradient passes through its noise.
+"""Variational autoencoders by hand: the code is a distribution, differentiated by reparameterisation.
 
 The encoder gives a mean μ and a log-variance v of q(z|x); the noise ε is an argument, so z = μ + σ ⊙ ε is an
 ordinary function of the parameters and the chain rule applies (Kingma and Welling 2014). The loss is the
 negative evidence lower bound: a negative log-likelihood of x given z, plus β times KL(q ‖ N(0, I)).
 
-Two places deserve care. μ and v each receive two gradients, one through z and one from the divergence; and h
+Some gradients are sums. μ and v each receive two gradients, one through z and one from the divergence; and h
 feeds two heads, so gh is a sum as well. The notation is that of autoencoder.py: gy is ∂L/∂y, δ the gradient
 at a pre-activation; losses sum over features and average over the N examples.
 
@@ -19,7 +19,7 @@ LOG_2PI = float(np.log(2 * np.pi))  # a Python float: a NumPy scalar would turn 
 
 
 def vae_bernoulli(p, x, eps, *, beta=1.0):
-    """Pixels as coins: the decoder gives logits. Data x in [0, 1], noise ε (N, K).
+    """Bernoulli pixels: the decoder gives logits. Data x in [0, 1], noise ε (N, K).
 
     h = tanh(x W₁ + b₁)                      (N, D) -> (N, H)
     μ = h W_μ + b_μ      v = h W_v + b_v     (N, H) -> (N, K) each
@@ -78,7 +78,7 @@ def vae_bernoulli(p, x, eps, *, beta=1.0):
 
 
 def vae_beta(p, x, eps, *, beta):
-    """β-VAE (Higgins et al. 2017): vae_bernoulli with a price on the divergence that is not 1.
+    """β-VAE (Higgins et al. 2017): vae_bernoulli with a weight β on the divergence.
 
     L = NLL + β KL                           the derivation of vae_bernoulli, where β stands beside both
                                              KL terms: in gμ and in gv

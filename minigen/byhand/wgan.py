@@ -1,4 +1,4 @@
-"""Wasserstein networks by hand: the critic measures how far real and fake are apart, the generator follows.
+"""Wasserstein GANs by hand: the critic estimates a distance, the generator makes it smaller.
 
 Kantorovich and Rubinstein: the earth mover's distance between two distributions is the largest
 difference of means

@@ -4,13 +4,12 @@ from minigen.engine import backend
 
 
 def batches(data, size, rng, *, drop_last=True):
-    """An iterator over one epoch: every row once, shuffled by the NumPy generator `rng`, `size` rows at a
-    time.
+    """An iterator over one epoch: every row once, shuffled by `rng`, in batches of `size` rows.
 
-    `data` is an array, or a tuple of arrays with equally many rows (images and labels), which gives tuples.
-    The rows left over at the end are dropped, so that all batches weigh the same; drop_last=False gives them
-    as a smaller batch. The order is drawn on the host and moved to the data once. Raises ValueError for no
-    rows, unequal rows, or a batch larger than the data.
+    `rng` is a NumPy generator. `data` is an array, or a tuple of arrays with equally many rows (images and
+    labels), which gives tuples. The rows left over at the end are dropped, so that all batches have one size;
+    drop_last=False gives them as a smaller batch. The order is drawn on the host and moved to the data once.
+    Raises ValueError for no rows, unequal rows, or a batch larger than the data.
     """
     arrays = data if isinstance(data, tuple) else (data,)
     lengths = [len(array) for array in arrays]

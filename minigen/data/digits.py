@@ -12,7 +12,7 @@ _train = 1297
 
 
 def digits():
-    """(images, labels): float32 (1797, 8, 8) from 0 to 1, the original 0 .. 16 divided by 16, and int64 (1797,)."""
+    """(images, labels): float32 (1797, 8, 8), the original 0 .. 16 divided by 16, and int64 (1797,)."""
     with np.load(Path(__file__).with_name("digits.npz"), allow_pickle=False) as stored:
         return stored["images"].astype(np.float32) / 16, stored["labels"].astype(np.int64)
 
@@ -20,8 +20,8 @@ def digits():
 def digits_split():
     """(train images, train labels, test images, test labels): rows 0 .. 1296 and rows 1297 .. 1796.
 
-    The rows keep their order in the file, so the test rows are largely the hands of other writers: an honest
-    test.
+    The rows keep their order in the file, so most test digits come from other writers than the training
+    digits.
     """
     images, labels = digits()
     return images[:_train], labels[:_train], images[_train:], labels[_train:]

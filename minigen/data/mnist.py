@@ -1,8 +1,8 @@
-"""MNIST and Fashion-MNIST: 28 x 28 pictures, downloaded once, checked, and kept.
+"""MNIST and Fashion-MNIST: images of 28 x 28 pixels, downloaded once, checked, and kept.
 
-Both come as four files in the IDX format, compressed. Each is fetched from the first address that answers with
-the right bytes (SHA-256), written beside its goal and renamed when it is complete, so that a kept file is a
-whole file. Where there is no network, the error says which files to fetch elsewhere and where to put them.
+Both come as four files in the IDX format, compressed. Each is fetched from the first address that answers
+with the right bytes (SHA-256). It is written under a temporary name and renamed when it is complete, so a
+kept file is a whole file. Without a network, the error names the files and the folder to put them in.
 """
 
 import contextlib
@@ -50,8 +50,8 @@ def _four(*sizes_and_sums):
     return tuple(_File(name, size, sha256, shape) for (name, shape), (size, sha256) in rows)
 
 
-# Sizes and sums: TensorFlow Datasets, url_checksums/mnist.txt and fashion_mnist.txt; those of Fashion-MNIST also
-# stand in Keras, datasets/fashion_mnist.py. Addresses: torchvision, TensorFlow Datasets; Keras, Zalando Research.
+# Sizes and checksums: TensorFlow Datasets, url_checksums/mnist.txt and fashion_mnist.txt; for Fashion-MNIST
+# also Keras, datasets/fashion_mnist.py. Addresses: torchvision, TensorFlow Datasets; Keras, Zalando Research.
 _mnist = _Source(
     "mnist",
     (
@@ -83,25 +83,25 @@ _fashion = _Source(
 def mnist(*, folder=None, download=True):
     """(train images, train labels, test images, test labels) of MNIST (LeCun, Cortes and Burges 1998).
 
-    Images float32 (60000, 28, 28) and (10000, 28, 28) from 0 (paper) to 1 (ink), the stored 0 .. 255 divided by
-    255; labels int64. 11 MB to download, 220 MB in memory.
+    Images float32 (60000, 28, 28) and (10000, 28, 28) from 0 (paper) to 1 (ink), the stored 0 .. 255 divided
+    by 255; labels int64. 11 MB to download, 220 MB in memory.
 
     The files are kept in `folder`/mnist; without it in $MINIGEN_DATA/mnist, or ~/.cache/minigen/mnist. Files
-    that were put there by hand are taken too, unpacked ones (without .gz) after a check of their shape and range
-    alone, since the sums are those of the packed files. download=False never asks the network.
+    that you put there yourself are read too. Of unpacked ones (without .gz) only shape and range are checked,
+    because the checksums are those of the packed files. download=False never uses the network.
 
-    FileNotFoundError (download=False) or ConnectionError where the files are not to be had, with the addresses
-    and the place to put them; ValueError for a kept file that is damaged; OSError where the folder cannot be
-    written.
+    FileNotFoundError (download=False) or ConnectionError where the files cannot be had, with the addresses
+    and the folder to put them in; ValueError for a kept file that is damaged; OSError where the folder cannot
+    be written.
     """
     return _load(_mnist, folder, download)
 
 
 def fashion_mnist(*, folder=None, download=True):
-    """(train images, train labels, test images, test labels) of Fashion-MNIST (Xiao, Rasul and Vollgraf 2017).
+    """(train images, train labels, test images, test labels) of Fashion-MNIST (Xiao et al. 2017).
 
-    Ten kinds of clothes, `fashion_names`, in the shapes of `mnist`, and harder. 31 MB to download. Everything
-    else as in `mnist`; the folder is called fashion-mnist.
+    Ten kinds of clothes, `fashion_names`, with the shapes of `mnist`; harder to classify. 31 MB to download.
+    Everything else as in `mnist`; the folder is called fashion-mnist.
     """
     return _load(_fashion, folder, download)
 
@@ -148,7 +148,7 @@ def _read_kept(folder, file):
 
 
 def _difference(data, file):
-    """What distinguishes the bytes from those expected, in words; empty when nothing does."""
+    """How the bytes differ from those expected, in words; empty when they do not."""
     if len(data) < file.size:
         return f"cut short, {len(data)} of {file.size} bytes"
     if len(data) > file.size:
@@ -170,7 +170,7 @@ def _fetch(source, folder, file, download):
     try:
         with _keeping(source, folder):
             folder.mkdir(parents=True, exist_ok=True)
-            beside.touch(exist_ok=False)  # before the download, which would else be for nothing
+            beside.touch(exist_ok=False)  # fails before the download where the folder cannot be written
         data = _bytes(source, folder, file)
         with _keeping(source, folder):
             with open(beside, "wb") as handle:
@@ -191,8 +191,8 @@ def _keeping(source, folder):
     except OSError as error:
         raise OSError(
             error.errno,
-            f"{source.name}: nothing can be kept in {folder} ({error.strerror}): give folder=, or set MINIGEN_DATA, "
-            "to a place with room that can be written",
+            f"{source.name}: nothing can be kept in {folder} ({error.strerror}): give folder=, or set "
+            "MINIGEN_DATA, to a place with room that can be written",
         ) from error
 
 
@@ -228,12 +228,12 @@ _types = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: "
 
 
 def read_idx(path):
-    """The array in an IDX file, plain or compressed by gzip (told apart by their first bytes, not by the name).
+    """The array in an IDX file, plain or compressed by gzip; the first bytes decide which.
 
-        0, 0, type, number of axes d,  d sizes (4 bytes each, big-endian),  then the entries, last axis fastest
+        0, 0, type, number of axes d,  d sizes (4 bytes each, big-endian),  the entries, last axis fastest
 
-    Types: 8 and 9 bytes without and with sign, 11 and 12 integers of 2 and 4 bytes, 13 and 14 floats of 4 and 8
-    (http://yann.lecun.com/exdb/mnist/). Returned in the machine's byte order. ValueError for a file that is
+    Types: 8 and 9 bytes without and with sign, 11 and 12 integers of 2 and 4 bytes, 13 and 14 floats of 4 and
+    8 (http://yann.lecun.com/exdb/mnist/). Returned in the machine's byte order. ValueError for a file that is
     something else, is cut short, or is longer than its header says.
     """
     return _parse(Path(path).read_bytes(), path)
@@ -249,8 +249,8 @@ def _parse(data, path):
     start = 4 + 4 * axes
     if data[:2] != b"\0\0" or len(data) < start or data[2] not in _types or not 1 <= axes <= 32:
         raise ValueError(
-            f"{path} is no IDX file: expected the bytes 0, 0, a type from {sorted(_types)}, a number of axes and "
-            f"their sizes, it starts with {list(data[:4])}"
+            f"{path} is no IDX file: expected the bytes 0, 0, a type from {sorted(_types)}, a number of axes "
+            f"and their sizes, it starts with {list(data[:4])}"
         )
     shape = tuple(int.from_bytes(data[at : at + 4], "big") for at in range(4, start, 4))
     dtype = np.dtype(_types[data[2]])

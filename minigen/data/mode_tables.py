@@ -1,8 +1,9 @@
-"""What two papers report of the modes that their networks reach on a ring of 8 and a grid of 25, and a table beside it.
+"""Published mode counts of two papers on the ring of 8 and the grid of 25, and a table to compare with.
 
-The protocols differ, and so do the numbers: the same plain GAN reaches 6.3 modes of the ring in one paper and 1 in
-the other. PacGAN trains for 400 000 steps, sigma is .01 on its ring and .05 on the grid; VEEGAN does not state its
-ring. Both count 2500 samples, those within 3 sigma of a centre as of high quality, and average 10 and 5 runs.
+The protocols differ, and so do the numbers: the same plain GAN reaches 6.3 modes of the ring in one paper and
+1 in the other. PacGAN trains for 400 000 steps, sigma is .01 on its ring and .05 on the grid; VEEGAN does not
+state its ring. Both count 2500 samples, those within 3 sigma of a centre as of high quality, and average 10
+and 5 runs.
 """
 
 from minigen.arguments import as_generator
@@ -43,10 +44,10 @@ VEEGAN = {  # Srivastava et al. 2017, Table 1
 
 
 def controls(mixture, *, samples=2500, rng):
-    """{name: ModeCoverage} of who knows the data, and who knows no more than their mean and covariance.
+    """{name: ModeCoverage} of a perfect sampler and of one Gaussian fitted to the data.
 
-    The second one finds every mode that lies in its cloud, by chance: it is the high-quality share that tells it from
-    a network that has learned, so read no number of modes without it.
+    The Gaussian reaches every mode where it has density, by chance. Only the high-quality share tells it from
+    a network that has learned the modes, so always read both numbers.
     """
     rng = as_generator(rng)
     gaussian = Gaussian(mixture.sample(100_000, rng=rng)).sample(samples, rng=rng)
@@ -57,8 +58,8 @@ def controls(mixture, *, samples=2500, rng):
 def mode_table(toy, rows, mixture, *, rng):
     """The text of a table: the `controls` of a mixture, your rows, and what is published of the toy.
 
-    `toy` is "ring" or "grid". rows {name: (modes, high-quality share, reverse KL)} stand beside what was published
-    under the same name.
+    `toy` is "ring" or "grid". rows {name: (modes, high-quality share, reverse KL)} stand beside what was
+    published under the same name.
     """
     rows = controls(mixture, rng=rng) | rows
     names = ("modes", "HQ %", "rev. KL")

@@ -1,7 +1,7 @@
-"""Pictures drawn by formula, as many as one wants: circles, squares and triangles, and patches with an edge.
+"""Images drawn by formula, any number of them: circles, squares and triangles, and patches with an edge.
 
-Three classes, any size and place, no file to download: enough for a generator of images to have something to
-get wrong. The three have equal area at equal `radius`, so that the amount of ink does not give the class away.
+Three classes of any size and place, without a download. The three have equal area at equal `radius`, so the
+sum of the pixels says nothing about the class.
 """
 
 import math
@@ -12,7 +12,7 @@ from minigen.arguments import as_generator
 
 shape_names = ("circle", "square", "triangle")
 
-# Half the side of the square, and the inner radius of the triangle, whose area is that of a circle of radius 1.
+# Half the side of the square and the inner radius of the triangle with the area of a circle of radius 1.
 _half_side = math.sqrt(math.pi) / 2
 _inner = math.sqrt(math.pi / (3 * math.sqrt(3)))
 # How far each shape reaches from its centre of mass, in radii: left and right, up, down. (3, 3)
@@ -26,9 +26,9 @@ def shapes(n, *, rng, size=16, radius=None):
 
     One upright shape an image, its class even over the three, its size uniform over `radius` = (smallest,
     largest) in pixels (default 0.15 and 0.3 of `size`), its place uniform among those where it lies wholly
-    inside. Edges are blurred over one pixel, so the pixels sum to the area, pi radius^2 for all three, within a
-    few per cent. `rng`: a seed or a NumPy generator; the same seed, the same bits. ValueError for a radius that
-    does not fit: the triangle is 2.7 radii wide.
+    inside. Edges are blurred over one pixel, so the pixels sum to the area, pi radius^2 for all three, within
+    a few per cent. `rng`: a seed or a NumPy generator; the same seed, the same bits. ValueError for a radius
+    that does not fit: the triangle is 2.7 radii wide.
     """
     for name, value, least in (("n", n, 1), ("size", size, 4)):
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
@@ -37,8 +37,8 @@ def shapes(n, *, rng, size=16, radius=None):
     largest = size / (2 * _reach[2, 0])
     if not 0 < low <= high <= largest:
         raise ValueError(
-            f"shapes: radius is ({low:g}, {high:g}), expected 0 < smallest <= largest <= {largest:.3g} pixels, "
-            f"the largest triangle that fits into {size} x {size}"
+            f"shapes: radius is ({low:g}, {high:g}), expected 0 < smallest <= largest <= {largest:.3g} "
+            f"pixels, the largest triangle that fits into {size} x {size}"
         )
     rng = as_generator(rng)
     labels = rng.integers(3, size=n)
@@ -48,7 +48,7 @@ def shapes(n, *, rng, size=16, radius=None):
     centre_y = up + place[:, 1] * (size - up - down)
     pixel = np.arange(size) + 0.5
     x = pixel - centre_x[:, None, None]  # (n, 1, size)
-    y = pixel[:, None] - centre_y[:, None, None]  # (n, size, 1), downwards as in every picture
+    y = pixel[:, None] - centre_y[:, None, None]  # (n, size, 1), downwards, as rows of an image
     images = np.empty((n, size, size), np.float32)
     for label, distance in enumerate((_circle, _square, _triangle)):
         mine = labels == label
@@ -56,7 +56,8 @@ def shapes(n, *, rng, size=16, radius=None):
     return images, labels
 
 
-# How far a point lies outside of the shape around 0, in pixels, negative inside: (n, 1, s), (n, s, 1) -> (n, s, s)
+# Signed distance of a point to the shape around 0, in pixels, negative inside:
+# (n, 1, s), (n, s, 1) -> (n, s, s)
 
 
 def _circle(x, y, radius):
@@ -73,13 +74,13 @@ def _triangle(x, y, radius):
 
 
 def edge_patches(images, n, *, rng, size=8, least=0.1):
-    """n square windows (n, size, size) cut from random places of `images` (N, H, W) where something happens.
+    """n square windows (n, size, size) cut from random places of `images` (N, H, W) that are not flat.
 
     A window counts when the standard deviation of its pixels, in the unit of the images, is at least `least`:
-    flat ones teach a sparse code nothing. Windows are drawn with replacement, evenly over all that count, and
-    keep the dtype. Cut from `shapes` or digits they hold oriented edges, which is what the units of a sparse
-    autoencoder become (the UFLDL exercise does it with 10 000 patches of 8 x 8 natural pixels). ValueError for
-    windows larger than the images, for NaN, and where hardly any window counts.
+    flat ones carry no information for a sparse code. Windows are drawn with replacement, evenly over all that
+    count, and keep the dtype. Cut from `shapes` or digits they hold oriented edges, which is what the units
+    of a sparse autoencoder become (the UFLDL exercise does it with 10 000 patches of 8 x 8 natural pixels).
+    ValueError for windows larger than the images, for NaN, and where fewer than 1 in 200 windows count.
     """
     images, rng = np.asarray(images), as_generator(rng)
     if images.ndim != 3 or images.size == 0:
@@ -97,8 +98,8 @@ def edge_patches(images, n, *, rng, size=8, least=0.1):
     while (found := sum(map(len, kept))) < n:
         if tried >= 20 * batch and found < tried / 200:
             raise ValueError(
-                f"edge_patches: only {found} of {tried} random windows have a standard deviation of {least} or "
-                f"more; the images run from {images.min():g} to {images.max():g}: lower `least`"
+                f"edge_patches: only {found} of {tried} random windows have a standard deviation of {least} "
+                f"or more; the images run from {images.min():g} to {images.max():g}: lower `least`"
             )
         at = tuple(rng.integers(length, size=batch) for length in windows.shape[:3])
         patches = windows[at]  # (batch, s, s)

@@ -1,9 +1,9 @@
-"""Clouds of points in the plane whose distribution is known exactly: rings, grids, rolls, moons, spirals.
+"""Points in the plane whose distribution is known exactly: rings, grids, rolls, moons, spirals.
 
-A `Mixture` is a set of round Gaussians, and keeps its centres and its sigma, so that samples of a model can be
-counted: mode_coverage(samples, toy.centres, toy.sigma). A `Curve` is a line with noise around it, and keeps the
-line, so that a picture can show it. `published` gives the data of the papers by name, so that a number may
-stand beside theirs. All draws come from the generator that is handed in: the same seed, the same bits.
+A `Mixture` is a set of isotropic Gaussians. It keeps centres and sigma, so the modes that a model reaches can
+be counted: mode_coverage(samples, toy.centres, toy.sigma). A `Curve` is a line with noise around it. It keeps
+the line, so a figure can show it. `published` gives the data of the papers by name, so that results can be
+compared. All draws come from the generator that is given: the same seed gives the same bits.
 """
 
 import difflib
@@ -39,7 +39,8 @@ class Mixture:
         if len(double):
             first, second = double[0].tolist()
             raise ValueError(
-                f"centres {first} and {second} coincide, so these are fewer than {len(centres)} modes: angles from "
+                f"centres {first} and {second} coincide, so these are fewer than {len(centres)} modes: "
+                "angles from "
                 "np.linspace(0, 2 * pi, K) repeat the first one, use endpoint=False or minigen.data.ring"
             )
         centres.flags.writeable = False
@@ -51,7 +52,7 @@ class Mixture:
         return self.labelled(n, rng=rng, dtype=dtype)[0]
 
     def labelled(self, n, *, rng, dtype=np.float32):
-        """n points (n, D), the very ones `sample` gives, and the mode of each: int64 (n,), 0 .. K-1."""
+        """n points (n, D), the same that `sample` gives, and the mode of each: int64 (n,), 0 .. K-1."""
         n, dtype, rng = _whole("n", n), _real(dtype), as_generator(rng)
         k = len(self.centres)
         mode = rng.permutation(np.arange(n) % k) if self.even else rng.integers(k, size=n)
@@ -80,7 +81,7 @@ class Curve:
         return self.labelled(n, rng=rng, dtype=dtype)[0]
 
     def labelled(self, n, *, rng, dtype=np.float32):
-        """n points (n, 2), the very ones `sample` gives, and the label (n,) of each."""
+        """n points (n, 2), the same that `sample` gives, and the label (n,) of each."""
         n, dtype, rng = _whole("n", n), _real(dtype), as_generator(rng)
         points, labels = self.path(rng.random(n))
         return (points + self.noise * rng.standard_normal((n, 2))).astype(dtype), labels
@@ -94,9 +95,9 @@ def ring(modes=8, *, radius=1.0, sigma=0.05):
 
         centre_i = radius (cos(2 pi i / modes), sin(2 pi i / modes)),    i = 0 .. modes-1
 
-    All of them distinct: the neighbours are 2 radius sin(pi / modes) apart. The unrolled-GAN demo spaces its 8
-    angles from 0 to 2 pi inclusive, which is 7 modes, one of them twice as likely. `radius` and `sigma` in the
-    unit of the data.
+    All of them distinct: the neighbours are 2 radius sin(pi / modes) apart. The unrolled-GAN demo spaces its
+    8 angles from 0 to 2 pi inclusive, which is 7 modes, one of them twice as likely. `radius` and `sigma` in
+    the unit of the data.
     """
     modes, radius = _whole("modes", modes), _positive("radius", radius)
     angles = 2 * np.pi * np.arange(modes) / modes
@@ -160,8 +161,8 @@ def spiral(arms=1, *, turns=2.0, noise=0.02):
 
         r = sqrt(v),    angle = 2 pi (turns r + arm / arms),    x = r (cos angle, sin angle),    v ~ U[0, 1)
 
-    The square root spreads the points almost evenly along the arm, with E r^2 = 1/2 as in a full disc. Arms lie
-    1 / (turns * arms) apart. The label is the arm, int64.
+    The square root spreads the points almost evenly along the arm, with E r^2 = 1/2 as in a full disc. Arms
+    lie 1 / (turns * arms) apart. The label is the arm, int64.
     """
     arms, turns = _whole("arms", arms), _positive("turns", turns)
 
@@ -193,7 +194,7 @@ def circle(*, radius=1.0, noise=0.05):
 
 
 class Published(NamedTuple):
-    """The `data` of a paper, the number of fixed training `points` (None: drawn anew each step), its `batch`."""
+    """`data` of a paper, its number of fixed `points` (None: new ones each step), its `batch` size."""
 
     data: Mixture | Curve
     points: int | None
@@ -223,9 +224,9 @@ def published(name):
     wgan-gp-8gaussians   8 modes, radius 2, sigma 0.02, / 1.414  wgan-gp-25gaussians  that grid / 2.828, even
     wgan-gp-swissroll    noise 0.25, / 7.5
 
-    `data` is a `Mixture` or a `Curve` in the unit the network sees: centres and sigma are divided too. `points`
-    many are drawn once and kept; None means a new batch at every step. PacGAN's grid is also that of VEEGAN
-    (Srivastava et al. 2017). ValueError for another name.
+    `data` is a `Mixture` or a `Curve` in the unit the network sees: centres and sigma are divided too.
+    `points` many are drawn once and kept; None means a new batch at every step. PacGAN's grid is also that of
+    VEEGAN (Srivastava et al. 2017). ValueError for another name.
     """
     if name not in _published:
         near = difflib.get_close_matches(str(name), _published)
@@ -234,7 +235,7 @@ def published(name):
     return _published[name]()
 
 
-# ----- what may be asked for --------------------------------------------------------------------------------
+# ----- checks of arguments --------------------------------------------------------------------------------
 
 
 def _whole(name, value):

@@ -13,7 +13,8 @@ from minigen.exercises.lookup import Exercise, UserError, find
 from minigen.exercises.master import all_masters
 from minigen.exercises.workspace import Workspace, shown
 
-EXIT = {"passed": 0, "wrong": 1, "not attempted": 2, "inconclusive": 3, "error": 4}
+EXIT = {"passed": 0, "wrong": 1, "inconclusive": 3, "error": 4, "not attempted": 5}
+MISUSED = 2
 _GRAVEST = ("error", "wrong", "inconclusive", "not attempted", "passed")  # decides the exit code of --all
 _STUBBORN = 3  # so often the same mistake in a row, and a hint is offered
 
@@ -42,9 +43,9 @@ def check(options):
     except UserError as trouble:
         if not options.json:
             raise
-        answer = {"version": 1, "exit_code": EXIT["error"], "id": options.id, "status": "error"}
+        answer = {"version": 1, "exit_code": MISUSED, "id": options.id, "status": "error"}
         print(json.dumps(answer | {"message": str(trouble)}, indent=1))
-        return EXIT["error"]
+        return MISUSED
     if options.json:
         print(json.dumps(as_json(attempt), indent=1))
     else:

@@ -1,8 +1,8 @@
 """`minigen exercise`: the words of the command line, and the way to the functions behind them.
 
 Nothing is loaded before it is needed: `list` answers without computing anything. Every command ends with a line that
-says what to do next. The exit code of `check` is 0 passed, 1 wrong, 2 not attempted, 3 inconclusive, 4 anything that
-keeps it from judging: an error in the file, a time-out, a name that does not exist.
+says what to do next. The exit code of `check` is 0 passed, 1 wrong, 2 misused (also for a name that does not exist),
+3 inconclusive, 4 an error in the file or a time-out, 5 not attempted.
 """
 
 import argparse
@@ -10,7 +10,7 @@ import importlib
 import os
 import sys
 
-FAILED = 4
+MISUSED, BROKEN, INTERRUPTED = 2, 4, 130
 _ABOUT = """Derive a gradient, write it down, and learn which line is wrong and why.
 
   minigen exercise init            write the exercises into a folder, a file each
@@ -26,18 +26,17 @@ def add_to(commands):
         "exercise",
         help="derive gradients as exercises, and have your mistakes explained",
         description=_ABOUT,
-        epilog="Exit codes of check: 0 passed, 1 wrong, 2 not attempted, 3 inconclusive, 4 error or time-out.",
+        epilog="Exit codes of check: 0 passed, 1 wrong, 2 bad usage, 3 inconclusive, 4 error or time-out, "
+        "5 not attempted.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    _strict(top)
-    top.set_defaults(run=lambda options: top.print_help() or FAILED)
+    top.set_defaults(run=lambda options: top.print_help() or 0)
     within = top.add_subparsers(metavar="COMMAND")
 
     def add(name, function, help, *arguments):
         parser = within.add_parser(name, help=help, description=help)
         for argument in arguments:
             parser.add_argument(*argument[0], **argument[1])
-        _strict(parser)
         parser.set_defaults(run=run, function=function)
 
     _for_students(add)
@@ -86,7 +85,7 @@ def _for_teachers(add):
 
 
 def run(options):
-    """Call the function behind a command; whatever it cannot do is a sentence and exit code 4."""
+    """Call the function behind a command; whatever it cannot do is a sentence and an exit code."""
     from minigen.exercises import master
     from minigen.exercises.lookup import UserError
 
@@ -97,7 +96,7 @@ def run(options):
     try:
         master.all_masters()
     except (SyntaxError, ValueError) as error:
-        return _fail(f"an exercise of minigen is broken: {error}", "next: repair that file")
+        return _fail(f"an exercise of minigen is broken: {error}", "next: repair that file", BROKEN)
     try:
         code = getattr(importlib.import_module(f"minigen.exercises.{module}"), name)(options)
         sys.stdout.flush()
@@ -108,7 +107,7 @@ def run(options):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
-        return _fail("interrupted", "next: the same command again")
+        return _fail("interrupted", "next: the same command again", INTERRUPTED)
     except OSError as error:
         return _fail(
             f"{error.filename or 'a file'}: {error.strerror}",
@@ -116,23 +115,14 @@ def run(options):
         )
 
 
-def _fail(sentence, cure):
+def _fail(sentence, cure, code=MISUSED):
     sys.stdout.flush()
     print(f"minigen exercise: {sentence}\n{cure}", file=sys.stderr)
-    return FAILED
+    return code
 
 
 def _argument(*names, **settings):
     return names, settings
-
-
-def _strict(parser):
-    """A misused command ends with 4 and not with argparse's 2, which means "not attempted" here."""
-
-    def error(message):
-        parser.exit(FAILED, f"{parser.format_usage()}{parser.prog}: {message}\nnext: {parser.prog} --help\n")
-
-    parser.error = error
 
 
 def _whole(text):

@@ -35,8 +35,7 @@ def importance_weighted_bound(log_weights):
 
 
 def few_label_accuracy(codes, labels, test_codes, test_labels, per_class, *, rng, draws=20):
-    """How often a classifier is right that was shown `per_class` labelled codes of each class: mean over
-    draws.
+    """Accuracy of a classifier with `per_class` labelled codes of each class, the mean over draws.
 
     scikit-learn's logistic regression (C = 1) on random rows of codes (N, K), judged on test_codes (M, K). It
     says what a code is worth that was learned without labels, beside that of the raw data and of an untrained

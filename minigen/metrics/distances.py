@@ -48,12 +48,13 @@ def wasserstein_1d(x, y, *, x_weights=None, y_weights=None):
 
 
 def sliced_wasserstein(x, y, *, rng, projections=200):
-    """The mean Wasserstein-1 distance of the shadows of x (N, D) and y (M, D) on random lines, in their unit.
+    """The mean Wasserstein-1 distance of the projections of x (N, D) and y (M, D) onto random lines.
 
         SW1 = E_u W1(x u, y u),    u uniform on the sphere       (Rabin et al. 2011)
 
-    Estimated from `projections` directions drawn from `rng`: the same seed, the same number. Two point masses
-    at distance r have SW1 = r E|u_1|: 2 r / pi in the plane. ValueError for widths that differ and for NaN.
+    In the unit of x and y. Estimated from `projections` directions drawn from `rng`: the same seed, the same
+    number. Two point masses at distance r have SW1 = r E|u_1|: 2 r / pi in the plane. ValueError for widths
+    that differ and for NaN.
     """
     x, y = as_rows("x", x, least=1), as_rows("y", y, least=1)
     same_width("x", x, "y", y)
@@ -78,8 +79,8 @@ def two_sample_accuracy(real, fake):
 
     The leave-one-out 1-NN two-sample test (Lopez-Paz and Oquab 2017). Expected for two sets of one
     distribution: 0.5 (exactly (N - 1) / (2 N - 1)). Near 1: the sets can be told apart. Far below 0.5: the
-    fakes sit closer to the reals than the reals to each other, they are copies. Look at both sides: when all
-    fakes are one picture, every one of them is found out.
+    fakes lie closer to the reals than the reals to each other, so they are copies. Read `real` and `fake`
+    apart: when all fakes are the same image, `fake` is 1.
 
     Equal distances count by their share, so the order of the samples cannot matter. real, fake (N, D), of
     equal size (ValueError otherwise, chance would not be 0.5). Time and not memory grows with N^2 D.

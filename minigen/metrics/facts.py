@@ -1,4 +1,4 @@
-"""Facts that an experiment must reach: the best discriminator and critic, and where pixels are written more often."""
+"""Known optima to compare a network with: the best discriminator and critic, even overlap of kernels."""
 
 import numpy as np
 
@@ -58,11 +58,12 @@ def penalised_estimate(x, p, q, between, lam):
     x, p, q, between = (np.asarray(a, dtype=np.float64) for a in (x, p, q, between))
     if x.ndim != 1 or not x.shape == p.shape == q.shape == between.shape or not lam > 0:
         raise ValueError(
-            f"x {x.shape}, p {p.shape}, q {q.shape} and between {between.shape} must be alike, lam {lam} above 0"
+            f"x {x.shape}, p {p.shape}, q {q.shape} and between {between.shape} must be alike, lam {lam} "
+            "above 0"
         )
     step = x[1] - x[0]
-    # |F - G| between neighbours, in each tail from the sum that begins there: of the other's rounding nothing is
-    # left that could be divided by a tiny r
+    # |F - G| between neighbours. Each tail is summed from its own end, so that no rounding error of the other
+    # end is divided by a tiny r.
     below, above = np.cumsum(p - q)[:-1], np.cumsum((q - p)[::-1])[-2::-1]
     gap = step * np.minimum(np.abs(below), np.abs(above))
     return float(step * np.sum(gap + gap**2 / (lam * (between[:-1] + between[1:]))))
@@ -89,11 +90,12 @@ def overlap_counts(kernel_size, stride, *, dilation=1):
 
 
 def finest_share(images):
-    """How much of the variance of images (..., S, S) changes sign from each row, or each column, to the next.
+    """The share of the variance of images (..., S, S) at the highest frequency of either axis.
 
-        sum of |F|^2 where a frequency is S / 2, over the sum of |F|^2 but for the mean;  F the Fourier transform
+        sum of |F|^2 where a frequency is S / 2,  over the sum of |F|^2 without the mean,  F the DFT
 
-    A checkerboard has 1, what a generator leaves of one the less the better; averaged over the images. S is even.
+    Averaged over the images; S is even. A checkerboard has 1. A generator without checkerboard artefacts has
+    little.
     """
     images = np.asarray(images)
     power = np.mean(np.abs(np.fft.fft2(images)) ** 2, axis=tuple(range(images.ndim - 2)))  # (S, S)

@@ -1,12 +1,12 @@
-"""Autoencoders: squeeze the input through a code, and learn to get it back.
+"""Autoencoders: map the input to a code, and learn to reconstruct the input from the code.
 
     h = phi(x W + b)           the code,            (N, D) -> (N, H)
     r = h V + c                the reconstruction,  (N, H) -> (N, D)
 
 The loss compares r with x: squared error when r is the image itself, binary cross-entropy when r holds the
-logits of pixels between 0 and 1. With fewer units than pixels (H < D) the code must choose what to keep; with
-more, or with the decoder tied to the encoder, something else has to keep it from copying. Rumelhart, Hinton
-and Williams 1986; Bourlard and Kamp 1988. The other files of this family each change one line of this one.
+logits of pixels between 0 and 1. With fewer units than pixels (H < D) the network cannot copy its input. With
+more, a penalty or noise must keep it from copying. Rumelhart, Hinton and Williams 1986; Bourlard and Kamp
+1988. Each other autoencoder file changes one line of this one.
 """
 
 from minigen import losses
@@ -49,10 +49,10 @@ class Autoencoder(Module):
 
 
 class TiedAutoencoder(Module):
-    """The decoder is the encoder turned round: h = tanh(x W + b), r = h W^T + c, loss (1/N) sum_n 1/2 ||r_n -
-    x_n||^2.
+    """Tied weights: h = tanh(x W + b), r = h W^T + c, loss (1/N) sum_n 1/2 ||r_n - x_n||^2.
 
-    One matrix W (D, H) gathers its gradient from two places. Vincent et al. 2010, section 2.1.
+    The gradient of W (D, H) is the sum of two contributions, from encoder and decoder. Vincent et al. 2010,
+    section 2.1.
     """
 
     def __init__(self, features, code_size, *, rng, dtype="float32"):
@@ -74,10 +74,10 @@ class TiedAutoencoder(Module):
 
 
 class OvercompleteAutoencoder(Autoencoder):
-    """More units than pixels, H > D: the weights pay for their size, or the code would learn to copy.
+    """More units than pixels, H > D: weight decay keeps the network from copying its input.
 
     loss = (1/N) sum_n distance(r_n, x_n) + lam/2 (||W||^2 + ||V||^2); no 1/N on the penalty, none on the
-    biases. On a linear autoencoder this picks the principal axes out of their span (Kunin et al. 2019).
+    biases. In a linear autoencoder this makes the decoder directions the principal axes (Kunin et al. 2019).
     """
 
     def loss(self, x, *, lam):
@@ -85,7 +85,7 @@ class OvercompleteAutoencoder(Autoencoder):
 
 
 def choose(caller, what, name, table):
-    """table[name], or the ValueError that lists the names there are."""
+    """table[name]; ValueError lists the names."""
     if name not in table:
         raise ValueError(f"{caller}: {what} must be one of {', '.join(map(repr, table))}, got {name!r}")
     return table[name]

@@ -1,5 +1,4 @@
-"""Contractive autoencoders: the code should hardly move when the image does, except where the data asks for
-it.
+"""Contractive autoencoders: a penalty on the Jacobian of the encoder, so the code changes little with x.
 
     loss = (1/N) sum_n 1/2 ||r_n - x_n||^2 + lam (1/N) sum_n ||dh_n/dx_n||^2
 

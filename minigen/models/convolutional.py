@@ -1,4 +1,4 @@
-"""Convolutional autoencoders: images shrink to a code and grow back.
+"""Convolutional autoencoders: strided convolutions encode, transposed convolutions decode.
 
     h1 = tanh(conv1 x)                 (N, 1, S, S) -> (N, C, S/2, S/2)
     h2 = tanh(conv2 h1)                (N, C, S/2, S/2) -> (N, E, S/4, S/4)
@@ -48,10 +48,10 @@ class ConvDecoder(Module):
 
 
 class ConvAutoencoder(Module):
-    """Images x (N, 1, side, side) in [0, 1] through a linear code (N, K); loss (1/N) sum_n sum_pixels
-    softplus(l) - x l.
+    """Images (N, 1, side, side) in [0, 1] and a linear code (N, K).
 
-    `channels` are C and E. Raises ValueError for a side that is not a multiple of 4.
+    loss = (1/N) sum_n sum_pixels softplus(l) - x l. `channels` are C and E. Raises ValueError for a side that
+    is not a multiple of 4.
     """
 
     def __init__(self, code_size, channels=(16, 32), side=8, *, rng, dtype="float32"):
@@ -73,7 +73,7 @@ class ConvAutoencoder(Module):
         return self.decode(self.encode(x))
 
     def reconstruct(self, x):
-        """The image that the logits stand for, to look at."""
+        """The reconstructed image: sigmoid of the logits."""
         return sigmoid(self(x))
 
     def loss(self, x):
@@ -81,8 +81,7 @@ class ConvAutoencoder(Module):
 
 
 class ConvVAE(VAE):
-    """The same two halves around a code that is a distribution: mu = dense flat(h2), logvar = dense'
-    flat(h2).
+    """The same encoder and decoder as a VAE: mu = dense flat(h2), logvar = dense' flat(h2).
 
     Images x (N, 1, side, side) in [0, 1], eps (N, K); everything else, loss included, is as in `VAE`.
     """

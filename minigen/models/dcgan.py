@@ -1,4 +1,4 @@
-"""Convolutional adversarial networks: pictures painted by transposed convolutions, judged by strided ones.
+"""Convolutional GANs: transposed convolutions in the generator, strided ones in the discriminator.
 
     G:  z - dense - norm0 - relu - conv1T - norm1 - relu - conv2T - tanh
         Z          (C, H/4, W/4)         (B, H/2, W/2)           (1, H, W)
@@ -6,11 +6,11 @@
         (1, H, W)  (E, H/2, W/2)   (F, H/4, W/4)         a logit
 
 Radford, Metz and Chintala (2016): no pooling, batch norm except at G's output and D's input, ReLU in G, leaky
-ReLU in D, pictures scaled to [-1, 1], weights from N(0, 0.02^2). Their kernel of 5 with stride 2 paints some
-pixels 9 times and others 4; a kernel of 4 paints all alike and leaves no checkerboard (Odena et al. 2016). A
-convolution before a batch norm has no bias: the norm subtracts it again.
+ReLU in D, images scaled to [-1, 1], weights from N(0, 0.02^2). Their kernel of 5 with stride 2 writes to some
+pixels 9 times and to others 4 times, which gives checkerboard artefacts (Odena et al. 2016). A kernel of 4
+writes to all equally often. A convolution before a batch norm has no bias, because the norm subtracts it.
 
-They play the game of gan.py: GAN(DCGANGenerator(...), DCGANDiscriminator(...)).
+To train them: GAN(DCGANGenerator(...), DCGANDiscriminator(...)), see gan.py.
 """
 
 from minigen.engine.ops import leaky_relu, relu, tanh
@@ -20,7 +20,7 @@ HALVE = DOUBLE = {"kernel_size": 4, "stride": 2, "padding": 1}
 
 
 class DCGANGenerator(Module):
-    """Noise (N, latent) to pictures (N, 1, H, W) in [-1, 1].
+    """Noise (N, latent) to images (N, 1, H, W) in [-1, 1].
 
     `channels` are C and B; `size` is (H, W), or one number for both, multiples of 4.
     """
@@ -42,7 +42,7 @@ class DCGANGenerator(Module):
 
 
 class DCGANDiscriminator(Module):
-    """Pictures (N, 1, H, W) to logits (N, 1); `channels` are E and F, `size` as in DCGANGenerator."""
+    """Images (N, 1, H, W) to logits (N, 1); `channels` are E and F, `size` as in DCGANGenerator."""
 
     def __init__(self, channels, size=8, *, init="normal", rng, dtype="float32"):
         height, width = _quarter("DCGANDiscriminator", size)

@@ -1,11 +1,10 @@
-"""Free bits: a latent unit may carry `free_bits` nats without paying for them, so that none is silenced
-early.
+"""Free bits: each latent unit has `free_bits` nats of divergence without cost, so it does not collapse early.
 
     kappa_k = (1/N) sum_n KL(q(z_k|x_n) || N(0, 1))                the mean over the batch, (N, K) -> (K,)
     loss = E[-log p(x|z)] + sum_k max(free_bits, kappa_k)
 
-Below `free_bits` the price of a unit is constant and its divergence has no gradient. Kingma et al. 2016
-(inverse autoregressive flow), appendix C.8.
+Below `free_bits` the term of a unit is constant and has no gradient. Kingma et al. 2016 (inverse
+autoregressive flow), appendix C.8.
 """
 
 from minigen import losses

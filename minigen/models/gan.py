@@ -6,8 +6,8 @@
     D minimises  mean softplus(-D(x)) + mean softplus(D(G(z)))
     G minimises  -mean softplus(D(G(z)))    (minimax) or  mean softplus(-D(G(z)))    (non-saturating)
 
-Goodfellow et al. (2014). Each player's loss is for its own parameters only: D sees G(z) as plain data, and
-G's gradient passes through D without stopping there. players.py has the steps.
+Goodfellow et al. (2014). Each loss trains one network only. D's loss takes G(z) as constant data. G's loss is
+differentiated through D, whose parameters stay. players.py has the steps.
 """
 
 from functools import partial
@@ -21,7 +21,7 @@ _activations = {"leaky_relu": partial(LeakyReLU, 0.2), "tanh": Tanh}
 
 
 def activation_by_name(caller, name):
-    """phi of a discriminator or critic; tanh bends everywhere, which the penalties on the slope notice."""
+    """phi of a discriminator or critic. tanh has a second derivative, which gradient penalties use."""
     if name not in _activations:
         raise ValueError(f"{caller}: activation must be one of {sorted(_activations)}, got {name!r}")
     return _activations[name]()
@@ -39,7 +39,7 @@ class Generator(Module):
 
 
 class Discriminator(Module):
-    """A logit for each row. In a WGAN the same network is the critic, and not read as a probability."""
+    """A logit for each row. In a WGAN the same network is the critic, and its output is no logit."""
 
     def __init__(self, features, hidden, activation="leaky_relu", *, rng, dtype="float32"):
         self.phi = activation_by_name("Discriminator", activation)
@@ -51,13 +51,13 @@ class Discriminator(Module):
 
 
 class GAN(Game):
-    """The game of any two networks: generator(z) makes examples, discriminator(x) gives one logit for each.
+    """The losses of any two networks: generator(z) makes examples, discriminator(x) gives a logit for each.
 
     kind        what G minimises, "nonsaturating" or "minimax"
-    real_label  below 1, what D answers to real examples (one-sided label smoothing, Salimans et al. 2016)
-    gamma       the price of D's slope at the data, gamma/2 mean ||grad D(x)||^2 (R1, Mescheder et al. 2018)
-    pack        m, how many examples D sees at once, so that repetition shows (PacGAN, Lin et al. 2018); D
-                must take (N/m, m F) for rows (N, F), or (N/m, m C, H, W) for pictures (N, C, H, W)
+    real_label  the target of D for real examples; below 1: one-sided label smoothing (Salimans et al. 2016)
+    gamma       the weight of R1, gamma/2 mean ||grad D(x)||^2 at the data (Mescheder et al. 2018)
+    pack        m, how many examples D judges together, against mode collapse (PacGAN, Lin et al. 2018); D
+                must take (N/m, m F) for rows (N, F), or (N/m, m C, H, W) for images (N, C, H, W)
     """
 
     def __init__(self, generator, discriminator, *, kind="nonsaturating", real_label=1.0, gamma=0.0, pack=1):
@@ -72,7 +72,7 @@ class GAN(Game):
         self.kind, self.real_label, self.gamma, self.pack = kind, real_label, gamma, pack
 
     def packs(self, x):
-        """`pack` examples after each other as one."""
+        """Concatenate each `pack` examples along axis 1."""
         n, m = x.shape[0], self.pack
         if n % m:
             raise ValueError(f"GAN: {n} examples do not fill packs of {m}: use a batch size divisible by {m}")

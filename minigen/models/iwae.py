@@ -1,4 +1,4 @@
-"""The importance-weighted autoencoder: S codes for every example, each heard according to its weight.
+"""The importance-weighted autoencoder: S codes for every example, averaged with importance weights.
 
     z_s = mu + exp(logvar / 2) eps_s                     eps (S, N, K) -> z (S, N, K)
     log w_s = log p(x|z_s) + log p(z_s) - log q(z_s|x)   (S, N)
@@ -39,5 +39,5 @@ def log_weights(vae, x, eps):
 
 
 def importance_bound(vae, x, eps):
-    """log (1/S) sum_s w_sn, one number an example: (S, N, K) -> (N,)."""
+    """log (1/S) sum_s w_sn for each example: (S, N, K) -> (N,)."""
     return ops.logsumexp(log_weights(vae, x, eps), axis=0) - math.log(eps.shape[0])

@@ -1,4 +1,4 @@
-"""The linear VAE: the one whose optimum is known exactly, because it is probabilistic PCA.
+"""The linear VAE: its optimum is known exactly, because it is probabilistic PCA.
 
     q(z|x) = N(x V + b, diag exp(logvar))                one logvar (K,) for all x
     p(x|z) = N(z W + c, sigma^2 I)                       one sigma^2 for all pixels
@@ -23,10 +23,9 @@ from minigen.nn import Dense, Module
 
 
 class LinearVAE(Module):
-    """Real-valued x (N, D). The variance sigma^2 is learned, as output_logvar, unless `noise`, a variance,
-    fixes it.
+    """Real-valued x (N, D). The variance sigma^2 is learned, as output_logvar, or fixed by `noise`.
 
-    Raises ValueError for a noise that is not positive.
+    `noise` is a variance. Raises ValueError where it is not positive.
     """
 
     def __init__(self, features, latent, *, noise=None, rng, dtype="float32"):

@@ -1,4 +1,4 @@
-"""A VAE whose prior is a learned mixture of normals: several places in the code space where data may live.
+"""A VAE whose prior is a learned mixture of normals.
 
     p(z) = sum_c pi_c N(z; m_c, exp(s_c)),   pi = softmax(a)        a (C,), m (C, K), s (C, K)
     loss = E[-log p(x|z)] + (1/N) sum_n [log q(z_n|x_n) - log p(z_n)]
@@ -20,8 +20,7 @@ from minigen.nn import Module
 class MixturePrior(Module):
     """C normals with diagonal covariance over K dimensions; parameters logits (C,), mu (C, K), logvar (C, K).
 
-    The means start at different random places, drawn from N(0, 1): equal components get equal gradients and never
-    separate.
+    The means start apart, at draws from N(0, 1): equal components get equal gradients and never separate.
     """
 
     def __init__(self, components, latent, *, rng, dtype="float32"):
@@ -37,7 +36,7 @@ class MixturePrior(Module):
         return ops.logsumexp(ops.log_softmax(self.logits) - 0.5 * squares, axis=-1)
 
     def draw(self, u, eps):
-        """Codes, an array (N, K): u (N,) ~ U[0, 1) picks components, eps (N, K) ~ N(0, 1) places in them."""
+        """Codes (N, K): u (N,) ~ U[0, 1) chooses components, eps (N, K) ~ N(0, 1) the points in them."""
         logits, mu, logvar = (backend.to(_data(p), "cpu") for p in (self.logits, self.mu, self.logvar))
         shares = np.cumsum(ops.softmax(logits.astype(np.float64)))
         chosen = np.searchsorted(shares[:-1], backend.to(u, "cpu"), side="right")  # (N,)

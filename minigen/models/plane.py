@@ -1,7 +1,7 @@
 """Networks for points of the plane: plain ones of any width, and the pair of the PacGAN paper.
 
-The toys of the literature differ in little but widths and activations, and what they find depends on both. So the
-widths are arguments here, and the published pair is written down once, layer by layer.
+The networks that papers use on toys differ in widths and activations, and results depend on both. So the
+widths are arguments here. The published pair is written down layer by layer.
 """
 
 from minigen.engine import ops
@@ -11,8 +11,8 @@ from minigen.nn import BatchNorm, Dense, LeakyReLU, Module, ReLU, Sequential, no
 def mlp(sizes, activation=None, *, rng, dtype="float32"):
     """Dense layers of these sizes, (N, sizes[0]) -> (N, sizes[-1]), with the activation between them.
 
-    mlp((2, 64, 64, 1), rng=rng) has two hidden layers. `activation` is a module, by default LeakyReLU(0.2); hidden
-    layers start by He's rule, the last one, which has no activation, by Xavier's.
+    mlp((2, 64, 64, 1), rng=rng) has two hidden layers. `activation` is a module, by default LeakyReLU(0.2).
+    Hidden layers have He initialisation. The last layer has no activation and Xavier initialisation.
     """
     if len(sizes) < 2:
         raise ValueError(f"mlp: sizes holds at least what goes in and what comes out, got {tuple(sizes)}")
@@ -23,9 +23,9 @@ def mlp(sizes, activation=None, *, rng, dtype="float32"):
 
 
 class Maxout(Module):
-    """max_p (x @ weight_p + bias_p): (N, in) -> (N, out), each unit the largest of `pieces` planes.
+    """max_p (x @ weight_p + bias_p): (N, in) -> (N, out), the largest of `pieces` affine maps for each unit.
 
-    It learns the shape of its activation, a convex one (Goodfellow et al. 2013). Weights from N(0, 0.02^2).
+    The activation is learned, and convex (Goodfellow et al. 2013). Weights from N(0, 0.02^2).
     """
 
     def __init__(self, in_features, out_features, pieces, *, rng, dtype="float32"):
@@ -41,7 +41,7 @@ class Maxout(Module):
 
 
 def pacgan_networks(pack=1, *, rng, dtype="float32"):
-    """(generator, discriminator) of PacGAN's ring and grid (Lin et al. 2018, their code), for GAN(..., pack=pack).
+    """(generator, discriminator) of PacGAN on ring and grid (Lin et al. 2018, their code).
 
     G: noise (N, 2) -> 4 x (400, no bias, batch norm, ReLU) -> points (N, 2)
     D: packs (N, 2 pack) -> 3 x maxout (200 units of 5 pieces) -> logits (N, 1)

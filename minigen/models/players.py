@@ -1,13 +1,13 @@
-"""Two players, a generator and an adversary: each step moves one and leaves the other as it was, to the bit.
+"""Training steps of a generator and an adversary: each step changes one network and no bit of the other.
 
-The adversary (a discriminator, or a Wasserstein critic) judges samples; the generator learns through its
-judgement. Both losses run through both networks, so the one thing to get right is who moves. Here `descend`
-asks the tape for the gradients of the parameters that its optimizer holds, and for no others: nothing gathers
-in the other player's `.grad`, not even to be cleared later, and the work for it is saved.
+The adversary is a discriminator or a Wasserstein critic. Both losses depend on both networks, but a step must
+update only one. `descend` asks the tape for the gradients of the parameters that its optimizer holds, and for
+no others. So nothing accumulates in the `.grad` of the other network, and that part of the backward pass is
+skipped.
 
-When they move is a choice, with consequences (Mescheder, Geiger and Nowozin 2018): in turn, the generator
-answering the adversary's new move, or both at once from the same place. A graph that was recorded before a
-move cannot be used after it: `StaleGraphError`.
+The updates can alternate, the generator after the updated adversary, or be simultaneous, both from the same
+parameters. The two converge differently (Mescheder, Geiger and Nowozin 2018). A graph that was recorded
+before an update cannot be used after it: `StaleGraphError`.
 """
 
 from functools import partial
@@ -19,10 +19,10 @@ from minigen.optim import clip_weights
 
 
 class Game(Module):
-    """What GAN and WGAN share: `adversary_loss` and `generator_loss` say what each player minimises."""
+    """What GAN and WGAN share: `adversary_loss` and `generator_loss` are what the two networks minimise."""
 
     def generate(self, z):
-        """G(z), with its history."""
+        """G(z), recorded on the tape."""
         if z.shape[0] == 0:
             raise ValueError(
                 f"{type(self).__name__}: z must hold the noise of at least one example, got {z.shape}"
@@ -30,7 +30,7 @@ class Game(Module):
         return self.generator(z)
 
     def samples(self, z):
-        """G(z) as plain data: the adversary's step runs G without a tape, so nothing can leak into it."""
+        """G(z) without history: the adversary's step needs no gradient of G."""
         with no_grad():
             return self.generate(z)
 
@@ -41,19 +41,19 @@ class Game(Module):
             raise ValueError(
                 f"{type(self).__name__}: real x {x.shape} and samples {fake.shape} must be alike in all but "
                 "the first size, which must not be 0: does the generator make what the data are (rows or "
-                "pictures, all features)?"
+                "images, all features)?"
             )
         return fake
 
 
 def descend(optimizer, loss):
-    """Move the parameters of this optimizer downhill, and no others. Returns the loss without history."""
+    """One optimizer step on `loss`, for the parameters of this optimizer. Returns the loss, detached."""
     _move(optimizer, tape.grad(loss, optimizer.parameters))
     return loss.detach()
 
 
 def adversary_step(game, optimizer, *batch, clip=None):
-    """One step of the discriminator or critic; the generator stays as it is. Returns the loss before it.
+    """One step of the discriminator or critic; the generator stays. Returns the loss before the step.
 
     `batch` is what `game.adversary_loss` takes: x, z, and alpha for a gradient penalty. `clip` then holds
     every weight of the critic in [-clip, clip]: after the update, not before (Arjovsky, Chintala and Bottou
@@ -67,16 +67,16 @@ def adversary_step(game, optimizer, *batch, clip=None):
 
 
 def generator_step(game, optimizer, z):
-    """One step of the generator, through an adversary that stays as it is. Returns the loss before it."""
+    """One step of the generator through a fixed adversary. Returns the loss before the step."""
     _refuse_the_adversary("generator_step", game, optimizer)
     return descend(optimizer, game.generator_loss(z))
 
 
 def alternating_round(game, adversary_optimizer, generator_optimizer, batches, noise, *, k=1, clip=None):
-    """k steps of the adversary, then one of the generator against what it has become. Returns both losses.
+    """k steps of the adversary, then one of the generator. Returns both losses.
 
     `batches` gives k times what `game.adversary_loss` takes, (x, z) or (x, z, alpha); `noise` gives z once.
-    Iterators are taken up where the last round left them. Goodfellow et al. 2014, algorithm 1.
+    Iterators continue where the last round left them. Goodfellow et al. 2014, algorithm 1.
     """
     if k < 1:
         raise ValueError(f"alternating_round: the adversary takes k >= 1 steps a round, got {k}")
@@ -88,7 +88,7 @@ def alternating_round(game, adversary_optimizer, generator_optimizer, batches, n
 
 
 def simultaneous_round(game, adversary_optimizer, generator_optimizer, batch, z, *, clip=None):
-    """One step of each, both gradients taken before anyone moves. Returns the two losses."""
+    """One step of each; both gradients are computed before the first update. Returns the two losses."""
     _refuse_the_generator("simultaneous_round", game, adversary_optimizer)
     _refuse_the_adversary("simultaneous_round", game, generator_optimizer)
     losses = game.adversary_loss(*batch), game.generator_loss(z)
@@ -102,10 +102,10 @@ def simultaneous_round(game, adversary_optimizer, generator_optimizer, batch, z,
 
 
 def rounds_on_toys(game, adversary_optimizer, generator_optimizer, toy, random, *, batch, noise=2, clip=None):
-    """A function step(k), for `training.train`: k moves of the adversary on new data, then one of the generator.
+    """A function step(k) for `training.train`: k steps of the adversary, then one of the generator.
 
-    Every move draws `batch` points from `toy`, which has sample(n, rng=), and as many noises of `noise` numbers,
-    all from `random`. step returns the last loss of each player.
+    Every step draws `batch` points from `toy`, which has sample(n, rng=), and `batch` noise vectors of
+    `noise` numbers, all from `random`. step returns the last loss of each player.
     """
 
     def draw():
@@ -135,14 +135,14 @@ def _next(iterator, shortage):
 
 
 def _refuse(generators, caller, game, optimizer):
-    """Raise where the optimizer holds a parameter of the player that must not move in this step."""
+    """ValueError where the optimizer holds a parameter of the network that must not change in this step."""
     generator = {id(p) for p in game.generator.parameters()}
     for name, p in zip(optimizer.names, optimizer.parameters, strict=True):
         if (id(p) in generator) == generators:
             mine, other = ("adversary", "generator") if generators else ("generator", "adversary")
             raise ValueError(
-                f"{caller}: the {mine}'s optimizer holds {name}, a parameter of the {other}: each player needs "
-                "its own, Adam(game.generator) and Adam(game.discriminator) or Adam(game.critic)"
+                f"{caller}: the {mine}'s optimizer holds {name}, a parameter of the {other}: each player "
+                "needs its own, Adam(game.generator) and Adam(game.discriminator) or Adam(game.critic)"
             )
 
 

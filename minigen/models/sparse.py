@@ -1,7 +1,8 @@
-"""Sparse autoencoders: many units, few of which speak at a time.
+"""Sparse autoencoders: many units, few of which are active for one example.
 
-Either each unit is asked for a low rate over the batch, or each code is asked to be small. In both cases the
-penalty meets the reconstruction at h, and the two gradients add there. Ng 2011; Olshausen and Field 1996.
+A penalty makes the mean activity of each unit over the batch low, or the code of each example small. In both
+cases gh is the sum of two gradients, of the reconstruction and of the penalty. Ng 2011; Olshausen and Field
+1996.
 """
 
 from minigen import losses
@@ -9,7 +10,7 @@ from minigen.models.autoencoder import Autoencoder
 
 
 class SparseAutoencoder(Autoencoder):
-    """Sigmoid units that are asked to be active a share `rho` of the time.
+    """Sigmoid units whose mean activity over the batch is drawn towards `rho`.
 
     h = sigmoid(x W + b), loss = (1/N) sum_n 1/2 ||r_n - x_n||^2 + beta sum_j KL(rho || rhohat_j), rhohat_j =
     (1/N) sum_n h_nj, the mean over the batch. Ng 2011, CS294A lecture notes, section 3. Raises ValueError
@@ -25,7 +26,7 @@ class SparseAutoencoder(Autoencoder):
 
 
 class L1Autoencoder(Autoencoder):
-    """Tanh units, every one of which pays for its size.
+    """Tanh units with an L1 penalty on the code.
 
     loss = (1/N) sum_n [1/2 ||r_n - x_n||^2 + lam sum_j |h_nj|], with slope 0 at h = 0.
     """

@@ -1,11 +1,11 @@
-"""Stacked autoencoders: several layers each way, trained one at a time first and then all together.
+"""Stacked autoencoders: encoder and decoder of several layers, pretrained one at a time, then fine-tuned.
 
     h_0 = x,   h_k = tanh(h_(k-1) W_k + b_k),   r = h_(M-1) W_M + b_M        the code is the h in the middle
 
-Deep autoencoders are hard to start: the gradient reaches the first layers through all the others. Greedy
-pretraining begins with the first layer and its mirror image in the decoder, a small autoencoder of x, goes on
-with the second layer as an autoencoder of the codes that the first one gives, and so inwards; then the whole
-stack is fine-tuned. Hinton and Salakhutdinov 2006; Bengio, Lamblin, Popovici and Larochelle 2007.
+Deep autoencoders train slowly at first, because the gradient reaches the first layers through all the others.
+Greedy pretraining takes the first encoder layer and the last decoder layer as a small autoencoder of x. Then
+it takes the next pair as an autoencoder of the codes of the first, and so on. At the end the whole network is
+fine-tuned. Hinton and Salakhutdinov 2006; Bengio, Lamblin, Popovici and Larochelle 2007.
 """
 
 from typing import NamedTuple
@@ -81,13 +81,13 @@ class Stage(NamedTuple):
 
 
 def pretrain(model, x, *, epochs=20, fine_tune=20, batch_size=32, lr=1e-3, rng):
-    """Train a DeepAutoencoder layer by layer, then as a whole. Returns a list of `Stage`, the last one
-    "fine-tuning".
+    """Train a DeepAutoencoder layer by layer, then as a whole. Returns a list of `Stage`.
 
-    Stage k trains layer k and its mirror image, layer M - k, on the codes h_k below: for k = 0 the model's
-    own loss, r = h_1 W_M + b_M against x; further in, squared error of tanh(h_(k+1) W_(M-k) + b_(M-k))
-    against h_k. x (N, D) is a plain array; `epochs` is per layer, 0 leaves them as they are; batches are
-    drawn by `rng`, steps are Adam's. Raises ValueError for a decoder that does not mirror the encoder.
+    The last stage is "fine-tuning". Stage k trains layer k and its counterpart, layer M - k, on the codes h_k
+    below: for k = 0 the model's own loss, r = h_1 W_M + b_M against x; further in, squared error of
+    tanh(h_(k+1) W_(M-k) + b_(M-k)) against h_k. x (N, D) is a plain array; `epochs` is per layer, 0 leaves
+    them as they are; batches are drawn by `rng`, steps are Adam's. Raises ValueError for a decoder that does
+    not mirror the encoder.
     """
     if model.widths != model.widths[::-1]:
         raise ValueError(
@@ -110,7 +110,7 @@ def pretrain(model, x, *, epochs=20, fine_tune=20, batch_size=32, lr=1e-3, rng):
 
 
 class _Pair(Module):
-    """Layer k and its mirror image as an autoencoder of what comes out of the layers below."""
+    """Layer k and its counterpart in the decoder, as an autoencoder of the codes of the layers below."""
 
     def __init__(self, model, k):
         self.encoder, self.decoder = model.layers[k], model.layers[len(model.layers) - 1 - k]

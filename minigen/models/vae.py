@@ -1,4 +1,4 @@
-"""Variational autoencoders: a code that is a distribution, and a decoder that is a model of the data.
+"""Variational autoencoders: the encoder gives a distribution of the code, the decoder one of the data.
 
     h = tanh(x W₁ + b₁)                            (N, D) -> (N, H)
     mu = h W_μ + b_μ,  logvar = h W_v + b_v        q(z|x) = N(mu, exp(logvar)), (N, H) -> (N, K)
@@ -44,7 +44,7 @@ class VAE(Module):
         return self.output(tanh(self.decoder(z)))
 
     def sample(self, z):
-        """The mean image that the code z stands for."""
+        """The mean of p(x|z)."""
         return sigmoid(self.decode(z))
 
     def reconstruction(self, x, z):

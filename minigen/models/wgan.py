@@ -1,11 +1,11 @@
-"""Wasserstein networks: the discriminator becomes a critic f, whose difference of means is a distance.
+"""Wasserstein GANs: a critic f in place of the discriminator; its difference of means is a distance.
 
     f minimises  mean f(G(z)) - mean f(x) + lam mean (||grad f(xhat)|| - 1)^2
     G minimises  -mean f(G(z))                                    with xhat = alpha x + (1 - alpha) G(z)
 
-It is a distance only where f has slope at most 1. Arjovsky, Chintala and Bottou (2017) hold the weights in a
-small box after every update (lam = 0, and `clip` of `players.adversary_step`); Gulrajani et al. (2017) charge
-for every slope that is not 1, on the lines between a real and a generated example.
+It is a distance only where f has slope at most 1. Arjovsky, Chintala and Bottou (2017) clip the weights after
+every update (lam = 0, and `clip` of `players.adversary_step`). Gulrajani et al. (2017) add a penalty on
+slopes other than 1, at points between a real and a generated example.
 """
 
 import math
@@ -19,14 +19,14 @@ from minigen.nn import Conv2d, Dense, Flatten, Module
 
 
 class WGAN(Game):
-    """The game of any two networks: generator(z) makes examples, critic(x) gives one number for each.
+    """The losses of any two networks: generator(z) makes examples, critic(x) gives a number for each.
 
-    lam is the price of a slope that is not 1, usually 10; at 0 there is no penalty.
+    lam is the weight of the gradient penalty, usually 10; at 0 there is no penalty.
     """
 
     def __init__(self, generator, critic, *, lam=0.0):
         if not lam >= 0:
-            raise ValueError(f"WGAN: lam, the price of a slope that is not 1, must be at least 0, got {lam}")
+            raise ValueError(f"WGAN: lam, the weight of the gradient penalty, must be at least 0, got {lam}")
         self.generator, self.critic, self.lam = generator, critic, lam
 
     def critic_loss(self, x, z, alpha=None):
@@ -62,7 +62,7 @@ class PassThrough(Module):
 
 
 def scores_and_slopes(critic, x):
-    """f(x_n) and ||grad f(x_n)||, to be looked at: (N, D) -> (N,) and (N,).
+    """f(x_n) and ||grad f(x_n)||, for figures and measures: (N, D) -> (N,) and (N,).
 
     x and the results are host arrays; x is moved to the dtype and device of the critic.
     """
@@ -75,9 +75,9 @@ def scores_and_slopes(critic, x):
 
 
 class ConvCritic(Module):
-    """A critic of pictures (C, H, W): two strided convolutions that halve them, and a dense layer.
+    """A critic of images (C, H, W): two convolutions of stride 2, and a dense layer.
 
-    No batch norm: it would couple the examples, and the penalty is on the slope of each one.
+    No batch norm: it would make f(x_n) depend on the other examples, and the penalty is on each gradient.
     """
 
     def __init__(self, image, channels, activation="leaky_relu", *, rng, dtype="float32"):

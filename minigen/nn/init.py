@@ -1,10 +1,8 @@
-"""Where weights start: random numbers whose size keeps signals and gradients from growing or dying with
-depth.
+"""Initial weights: random numbers whose variance keeps activations and gradients of one size at any depth.
 
-A unit that sums n inputs of variance v, with weights of variance s, has variance n s v. To pass a layer
-unchanged on the way forward, s = 1 / fan_in; for the gradients on the way back, s = 1 / fan_out. An
-initialiser is any function (rng, shape, fan_in, fan_out) -> array; every number comes from the NumPy
-generator it is handed, on the host.
+A unit that sums n inputs of variance v, with weights of variance s, has variance n s v. The forward pass
+keeps the variance for s = 1 / fan_in, the backward pass for s = 1 / fan_out. An initialiser is any function
+(rng, shape, fan_in, fan_out) -> array. It draws on the host, from the NumPy generator `rng`.
 """
 
 import math
@@ -15,7 +13,7 @@ from minigen.engine.tape import Tensor
 
 
 def he(rng, shape, fan_in, fan_out):
-    """N(0, 2 / fan_in): a ReLU silences half of its inputs, so the other half must be twice as large.
+    """N(0, 2 / fan_in): a ReLU sets half of its inputs to 0, so the weights need twice the variance.
 
     He, Zhang, Ren and Sun 2015, "Delving deep into rectifiers", equation 10.
     """
@@ -23,8 +21,7 @@ def he(rng, shape, fan_in, fan_out):
 
 
 def xavier(rng, shape, fan_in, fan_out):
-    """N(0, 2 / (fan_in + fan_out)): the compromise between the way forward and the way back, for tanh and
-    sigmoid.
+    """N(0, 2 / (fan_in + fan_out)): a compromise between forward and backward pass, for tanh and sigmoid.
 
     Glorot and Bengio 2010, "Understanding the difficulty of training deep feedforward neural networks",
     equation 12.
@@ -33,7 +30,7 @@ def xavier(rng, shape, fan_in, fan_out):
 
 
 def normal(std=0.02):
-    """The initialiser N(0, std^2); 0.02 is the choice of DCGAN (Radford, Metz and Chintala 2015, section 4)."""
+    """The initialiser N(0, std^2); 0.02 is the value of DCGAN (Radford et al. 2015, section 4)."""
     if not std > 0:
         raise ValueError(f"normal: std must be positive, got {std}")
     return lambda rng, shape, fan_in, fan_out: rng.standard_normal(shape) * std
@@ -43,7 +40,7 @@ _by_name = {"he": he, "xavier": xavier, "normal": normal()}
 
 
 def initial_weight(layer, init, rng, shape, fan_in, fan_out, dtype):
-    """A parameter drawn by `init` (a name or a function) from `rng`; `layer` is who asks, for the messages.
+    """A parameter drawn by `init` (a name or a function) from `rng`; `layer` is its name in error messages.
 
     Raises TypeError without a NumPy generator and ValueError for an unknown name or a result of another
     shape.

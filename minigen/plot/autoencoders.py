@@ -1,4 +1,4 @@
-"""How an encoder stretches its surroundings."""
+"""How an encoder stretches the neighbourhood of a point."""
 
 import numpy as np
 
@@ -13,8 +13,9 @@ _looks = {
 def sticks(panels, title, path, *, data=None, columns=4):
     """How a code moves, {panel: (points (N, 2), jacobians (N, H, 2))}, over pale data (M, 2).
 
-    Two sticks at each point lie along the singular vectors of its Jacobian, as long as the singular values.
-    The longest stick of every panel has the same length, since each code has a unit of its own.
+    Two line segments at each point lie along the singular vectors of its Jacobian, with lengths proportional
+    to the singular values. The longest segment of every panel has the same length, since each code has a unit
+    of its own.
     """
     figure, grid = panels_of(panels, title, ("", ""), columns, width=2.4, sharex=True, sharey=True)
     for axis, (points, jacobians) in zip(grid, panels.values(), strict=False):

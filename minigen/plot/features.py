@@ -10,8 +10,8 @@ _marks = "osD^v"
 def few_labels(scores, title, path, *, counts, base):
     """Accuracies {name: (counts, draws)} over the numbers of labels, and their gain over `base` on each draw.
 
-    The bars of the accuracies are the standard deviation of a draw, those of the gains that of the mean.
-    Lines stand a little beside each other, so that no bar hides another.
+    The bars of the accuracies are the standard deviation of a draw, those of the gains that of the mean. The
+    lines are shifted a little along x, so that no bar hides another.
     """
     names = ("test accuracy", f"points over {base}, for the same labels")
     figure, (left, right) = panels_of(names, title, ("labels a class", ""), 2, width=4.0)

@@ -1,4 +1,4 @@
-"""A film of what one and the same noise becomes while a network learns."""
+"""A film of what a network makes of the same noise while it learns."""
 
 import numpy as np
 from matplotlib.animation import FuncAnimation, PillowWriter
@@ -9,7 +9,7 @@ from minigen.plot.style import figure_of
 def film(frames, title, path, *, data=None, limits=None, seconds=6):
     """A GIF of {step: images (N, H, W) or points (N, 2)}, as `minigen.training.read_frames` gives them.
 
-    data, limits    points (M, 2) to lie behind the others, and (low, high) of both axes; for points only
+    data, limits    points (M, 2) drawn behind the others, and (low, high) of both axes; for points only
     """
     steps, shots = list(frames), list(frames.values())
     figure, ((axis,),) = figure_of(3.4, 3.7)

@@ -1,4 +1,4 @@
-"""Pictures in rows: digits, samples, what layers paint."""
+"""Images in rows: digits, samples, outputs of layers."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from minigen.plot.style import figure_of, save
 
 
 def image_rows(rows, title, path):
-    """Rows of grey images, one row a group: `rows` maps a label to images (N, H, W) from 0 (white) to 1 (black)."""
+    """Rows of grey images: `rows` maps a label to images (N, H, W) from 0 (white) to 1 (black)."""
     columns = max(len(images) for images in rows.values())
     size = 0.62 * columns + 1.3, 0.66 * len(rows) + 0.5
     figure, axes = figure_of(*size, len(rows), columns, layout=None)
@@ -43,7 +43,7 @@ def checkerboard(rows, title, path):
 
 
 def heat_map(values, title, path, *, rows, columns, axes, low=None, high=None, form="{:.1f}"):
-    """Numbers (R, C) as shades and written out; `rows` and `columns` are their labels, `axes` the names of x and y."""
+    """Numbers (R, C) as shades and digits; `rows` and `columns` label them, `axes` names x and y."""
     values = np.asarray(values, float)
     figure, ((axis,),) = figure_of(0.85 * len(columns) + 1.6, 0.6 * len(rows) + 1.3)
     shades = axis.imshow(values, cmap="gray", vmin=low, vmax=high, aspect="auto")

@@ -40,7 +40,7 @@ def losses(log, title, path):
 
 
 def phase_portraits(panels, title, path, *, axes, limits=None, columns=3):
-    """Where two numbers go, {panel: {label: (T, 2)}}, from a dot, around the cross at (0, 0), within `limits`."""
+    """Paths of two numbers, {panel: {label: (T, 2)}}, from a dot; a cross marks (0, 0)."""
     figure, grid = panels_of(panels, title, axes, columns, sharex=True, sharey=True)
     for axis, lines in zip(grid, panels.values(), strict=False):
         for (label, points), style in zip(lines.items(), STYLES, strict=False):

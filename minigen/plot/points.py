@@ -28,14 +28,14 @@ def codes(panels, title, path, *, axes=("", ""), columns=3):
     figure, grid = panels_of(panels, title, axes, columns, width=3.4)
     for axis, (points, labels) in zip(grid, panels.values(), strict=False):
         for label in np.unique(labels):
-            # a third dimension for the eye: neighbouring classes differ in shade, and a colour print shows ten
+            # colours besides the numerals, so that neighbouring classes differ in shade too
             mark = {"marker": f"${label}$", "s": 22, "linewidths": 0.2, "color": f"C{int(label) % 10}"}
             axis.scatter(*points[labels == label].T, **mark)
     save(figure, path)
 
 
 def fields(panels, title, path, *, columns=3):
-    """Arrows {panel: (points (N, 2), {label: arrows (N, 2)}, background (M, 2) or None)}, all to one scale."""
+    """Arrows of one scale, {panel: (points (N, 2), {label: arrows (N, 2)}, background (M, 2) or None)}."""
     figure, grid = panels_of(panels, title, ("", ""), columns, width=3.0, sharex=True, sharey=True)
     longest = max(
         np.linalg.norm(arrows, axis=1).max() for _, group, _ in panels.values() for arrows in group.values()

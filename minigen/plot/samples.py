@@ -1,4 +1,4 @@
-"""How good samples are, on a ladder whose other rungs are known."""
+"""How good samples are, beside reference values that are known."""
 
 from minigen.plot.style import figure_of, save
 
@@ -6,10 +6,10 @@ _marks = ({"marker": "o", "color": "white"}, {"marker": "X", "color": "black"})
 
 
 def ladder(panels, title, path, *, subject, logarithmic=(), parts=(), levels=None):
-    """Panels of bars {panel: {rung: value}}: the rung `subject` dark, those named in `logarithmic` on such a scale.
+    """Panels of bars {panel: {rung: value}}; the bar of `subject` is dark.
 
-    A value may be a tuple (value, part, part), whose parts, named by `parts`, are marked on the bar; `levels`
-    {panel: x} are vertical lines.
+    Panels named in `logarithmic` have a logarithmic scale. A value may be a tuple (value, part, part), whose
+    parts, named by `parts`, are marked on the bar; `levels` {panel: x} are vertical lines.
     """
     rungs = list(next(iter(panels.values())))
     figure, (line,) = figure_of(2.6 * len(panels) + 1.5, 0.3 * len(rungs) + 1.4, 1, len(panels), sharey=True)

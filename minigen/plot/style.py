@@ -1,10 +1,10 @@
-"""What all figures share: lines that a grey print tells apart, panels with names, and how a figure becomes a file."""
+"""What all figures share: line styles that differ in a grey print, named panels, and writing the file."""
 
 import textwrap
 
 from matplotlib.figure import Figure
 
-# told apart in a grey print by shade, dashes and width
+# they differ in a grey print by shade, dashes and width
 STYLES = (
     {"color": "black", "linestyle": "-", "linewidth": 1.2},
     {"color": "tab:orange", "linestyle": "--", "linewidth": 1.6},
@@ -15,9 +15,9 @@ STYLES = (
 
 
 def figure_of(width, height, rows=1, columns=1, *, layout="constrained", **shared):
-    """A figure of so many inches, and its axes (rows, columns).
+    """A figure, its size in inches, and its axes (rows, columns).
 
-    Without pyplot, which would remember every figure, and for which threads had to take turns.
+    Without pyplot, which keeps every figure in memory and is not safe in threads.
     """
     figure = Figure(figsize=(width, height), layout=layout)
     return figure, figure.subplots(rows, columns, squeeze=False, **shared)
@@ -42,7 +42,7 @@ def panels_of(panels, title, axes, columns, width=2.3, **shared):
 
 
 def save(figure, path, legend_of=()):
-    """Write the file, the title in as many lines as it needs, and below the panels one legend of `legend_of`."""
+    """Write the file, with the title wrapped and one legend of `legend_of` below the panels."""
     named = {}
     for axis in legend_of:
         for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):

@@ -1,4 +1,4 @@
-"""What a code of two numbers knows: the pictures it stands for, beside the places where real ones are put."""
+"""A code of two numbers: the images that it decodes to, beside the codes of real images."""
 
 import numpy as np
 
@@ -6,18 +6,18 @@ from minigen.plot.style import figure_of, save
 
 
 def manifold(sheet, places, labels, title, path, *, axes=("", "")):
-    """Pictures `sheet` (R, C, H, W), row 0 below, on the unit square; `places` (N, 2) on it, each drawn as its numeral.
+    """Images `sheet` (R, C, H, W), row 0 below, on the unit square, and `places` (N, 2) as their numerals.
 
-    Both squares have the same coordinates, so what is drawn at a place is what the left picture there shows.
+    Both squares have the same coordinates.
     """
-    sheet = np.pad(sheet, ((0, 0), (0, 0), (1, 1), (1, 1)))  # white between the pictures
+    sheet = np.pad(sheet, ((0, 0), (0, 0), (1, 1), (1, 1)))  # white between the images
     rows, columns, height, width = sheet.shape
     figure, ((left, right),) = figure_of(9.0, 4.7, columns=2)
     canvas = sheet[::-1].swapaxes(1, 2).reshape(rows * height, columns * width)
     left.imshow(canvas, cmap="gray_r", vmin=0, vmax=1, extent=(0, 1, 0, 1), interpolation="nearest")
     left.set_title("pictures that the codes stand for", fontsize=9)
     for label in np.unique(labels):
-        # the numerals tell the classes apart in a grey print, the colours help the eye
+        # the numerals identify the classes in a grey print too
         mark = {"marker": f"${label}$", "s": 20, "linewidths": 0.2, "color": f"C{int(label) % 10}"}
         right.scatter(*places[labels == label].T, **mark)
     right.set(aspect="equal", xlim=(0, 1), ylim=(0, 1))

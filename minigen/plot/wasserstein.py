@@ -1,4 +1,4 @@
-"""What a critic reports beside the distance that it should report."""
+"""The distance that a critic estimates, beside the true one."""
 
 import numpy as np
 

@@ -340,7 +340,7 @@ def test_cross_entropy_holds_for_large_logits_and_its_rows_sum_to_zero():
             ),
             "cuts the whole output",
         ),
-        (lambda: layers.max_pool2d(np.ones((5, 1, 2, 4)), 3), "larger than the picture"),
+        (lambda: layers.max_pool2d(np.ones((5, 1, 2, 4)), 3), "larger than the image"),
         (
             lambda: layers.batch_norm(np.ones((1, 3)), np.ones(3), np.ones(3)),
             "larger batch, or use batch_norm_eval",

@@ -137,7 +137,7 @@ def test_one_picture_has_no_statistics_in_training_and_needs_none_in_evaluation(
 def test_rows_are_no_pictures():
     game = GAN(*networks())
     with pytest.raises(
-        ValueError, match=r"real x \(7, 64\) and samples \(7, 1, 8, 8\) must be alike .*\(rows or pictures"
+        ValueError, match=r"real x \(7, 64\) and samples \(7, 1, 8, 8\) must be alike .*\(rows or images"
     ):
         game.discriminator_loss(x.reshape(N, 64), z)
 

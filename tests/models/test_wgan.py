@@ -209,7 +209,7 @@ def game(**how):
 
 
 REFUSED = {
-    "lam": (lambda: game(lam=-1), "lam, the price of a slope that is not 1, must be at least 0, got -1"),
+    "lam": (lambda: game(lam=-1), "lam, the weight of the gradient penalty, must be at least 0, got -1"),
     "alpha missing": (
         lambda: game().critic_loss(x, z),
         "alpha goes with a penalty, but lam is 0.3 and alpha is missing",
