@@ -225,7 +225,6 @@ def replaced(node, by):
 
 def _of_node(node, parent, place, value, values, arrays, numbers, functions):
     e = lambda cost, kind, words, new: Edit(cost, kind, words, node, new)  # noqa: E731
-    array = isinstance(value, np.ndarray) and value.ndim > 0
     number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
     indexing = isinstance(parent, ast.Subscript) and place == "slice" or isinstance(parent, ast.Slice)
     own = text(node)
