@@ -64,7 +64,12 @@ class Suspect:
 
     @property
     def value_node(self):
-        return getattr(self.statement, "value", None)
+        """The expression whose value stands for the statement: the outermost one that holds numbers."""
+        value = getattr(self.statement, "value", None)
+        unused = isinstance(self.statement, ast.Expr) and isinstance(value, ast.Call)  # what a call is given counts
+        if self.values and (unused or not _holds_numbers(self.values.get(id(value)))):
+            return next((n for n in self.slots.nodes if n is not value and _moves(self.values.get(id(n)))), value)
+        return value
 
 
 @dataclass
@@ -150,9 +155,9 @@ class Search:
         rest = [s for s in suspects if s.rank < 0.75 * best]
         for tier in (
             lambda: self._simple(first, to=LIKELY),
+            lambda: self._simple(rest, to=LIKELY),
             lambda: self._built(aimed),
             lambda: self._simple(first, above=LIKELY),
-            lambda: self._simple(rest, to=LIKELY),
             lambda: self._simple(rest, above=LIKELY),
             lambda: self._missing_lines(suspects),
             lambda: self._two_in_one(aimed or suspects[:6]),
