@@ -64,7 +64,13 @@ def _once(path, names, shapes, options):
                 print(f"searching for the line, at most {options.seconds:g} s ...", flush=True)
 
     said = file.check(
-        path, names=names, shapes=shapes, seconds=options.seconds, reveal=options.reveal, report=report, subject=options.like
+        path,
+        names=names,
+        shapes=shapes,
+        seconds=options.seconds,
+        reveal=options.reveal,
+        report=report,
+        subject=options.like,
     )
     if options.json:
         print(json.dumps(said.to_dict(), indent=1, default=float))
@@ -83,13 +89,24 @@ def _once(path, names, shapes, options):
 
 def _table(said):
     """One line for each gradient, and one for the whole."""
-    rows = [(e.title, g["name"], _number(g["error"]), g["verdict"]) for e in said.explanations for g in e.gradients]
+    rows = [
+        (e.title, g["name"], _number(g["error"]), g["verdict"])
+        for e in said.explanations
+        for g in e.gradients
+    ]
     heads = ("pair", "gradient", "error", "verdict")
     widths = [max(len(row[i]) for row in [heads, *rows]) for i in range(4)]
-    lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in [heads, *rows]]
+    lines = [
+        "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
+        for row in [heads, *rows]
+    ]
     bad = sum(row[3] != "ok" for row in rows)
     n = f"{len(rows)} gradient{'s' if len(rows) != 1 else ''}"
-    whole = f"{said.path}: right: {n} compared" if said.verdict == "ok" else f"{said.path}: not right yet: {bad} of {n} wrong"
+    whole = (
+        f"{said.path}: right: {n} compared"
+        if said.verdict == "ok"
+        else f"{said.path}: not right yet: {bad} of {n} wrong"
+    )
     return "\n".join([*(f"note: {note}" for note in said.notes), *lines, whole])
 
 

@@ -17,7 +17,18 @@ from minigen.explain.reading import Outcome, bases, is_gradient_name, photograph
 
 STEP = 1e-5  # of the central differences that choose between readings; the verdict is taken elsewhere
 AGREE = 3e-5  # relative
-steps = ("lr", "learning_rate", "alpha", "eta", "step", "step_size", "rate", "learningrate", "learn_rate", "epsilon")
+steps = (
+    "lr",
+    "learning_rate",
+    "alpha",
+    "eta",
+    "step",
+    "step_size",
+    "rate",
+    "learningrate",
+    "learn_rate",
+    "epsilon",
+)
 
 
 @dataclass(frozen=True)
@@ -43,7 +54,9 @@ class Slopes:
 
     def __init__(self, reading, scene, seed=0):
         self.reading, self.scene, self.known = reading, scene, {}
-        self.rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(71,)))  # not those of any input
+        self.rng = np.random.default_rng(
+            np.random.SeedSequence(seed, spawn_key=(71,))
+        )  # not those of any input
         self.g = None
 
     def weigh(self, y):
@@ -111,7 +124,8 @@ def _assign(reading, slopes, values, outcome):
 
     def same(value, gradient):
         return np.shape(values[value]) == gradient.shape or (
-            gradient.size == np.size(values[value]) > 1 and np.squeeze(values[value]).shape == np.squeeze(gradient).shape
+            gradient.size == np.size(values[value]) > 1
+            and np.squeeze(values[value]).shape == np.squeeze(gradient).shape
         )
 
     # promises by name, the nearest owner first
@@ -130,7 +144,12 @@ def _assign(reading, slopes, values, outcome):
         fits = slopes.fit(value, gradient.reshape(np.shape(values[value])))
         if source.kind in ("stored", "added") and not fits and fits is not None:
             other = next(
-                (c for c in candidates if c[0].address == source.address and c[0].kind not in (source.kind, "changed")), None
+                (
+                    c
+                    for c in candidates
+                    if c[0].address == source.address and c[0].kind not in (source.kind, "changed")
+                ),
+                None,
             )
             if other and slopes.fit(value, other[1].reshape(np.shape(values[value]))):
                 source, fits = other[0], True
@@ -142,7 +161,12 @@ def _assign(reading, slopes, values, outcome):
         if (source.kind, source.address) in taken or source.kind == "added":
             continue
         for value in values:
-            if value in found or not same(value, gradient) or value == source.address and source.kind == "stored":
+            if (
+                value in found
+                or not same(value, gradient)
+                or value == source.address
+                and source.kind == "stored"
+            ):
                 continue
             if source.kind == "changed" and value != source.address:
                 continue
@@ -151,9 +175,15 @@ def _assign(reading, slopes, values, outcome):
                 break
     # the change of a parameter over a step, where nothing else was found
     for source, gradient in candidates:
-        if source.kind == "changed" and source.address not in found and (source.kind, source.address) not in taken:
+        if (
+            source.kind == "changed"
+            and source.address not in found
+            and (source.kind, source.address) not in taken
+        ):
             fits = slopes.fit(source.address, gradient)
-            if fits or source.address[0][0] != "arg" or len(source.address) > 1:  # clipping an argument is no step
+            if (
+                fits or source.address[0][0] != "arg" or len(source.address) > 1
+            ):  # clipping an argument is no step
                 take(source.address, source, fits, True)
     # what is left of the arguments, where only one has the shape
     for source, gradient in candidates:
@@ -163,13 +193,17 @@ def _assign(reading, slopes, values, outcome):
             continue
         if source.kind == "stored" and not _strict.search(_last(source.label)):
             continue
-        left = [a for a in arguments if a not in found and np.shape(values[a]) == gradient.shape and gradient.ndim]
+        left = [
+            a for a in arguments if a not in found and np.shape(values[a]) == gradient.shape and gradient.ndim
+        ]
         if len(left) == 1 and _moves(slopes, left[0], gradient):
             take(left[0], source, False, False)
     open_ = [
         source
         for source, gradient in candidates
-        if source.kind == "returned" and ("returned", source.address) not in taken and gradient.size > 1
+        if source.kind == "returned"
+        and ("returned", source.address) not in taken
+        and gradient.size > 1
         and (bases(_last(source.label)) or not source.label and reading.backward is not None)
     ]
     return list(found.values()), outcome.y, len(open_)
@@ -188,7 +222,9 @@ def _candidates(reading, values, outcome):
     known = {str(a[-1][1]).lower() for a in values} | {p.lower() for p, _ in reading.forward.bound}
     for address, (before, after) in changed.items():
         label = scenes.text(address)
-        names_gradient = _holds_gradient(_last(label), known) or any(_strict.search(str(k)) for _, k in address)
+        names_gradient = _holds_gradient(_last(label), known) or any(
+            _strict.search(str(k)) for _, k in address
+        )
         if names_gradient:
             yield Source("stored", address, label), np.array(after, dtype=np.float64)
             if before is not None and np.shape(before) == np.shape(after):
@@ -201,7 +237,9 @@ def _candidates(reading, values, outcome):
             yield Source("stored", address, label), np.array(after, dtype=np.float64)
 
 
-_strict = re.compile(r"[gG]rad|^delta|^d[A-Z_]|^d(x|y|z|w|b|h|a|inputs?|out|outputs?|values)(_|$|\d)|^g(x|y|z|w|b|h|a)(_|$|\d)|^g[A-Z]")
+_strict = re.compile(
+    r"[gG]rad|^delta|^d[A-Z_]|^d(x|y|z|w|b|h|a|inputs?|out|outputs?|values)(_|$|\d)|^g(x|y|z|w|b|h|a)(_|$|\d)|^g[A-Z]"
+)
 
 
 def _holds_gradient(name, known):
@@ -212,7 +250,11 @@ def _holds_gradient(name, known):
 def _steps(reading, live):
     """The step sizes that the program may have used: names such as lr, and numbers that stand before a gradient."""
     found = []
-    for holder in (live.arguments, vars(live.owner) if hasattr(live.owner, "__dict__") else {}, live.program.names):
+    for holder in (
+        live.arguments,
+        vars(live.owner) if hasattr(live.owner, "__dict__") else {},
+        live.program.names,
+    ):
         found += [v for k, v in holder.items() if k.lower() in steps and isinstance(v, float | int) and v]
     for step in (reading.forward, reading.backward):
         if step is not None:
@@ -221,10 +263,20 @@ def _steps(reading, live):
                 parameters = inspect.signature(step.function(live)).parameters.values()
             except (TypeError, ValueError):
                 continue
-            found += [p.default for p in parameters if p.name.lower() in steps and isinstance(p.default, float)]
+            found += [
+                p.default for p in parameters if p.name.lower() in steps and isinstance(p.default, float)
+            ]
     for node in ast.walk(live.program.tree):
-        if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Sub) and isinstance(node.value, ast.BinOp):
-            found += [n.value for n in ast.walk(node.value) if isinstance(n, ast.Constant) and isinstance(n.value, float)]
+        if (
+            isinstance(node, ast.AugAssign)
+            and isinstance(node.op, ast.Sub)
+            and isinstance(node.value, ast.BinOp)
+        ):
+            found += [
+                n.value
+                for n in ast.walk(node.value)
+                if isinstance(n, ast.Constant) and isinstance(n.value, float)
+            ]
     return list(dict.fromkeys(float(v) for v in found if v))
 
 
@@ -244,7 +296,11 @@ def _promise(source, value, reading):
     holders = [str(k) for _, k in source.address[:-1]]
     name = _last(source.label)
     wanted = bases(name)
-    if source.address[-1][0] == "key" and isinstance(source.address[-1][1], str) or any(map(_strict.search, holders)):
+    if (
+        source.address[-1][0] == "key"
+        and isinstance(source.address[-1][1], str)
+        or any(map(_strict.search, holders))
+    ):
         wanted = wanted | {name.lower()}
     if last not in wanted:
         return 0

@@ -88,10 +88,17 @@ def _work(path, names, shapes, seconds, reveal, subject, send):
     program = load.load(path)
     send(("notes", [f"line {line} {why}: it was left out" for line, why in program.left_out]))
     if program.missing:
-        send(("notes", [f"not installed, replaced by an empty one: {', '.join(dict.fromkeys(program.missing))}"]))
+        send(
+            (
+                "notes",
+                [f"not installed, replaced by an empty one: {', '.join(dict.fromkeys(program.missing))}"],
+            )
+        )
     found = find.find(program, shapes)
     if names:
-        found = [f for f in found if any(_called(f, name) for name in names)] or find.by_name(program, names, shapes)
+        found = [f for f in found if any(_called(f, name) for name in names)] or find.by_name(
+            program, names, shapes
+        )
     if not found:
         raise find.NotFound(find.why_not(program, path, names))
     send(("notes", find.proposed(found, path)))
@@ -106,12 +113,24 @@ def _work(path, names, shapes, seconds, reveal, subject, send):
     deadline = time.monotonic() + seconds
     for i, task in enumerate(tasks):
         said = explain_task(task, seconds=0, reveal=reveal)
-        if said.verdict == "wrong" and max((g["error"] or 1.0 for g in said.gradients if g["verdict"] != "ok"), default=1.0) < SMALL:
+        if (
+            said.verdict == "wrong"
+            and max((g["error"] or 1.0 for g in said.gradients if g["verdict"] != "ok"), default=1.0) < SMALL
+        ):
             with small_numbers_left_out(program) as lines:
-                again = explain_task(task_anew(program, found[i]), seconds=0, reveal=reveal) if lines else said
+                again = (
+                    explain_task(task_anew(program, found[i]), seconds=0, reveal=reveal) if lines else said
+                )
             if again.verdict == "ok":
                 where = ", ".join(map(str, lines))
-                send(("notes", [f"{said.title}: right, up to the small number in line {where}, which backward leaves out"]))
+                send(
+                    (
+                        "notes",
+                        [
+                            f"{said.title}: right, up to the small number in line {where}, which backward leaves out"
+                        ],
+                    )
+                )
                 said = again
         send(("explanation", (i, said)))
         if said.verdict == "wrong":
@@ -174,5 +193,5 @@ def _stopped(text, path):
     if kind == "SyntaxError":
         return f"{path} is not Python yet: {rest}"
     if "time is over" in text:
-        return f"{path}: it did not come to an end; a forward that loops for ever, or loads data? Move work under `if __name__ == \"__main__\":`"
+        return f'{path}: it did not come to an end; a forward that loops for ever, or loads data? Move work under `if __name__ == "__main__":`'
     return f"{path}: {head}"

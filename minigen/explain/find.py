@@ -38,7 +38,12 @@ def by_name(program, names, shapes=None, seconds=8.0):
     found = []
     for place in _places(program, shapes, seconds):
         for f in pairs.try_all(place, seconds=seconds):
-            asked = {f.reading.title, f.place.title, f.reading.forward.name, getattr(f.reading.backward, "name", "")}
+            asked = {
+                f.reading.title,
+                f.place.title,
+                f.reading.forward.name,
+                getattr(f.reading.backward, "name", ""),
+            }
             if asked & set(names):
                 found.append(f)
     return found
@@ -83,7 +88,9 @@ def with_inputs(program, inputs):
 
 def proposed(found, path):
     """A note for each pair whose inputs were proposed: the command that fixes them."""
-    commands = [f.place.command for f in found if isinstance(f.place, propose.ProposedPlace) and f.place.command]
+    commands = [
+        f.place.command for f in found if isinstance(f.place, propose.ProposedPlace) and f.place.command
+    ]
     if not commands:
         return []
     together = dict.fromkeys(part for command in commands for part in command.split())
@@ -106,7 +113,9 @@ def why_not(program, path, names=()):
             f"{path}: no backward was found among {len(functions)} functions; name it after its forward, "
             "such as forward and backward, relu_forward and relu_backward, f and f_prime, or return (loss, gradients)"
         )
-    who = f"{path}: {', '.join(backs[:4])} {'goes' if len(backs) == 1 else 'go'} back, but could not be called"
+    who = (
+        f"{path}: {', '.join(backs[:4])} {'goes' if len(backs) == 1 else 'go'} back, but could not be called"
+    )
     if program.refused:
         return f"{who}: {program.refused[0]}"
     left = "; ".join(f"line {line} {why}" for line, why in program.left_out[:3])

@@ -25,7 +25,19 @@ from pathlib import Path
 import numpy as np
 
 STATEMENT_SECONDS = 1.0  # a definition takes no time; what takes longer is work, which belongs under __main__
-_work = ("train", "fit", "main", "run", "optimize", "learn", "solve", "minimize", "gradient_check", "demo", "test")
+_work = (
+    "train",
+    "fit",
+    "main",
+    "run",
+    "optimize",
+    "learn",
+    "solve",
+    "minimize",
+    "gradient_check",
+    "demo",
+    "test",
+)
 
 
 @dataclass
@@ -89,7 +101,9 @@ def load(path):
     module.__file__ = str(path)
     sys.modules[module.__name__] = module  # dataclasses look their module up there
     program = Program(path, text, tree, module)
-    folders = [path.resolve().parent, *path.resolve().parent.parents][:4]  # a file of a package imports from above
+    folders = [path.resolve().parent, *path.resolve().parent.parents][
+        :4
+    ]  # a file of a package imports from above
     package = [f.name for f in itertools.takewhile(lambda f: (f / "__init__.py").exists(), folders)]
     module.__package__ = ".".join(reversed(package))
     program.folder = folders[len(package)] if len(package) < len(folders) else folders[-1]
@@ -107,6 +121,12 @@ def load(path):
     finally:
         for folder in added:
             sys.path.remove(folder)
+        for name in program.missing:
+            if (
+                getattr(sys.modules.get(name), "__getattr__", None) is not None
+                and not sys.modules[name].__spec__
+            ):
+                del sys.modules[name]  # an empty one; the next file may find the real one
         np.random.set_state(state[0])  # noqa: NPY002
         random.setstate(state[1])
     return program
@@ -148,8 +168,12 @@ def _is_work(program, statement):
     if isinstance(statement, ast.While):
         return "is a loop at the top level"
     if isinstance(statement, ast.For | ast.With):
-        called = {n.func.id for n in ast.walk(statement) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
-        methods = any(isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute) for n in ast.walk(statement))
+        called = {
+            n.func.id for n in ast.walk(statement) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)
+        }
+        methods = any(
+            isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute) for n in ast.walk(statement)
+        )
         if called & own or methods:
             return "is a loop at the top level"
     if isinstance(statement, ast.Expr | ast.Assign) and isinstance(statement.value, ast.Call):
@@ -177,7 +201,9 @@ def _import(program, statement):
         except Exception:
             program.missing.append(module)
             if name != "*":
-                program.names[name] = Stub(alias.name if isinstance(statement, ast.Import) else f"{module}.{name}")
+                program.names[name] = Stub(
+                    alias.name if isinstance(statement, ast.Import) else f"{module}.{name}"
+                )
 
 
 def _patiently(program, work):
@@ -188,7 +214,11 @@ def _patiently(program, work):
                 work()
             return True
         except ModuleNotFoundError as error:
-            if not error.name or error.name in sys.modules or (program.folder / error.name.partition(".")[0]).exists():
+            if (
+                not error.name
+                or error.name in sys.modules
+                or (program.folder / error.name.partition(".")[0]).exists()
+            ):
                 return False
             sys.modules[error.name] = _empty(error.name)
             program.missing.append(error.name)
@@ -261,8 +291,10 @@ def refusing(program):
         def refused(*arguments, **options):
             line = _line(program)
             if line is None:
-                return allow(*arguments, **options)  # not the person's call: NumPy or Python itself opens something
-            raise Refused(f"{what} in line {line}: move that line under `if __name__ == \"__main__\":`")
+                return allow(
+                    *arguments, **options
+                )  # not the person's call: NumPy or Python itself opens something
+            raise Refused(f'{what} in line {line}: move that line under `if __name__ == "__main__":`')
 
         return refused
 
@@ -273,10 +305,14 @@ def refusing(program):
         (time, "sleep", "waits"),
         (socket.socket, "connect", "opens a connection"),
     ]
-    places += [(np, name, "opens a file") for name in ("load", "loadtxt", "genfromtxt", "save", "savez", "savetxt")]
+    places += [
+        (np, name, "opens a file") for name in ("load", "loadtxt", "genfromtxt", "save", "savez", "savetxt")
+    ]
     plots = sys.modules.get("matplotlib.pyplot")
     if plots:
-        places += [(plots, name, "plots") for name in ("show", "figure", "subplots", "plot", "savefig", "pause")]
+        places += [
+            (plots, name, "plots") for name in ("show", "figure", "subplots", "plot", "savefig", "pause")
+        ]
     kept = [(owner, name, getattr(owner, name)) for owner, name, _ in places]
     for owner, name, what in places:
         setattr(owner, name, refuse(what, getattr(owner, name)))

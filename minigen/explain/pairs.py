@@ -32,13 +32,36 @@ _neutral = re.compile(
     r"|^d(?=[A-Z]|relu|sigmoid|tanh|softmax)|^(?:back|call)$|__call__|^apply$"
 )
 _cost = re.compile(r"loss|cost|objective|criterion|nll|elbo|energy|error|risk", re.I)
-_cache = re.compile(r"^(cache|caches|ctx|context|tape|saved|memo|memory|mem|state|intermediates?|activations?|saves?)s?_?$")
-_skip = re.compile(r"^(inputs|main|train|test|plot|check|load|save|init|initiali[sz]e|numerical|gradient_check|grad_check|"
-                   r"check_grad|eval_numerical|update|step|fit|predict|accuracy|zero_grad|one_hot)")
+_cache = re.compile(
+    r"^(cache|caches|ctx|context|tape|saved|memo|memory|mem|state|intermediates?|activations?|saves?)s?_?$"
+)
+_skip = re.compile(
+    r"^(inputs|main|train|test|plot|check|load|save|init|initiali[sz]e|numerical|gradient_check|grad_check|"
+    r"check_grad|eval_numerical|update|step|fit|predict|accuracy|zero_grad|one_hot)"
+)
 _second = re.compile(r"(grad|prime|deriv\w*)_?2$|second|hess|numerical|^apply_|flush|zero_|clip_")
 _reset = re.compile(r"^(flush|zero|reset|clear)_?\w*(grad|gradient|derived|cache|state)?\w*$")
-_forwards = ("forward", "__call__", "call", "fprop", "feedforward", "feed_forward", "forward_pass", "fwd", "apply",
-             "activate", "activation", "function", "fn", "f", "loss", "cost", "compute", "predict", "forward_propagation")
+_forwards = (
+    "forward",
+    "__call__",
+    "call",
+    "fprop",
+    "feedforward",
+    "feed_forward",
+    "forward_pass",
+    "fwd",
+    "apply",
+    "activate",
+    "activation",
+    "function",
+    "fn",
+    "f",
+    "loss",
+    "cost",
+    "compute",
+    "predict",
+    "forward_propagation",
+)
 
 
 def stem(name):
@@ -72,7 +95,9 @@ class Place:
                 continue
             for name, value in vars(base).items():
                 value = value.__func__ if isinstance(value, staticmethod | classmethod) else value
-                if isinstance(value, types.FunctionType) and (not name.startswith("__") or name == "__call__"):
+                if isinstance(value, types.FunctionType) and (
+                    not name.startswith("__") or name == "__call__"
+                ):
                     found[name] = value
         return found
 
@@ -105,13 +130,17 @@ def readings(place, arguments):
         for front in (f for f in fronts if place.only in (None, f)):
             for forward in _bind(place, front, arguments):
                 title = f"{front} / {back}" if place.kind is None else f"{place.title}.{front} / {back}"
-                losses = [n for n in functions if _cost.search(n) and n not in (front, back) and not goes_back(n)]
+                losses = [
+                    n for n in functions if _cost.search(n) and n not in (front, back) and not goes_back(n)
+                ]
                 steps = [_loss_step(place, forward, n, arguments) for n in losses]
                 for loss in [None, *(step for step in steps if step is not None)]:
                     yield from _with_back(place, title, forward, loss, back, arguments)
     for name in (n for n in functions if place.only in (None, n)):
-        if _has_front(functions, name) or _skip.match(name) and name not in (
-            "train_step", "step", "fit_batch", "train_on_batch", "train_batch", "update"
+        if (
+            _has_front(functions, name)
+            or _skip.match(name)
+            and name not in ("train_step", "step", "fit_batch", "train_on_batch", "train_batch", "update")
         ):
             if not name.startswith("train_"):
                 continue
@@ -140,7 +169,9 @@ def _fronts(place, functions, back):
         wide = place.kind is not None or not wanted
         return same + [n for n in others if wide and n not in same and (_cost.search(n) or n in _forwards)]
     if place.kind is not None:
-        return sorted((n for n in others if n in _forwards or _cost.search(n)), key=lambda n: n not in _forwards)
+        return sorted(
+            (n for n in others if n in _forwards or _cost.search(n)), key=lambda n: n not in _forwards
+        )
     if not wanted:
         return [n for n in others if _cost.search(n) or n in _forwards or "forward" in n]
     near = [n for n in others if stem(n) and (stem(n) in wanted or wanted in stem(n))]
@@ -191,7 +222,9 @@ def _with_back(place, title, forward, loss, back, arguments):
         if not takes_g:
             if loss is None:
                 yield Reading(title, forward, step, elementwise=True)
-            yield Reading(title, forward, step, loss, reduce="mean")  # a loss for each example, and the gradient of
+            yield Reading(
+                title, forward, step, loss, reduce="mean"
+            )  # a loss for each example, and the gradient of
             yield Reading(title, forward, step, loss, reduce="sum")  # their mean, or their sum
 
 
@@ -320,8 +353,15 @@ def _keeps_state(place, reading, scene):
     if reading.backward is None and not reading.closure:
         return False
     names = place.program.names
-    data = any(scenes.is_data(k, v) and isinstance(v, dict | list | np.ndarray) or scenes.is_own(v, place.program) for k, v in names.items())
-    return place.kind is not None or data or any(scenes.is_own(v, place.program) for v in scene.arguments.values())
+    data = any(
+        scenes.is_data(k, v) and isinstance(v, dict | list | np.ndarray) or scenes.is_own(v, place.program)
+        for k, v in names.items()
+    )
+    return (
+        place.kind is not None
+        or data
+        or any(scenes.is_own(v, place.program) for v in scene.arguments.values())
+    )
 
 
 def warmed(reading, scene, how):
@@ -407,7 +447,9 @@ def _value(scene, address):
 def _linear(reading, scene, matches):
     """Whether doubling g doubles the gradients, or at least one of them: a g that is not the upstream gradient does not."""
     once = gradients(reading, scene.live(), {m.value: m.source for m in matches}, lambda y: np.ones_like(y))
-    twice = gradients(reading, scene.live(), {m.value: m.source for m in matches}, lambda y: 2 * np.ones_like(y))
+    twice = gradients(
+        reading, scene.live(), {m.value: m.source for m in matches}, lambda y: 2 * np.ones_like(y)
+    )
     good = [np.allclose(2 * once[k], twice[k], rtol=1e-8, atol=1e-10) for k in once if k in twice]
     return any(good)
 
@@ -519,7 +561,9 @@ def task_of(place, reading, warm="cold", seeds=(1, 2, 3)):
             found = {a: factor * v for a, v in found.items()}
         start = {n: np.shape(values[n]) for n in values}
         named = {fed[a]: v for a, v in found.items() if a in fed}
-        named = {n: v.reshape(start[n]) if v.size == np.prod(start[n], dtype=int) else v for n, v in named.items()}
+        named = {
+            n: v.reshape(start[n]) if v.size == np.prod(start[n], dtype=int) else v for n, v in named.items()
+        }
         return Played(float(y) if y.ndim == 0 else y, named)
 
     def forward(values):

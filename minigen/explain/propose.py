@@ -18,17 +18,27 @@ from minigen.explain.scene import Scene, widen
 
 SECONDS = 1.5  # of the search for one class or function
 _rng = re.compile(r"^(rng|random|gen|generator|prng|rs|random_state|rand)$")
-_list = re.compile(r"layer_?dims|layer_?sizes|^(layers|sizes|dims|architecture|arch|hidden_sizes|topology|nn_structure|shape)$")
+_list = re.compile(
+    r"layer_?dims|layer_?sizes|^(layers|sizes|dims|architecture|arch|hidden_sizes|topology|nn_structure|shape)$"
+)
 _kernel = re.compile(r"^(k|kernel|kernel_?size|filter_?size|f|field|pool_?size|size|ksize|HF|WF|pool|kh|kw)$")
 _one = re.compile(r"^(stride|strides|s|dilation|groups)$")
 _pad = re.compile(r"^(pad|padding|p)$")
-_rate = re.compile(r"lr|learning|rate|alpha|eta|eps|momentum|beta|prob|keep|dropout|drop|decay|lam|reg|slope|scale|sigma|std|gamma|delta|smooth|temp|tau|rho")
-_labels = re.compile(r"^(y|t|labels?|targets?|y_true|Y|gt|truth|y_batch|ys|tgt|true|idx|indices|index|classes|actual|desired)$")
+_rate = re.compile(
+    r"lr|learning|rate|alpha|eta|eps|momentum|beta|prob|keep|dropout|drop|decay|lam|reg|slope|scale|sigma|std|gamma|delta|smooth|temp|tau|rho"
+)
+_labels = re.compile(
+    r"^(y|t|labels?|targets?|y_true|Y|gt|truth|y_batch|ys|tgt|true|idx|indices|index|classes|actual|desired)$"
+)
 _size = re.compile(
     r"(^|_)(n|num|dim|dims|in|out|size|units|hidden|features|fan|channels|width|depth|neurons|inputs?|outputs?|nodes|"
     r"latent|classes|vocab|embed|embedding|d|h|k|z|x|y|v|m|len|length)(_|$)|size$|dim$|^[a-zA-Z]$|[a-z](In|Out|Dim|Size)$|^(nin|nout)$"
 )
-_text = {"activation": ("tanh", "relu", "sigmoid"), "act": ("tanh", "relu", "sigmoid"), "mode": ("train", "max")}
+_text = {
+    "activation": ("tanh", "relu", "sigmoid"),
+    "act": ("tanh", "relu", "sigmoid"),
+    "mode": ("train", "max"),
+}
 
 
 def _tanh_prime(x):
@@ -129,7 +139,10 @@ def choices(parameter, position, given, constructor, weights=0, extra=()):
             return [Choice("constant", numbers[0])]
         return [
             *([Choice("constant", list(numbers)), Choice("constant", numbers)] if constructor else []),
-            *(Choice("array", numbers, d) for d in ("normal", "probability", "one-hot", "int", "binary", "distribution")),
+            *(
+                Choice("array", numbers, d)
+                for d in ("normal", "probability", "one-hot", "int", "binary", "distribution")
+            ),
         ]
     note = parameter.annotation
     note = note if isinstance(note, str) else getattr(note, "__name__", str(note))
@@ -150,16 +163,41 @@ def choices(parameter, position, given, constructor, weights=0, extra=()):
         found += [Choice("constant", v) for v in _text[name]]
     shapes = [*_hinted(name, position, weights, extra), *_shapes]
     arrays = [Choice("array", s) for s in dict.fromkeys(shapes)]
-    domains = [Choice("array", s, d) for d in ("probability", "one-hot", "distribution", "binary", "sign") for s in ("N A", "N B", "N 1")]
-    domains += [Choice("array", "N", d) for d in ("int", "binary", "sign")] + [Choice("array", "A N", "one-hot columns")]
-    domains += [Choice("array", "N T", "int"), Choice("array", "N B", "int"), Choice("array", "1 N", "binary"), Choice("array", "A N", "probability")]
+    domains = [
+        Choice("array", s, d)
+        for d in ("probability", "one-hot", "distribution", "binary", "sign")
+        for s in ("N A", "N B", "N 1")
+    ]
+    domains += [Choice("array", "N", d) for d in ("int", "binary", "sign")] + [
+        Choice("array", "A N", "one-hot columns")
+    ]
+    domains += [
+        Choice("array", "N T", "int"),
+        Choice("array", "N B", "int"),
+        Choice("array", "1 N", "binary"),
+        Choice("array", "A N", "probability"),
+    ]
     numbers = [Choice("constant", 0.3), Choice("constant", 2), Choice("constant", True)]
-    if not constructor and not (_kernel.match(name) and len(name) > 1) and not re.search(r"lr|learning_rate|^eps$|dropout|^reg$", name):
+    if (
+        not constructor
+        and not (_kernel.match(name) and len(name) > 1)
+        and not re.search(r"lr|learning_rate|^eps$|dropout|^reg$", name)
+    ):
         if _labels.match(name) and (position > 0 or name not in ("t", "y")):
-            classes = [Choice("array", "N A", "one-hot"), Choice("array", "N", "int"), Choice("array", "A N", "one-hot columns")]
+            classes = [
+                Choice("array", "N A", "one-hot"),
+                Choice("array", "N", "int"),
+                Choice("array", "A N", "one-hot columns"),
+            ]
             return found + [classes[0], arrays[0], *classes[1:], *domains, *arrays[1:], *numbers]
         if re.match(r"^(p|probs?|probabilities|y_?hat|y_prob\w*|y_pred|predictions?)$", name):
-            return found + [Choice("array", "N A", "probability"), *arrays[:1], *domains, *arrays[1:], *numbers]
+            return found + [
+                Choice("array", "N A", "probability"),
+                *arrays[:1],
+                *domains,
+                *arrays[1:],
+                *numbers,
+            ]
         if _scalar.match(name):
             first = 3 if _bias.match(name) else 0
             return found + arrays[:first] + numbers[:1] + arrays[first:] + domains + numbers[1:]
@@ -181,16 +219,27 @@ def choices(parameter, position, given, constructor, weights=0, extra=()):
     if _rate.search(name):
         return found + [Choice("constant", 0.1 if re.search("lr|learn|eta", name) else 0.3), *widths, *arrays]
     if re.search("channel|filters|maps", name):
-        first = ["channels_out", "channels"] if re.search("out|filters", name) else ["channels", "channels_out"]
+        first = (
+            ["channels_out", "channels"] if re.search("out|filters", name) else ["channels", "channels_out"]
+        )
         return found + [Choice("width", w) for w in first] + widths
     if _size.search(name) or "int" in note:
-        return found + [*widths, *lists, Choice("width", "channels"), Choice("width", "channels_out"), *arrays, *numbers]
+        return found + [
+            *widths,
+            *lists,
+            Choice("width", "channels"),
+            Choice("width", "channels_out"),
+            *arrays,
+            *numbers,
+        ]
     return found + [*widths, *lists, *arrays, *numbers, Choice("constant", "tanh")]
 
 
 _weight = re.compile(r"^(W|V|U|w|weights?|Theta|K|M)[\w]*$")
 _bias = re.compile(r"^(b|c|bias|biases|beta|gamma|gain|shift)[\w]{0,3}$")
-_scalar = re.compile(r"^(lam|lambd|lambda_|reg|beta|alpha|lr|learning_rate|eta|rho|gamma|delta|sparsity\w*|weight_decay|temperature|tau|slope|keep_prob|dropout|eps)$")
+_scalar = re.compile(
+    r"^(lam|lambd|lambda_|reg|beta|alpha|lr|learning_rate|eta|rho|gamma|delta|sparsity\w*|weight_decay|temperature|tau|slope|keep_prob|dropout|eps)$"
+)
 _flat = re.compile(r"^(theta|params?|weights?|w|initial_theta|nn_params)$")
 
 
@@ -333,16 +382,22 @@ def _proposals(program):
     fronts = []
     for back in (n for n in functions if pairs.goes_back(n)):
         fronts += pairs._fronts(bare, functions, back)
-    fronts += [n for n in functions if _may_be_single(program, functions[n]) and not pairs._has_front(functions, n)]
+    fronts += [
+        n for n in functions if _may_be_single(program, functions[n]) and not pairs._has_front(functions, n)
+    ]
     for name in dict.fromkeys(fronts):
         parameters = bare.parameters(name)
-        yield Proposal(program, None, program.path.stem, name, [], parameters + _of_backs(bare, name, parameters))
+        yield Proposal(
+            program, None, program.path.stem, name, [], parameters + _of_backs(bare, name, parameters)
+        )
     for name, kind in program.classes().items():
         place = pairs.Place(program, name, None, kind)
         methods = place.functions()
         backs = [n for n in methods if pairs.goes_back(n)]
         fronts = [f for b in backs for f in pairs._fronts(place, methods, b)]
-        fronts += [n for n in methods if _may_be_single(program, methods[n]) and not pairs._has_front(methods, n)]
+        fronts += [
+            n for n in methods if _may_be_single(program, methods[n]) and not pairs._has_front(methods, n)
+        ]
         constructor = _constructor(kind)
         for front in dict.fromkeys(fronts):
             yield Proposal(program, kind, name, front, constructor, place.parameters(front))
@@ -356,7 +411,11 @@ def _of_backs(place, front, parameters):
     for back in (n for n in functions if pairs.goes_back(n) and front in pairs._fronts(place, functions, n)):
         for p in place.parameters(back):
             ours = p.name not in known and p.default is p.empty and not pairs._cache.match(p.name)
-            if ours and (_labels.match(p.name) or not pairs.is_gradient_name(p.name)) and p.name not in pairs.evidence.steps:
+            if (
+                ours
+                and (_labels.match(p.name) or not pairs.is_gradient_name(p.name))
+                and p.name not in pairs.evidence.steps
+            ):
                 known.add(p.name)
                 if _labels.match(p.name) or re.match(r"^[xX]$", p.name):
                     found.append(p)
@@ -371,12 +430,28 @@ def _may_be_single(program, function):
     inner = [c for c in code.co_consts if hasattr(c, "co_names")]
     names = {*code.co_names, *code.co_varnames, *(n for c in inner for n in (c.co_name, *c.co_varnames))}
     back = sum(pairs.goes_back(n) or n in ("back", "update") for n in names)
-    gradients = sum(bool(re.match(r"^(d[A-Z]\w*|d(w|b|x|z|h)\d*|grads?|gradients?|\w+_?[gG]rads?)$", n)) for n in names)
+    gradients = sum(
+        bool(re.match(r"^(d[A-Z]\w*|d(w|b|x|z|h)\d*|grads?|gradients?|\w+_?[gG]rads?)$", n)) for n in names
+    )
     tree = pairs.evidence.find(program.tree, function)
-    updates = tree is not None and any(isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Sub) for n in ast.walk(tree))
+    updates = tree is not None and any(
+        isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Sub) for n in ast.walk(tree)
+    )
     costs = bool(pairs._cost.search(function.__name__))
     loops = re.search(r"epoch|iteration|n_iter|max_iter|num_iter", " ".join(names))
-    return bool((back or gradients >= 2 or gradients and (updates or costs)) and not loops)
+    return _gives_the_way_back(tree) or bool(
+        (back or gradients >= 2 or gradients and (updates or costs)) and not loops
+    )
+
+
+def _gives_the_way_back(tree):
+    """Whether a function returns, beside its output, a function."""
+    if tree is None:
+        return False
+    node = pairs.evidence._returned(tree)
+    inner = {n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n is not tree}
+    parts = node.elts if isinstance(node, ast.Tuple) else []
+    return any(isinstance(n, ast.Lambda) or isinstance(n, ast.Name) and n.id in inner for n in parts)
 
 
 def _constructor(kind):

@@ -11,7 +11,20 @@ import numpy as np
 
 from minigen.explain import scene as scenes
 
-_output_names = ("output", "out", "outputs", "y", "a", "y_pred", "probs", "p", "loss", "cost", "value", "last")
+_output_names = (
+    "output",
+    "out",
+    "outputs",
+    "y",
+    "a",
+    "y_pred",
+    "probs",
+    "p",
+    "loss",
+    "cost",
+    "value",
+    "last",
+)
 
 
 @dataclass(frozen=True)
@@ -102,7 +115,9 @@ class Reading:
                 numbers = [v for v in numbers if np.ndim(v) == 0] or numbers
             return numbers[0] if numbers else None
         if isinstance(result, dict):
-            return next((result[k] for k in ("loss", "cost", "out", "output", "y") if is_number(result.get(k))), None)
+            return next(
+                (result[k] for k in ("loss", "cost", "out", "output", "y") if is_number(result.get(k))), None
+            )
         return result
 
 
@@ -178,7 +193,20 @@ def is_gradient_name(name):
     return bool(bases(name)) or name.lower() in _plain
 
 
-_plain = ("g", "grad", "grads", "gradient", "gradients", "delta", "error", "err", "upstream", "dout", "gout", "derivs")
+_plain = (
+    "g",
+    "grad",
+    "grads",
+    "gradient",
+    "gradients",
+    "delta",
+    "error",
+    "err",
+    "upstream",
+    "dout",
+    "gout",
+    "derivs",
+)
 _before = r"^(?:d_|g_|grad_|grads_|gradient_|delta_|d(?=[A-Za-z])|g(?=[A-Za-z])|grad(?=[A-Z0-9])|delta(?=[A-Z0-9])|nabla_)"
 _after = r"(?:_grads?|_gradients?|_d|_g|_delta|Grads?|Gradients?|grads?|_bar|_derivative)$"
 
