@@ -6,6 +6,7 @@ swallowed, and whatever opens a file, plots or waits is refused. What was left o
 """
 
 import __future__
+
 import ast
 import builtins
 import contextlib
