@@ -170,6 +170,10 @@ def _assign(reading, slopes, values, outcome):
                 continue
             if source.kind == "changed" and value != source.address:
                 continue
+            if _is_label(
+                value
+            ):  # a loss is as often symmetric in both: the sign would be taken for the other's
+                continue
             if slopes.fit(value, gradient.reshape(np.shape(values[value]))):
                 take(value, source, True, False)
                 break
@@ -194,7 +198,9 @@ def _assign(reading, slopes, values, outcome):
         if source.kind == "stored" and not _strict.search(_last(source.label)):
             continue
         left = [
-            a for a in arguments if a not in found and np.shape(values[a]) == gradient.shape and gradient.ndim
+            a
+            for a in arguments
+            if a not in found and np.shape(values[a]) == gradient.shape and gradient.ndim and not _is_label(a)
         ]
         if len(left) == 1 and _moves(slopes, left[0], gradient):
             take(left[0], source, False, False)
@@ -207,6 +213,11 @@ def _assign(reading, slopes, values, outcome):
         and (bases(_last(source.label)) or not source.label and reading.backward is not None)
     ]
     return list(found.values()), outcome.y, len(open_)
+
+
+def _is_label(address):
+    """Whether an argument is what a loss compares with; its gradient is hardly ever meant."""
+    return bool(re.fullmatch(r"(y_?)?(true|targets?|labels?)|t|y|ys", _last(scenes.text(address)).lower()))
 
 
 def _moves(slopes, address, gradient):

@@ -122,6 +122,12 @@ def load(path):
     finally:
         for folder in added:
             sys.path.remove(folder)
+        for name in program.missing:
+            if (
+                getattr(sys.modules.get(name), "__getattr__", None) is not None
+                and not sys.modules[name].__spec__
+            ):
+                del sys.modules[name]  # an empty one; the next file may find the real one
         np.random.set_state(state[0])  # noqa: NPY002
         random.setstate(state[1])
     return program

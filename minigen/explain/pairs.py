@@ -606,6 +606,10 @@ def reachable(program):
 
 def covered(program, found):
     """The readings whose functions no other accepted reading calls: the outermost ones."""
+    clean = {_key(f, f.reading.backward) for f in found if f.reading.backward and f.right and not f.wrong}
+    found = [
+        f for f in found if f.right or not f.reading.backward or _key(f, f.reading.backward) not in clean
+    ]
     calls = call_graph(program)
     reach = {}
     for f in found:

@@ -361,19 +361,22 @@ class ProposedPlace(pairs.Place):
 
 def places(program, shapes, seconds=8.0, known=()):
     """A ProposedPlace for every class and function that may be a forward and could be called, the outermost first."""
-    found, reached = [], set(known)
+    reached = set(known)
     graph = pairs.call_graph(program)
     deadline = time.process_time() + seconds
     proposals = sorted(_proposals(program), key=lambda p: -len(pairs.closure(graph, [p.key])))
-    for proposal in proposals:
-        if proposal.key in reached or time.process_time() > deadline:
-            continue
-        place, right = _search(proposal, shapes, min(SECONDS, max(0.5, (deadline - time.process_time()) / 2)))
-        if place is not None:
-            found.append(place)
-            if right:
-                reached |= pairs.closure(graph, [proposal.key]) - {proposal.key}
-    return found
+    best = {}  # {key: (place, right, clean)}
+    for patience in (0.3, SECONDS):  # first a glance at everything, then longer at what is not clean
+        for proposal in proposals:
+            key = proposal.key
+            if key in reached or best.get(key, (0, 0, False))[2] or time.process_time() > deadline:
+                continue
+            place, right, clean = _search(proposal, shapes, patience)
+            if place is not None and (key not in best or (clean, right) > best[key][:0:-1]):
+                best[key] = place, right, clean
+            if right and (clean or patience == SECONDS):
+                reached |= pairs.closure(graph, [key]) - {key}
+    return [place for place, _, _ in best.values()]
 
 
 def _proposals(program):
@@ -400,7 +403,9 @@ def _proposals(program):
         ]
         constructor = _constructor(kind)
         for front in dict.fromkeys(fronts):
-            yield Proposal(program, kind, name, front, constructor, place.parameters(front))
+            parameters = place.parameters(front)
+            parameters += _of_backs(place, front, parameters)
+            yield Proposal(program, kind, name, front, constructor, parameters)
 
 
 def _of_backs(place, front, parameters):
@@ -439,7 +444,19 @@ def _may_be_single(program, function):
     )
     costs = bool(pairs._cost.search(function.__name__))
     loops = re.search(r"epoch|iteration|n_iter|max_iter|num_iter", " ".join(names))
-    return bool((back or gradients >= 2 or gradients and (updates or costs)) and not loops)
+    return _gives_the_way_back(tree) or bool(
+        (back or gradients >= 2 or gradients and (updates or costs)) and not loops
+    )
+
+
+def _gives_the_way_back(tree):
+    """Whether a function returns, beside its output, a function."""
+    if tree is None:
+        return False
+    node = pairs.evidence._returned(tree)
+    inner = {n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n is not tree}
+    parts = node.elts if isinstance(node, ast.Tuple) else []
+    return any(isinstance(n, ast.Lambda) or isinstance(n, ast.Name) and n.id in inner for n in parts)
 
 
 def _constructor(kind):
@@ -491,7 +508,7 @@ def _search(proposal, given, seconds=SECONDS):
         return False
 
     def answer():
-        return (best[1], best[0][0]) if best else (None, 0)
+        return (best[1], best[0][0], best[0][0] > 0 and best[0][2] == 0) if best else (None, 0, False)
 
     progress = distance(chosen)
     if progress == DONE and (consider(chosen) or around(chosen, variables)):

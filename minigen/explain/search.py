@@ -65,9 +65,13 @@ class Suspect:
     def value_node(self):
         """The expression whose value stands for the statement: the outermost one that holds numbers."""
         value = getattr(self.statement, "value", None)
-        unused = isinstance(self.statement, ast.Expr) and isinstance(value, ast.Call)  # what a call is given counts
+        unused = isinstance(self.statement, ast.Expr) and isinstance(
+            value, ast.Call
+        )  # what a call is given counts
         if self.values and (unused or not _holds_numbers(self.values.get(id(value)))):
-            return next((n for n in self.slots.nodes if n is not value and _moves(self.values.get(id(n)))), value)
+            return next(
+                (n for n in self.slots.nodes if n is not value and _moves(self.values.get(id(n)))), value
+            )
         return value
 
 
