@@ -12,6 +12,7 @@ import copy
 import inspect
 import itertools
 import re
+import sys
 import types
 
 import numpy as np
@@ -610,11 +611,11 @@ def covered(program, found):
     found = [
         f for f in found if f.right or not f.reading.backward or _key(f, f.reading.backward) not in clean
     ]
-    calls = call_graph(program)
+    names = names_of_code(program)
     reach = {}
     for f in found:
         own = {key for key in (_key(f, f.reading.forward), _key(f, f.reading.backward)) if key}
-        reach[id(f)] = own, closure(calls, own)
+        reach[id(f)] = own, own | entered(f, names)
     kept = []
     for f in found:
         own, mine = reach[id(f)]
@@ -627,8 +628,38 @@ def covered(program, found):
 
 def reached(program, found):
     """The names of all functions that these readings call."""
-    keys = [k for f in found for k in (_key(f, f.reading.forward), _key(f, f.reading.backward)) if k]
-    return closure(call_graph(program), keys)
+    names = names_of_code(program)
+    return set().union(*(entered(f, names) for f in found)) if found else set()
+
+
+def names_of_code(program):
+    """{code object: function or Class.method} of the file."""
+    found = {f.__code__: name for name, f in (program.functions() | _lambdas(program)).items()}
+    for kind in program.classes().values():
+        for name, value in vars(kind).items():
+            value = value.__func__ if isinstance(value, staticmethod | classmethod) else value
+            if isinstance(value, types.FunctionType):
+                found[value.__code__] = f"{kind.__name__}.{name}"
+    return found
+
+
+def entered(found, names):
+    """The names of the functions that one run of a reading enters."""
+    seen = set()
+
+    def watch(frame, event, _):
+        if event == "call" and frame.f_code in names:
+            seen.add(names[frame.f_code])
+
+    scene = found.place.build(0)
+    before = sys.getprofile()
+    with contextlib.suppress(Exception), load.quiet(), np.errstate(all="ignore"):
+        sys.setprofile(watch)
+        try:
+            found.reading.run(scene.live(), None)
+        finally:
+            sys.setprofile(before)
+    return seen
 
 
 def _key(found, step):

@@ -375,7 +375,7 @@ def places(program, shapes, seconds=8.0, known=()):
             if place is not None and (key not in best or (clean, right) > best[key][:0:-1]):
                 best[key] = place, right, clean
             if right and (clean or patience == SECONDS):
-                reached |= pairs.closure(graph, [key]) - {key}
+                reached |= pairs.reached(program, pairs.try_all(place, seconds=1.0)) - {key}
     return [place for place, _, _ in best.values()]
 
 
