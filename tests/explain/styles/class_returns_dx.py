@@ -66,7 +66,5 @@ class Conv2D:
             for j in range(dout.shape[3]):
                 patch = self.x[:, :, i * s : i * s + k, j * s : j * s + k]
                 self.dw += np.tensordot(dout[:, :, i, j], patch, axes=([0], [0]))
-                dx[:, :, i * s : i * s + k, j * s : j * s + k] += np.tensordot(
-                    dout[:, :, i, j], self.w, axes=([1], [0])
-                )
+                dx[:, :, i * s : i * s + k, j * s : j * s + k] += np.tensordot(dout[:, :, i, j], self.w, axes=([1], [0]))
         return dx[:, :, p : dx.shape[2] - p, p : dx.shape[3] - p]

@@ -1,5 +1,4 @@
 """Examples in columns; the parameters come from the file's own initialisation."""
-
 import numpy as np
 
 

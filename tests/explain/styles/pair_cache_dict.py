@@ -1,5 +1,4 @@
 """A dict cache and a dict of gradients."""
-
 import numpy as np
 
 
@@ -21,10 +20,5 @@ def encoder_backward(dmu, cache):
 
 def inputs(rng):
     n, d, h, k = rng.integers(3, 6), rng.integers(6, 9), rng.integers(9, 12), rng.integers(12, 15)
-    p = {
-        "W1": rng.normal(size=(d, h)) / 3,
-        "b1": rng.normal(size=h),
-        "W2": rng.normal(size=(h, k)),
-        "b2": rng.normal(size=k),
-    }
+    p = {"W1": rng.normal(size=(d, h)) / 3, "b1": rng.normal(size=h), "W2": rng.normal(size=(h, k)), "b2": rng.normal(size=k)}
     return dict(x=rng.normal(size=(n, d)), params=p)

@@ -1,5 +1,4 @@
 """Course layers as pairs with caches."""
-
 import numpy as np
 
 

@@ -1,5 +1,4 @@
 """forward and backward(g, ...) with the same arguments; sizes are not said."""
-
 import numpy as np
 
 

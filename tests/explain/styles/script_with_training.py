@@ -1,6 +1,7 @@
 """A whole script: it imports what is not here, trains at the top, plots and prints."""
-
 import numpy as np
+import not_installed_anywhere as nia
+from not_installed_anywhere.data import load_digits
 
 print("starting")
 X = np.random.rand(40, 6)
