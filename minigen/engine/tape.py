@@ -255,22 +255,21 @@ class Op:
         self.forward, self.branches = forward, branches
         self.broadcasts, self.moves = broadcasts, moves
         self.name, self.__doc__, self.rules = name or forward.__name__, forward.__doc__, ()
-        self.masks, self._read = frozenset(), {}
+        self.masks, self._plans = frozenset(), {}
         code = getattr(forward, "__code__", None)  # a ufunc has none
         self.arguments = code.co_varnames[: code.co_argcount] if code else ()
 
     def rule(self, *rules):
         """Declare the rules, one per argument, in order; None for an argument that only selects, as a mask or a label."""
-        self.rules, self._read = rules, {}
+        self.rules, self._plans = rules, {}
         self.masks = frozenset(i for i, rule in enumerate(rules) if rule is None)
 
     def __call__(self, *args, **kwargs):
         if not (args and type(args[0]) is Tensor) and Tensor not in map(type, args):
             return self._on_arrays(args, kwargs)
         values, parents, dtype, rules = [], [], None, len(self.rules)
-        tracked = owned = lent = (
-            0  # bit i: argument i has a history; is somebody's who may write to it; is kept as it is
-        )
+        tracked = owned = 0  # bit i: argument i has a history; it is an array that somebody may write to
+        lent = False
         odd, bit = False, 1
         for a in args:
             parent = None
@@ -298,12 +297,10 @@ class Op:
         recorded = tracked and _recording.get()
         if recorded:
             if owned:
-                read = owned & self._read_by_rules(tracked)
-                lent = owned ^ read
-                for i in range(read.bit_length()):
-                    if read >> i & 1:
-                        value = values[i]
-                        values[i] = value.copy("K") if type(value) is _ndarray else backend.own(value)
+                copied, lent = self._plans.get((tracked, owned)) or self._plan(tracked, owned)
+                for i in copied:
+                    value = values[i]
+                    values[i] = value.copy("K") if type(value) is _ndarray else backend.own(value)
             if kwargs:
                 kwargs = {key: backend.own(value) for key, value in kwargs.items()}
         try:
@@ -325,20 +322,17 @@ class Op:
             out = _unshared(out, values, parents)
         return _tensor(out, Node(self, values, kwargs, out, parents, line))
 
-    def _read_by_rules(self, tracked):
-        """Bit i: some rule of a tracked argument reads the entries of argument i, so that the tape must own them."""
-        read = self._read.get(tracked)
-        if read is None:
-            read = -1
-            if isinstance(self.rules, tuple):
-                read <<= len(
-                    self.rules
-                )  # indices and bounds, which stand beyond the rules, are always copied
-                for r, rule in enumerate(self.rules):
-                    if rule is not None and tracked >> r & 1:
-                        read |= _entries_read(rule)
-            self._read[tracked] = read
-        return read
+    def _plan(self, tracked, owned):
+        """Which owned arguments the tape must copy, and whether it keeps others as they are: no rule that will run reads those."""
+        read = -1
+        if isinstance(self.rules, tuple):
+            read <<= len(self.rules)  # indices and bounds, which stand beyond the rules, are always copied
+            for r, rule in enumerate(self.rules):
+                if rule is not None and tracked >> r & 1:
+                    read |= _entries_read(rule)
+        copied = tuple(i for i in range(owned.bit_length()) if owned & read & 1 << i)
+        self._plans[tracked, owned] = plan = copied, bool(owned & ~read)
+        return plan
 
     def _on_arrays(self, args, kwargs):
         """The forward alone: plain arrays leave nothing to remember. Rules come here with arrays that are settled already."""
