@@ -47,6 +47,7 @@ class ndarray:
     __array_priority__ = 100
 
     T = property(lambda self: _wrap(self._device.T))
+    base = property(lambda self: None if self._device.base is None else _wrap(self._device.base))
     flat = property(lambda self: iter(self.ravel()))
 
     def __getitem__(self, index):
@@ -288,6 +289,10 @@ def einsum(subscripts, *arrays):
     return _launched(np.einsum(subscripts, *(_array(a) for a in arrays)))
 
 
+def may_share_memory(a, b):
+    return np.may_share_memory(_array(a), _array(b))
+
+
 def broadcast_to(a, shape):
     return _wrap(np.broadcast_to(_array(a), shape))
 
@@ -300,7 +305,19 @@ def _as_strided(x, shape=None, strides=None):
     return _wrap(np.lib.stride_tricks.as_strided(_array(x), shape, strides))
 
 
-for _function in (asarray, array, asnumpy, where, clip, concatenate, flip, einsum, broadcast_to, tile):
+for _function in (
+    asarray,
+    array,
+    asnumpy,
+    where,
+    clip,
+    concatenate,
+    flip,
+    einsum,
+    broadcast_to,
+    may_share_memory,
+    tile,
+):
     setattr(cupy, _function.__name__, _function)
 for _name in "empty zeros ones full arange".split():
     _function = getattr(np, _name)

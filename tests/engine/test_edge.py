@@ -239,6 +239,41 @@ def test_what_a_person_owns_is_not_locked():
 
 def test_the_memory_order_of_a_copy_is_that_of_the_original():
     w = leaf(np.ones((3, 3, 2, 5))).data.transpose(3, 2, 0, 1)
-    y = Tensor(w, requires_grad=True) * 1.0
+    y = mg.log(Tensor(w, requires_grad=True))
     assert y.node.values[0].strides == w.strides
     assert not np.shares_memory(y.node.values[0], w)
+
+
+def test_what_no_rule_reads_is_not_copied_but_its_views_are():
+    p = leaf([1.0, 2.0, 3.0])
+    assert (p + 1.0).node.values[0] is p.data
+    assert mg.log(p).node.values[0] is not p.data
+    for view in (mg.reshape(p, (3, 1)), mg.sum_to(p, (3,)), p[::-1]):
+        y = (view * view).sum()
+        before = p.data.copy()
+        p.data[...] = 7.0
+        y.backward()
+        assert p.grad.tolist() == (2 * before).tolist()
+        p.data[...], p.grad = before, None
+
+
+def test_a_rule_whose_code_hides_what_it_reads_counts_as_reading_all():
+    from minigen.engine.tape import Op
+
+    def slope(g, out, *arguments):
+        return g * 2 * arguments[0]
+
+    square = Op(lambda x: x * x)
+    square.rule(slope)
+    p = leaf([1.0, 2.0])
+    y = square(p)
+    p.data[...] = 7.0
+    y.backward(np.ones(2))
+    assert p.grad.tolist() == [2.0, 4.0]
+    hidden = Op(lambda x: x * x)
+    hidden.rule(lambda g, out, x: (lambda: g * 2 * x)())
+    p = leaf([1.0, 2.0])
+    y = hidden(p)
+    p.data[...] = 7.0
+    y.backward(np.ones(2))
+    assert p.grad.tolist() == [2.0, 4.0]
