@@ -217,7 +217,7 @@ def _assign(reading, slopes, values, outcome):
 
 def _is_label(address):
     """Whether an argument is what a loss compares with; its gradient is hardly ever meant."""
-    return bool(re.fullmatch(r"(y_?)?(true|targets?|labels?)|t|y|ys", _last(scenes.text(address)).lower()))
+    return bool(re.fullmatch(r"(y_?)?(true|targets?|labels?)|t|ys", _last(scenes.text(address)).lower()))
 
 
 def _moves(slopes, address, gradient):
