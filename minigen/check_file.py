@@ -22,11 +22,6 @@ def run(options):
         return _misuse(str(error))
     if options.seconds <= 0:
         return _misuse("--seconds takes a number above 0")
-    if options.like is not None:
-        from minigen.check import subjects
-
-        if options.like not in subjects.NAMES:
-            return _misuse(f"there is no subject {options.like!r}: see minigen check --list")
     if options.watch:
         return _watch(path, names, shapes, options)
     return _once(path, names, shapes, options)
@@ -70,7 +65,6 @@ def _once(path, names, shapes, options):
         seconds=options.seconds,
         reveal=options.reveal,
         report=report,
-        subject=options.like,
     )
     if options.json:
         print(json.dumps(said.to_dict(), indent=1, default=float))

@@ -53,7 +53,7 @@ class FileReport:
         return whole
 
 
-def check(path, *, names=(), shapes=None, seconds=20.0, reveal=False, report=None, subject=None):
+def check(path, *, names=(), shapes=None, seconds=20.0, reveal=False, report=None):
     """A FileReport. `report(kind, content)` is told "verdict" (a FileReport) early and "progress" (seconds) later."""
     said = FileReport(str(path))
     started = time.monotonic()
@@ -72,7 +72,7 @@ def check(path, *, names=(), shapes=None, seconds=20.0, reveal=False, report=Non
 
     try:
         process.limited(
-            lambda send: _work(Path(path), names, shapes, seconds, reveal, subject, send),
+            lambda send: _work(Path(path), names, shapes, seconds, reveal, send),
             seconds=LOADING + seconds,
             receive=receive,
         )
@@ -82,7 +82,7 @@ def check(path, *, names=(), shapes=None, seconds=20.0, reveal=False, report=Non
     return said
 
 
-def _work(path, names, shapes, seconds, reveal, subject, send):
+def _work(path, names, shapes, seconds, reveal, send):
     from minigen.explain.explanation import explain_task
 
     program = load.load(path)
@@ -107,8 +107,6 @@ def _work(path, names, shapes, seconds, reveal, subject, send):
     if stale:
         what = "right at the first call, wrong once forward has been called on other inputs: backward reads what is left"
         send(("notes", [f"{', '.join(stale)}: {what} from the earlier call"]))
-    if subject:
-        send(("notes", find.compare_with(subject, tasks)))
     open_ = []
     deadline = time.monotonic() + seconds
     for i, task in enumerate(tasks):

@@ -126,7 +126,3 @@ def why_not(program, path, names=()):
         f"{who} with sizes chosen by trying{what}; give them, minigen check {path} --shapes x=5,7 W=7,6, or write "
         "inputs(rng) into the file: it returns a dict of the arguments of forward, by name"
     )
-
-
-def compare_with(subject, tasks):
-    return []
