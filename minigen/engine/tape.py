@@ -353,7 +353,7 @@ class Op:
     def _settle(self, values):
         """The array arguments as `backend.settle` leaves them. Those beyond the rules are shapes, indices and bounds."""
         n = min(len(self.rules) or len(values), len(values))
-        names = self.arguments[:n] or [f"argument {i}" for i in range(n)]
+        names = self.arguments[:n] or [f"tensors[{i}]" for i in range(n)]  # those of concatenate and stack
         selects = [bool(self.rules) and self.rules[i] is None for i in range(n)]
         settled = backend.settle(self.name, names, values[:n], selects, self.moves)
         return settled + [v.item() if isinstance(v, np.generic) else v for v in values[n:]]

@@ -277,3 +277,11 @@ def test_a_rule_whose_code_hides_what_it_reads_counts_as_reading_all():
     p.data[...] = 7.0
     y.backward(np.ones(2))
     assert p.grad.tolist() == [2.0, 4.0]
+
+
+def test_the_cure_for_concatenate_can_be_typed():
+    tensors = [leaf([1.0]), leaf([1.0], f32)]
+    with pytest.raises(TypeError, match=r"use tensors\[0\]\.astype\(np\.float32\)") as caught:
+        mg.concatenate(tensors)
+    tensors[0] = eval(str(caught.value).rpartition("use ")[2], {"tensors": tensors, "np": np})
+    assert mg.concatenate(tensors).dtype == f32
