@@ -349,7 +349,7 @@ def _of_constant(node, parent, place, indexing, numbers):
     power = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Pow) and place == "right"
     for k in dict.fromkeys(pool):
         if k != c and not (power and k in (0, 1)):
-            words = f"the axis is {c}, another one is due" if axis else f"the number {c:g} is wrong"
+            words = f"the {'axis' if axis else 'number'} is {c:g}, another one is due"
             yield e(1.0, kind, words, parsed(repr(k)))
     if not axis:
         for other in numbers:
@@ -382,8 +382,9 @@ def _of_operator(node, parent):
     left, op, right = node.left, node.op, node.right
     a, b = text(left), text(right)
     if isinstance(op, ast.Mult):
-        yield e(1.2, "factor", f"the factor {b} is not due", left)
-        yield e(1.2, "factor", f"the factor {a} is not due", right)
+        cost = [0.95 if isinstance(n, ast.Constant) else 1.2 for n in (left, right)]
+        yield e(cost[1], "factor", f"the factor {b} is not due", left)
+        yield e(cost[0], "factor", f"the factor {a} is not due", right)
         yield e(1.2, "operator", f"{b} must divide, not multiply", binary(left, ast.Div(), right))
         yield e(
             1.3,

@@ -243,8 +243,11 @@ def _table(search, before, said):
         if known is None:
             continue
         name, right = known
+        times = None if right or name not in gradients else _times(line.value, gradients[name])
         if right:
             what = f"the gradient at {name}"
+        elif times is not None and id(line.statement) not in wrong:
+            what = f"{times:.4g} times the gradient at {name}"
         elif first is None or id(line.statement) in wrong or line.statement.lineno <= first:
             what = f"not the gradient at {name}, which its name promises"
         else:
@@ -260,6 +263,15 @@ def _table(search, before, said):
             name = trace._target(repair.suspect.statement) or ast.unparse(repair.suspect.statement)[:30]
             rows.append({"line": repair.suspect.statement.lineno, "name": name, "is": "wrong"})
     return sorted(rows, key=lambda r: r["line"])
+
+
+def _times(value, gradient):
+    """The number by which a value is a multiple of a gradient; None where it is none."""
+    known = ~np.isnan(gradient) & (gradient != 0)
+    if value.shape != gradient.shape or known.sum() < 2:
+        return None
+    ratios = value[known] / gradient[known]
+    return float(ratios[0]) if np.allclose(ratios, ratios[0], rtol=1e-5, atol=0) else None
 
 
 def _finding(repair, search, said):

@@ -49,6 +49,7 @@ def task(forward, backward, inputs):
         forward=run,
         names={n: n for n in names},
         sizes_vary=callable(inputs),
+        takes_g=first.takes_g,
     )
 
 

@@ -580,7 +580,17 @@ def task_of(place, reading, warm="cold", seeds=(1, 2, 3)):
         values = draw(np.random.default_rng(seed))
         shapes.add(tuple(np.shape(v) for v in values.values()))
     step = next((m.source.step for m in rules.values() if m.source.kind == "changed"), None)
-    return Task(reading.title, reachable(place.program), draw, play, forward, names, len(shapes) > 1, step)
+    return Task(
+        reading.title,
+        reachable(place.program),
+        draw,
+        play,
+        forward,
+        names,
+        len(shapes) > 1,
+        step,
+        takes_g=reading.takes_g,
+    )
 
 
 def _distinct(fed):

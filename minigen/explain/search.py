@@ -622,7 +622,7 @@ class Search:
         if not accepted:
             return None
         first = min(accepted, key=lambda r: (r.edit.cost, r.suspect.where))
-        first.alternatives = [r for r in accepted if r is not first]
+        first.alternatives = [r for r in accepted if r is not first and set(r.mends) == set(first.mends)]
         return first
 
     def _holds(self, s, edit, names):

@@ -26,6 +26,7 @@ class Task:
     where `sizes_vary`. `play(values, g=None) -> Played`: puts objects and globals into a fresh state, calls forward,
     then backward with the upstream gradient g (None where y is a number, the loss). `forward(values) -> y` alone.
     `names` says what the person calls the gradient of each value: {"W1": "dW1", "b": 'grads["b"]'}.
+    Where `takes_g` is False, backward gives the gradient for g = 1 and `play` multiplies.
     `step` is the step size where a gradient is measured as the change of a parameter divided by it.
     """
 
@@ -37,4 +38,5 @@ class Task:
     names: dict = field(default_factory=dict)
     sizes_vary: bool = False
     step: float | None = None
+    takes_g: bool = True  # whether backward is handed an upstream gradient
     judged: Any = field(default=None, repr=False)  # what an earlier judgement of this task measured
