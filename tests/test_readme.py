@@ -1,8 +1,9 @@
 """README says what is true: its Python runs and prints what stands there, its tables and counts are those of the package."""
 
-import contextlib
-import io
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,14 +22,43 @@ def runs_alone(program):
 
 
 @pytest.mark.parametrize("program", [p for p in PROGRAMS if runs_alone(p)], ids=lambda p: p.split("\n")[0])
-def test_a_program_runs_and_prints_what_its_comments_say(program, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said):
-        exec(program, {})
+def test_a_program_runs_and_prints_what_its_comments_say(program, tmp_path):
+    (tmp_path / "program.py").write_text(program)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "program.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 0, done.stderr
     promised = re.findall(r"^print\(.*\)\s+# (.*)$", program, re.MULTILINE)
     if promised:
-        assert said.getvalue().splitlines() == promised
+        assert done.stdout.splitlines() == promised
+
+
+@pytest.mark.parametrize("name", ["my_vae.py", "course_net.py"])
+def test_a_transcript_says_what_is_said(name):
+    """The lines and the causes; the numbers may differ in their last digits from machine to machine."""
+    shown = README[README.index(f"$ minigen check {name}") :].split("```")[0]
+    command = [sys.executable, "-m", "minigen", "check", name, "--seconds", "60"]
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    said = subprocess.run(
+        command, cwd=ROOT / "tests/explain/planted", capture_output=True, text=True, env=env
+    ).stdout
+    kept = [row for row in shown.splitlines() if re.match(r"  \d|line |likely|         ", row)]
+    assert len(kept) > 6
+    for row in kept:
+        assert row in said.splitlines(), row
+
+
+def squeezed(source):
+    return re.sub(r'"""[^"]*"""|\s', "", source).replace(",)", ")")
+
+
+def test_the_piece_of_ops_stands_in_ops():
+    (piece,) = (p for p in PROGRAMS if not runs_alone(p))
+    assert squeezed(piece) in squeezed((ROOT / "minigen/engine/ops.py").read_text())
 
 
 def test_the_table_of_subjects_is_complete():
