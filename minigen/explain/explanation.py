@@ -260,7 +260,10 @@ def _table(search, before, said):
     shown = {row["line"] for row in rows}
     for repair in search.repairs:
         if repair.suspect.statement.lineno not in shown:
-            name = trace._target(repair.suspect.statement) or ast.unparse(repair.suspect.statement)[:30]
+            name = (
+                trace._target(repair.suspect.statement)
+                or repair.suspect.function.text(repair.suspect.statement)[:30]
+            )
             rows.append({"line": repair.suspect.statement.lineno, "name": name, "is": "wrong"})
     return sorted(rows, key=lambda r: r["line"])
 

@@ -1,5 +1,8 @@
 """From a Program to the readings of its pairs, or to the sentence that says what is missing."""
 
+import inspect
+import re
+
 import numpy as np
 
 from minigen.explain import pairs, propose
@@ -55,11 +58,9 @@ def with_inputs(program, inputs):
     def arguments(seed):
         np.random.seed(seed % 2**32)  # noqa: NPY002
         given = inputs(np.random.default_rng(seed))
-        if not isinstance(given, dict):
-            raise NotFound(
-                f"inputs(rng) gives {type(given).__name__}; it must give a dict: the arguments of forward by name"
-            )
-        return given
+        if isinstance(given, dict):
+            return dict(given)
+        return _by_name(program, list(given) if isinstance(given, tuple | list) else [given])
 
     def build_for(name):
         def build(seed):
@@ -84,6 +85,41 @@ def with_inputs(program, inputs):
         if type(value) in own:
             found.append(pairs.Place(program, name, build_for(name), type(value)))
     return found
+
+
+def _by_name(program, given):
+    """Arguments in order, as the arguments by name of the function, or of the object's method, that takes so many."""
+    count = len(given)
+    own = tuple(program.classes().values())
+    if isinstance(given[0], own):
+        named = {"self": given[0]}
+        for name in ("forward", "__call__", *(n for n in vars(type(given[0])) if n[0] != "_")):
+            parameters = _parameters(getattr(given[0], name, None))
+            if parameters is not None and len(parameters) == count - 1:
+                return named | dict(zip(parameters, given[1:], strict=True))
+    functions = [f for name, f in program.functions().items() if name != "inputs"]
+    functions.sort(key=lambda f: not re.search("forward|loss|cost|model|objective|elbo", f.__name__))
+    for function in functions:
+        parameters = _parameters(function)
+        if parameters is not None and len(parameters) == count:
+            return dict(zip(parameters, given, strict=True))
+    raise NotFound(
+        f"inputs(rng) gives {count} values in order, and no function takes so many arguments; let it return a dict: the "
+        "arguments of forward by name"
+    )
+
+
+def _parameters(function):
+    """The names of the arguments that must be given."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return None
+    return [
+        p.name
+        for p in parameters
+        if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+    ]
 
 
 def proposed(found, path):
