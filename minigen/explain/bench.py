@@ -222,9 +222,9 @@ def slope(loss, size):
         p1, m1, p2, m2 = loss(h), loss(-h), loss(2 * h), loss(-2 * h)
         bend, twice = p1 + m1 - 2 * here, p2 + m2 - 2 * here
         fine = (8 * (p1 - m1) - (p2 - m2)) / (12 * h)
-        noise = 1e-11 * (1 + abs(here))
+        noise = 1e-13 * (1 + abs(here))
         if (
-            abs(twice - 4 * bend) <= 0.05 * abs(bend) + noise
+            abs(twice - 4 * bend) <= 1e-3 * abs(bend) + noise
             and abs((p1 - m1) / (2 * h) - fine) <= 1e-4 * abs(fine) + 1e-7
         ):
             return fine

@@ -71,11 +71,16 @@ class Slopes:
             self.known[address] = [self._slope(address, self.rng.standard_normal(shape)) for _ in range(3)]
         return self.known[address]
 
+    def moves(self, address):
+        """Whether y depends on a value at all."""
+        shape = np.shape(scenes.reach(self.scene.live(), address)[2])
+        return any(abs(slope) > 1e-7 for _, slope in self.at(address, shape))
+
     def _slope(self, address, direction):
         ends = []
         for sign in (1, -1):
             live = self.scene.live()
-            container, key, old = scenes.leaves(live, live.program)[address]
+            container, key, old = scenes.reach(live, address)
             scenes.put(container, key, old, np.asarray(old) + sign * STEP * direction)
             ends.append(self.weigh(self.reading.run(live, back=False).y))
         self.size = max(1.0, abs(ends[0]))
@@ -103,7 +108,7 @@ def match(reading, scene):
         written = touched(Outcome(None, None, first, before))
         kept = scenes.leaves(before, before.program).keys() - written.keys()
         values = {a: v for a, v in values.items() if a in kept or a[0][0] == "arg" and len(a) == 1}
-    outcome = reading.run(live, lambda y: slopes.g)
+    outcome = reading.run(live, lambda y: np.array(slopes.g))
     if not np.all(np.isfinite(outcome.y)):
         return [], outcome.y, 0
     return _assign(reading, slopes, values, outcome)
@@ -124,7 +129,7 @@ def _assign(reading, slopes, values, outcome):
 
     def same(value, gradient):
         return np.shape(values[value]) == gradient.shape or (
-            gradient.size == np.size(values[value]) > 1
+            gradient.size == np.size(values[value])
             and np.squeeze(values[value]).shape == np.squeeze(gradient).shape
         )
 
@@ -135,6 +140,17 @@ def _assign(reading, slopes, values, outcome):
             score = _promise(source, value, reading)
             if score and same(value, gradient):
                 ranked.append((-score, order, source, gradient, value))
+    owed = [  # what a name promises with another shape: compared all the same, if nothing else is found
+        (source, gradient, value)
+        for source, gradient in candidates
+        for value in values
+        if source.kind in ("returned", "stored")
+        and gradient.shape != np.shape(values[value])
+        and gradient.size * np.size(values[value]) > 1
+        and not same(value, gradient)
+        and _promise(source, value, reading) >= (2 if source.kind == "returned" else len(value) + 1)
+        and not is_kept(source, value)
+    ]
     best = {}
     for score, _, source, _, _ in ranked:
         best[source] = min(best.get(source, 0), score)
@@ -156,6 +172,9 @@ def _assign(reading, slopes, values, outcome):
         if fits is None and source.kind != "returned":
             continue
         take(value, source, fits, True)
+    for source, _, value in owed:
+        if value not in found and (source.kind, source.address) not in taken and slopes.moves(value):
+            take(value, source, False, True)
     # what promises nothing, where the slopes agree
     for source, gradient in candidates:
         if (source.kind, source.address) in taken or source.kind == "added":
@@ -202,7 +221,7 @@ def _assign(reading, slopes, values, outcome):
             for a in arguments
             if a not in found and np.shape(values[a]) == gradient.shape and gradient.ndim and not _is_label(a)
         ]
-        if len(left) == 1 and _moves(slopes, left[0], gradient):
+        if len(left) == 1 and slopes.moves(left[0]):
             take(left[0], source, False, False)
     open_ = [
         source
@@ -220,8 +239,9 @@ def _is_label(address):
     return bool(re.fullmatch(r"(y_?)?(true|targets?|labels?)|t|ys", _last(scenes.text(address)).lower()))
 
 
-def _moves(slopes, address, gradient):
-    return any(abs(slope) > 1e-7 for _, slope in slopes.at(address, gradient.shape))
+def is_kept(source, value):
+    """Whether what is stored there is the value itself, such as an attribute g for a generator's state."""
+    return source.kind == "stored" and source.address == value
 
 
 def _candidates(reading, values, outcome):

@@ -60,7 +60,11 @@ def with_inputs(program, inputs):
         given = inputs(np.random.default_rng(seed))
         if isinstance(given, dict):
             return dict(given)
-        return _by_name(program, list(given) if isinstance(given, tuple | list) else [given])
+        if isinstance(given, tuple | list | np.ndarray):
+            return _by_name(program, [given] if isinstance(given, np.ndarray) else list(given))
+        raise NotFound(
+            f"inputs(rng) gives {type(given).__name__}; it must give a dict: the arguments of forward by name"
+        )
 
     def build_for(name):
         def build(seed):

@@ -293,7 +293,7 @@ class Found:
     def worth(self):
         r = self.reading
         plain = (r.backward is not None) * 2 + (r.loss is None) + r.takes_g
-        return (self.right, sum(m.named for m in self.matches), -self.wrong - self.open, plain)
+        return (self.right, sum(m.named for m in self.matches), -self.wrong - self.open, -self.open, plain)
 
 
 def try_all(place, seed=0, seconds=4.0):
@@ -436,8 +436,34 @@ def _attempt(place, reading, scene, warm):
     if reading.elementwise and any(np.shape(y) != np.shape(_value(scene, m.value)) for m in matches):
         return None
     if reading.takes_g and not scalar and not _linear(reading, scene, matches):
-        return None
+        if not _asks_for_g(place, reading) or not all(m.named for m in matches):
+            return None  # a backward that asks for g and ignores it is a mistake; what else is given is not g
     return Found(place, reading, matches, y, warm, open_)
+
+
+def _asks_for_g(place, reading):
+    """Whether backward needs the upstream gradient: a parameter named so without a default, or one that it reads."""
+    if not reading.takes_g:
+        return False
+    if reading.closure:
+        tree = evidence.find(place.program.tree, place.functions()[reading.forward.name])
+        inner = (
+            [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n is not tree] if tree else []
+        )
+        if not inner or not inner[-1].args.args:
+            return False
+        tree, name = inner[-1], inner[-1].args.args[0].arg
+        required = not inner[-1].args.defaults
+    else:
+        name = next(p for p, source in reading.backward.bound if source[0] == "g")
+        if not is_gradient_name(name) and name != "dvalues":
+            return False
+        tree = evidence.find(place.program.tree, place.functions()[reading.backward.name])
+        required = any(
+            p.name == name and p.default is p.empty for p in place.parameters(reading.backward.name)
+        )
+    read = tree is not None and any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(tree))
+    return required or read
 
 
 def _value(scene, address):
@@ -457,18 +483,17 @@ def _linear(reading, scene, matches):
 
 def gradients(reading, live, sources, g):
     """{value's address: gradient} of one run, read where the sources say."""
-    return _read(reading, reading.run(live, g), sources, live)
+    return _read(reading.run(live, g), sources, live)
 
 
-def _read(reading, outcome, sources, live, start=None):
+def _read(outcome, sources, live):
     returned = scenes.returned_leaves(outcome.returned, live.program)
-    after = scenes.leaves(live, live.program)
     found = {}
     for value, source in sources.items():
         if source.kind == "returned":
             got = returned.get(source.address, (None, None, None))[2]
         else:
-            got = after.get(source.address, (None, None, None))[2]
+            got = (scenes.reach(live, source.address) or (None, None, None))[2]
             before = outcome.before.get(source.address)
             if got is not None and source.kind == "added" and before is not None:
                 got = got - before[1]
@@ -543,19 +568,23 @@ def task_of(place, reading, warm="cold", seeds=(1, 2, 3)):
     def fresh(values):
         scene, sources, fed = at(int(values[SEED]))
         live = scene.live()
-        known = scenes.leaves(live, live.program)
         for address, name in fed.items():
             if name in values:
-                container, key, old = known[address]
+                container, key, old = scenes.reach(live, address)
                 scenes.put(container, key, old, values[name])
         return live, sources, fed
 
     def play(values, g=None):
         live, sources, fed = fresh(values)
-        upstream = None if g is None else (lambda y: np.array(g, dtype=np.float64).reshape(np.shape(y)))
+        if g is not None and not (isinstance(g, np.ndarray) and g.dtype == np.float64):
+            g = np.array(g, dtype=np.float64)
+        upstream = (
+            None if g is None else (lambda y: g.reshape(np.shape(y)))
+        )  # g's own entries: a change is seen
+        before = [s.address for s in sources.values() if s.kind in ("added", "changed")]
         with load.quiet(), np.errstate(all="ignore"):
-            outcome = reading.run(live, upstream if reading.takes_g else None)
-            found = _read(reading, outcome, sources, live)
+            outcome = reading.run(live, upstream if reading.takes_g else None, watched=before)
+            found = _read(outcome, sources, live)
         y = np.array(outcome.y, dtype=np.float64)
         if not reading.takes_g and g is not None:  # what takes no g is the gradient for g = 1
             factor = np.asarray(g) if reading.elementwise else float(np.sum(g))

@@ -66,11 +66,14 @@ class Reading:
     takes_g: bool = False
     reduce: str = ""  # y is the "mean" or the "sum" of what forward returns
 
-    def run(self, live, g=None, back=True):
-        """Call it on the scene `live`. `g` is called with y to give the upstream gradient; None: 1."""
+    def run(self, live, g=None, back=True, watched=None):
+        """Call it on the scene `live`. `g` is called with y to give the upstream gradient; None: 1.
+
+        `watched`: the addresses whose values are kept as they were before backward; None: all.
+        """
         context = {}
         live.reseed()
-        before = photograph(live) if back and self.backward is None and not self.closure else {}
+        before = photograph(live, watched) if back and self.backward is None and not self.closure else {}
         result = context["result"] = self.forward.call(live, context)
         y = context["y"] = self.pick(result, live)
         if self.loss is not None:
@@ -90,10 +93,10 @@ class Reading:
         context["g"] = _split(g, y) if self.outputs > 1 else g
         returned = None
         if self.backward is not None:
-            before = photograph(live)
+            before = photograph(live, watched)
             returned = self.backward.call(live, context)
         elif self.closure:
-            before = photograph(live)
+            before = photograph(live, watched)
             way_back = next(v for v in reversed(result) if callable(v))
             returned = way_back(g) if self.takes_g else way_back()
         else:
@@ -128,8 +131,11 @@ def is_number(value):
     return isinstance(value, np.ndarray) and value.dtype.kind == "f"
 
 
-def photograph(live):
-    """{address: (identity, copy)} of every leaf."""
+def photograph(live, watched=None):
+    """{address: (identity, copy)} of every leaf, or of those at the addresses `watched`."""
+    if watched is not None:
+        there = ((address, scenes.reach(live, address)) for address in watched)
+        return {a: (id(found[2]), np.array(found[2])) for a, found in there if found is not None}
     return {
         address: (id(value), np.array(value))
         for address, (_, _, value) in scenes.leaves(live, live.program).items()
@@ -168,8 +174,7 @@ def _fetch(source, live, context):
         return getattr(live.owner, what[0])
     if kind == "constant":
         return what[0]
-    value = context[kind]  # "g", "y", "result"
-    return value.copy() if isinstance(value, np.ndarray) and kind == "g" else value
+    return context[kind]  # "g", "y", "result"
 
 
 def _flat(y):
