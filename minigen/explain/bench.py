@@ -99,7 +99,7 @@ class Bench:
 
     def __init__(self, task, functions):
         self.task, self.functions, self.tried = task, functions, 0
-        self._asks = None  # whether the backward of a loss uses the upstream gradient
+        self._asks = task.must_use_g or None  # whether the backward of a loss uses the upstream gradient
         for function in functions:
             function.living.__globals__[WATCH] = _watch
 

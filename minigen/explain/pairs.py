@@ -619,6 +619,7 @@ def task_of(place, reading, warm="cold", seeds=(1, 2, 3)):
         len(shapes) > 1,
         step,
         takes_g=reading.takes_g,
+        must_use_g=_asks_for_g(place, reading),
     )
 
 

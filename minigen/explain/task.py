@@ -39,4 +39,7 @@ class Task:
     sizes_vary: bool = False
     step: float | None = None
     takes_g: bool = True  # whether backward is handed an upstream gradient
+    must_use_g: bool = (
+        False  # whether backward requires or reads it, so that a loss is judged at a g other than 1
+    )
     judged: Any = field(default=None, repr=False)  # what an earlier judgement of this task measured
