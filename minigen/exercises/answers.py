@@ -8,25 +8,25 @@ import re
 
 from minigen.exercises.lookup import Exercise, UserError, find
 from minigen.exercises.progress import has_passed
-from minigen.exercises.workspace import Workspace, shown
+from minigen.exercises.workspace import Workspace, shown, target, target_with_a_file
 
 _COMMENT = re.compile(r"""((?:[^'"#]|'[^']*'|"[^"]*")*)#.*""")  # what stands before a # that is in no string
 
 
 def solution(options):
     """Print the solution's backward."""
-    workspace, exercise = Workspace.here(), find(options.id)
+    workspace, exercise = target(options)
     _allow(workspace, exercise, options.reveal, "solution")
     text = exercise.master.solution()
     print(text[text.index("def backward(") :].partition("\n\n\nif __name__")[0])
     path = workspace.path(exercise)
-    print(f"\nnext: minigen exercise {'diff' if path and path.is_file() else 'show'} {exercise.id}")
+    print(f"\nnext: minigen exercise {'diff' if path and path.is_file() else 'show'} {exercise.typed}")
     return 0
 
 
 def diff(options):
     """What has to change in one's file for it to be the solution."""
-    workspace, exercise = Workspace.required(), find(options.id)
+    workspace, exercise = target_with_a_file(options)
     path, content = workspace.path(exercise), workspace.content(exercise)
     if content is None:
         raise UserError(
@@ -59,8 +59,8 @@ def _without_comments(text):
 
 def bug(options):
     """Write the solution with one mistake in it, as a file to repair."""
-    workspace, exercise = Workspace.required(), find(options.id)
-    master = exercise.master
+    _, exercise = target(options)
+    workspace, master = Workspace.required(), exercise.master
     if options.code:
         chosen = find(f"{master.id}-{options.code}")
     elif exercise.bug:
@@ -87,7 +87,7 @@ def bug(options):
 
 def reset(options):
     """Take a file back to what it was at first; what is in it goes to a backup."""
-    workspace, exercise = Workspace.required(), find(options.id)
+    workspace, exercise = target_with_a_file(options)
     path, text = workspace.path(exercise), exercise.text()
     if workspace.content(exercise) == text.encode("utf-8"):
         print(f"{shown(path)} is as it was at first: nothing to do")
@@ -96,7 +96,7 @@ def reset(options):
         print(
             f"{shown(path)} is as it was at first" + (f"; yours is kept in {shown(backup)}" if backup else "")
         )
-    print(f"next: open {shown(path)}, then: minigen exercise check {exercise.id}")
+    print(f"next: open {shown(path)}, then: minigen exercise check {exercise.typed}")
     return 0
 
 
@@ -107,9 +107,9 @@ def _allow(workspace, exercise, reveal, command):
         return
     if not reveal:
         words, _, code = command.partition(" ")
-        again = " ".join(["minigen exercise", words, exercise.id, *filter(None, [code]), "--reveal"])
+        again = " ".join(["minigen exercise", words, exercise.typed, *filter(None, [code]), "--reveal"])
         raise UserError(
-            f"this shows the solution of {exercise.id}, which has not passed yet; a hint may do: minigen exercise hint {exercise.id}",
-            f"next: minigen exercise check {exercise.id}, or, to see it all the same: {again}",
+            f"this shows the solution of {exercise.id}, which has not passed yet; a hint may do: minigen exercise hint {exercise.typed}",
+            f"next: minigen exercise check {exercise.typed}, or, to see it all the same: {again}",
         )
     workspace.progress.change(exercise.id, revealed=True)

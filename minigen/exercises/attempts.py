@@ -11,7 +11,7 @@ from pathlib import Path
 from minigen.exercises import progress, runner
 from minigen.exercises.lookup import Exercise, UserError, find
 from minigen.exercises.master import all_masters
-from minigen.exercises.workspace import Workspace, shown
+from minigen.exercises.workspace import Workspace, shown, target_with_a_file
 
 EXIT = {"passed": 0, "wrong": 1, "inconclusive": 3, "error": 4, "not attempted": 5}
 MISUSED = 2
@@ -38,8 +38,8 @@ def check(options):
     if options.all:
         return _check_all(options)
     try:
-        workspace, exercise, path = _target(options.id)
-        attempt = judge(workspace, exercise, path, options)
+        workspace, exercise = chosen(options)
+        attempt = judge(workspace, exercise, options)
     except UserError as trouble:
         if not options.json:
             raise
@@ -53,9 +53,9 @@ def check(options):
     return EXIT[attempt.status]
 
 
-def judge(workspace, exercise, path, options):
+def judge(workspace, exercise, options):
     """Judge one file and remember the outcome. Returns an Attempt."""
-    attempt = _judged(workspace, exercise, path, options)
+    attempt = _judged(workspace, exercise, options)
     _remember(workspace, [attempt])
     return attempt
 
@@ -80,7 +80,7 @@ def report(workspace, attempt):
 
 def what_next(workspace, attempt):
     """The last line."""
-    id, status, code = attempt.exercise.id, attempt.status, attempt.result.get("code")
+    id, status, code = attempt.exercise.typed, attempt.status, attempt.result.get("code")
     again = f"minigen exercise check {id}"
     if status == "passed":
         return after_passing(workspace, attempt.exercise)
@@ -110,7 +110,9 @@ def after_passing(workspace, exercise):
     done = f"{len(all_masters()) - len(todo)} of {len(all_masters())} passed"
     later = [m for m in todo if m.order > exercise.master.order]
     new = Exercise((later or todo)[0])
-    return f"next: {new.title} ({shown(workspace.path(new))}): minigen exercise show {new.id}   ({done})"
+    path = workspace.path(new)
+    where = f" ({shown(path)})" if path else ""
+    return f"next: {new.title}{where}: minigen exercise show {new.typed}   ({done})"
 
 
 def as_json(attempt):
@@ -120,17 +122,12 @@ def as_json(attempt):
     return {"version": 1, "exit_code": EXIT[attempt.status]} | values
 
 
-def _target(name):
-    """(Workspace, Exercise, path) of what is to be checked: a path to a file, an id, or, with None, the next exercise."""
-    if name is not None and name.endswith(".py") and Path(name).is_file():
-        path = Path(name).absolute()
-        return Workspace.here(path.parent), find(name), path
-    workspace = Workspace.here()
-    exercise = find(name) if name is not None else None
-    workspace = Workspace.required() if workspace.root is None else workspace
-    if exercise is None:
-        exercise = current(workspace)
-    return workspace, exercise, workspace.path(exercise)
+def chosen(options):
+    """(Workspace, Exercise) of what is to be checked: what the person names, or else the next exercise."""
+    if options.id is not None:
+        return target_with_a_file(options)
+    workspace = Workspace.required()
+    return workspace, current(workspace)
 
 
 def current(workspace):
@@ -141,8 +138,8 @@ def current(workspace):
     return Exercise((todo or masters[-1:])[0])
 
 
-def _judged(workspace, exercise, path, options):
-    entry = workspace.progress.entry(exercise.id)
+def _judged(workspace, exercise, options):
+    entry, path = workspace.progress.entry(exercise.id), workspace.path(exercise)
     if not path.is_file():
         message = f"there is no file {shown(path)}"
         result = {"id": exercise.id, "status": "error", "message": message, "printed": "", "trace": []}
@@ -163,7 +160,7 @@ def _check_all(options):
     workspace = Workspace.required()
     attempts, unread = [], None if workspace.progress.read() else "made anew"
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        jobs = (lambda e: _judged(workspace, e, workspace.path(e), options)), everything(workspace)
+        jobs = (lambda e: _judged(workspace, e, options)), everything(workspace)
         for attempt in pool.map(*jobs):
             if attempt.path is None:
                 attempt.result["status"] = "not attempted"  # among all, a file that is missing is no accident

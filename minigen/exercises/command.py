@@ -53,6 +53,9 @@ def _for_students(add):
     )
     all = _argument("--all", action="store_true", help="every file; makes the record of progress anew")
     json = _argument("--json", action="store_true", help="print JSON")
+    named = _argument(
+        "--as", dest="named", metavar="EXERCISE", help="which exercise the file is, if its name does not tell"
+    )
     level = _argument("--level", type=_whole, default=0, metavar="K", help="hints 1 to K")
     which = _argument("code", metavar="CODE", nargs="?", help="which mistake (default: the next one)")
     code = _argument("code", metavar="CODE", nargs="?", help="such as V02 (default: all codes)")
@@ -61,18 +64,18 @@ def _for_students(add):
     add("init", "lessons.init", "write the exercises into a folder; what is there stays as it is", folder)
     add("list", "lessons.list_", "all exercises, and how far you have come")
     add("next", "lessons.next_", "the exercise to do now")
-    add("show", "lessons.show", "the statement of an exercise", id)
+    add("show", "lessons.show", "the statement of an exercise", id, named)
     check = "judge your file, and explain the first wrong line"
-    add("check", "attempts.check", check, maybe, all, json, seed, limit)
-    add("watch", "watch.watch", "check a file each time it is saved", maybe, seed, limit)
-    add("hint", "lessons.hint", "a hint; a further one each time", id, level)
+    add("check", "attempts.check", check, maybe, named, all, json, seed, limit)
+    add("watch", "watch.watch", "check a file each time it is saved", maybe, named, seed, limit)
+    add("hint", "lessons.hint", "a hint; a further one each time", id, named, level)
     add("explain", "lessons.explain", "a page about a mistake, by the code in a report", code)
-    add("solution", "answers.solution", "the solution, after your file has passed", id, reveal)
-    add("diff", "answers.diff", "your file against the solution", id, reveal)
+    add("solution", "answers.solution", "the solution, after your file has passed", id, named, reveal)
+    add("diff", "answers.diff", "your file against the solution", id, named, reveal)
     bug = "spot the bug: write the solution with one known mistake in it, to be repaired"
-    add("bug", "answers.bug", bug, id, which, reveal)
-    add("reset", "answers.reset", "take a file back to its beginning; yours goes to a backup", id)
-    add("notebook", "lessons.notebook", "write the exercise as a Jupyter notebook", id)
+    add("bug", "answers.bug", bug, id, which, named, reveal)
+    add("reset", "answers.reset", "take a file back to its beginning; yours goes to a backup", id, named)
+    add("notebook", "lessons.notebook", "write the exercise as a Jupyter notebook", id, named)
 
 
 def _for_teachers(add):
@@ -88,6 +91,7 @@ def run(options):
     """Call the function behind a command; whatever it cannot do is a sentence and an exit code."""
     from minigen.exercises import master
     from minigen.exercises.lookup import UserError
+    from minigen.exercises.progress import READ_ONLY
 
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -109,10 +113,10 @@ def run(options):
     except KeyboardInterrupt:
         return _fail("interrupted", "next: the same command again", INTERRUPTED)
     except OSError as error:
-        return _fail(
-            f"{error.filename or 'a file'}: {error.strerror}",
-            "next: look at that file or folder, then the same again",
-        )
+        cure = "next: look at that file or folder, then the same again"
+        if error.errno in READ_ONLY:
+            cure = "next: go to a folder where you may write, then: minigen exercise init"
+        return _fail(f"{error.filename or 'a file'}: {error.strerror}", cure)
 
 
 def _fail(sentence, cure, code=MISUSED):

@@ -6,9 +6,17 @@ from pathlib import Path
 
 from minigen.exercises import progress
 from minigen.exercises.attempts import current
-from minigen.exercises.lookup import Exercise, UserError, find
+from minigen.exercises.lookup import Exercise, UserError
 from minigen.exercises.master import all_masters
-from minigen.exercises.workspace import DEFAULT, Workspace, initialise, shown, write_new
+from minigen.exercises.workspace import (
+    DEFAULT,
+    Workspace,
+    initialise,
+    shown,
+    target,
+    target_with_a_file,
+    write_new,
+)
 
 
 def init(options):
@@ -63,31 +71,31 @@ def next_(options):
 
 def show(options):
     """The statement of an exercise."""
-    workspace = Workspace.here()
-    return _present(workspace, find(options.id), workspace.progress.entries())
+    workspace, exercise = target(options)
+    return _present(workspace, exercise, workspace.progress.entries())
 
 
 def hint(options):
     """One more hint each time; those read before are repeated."""
-    workspace, exercise = Workspace.here(), find(options.id)
+    workspace, exercise = target(options)
     hints = exercise.master.hints
     read = workspace.progress.entry(exercise.id).get("hints", 0)
     level = options.level or min((read if isinstance(read, int) else 0) + 1, len(hints))
     if not 1 <= level <= len(hints):
         raise UserError(
             f"there are hints 1 to {len(hints)}, and no hint {level}",
-            f"next: minigen exercise hint {exercise.id}",
+            f"next: minigen exercise hint {exercise.typed}",
         )
     for number, text in enumerate(hints[:level], 1):
         print(_wrapped(f"hint {number} of {len(hints)}: {text}") + "\n")
-    workspace.progress.change(exercise.id, hints=max(level, read if isinstance(read, int) else 0))
-    more = f"minigen exercise hint {exercise.id}" + ("" if workspace.root else f" --level {level + 1}")
+    kept = workspace.progress.change(exercise.id, hints=max(level, read if isinstance(read, int) else 0))
+    more = f"minigen exercise hint {exercise.typed}" + ("" if kept else f" --level {level + 1}")
     more = (
         f"another hint: {more}"
         if level < len(hints)
-        else f"the solution: minigen exercise solution {exercise.id} --reveal"
+        else f"the solution: minigen exercise solution {exercise.typed} --reveal"
     )
-    print(f"next: minigen exercise check {exercise.id}   ({more})")
+    print(f"next: minigen exercise check {exercise.typed}   ({more})")
     return 0
 
 
@@ -111,14 +119,19 @@ def explain(options):
 
 def _last_checked(code):
     """The exercise that a person is at: the last one in which this mistake was seen, else the last one checked."""
-    tried = {i: e for i, e in Workspace.here().progress.entries().items() if e.get("when")}
+    try:
+        known = Workspace.here().progress.entries()
+    except UserError:  # several folders of exercises: it could be any
+        known = {}
+    tried = {i: e for i, e in known.items() if e.get("when")}
     return max(tried, key=lambda i: (tried[i].get("code") == code, str(tried[i]["when"])), default="ID")
 
 
 def notebook(options):
     """The exercise as a Jupyter notebook, beside the file."""
-    workspace, exercise = Workspace.required(), find(options.id)
-    path = workspace.root / f"{exercise.master.id}.ipynb"
+    workspace, exercise = target_with_a_file(options)
+    folder = exercise.at.parent if exercise.at else workspace.root
+    path = folder / f"{exercise.master.id}.ipynb"
     if not write_new(path, exercise.master.notebook()):
         raise UserError(
             f"{shown(path)} exists and stays as it is",
@@ -144,7 +157,7 @@ def _present(workspace, exercise, entries):
             f"\nnext: minigen exercise {'init' if not exercise.bug else f'bug {master.id} {exercise.bug}'}   (adds its file)"
         )
     else:
-        print(f"\nnext: open {shown(path)}, then: minigen exercise check {exercise.id}")
+        print(f"\nnext: open {shown(path)}, then: minigen exercise check {exercise.typed}")
     return 0
 
 

@@ -1,10 +1,11 @@
-"""Finds the exercise that a person means: by its id, by its file, or the nearest name when there is none.
+"""Finds the exercise that a person means: by its id, by its file's name or content, or the nearest name if there is none.
 
 Beside each exercise stand its bugs: the solution with one known mistake in it, to be found and repaired. The bug `G06`
 of the exercise `dense` has the id `dense-G06` and lies in bugs/dense-G06.py; it is checked as `dense` is.
 """
 
 import difflib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,15 +24,25 @@ class UserError(Exception):
 
 @dataclass(frozen=True)
 class Exercise:
-    """An exercise, or, where `bug` is the key of a mutant, one of its bugs."""
+    """An exercise, or, where `bug` is the key of a mutant, one of its bugs.
+
+    `at` is the person's file, if it is not at its usual place; `said` is what to type then to mean this exercise.
+    """
 
     master: object
     bug: str | None = None
+    at: Path | None = None
+    said: str = ""
 
     @property
     def id(self):
         """The name of it, in commands and in the record of progress."""
         return self.master.id if self.bug is None else f"{self.master.id}-{self.bug}"
+
+    @property
+    def typed(self):
+        """What a person types in a command to mean this exercise."""
+        return self.said or self.id
 
     @property
     def file(self):
@@ -68,3 +79,28 @@ def find(name):
     near += [i for i in every if id and id in i and i not in near][:3]
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
     raise UserError(f"there is no exercise {str(name)!r}{hint}")
+
+
+def find_by_file(path):
+    """The Exercise that the file `path` answers, whatever it is called: by its name, else by what is in it."""
+    text = path.read_bytes().decode("utf-8", "replace")
+    planted = HEAD.strip() in text
+    try:
+        named = find(path.name)
+        if named.bug is None or planted or path.absolute().parent.name == "bugs":
+            return named
+    except UserError:
+        pass
+    every = master.all_masters()
+    called = re.findall(
+        r"""\bcheck\(\s*["']([^"']+)["']""", text
+    )  # the last lines of the file, as it was written
+    title = re.match(r"""\s*(?:[rR]?(?:\"{3}|'{3}))(.*)""", text)
+    named = [every[i] for i in called if i in every]
+    named += [m for m in every.values() if title and title[1].strip() == m.title]
+    if named and not planted:
+        return Exercise(named[0])
+    raise UserError(
+        f"{path.name}: neither the name nor the content tells which exercise this is",
+        f"next: say it with --as: minigen exercise check {path.name} --as {named[0].id if named else 'ID'}",
+    )

@@ -7,9 +7,8 @@ too, where the system reports no changes. It only ever adds lines to the termina
 import time
 
 from minigen.exercises import attempts
-from minigen.exercises.lookup import find
 from minigen.exercises.progress import fingerprint
-from minigen.exercises.workspace import Workspace, shown
+from minigen.exercises.workspace import shown
 
 PAUSE = (
     0.3  # seconds between two looks; a change is checked once two looks agree, so half a saved file is not
@@ -18,21 +17,18 @@ PAUSE = (
 
 def watch(options):
     """The command; Ctrl-C ends it."""
-    workspace = Workspace.required()
-    chosen = find(options.id) if options.id else None
-    start = chosen or attempts.current(workspace)
-    watched = [chosen] if chosen else attempts.everything(workspace)
-    last = None
-    print(
-        f"watching {shown(workspace.path(chosen)) if chosen else shown(workspace.root)}: save a file and it is checked; Ctrl-C ends"
-    )
+    workspace, start = attempts.chosen(options)
+    watched = [start] if options.id else attempts.everything(workspace)
+    place, last = shown(workspace.path(start) if options.id else workspace.root), None
+    print(f"watching {place}: save a file and it is checked; Ctrl-C ends")
     try:
         for exercise in changes(workspace, watched, start):
             print(f"\n{'-' * 30} {exercise.id}, {time.strftime('%H:%M:%S')} {'-' * 30}", flush=True)
-            last = attempts.judge(workspace, exercise, workspace.path(exercise), options)
+            last = attempts.judge(workspace, exercise, options)
             print(attempts.report(workspace, last), flush=True)
     except KeyboardInterrupt:
-        print(f"\nno longer watching\nnext: minigen exercise check {last.exercise.id if last else start.id}")
+        at = last.exercise if last else start
+        print(f"\nno longer watching\nnext: minigen exercise check {at.typed}")
     return attempts.EXIT[last.status] if last else 0
 
 

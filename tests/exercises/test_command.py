@@ -3,8 +3,10 @@
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -16,7 +18,7 @@ from minigen.cli import main
 from minigen.exercises import attempts, progress, runner, watch
 from minigen.exercises.lookup import UserError, find
 from minigen.exercises.master import all_masters
-from minigen.exercises.workspace import Workspace
+from minigen.exercises.workspace import Workspace, initialise
 
 DENSE = all_masters()["dense"]
 
@@ -84,6 +86,109 @@ def test_without_a_folder_there_is_a_catalogue_and_a_way_on(tmp_path, monkeypatc
         code, text, last = say(*arguments)
         assert code == 2 and "no exercises in this folder" in text and "minigen exercise init" in last
     assert list(tmp_path.iterdir()) == []
+
+
+def test_commands_work_from_the_parent_of_the_folder(tmp_path, monkeypatch, say):
+    monkeypatch.chdir(tmp_path)
+    say("init")
+    file = tmp_path / "minigen-exercises" / "dense.py"
+    file.write_text(DENSE.solution())
+    code, text, last = say("check", "dense")
+    assert code == 0 and "(minigen-exercises/bias-broadcasting.py)" in last
+    assert "1 passed" in say("list")[1] and "bias-broadcasting" in say("next")[1]
+    assert "minigen-exercises/dense.py" in say("reset", "dense")[1] and file.read_text() == DENSE.stub()
+    assert "unchanged" in say("init")[1] and len(list(tmp_path.iterdir())) == 1
+    say("init", "a second one")
+    for arguments in (["check", "dense"], ["list"], ["next"], ["init"]):
+        code, text, last = say(*arguments)
+        assert code == 2 and "there are 2 folders of exercises here: 'a second one', minigen" in text
+        assert last.startswith("next: cd 'a second one'")
+    assert say("explain", "G06")[0] == 0
+
+
+def test_a_file_of_another_name_is_told_by_its_content_or_by_the_person(here, say):
+    mine, record_of = here.root / "my try (2).py", here.progress.entry
+    mine.write_text(DENSE.mutant("G06"))
+    code, text, last = say("check", str(mine))
+    assert code == 1 and "gbias = g.mean(axis=0)" in text
+    assert last.endswith("of 'my try (2).py', then: minigen exercise check 'my try (2).py'")
+    assert record_of("dense")["code"] == "G06"
+    mine.write_text(DENSE.solution().replace('check("dense", backward)', "0"))  # the title still tells
+    assert "dense: passed" in say("check", str(mine))[1]
+    assert (here.root / "dense.py").read_text() == DENSE.stub()
+    bare = (
+        "import numpy as np\n\n\ndef backward"
+        + DENSE.solution().split("def backward")[1].split("\n\n\nif")[0]
+    )
+    mine.write_text(bare)
+    code, text, last = say("check", str(mine))
+    assert code == 2 and "neither the name nor the content" in text and last.endswith("--as ID")
+    code, text, last = say("check", str(mine), "--as", "dense")
+    assert code == 0 and "dense: passed" in text
+    mine.write_text(bare.replace("g @ weight.T", "g @ weight"))
+    assert say("check", str(mine), "--as", "dense")[2].endswith("check 'my try (2).py' --as dense")
+    assert "is as it was at first" in say("reset", str(mine), "--as", "dense")[1]  # this file, not dense.py
+    assert mine.read_text() == DENSE.stub()
+    assert (
+        say("check", "nowhere.py", "--as", "dense")[0] == 2
+        and say("check", str(mine), "--as", "dens")[0] == 2
+    )
+    copy = here.root / "dense-2.py"  # a copy of the exercise, and no second bug
+    copy.write_text(DENSE.solution())
+    assert "dense: passed" in say("check", "dense-2.py")[1]
+
+
+def test_a_file_far_from_any_folder_of_exercises_is_judged(tmp_path, monkeypatch, say):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dense.py").write_text(DENSE.solution())
+    code, text, last = say("check", "dense.py")
+    assert code == 0 and last.startswith("next: Bias and broadcasting: minigen exercise show")
+    assert "letter for letter" in say("diff", "dense.py", "--reveal")[1]
+    (tmp_path / "dense.py").write_text("mine")
+    say("reset", "dense.py")
+    assert sorted(p.read_text() for p in tmp_path.iterdir()) == sorted(["mine", DENSE.stub()])
+
+
+@pytest.mark.skipif(
+    os.name == "nt" or (os.geteuid() == 0 and not shutil.which("setpriv")),
+    reason="needs a user with few rights",
+)
+def test_a_folder_in_which_one_may_not_write(tmp_path):
+    """The real command, of a user without rights there: it answers, says that nothing is kept, and shows every hint."""
+    folder = Path(tempfile.mkdtemp(prefix="read only "))
+    try:
+        workspace, _, _ = initialise(folder)
+        workspace.replace(find("dense"), DENSE.solution())
+        for path in (folder, folder / ".minigen"):
+            path.chmod(0o555)
+        drop = (
+            ["setpriv", "--bounding-set", "-dac_override"] if os.geteuid() == 0 else []
+        )  # root may write anywhere
+
+        def call(*arguments):
+            return subprocess.run(
+                [*drop, sys.executable, "-m", "minigen", "exercise", *arguments],
+                cwd=folder,
+                env=os.environ | {"PYTHONPATH": str(Path(minigen.__file__).parents[1])},
+                capture_output=True,
+                text=True,
+            )
+
+        done = call("check", "dense")
+        assert done.returncode == 0 and "dense: passed" in done.stdout, done.stderr
+        assert done.stderr.count("your progress is not kept (this folder is read-only)") == 1
+        assert (
+            "next: minigen exercise check dense   (another hint: minigen exercise hint dense --level 2)"
+            in call("hint", "dense").stdout
+        )
+        assert call("list").returncode == call("show", "dense").returncode == 0
+        done = call("bug", "dense", "--reveal")
+        assert done.returncode == 2 and "Permission denied" in done.stderr
+        assert done.stderr.splitlines()[-1].startswith("next: go to a folder where you may write")
+    finally:
+        for path in (folder, folder / ".minigen"):
+            path.chmod(0o755)
+        shutil.rmtree(folder)
 
 
 def test_the_way_through_an_exercise(here, say):
@@ -318,7 +423,11 @@ def test_progress_that_cannot_be_written_is_said_and_no_more(here, say, monkeypa
     before = here.progress.read()
     monkeypatch.setattr(progress.os, "replace", full)
     code, text, _ = say("hint", "dense")
-    assert code == 0 and "could not be written" in text and here.progress.read() == before
+    assert (
+        code == 0
+        and "your progress is not kept (No space left on device)" in text
+        and here.progress.read() == before
+    )
     assert not list((here.root / ".minigen").glob("*.tmp"))
 
 
