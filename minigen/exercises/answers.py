@@ -69,19 +69,26 @@ def bug(options):
         entries = workspace.progress.entries()
         every = [Exercise(master, key) for key in master.mutants]
         left = [b for b in every if not has_passed(entries.get(b.id, {}))]
+        fresh = [b for b in left if workspace.content(b) is None]
         if not left:
             print(f"all {len(every)} bugs of {master.id} are repaired")
             print("next: minigen exercise list")
             return 0
-        chosen = left[0]
-    _allow(workspace, Exercise(master), options.reveal, f"bug {chosen.bug}" if options.code else "bug")
+        if not fresh:
+            print(
+                f"every bug of {master.id} has its file; still to repair: {', '.join(b.name for b in left)}"
+            )
+            print(f"next: open {shown(workspace.path(left[0]))}, then: minigen exercise check {left[0].name}")
+            return 0
+        chosen = fresh[0]
+    _allow(workspace, Exercise(master), options.reveal, f"bug {options.code}" if options.code else "bug")
     path = workspace.path(chosen)
     new = workspace.write(chosen, chosen.text())
     print(
         f"{shown(path)}: "
         + ("the solution, but one mistake is in it" if new else "is there already and stays as it is")
     )
-    print(f"next: find it, repair it, then: minigen exercise check {chosen.id}")
+    print(f"next: find it, repair it, then: minigen exercise check {chosen.name}")
     return 0
 
 
@@ -109,7 +116,7 @@ def _allow(workspace, exercise, reveal, command):
         words, _, code = command.partition(" ")
         again = " ".join(["minigen exercise", words, exercise.typed, *filter(None, [code]), "--reveal"])
         raise UserError(
-            f"this shows the solution of {exercise.id}, which has not passed yet; a hint may do: minigen exercise hint {exercise.typed}",
+            f"this shows the solution of {exercise.name}, which has not passed yet; a hint may do: minigen exercise hint {exercise.typed}",
             f"next: minigen exercise check {exercise.typed}, or, to see it all the same: {again}",
         )
     workspace.progress.change(exercise.id, revealed=True)

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import textwrap
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -65,7 +66,7 @@ def report(workspace, attempt):
     result, parts = attempt.result, []
     if result["printed"]:
         parts.append("your file printed:\n" + _indented(result["printed"], 20))
-    head = f"{attempt.exercise.id}: {result['message']}"
+    head = f"{attempt.exercise.name}: {result['message']}"
     if attempt.path is not None:
         head += "".join("\n" + _frame(attempt, *f) for f in result["trace"])
     parts.append(head)
@@ -83,7 +84,13 @@ def what_next(workspace, attempt):
     id, status, code = attempt.exercise.typed, attempt.status, attempt.result.get("code")
     again = f"minigen exercise check {id}"
     if status == "passed":
-        return after_passing(workspace, attempt.exercise)
+        bug = attempt.exercise.bug
+        more = (
+            f"more: minigen exercise explain {bug.split('.')[0]}   (the mistake that was planted)\n"
+            if bug
+            else ""
+        )
+        return more + after_passing(workspace, attempt.exercise)
     if attempt.path is None:
         return "next: minigen exercise init   (adds the files that are missing)"
     file = shown(attempt.path)
@@ -118,7 +125,7 @@ def after_passing(workspace, exercise):
 def as_json(attempt):
     """One result as plain values."""
     kept = "id status message code seed seconds printed trace place diagnosis".split()
-    values = {k: attempt.result.get(k) for k in kept} | {"id": attempt.exercise.id}
+    values = {k: attempt.result.get(k) for k in kept} | {"id": attempt.exercise.name}
     return {"version": 1, "exit_code": EXIT[attempt.status]} | values
 
 
@@ -148,7 +155,16 @@ def _judged(workspace, exercise, options):
     content = path.read_bytes()
     result = runner.run(path, exercise.master.id, options.seed, options.time_limit)
     entry = entry | progress.after(entry, result, content, exercise.text())
-    return Attempt(exercise, path, result, entry)
+    return Attempt(exercise, path, _without_codes(result) if exercise.bug else result, entry)
+
+
+def _without_codes(value):
+    """A result, or a part of it, in which no code of the catalogue names the mistake that a person is to find."""
+    if isinstance(value, dict):
+        return {k: None if k in ("code", "key") else _without_codes(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_without_codes(v) for v in value]
+    return re.sub(r"\s*\[[A-Z]\d\d\]", "", value) if isinstance(value, str) else value
 
 
 def _remember(workspace, attempts):
@@ -168,7 +184,7 @@ def _check_all(options):
             if not options.json:
                 line = attempt.result["message"] if attempt.status != "passed" else ""
                 line = textwrap.shorten(line.removeprefix("not attempted yet: "), 60, placeholder=" ...")
-                print(f"{attempt.status:<13}  {attempt.exercise.id:<28}  {line}".rstrip(), flush=True)
+                print(f"{attempt.status:<13}  {attempt.exercise.name:<28}  {line}".rstrip(), flush=True)
     _remember(workspace, attempts)
     statuses = [a.status for a in attempts]
     code = EXIT[next((s for s in _GRAVEST if s in statuses), "passed")]
@@ -183,17 +199,18 @@ def _check_all(options):
     if code == 0:
         print(after_passing(workspace, bad.exercise))
     else:
-        print("next: minigen exercise " + ("init" if bad.path is None else f"check {bad.exercise.id}"))
+        print("next: minigen exercise " + ("init" if bad.path is None else f"check {bad.exercise.name}"))
     return code
 
 
 def everything(workspace):
     """All exercises, and the bugs that are there, in order."""
-    found = [Exercise(m) for m in all_masters().values()]
+    found = {m.id: Exercise(m) for m in all_masters().values()}
     for path in sorted((workspace.root / "bugs").glob("*.py")):
         with contextlib.suppress(UserError):  # a file of somebody else
-            found.append(find(path.name))
-    return found
+            bug = find(path.name)
+            found.setdefault(bug.id, bug)
+    return list(found.values())
 
 
 def _frame(attempt, number, function, text):

@@ -57,7 +57,9 @@ def _for_students(add):
         "--as", dest="named", metavar="EXERCISE", help="which exercise the file is, if its name does not tell"
     )
     level = _argument("--level", type=_whole, default=0, metavar="K", help="hints 1 to K")
-    which = _argument("code", metavar="CODE", nargs="?", help="which mistake (default: the next one)")
+    which = _argument(
+        "code", metavar="CODE", nargs="?", help="which mistake: its number or code (default: the next one)"
+    )
     code = _argument("code", metavar="CODE", nargs="?", help="such as V02 (default: all codes)")
     where = "default: minigen-exercises, or the folder of exercises you are in"
     folder = _argument("folder", metavar="DIR", nargs="?", help=where)

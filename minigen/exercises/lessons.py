@@ -144,7 +144,7 @@ def notebook(options):
 
 def _present(workspace, exercise, entries):
     master = exercise.master
-    print(f"{exercise.title}   [{exercise.id}]\n\n{_wrapped(master.statement)}\n")
+    print(f"{exercise.title}   [{exercise.name}]\n\n{_wrapped(master.statement)}\n")
     print(f"gradients wanted: {', '.join(master.wanted)}")
     early = [i for i in master.requires if not progress.has_passed(entries.get(i, {}))]
     if early and workspace.root:
@@ -154,7 +154,7 @@ def _present(workspace, exercise, entries):
         print(f"\nnext: minigen exercise init   (writes the files into a new folder, {DEFAULT})")
     elif not path.is_file():
         print(
-            f"\nnext: minigen exercise {'init' if not exercise.bug else f'bug {master.id} {exercise.bug}'}   (adds its file)"
+            f"\nnext: minigen exercise {'init' if not exercise.bug else f'bug {exercise.name}'}   (adds its file)"
         )
     else:
         print(f"\nnext: open {shown(path)}, then: minigen exercise check {exercise.typed}")

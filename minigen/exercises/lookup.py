@@ -1,7 +1,8 @@
 """Finds the exercise that a person means: by its id, by its file's name or content, or the nearest name if there is none.
 
-Beside each exercise stand its bugs: the solution with one known mistake in it, to be found and repaired. The bug `G06`
-of the exercise `dense` has the id `dense-G06` and lies in bugs/dense-G06.py; it is checked as `dense` is.
+Beside each exercise stand its bugs: the solution with one known mistake in it, to be found and repaired. They are
+numbered, for the code of the mistake, such as G06, would give it away: the first one of `dense` is called `dense-1` and
+lies in bugs/dense-1.py. It is checked as `dense` is. Only the record of progress knows it as `dense-G06`.
 """
 
 import difflib
@@ -36,18 +37,25 @@ class Exercise:
 
     @property
     def id(self):
-        """The name of it, in commands and in the record of progress."""
+        """The name of it in the record of progress."""
         return self.master.id if self.bug is None else f"{self.master.id}-{self.bug}"
+
+    @property
+    def name(self):
+        """The name of it that a person sees: a bug has a number."""
+        if self.bug is None:
+            return self.master.id
+        return f"{self.master.id}-{list(self.master.mutants).index(self.bug) + 1}"
 
     @property
     def typed(self):
         """What a person types in a command to mean this exercise."""
-        return self.said or self.id
+        return self.said or self.name
 
     @property
     def file(self):
         """Where it lies, seen from the folder of the exercises."""
-        return Path(f"{self.id}.py") if self.bug is None else Path("bugs", f"{self.id}.py")
+        return Path(f"{self.name}.py") if self.bug is None else Path("bugs", f"{self.name}.py")
 
     @property
     def title(self):
@@ -70,11 +78,13 @@ def find(name):
     for stem in sorted(every, key=len, reverse=True):  # sparse-kl before sparse, if there were both
         if id.startswith(f"{stem}-"):
             keys = {k.lower().replace("_", "-"): k for k in every[stem].mutants}
+            keys |= {str(number): k for number, k in enumerate(every[stem].mutants, 1)}
             key = id[len(stem) + 1 :]
             if key in keys:
                 return Exercise(every[stem], keys[key])
             if key[-1:].isdigit():
-                raise UserError(f"{stem} has no bug {key.upper()}; it has: {', '.join(keys.values())}")
+                last = len(every[stem].mutants)
+                raise UserError(f"{stem} has no bug {key.upper()}; it has {last}: {stem}-1 to {stem}-{last}")
     near = difflib.get_close_matches(id, every, n=3, cutoff=0.5)
     near += [i for i in every if id and id in i and i not in near][:3]
     hint = f"; did you mean {' or '.join(near)}?" if near else ""

@@ -58,7 +58,12 @@ class Workspace:
 
     def path(self, exercise):
         """Where the file of an exercise lies, or would lie."""
-        return exercise.at or (None if self.root is None else self.root / exercise.file)
+        if exercise.at or self.root is None:
+            return exercise.at
+        path, old = self.root / exercise.file, self.root / "bugs" / f"{exercise.id}.py"
+        return (
+            old if exercise.bug and old.is_file() and not path.is_file() else path
+        )  # as bugs were called once
 
     def content(self, exercise):
         """The bytes of a person's file, or None where there is none."""
@@ -77,7 +82,7 @@ class Workspace:
         path, backup = self.path(exercise), None
         if path.exists():
             folder = path.parent if self.root is None else self.root / ".minigen" / "backup"
-            backup = _back_up(folder, exercise.id, path.read_bytes())
+            backup = _back_up(folder, exercise.name, path.read_bytes())
         path.parent.mkdir(parents=True, exist_ok=True)
         beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         beside.write_bytes(text.encode("utf-8"))
@@ -97,7 +102,7 @@ def target(options):
     exercise = find(options.named) if options.named else find_by_file(path)
     usual = workspace.path(exercise)
     if usual is None or not usual.is_file() or not usual.samefile(path):
-        said = shown(path) + (f" --as {exercise.id}" if options.named else "")
+        said = shown(path) + (f" --as {exercise.name}" if options.named else "")
         exercise = dataclasses.replace(exercise, at=path, said=said)
     return workspace, exercise
 

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -263,7 +264,7 @@ def test_check_all_makes_the_record_anew(here, say, capsys):
         "gaussian-kl": "not attempted",
     }
     (here.root / "relu.py").unlink()
-    (here.root / "bugs" / "dense-G10.py").unlink()
+    (here.root / "bugs" / find("dense-G10").file.name).unlink()
     assert say("check", "--all")[0] == 5
     main(["exercise", "check", "--all", "--json"])
     answer = json.loads(capsys.readouterr().out)
@@ -295,26 +296,63 @@ def test_hints_come_one_at_a_time(here, say):
     assert say("hint", "dense", "--level", "4")[0] == 2
 
 
-def test_spot_the_bug(here, say):
+def test_spot_the_bug(here, say, capsys):
     (here.root / "dense.py").write_text(DENSE.solution())
     say("check", "dense")
     code, text, last = say("bug", "dense")
-    first = f"dense-{next(iter(DENSE.mutants))}"
-    path = here.root / "bugs" / f"{first}.py"
-    assert (
-        code == 0
-        and last.endswith(f"minigen exercise check {first}")
-        and "one mistake is planted" in path.read_text()
-    )
-    assert say("check", first)[0] == 1
+    path, first = here.root / "bugs" / "dense-1.py", f"dense-{next(iter(DENSE.mutants))}"
+    assert code == 0 and last.endswith("minigen exercise check dense-1")
+    assert "one mistake is planted" in path.read_text()
+    assert "bugs/dense-2.py" in say("bug", "dense")[1]  # the next one, though the first is not repaired
     path.write_text(DENSE.solution())
-    assert "is there already and stays as it is" in say("bug", first)[1]
-    assert say("check", first)[0] == 0 and path.read_text() == DENSE.solution()
+    assert "is there already and stays as it is" in say("bug", "dense-1")[1]
+    code, text, _ = say("check", "dense-1")
+    assert code == 0 and path.read_text() == DENSE.solution()
+    assert f"more: minigen exercise explain {first[6:]}   (the mistake that was planted)" in text
+    assert record(here, first)["state"] == "passed"
     assert "1 bug repaired" in say("list")[1].splitlines()[0]
-    assert first not in say("bug", "dense")[1]
-    assert "dense-G10" in say("bug", "dense", "g10")[1]
+    assert "bugs/dense-3.py" in say("bug", "dense")[1]
+    number = list(DENSE.mutants).index("G10") + 1
+    assert f"dense-{number}" in say("bug", "dense", "g10")[1]
+    for _ in range(len(DENSE.mutants) - 4):
+        say("bug", "dense")
+    code, text, last = say("bug", "dense")
+    assert "every bug of dense has its file; still to repair: dense-2, " in text and "check dense-2" in last
     here.progress.change_all({f"dense-{key}": {"passed_hash": "1"} for key in DENSE.mutants})
     assert f"all {len(DENSE.mutants)} bugs" in say("bug", "dense")[1]
+
+
+CODE = re.compile(r"\b[A-Z]\d\d\b")  # of the catalogue
+
+
+def test_a_bug_is_not_named_before_it_is_repaired(here, say, capsys):
+    (here.root / "dense.py").write_text(DENSE.solution())
+    say("check", "dense")
+    for number, key in enumerate(DENSE.mutants, 1):
+        said = say("bug", "dense")[1] + say("show", f"dense-{number}")[1] + say("check", f"dense-{number}")[1]
+        assert f"dense-{number}: " in said and not CODE.search(said), said
+        assert not CODE.search((here.root / "bugs" / f"dense-{number}.py").read_text())
+        assert main(["exercise", "check", f"dense-{number}", "--json"]) in (1, 4)
+        answer = capsys.readouterr().out
+        assert not CODE.search(answer) and json.loads(answer)["id"] == f"dense-{number}"
+        assert record(here, f"dense-{key}")["state"] in ("wrong", "error")
+    assert not CODE.search(say("check", "--all")[1])
+    assert not CODE.search(say("bug", "dense")[1])
+
+
+def test_bugs_under_their_old_names_stay_valid(here, say):
+    key = "G06"
+    number = list(DENSE.mutants).index(key) + 1
+    old = here.root / "bugs" / f"dense-{key}.py"
+    old.parent.mkdir()
+    old.write_text(DENSE.solution())
+    here.progress.change("dense", passed_hash="1")
+    assert "dense-G06.py: is there already" in say("bug", "dense", str(number))[1]
+    for name in (f"dense-{number}", f"dense-{key}", str(old)):
+        code, text, _ = say("check", name)
+        assert code == 0 and f"dense-{number}: passed" in text
+    assert say("check", "--all")[1].count(f"dense-{number}") == 1
+    assert [p.name for p in old.parent.iterdir()] == [old.name]
 
 
 @pytest.mark.parametrize("id", all_masters())
@@ -389,7 +427,7 @@ def test_names_are_understood_or_guessed():
     assert find("vae-reparameterization-v12.SIGN").bug == "V12.sign"
     for wrong, near in (
         ("dens", "dense"),
-        ("dense-G99", "G06, "),
+        ("dense-G99", f"dense-1 to dense-{len(DENSE.mutants)}"),
         ("reparam", "vae-reparameterization"),
         ("", "list"),
     ):
