@@ -108,18 +108,28 @@ def what_next(workspace, attempt):
 
 
 def after_passing(workspace, exercise):
-    """What to do after an exercise: the one after it that has not passed yet; failing that, the first such one."""
-    entries = workspace.progress.entries()
-    todo = [m for m in all_masters().values() if not progress.has_passed(entries.get(m.id, {}))]
-    todo = [m for m in todo if m.id != exercise.id]
+    """The last line after an exercise that passed: what to do then."""
+    todo = _todo(workspace, exercise)
     if not todo:
         return "next: all exercises have passed; minigen exercise bug ID hides mistakes for you to find"
     done = f"{len(all_masters()) - len(todo)} of {len(all_masters())} passed"
-    later = [m for m in todo if m.order > exercise.master.order]
-    new = Exercise((later or todo)[0])
+    new = Exercise(todo[0])
     path = workspace.path(new)
     where = f" ({shown(path)})" if path else ""
     return f"next: {new.title}{where}: minigen exercise show {new.typed}   ({done})"
+
+
+def following(workspace, exercise):
+    """The Exercise to do after this one, None where all have passed."""
+    return next((Exercise(m) for m in _todo(workspace, exercise)), None)
+
+
+def _todo(workspace, exercise):
+    """The other masters that have not passed yet: those that come later, then those that were left out."""
+    entries = workspace.progress.entries()
+    todo = [m for m in all_masters().values() if not progress.has_passed(entries.get(m.id, {}))]
+    todo = [m for m in todo if m.id != exercise.id]
+    return sorted(todo, key=lambda m: m.order <= exercise.master.order)
 
 
 def as_json(attempt):

@@ -491,7 +491,7 @@ def test_watch_sees_each_new_content_once(here, monkeypatch):
         next(steps)()
 
     monkeypatch.setattr(watch.time, "sleep", sleep)
-    seen = watch.changes(here, [dense, relu], dense)
+    seen = watch.changes(here, watch.look(here, [dense, relu]), dense)
     assert next(seen) is dense and not looks
     assert next(seen) is dense and len(looks) == 3
     assert next(seen) is relu and len(looks) == 9
@@ -515,7 +515,7 @@ def test_watch_for_real(here):
         assert "still to write" in first
         (here.root / "dense.py").write_text(DENSE.solution())
         second = _until_next(lines)
-        assert "passed" in second
+        assert "passed" in second and "bias-broadcasting.py is watched from now on" in second
         process.send_signal(2)
         rest = process.communicate(timeout=10)[0]
         assert process.returncode == 0 and rest.splitlines()[-1].startswith("next: ")
@@ -523,6 +523,51 @@ def test_watch_for_real(here):
     finally:
         process.kill()
         process.communicate()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a terminal of POSIX")
+@pytest.mark.parametrize("term", ["xterm", "dumb"])
+def test_watch_clears_a_terminal_and_goes_on(here, term):
+    import pty
+
+    ours, theirs = pty.openpty()
+    (here.root / "dense.py").write_text(DENSE.solution())
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "minigen", "exercise", "watch", "dense"],
+        env=os.environ | {"PYTHONPATH": str(Path(minigen.__file__).parents[1]), "TERM": term},
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    try:
+        with open(ours, encoding="utf-8", newline="\n") as screen:
+            lines = iter(screen.readline, "")
+            first = _until_next(lines)
+            assert "dense: passed" in first and "bias-broadcasting.py is watched from now on" in first
+            assert ("\x1b[2J\x1b[H" in first) is (term == "xterm")
+            second = all_masters()["bias-broadcasting"]
+            (here.root / "bias-broadcasting.py").write_text(second.solution())
+            assert "bias-broadcasting: passed" in _until_next(lines)
+            process.send_signal(2)
+            third = list(all_masters())[2]
+            assert _until_next(lines).endswith(f"minigen exercise check {third}\r\n")
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_watch_does_not_name_a_bug(here, monkeypatch, capsys):
+    here.write(find("dense-G06"), find("dense-G06").text())
+
+    def stopped(workspace, checked, first):
+        yield first
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(watch, "changes", stopped)
+    name = find("dense-G06").name
+    assert main(["exercise", "watch", name]) == 1
+    said = capsys.readouterr().out
+    assert f"{name}: not right yet" in said and said.endswith(f"check {name}\n") and not CODE.search(said)
 
 
 def _until_next(lines):
