@@ -6,9 +6,9 @@ A solution is shown after the exercise has passed; before that one has to ask wi
 import difflib
 import re
 
-from minigen.exercises.lookup import Exercise, UserError, find
+from minigen.exercises.lookup import UserError
 from minigen.exercises.progress import has_passed
-from minigen.exercises.workspace import Workspace, shown, target, target_with_a_file
+from minigen.exercises.workspace import shown, target, target_with_a_file
 
 _COMMENT = re.compile(r"""((?:[^'"#]|'[^']*'|"[^"]*")*)#.*""")  # what stands before a # that is in no string
 
@@ -31,7 +31,7 @@ def diff(options):
     if content is None:
         raise UserError(
             f"there is no file {shown(path)}",
-            "next: minigen exercise init   (adds the files that are missing)",
+            f"next: {workspace.adding(exercise)}   (writes the file)",
         )
     _allow(workspace, exercise, options.reveal, "diff")
     mine, solved = content.decode("utf-8", "replace"), exercise.master.solution()
@@ -43,7 +43,7 @@ def diff(options):
         or f"{shown(path)} is the solution, "
         + ("letter for letter" if mine == solved else "but for comments")
     )
-    print("\nnext: minigen exercise next")
+    print(f"\nnext: minigen exercise next{workspace.extra}")
     return 0
 
 
@@ -59,36 +59,45 @@ def _without_comments(text):
 
 def bug(options):
     """Write the solution with one mistake in it, as a file to repair."""
-    _, exercise = target(options)
-    workspace, master = Workspace.required(), exercise.master
+    workspace, exercise = target(options)
+    master = workspace.required() and exercise.master
+    if not master.mutants:
+        raise UserError(f"{master.id} has no bugs: its master lists no MUTANTS")
     if options.code:
-        chosen = find(f"{master.id}-{options.code}")
+        chosen = workspace.find(f"{master.id}-{options.code}")
     elif exercise.bug:
         chosen = exercise
     else:
         entries = workspace.progress.entries()
-        every = [Exercise(master, key) for key in master.mutants]
+        every = [workspace.exercise(master, key) for key in master.mutants]
         left = [b for b in every if not has_passed(entries.get(b.id, {}))]
         fresh = [b for b in left if workspace.content(b) is None]
         if not left:
             print(f"all {len(every)} bugs of {master.id} are repaired")
-            print("next: minigen exercise list")
+            print(f"next: minigen exercise list{workspace.extra}")
             return 0
         if not fresh:
             print(
                 f"every bug of {master.id} has its file; still to repair: {', '.join(b.name for b in left)}"
             )
-            print(f"next: open {shown(workspace.path(left[0]))}, then: minigen exercise check {left[0].name}")
+            print(
+                f"next: open {shown(workspace.path(left[0]))}, then: minigen exercise check {left[0].typed}"
+            )
             return 0
         chosen = fresh[0]
-    _allow(workspace, Exercise(master), options.reveal, f"bug {options.code}" if options.code else "bug")
+    _allow(
+        workspace,
+        workspace.exercise(master),
+        options.reveal,
+        f"bug {options.code}" if options.code else "bug",
+    )
     path = workspace.path(chosen)
     new = workspace.write(chosen, chosen.text())
     print(
         f"{shown(path)}: "
         + ("the solution, but one mistake is in it" if new else "is there already and stays as it is")
     )
-    print(f"next: find it, repair it, then: minigen exercise check {chosen.name}")
+    print(f"next: find it, repair it, then: minigen exercise check {chosen.typed}")
     return 0
 
 
@@ -100,9 +109,8 @@ def reset(options):
         print(f"{shown(path)} is as it was at first: nothing to do")
     else:
         backup = workspace.replace(exercise, text)
-        print(
-            f"{shown(path)} is as it was at first" + (f"; yours is kept in {shown(backup)}" if backup else "")
-        )
+        kept = f"{shown(path)} is as it was at first; yours is kept in {shown(backup)}" if backup else ""
+        print(kept or f"written: {shown(path)}")
     print(f"next: open {shown(path)}, then: minigen exercise check {exercise.typed}")
     return 0
 

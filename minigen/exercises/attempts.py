@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from minigen.exercises import progress, runner
-from minigen.exercises.lookup import Exercise, UserError, find
-from minigen.exercises.master import all_masters
+from minigen.exercises.lookup import UserError
 from minigen.exercises.workspace import Workspace, shown, target_with_a_file
 
 EXIT = {"passed": 0, "wrong": 1, "inconclusive": 3, "error": 4, "not attempted": 5}
@@ -92,7 +91,9 @@ def what_next(workspace, attempt):
         )
         return more + after_passing(workspace, attempt.exercise)
     if attempt.path is None:
-        return "next: minigen exercise init   (adds the files that are missing)"
+        return f"next: {workspace.adding(attempt.exercise)}   (writes the file)"
+    if attempt.result.get("unfit"):
+        return f"next: tell its author: minigen exercise verify {shown(attempt.exercise.master.path)}"
     file = shown(attempt.path)
     if status == "not attempted":
         return f"next: open {file}, put a formula in place of each ..., then: {again}"
@@ -111,9 +112,9 @@ def after_passing(workspace, exercise):
     """The last line after an exercise that passed: what to do then."""
     todo = _todo(workspace, exercise)
     if not todo:
-        return "next: all exercises have passed; minigen exercise bug ID hides mistakes for you to find"
-    done = f"{len(all_masters()) - len(todo)} of {len(all_masters())} passed"
-    new = Exercise(todo[0])
+        return f"next: all exercises have passed; minigen exercise bug ID{workspace.extra} hides mistakes for you to find"
+    done = f"{len(workspace.masters) - len(todo)} of {len(workspace.masters)} passed"
+    new = workspace.exercise(todo[0])
     path = workspace.path(new)
     where = f" ({shown(path)})" if path else ""
     return f"next: {new.title}{where}: minigen exercise show {new.typed}   ({done})"
@@ -121,13 +122,13 @@ def after_passing(workspace, exercise):
 
 def following(workspace, exercise):
     """The Exercise to do after this one, None where all have passed."""
-    return next((Exercise(m) for m in _todo(workspace, exercise)), None)
+    return next((workspace.exercise(m) for m in _todo(workspace, exercise)), None)
 
 
 def _todo(workspace, exercise):
     """The other masters that have not passed yet: those that come later, then those that were left out."""
     entries = workspace.progress.entries()
-    todo = [m for m in all_masters().values() if not progress.has_passed(entries.get(m.id, {}))]
+    todo = [m for m in workspace.masters.values() if not progress.has_passed(entries.get(m.id, {}))]
     todo = [m for m in todo if m.id != exercise.id]
     return sorted(todo, key=lambda m: m.order <= exercise.master.order)
 
@@ -143,16 +144,16 @@ def chosen(options):
     """(Workspace, Exercise) of what is to be checked: what the person names, or else the next exercise."""
     if options.id is not None:
         return target_with_a_file(options)
-    workspace = Workspace.required()
+    workspace = Workspace.here(options.source).required()
     return workspace, current(workspace)
 
 
 def current(workspace):
     """The first Exercise in teaching order that has not passed yet; the last one, if all have."""
     entries = workspace.progress.entries()
-    masters = list(all_masters().values())
+    masters = list(workspace.masters.values())
     todo = [m for m in masters if not progress.has_passed(entries.get(m.id, {}))]
-    return Exercise((todo or masters[-1:])[0])
+    return workspace.exercise((todo or masters[-1:])[0])
 
 
 def _judged(workspace, exercise, options):
@@ -163,7 +164,7 @@ def _judged(workspace, exercise, options):
         result |= {"report": "", "place": None, "seed": options.seed}
         return Attempt(exercise, None, result, entry)
     content = path.read_bytes()
-    result = runner.run(path, exercise.master.id, options.seed, options.time_limit)
+    result = runner.run(path, exercise.master, options.seed, options.time_limit)
     entry = entry | progress.after(entry, result, content, exercise.text())
     return Attempt(exercise, path, _without_codes(result) if exercise.bug else result, entry)
 
@@ -183,7 +184,7 @@ def _remember(workspace, attempts):
 
 def _check_all(options):
     """Check every file that is there, a few at a time; print a line for each."""
-    workspace = Workspace.required()
+    workspace = Workspace.here(options.source).required()
     attempts, unread = [], None if workspace.progress.read() else "made anew"
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         jobs = (lambda e: _judged(workspace, e, options)), everything(workspace)
@@ -209,16 +210,17 @@ def _check_all(options):
     if code == 0:
         print(after_passing(workspace, bad.exercise))
     else:
-        print("next: minigen exercise " + ("init" if bad.path is None else f"check {bad.exercise.name}"))
+        again = f"minigen exercise check {bad.exercise.typed}"
+        print(f"next: {workspace.adding(bad.exercise) if bad.path is None else again}")
     return code
 
 
 def everything(workspace):
     """All exercises, and the bugs that are there, in order."""
-    found = {m.id: Exercise(m) for m in all_masters().values()}
+    found = {m.id: workspace.exercise(m) for m in workspace.masters.values()}
     for path in sorted((workspace.root / "bugs").glob("*.py")):
         with contextlib.suppress(UserError):  # a file of somebody else
-            bug = find(path.name)
+            bug = workspace.find(path.name)
             found.setdefault(bug.id, bug)
     return list(found.values())
 

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from minigen.exercises import progress
 from minigen.exercises.attempts import current
-from minigen.exercises.lookup import Exercise, UserError
-from minigen.exercises.master import all_masters
+from minigen.exercises.lookup import UserError
 from minigen.exercises.workspace import (
     DEFAULT,
     Workspace,
@@ -21,14 +20,14 @@ from minigen.exercises.workspace import (
 
 def init(options):
     """Write the exercises into a folder; what is there already stays as it is."""
-    around = Workspace.here().root
-    folder = Path(options.folder) if options.folder else around or Path(DEFAULT)
-    workspace, written, kept = initialise(folder)
+    folder = Path(options.folder) if options.folder else Workspace.here().root or Path(DEFAULT)
+    workspace, written, kept = initialise(folder, options.source)
     place = "this folder" if workspace.root == Path.cwd() else shown(workspace.root)
     if kept and written:
         print(f"{place}: {_files(written)} added: {', '.join(e.file.name for e in written)}")
     elif written:
-        print(f"{place}: {len(written)} exercises, one file each")
+        many = len(written) > 1
+        print(f"{place}: {len(written)} exercise{'s, one file each' * many}")
     if kept:
         print(f"{place}: {_files(kept)} already there, unchanged")
     first = current(workspace)
@@ -43,28 +42,28 @@ def _files(exercises):
 
 def list_(options):
     """One line for each exercise: what it is, and how far one has come."""
-    workspace = Workspace.here()
-    entries, masters = workspace.progress.entries(), all_masters()
+    workspace = Workspace.here(options.source)
+    entries, masters = workspace.progress.entries(), workspace.masters
     width = max(map(len, masters))
     for number, master in enumerate(masters.values(), 1):
-        state = _state(workspace, Exercise(master), entries) if workspace.root else ""
+        state = _state(workspace, workspace.exercise(master), entries) if workspace.root else ""
         print(f"{number:3d}  {master.id:<{width}}  {master.title:<48}  {state}".rstrip())
     done = sum(progress.has_passed(entries.get(i, {})) for i in masters)
     if workspace.root is None:
-        print(f"next: minigen exercise init   (writes them into a new folder, {DEFAULT})")
+        print(f"next: minigen exercise init{workspace.extra}   (writes them into a new folder, {DEFAULT})")
     else:
-        print(f"\n{len(masters)} exercises, {done} passed")
-        print("next: minigen exercise next" if done < len(masters) else "next: minigen exercise bug ID")
+        print(f"\n{len(masters)} exercise{'s' * (len(masters) != 1)}, {done} passed")
+        print(f"next: minigen exercise {'next' if done < len(masters) else 'bug ID'}{workspace.extra}")
     return 0
 
 
 def next_(options):
     """The exercise to do now."""
-    workspace = Workspace.required()
+    workspace = Workspace.here(options.source).required()
     entries, exercise = workspace.progress.entries(), current(workspace)
     if progress.has_passed(entries.get(exercise.id, {})):
-        print(f"all {len(all_masters())} exercises have passed")
-        print("next: minigen exercise bug ID   (a mistake is planted; find it)")
+        print("every exercise has passed")
+        print(f"next: minigen exercise bug ID{workspace.extra}   (a mistake is planted; find it)")
         return 0
     return _present(workspace, exercise, entries)
 
@@ -120,11 +119,12 @@ def explain(options):
 def _last_checked(code):
     """The exercise that a person is at: the last one in which this mistake was seen, else the last one checked."""
     try:
-        known = Workspace.here().progress.entries()
-    except UserError:  # several folders of exercises: it could be any
-        known = {}
-    tried = {i: e for i, e in known.items() if e.get("when")}
-    return max(tried, key=lambda i: (tried[i].get("code") == code, str(tried[i]["when"])), default="ID")
+        workspace = Workspace.here()
+        tried = {i: e for i, e in workspace.progress.entries().items() if e.get("when")}
+        last = max(tried, key=lambda i: (tried[i].get("code") == code, str(tried[i]["when"])), default=None)
+        return "ID" if last is None else workspace.find(last).typed
+    except UserError:  # several folders of exercises, or the exercise is no longer there
+        return "ID"
 
 
 def notebook(options):
@@ -151,11 +151,11 @@ def _present(workspace, exercise, entries):
         print(f"easier after: {', '.join(early)}")
     path = workspace.path(exercise)
     if path is None:
-        print(f"\nnext: minigen exercise init   (writes the files into a new folder, {DEFAULT})")
-    elif not path.is_file():
         print(
-            f"\nnext: minigen exercise {'init' if not exercise.bug else f'bug {exercise.name}'}   (adds its file)"
+            f"\nnext: minigen exercise init{workspace.extra}   (writes the files into a new folder, {DEFAULT})"
         )
+    elif not path.is_file():
+        print(f"\nnext: {workspace.adding(exercise)}   (writes the file)")
     else:
         print(f"\nnext: open {shown(path)}, then: minigen exercise check {exercise.typed}")
     return 0
@@ -190,7 +190,7 @@ def _state(workspace, exercise, entries):
     repaired = sum(
         progress.has_passed(e)
         for i, e in entries.items()
-        if i.startswith(exercise.id + "-") and i not in all_masters()
+        if i.startswith(exercise.id + "-") and i not in workspace.masters
     )
     extra = [f"{repaired} bug{'s' * (repaired > 1)} repaired"] if repaired else []
     extra += ["solution seen"] if entry.get("revealed") else []

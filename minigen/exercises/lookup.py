@@ -15,10 +15,13 @@ from minigen.exercises import master
 HEAD = "    # ---- one mistake is planted between these comments: find it, repair it ----"
 
 
+CURE = "next: minigen exercise list   (shows what there is)"
+
+
 class UserError(Exception):
     """What a command cannot do, in a sentence; `cure` is the last line a person reads."""
 
-    def __init__(self, message, cure="next: minigen exercise list   (shows what there is)"):
+    def __init__(self, message, cure=CURE):
         super().__init__(message)
         self.cure = cure
 
@@ -69,10 +72,10 @@ class Exercise:
         return self.master.mutant(self.bug).replace("    " + master.YOURS, HEAD)
 
 
-def find(name):
-    """The Exercise that `name` stands for: an id, or a file of that name."""
+def find(name, masters=None, cure=CURE):
+    """The Exercise of `masters` (default: minigen's own) that `name` stands for: an id, or a file of that name."""
     given = str(name).replace("\\", "/").rstrip("/").rpartition("/")[2].removesuffix(".py")
-    every, id = master.all_masters(), given.lower().replace("_", "-")
+    every, id = master.all_masters() if masters is None else masters, given.lower().replace("_", "-")
     if id in every:
         return Exercise(every[id])
     for stem in sorted(every, key=len, reverse=True):  # sparse-kl before sparse, if there were both
@@ -84,24 +87,26 @@ def find(name):
                 return Exercise(every[stem], keys[key])
             if key[-1:].isdigit():
                 last = len(every[stem].mutants)
-                raise UserError(f"{stem} has no bug {key.upper()}; it has {last}: {stem}-1 to {stem}-{last}")
+                raise UserError(
+                    f"{stem} has no bug {key.upper()}; it has {last}: {stem}-1 to {stem}-{last}", cure
+                )
     near = difflib.get_close_matches(id, every, n=3, cutoff=0.5)
     near += [i for i in every if id and id in i and i not in near][:3]
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
-    raise UserError(f"there is no exercise {str(name)!r}{hint}")
+    raise UserError(f"there is no exercise {str(name)!r}{hint}", cure)
 
 
-def find_by_file(path):
+def find_by_file(path, masters=None):
     """The Exercise that the file `path` answers, whatever it is called: by its name, else by what is in it."""
     text = path.read_bytes().decode("utf-8", "replace")
     planted = HEAD.strip() in text
     try:
-        named = find(path.name)
+        named = find(path.name, masters)
         if named.bug is None or planted or path.absolute().parent.name == "bugs":
             return named
     except UserError:
         pass
-    every = master.all_masters()
+    every = master.all_masters() if masters is None else masters
     called = re.findall(
         r"""\bcheck\(\s*["']([^"']+)["']""", text
     )  # the last lines of the file, as it was written

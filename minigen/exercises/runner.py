@@ -25,8 +25,8 @@ _START = (
 )
 
 
-def run(path, id, seed=0, seconds=SECONDS, memory=MEMORY):
-    """Judge the file at `path` as the exercise `id`. Returns a dict: what Result.to_dict gives, and
+def run(path, master, seed=0, seconds=SECONDS, memory=MEMORY):
+    """Judge the file at `path` as the exercise of `master`. Returns a dict: what Result.to_dict gives, and
 
     `report` (text), `trace` ([[line number, function, text]] in the person's file), `place` ([line number, text] of the
     first wrong line), `printed` and `seconds`.
@@ -34,13 +34,19 @@ def run(path, id, seed=0, seconds=SECONDS, memory=MEMORY):
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="minigen-") as folder:
         answer, stack = Path(folder, "answer.json"), Path(folder, "stack.txt")
-        task = {"path": str(path), "id": id, "seed": seed, "seconds": seconds, "memory": memory}
+        task = {
+            "path": str(path),
+            "master": str(master.path),
+            "seed": seed,
+            "seconds": seconds,
+            "memory": memory,
+        }
         command = [sys.executable, "-c", _START, "\n".join(_search_path(path)), str(answer), str(stack)]
         code, printed = _call([*command, json.dumps(task)], seconds + GRACE)
         try:
             result = json.loads(answer.read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            result = _without_answer(id, seed, code, stack, path, seconds)
+            result = _without_answer(master.id, seed, code, stack, path, seconds)
     return result | {"printed": printed, "seconds": round(time.perf_counter() - started, 3)}
 
 

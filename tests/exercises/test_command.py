@@ -637,7 +637,7 @@ def test_new_never_writes_into_the_package(tmp_path, monkeypatch, say):
     monkeypatch.chdir(tmp_path)
     code, text, last = say("new", "my-exercise")
     assert code == 0 and last == "next: minigen exercise verify my_exercise.py"
-    assert "init and list show only the exercises that minigen comes with" in text
+    assert "minigen exercise init --from ." in text
     assert (tmp_path / "my_exercise.py").is_file()
     package = Path(minigen.__file__).parent
     for folder in (package, package / "exercises", package / "exercises" / "mine"):
@@ -645,6 +645,135 @@ def test_new_never_writes_into_the_package(tmp_path, monkeypatch, say):
         assert not (folder / "another_one.py").exists()
     monkeypatch.chdir(package / "exercises")
     assert say("new", "another-one")[0] == 2 and not Path("another_one.py").exists()
+
+
+@pytest.fixture
+def course(tmp_path, monkeypatch, say):
+    """A teacher's folder of masters: one is fit, one is broken, one file is something else."""
+    monkeypatch.chdir(tmp_path)
+    masters = tmp_path / "our masters"
+    say("new", "stretch", "--into", str(masters))
+    (masters / "broken.py").write_text('ID = "broken"\n')
+    (masters / "helpers.py").write_bytes(b"# \xff")
+    return masters
+
+
+STRETCH = ("gx = ...", "gx = g * scale"), ("gscale = ...", "gscale = (g * x).sum(axis=0)")
+
+
+def solve(file):
+    text = file.read_text()
+    for empty, solved in STRETCH:
+        text = text.replace(empty, solved)
+    file.write_text(text)
+
+
+def test_a_folder_remembers_the_masters_it_was_made_from(course, say, capsys, monkeypatch):
+    code, text, last = say("list", "--from", "our masters")
+    assert code == 0 and "  1  stretch  Stretch" in text and "dense" not in text
+    assert "left out: broken.py: a master needs ORDER" in text and "init --from 'our masters'" in last
+    code, text, last = say("init", "mine", "--from", "our masters")
+    assert code == 0 and "mine: 1 exercise\n" in text and "check stretch" in last
+    folder = course.parent / "mine"
+    assert sorted(p.name for p in folder.iterdir()) == [".minigen", "stretch.py"]
+    for place in (course.parent, folder):  # from above, and inside
+        monkeypatch.chdir(place)
+        assert "1 exercise, 0 passed" in say("list")[1] and "[stretch]" in say("next")[1]
+        assert say("check")[0] == 5 and say("check", "dense")[0] == 2
+        assert "hint 1 of 3" in say("hint", "stretch", "--level", "1")[1]
+        assert "1 file already there" in say("init")[1]
+    solve(folder / "stretch.py")
+    assert main(["exercise", "check", "stretch", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["id"] == "stretch"
+    assert say("check", "--all")[0] == 0 and "gx = g * scale" in say("solution", "stretch")[1]
+    assert "stretch-1.py" in say("bug", "stretch")[1] and say("check", "stretch-1")[0] == 1
+    assert say("notebook", "stretch")[0] == 0 and "letter for letter" in say("diff", "stretch")[1]
+    assert record(Workspace(folder), "stretch")["state"] == "passed"
+    ran = subprocess.run(
+        [sys.executable, str(folder / "stretch.py")],  # as the last lines of the file offer, from anywhere
+        cwd="/",
+        env=os.environ | {"PYTHONPATH": str(Path(minigen.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+    )
+    assert "passed" in ran.stdout, ran.stderr
+
+
+def test_masters_that_were_moved_are_missed_and_found(course, say):
+    say("init", "mine", "--from", "our masters")
+    moved = course.rename(course.with_name("moved"))
+    code, text, last = say("list")
+    assert code == 2 and "'our masters', but there is no such file or folder" in text and "--from DIR" in last
+    assert "1 exercise, 0 passed" in say("list", "--from", str(moved))[1]
+    assert say("init", "--from", str(moved))[0] == 0 and say("list")[0] == 0
+    own = Path(minigen.__file__).parent / "exercises" / "masters"
+    code, text, last = say("init", "--from", str(own))
+    assert (
+        code == 2 and "mine is a folder for the exercises of moved already" in text and "ANOTHER-NAME" in last
+    )
+    assert say("init", "moved", "--from", "moved")[0] == 2 and not (moved / ".minigen").exists()
+    (moved / "stretch.py").unlink()
+    assert "there is no exercise in moved" in say("list")[1]
+
+
+def test_a_master_by_its_path_or_with_from(here, say, course):
+    path = str(course / "stretch.py")
+    file = course.parent / "stretch.py"  # the folder is that of minigen's own exercises
+    for words in (["stretch", "--from", str(course)], [path]):
+        assert (
+            "[stretch]" in say("show", *words)[1] and "hint 1 of 3" in say("hint", *words, "--level", "1")[1]
+        )
+        code, text, last = say("check", *words)
+        assert code == 4 and "there is no file stretch.py" in text
+        assert last.startswith("next: minigen exercise reset stretch --from 'our masters")
+        assert "written: stretch.py" in say("reset", *words)[1]
+        assert say("check", *words)[0] == 5
+        solve(file)
+        assert say("check", *words)[0] == 0 and say("check", "stretch.py", "--from", str(course))[0] == 0
+        assert (
+            "gx = g * scale" in say("solution", *words)[1] and "letter for letter" in say("diff", *words)[1]
+        )
+        assert "check stretch-1 --from 'our masters" in say("bug", *words)[2]
+        file.unlink(), (course.parent / "bugs" / "stretch-1.py").unlink()
+    assert "30 exercises" in say("list")[1]
+    assert "stretch: ok" in say("verify", path)[1]
+    code, text, _ = say("verify", "--from", str(course))
+    assert code == 1 and "stretch: ok" in text and "2 exercises, 1 not fit" in text
+
+
+BROKEN = {
+    "no docstring": ('r"""Stretch', 'ABOUT = r"""Stretch', "a master begins with a docstring"),
+    "a name that is none": ('ID = "stretch"', 'ID = "../stretch"', "ID is '../stretch', expected words"),
+    "an order that is none": ("ORDER = ", "ORDER = 'a' #", "ORDER is 'a', expected a number"),
+    "one wanted, no tuple": ('WANTED = ("x", "scale")', 'WANTED = "x"', "expected a tuple of texts"),
+    "no backward": ("def backward(", "def back(", "a master needs a function backward"),
+    "no marks": ("# BEGIN SOLUTION", "#", "without its partner"),
+    "does not parse": ("ORDER =", "ORDER ==== ", "invalid syntax"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_master_is_told_in_a_sentence(course, say, name):
+    path = course / "stretch.py"
+    old, new, sentence = BROKEN[name]
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    for words in (["list", "--from", "our masters"], ["show", str(path)], ["init", "--from", str(path)]):
+        code, said, _ = say(*words)
+        assert code == 2 and "left out: " in said and sentence in said, said
+    assert not (course.parent / "minigen-exercises").exists()
+
+
+def test_a_master_that_fails_when_it_is_used(course, say):
+    say("init", "mine", "--from", "our masters")
+    path = course / "stretch.py"
+    path.write_text(path.read_text().replace("import numpy as np", "import numpy as np\n\nnumber = 1 / 0"))
+    code, text, last = say("check", "stretch")
+    assert last == "next: tell its author: minigen exercise verify 'our masters/stretch.py'"
+    assert code == 4 and "this exercise cannot be given: stretch.py fails: ZeroDivisionError" in text
+    code, text, last = say("bug", "stretch", "--reveal")
+    assert code == 4 and "stretch.py fails: ZeroDivisionError" in text and "verify" in last
 
 
 def test_a_broken_exercise_is_named(monkeypatch, say):
@@ -682,6 +811,6 @@ def test_the_runner_gives_up_on_a_process_that_ignores_its_limit(tmp_path, monke
     path = tmp_path / "dense.py"
     path.write_text("import faulthandler\nfaulthandler.cancel_dump_traceback_later()\nwhile True: pass\n")
     started = time.monotonic()
-    result = runner.run(path, "dense", seconds=1)
+    result = runner.run(path, DENSE, seconds=1)
     assert result["status"] == "error" and "stopped after 1 s" in result["message"]
     assert time.monotonic() - started < 10
