@@ -12,6 +12,7 @@ from pathlib import Path
 from minigen.exercises import progress, runner
 from minigen.exercises.lookup import UserError
 from minigen.exercises.workspace import Workspace, shown, target_with_a_file
+from minigen.terminal import width
 
 EXIT = {"passed": 0, "wrong": 1, "inconclusive": 3, "error": 4, "not attempted": 5}
 MISUSED = 2
@@ -194,7 +195,9 @@ def _check_all(options):
             attempts.append(attempt)
             if not options.json:
                 line = attempt.result["message"] if attempt.status != "passed" else ""
-                line = textwrap.shorten(line.removeprefix("not attempted yet: "), 60, placeholder=" ...")
+                line = textwrap.shorten(
+                    line.removeprefix("not attempted yet: "), width(105) - 45, placeholder=" ..."
+                )
                 print(f"{attempt.status:<13}  {attempt.exercise.name:<28}  {line}".rstrip(), flush=True)
     _remember(workspace, attempts)
     statuses = [a.status for a in attempts]

@@ -1,7 +1,10 @@
 """`minigen exercise init, list, next, show, hint, explain, notebook`: everything to read before and while one works."""
 
-import shutil
+import itertools
+import re
+import sys
 import textwrap
+import unicodedata
 from pathlib import Path
 
 from minigen.exercises import progress
@@ -16,6 +19,9 @@ from minigen.exercises.workspace import (
     target_with_a_file,
     write_new,
 )
+from minigen.terminal import width
+
+_ITEM = re.compile(r"([-*]|\d+\.) ")  # how a line of a list begins
 
 
 def init(options):
@@ -44,10 +50,17 @@ def list_(options):
     """One line for each exercise: what it is, and how far one has come."""
     workspace = Workspace.here(options.source)
     entries, masters = workspace.progress.entries(), workspace.masters
-    width = max(map(len, masters))
+    longest, columns = max(map(len, masters)), width(200)
+    widest = longest + max(len(m.title) for m in masters.values()) + 7
     for number, master in enumerate(masters.values(), 1):
         state = _state(workspace, workspace.exercise(master), entries) if workspace.root else ""
-        print(f"{number:3d}  {master.id:<{width}}  {master.title:<48}  {state}".rstrip())
+        line = f"{number:3d}  {master.id:<{longest}}  {master.title:<48}  {state}".rstrip()
+        if widest > columns:
+            below = [textwrap.fill(t, columns - 5) for t in (master.title, state) if t]
+            line = f"{number:3d}  {master.id}\n{textwrap.indent(chr(10).join(below), '     ')}"
+        elif len(line) > columns:
+            line = f"{number:3d}  {master.id:<{longest}}  {master.title}\n     {state}"
+        print(line)
     done = sum(progress.has_passed(entries.get(i, {})) for i in masters)
     if workspace.root is None:
         print(f"next: minigen exercise init{workspace.extra}   (writes them into a new folder, {DEFAULT})")
@@ -104,7 +117,7 @@ def explain(options):
 
     if options.code is None:
         for entry in catalogue.entries().values():
-            print(f"{entry.code}  {entry.title}")
+            print("\n".join(_filled(f"{entry.code}  {entry.title}", width(200), 5)))
         print("next: minigen exercise explain CODE")
         return 0
     try:
@@ -162,16 +175,68 @@ def _present(workspace, exercise, entries):
 
 
 def _wrapped(text):
-    """Prose as wide as the terminal; tables, lists and formulas as they are."""
-    width, out, prose = min(shutil.get_terminal_size().columns, 101) - 1, [], []
-    for line in [*text.splitlines(), ""]:
-        plain = line.strip() and "$$" not in line and not line.startswith(("|", "- ", "* ", " ", "#"))
-        if plain:
-            prose.append(line)
-            continue
-        out += textwrap.wrap(" ".join(prose), width, break_long_words=False, break_on_hyphens=False) + [line]
-        prose = []
-    return "\n".join(out[:-1])
+    """Prose, lists and tables as wide as the terminal, formulas in Unicode."""
+    most, out = min(width(), 100), []
+    for kind, lines in itertools.groupby(_parts(_readable(text, most)), key=lambda part: part[0]):
+        lines = [line for _, line in lines]
+        if kind == "table":
+            out += _table(lines, most)
+        elif kind == "as it is":
+            out += lines
+        else:
+            mark = _ITEM.match(lines[0])
+            out += _filled(" ".join(line.strip() for line in lines), most, len(mark[0]) if mark else 0)
+    return "\n".join(out)
+
+
+def _parts(text):
+    """The lines of a text, each with what it belongs to: (kind, line); a kind of prose has the number of its paragraph."""
+    number = 0
+    for line in text.splitlines():
+        number += bool(_ITEM.match(line))
+        if line.startswith("|"):
+            yield "table", line
+        elif not line.strip() or "$$" in line or line.startswith(("    ", "#")):
+            number += 1
+            yield "as it is", line
+        else:
+            yield number, line
+
+
+def _table(lines, most):
+    """A table of Markdown: its columns one beside the other; where that is too wide, the last cell after the others."""
+    rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in lines]
+    rows = [row for row in rows if set("".join(row)) - set("-: ")]
+    if len({len(row) for row in rows}) > 1:
+        return lines
+    widths = [max(map(_columns, column)) for column in zip(*rows, strict=True)]
+    if sum(widths) + 2 * len(widths) <= most:
+        padded = [[c + " " * (w - _columns(c)) for c, w in zip(row, widths, strict=True)] for row in rows]
+        return ["  ".join(row).rstrip() for row in padded]
+    return [line for row in rows for line in _filled(": ".join(row), most, 4)]
+
+
+def _columns(text):
+    """The columns that a text takes: a hat or a bar stands over a letter."""
+    return sum(not unicodedata.combining(c) for c in text)
+
+
+def _filled(text, most, under):
+    return textwrap.wrap(
+        text, most, subsequent_indent=" " * under, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def _readable(text, most):
+    """The text with its formulas in Unicode; as it is, where the terminal lacks the letters, or the formula is unusual."""
+    from minigen.exercises.formula_text import in_unicode
+
+    try:
+        plain = in_unicode(text, most)
+        plain.encode(sys.stdout.encoding or "utf-8")
+        return plain
+    except ValueError:
+        return text
 
 
 def _state(workspace, exercise, entries):

@@ -15,6 +15,8 @@ import threading
 import time
 from pathlib import Path
 
+from minigen.terminal import width
+
 SECONDS, MEMORY = 20.0, 2**30
 GRACE = (
     5.0  # the process stops itself, and says where it was; after this much more it is stopped from outside
@@ -58,7 +60,10 @@ def _call(command, seconds):
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        env=os.environ | one | {"PYTHONIOENCODING": "utf-8:backslashreplace", "PYTHONUNBUFFERED": "1"},
+        env=os.environ
+        | one
+        | {"COLUMNS": str(width())}
+        | {"PYTHONIOENCODING": "utf-8:backslashreplace", "PYTHONUNBUFFERED": "1"},
         start_new_session=True,
     )
     kept, code = _Beginning(process.stdout), None

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -411,10 +412,19 @@ def test_only_the_first_call_prints(here, say):
     assert code == 0 and text.count("| shape") == 1
 
 
-@pytest.mark.parametrize("id", all_masters())
-def test_statements_can_be_read_on_a_terminal(id):
-    for command in ("underbrace", "operatorname", "Big", "left(", "right)"):
-        assert f"\\{command}" not in all_masters()[id].statement
+def test_a_narrow_terminal(here, say, monkeypatch):
+    for columns in (60, 80, 100):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        (here.root / "dense.py").write_text(DENSE.mutant("G06"))
+        for words in (["list"], ["explain"], ["explain", "V02"], ["show", "dense"], ["check"]):
+            text = say(*words)[1]
+            lines = [
+                x for x in text.splitlines() if not x.startswith(("next: ", "  line", "  bias", "dense ·"))
+            ]
+            assert max(map(len, lines)) <= columns, (columns, text)
+        here.progress.change("dense", passed_hash="1", exercise_hash="1")
+        listed = say("list")[1]
+        assert "passed; the exercise has changed since" in listed and "Sigmoid: a layer of neurons" in listed
 
 
 def test_explain(here, say):
@@ -539,6 +549,8 @@ def test_watch_clears_a_terminal_and_goes_on(here, term):
         stderr=theirs,
     )
     os.close(theirs)
+    late = threading.Timer(60, process.kill)  # a read from a terminal has no limit of its own
+    late.start()
     try:
         with open(ours, encoding="utf-8", newline="\n") as screen:
             lines = iter(screen.readline, "")
@@ -552,6 +564,7 @@ def test_watch_clears_a_terminal_and_goes_on(here, term):
             third = list(all_masters())[2]
             assert _until_next(lines).endswith(f"minigen exercise check {third}\r\n")
     finally:
+        late.cancel()
         process.kill()
         process.communicate()
 
@@ -627,6 +640,11 @@ def test_new_and_verify(tmp_path, monkeypatch, say):
     path = tmp_path / "my_exercise.py"
     path.write_text(path.read_text().replace("gx = g * scale\n        g", "gx = g\n        g").replace("gx = g * scale\n", "gx = g\n"))  # fmt: skip
     assert say("verify", "my_exercise.py")[0] == 1
+    path.write_text(path.read_text().replace("$y_{nd} =", r"$\overbrace{y} ="))
+    assert (
+        r"! the statement cannot be shown on a terminal: \overbrace is not known"
+        in say("verify", "my_exercise.py")[1]
+    )
     path.write_text("x = 1\n")
     code, text, _ = say("verify", "my_exercise.py")
     assert code == 2 and "is no master: my_exercise.py: a master needs ID" in text
