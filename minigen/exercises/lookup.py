@@ -96,8 +96,8 @@ def find(name, masters=None, cure=CURE):
     raise UserError(f"there is no exercise {str(name)!r}{hint}", cure)
 
 
-def find_by_file(path, masters=None):
-    """The Exercise that the file `path` answers, whatever it is called: by its name, else by what is in it."""
+def find_by_file(path, said, masters=None):
+    """The Exercise that the file `path` answers, by its name or else by its content; `said` is what a person types for it."""
     text = path.read_bytes().decode("utf-8", "replace")
     planted = HEAD.strip() in text
     try:
@@ -117,5 +117,5 @@ def find_by_file(path, masters=None):
         return Exercise(named[0])
     raise UserError(
         f"{path.name}: neither the name nor the content tells which exercise this is",
-        f"next: say it with --as: minigen exercise check {path.name} --as {named[0].id if named else 'ID'}",
+        f"next: say it with --as: minigen exercise check {said} --as {named[0].id if named else 'ID'}",
     )

@@ -162,7 +162,7 @@ def target(options):
     if options.named:
         exercise = workspace.find(options.named)
     else:
-        exercise = find_by_file(path, workspace.masters)
+        exercise = find_by_file(path, shown(path), workspace.masters)
         exercise = workspace.exercise(exercise.master, exercise.bug)
     usual = workspace.path(exercise)
     if usual is None or not usual.is_file() or not usual.samefile(path):

@@ -124,7 +124,11 @@ def test_a_file_of_another_name_is_told_by_its_content_or_by_the_person(here, sa
     )
     mine.write_text(bare)
     code, text, last = say("check", str(mine))
-    assert code == 2 and "neither the name nor the content" in text and last.endswith("--as ID")
+    assert (
+        code == 2
+        and "neither the name nor the content" in text
+        and last.endswith("check 'my try (2).py' --as ID")
+    )
     code, text, last = say("check", str(mine), "--as", "dense")
     assert code == 0 and "dense: passed" in text
     mine.write_text(bare.replace("g @ weight.T", "g @ weight"))
