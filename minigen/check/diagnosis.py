@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from html import escape
 from textwrap import fill
 
+from minigen.terminal import width
+
 _MARKS = {"wrong": "WRONG", "consequence": "follows from the lines above", "unwritten": "still to write"}
 
 
@@ -123,7 +125,8 @@ class Diagnosis:
         widths = [max(len(r[i]) for r in rows) for i in range(len(rows[0]))]
         table = ["  " + "  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in rows]
         told = [
-            fill(f"{kind:<6} : {text}", 100, subsequent_indent=" " * 9) for kind, text in self.sentences()
+            fill(f"{kind:<6} : {text}", min(width(), 100), subsequent_indent=" " * 9)
+            for kind, text in self.sentences()
         ]
         return "\n".join([self.title, *table, *told])
 

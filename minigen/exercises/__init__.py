@@ -11,10 +11,31 @@ def check(id, backward=None, *, seed=0):
     from minigen.exercises.judge import judge
     from minigen.exercises.master import all_masters, load
 
-    masters = all_masters()
+    around, trouble = _masters_around()
+    masters = all_masters() | around
     if id not in masters:
         import difflib
 
         near = difflib.get_close_matches(str(id), masters, n=1)
-        raise ValueError(f"there is no exercise {id!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+        raise ValueError(
+            f"there is no exercise {id!r}" + (f"; did you mean {near[0]!r}?" if near else trouble)
+        )
     return judge(masters[id], load(masters[id].stub()) if backward is None else backward, seed=seed)
+
+
+def _masters_around():
+    """{id: Master} of the folder of exercises in which one works, or in which the program lies; and what prevents them."""
+    import sys
+    from pathlib import Path
+
+    from minigen.exercises.lookup import UserError
+    from minigen.exercises.workspace import Workspace
+
+    program = getattr(sys.modules.get("__main__"), "__file__", None)
+    found, trouble = {}, ""
+    for find in (Workspace.here, *([lambda: Workspace.around(Path(program).parent)] if program else [])):
+        try:
+            found |= find().masters
+        except UserError as error:
+            trouble = f"; {error}"
+    return found, trouble

@@ -6,32 +6,32 @@ A solution is shown after the exercise has passed; before that one has to ask wi
 import difflib
 import re
 
-from minigen.exercises.lookup import Exercise, UserError, find
+from minigen.exercises.lookup import UserError
 from minigen.exercises.progress import has_passed
-from minigen.exercises.workspace import Workspace, shown
+from minigen.exercises.workspace import shown, target, target_with_a_file
 
 _COMMENT = re.compile(r"""((?:[^'"#]|'[^']*'|"[^"]*")*)#.*""")  # what stands before a # that is in no string
 
 
 def solution(options):
     """Print the solution's backward."""
-    workspace, exercise = Workspace.here(), find(options.id)
+    workspace, exercise = target(options)
     _allow(workspace, exercise, options.reveal, "solution")
     text = exercise.master.solution()
     print(text[text.index("def backward(") :].partition("\n\n\nif __name__")[0])
     path = workspace.path(exercise)
-    print(f"\nnext: minigen exercise {'diff' if path and path.is_file() else 'show'} {exercise.id}")
+    print(f"\nnext: minigen exercise {'diff' if path and path.is_file() else 'show'} {exercise.typed}")
     return 0
 
 
 def diff(options):
     """What has to change in one's file for it to be the solution."""
-    workspace, exercise = Workspace.required(), find(options.id)
+    workspace, exercise = target_with_a_file(options)
     path, content = workspace.path(exercise), workspace.content(exercise)
     if content is None:
         raise UserError(
             f"there is no file {shown(path)}",
-            "next: minigen exercise init   (adds the files that are missing)",
+            f"next: {workspace.adding(exercise)}   (writes the file)",
         )
     _allow(workspace, exercise, options.reveal, "diff")
     mine, solved = content.decode("utf-8", "replace"), exercise.master.solution()
@@ -43,7 +43,7 @@ def diff(options):
         or f"{shown(path)} is the solution, "
         + ("letter for letter" if mine == solved else "but for comments")
     )
-    print("\nnext: minigen exercise next")
+    print(f"\nnext: minigen exercise next{workspace.extra}")
     return 0
 
 
@@ -59,44 +59,59 @@ def _without_comments(text):
 
 def bug(options):
     """Write the solution with one mistake in it, as a file to repair."""
-    workspace, exercise = Workspace.required(), find(options.id)
-    master = exercise.master
+    workspace, exercise = target(options)
+    master = workspace.required() and exercise.master
+    if not master.mutants:
+        raise UserError(f"{master.id} has no bugs: its master lists no MUTANTS")
     if options.code:
-        chosen = find(f"{master.id}-{options.code}")
+        chosen = workspace.find(f"{master.id}-{options.code}")
     elif exercise.bug:
         chosen = exercise
     else:
         entries = workspace.progress.entries()
-        every = [Exercise(master, key) for key in master.mutants]
+        every = [workspace.exercise(master, key) for key in master.mutants]
         left = [b for b in every if not has_passed(entries.get(b.id, {}))]
+        fresh = [b for b in left if workspace.content(b) is None]
         if not left:
             print(f"all {len(every)} bugs of {master.id} are repaired")
-            print("next: minigen exercise list")
+            print(f"next: minigen exercise list{workspace.extra}")
             return 0
-        chosen = left[0]
-    _allow(workspace, Exercise(master), options.reveal, f"bug {chosen.bug}" if options.code else "bug")
+        if not fresh:
+            print(
+                f"every bug of {master.id} has its file; still to repair: {', '.join(b.name for b in left)}"
+            )
+            print(
+                f"next: open {shown(workspace.path(left[0]))}, then: minigen exercise check {left[0].typed}"
+            )
+            return 0
+        chosen = fresh[0]
+    _allow(
+        workspace,
+        workspace.exercise(master),
+        options.reveal,
+        f"bug {options.code}" if options.code else "bug",
+    )
     path = workspace.path(chosen)
     new = workspace.write(chosen, chosen.text())
     print(
         f"{shown(path)}: "
         + ("the solution, but one mistake is in it" if new else "is there already and stays as it is")
     )
-    print(f"next: find it, repair it, then: minigen exercise check {chosen.id}")
+    print(f"next: find it, repair it, then: minigen exercise check {chosen.typed}")
     return 0
 
 
 def reset(options):
     """Take a file back to what it was at first; what is in it goes to a backup."""
-    workspace, exercise = Workspace.required(), find(options.id)
+    workspace, exercise = target_with_a_file(options)
     path, text = workspace.path(exercise), exercise.text()
     if workspace.content(exercise) == text.encode("utf-8"):
         print(f"{shown(path)} is as it was at first: nothing to do")
     else:
         backup = workspace.replace(exercise, text)
-        print(
-            f"{shown(path)} is as it was at first" + (f"; yours is kept in {shown(backup)}" if backup else "")
-        )
-    print(f"next: open {shown(path)}, then: minigen exercise check {exercise.id}")
+        kept = f"{shown(path)} is as it was at first; yours is kept in {shown(backup)}" if backup else ""
+        print(kept or f"written: {shown(path)}")
+    print(f"next: open {shown(path)}, then: minigen exercise check {exercise.typed}")
     return 0
 
 
@@ -107,9 +122,9 @@ def _allow(workspace, exercise, reveal, command):
         return
     if not reveal:
         words, _, code = command.partition(" ")
-        again = " ".join(["minigen exercise", words, exercise.id, *filter(None, [code]), "--reveal"])
+        again = " ".join(["minigen exercise", words, exercise.typed, *filter(None, [code]), "--reveal"])
         raise UserError(
-            f"this shows the solution of {exercise.id}, which has not passed yet; a hint may do: minigen exercise hint {exercise.id}",
-            f"next: minigen exercise check {exercise.id}, or, to see it all the same: {again}",
+            f"this shows the solution of {exercise.name}, which has not passed yet; a hint may do: minigen exercise hint {exercise.typed}",
+            f"next: minigen exercise check {exercise.typed}, or, to see it all the same: {again}",
         )
     workspace.progress.change(exercise.id, revealed=True)

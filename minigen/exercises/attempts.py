@@ -3,15 +3,16 @@
 import contextlib
 import json
 import os
+import re
 import textwrap
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from minigen.exercises import progress, runner
-from minigen.exercises.lookup import Exercise, UserError, find
-from minigen.exercises.master import all_masters
-from minigen.exercises.workspace import Workspace, shown
+from minigen.exercises.lookup import UserError
+from minigen.exercises.workspace import Workspace, shown, target_with_a_file
+from minigen.terminal import width
 
 EXIT = {"passed": 0, "wrong": 1, "inconclusive": 3, "error": 4, "not attempted": 5}
 MISUSED = 2
@@ -38,8 +39,8 @@ def check(options):
     if options.all:
         return _check_all(options)
     try:
-        workspace, exercise, path = _target(options.id)
-        attempt = judge(workspace, exercise, path, options)
+        workspace, exercise = chosen(options)
+        attempt = judge(workspace, exercise, options)
     except UserError as trouble:
         if not options.json:
             raise
@@ -53,9 +54,9 @@ def check(options):
     return EXIT[attempt.status]
 
 
-def judge(workspace, exercise, path, options):
+def judge(workspace, exercise, options):
     """Judge one file and remember the outcome. Returns an Attempt."""
-    attempt = _judged(workspace, exercise, path, options)
+    attempt = _judged(workspace, exercise, options)
     _remember(workspace, [attempt])
     return attempt
 
@@ -65,7 +66,7 @@ def report(workspace, attempt):
     result, parts = attempt.result, []
     if result["printed"]:
         parts.append("your file printed:\n" + _indented(result["printed"], 20))
-    head = f"{attempt.exercise.id}: {result['message']}"
+    head = f"{attempt.exercise.name}: {result['message']}"
     if attempt.path is not None:
         head += "".join("\n" + _frame(attempt, *f) for f in result["trace"])
     parts.append(head)
@@ -80,12 +81,20 @@ def report(workspace, attempt):
 
 def what_next(workspace, attempt):
     """The last line."""
-    id, status, code = attempt.exercise.id, attempt.status, attempt.result.get("code")
+    id, status, code = attempt.exercise.typed, attempt.status, attempt.result.get("code")
     again = f"minigen exercise check {id}"
     if status == "passed":
-        return after_passing(workspace, attempt.exercise)
+        bug = attempt.exercise.bug
+        more = (
+            f"more: minigen exercise explain {bug.split('.')[0]}   (the mistake that was planted)\n"
+            if bug
+            else ""
+        )
+        return more + after_passing(workspace, attempt.exercise)
     if attempt.path is None:
-        return "next: minigen exercise init   (adds the files that are missing)"
+        return f"next: {workspace.adding(attempt.exercise)}   (writes the file)"
+    if attempt.result.get("unfit"):
+        return f"next: tell its author: minigen exercise verify {shown(attempt.exercise.master.path)}"
     file = shown(attempt.path)
     if status == "not attempted":
         return f"next: open {file}, put a formula in place of each ..., then: {again}"
@@ -101,57 +110,73 @@ def what_next(workspace, attempt):
 
 
 def after_passing(workspace, exercise):
-    """What to do after an exercise: the one after it that has not passed yet; failing that, the first such one."""
-    entries = workspace.progress.entries()
-    todo = [m for m in all_masters().values() if not progress.has_passed(entries.get(m.id, {}))]
-    todo = [m for m in todo if m.id != exercise.id]
+    """The last line after an exercise that passed: what to do then."""
+    todo = _todo(workspace, exercise)
     if not todo:
-        return "next: all exercises have passed; minigen exercise bug ID hides mistakes for you to find"
-    done = f"{len(all_masters()) - len(todo)} of {len(all_masters())} passed"
-    later = [m for m in todo if m.order > exercise.master.order]
-    new = Exercise((later or todo)[0])
-    return f"next: {new.title} ({shown(workspace.path(new))}): minigen exercise show {new.id}   ({done})"
+        return f"next: all exercises have passed; minigen exercise bug ID{workspace.extra} hides mistakes for you to find"
+    done = f"{len(workspace.masters) - len(todo)} of {len(workspace.masters)} passed"
+    new = workspace.exercise(todo[0])
+    path = workspace.path(new)
+    where = f" ({shown(path)})" if path else ""
+    return f"next: {new.title}{where}: minigen exercise show {new.typed}   ({done})"
+
+
+def following(workspace, exercise):
+    """The Exercise to do after this one, None where all have passed."""
+    return next((workspace.exercise(m) for m in _todo(workspace, exercise)), None)
+
+
+def _todo(workspace, exercise):
+    """The other masters that have not passed yet: those that come later, then those that were left out."""
+    entries = workspace.progress.entries()
+    todo = [m for m in workspace.masters.values() if not progress.has_passed(entries.get(m.id, {}))]
+    todo = [m for m in todo if m.id != exercise.id]
+    return sorted(todo, key=lambda m: m.order <= exercise.master.order)
 
 
 def as_json(attempt):
     """One result as plain values."""
     kept = "id status message code seed seconds printed trace place diagnosis".split()
-    values = {k: attempt.result.get(k) for k in kept} | {"id": attempt.exercise.id}
+    values = {k: attempt.result.get(k) for k in kept} | {"id": attempt.exercise.name}
     return {"version": 1, "exit_code": EXIT[attempt.status]} | values
 
 
-def _target(name):
-    """(Workspace, Exercise, path) of what is to be checked: a path to a file, an id, or, with None, the next exercise."""
-    if name is not None and name.endswith(".py") and Path(name).is_file():
-        path = Path(name).absolute()
-        return Workspace.here(path.parent), find(name), path
-    workspace = Workspace.here()
-    exercise = find(name) if name is not None else None
-    workspace = Workspace.required() if workspace.root is None else workspace
-    if exercise is None:
-        exercise = current(workspace)
-    return workspace, exercise, workspace.path(exercise)
+def chosen(options):
+    """(Workspace, Exercise) of what is to be checked: what the person names, or else the next exercise."""
+    if options.id is not None:
+        return target_with_a_file(options)
+    workspace = Workspace.here(options.source).required()
+    return workspace, current(workspace)
 
 
 def current(workspace):
     """The first Exercise in teaching order that has not passed yet; the last one, if all have."""
     entries = workspace.progress.entries()
-    masters = list(all_masters().values())
+    masters = list(workspace.masters.values())
     todo = [m for m in masters if not progress.has_passed(entries.get(m.id, {}))]
-    return Exercise((todo or masters[-1:])[0])
+    return workspace.exercise((todo or masters[-1:])[0])
 
 
-def _judged(workspace, exercise, path, options):
-    entry = workspace.progress.entry(exercise.id)
+def _judged(workspace, exercise, options):
+    entry, path = workspace.progress.entry(exercise.id), workspace.path(exercise)
     if not path.is_file():
         message = f"there is no file {shown(path)}"
         result = {"id": exercise.id, "status": "error", "message": message, "printed": "", "trace": []}
         result |= {"report": "", "place": None, "seed": options.seed}
         return Attempt(exercise, None, result, entry)
     content = path.read_bytes()
-    result = runner.run(path, exercise.master.id, options.seed, options.time_limit)
+    result = runner.run(path, exercise.master, options.seed, options.time_limit)
     entry = entry | progress.after(entry, result, content, exercise.text())
-    return Attempt(exercise, path, result, entry)
+    return Attempt(exercise, path, _without_codes(result) if exercise.bug else result, entry)
+
+
+def _without_codes(value):
+    """A result, or a part of it, in which no code of the catalogue names the mistake that a person is to find."""
+    if isinstance(value, dict):
+        return {k: None if k in ("code", "key") else _without_codes(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_without_codes(v) for v in value]
+    return re.sub(r"\s*\[[A-Z]\d\d\]", "", value) if isinstance(value, str) else value
 
 
 def _remember(workspace, attempts):
@@ -160,18 +185,20 @@ def _remember(workspace, attempts):
 
 def _check_all(options):
     """Check every file that is there, a few at a time; print a line for each."""
-    workspace = Workspace.required()
+    workspace = Workspace.here(options.source).required()
     attempts, unread = [], None if workspace.progress.read() else "made anew"
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        jobs = (lambda e: _judged(workspace, e, workspace.path(e), options)), everything(workspace)
+        jobs = (lambda e: _judged(workspace, e, options)), everything(workspace)
         for attempt in pool.map(*jobs):
             if attempt.path is None:
                 attempt.result["status"] = "not attempted"  # among all, a file that is missing is no accident
             attempts.append(attempt)
             if not options.json:
                 line = attempt.result["message"] if attempt.status != "passed" else ""
-                line = textwrap.shorten(line.removeprefix("not attempted yet: "), 60, placeholder=" ...")
-                print(f"{attempt.status:<13}  {attempt.exercise.id:<28}  {line}".rstrip(), flush=True)
+                line = textwrap.shorten(
+                    line.removeprefix("not attempted yet: "), width(105) - 45, placeholder=" ..."
+                )
+                print(f"{attempt.status:<13}  {attempt.exercise.name:<28}  {line}".rstrip(), flush=True)
     _remember(workspace, attempts)
     statuses = [a.status for a in attempts]
     code = EXIT[next((s for s in _GRAVEST if s in statuses), "passed")]
@@ -186,17 +213,19 @@ def _check_all(options):
     if code == 0:
         print(after_passing(workspace, bad.exercise))
     else:
-        print("next: minigen exercise " + ("init" if bad.path is None else f"check {bad.exercise.id}"))
+        again = f"minigen exercise check {bad.exercise.typed}"
+        print(f"next: {workspace.adding(bad.exercise) if bad.path is None else again}")
     return code
 
 
 def everything(workspace):
     """All exercises, and the bugs that are there, in order."""
-    found = [Exercise(m) for m in all_masters().values()]
+    found = {m.id: workspace.exercise(m) for m in workspace.masters.values()}
     for path in sorted((workspace.root / "bugs").glob("*.py")):
         with contextlib.suppress(UserError):  # a file of somebody else
-            found.append(find(path.name))
-    return found
+            bug = workspace.find(path.name)
+            found.setdefault(bug.id, bug)
+    return list(found.values())
 
 
 def _frame(attempt, number, function, text):

@@ -27,7 +27,7 @@ def main():
     answer, stack, task = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
     with open(stack, "w") as watch:
         faulthandler.dump_traceback_later(task["seconds"], exit=True, file=watch)
-        result = examine(Path(task["path"]), task["id"], task["seed"], task["memory"])
+        result = examine(Path(task["path"]), task["master"], task["seed"], task["memory"])
         faulthandler.cancel_dump_traceback_later()
     text = json.dumps(_plain(result), default=str)
     Path(answer).write_text(text, encoding="utf-8")
@@ -37,16 +37,19 @@ def main():
     os._exit(0)  # at once, whatever threads the file has started
 
 
-def examine(path, id, seed, memory):
-    """Load and judge one file. Returns a dict, whatever the file does."""
+def examine(path, master, seed, memory):
+    """Load and judge one file as the exercise of the master in the file `master`. Returns a dict, whatever the file does."""
     from minigen.exercises import judge
-    from minigen.exercises.master import all_masters
+    from minigen.exercises.master import BrokenMaster, Master
 
-    master = all_masters()[id]
-    master.module()  # everything is loaded before memory gets short
+    master = Master(master)
     person = _Person(path)
-    answer = {"id": id, "status": "error", "code": None, "seed": seed, "diagnosis": None}
+    answer = {"id": master.id, "status": "error", "code": None, "seed": seed, "diagnosis": None}
     answer |= {"report": "", "trace": [], "place": None}
+    try:
+        master.module()  # everything is loaded before memory gets short
+    except BrokenMaster as broken:
+        return answer | {"message": f"this exercise cannot be given: {broken}", "unfit": True}
     _limit(memory)
     try:
         result = judge.judge(master, _quiet_after_once(person.backward()), seed=seed)
@@ -65,7 +68,8 @@ def examine(path, id, seed, memory):
         answer["message"] = person.sentence(error, memory) or answer["message"]
         if not answer["message"]:
             inside = "".join(traceback.format_exception(error)[-12:])
-            answer["message"] = f"minigen failed, and not because of your file: please report this\n{inside}"
+            whose = f"minigen, or the master {master.path.name},"
+            answer["message"] = f"{whose} failed, and not because of your file: please report this\n{inside}"
     return answer
 
 

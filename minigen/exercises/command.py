@@ -44,7 +44,9 @@ def add_to(commands):
 
 
 def _for_students(add):
-    id = _argument("id", metavar="ID", help="the name of an exercise, such as dense, or its file")
+    id = _argument(
+        "id", metavar="ID", help="the name of an exercise, such as dense, or a file: yours, or its master"
+    )
     maybe = _argument("id", metavar="ID", nargs="?", help=f"{id[1]['help']} (default: the next one)")
     reveal = _argument("--reveal", action="store_true", help="before the exercise has passed; this is noted")
     seed = _argument("--seed", type=_whole, default=0, metavar="N", help="other random numbers")
@@ -53,41 +55,68 @@ def _for_students(add):
     )
     all = _argument("--all", action="store_true", help="every file; makes the record of progress anew")
     json = _argument("--json", action="store_true", help="print JSON")
+    named = _argument(
+        "--as", dest="named", metavar="EXERCISE", help="which exercise the file is, if its name does not tell"
+    )
+    source = _source()
     level = _argument("--level", type=_whole, default=0, metavar="K", help="hints 1 to K")
-    which = _argument("code", metavar="CODE", nargs="?", help="which mistake (default: the next one)")
+    which = _argument(
+        "code", metavar="CODE", nargs="?", help="which mistake: its number or code (default: the next one)"
+    )
     code = _argument("code", metavar="CODE", nargs="?", help="such as V02 (default: all codes)")
     where = "default: minigen-exercises, or the folder of exercises you are in"
     folder = _argument("folder", metavar="DIR", nargs="?", help=where)
-    add("init", "lessons.init", "write the exercises into a folder; what is there stays as it is", folder)
-    add("list", "lessons.list_", "all exercises, and how far you have come")
-    add("next", "lessons.next_", "the exercise to do now")
-    add("show", "lessons.show", "the statement of an exercise", id)
+    add(
+        "init",
+        "lessons.init",
+        "write the exercises into a folder; what is there stays as it is",
+        folder,
+        source,
+    )
+    add("list", "lessons.list_", "all exercises, and how far you have come", source)
+    add("next", "lessons.next_", "the exercise to do now", source)
+    add("show", "lessons.show", "the statement of an exercise", id, named, source)
     check = "judge your file, and explain the first wrong line"
-    add("check", "attempts.check", check, maybe, all, json, seed, limit)
-    add("watch", "watch.watch", "check a file each time it is saved", maybe, seed, limit)
-    add("hint", "lessons.hint", "a hint; a further one each time", id, level)
+    add("check", "attempts.check", check, maybe, named, source, all, json, seed, limit)
+    add("watch", "watch.watch", "check a file each time it is saved", maybe, named, source, seed, limit)
+    add("hint", "lessons.hint", "a hint; a further one each time", id, named, source, level)
     add("explain", "lessons.explain", "a page about a mistake, by the code in a report", code)
-    add("solution", "answers.solution", "the solution, after your file has passed", id, reveal)
-    add("diff", "answers.diff", "your file against the solution", id, reveal)
+    add("solution", "answers.solution", "the solution, after your file has passed", id, named, source, reveal)
+    add("diff", "answers.diff", "your file against the solution", id, named, source, reveal)
     bug = "spot the bug: write the solution with one known mistake in it, to be repaired"
-    add("bug", "answers.bug", bug, id, which, reveal)
-    add("reset", "answers.reset", "take a file back to its beginning; yours goes to a backup", id)
-    add("notebook", "lessons.notebook", "write the exercise as a Jupyter notebook", id)
+    add("bug", "answers.bug", bug, id, which, named, source, reveal)
+    add(
+        "reset",
+        "answers.reset",
+        "take a file back to its beginning; yours goes to a backup",
+        id,
+        named,
+        source,
+    )
+    add("notebook", "lessons.notebook", "write the exercise as a Jupyter notebook", id, named, source)
 
 
 def _for_teachers(add):
     id = _argument("id", metavar="ID", help="the name of the new exercise")
     ids = _argument("ids", metavar="ID", nargs="*", help="ids, or files of masters (default: all)")
     into = _argument("--into", metavar="DIR", help="default: the folder you are in")
-    new = "for teachers: write a small complete exercise to start from; verify takes it anywhere, init and list do not show it"
+    new = "for teachers: write a small complete exercise, a master, to start from"
     add("new", "teacher.new", new, id, into)
-    add("verify", "teacher.verify", "for teachers: prove that exercises are fit to be given", ids)
+    add("verify", "teacher.verify", "for teachers: prove that exercises are fit to be given", ids, _source())
+
+
+def _source():
+    from_where = (
+        "the folder of masters, or the master, that the exercises are made from (default: as init was told)"
+    )
+    return _argument("--from", dest="source", metavar="DIR", help=from_where)
 
 
 def run(options):
     """Call the function behind a command; whatever it cannot do is a sentence and an exit code."""
     from minigen.exercises import master
     from minigen.exercises.lookup import UserError
+    from minigen.exercises.progress import READ_ONLY
 
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -103,16 +132,18 @@ def run(options):
         return code
     except UserError as trouble:
         return _fail(str(trouble), trouble.cure)
+    except master.BrokenMaster as trouble:
+        return _fail(str(trouble), "next: minigen exercise verify, with the path of that file", BROKEN)
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
         return _fail("interrupted", "next: the same command again", INTERRUPTED)
     except OSError as error:
-        return _fail(
-            f"{error.filename or 'a file'}: {error.strerror}",
-            "next: look at that file or folder, then the same again",
-        )
+        cure = "next: look at that file or folder, then the same again"
+        if error.errno in READ_ONLY:
+            cure = "next: go to a folder where you may write, then: minigen exercise init"
+        return _fail(f"{error.filename or 'a file'}: {error.strerror}", cure)
 
 
 def _fail(sentence, cure, code=MISUSED):

@@ -1,26 +1,39 @@
 """`minigen exercise init, list, next, show, hint, explain, notebook`: everything to read before and while one works."""
 
-import shutil
+import itertools
+import re
+import sys
 import textwrap
+import unicodedata
 from pathlib import Path
 
 from minigen.exercises import progress
 from minigen.exercises.attempts import current
-from minigen.exercises.lookup import Exercise, UserError, find
-from minigen.exercises.master import all_masters
-from minigen.exercises.workspace import DEFAULT, Workspace, initialise, shown, write_new
+from minigen.exercises.lookup import UserError
+from minigen.exercises.workspace import (
+    DEFAULT,
+    Workspace,
+    initialise,
+    shown,
+    target,
+    target_with_a_file,
+    write_new,
+)
+from minigen.terminal import width
+
+_ITEM = re.compile(r"([-*]|\d+\.) ")  # how a line of a list begins
 
 
 def init(options):
     """Write the exercises into a folder; what is there already stays as it is."""
-    around = Workspace.here().root
-    folder = Path(options.folder) if options.folder else around or Path(DEFAULT)
-    workspace, written, kept = initialise(folder)
+    folder = Path(options.folder) if options.folder else Workspace.here().root or Path(DEFAULT)
+    workspace, written, kept = initialise(folder, options.source)
     place = "this folder" if workspace.root == Path.cwd() else shown(workspace.root)
     if kept and written:
         print(f"{place}: {_files(written)} added: {', '.join(e.file.name for e in written)}")
     elif written:
-        print(f"{place}: {len(written)} exercises, one file each")
+        many = len(written) > 1
+        print(f"{place}: {len(written)} exercise{'s, one file each' * many}")
     if kept:
         print(f"{place}: {_files(kept)} already there, unchanged")
     first = current(workspace)
@@ -35,59 +48,66 @@ def _files(exercises):
 
 def list_(options):
     """One line for each exercise: what it is, and how far one has come."""
-    workspace = Workspace.here()
-    entries, masters = workspace.progress.entries(), all_masters()
-    width = max(map(len, masters))
+    workspace = Workspace.here(options.source)
+    entries, masters = workspace.progress.entries(), workspace.masters
+    longest, columns = max(map(len, masters)), width(200)
+    widest = longest + max(len(m.title) for m in masters.values()) + 7
     for number, master in enumerate(masters.values(), 1):
-        state = _state(workspace, Exercise(master), entries) if workspace.root else ""
-        print(f"{number:3d}  {master.id:<{width}}  {master.title:<48}  {state}".rstrip())
+        state = _state(workspace, workspace.exercise(master), entries) if workspace.root else ""
+        line = f"{number:3d}  {master.id:<{longest}}  {master.title:<48}  {state}".rstrip()
+        if widest > columns:
+            below = [textwrap.fill(t, columns - 5) for t in (master.title, state) if t]
+            line = f"{number:3d}  {master.id}\n{textwrap.indent(chr(10).join(below), '     ')}"
+        elif len(line) > columns:
+            line = f"{number:3d}  {master.id:<{longest}}  {master.title}\n     {state}"
+        print(line)
     done = sum(progress.has_passed(entries.get(i, {})) for i in masters)
     if workspace.root is None:
-        print(f"next: minigen exercise init   (writes them into a new folder, {DEFAULT})")
+        print(f"next: minigen exercise init{workspace.extra}   (writes them into a new folder, {DEFAULT})")
     else:
-        print(f"\n{len(masters)} exercises, {done} passed")
-        print("next: minigen exercise next" if done < len(masters) else "next: minigen exercise bug ID")
+        print(f"\n{len(masters)} exercise{'s' * (len(masters) != 1)}, {done} passed")
+        print(f"next: minigen exercise {'next' if done < len(masters) else 'bug ID'}{workspace.extra}")
     return 0
 
 
 def next_(options):
     """The exercise to do now."""
-    workspace = Workspace.required()
+    workspace = Workspace.here(options.source).required()
     entries, exercise = workspace.progress.entries(), current(workspace)
     if progress.has_passed(entries.get(exercise.id, {})):
-        print(f"all {len(all_masters())} exercises have passed")
-        print("next: minigen exercise bug ID   (a mistake is planted; find it)")
+        print("every exercise has passed")
+        print(f"next: minigen exercise bug ID{workspace.extra}   (a mistake is planted; find it)")
         return 0
     return _present(workspace, exercise, entries)
 
 
 def show(options):
     """The statement of an exercise."""
-    workspace = Workspace.here()
-    return _present(workspace, find(options.id), workspace.progress.entries())
+    workspace, exercise = target(options)
+    return _present(workspace, exercise, workspace.progress.entries())
 
 
 def hint(options):
     """One more hint each time; those read before are repeated."""
-    workspace, exercise = Workspace.here(), find(options.id)
+    workspace, exercise = target(options)
     hints = exercise.master.hints
     read = workspace.progress.entry(exercise.id).get("hints", 0)
     level = options.level or min((read if isinstance(read, int) else 0) + 1, len(hints))
     if not 1 <= level <= len(hints):
         raise UserError(
             f"there are hints 1 to {len(hints)}, and no hint {level}",
-            f"next: minigen exercise hint {exercise.id}",
+            f"next: minigen exercise hint {exercise.typed}",
         )
     for number, text in enumerate(hints[:level], 1):
         print(_wrapped(f"hint {number} of {len(hints)}: {text}") + "\n")
-    workspace.progress.change(exercise.id, hints=max(level, read if isinstance(read, int) else 0))
-    more = f"minigen exercise hint {exercise.id}" + ("" if workspace.root else f" --level {level + 1}")
+    kept = workspace.progress.change(exercise.id, hints=max(level, read if isinstance(read, int) else 0))
+    more = f"minigen exercise hint {exercise.typed}" + ("" if kept else f" --level {level + 1}")
     more = (
         f"another hint: {more}"
         if level < len(hints)
-        else f"the solution: minigen exercise solution {exercise.id} --reveal"
+        else f"the solution: minigen exercise solution {exercise.typed} --reveal"
     )
-    print(f"next: minigen exercise check {exercise.id}   ({more})")
+    print(f"next: minigen exercise check {exercise.typed}   ({more})")
     return 0
 
 
@@ -97,7 +117,7 @@ def explain(options):
 
     if options.code is None:
         for entry in catalogue.entries().values():
-            print(f"{entry.code}  {entry.title}")
+            print("\n".join(_filled(f"{entry.code}  {entry.title}", width(200), 5)))
         print("next: minigen exercise explain CODE")
         return 0
     try:
@@ -111,14 +131,20 @@ def explain(options):
 
 def _last_checked(code):
     """The exercise that a person is at: the last one in which this mistake was seen, else the last one checked."""
-    tried = {i: e for i, e in Workspace.here().progress.entries().items() if e.get("when")}
-    return max(tried, key=lambda i: (tried[i].get("code") == code, str(tried[i]["when"])), default="ID")
+    try:
+        workspace = Workspace.here()
+        tried = {i: e for i, e in workspace.progress.entries().items() if e.get("when")}
+        last = max(tried, key=lambda i: (tried[i].get("code") == code, str(tried[i]["when"])), default=None)
+        return "ID" if last is None else workspace.find(last).typed
+    except UserError:  # several folders of exercises, or the exercise is no longer there
+        return "ID"
 
 
 def notebook(options):
     """The exercise as a Jupyter notebook, beside the file."""
-    workspace, exercise = Workspace.required(), find(options.id)
-    path = workspace.root / f"{exercise.master.id}.ipynb"
+    workspace, exercise = target_with_a_file(options)
+    folder = exercise.at.parent if exercise.at else workspace.root
+    path = folder / f"{exercise.master.id}.ipynb"
     if not write_new(path, exercise.master.notebook()):
         raise UserError(
             f"{shown(path)} exists and stays as it is",
@@ -131,34 +157,86 @@ def notebook(options):
 
 def _present(workspace, exercise, entries):
     master = exercise.master
-    print(f"{exercise.title}   [{exercise.id}]\n\n{_wrapped(master.statement)}\n")
+    print(f"{exercise.title}   [{exercise.name}]\n\n{_wrapped(master.statement)}\n")
     print(f"gradients wanted: {', '.join(master.wanted)}")
     early = [i for i in master.requires if not progress.has_passed(entries.get(i, {}))]
     if early and workspace.root:
         print(f"easier after: {', '.join(early)}")
     path = workspace.path(exercise)
     if path is None:
-        print(f"\nnext: minigen exercise init   (writes the files into a new folder, {DEFAULT})")
-    elif not path.is_file():
         print(
-            f"\nnext: minigen exercise {'init' if not exercise.bug else f'bug {master.id} {exercise.bug}'}   (adds its file)"
+            f"\nnext: minigen exercise init{workspace.extra}   (writes the files into a new folder, {DEFAULT})"
         )
+    elif not path.is_file():
+        print(f"\nnext: {workspace.adding(exercise)}   (writes the file)")
     else:
-        print(f"\nnext: open {shown(path)}, then: minigen exercise check {exercise.id}")
+        print(f"\nnext: open {shown(path)}, then: minigen exercise check {exercise.typed}")
     return 0
 
 
 def _wrapped(text):
-    """Prose as wide as the terminal; tables, lists and formulas as they are."""
-    width, out, prose = min(shutil.get_terminal_size().columns, 101) - 1, [], []
-    for line in [*text.splitlines(), ""]:
-        plain = line.strip() and "$$" not in line and not line.startswith(("|", "- ", "* ", " ", "#"))
-        if plain:
-            prose.append(line)
-            continue
-        out += textwrap.wrap(" ".join(prose), width, break_long_words=False, break_on_hyphens=False) + [line]
-        prose = []
-    return "\n".join(out[:-1])
+    """Prose, lists and tables as wide as the terminal, formulas in Unicode."""
+    most, out = min(width(), 100), []
+    for kind, lines in itertools.groupby(_parts(_readable(text, most)), key=lambda part: part[0]):
+        lines = [line for _, line in lines]
+        if kind == "table":
+            out += _table(lines, most)
+        elif kind == "as it is":
+            out += lines
+        else:
+            mark = _ITEM.match(lines[0])
+            out += _filled(" ".join(line.strip() for line in lines), most, len(mark[0]) if mark else 0)
+    return "\n".join(out)
+
+
+def _parts(text):
+    """The lines of a text, each with what it belongs to: (kind, line); a kind of prose has the number of its paragraph."""
+    number = 0
+    for line in text.splitlines():
+        number += bool(_ITEM.match(line))
+        if line.startswith("|"):
+            yield "table", line
+        elif not line.strip() or "$$" in line or line.startswith(("    ", "#")):
+            number += 1
+            yield "as it is", line
+        else:
+            yield number, line
+
+
+def _table(lines, most):
+    """A table of Markdown: its columns one beside the other; where that is too wide, the last cell after the others."""
+    rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in lines]
+    rows = [row for row in rows if set("".join(row)) - set("-: ")]
+    if len({len(row) for row in rows}) > 1:
+        return lines
+    widths = [max(map(_columns, column)) for column in zip(*rows, strict=True)]
+    if sum(widths) + 2 * len(widths) <= most:
+        padded = [[c + " " * (w - _columns(c)) for c, w in zip(row, widths, strict=True)] for row in rows]
+        return ["  ".join(row).rstrip() for row in padded]
+    return [line for row in rows for line in _filled(": ".join(row), most, 4)]
+
+
+def _columns(text):
+    """The columns that a text takes: a hat or a bar stands over a letter."""
+    return sum(not unicodedata.combining(c) for c in text)
+
+
+def _filled(text, most, under):
+    return textwrap.wrap(
+        text, most, subsequent_indent=" " * under, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def _readable(text, most):
+    """The text with its formulas in Unicode; as it is, where the terminal lacks the letters, or the formula is unusual."""
+    from minigen.exercises.formula_text import in_unicode
+
+    try:
+        plain = in_unicode(text, most)
+        plain.encode(sys.stdout.encoding or "utf-8")
+        return plain
+    except ValueError:
+        return text
 
 
 def _state(workspace, exercise, entries):
@@ -177,7 +255,7 @@ def _state(workspace, exercise, entries):
     repaired = sum(
         progress.has_passed(e)
         for i, e in entries.items()
-        if i.startswith(exercise.id + "-") and i not in all_masters()
+        if i.startswith(exercise.id + "-") and i not in workspace.masters
     )
     extra = [f"{repaired} bug{'s' * (repaired > 1)} repaired"] if repaired else []
     extra += ["solution seen"] if entry.get("revealed") else []

@@ -9,6 +9,7 @@ import ast
 import functools
 import importlib.util
 import json
+import re
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,12 @@ _RUN = """if __name__ == "__main__":
 
     print(check("{id}", backward))
 """
+ID = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"  # what the name of an exercise looks like
 _FACTS = ("ID", "ORDER", "REQUIRES", "WANTED", "HINTS")
+
+
+class BrokenMaster(ValueError):
+    """A file that is no master, or one that fails when it is used; the sentence begins with its name."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,7 @@ class Mutant:
         pairs = [(self.old, self.new)] if isinstance(self.old, str) else zip(self.old, self.new, strict=True)
         for old, new in pairs:
             if text.count(old) != 1:
-                raise ValueError(
+                raise BrokenMaster(
                     f"a mutant replaces {old!r}, which stands {text.count(old)} times in the solution, not once"
                 )
             text = text.replace(old, new)
@@ -59,34 +65,63 @@ class Master:
         self.path = Path(path)
         self.source = self.path.read_text(encoding="utf-8")
         self._tree = ast.parse(self.source, str(self.path))
-        assigned = {t.id: n.value for n in self._tree.body if isinstance(n, ast.Assign) for t in n.targets}
+        values = ((n.value, n.targets) for n in self._tree.body if isinstance(n, ast.Assign))
+        assigned = {t.id: value for value, targets in values for t in targets if isinstance(t, ast.Name)}
         facts = {}
         for name in _FACTS:
             if name not in assigned and name != "REQUIRES":
-                raise ValueError(f"{self.path.name}: a master needs {name} = ...")
+                raise BrokenMaster(f"{self.path.name}: a master needs {name} = ...")
             try:
                 facts[name] = ast.literal_eval(assigned[name]) if name in assigned else ()
             except ValueError as error:
-                raise ValueError(
+                raise BrokenMaster(
                     f"{self.path.name}: {name} must be written out, for it is read, not executed"
                 ) from error
         self.id, self.order, self.requires, self.wanted, self.hints = (facts[n] for n in _FACTS)
+        self._examine()
         self.title, _, statement = ast.get_docstring(self._tree).partition("\n")
         self.statement = statement.strip()
         self._module = None
+
+    def _examine(self):
+        """Raise BrokenMaster where a person who writes a master has left something out."""
+        name, functions = self.path.name, {n.name for n in self._tree.body if isinstance(n, ast.FunctionDef)}
+        if not (isinstance(self.id, str) and re.fullmatch(ID, self.id)):
+            raise BrokenMaster(f"{name}: ID is {self.id!r}, expected words of a-z and 0-9, joined by '-'")
+        if not isinstance(self.order, int | float):
+            raise BrokenMaster(f"{name}: ORDER is {self.order!r}, expected a number")
+        for fact in ("requires", "wanted", "hints"):
+            value = getattr(self, fact)
+            if not (isinstance(value, tuple | list) and all(isinstance(v, str) for v in value)):
+                raise BrokenMaster(
+                    f'{name}: {fact.upper()} is {value!r}, expected a tuple of texts, such as ("x",)'
+                )
+        if not ast.get_docstring(self._tree):
+            raise BrokenMaster(
+                f"{name}: a master begins with a docstring: a title, an empty line, the statement"
+            )
+        for function in ("forward", "backward", "inputs"):
+            if function not in functions:
+                raise BrokenMaster(f"{name}: a master needs a function {function}")
+        if not self._blocks():
+            raise BrokenMaster(f"{name}: backward needs the lines {BEGIN!r} and {END!r} around the solution")
 
     def module(self):
         """The master as a Python module, with NumPy and all."""
         if self._module is None:
             spec = importlib.util.spec_from_file_location(f"minigen.exercises.{self.path.stem}", self.path)
-            self._module = importlib.util.module_from_spec(spec)
-            spec.loader.exec_module(self._module)
+            module = importlib.util.module_from_spec(spec)
+            try:
+                spec.loader.exec_module(module)
+            except Exception as error:
+                raise BrokenMaster(f"{self.path.name} fails: {type(error).__name__}: {error}") from error
+            self._module = module
         return self._module
 
     @property
     def mutants(self):
         """{key: Mutant}. A key is a code of the catalogue, or a code and a word: "V12.sign"."""
-        return self.module().MUTANTS
+        return getattr(self.module(), "MUTANTS", {})
 
     def stub(self):
         """The file a person starts from: every value of the solution is `...`."""
@@ -182,20 +217,30 @@ class Master:
 
 
 def all_masters():
-    """{id: Master} in teaching order: every file of masters/ that has an `ID`."""
-    return _read()[0]
+    """{id: Master} of minigen's own exercises, in teaching order."""
+    return _own()[0]
 
 
 def broken_masters():
     """{file name: what is wrong}: masters that cannot be read; one of them does not take the others with it."""
-    return _read()[1]
+    return _own()[1]
 
 
 @functools.cache
-def _read():
+def _own():
+    return read_masters(Path(__file__).with_name("masters"))
+
+
+def is_master(path):
+    """Whether a file is written as a master, fit or not."""
+    return "\nID = " in "\n" + path.read_bytes().decode("utf-8", "replace")
+
+
+def read_masters(source):
+    """({id: Master} in teaching order, {file name: what is wrong}): the files with an `ID` in a folder, or one master."""
     masters, broken = {}, {}
-    for path in sorted(Path(__file__).with_name("masters").glob("*.py")):
-        if "\nID = " not in path.read_text(encoding="utf-8"):
+    for path in sorted(source.glob("*.py")) if source.is_dir() else [source]:
+        if not is_master(path):
             continue
         try:
             master = Master(path)
@@ -226,11 +271,11 @@ def _split(source, where):
             current.append(line)
             continue
         if (mark == BEGIN) == inside:
-            raise ValueError(f"{where}, line {number}: {mark!r} without its partner")
+            raise BrokenMaster(f"{where}, line {number}: {mark!r} without its partner")
         pieces.append((inside, "".join(current)))
         current, inside = [], not inside
     if inside:
-        raise ValueError(f"{where}: {BEGIN!r} without {END!r}")
+        raise BrokenMaster(f"{where}: {BEGIN!r} without {END!r}")
     return [*pieces, (False, "".join(current))]
 
 

@@ -5,6 +5,7 @@ place, so that a reader sees the old file or the new one and nothing in between.
 """
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -12,6 +13,7 @@ import sys
 import time
 
 FORMAT = 1
+READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)  # what the system says where one may not write
 
 
 def fingerprint(content):
@@ -30,6 +32,7 @@ class Progress:
 
     def __init__(self, folder):
         self.path = None if folder is None else folder / ".minigen" / "progress.json"
+        self._told = set()
 
     def entry(self, id):
         """What is known of one exercise: a dict, empty if nothing is."""
@@ -40,13 +43,13 @@ class Progress:
         return self._entries(self.read())
 
     def change(self, id, **facts):
-        """Note facts about one exercise."""
-        self.change_all({id: facts})
+        """Note facts about one exercise. Returns whether they are kept."""
+        return self.change_all({id: facts})
 
     def change_all(self, facts):
-        """Note {id: facts}. Where the folder cannot be written, say so and go on."""
+        """Note {id: facts}. Where the folder cannot be written, say so, once, and go on. Returns whether they are kept."""
         if self.path is None or not facts:
-            return
+            return False
         known = self.read()
         entries = self._entries(known)
         for id, new in facts.items():
@@ -60,7 +63,10 @@ class Progress:
         except OSError as error:
             with contextlib.suppress(OSError):
                 beside.unlink()
-            _tell(f"the progress could not be written ({error}); everything else works without it")
+            reason = "this folder is read-only" if error.errno in READ_ONLY else error.strerror
+            self._tell(f"your progress is not kept ({reason}); everything else works")
+            return False
+        return True
 
     def read(self):
         """The whole file as a dict. A file that is no progress is set aside, never thrown away."""
@@ -78,11 +84,16 @@ class Progress:
         aside = self.path.with_name(f"progress-unreadable-{time.strftime('%Y%m%d-%H%M%S')}.json")
         try:
             os.replace(self.path, aside)
-            where = f"it was set aside as {aside}"
+            where = f"it was set aside as {aside}; minigen exercise check --all makes a new one"
         except OSError:
             where = "it is left as it is"
-        _tell(f"{self.path} cannot be read ({reason}); {where}; minigen exercise check --all makes a new one")
+        self._tell(f"{self.path} cannot be read ({reason}); {where}")
         return {}
+
+    def _tell(self, sentence):
+        if sentence not in self._told:
+            print(f"minigen exercise: {sentence}", file=sys.stderr)
+        self._told.add(sentence)
 
     @staticmethod
     def _entries(known):
@@ -109,7 +120,3 @@ def has_passed(entry):
 def _count(entry, name):
     value = entry.get(name, 0)
     return value if isinstance(value, int) else 0
-
-
-def _tell(sentence):
-    print(f"minigen exercise: {sentence}", file=sys.stderr)

@@ -15,6 +15,8 @@ import threading
 import time
 from pathlib import Path
 
+from minigen.terminal import width
+
 SECONDS, MEMORY = 20.0, 2**30
 GRACE = (
     5.0  # the process stops itself, and says where it was; after this much more it is stopped from outside
@@ -25,8 +27,8 @@ _START = (
 )
 
 
-def run(path, id, seed=0, seconds=SECONDS, memory=MEMORY):
-    """Judge the file at `path` as the exercise `id`. Returns a dict: what Result.to_dict gives, and
+def run(path, master, seed=0, seconds=SECONDS, memory=MEMORY):
+    """Judge the file at `path` as the exercise of `master`. Returns a dict: what Result.to_dict gives, and
 
     `report` (text), `trace` ([[line number, function, text]] in the person's file), `place` ([line number, text] of the
     first wrong line), `printed` and `seconds`.
@@ -34,13 +36,19 @@ def run(path, id, seed=0, seconds=SECONDS, memory=MEMORY):
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="minigen-") as folder:
         answer, stack = Path(folder, "answer.json"), Path(folder, "stack.txt")
-        task = {"path": str(path), "id": id, "seed": seed, "seconds": seconds, "memory": memory}
+        task = {
+            "path": str(path),
+            "master": str(master.path),
+            "seed": seed,
+            "seconds": seconds,
+            "memory": memory,
+        }
         command = [sys.executable, "-c", _START, "\n".join(_search_path(path)), str(answer), str(stack)]
         code, printed = _call([*command, json.dumps(task)], seconds + GRACE)
         try:
             result = json.loads(answer.read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            result = _without_answer(id, seed, code, stack, path, seconds)
+            result = _without_answer(master.id, seed, code, stack, path, seconds)
     return result | {"printed": printed, "seconds": round(time.perf_counter() - started, 3)}
 
 
@@ -52,7 +60,10 @@ def _call(command, seconds):
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        env=os.environ | one | {"PYTHONIOENCODING": "utf-8:backslashreplace", "PYTHONUNBUFFERED": "1"},
+        env=os.environ
+        | one
+        | {"COLUMNS": str(width())}
+        | {"PYTHONIOENCODING": "utf-8:backslashreplace", "PYTHONUNBUFFERED": "1"},
         start_new_session=True,
     )
     kept, code = _Beginning(process.stdout), None

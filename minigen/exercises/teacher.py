@@ -5,9 +5,9 @@ import textwrap
 from pathlib import Path
 
 import minigen
-from minigen.exercises.lookup import UserError, find
-from minigen.exercises.master import Master, all_masters
-from minigen.exercises.workspace import shown, write_new
+from minigen.exercises.lookup import UserError
+from minigen.exercises.master import ID, Master, all_masters, read_masters
+from minigen.exercises.workspace import Workspace, shown, write_new
 
 # A small exercise that is complete: it verifies as it stands, and one changes it piece by piece. (Indented, so that
 # this file is not taken for an exercise itself.)
@@ -74,7 +74,7 @@ _SCAFFOLD = '''
 def new(options):
     """Write a master to start from."""
     id = options.id.lower().replace("_", "-")
-    if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", id):
+    if not re.fullmatch(ID, id):
         raise UserError(
             f"{options.id!r} cannot be the name of an exercise: expected words of letters and digits, joined by '-'",
             "next: minigen exercise new my-exercise",
@@ -103,7 +103,7 @@ def new(options):
             f"{path} cannot be written: {error.strerror}", f"next: minigen exercise new {id} --into FOLDER"
         ) from None
     print(f"written: {shown(path)}, a small exercise that is complete, to be changed piece by piece")
-    print("verify takes it where it lies; init and list show only the exercises that minigen comes with")
+    print(f"as an exercise: minigen exercise init --from {shown(path.parent)}")
     print(f"next: minigen exercise verify {shown(path)}")
     return 0
 
@@ -112,22 +112,24 @@ def verify(options):
     """Prove that exercises are fit to be given."""
     from minigen.exercises import verify as proof
 
-    every = all_masters()
-    chosen = [_master(name) for name in options.ids] or list(every.values())
-    unfit = 0
+    workspace = Workspace(None, options.source)
+    broken = read_masters(workspace.source)[1] if workspace.source and workspace.source.exists() else {}
+    chosen = [_master(workspace, name) for name in options.ids] or list(workspace.masters.values())
+    unfit = 0 if options.ids else len(broken)
     for master in chosen:
         report = proof.verify(master)
         unfit += not report.ok
         print(report, flush=True)
-    print(f"\n{len(chosen)} exercise{'s' * (len(chosen) != 1)}, {unfit} not fit")
+    count = len(chosen) + (0 if options.ids else len(broken))
+    print(f"\n{count} exercise{'s' * (count != 1)}, {unfit} not fit")
     print("next: repair what is marked with !" if unfit else "next: nothing, they can be given")
     return 1 if unfit else 0
 
 
-def _master(name):
+def _master(workspace, name):
     """The master of an id, or of a file that lies anywhere."""
     if not (name.endswith(".py") and Path(name).is_file()):
-        return find(name).master
+        return workspace.find(name).master
     try:
         return Master(Path(name))
     except (ValueError, SyntaxError) as error:

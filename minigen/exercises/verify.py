@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass, field
 
 from minigen.exercises.catalogue import entries
+from minigen.exercises.formula_text import in_unicode
 from minigen.exercises.judge import judge
 from minigen.exercises.master import all_masters, broken_masters, load
 
@@ -83,6 +84,10 @@ def _try(out, master, seeds):
         if key.split(".")[0] not in entries():
             out.problems.append(f"the mutant {key} has no entry in the catalogue")
     out.problems += _leaks(master)
+    try:
+        in_unicode(master.statement, 100)
+    except ValueError as error:
+        out.problems.append(f"the statement cannot be shown on a terminal: {error}")
     if len(master.hints) != 3:
         out.problems.append(f"there are {len(master.hints)} hints, expected 3")
 

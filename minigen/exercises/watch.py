@@ -1,15 +1,17 @@
 """`minigen exercise watch`: checks a file each time it is saved.
 
 It looks at the files every 0.3 s and compares what is in them, which works wherever files can be read: network folders
-too, where the system reports no changes. It only ever adds lines to the terminal.
+too, where the system reports no changes. After a pass it watches the next exercise too. On a terminal each answer gets
+a clear screen; elsewhere lines are only ever added.
 """
 
+import os
+import sys
 import time
 
 from minigen.exercises import attempts
-from minigen.exercises.lookup import find
 from minigen.exercises.progress import fingerprint
-from minigen.exercises.workspace import Workspace, shown
+from minigen.exercises.workspace import shown
 
 PAUSE = (
     0.3  # seconds between two looks; a change is checked once two looks agree, so half a saved file is not
@@ -18,40 +20,62 @@ PAUSE = (
 
 def watch(options):
     """The command; Ctrl-C ends it."""
-    workspace = Workspace.required()
-    chosen = find(options.id) if options.id else None
-    start = chosen or attempts.current(workspace)
-    watched = [chosen] if chosen else attempts.everything(workspace)
-    last = None
-    print(
-        f"watching {shown(workspace.path(chosen)) if chosen else shown(workspace.root)}: save a file and it is checked; Ctrl-C ends"
-    )
+    workspace, at = attempts.chosen(options)
+    checked = look(workspace, [at] if options.id else attempts.everything(workspace))
+    place, last = shown(workspace.path(at) if options.id else workspace.root), None
+    print(f"watching {place}: save a file and it is checked; Ctrl-C ends")
     try:
-        for exercise in changes(workspace, watched, start):
-            print(f"\n{'-' * 30} {exercise.id}, {time.strftime('%H:%M:%S')} {'-' * 30}", flush=True)
-            last = attempts.judge(workspace, exercise, workspace.path(exercise), options)
-            print(attempts.report(workspace, last), flush=True)
+        for exercise in changes(workspace, checked, at):
+            at, heading = exercise, f"{exercise.name}, {time.strftime('%H:%M:%S')}"
+            print(_clear() or "\n", f"{'-' * 20} {heading} {'-' * 20}", sep="", flush=True)
+            last = attempts.judge(workspace, exercise, options)
+            said = attempts.report(workspace, last)
+            if last.status == "passed":
+                at, said = _go_on(workspace, checked, exercise, said)
+            print(said, flush=True)
     except KeyboardInterrupt:
-        print(f"\nno longer watching\nnext: minigen exercise check {last.exercise.id if last else start.id}")
+        print(f"\nno longer watching\nnext: minigen exercise check {at.typed}")
     return attempts.EXIT[last.status] if last else 0
 
 
-def changes(workspace, watched, first, pause=PAUSE):
-    """Yields `first`, and then, without end, each Exercise whose file has new content."""
-    checked = _look(workspace, watched)
+def _go_on(workspace, checked, passed, said):
+    """Watch the exercise that comes after the one that passed. Returns it, and the report, which says so."""
+    new = attempts.following(workspace, passed)
+    if new is None or workspace.content(new) is None:
+        return passed, said
+    if new not in checked:
+        checked |= look(workspace, [new])
+        head, _, last_line = said.rpartition("\n")
+        said = f"{head}\n{shown(workspace.path(new))} is watched from now on: open it in your editor\n{last_line}"
+    return new, said
+
+
+def _clear():
+    """The characters that clear a terminal; "" where the output is no terminal."""
+    plain = not sys.stdout.isatty() or os.environ.get("TERM") == "dumb"
+    if os.name == "nt" and "WT_SESSION" not in os.environ:  # the old console prints them as they are
+        plain = True
+    return "" if plain else "\x1b[2J\x1b[H"
+
+
+def changes(workspace, checked, first, pause=PAUSE):
+    """Yields `first`, and then, without end, each Exercise of `checked` whose file differs from what `checked` says.
+
+    `checked` is what `look` returned; exercises may be added to it meanwhile.
+    """
     before = checked.copy()
     yield first
     while True:
         time.sleep(pause)
-        now = _look(workspace, watched)
-        for exercise in watched:
-            seen = now[exercise.id]
-            if seen is not None and seen != checked[exercise.id] and seen == before[exercise.id]:
-                checked[exercise.id] = seen
+        now = look(workspace, checked)
+        for exercise, seen in now.items():
+            if seen is not None and seen != checked[exercise] and seen == before.get(exercise):
+                checked[exercise] = seen
                 yield exercise
         before = now
 
 
-def _look(workspace, watched):
-    contents = {e.id: workspace.content(e) for e in watched}
-    return {id: None if c is None else fingerprint(c) for id, c in contents.items()}
+def look(workspace, exercises):
+    """{Exercise: fingerprint of its file, None where there is none}."""
+    contents = {e: workspace.content(e) for e in exercises}
+    return {e: None if c is None else fingerprint(c) for e, c in contents.items()}

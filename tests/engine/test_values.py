@@ -307,7 +307,7 @@ MESSAGES = {
     "dense": (TypeError, ["dense: x is float64, but weight and bias are float32", "x.astype(np.float32)", "layer.astype(np.float64)"],
               lambda: nn.Dense(2, 3, rng=np.random.default_rng(0))(np.ones((4, 2)))),
     "matmul": (TypeError, ["matmul: x is float64, but y is float32"], lambda: f64[0, 0] @ f32[0, 0]),
-    "concatenate": (TypeError, ["concatenate: argument 0 is float64, but argument 1 is float32"],
+    "concatenate": (TypeError, ["concatenate: tensors[0] is float64, but tensors[1] is float32"],
                     lambda: mg.concatenate([f64, f32])),
     "concatenate of nothing": (ValueError, ["concatenate: no arrays given"], lambda: mg.concatenate([])),
     "concatenate, sizes": (ValueError, ["concatenate", "all axes but axis 0", "(2, 3), (2, 2)"],

@@ -3,8 +3,12 @@
 import io
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -16,7 +20,7 @@ from minigen.cli import main
 from minigen.exercises import attempts, progress, runner, watch
 from minigen.exercises.lookup import UserError, find
 from minigen.exercises.master import all_masters
-from minigen.exercises.workspace import Workspace
+from minigen.exercises.workspace import Workspace, initialise
 
 DENSE = all_masters()["dense"]
 
@@ -84,6 +88,113 @@ def test_without_a_folder_there_is_a_catalogue_and_a_way_on(tmp_path, monkeypatc
         code, text, last = say(*arguments)
         assert code == 2 and "no exercises in this folder" in text and "minigen exercise init" in last
     assert list(tmp_path.iterdir()) == []
+
+
+def test_commands_work_from_the_parent_of_the_folder(tmp_path, monkeypatch, say):
+    monkeypatch.chdir(tmp_path)
+    say("init")
+    file = tmp_path / "minigen-exercises" / "dense.py"
+    file.write_text(DENSE.solution())
+    code, text, last = say("check", "dense")
+    assert code == 0 and "(minigen-exercises/bias-broadcasting.py)" in last
+    assert "1 passed" in say("list")[1] and "bias-broadcasting" in say("next")[1]
+    assert "minigen-exercises/dense.py" in say("reset", "dense")[1] and file.read_text() == DENSE.stub()
+    assert "unchanged" in say("init")[1] and len(list(tmp_path.iterdir())) == 1
+    say("init", "a second one")
+    for arguments in (["check", "dense"], ["list"], ["next"], ["init"]):
+        code, text, last = say(*arguments)
+        assert code == 2 and "there are 2 folders of exercises here: 'a second one', minigen" in text
+        assert last.startswith("next: cd 'a second one'")
+    assert say("explain", "G06")[0] == 0
+
+
+def test_a_file_of_another_name_is_told_by_its_content_or_by_the_person(here, say):
+    mine, record_of = here.root / "my try (2).py", here.progress.entry
+    mine.write_text(DENSE.mutant("G06"))
+    code, text, last = say("check", str(mine))
+    assert code == 1 and "gbias = g.mean(axis=0)" in text
+    assert last.endswith("of 'my try (2).py', then: minigen exercise check 'my try (2).py'")
+    assert record_of("dense")["code"] == "G06"
+    mine.write_text(DENSE.solution().replace('check("dense", backward)', "0"))  # the title still tells
+    assert "dense: passed" in say("check", str(mine))[1]
+    assert (here.root / "dense.py").read_text() == DENSE.stub()
+    bare = (
+        "import numpy as np\n\n\ndef backward"
+        + DENSE.solution().split("def backward")[1].split("\n\n\nif")[0]
+    )
+    mine.write_text(bare)
+    code, text, last = say("check", str(mine))
+    assert (
+        code == 2
+        and "neither the name nor the content" in text
+        and last.endswith("check 'my try (2).py' --as ID")
+    )
+    code, text, last = say("check", str(mine), "--as", "dense")
+    assert code == 0 and "dense: passed" in text
+    mine.write_text(bare.replace("g @ weight.T", "g @ weight"))
+    assert say("check", str(mine), "--as", "dense")[2].endswith("check 'my try (2).py' --as dense")
+    assert "is as it was at first" in say("reset", str(mine), "--as", "dense")[1]  # this file, not dense.py
+    assert mine.read_text() == DENSE.stub()
+    assert (
+        say("check", "nowhere.py", "--as", "dense")[0] == 2
+        and say("check", str(mine), "--as", "dens")[0] == 2
+    )
+    copy = here.root / "dense-2.py"  # a copy of the exercise, and no second bug
+    copy.write_text(DENSE.solution())
+    assert "dense: passed" in say("check", "dense-2.py")[1]
+
+
+def test_a_file_far_from_any_folder_of_exercises_is_judged(tmp_path, monkeypatch, say):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dense.py").write_text(DENSE.solution())
+    code, text, last = say("check", "dense.py")
+    assert code == 0 and last.startswith("next: Bias and broadcasting: minigen exercise show")
+    assert "letter for letter" in say("diff", "dense.py", "--reveal")[1]
+    (tmp_path / "dense.py").write_text("mine")
+    say("reset", "dense.py")
+    assert sorted(p.read_text() for p in tmp_path.iterdir()) == sorted(["mine", DENSE.stub()])
+
+
+@pytest.mark.skipif(
+    os.name == "nt" or (os.geteuid() == 0 and not shutil.which("setpriv")),
+    reason="needs a user with few rights",
+)
+def test_a_folder_in_which_one_may_not_write(tmp_path):
+    """The real command, of a user without rights there: it answers, says that nothing is kept, and shows every hint."""
+    folder = Path(tempfile.mkdtemp(prefix="read only "))
+    try:
+        workspace, _, _ = initialise(folder)
+        workspace.replace(find("dense"), DENSE.solution())
+        for path in (folder, folder / ".minigen"):
+            path.chmod(0o555)
+        drop = (
+            ["setpriv", "--bounding-set", "-dac_override"] if os.geteuid() == 0 else []
+        )  # root may write anywhere
+
+        def call(*arguments):
+            return subprocess.run(
+                [*drop, sys.executable, "-m", "minigen", "exercise", *arguments],
+                cwd=folder,
+                env=os.environ | {"PYTHONPATH": str(Path(minigen.__file__).parents[1])},
+                capture_output=True,
+                text=True,
+            )
+
+        done = call("check", "dense")
+        assert done.returncode == 0 and "dense: passed" in done.stdout, done.stderr
+        assert done.stderr.count("your progress is not kept (this folder is read-only)") == 1
+        assert (
+            "next: minigen exercise check dense   (another hint: minigen exercise hint dense --level 2)"
+            in call("hint", "dense").stdout
+        )
+        assert call("list").returncode == call("show", "dense").returncode == 0
+        done = call("bug", "dense", "--reveal")
+        assert done.returncode == 2 and "Permission denied" in done.stderr
+        assert done.stderr.splitlines()[-1].startswith("next: go to a folder where you may write")
+    finally:
+        for path in (folder, folder / ".minigen"):
+            path.chmod(0o755)
+        shutil.rmtree(folder)
 
 
 def test_the_way_through_an_exercise(here, say):
@@ -158,7 +269,7 @@ def test_check_all_makes_the_record_anew(here, say, capsys):
         "gaussian-kl": "not attempted",
     }
     (here.root / "relu.py").unlink()
-    (here.root / "bugs" / "dense-G10.py").unlink()
+    (here.root / "bugs" / find("dense-G10").file.name).unlink()
     assert say("check", "--all")[0] == 5
     main(["exercise", "check", "--all", "--json"])
     answer = json.loads(capsys.readouterr().out)
@@ -190,26 +301,63 @@ def test_hints_come_one_at_a_time(here, say):
     assert say("hint", "dense", "--level", "4")[0] == 2
 
 
-def test_spot_the_bug(here, say):
+def test_spot_the_bug(here, say, capsys):
     (here.root / "dense.py").write_text(DENSE.solution())
     say("check", "dense")
     code, text, last = say("bug", "dense")
-    first = f"dense-{next(iter(DENSE.mutants))}"
-    path = here.root / "bugs" / f"{first}.py"
-    assert (
-        code == 0
-        and last.endswith(f"minigen exercise check {first}")
-        and "one mistake is planted" in path.read_text()
-    )
-    assert say("check", first)[0] == 1
+    path, first = here.root / "bugs" / "dense-1.py", f"dense-{next(iter(DENSE.mutants))}"
+    assert code == 0 and last.endswith("minigen exercise check dense-1")
+    assert "one mistake is planted" in path.read_text()
+    assert "bugs/dense-2.py" in say("bug", "dense")[1]  # the next one, though the first is not repaired
     path.write_text(DENSE.solution())
-    assert "is there already and stays as it is" in say("bug", first)[1]
-    assert say("check", first)[0] == 0 and path.read_text() == DENSE.solution()
+    assert "is there already and stays as it is" in say("bug", "dense-1")[1]
+    code, text, _ = say("check", "dense-1")
+    assert code == 0 and path.read_text() == DENSE.solution()
+    assert f"more: minigen exercise explain {first[6:]}   (the mistake that was planted)" in text
+    assert record(here, first)["state"] == "passed"
     assert "1 bug repaired" in say("list")[1].splitlines()[0]
-    assert first not in say("bug", "dense")[1]
-    assert "dense-G10" in say("bug", "dense", "g10")[1]
+    assert "bugs/dense-3.py" in say("bug", "dense")[1]
+    number = list(DENSE.mutants).index("G10") + 1
+    assert f"dense-{number}" in say("bug", "dense", "g10")[1]
+    for _ in range(len(DENSE.mutants) - 4):
+        say("bug", "dense")
+    code, text, last = say("bug", "dense")
+    assert "every bug of dense has its file; still to repair: dense-2, " in text and "check dense-2" in last
     here.progress.change_all({f"dense-{key}": {"passed_hash": "1"} for key in DENSE.mutants})
     assert f"all {len(DENSE.mutants)} bugs" in say("bug", "dense")[1]
+
+
+CODE = re.compile(r"\b[A-Z]\d\d\b")  # of the catalogue
+
+
+def test_a_bug_is_not_named_before_it_is_repaired(here, say, capsys):
+    (here.root / "dense.py").write_text(DENSE.solution())
+    say("check", "dense")
+    for number, key in enumerate(DENSE.mutants, 1):
+        said = say("bug", "dense")[1] + say("show", f"dense-{number}")[1] + say("check", f"dense-{number}")[1]
+        assert f"dense-{number}: " in said and not CODE.search(said), said
+        assert not CODE.search((here.root / "bugs" / f"dense-{number}.py").read_text())
+        assert main(["exercise", "check", f"dense-{number}", "--json"]) in (1, 4)
+        answer = capsys.readouterr().out
+        assert not CODE.search(answer) and json.loads(answer)["id"] == f"dense-{number}"
+        assert record(here, f"dense-{key}")["state"] in ("wrong", "error")
+    assert not CODE.search(say("check", "--all")[1])
+    assert not CODE.search(say("bug", "dense")[1])
+
+
+def test_bugs_under_their_old_names_stay_valid(here, say):
+    key = "G06"
+    number = list(DENSE.mutants).index(key) + 1
+    old = here.root / "bugs" / f"dense-{key}.py"
+    old.parent.mkdir()
+    old.write_text(DENSE.solution())
+    here.progress.change("dense", passed_hash="1")
+    assert "dense-G06.py: is there already" in say("bug", "dense", str(number))[1]
+    for name in (f"dense-{number}", f"dense-{key}", str(old)):
+        code, text, _ = say("check", name)
+        assert code == 0 and f"dense-{number}: passed" in text
+    assert say("check", "--all")[1].count(f"dense-{number}") == 1
+    assert [p.name for p in old.parent.iterdir()] == [old.name]
 
 
 @pytest.mark.parametrize("id", all_masters())
@@ -268,10 +416,19 @@ def test_only_the_first_call_prints(here, say):
     assert code == 0 and text.count("| shape") == 1
 
 
-@pytest.mark.parametrize("id", all_masters())
-def test_statements_can_be_read_on_a_terminal(id):
-    for command in ("underbrace", "operatorname", "Big", "left(", "right)"):
-        assert f"\\{command}" not in all_masters()[id].statement
+def test_a_narrow_terminal(here, say, monkeypatch):
+    for columns in (60, 80, 100):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        (here.root / "dense.py").write_text(DENSE.mutant("G06"))
+        for words in (["list"], ["explain"], ["explain", "V02"], ["show", "dense"], ["check"]):
+            text = say(*words)[1]
+            lines = [
+                x for x in text.splitlines() if not x.startswith(("next: ", "  line", "  bias", "dense ·"))
+            ]
+            assert max(map(len, lines)) <= columns, (columns, text)
+        here.progress.change("dense", passed_hash="1", exercise_hash="1")
+        listed = say("list")[1]
+        assert "passed; the exercise has changed since" in listed and "Sigmoid: a layer of neurons" in listed
 
 
 def test_explain(here, say):
@@ -284,7 +441,7 @@ def test_names_are_understood_or_guessed():
     assert find("vae-reparameterization-v12.SIGN").bug == "V12.sign"
     for wrong, near in (
         ("dens", "dense"),
-        ("dense-G99", "G06, "),
+        ("dense-G99", f"dense-1 to dense-{len(DENSE.mutants)}"),
         ("reparam", "vae-reparameterization"),
         ("", "list"),
     ):
@@ -318,7 +475,11 @@ def test_progress_that_cannot_be_written_is_said_and_no_more(here, say, monkeypa
     before = here.progress.read()
     monkeypatch.setattr(progress.os, "replace", full)
     code, text, _ = say("hint", "dense")
-    assert code == 0 and "could not be written" in text and here.progress.read() == before
+    assert (
+        code == 0
+        and "your progress is not kept (No space left on device)" in text
+        and here.progress.read() == before
+    )
     assert not list((here.root / ".minigen").glob("*.tmp"))
 
 
@@ -344,7 +505,7 @@ def test_watch_sees_each_new_content_once(here, monkeypatch):
         next(steps)()
 
     monkeypatch.setattr(watch.time, "sleep", sleep)
-    seen = watch.changes(here, [dense, relu], dense)
+    seen = watch.changes(here, watch.look(here, [dense, relu]), dense)
     assert next(seen) is dense and not looks
     assert next(seen) is dense and len(looks) == 3
     assert next(seen) is relu and len(looks) == 9
@@ -368,7 +529,7 @@ def test_watch_for_real(here):
         assert "still to write" in first
         (here.root / "dense.py").write_text(DENSE.solution())
         second = _until_next(lines)
-        assert "passed" in second
+        assert "passed" in second and "bias-broadcasting.py is watched from now on" in second
         process.send_signal(2)
         rest = process.communicate(timeout=10)[0]
         assert process.returncode == 0 and rest.splitlines()[-1].startswith("next: ")
@@ -376,6 +537,54 @@ def test_watch_for_real(here):
     finally:
         process.kill()
         process.communicate()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a terminal of POSIX")
+@pytest.mark.parametrize("term", ["xterm", "dumb"])
+def test_watch_clears_a_terminal_and_goes_on(here, term):
+    import pty
+
+    ours, theirs = pty.openpty()
+    (here.root / "dense.py").write_text(DENSE.solution())
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "minigen", "exercise", "watch", "dense"],
+        env=os.environ | {"PYTHONPATH": str(Path(minigen.__file__).parents[1]), "TERM": term},
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    late = threading.Timer(60, process.kill)  # a read from a terminal has no limit of its own
+    late.start()
+    try:
+        with open(ours, encoding="utf-8", newline="\n") as screen:
+            lines = iter(screen.readline, "")
+            first = _until_next(lines)
+            assert "dense: passed" in first and "bias-broadcasting.py is watched from now on" in first
+            assert ("\x1b[2J\x1b[H" in first) is (term == "xterm")
+            second = all_masters()["bias-broadcasting"]
+            (here.root / "bias-broadcasting.py").write_text(second.solution())
+            assert "bias-broadcasting: passed" in _until_next(lines)
+            process.send_signal(2)
+            third = list(all_masters())[2]
+            assert _until_next(lines).endswith(f"minigen exercise check {third}\r\n")
+    finally:
+        late.cancel()
+        process.kill()
+        process.communicate()
+
+
+def test_watch_does_not_name_a_bug(here, monkeypatch, capsys):
+    here.write(find("dense-G06"), find("dense-G06").text())
+
+    def stopped(workspace, checked, first):
+        yield first
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(watch, "changes", stopped)
+    name = find("dense-G06").name
+    assert main(["exercise", "watch", name]) == 1
+    said = capsys.readouterr().out
+    assert f"{name}: not right yet" in said and said.endswith(f"check {name}\n") and not CODE.search(said)
 
 
 def _until_next(lines):
@@ -435,6 +644,11 @@ def test_new_and_verify(tmp_path, monkeypatch, say):
     path = tmp_path / "my_exercise.py"
     path.write_text(path.read_text().replace("gx = g * scale\n        g", "gx = g\n        g").replace("gx = g * scale\n", "gx = g\n"))  # fmt: skip
     assert say("verify", "my_exercise.py")[0] == 1
+    path.write_text(path.read_text().replace("$y_{nd} =", r"$\overbrace{y} ="))
+    assert (
+        r"! the statement cannot be shown on a terminal: \overbrace is not known"
+        in say("verify", "my_exercise.py")[1]
+    )
     path.write_text("x = 1\n")
     code, text, _ = say("verify", "my_exercise.py")
     assert code == 2 and "is no master: my_exercise.py: a master needs ID" in text
@@ -445,7 +659,7 @@ def test_new_never_writes_into_the_package(tmp_path, monkeypatch, say):
     monkeypatch.chdir(tmp_path)
     code, text, last = say("new", "my-exercise")
     assert code == 0 and last == "next: minigen exercise verify my_exercise.py"
-    assert "init and list show only the exercises that minigen comes with" in text
+    assert "minigen exercise init --from ." in text
     assert (tmp_path / "my_exercise.py").is_file()
     package = Path(minigen.__file__).parent
     for folder in (package, package / "exercises", package / "exercises" / "mine"):
@@ -453,6 +667,135 @@ def test_new_never_writes_into_the_package(tmp_path, monkeypatch, say):
         assert not (folder / "another_one.py").exists()
     monkeypatch.chdir(package / "exercises")
     assert say("new", "another-one")[0] == 2 and not Path("another_one.py").exists()
+
+
+@pytest.fixture
+def course(tmp_path, monkeypatch, say):
+    """A teacher's folder of masters: one is fit, one is broken, one file is something else."""
+    monkeypatch.chdir(tmp_path)
+    masters = tmp_path / "our masters"
+    say("new", "stretch", "--into", str(masters))
+    (masters / "broken.py").write_text('ID = "broken"\n')
+    (masters / "helpers.py").write_bytes(b"# \xff")
+    return masters
+
+
+STRETCH = ("gx = ...", "gx = g * scale"), ("gscale = ...", "gscale = (g * x).sum(axis=0)")
+
+
+def solve(file):
+    text = file.read_text()
+    for empty, solved in STRETCH:
+        text = text.replace(empty, solved)
+    file.write_text(text)
+
+
+def test_a_folder_remembers_the_masters_it_was_made_from(course, say, capsys, monkeypatch):
+    code, text, last = say("list", "--from", "our masters")
+    assert code == 0 and "  1  stretch  Stretch" in text and "dense" not in text
+    assert "left out: broken.py: a master needs ORDER" in text and "init --from 'our masters'" in last
+    code, text, last = say("init", "mine", "--from", "our masters")
+    assert code == 0 and "mine: 1 exercise\n" in text and "check stretch" in last
+    folder = course.parent / "mine"
+    assert sorted(p.name for p in folder.iterdir()) == [".minigen", "stretch.py"]
+    for place in (course.parent, folder):  # from above, and inside
+        monkeypatch.chdir(place)
+        assert "1 exercise, 0 passed" in say("list")[1] and "[stretch]" in say("next")[1]
+        assert say("check")[0] == 5 and say("check", "dense")[0] == 2
+        assert "hint 1 of 3" in say("hint", "stretch", "--level", "1")[1]
+        assert "1 file already there" in say("init")[1]
+    solve(folder / "stretch.py")
+    assert main(["exercise", "check", "stretch", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["id"] == "stretch"
+    assert say("check", "--all")[0] == 0 and "gx = g * scale" in say("solution", "stretch")[1]
+    assert "stretch-1.py" in say("bug", "stretch")[1] and say("check", "stretch-1")[0] == 1
+    assert say("notebook", "stretch")[0] == 0 and "letter for letter" in say("diff", "stretch")[1]
+    assert record(Workspace(folder), "stretch")["state"] == "passed"
+    ran = subprocess.run(
+        [sys.executable, str(folder / "stretch.py")],  # as the last lines of the file offer, from anywhere
+        cwd="/",
+        env=os.environ | {"PYTHONPATH": str(Path(minigen.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+    )
+    assert "passed" in ran.stdout, ran.stderr
+
+
+def test_masters_that_were_moved_are_missed_and_found(course, say):
+    say("init", "mine", "--from", "our masters")
+    moved = course.rename(course.with_name("moved"))
+    code, text, last = say("list")
+    assert code == 2 and "'our masters', but there is no such file or folder" in text and "--from DIR" in last
+    assert "1 exercise, 0 passed" in say("list", "--from", str(moved))[1]
+    assert say("init", "--from", str(moved))[0] == 0 and say("list")[0] == 0
+    own = Path(minigen.__file__).parent / "exercises" / "masters"
+    code, text, last = say("init", "--from", str(own))
+    assert (
+        code == 2 and "mine is a folder for the exercises of moved already" in text and "ANOTHER-NAME" in last
+    )
+    assert say("init", "moved", "--from", "moved")[0] == 2 and not (moved / ".minigen").exists()
+    (moved / "stretch.py").unlink()
+    assert "there is no exercise in moved" in say("list")[1]
+
+
+def test_a_master_by_its_path_or_with_from(here, say, course):
+    path = str(course / "stretch.py")
+    file = course.parent / "stretch.py"  # the folder is that of minigen's own exercises
+    for words in (["stretch", "--from", str(course)], [path]):
+        assert (
+            "[stretch]" in say("show", *words)[1] and "hint 1 of 3" in say("hint", *words, "--level", "1")[1]
+        )
+        code, text, last = say("check", *words)
+        assert code == 4 and "there is no file stretch.py" in text
+        assert last.startswith("next: minigen exercise reset stretch --from 'our masters")
+        assert "written: stretch.py" in say("reset", *words)[1]
+        assert say("check", *words)[0] == 5
+        solve(file)
+        assert say("check", *words)[0] == 0 and say("check", "stretch.py", "--from", str(course))[0] == 0
+        assert (
+            "gx = g * scale" in say("solution", *words)[1] and "letter for letter" in say("diff", *words)[1]
+        )
+        assert "check stretch-1 --from 'our masters" in say("bug", *words)[2]
+        file.unlink(), (course.parent / "bugs" / "stretch-1.py").unlink()
+    assert "30 exercises" in say("list")[1]
+    assert "stretch: ok" in say("verify", path)[1]
+    code, text, _ = say("verify", "--from", str(course))
+    assert code == 1 and "stretch: ok" in text and "2 exercises, 1 not fit" in text
+
+
+BROKEN = {
+    "no docstring": ('r"""Stretch', 'ABOUT = r"""Stretch', "a master begins with a docstring"),
+    "a name that is none": ('ID = "stretch"', 'ID = "../stretch"', "ID is '../stretch', expected words"),
+    "an order that is none": ("ORDER = ", "ORDER = 'a' #", "ORDER is 'a', expected a number"),
+    "one wanted, no tuple": ('WANTED = ("x", "scale")', 'WANTED = "x"', "expected a tuple of texts"),
+    "no backward": ("def backward(", "def back(", "a master needs a function backward"),
+    "no marks": ("# BEGIN SOLUTION", "#", "without its partner"),
+    "does not parse": ("ORDER =", "ORDER ==== ", "invalid syntax"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_master_is_told_in_a_sentence(course, say, name):
+    path = course / "stretch.py"
+    old, new, sentence = BROKEN[name]
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    for words in (["list", "--from", "our masters"], ["show", str(path)], ["init", "--from", str(path)]):
+        code, said, _ = say(*words)
+        assert code == 2 and "left out: " in said and sentence in said, said
+    assert not (course.parent / "minigen-exercises").exists()
+
+
+def test_a_master_that_fails_when_it_is_used(course, say):
+    say("init", "mine", "--from", "our masters")
+    path = course / "stretch.py"
+    path.write_text(path.read_text().replace("import numpy as np", "import numpy as np\n\nnumber = 1 / 0"))
+    code, text, last = say("check", "stretch")
+    assert last == "next: tell its author: minigen exercise verify 'our masters/stretch.py'"
+    assert code == 4 and "this exercise cannot be given: stretch.py fails: ZeroDivisionError" in text
+    code, text, last = say("bug", "stretch", "--reveal")
+    assert code == 4 and "stretch.py fails: ZeroDivisionError" in text and "verify" in last
 
 
 def test_a_broken_exercise_is_named(monkeypatch, say):
@@ -490,6 +833,6 @@ def test_the_runner_gives_up_on_a_process_that_ignores_its_limit(tmp_path, monke
     path = tmp_path / "dense.py"
     path.write_text("import faulthandler\nfaulthandler.cancel_dump_traceback_later()\nwhile True: pass\n")
     started = time.monotonic()
-    result = runner.run(path, "dense", seconds=1)
+    result = runner.run(path, DENSE, seconds=1)
     assert result["status"] == "error" and "stopped after 1 s" in result["message"]
     assert time.monotonic() - started < 10
