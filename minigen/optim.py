@@ -48,15 +48,15 @@ class Optimizer:
         _learning_rate(type(self).__name__, lr, zero=False)
         self._lr, self.steps = lr, 0
         memory.training_begins()
-        first = self.parameters[0].data
+        first = self.parameters[0]._array
         self._xp = namespace(first)
         size = sum(p.size for p in self.parameters)
         self._flat = {slot: self._xp.zeros(size, first.dtype) for slot in ("data", "grad", *self.slots)}
         self._views = {slot: self._as_parameters(flat) for slot, flat in self._flat.items()}
         self._leaves = [p.node for p in self.parameters]
         for p, data, grad in zip(self.parameters, self._views["data"], self._views["grad"], strict=True):
-            data[...] = p.data
-            p.data, p.node.buffer = data, grad
+            data[...] = p._array
+            p._array, p._lent, p.node.buffer = data, False, grad
         self._blocks = self._cut()
         weakref.finalize(self, _release, self._leaves).atexit = False
 
@@ -74,7 +74,7 @@ class Optimizer:
         """Views of a flat array with the shape and the memory order of each parameter."""
         views, start = [], 0
         for p in self.parameters:
-            order = memory_order(p.data)
+            order = memory_order(p._array)
             part = flat[start : start + p.size].reshape([p.shape[axis] for axis in order])
             views.append(part.transpose(inverse_of(order)))
             start += p.size
@@ -300,9 +300,9 @@ def clip_weights(parameters, c):
         raise ValueError(f"clip_weights: c must be positive, got {c}")
     _, tensors = _named("clip_weights", parameters)
     for p in tensors:
-        xp = namespace(p.data)
-        xp.maximum(p.data, -c, out=p.data)
-        xp.minimum(p.data, c, out=p.data)
+        xp = namespace(p._array)
+        xp.maximum(p._array, -c, out=p._array)
+        xp.minimum(p._array, c, out=p._array)
     mark_changed(tensors)
 
 
@@ -405,7 +405,7 @@ def _checked(caller, parameters):
                 f"{caller}: parameter {name} belongs to another optimizer: call release() on that one first; "
                 "two optimizers on one parameter would overwrite each other"
             )
-    for what, of in (("dtype", lambda p: str(p.dtype)), ("device", lambda p: device_of(p.data))):
+    for what, of in (("dtype", lambda p: str(p.dtype)), ("device", lambda p: device_of(p._array))):
         kinds = {of(p): name for name, p in zip(names, tensors, strict=True)}
         if len(kinds) > 1:
             found = ", ".join(f"{name} is {kind}" for kind, name in kinds.items())

@@ -725,22 +725,22 @@ class Methods(numpy_protocol.NumPyProtocol):
 
     # Comparisons give plain boolean arrays: they choose, and have no slope.
     def __lt__(x, y):
-        return x.data < _data(y)
+        return x._array < _data(y)
 
     def __le__(x, y):
-        return x.data <= _data(y)
+        return x._array <= _data(y)
 
     def __gt__(x, y):
-        return x.data > _data(y)
+        return x._array > _data(y)
 
     def __ge__(x, y):
-        return x.data >= _data(y)
+        return x._array >= _data(y)
 
     def __eq__(x, y):
-        return x.data == _data(y)
+        return x._array == _data(y)
 
     def __ne__(x, y):
-        return x.data != _data(y)
+        return x._array != _data(y)
 
     def __getitem__(x, index):
         return getitem(x, tuple(_data(i) for i in index) if isinstance(index, tuple) else _data(index))
@@ -780,7 +780,7 @@ class Methods(numpy_protocol.NumPyProtocol):
 
     def argmax(x, axis=None):
         """Where the largest entry is, over all or along `axis`: a plain array of integers, which have no gradient."""
-        return as_array(x.data.argmax(axis))
+        return as_array(x._array.argmax(axis))
 
     def reshape(x, *shape):
         """x.reshape(2, 3) or x.reshape((2, 3))."""
@@ -811,7 +811,7 @@ class Methods(numpy_protocol.NumPyProtocol):
 
     def tolist(x):
         """The values as nested Python lists. On a GPU this waits for the result."""
-        return x.data.tolist()
+        return x._array.tolist()
 
 
 def _sizes(sizes):

@@ -12,15 +12,11 @@ Each operation has one rule per argument, the textbook formula, written in opera
 arrays and on tensors alike: an ordinary backward pass hands the rules arrays, which is fast; `create_graph=True` hands them
 tensors, so the gradient is itself on the tape and can be differentiated again.
 
-What the tape remembers cannot change. A parameter or a constant belongs to somebody who may write to it before the
-backward pass, so the tape keeps a copy, and the gradient is that of the old values; where no rule that will run reads the
-entries, as in x + y, it keeps none. A copy of 400 KB takes about as long as one checksum of it, and has no blind spot: it
-sees a single entry, and two rows that were exchanged. The result of a recorded operation is not copied; its `.data` is
-read-only.
+What the tape remembers cannot change. A tensor owns its values: `Tensor(array)` copies them, and the result of an operation
+is read-only. Once a person has asked for the `.data` of a parameter or a constant, to write to it perhaps, the tape copies
+it wherever an operation is recorded, as it copies a plain array. So the gradient is always that of the old values.
 """
 
-import dis
-import inspect
 import sys
 from contextvars import ContextVar
 from functools import partial, wraps
@@ -35,10 +31,10 @@ from minigen.engine.numpy_protocol import NumPyProtocol
 _clock = count(1)
 _recording = ContextVar("recording", default=True)
 _branches = ContextVar("branches", default=None)
+_settled_here = ContextVar("rules are running on arrays, which are settled", default=False)
 _youngest_first = attrgetter("tick")
 _watching, _new = anomaly.watching, object.__new__
 _float32, _float64 = np.dtype(np.float32), np.dtype(np.float64)
-_descriptions = frozenset(("shape", "dtype", "ndim", "size"))
 _ndarray = np.ndarray
 _floating = frozenset((np.ndarray, np.float32, np.float64))
 
@@ -63,14 +59,15 @@ class Leaf:
     """Where a gradient ends: the node of a tensor that a person made with `requires_grad=True`.
 
     `changed` is the tick at which an optimizer last wrote to the data; `buffer` is where an optimizer wants the gradient.
+    `lent` is the tick at which a person first asked for the data, and `kept` a copy from then, for the graphs of before.
     """
 
-    __slots__ = ("tick", "grad", "buffer", "changed", "name")
+    __slots__ = ("tick", "grad", "buffer", "changed", "lent", "kept", "name")
     parents = ()
 
     def __init__(self, name=None):
-        self.tick, self.changed = next(_clock), 0
-        self.grad = self.buffer = None
+        self.tick, self.changed, self.lent = next(_clock), 0, 0
+        self.grad = self.buffer = self.kept = None
         self.name = name
 
     def accumulate(self, g):
@@ -86,12 +83,12 @@ class Leaf:
 class Tensor(NumPyProtocol):
     """An array whose history is remembered, so that gradients can flow back through it.
 
-    `Tensor(data, requires_grad=True)` starts a history; a tensor without one is a constant and costs nothing. Arithmetic,
+    `Tensor(data, requires_grad=True)` starts a history; a tensor without one is a constant. The data is copied. Arithmetic,
     comparison (giving plain boolean arrays), indexing and the functions of `minigen` work as in NumPy. Raises TypeError
     for integer data that asks for a gradient.
     """
 
-    __slots__ = ("_array", "node", "_name", "__weakref__")
+    __slots__ = ("_array", "node", "_name", "_lent", "__weakref__")
 
     def __init__(self, data, requires_grad=False, name=None):
         if isinstance(data, Tensor):
@@ -99,7 +96,7 @@ class Tensor(NumPyProtocol):
                 "Tensor: data is already a Tensor; use it as it is, or .detach() to cut its history"
             )
         self._array = _real_array("Tensor: data", data, requires_grad)
-        self._name = name
+        self._name, self._lent = name, False
         self.node = Leaf(name) if requires_grad else None
 
     @property
@@ -109,9 +106,20 @@ class Tensor(NumPyProtocol):
         A parameter or a constant may be written to, `p.data[...] = values`; a loss that was computed before keeps the old
         values. The result of a recorded operation is read-only, because its rule needs it; `.data.copy()` may be changed.
         """
-        if type(self.node) is Node and type(self._array) is np.ndarray:
-            self._array.setflags(write=False)
+        if type(self.node) is Node:
+            if type(self._array) is np.ndarray:
+                self._array.setflags(write=False)
+        elif not self._lent:
+            self._lend()
         return self._array
+
+    def _lend(self):
+        """From now on a person may write to the data; the graphs that exist keep what it holds now."""
+        self._lent = True
+        if self.node is None:
+            self._array = backend.own(self._array)
+        else:
+            self.node.lent, self.node.kept = next(_clock), backend.own(self._array)
 
     @data.setter
     def data(self, data):
@@ -126,7 +134,7 @@ class Tensor(NumPyProtocol):
                 f"data: parameter {self.name or '(unnamed)'} lives in the buffer of an optimizer, which would go on training "
                 "the old array: write p.data[...] = values, or call optimizer.release() first"
             )
-        self._array = _real_array("data", data, type(self.node) is Leaf)
+        self._array, self._lent = _real_array("data", data, type(self.node) is Leaf), False
 
     @property
     def name(self):
@@ -176,7 +184,7 @@ class Tensor(NumPyProtocol):
 
     def detach(self):
         """The same data without its history: a constant. Gradients stop here."""
-        return _tensor(self.data, None)
+        return _tensor(self._array if type(self.node) is Node else backend.own(self._array), None)
 
     def backward(self, gradient=None, retain_graph=False):
         """Add d(self)/d(leaf), weighted by `gradient` (1 for a scalar), to the `.grad` of every leaf below, and free the graph.
@@ -184,9 +192,7 @@ class Tensor(NumPyProtocol):
         Raises RuntimeError on a second pass through the same graph, and StaleGraphError where a parameter has moved since.
         """
         seed = _seed("backward", self, gradient)
-        for node, g in _walk(self.node, seed, create_graph=False, free=not retain_graph):
-            if type(node) is Leaf:
-                node.accumulate(g)
+        _walk(self.node, seed, Leaf.accumulate, free=not retain_graph)
 
     __hash__ = object.__hash__  # == compares entries, so it cannot serve to find a tensor in a set
 
@@ -217,7 +223,7 @@ class Tensor(NumPyProtocol):
 def _tensor(data, node):
     """A Tensor without the checks, for arrays the engine made itself."""
     tensor = _new(Tensor)
-    tensor._array, tensor.node, tensor._name = data, node, None
+    tensor._array, tensor.node, tensor._name, tensor._lent = data, node, None, False
     return tensor
 
 
@@ -226,7 +232,7 @@ def _data(value):
 
 
 def _real_array(what, data, differentiable):
-    """`data` as an array of real numbers, of floating point where it is to have a gradient; TypeError otherwise."""
+    """A copy of `data` as an array of real numbers, of floating point where it is to have a gradient; TypeError otherwise."""
     backend.refuse_container(what, data)
     array = backend.as_array(data)
     if array.dtype.kind not in "fiub":
@@ -236,7 +242,7 @@ def _real_array(what, data, differentiable):
             f"{what}: a gradient needs real numbers, but data has dtype {array.dtype}: "
             "use data.astype(np.float32), or np.float64 for checking"
         )
-    return array
+    return array.copy(order="K")
 
 
 class Op:
@@ -255,52 +261,47 @@ class Op:
         self.forward, self.branches = forward, branches
         self.broadcasts, self.moves = broadcasts, moves
         self.name, self.__doc__, self.rules = name or forward.__name__, forward.__doc__, ()
-        self.masks, self._plans = frozenset(), {}
+        self.masks = frozenset()
         code = getattr(forward, "__code__", None)  # a ufunc has none
         self.arguments = code.co_varnames[: code.co_argcount] if code else ()
 
     def rule(self, *rules):
         """Declare the rules, one per argument, in order; None for an argument that only selects, as a mask or a label."""
-        self.rules, self._plans = rules, {}
+        self.rules = rules
         self.masks = frozenset(i for i, rule in enumerate(rules) if rule is None)
 
     def __call__(self, *args, **kwargs):
-        if not (args and type(args[0]) is Tensor) and Tensor not in map(type, args):
-            return self._on_arrays(args, kwargs)
-        values, parents, dtype, rules = [], [], None, len(self.rules)
-        tracked = owned = 0  # bit i: argument i has a history; it is an array that somebody may write to
-        lent = False
-        odd, bit = False, 1
+        if Tensor not in map(type, args):
+            return self.forward(*args, **kwargs) if _settled_here.get() else self._on_arrays(args, kwargs)
+        values, parents, exposed = [], [], []  # exposed: the places of what somebody may write to
+        tracked = leaf = odd = False
+        dtype, rules = None, len(self.rules)
         for a in args:
-            parent = None
+            node = None
             if type(a) is Tensor:
-                parent, a = a.node, a._array
-                if parent is not None:
-                    tracked |= bit
-            if type(a) is _ndarray:
-                if type(parent) is not Node:
-                    owned |= bit
-                if a.dtype is not dtype and len(values) not in self.masks:
-                    odd = odd or dtype is not None
-                    dtype = a.dtype
+                if a._lent:
+                    exposed.append(len(values))
+                node, a = a.node, a._array
+                if node is not None:
+                    tracked = True
+                    leaf = leaf or type(node) is Leaf
             elif type(a) is not float and type(a) is not int and a is not None:
-                if type(parent) is not Node:
-                    owned |= bit
+                exposed.append(len(values))
+            if type(a) is _ndarray:
+                if a.dtype is not dtype and len(values) not in self.masks:
+                    odd, dtype = odd or dtype is not None, a.dtype
+            elif type(a) is not float and type(a) is not int and a is not None:
                 odd = odd or len(values) < rules or isinstance(a, np.generic)
             values.append(a)
-            parents.append(parent)
-            bit <<= 1
+            parents.append(node)
         if odd or not (dtype is _float32 or dtype is _float64):
             values = self._settle(values)
         if kwargs:
             kwargs = {key: self._keyword(key, value) for key, value in kwargs.items()}
         recorded = tracked and _recording.get()
         if recorded:
-            if owned:
-                copied, lent = self._plans.get((tracked, owned)) or self._plan(tracked, owned)
-                for i in copied:
-                    value = values[i]
-                    values[i] = value.copy("K") if type(value) is _ndarray else backend.own(value)
+            for i in exposed:
+                values[i] = backend.own(values[i])
             if kwargs:
                 kwargs = {key: backend.own(value) for key, value in kwargs.items()}
         try:
@@ -309,6 +310,8 @@ class Op:
             raise self._explain(error, values) from error
         if isinstance(out, np.generic):
             out = np.asarray(out)
+        elif (leaf or exposed) and (out.base is not None or id(out) in map(id, values)):
+            out = _unshared(out, values, parents)
         if self.branches is not None and _branches.get() is not None:
             _branches.get().append((self.name, self.branches(*values, **kwargs)))
         line = anomaly.inspect_result(self, values, out) if _watching.get() else None
@@ -318,24 +321,10 @@ class Op:
             raise TypeError(
                 f"{self.name}: only the first {rules} arguments take a gradient; detach() the others"
             )
-        if lent and (out.base is not None or id(out) in map(id, values)):
-            out = _unshared(out, values, parents)
         return _tensor(out, Node(self, values, kwargs, out, parents, line))
 
-    def _plan(self, tracked, owned):
-        """Which owned arguments the tape must copy, and whether it keeps others as they are: no rule that will run reads those."""
-        read = -1
-        if isinstance(self.rules, tuple):
-            read <<= len(self.rules)  # indices and bounds, which stand beyond the rules, are always copied
-            for r, rule in enumerate(self.rules):
-                if rule is not None and tracked >> r & 1:
-                    read |= _entries_read(rule)
-        copied = tuple(i for i in range(owned.bit_length()) if owned & read & 1 << i)
-        self._plans[tracked, owned] = plan = copied, bool(owned & ~read)
-        return plan
-
     def _on_arrays(self, args, kwargs):
-        """The forward alone: plain arrays leave nothing to remember. Rules come here with arrays that are settled already."""
+        """The forward alone: plain arrays leave nothing to remember."""
         dtype = None
         for a, rule in zip(args, self.rules, strict=False):
             if rule is None and type(a) is _ndarray:
@@ -380,26 +369,8 @@ class Op:
         return f"<op {self.name}>"
 
 
-def _entries_read(rule):
-    """Bit i: the code of `rule(g, out, *arguments)` uses argument i for more than its shape or dtype; all where unsure."""
-    code = getattr(rule, "__code__", None)
-    if code is None or code.co_flags & inspect.CO_VARARGS:
-        return -1
-    steps = list(dis.get_instructions(code))
-    read = 0
-    for step, following in zip(steps, [*steps[1:], steps[-1]], strict=True):
-        names = step.argval if isinstance(step.argval, tuple) else (step.argval,)
-        for i, name in enumerate(code.co_varnames[2 : code.co_argcount]):
-            shape = (
-                names[-1] == name and following.opname == "LOAD_ATTR" and following.argval in _descriptions
-            )
-            if name in names[:-1] or (names[-1] == name and not shape):
-                read |= 1 << i
-    return read
-
-
 def _unshared(out, values, parents):
-    """`out`, copied where it is a view of what somebody else may write to: a parameter or a constant."""
+    """`out`, copied where it is a view of what is written to elsewhere: a parameter, or an array that a person holds."""
     for value, parent in zip(values, parents, strict=True):
         if type(parent) is not Node and backend.is_array(value):
             if backend.namespace(out).may_share_memory(out, value):
@@ -538,20 +509,19 @@ def grad(y, inputs, gradient=None, create_graph=False, allow_unused=False):
     for i, x in enumerate(inputs):
         if not (isinstance(x, Tensor) and x.requires_grad):
             raise ValueError(f"grad: input {i} is a constant: make it with Tensor(data, requires_grad=True)")
-    found = {x.node: None for x in inputs}
+    found = {}
     seed = _seed("grad", y, gradient)
     if create_graph:
         seed = gradient if isinstance(gradient, Tensor) else _tensor(seed, None)
-    for node, g in _walk(y.node, seed, create_graph, False, found):
-        if node in found:
-            found[node] = g if create_graph else _tensor(backend.as_array(g), None)
+    _walk(y.node, seed, found.__setitem__, create_graph, targets={x.node for x in inputs})
     for i, x in enumerate(inputs):
-        if found[x.node] is None and not allow_unused:
+        if x.node not in found and not allow_unused:
             raise ValueError(
                 f"grad: y does not depend on input {i}{f' ({x.name})' if x.name else ''}: was the path cut by detach() "
                 "or no_grad()? Pass allow_unused=True to get None instead"
             )
-    return [found[x.node] for x in inputs]
+    gradients = [found.get(x.node) for x in inputs]
+    return [g if create_graph or g is None else _tensor(backend.as_array(g), None) for g in gradients]
 
 
 def _seed(caller, y, gradient):
@@ -574,32 +544,39 @@ def _seed(caller, y, gradient):
     return gradient
 
 
-def _walk(root, seed, create_graph, free, targets=None):
-    """Yield (node, gradient) from the root back to the leaves, each node once, when its gradient is complete."""
+def _walk(root, seed, deliver, create_graph=False, free=False, targets=()):
+    """From the root back to the leaves: each node once, when its gradient is complete.
+
+    `deliver(node, gradient)` is called for every leaf, or for the targets where there are any.
+    """
     order = _reachable(root)
-    needed = None if targets is None else _above(targets, order)
+    needed = _above(targets, order) if targets else None
     gradients = {root: seed}
     through = anomaly.inspected(_gradient) if _watching.get() else _gradient
-    for node in order:
-        g = gradients.pop(node, None)
-        if g is None:
-            continue
-        yield node, g
-        if type(node) is Leaf:
-            continue
-        out, values = node.out, node.values
-        if create_graph:
-            out = _tensor(out, node)
-            values = [v if p is None else _tensor(v, p) for v, p in zip(values, node.parents, strict=True)]
-        for i, parent in enumerate(node.parents):
-            if parent is None or (needed is not None and parent not in needed):
+    settled = _settled_here.set(not create_graph)
+    try:
+        for node in order:
+            g = gradients.pop(node, None)
+            if g is None:
                 continue
-            gx = through(node, i, g, out, values)
-            if gx is not None:
-                gradients[parent] = gradients[parent] + gx if parent in gradients else gx
-        if free:
-            node.values = node.out = None
-            node.parents = ()
+            if type(node) is Leaf or node in targets:
+                deliver(node, g)
+            if type(node) is Leaf:
+                continue
+            out, values = node.out, node.values
+            if create_graph:
+                out = _tensor(out, node)
+                values = [v if p is None else _tensor(v, p) for v, p in zip(values, node.parents, strict=True)]
+            for i, parent in enumerate(node.parents):
+                if parent is not None and (needed is None or parent in needed):
+                    gx = through(node, i, g, out, values)
+                    if gx is not None:
+                        gradients[parent] = gradients[parent] + gx if parent in gradients else gx
+            if free:
+                node.values = node.out = None
+                node.parents = ()
+    finally:
+        _settled_here.reset(settled)
 
 
 def _gradient(node, i, g, out, values):
@@ -633,15 +610,22 @@ def _reachable(root):
         for parent in node.parents:
             if parent is None:
                 continue
-            if type(parent) is Leaf and parent.changed > node.tick:
-                raise StaleGraphError(
-                    f"backward: parameter {parent.name or '(unnamed)'} was changed by an optimizer after the loss was computed, so the "
-                    "gradient would mix old and new values: compute the loss again, or call backward() before step()"
-                )
+            if type(parent) is Leaf and (parent.changed > node.tick or parent.lent > node.tick):
+                _values_of_then(node, parent)
             if parent not in seen:
                 seen.add(parent)
                 stack.append(parent)
     return sorted(seen, key=_youngest_first, reverse=True)
+
+
+def _values_of_then(node, leaf):
+    """Give the node the values its argument had when it was computed; refuse where an optimizer has written over them."""
+    if leaf.changed > node.tick:
+        raise StaleGraphError(
+            f"backward: parameter {leaf.name or '(unnamed)'} was changed by an optimizer after the loss was computed, so the "
+            "gradient would mix old and new values: compute the loss again, or call backward() before step()"
+        )
+    node.values = [leaf.kept if parent is leaf else v for v, parent in zip(node.values, node.parents, strict=True)]
 
 
 def _above(targets, order):

@@ -66,7 +66,7 @@ def scores_and_slopes(critic, x):
 
     x and the results are host arrays; x is moved to the dtype and device of the critic.
     """
-    like = critic.parameters()[0].data
+    like = critic.parameters()[0]._array
     points = Tensor(backend.to(x.astype(like.dtype), backend.device_of(like)), requires_grad=True)
     scores = critic(points)
     (slope,) = grad(scores.sum(), [points])

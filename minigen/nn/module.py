@@ -153,7 +153,7 @@ class Module:
 
     def _arrays(self):
         """Every array to save, by dotted path: the parameters, then the buffers."""
-        arrays = {path: tensor.data for path, tensor in self.named_parameters()}
+        arrays = {path: tensor._array for path, tensor in self.named_parameters()}
         return arrays | {path: getattr(owner, name) for path, owner, name in self._named_buffers()}
 
     # ----- the whole model at once -----
@@ -193,7 +193,7 @@ class Module:
                     f"the old array: call model.{what}(...) before making the optimizer, or optimizer.release() first"
                 )
         for tensor in self.parameters():
-            tensor.data = convert(tensor.data)
+            tensor.data = convert(tensor._array)
             tensor.grad = None
         for _, owner, name in self._named_buffers():
             setattr(owner, name, convert(getattr(owner, name)))

@@ -224,8 +224,10 @@ def test_gradient_penalty(device):
 def test_detach_and_no_grad(device):
     x = device.tensor([1.0, 2.0])
     fixed = x.detach()
-    assert fixed.data is x.data
     assert not fixed.requires_grad
+    fixed.data[...] = 5.0
+    assert device.host(x.data).tolist() == [1.0, 2.0]
+    fixed = x.detach()
     (x * fixed).sum().backward()
     assert device.host(x.grad).tolist() == [1.0, 2.0]
     with mg.no_grad():
@@ -340,10 +342,16 @@ def test_attributes(device):
     )
 
 
-def test_data_is_not_copied():
+def test_a_tensor_owns_its_values():
     data = np.ones(3)
-    assert Tensor(data).data is data
-    assert Tensor(data).numpy() is data
+    for x in (Tensor(data), Tensor(data, requires_grad=True)):
+        data[0] = 5.0
+        assert x.data.tolist() == [1.0, 1.0, 1.0]
+        assert x.data is x.data
+        assert x.numpy() is x.data
+        x.data[1] = 7.0
+        assert x.tolist() == [1.0, 7.0, 1.0]
+        data[0] = 1.0
 
 
 @pytest.mark.parametrize("data", [3.0, np.float32(3.0), np.array(3.0)])

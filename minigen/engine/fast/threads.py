@@ -39,8 +39,6 @@ def matmul(x, y):
         return x @ y  # a GPU has its own threads
     if x.shape[-1] == 1:
         return x * y  # one term in every sum; the BLAS takes four times as long
-    if type(x) is not np.ndarray:
-        return x @ y  # a GPU is not told how many threads to use
     multiplications = x.size * y.shape[-1]
     vector = x.shape[-2] == 1 or y.shape[-1] == 1
     if (_one_for_a_vector if vector else _one_by_itself) < multiplications < _worth_waking:
