@@ -11,8 +11,7 @@ import numpy as np
 from minigen.check.contract import broken_promises
 from minigen.check.differences import DIRECTIONS, EVERY, Loss
 from minigen.check.inputs import Inputs, misfit, title
-from minigen.check.moved import EVERY as FEW
-from minigen.check.moved import near, second_look
+from minigen.check.moved import FEW, near, second_look
 from minigen.check.pair import ContractError, Pair
 from minigen.check.preserve import preserved
 from minigen.check.report import Record, Report
@@ -72,12 +71,12 @@ def _check(pair, subject, wrt, *, seed, every, directions):
         except ContractError as error:
             report.records.append(_wrong(subject, "(backward)", str(error)))
             return report
-    look = _Look(pair, subject, names, seed, directions)
-    report.records += look(arrays, every, thorough=True)
+    look = _Look(pair, subject, names, seed)
+    report.records += look(arrays, {"every": every, "directions": directions}, thorough=True)
     if report.ok and y.size and not pair.inputs.draw:
         second_look(
             report,
-            lambda there: look(there, min(every, FEW)),
+            lambda there: look(there, FEW),
             pair.forward,
             arrays,
             names,
@@ -90,16 +89,10 @@ def _check(pair, subject, wrt, *, seed, every, directions):
 class _Look:
     """One comparison of backward with the differences, at any inputs."""
 
-    def __init__(self, pair, subject, names, seed, directions):
-        self.pair, self.subject, self.names, self.seed, self.directions = (
-            pair,
-            subject,
-            names,
-            seed,
-            directions,
-        )
+    def __init__(self, pair, subject, names, seed):
+        self.pair, self.subject, self.names, self.seed = pair, subject, names, seed
 
-    def __call__(self, arrays, every, thorough=False):
+    def __call__(self, arrays, options, thorough=False):
         """The records at these inputs; `thorough` asks for the whole contract as well."""
         pair, subject, names, rng = self.pair, self.subject, self.names, generator(self.seed)
         with np.errstate(all="ignore"):
@@ -131,9 +124,8 @@ class _Look:
                     _wrong(subject, name, _unfit(name, found, arrays[name].shape), arrays[name].shape)
                 )
                 continue
-            options = {"every": every, "directions": self.directions, "largest": largest, "rng": rng}
-            options |= {} if thorough else {"directions": min(2, self.directions), "bands": False}
-            r = record(subject, name, loss, hand=fits[name].astype(np.float64), **options)
+            hand = fits[name].astype(np.float64)
+            r = record(subject, name, loss, hand=hand, largest=largest, rng=rng, **options)
             if name in broken and np.isfinite(fits[name]).all():
                 r.verdict, r.reason = "wrong", broken[name]
             if loss.flaw and loss.flaw not in r.reason:

@@ -154,6 +154,7 @@ def test_a_smaller_step_is_taken_only_if_it_helps():
 
     loss = at([0.5], f, [])
     loss._weighted = 0 * loss._weighted  # as if it had been overlooked
+    loss._suitable["x"] = None  # and no other step were looked for
     slope = loss.slope("x", np.ones(1))
     assert slope.bar == loss._slope("x", loss.arrays["x"], np.ones(1), 3e-3, 6).bar < 1e-4
 
