@@ -307,14 +307,22 @@ class Loss:
         step = self._suitable_step(name)
         if step is None or (best is None and step >= self._step(name)):
             return best  # a kink is hidden by the curvature that a longer step sees
-        found = self._try(name, x, direction, step, 6, typical)
-        if not isinstance(found, Slope):
-            return best
+        for _ in range(TRIES):
+            found = self._try(name, x, direction, step, 6, typical)
+            if isinstance(found, Slope):
+                best = self._better(name, x, direction, typical, best, found)
+                if self._suffices(best, typical) or found.bar <= 10 * found.floor:
+                    break
+            step /= 10
+        return best
+
+    def _better(self, name, x, direction, typical, best, found):
+        """The one of two slopes that knows more."""
         if best is None:  # rounding may hide a kink that the longer steps have seen
             found.bar = max(found.bar, 10 * found.floor)
-            return found if found.bar <= 1e-4 * max(abs(found.value), typical) else None
+            return found if found.bar <= 1e-2 * max(abs(found.value), typical) else None
         if abs(found.value - best.value) > 5 * (found.bar + best.bar):  # one of the bars is small by luck
-            third = self._try(name, x, direction, step / 3, 6, typical)
+            third = self._try(name, x, direction, found.step / 3, 6, typical)
             agrees = isinstance(third, Slope) and abs(found.value - third.value) <= 5 * (found.bar + third.bar)
             return found if agrees else best
         return min(found, best, key=lambda s: s.bar)
@@ -442,6 +450,10 @@ class Loss:
                     return None
                 right, right_bar = one_sided(f, self.y, x, direction, h)
                 left, left_bar = one_sided(f, self.y, x, -direction, h)
+                for side, way in ((right, direction), (left, -direction)):
+                    closer, _ = one_sided(f, self.y, x, way, h / 10)
+                    if norm(g * (closer - side)) > 0.1 * norm(g * side) + 80 * self.noise / h:
+                        return None  # no kink, but a function that turns faster than the steps
             except _Outside:
                 return None
             lowest, highest = np.minimum(g * right, -g * left), np.maximum(g * right, -g * left)
