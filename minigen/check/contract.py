@@ -190,13 +190,13 @@ def _promises(call, problem, answer):
     return [Finding(name, f"{name}: {how}", sentence) for name, (how, sentence) in found.items()]
 
 
-def broken_promises(call, first, g, elsewhere, noise=None):
+def broken_promises(call, first, g, elsewhere, noise=dict):
     """{name: (how, sentence)} for gradients that differ from call to call, or are not linear in g.
 
     `call(g)` gives the gradients by name, `first` are those it gave. `elsewhere()` computes something else in between.
-    g is None where backward is not handed one. `noise` is by how much a last digit of the inputs changes each of them.
+    g is None where backward is not handed one. `noise()` is by how much a last digit of the inputs changes each of them.
     """
-    found, noise = {}, noise or {}
+    found = {}
     again, third = call(g), call(g)
     for name, a in first.items():
         if not _same(a, again.get(name)):
@@ -217,7 +217,7 @@ def broken_promises(call, first, g, elsewhere, noise=None):
         if not _same(a, again.get(name)):
             sentence = f"the gradient of {name} depends on what was computed before: a value is kept from another call"
             found[name] = ("remembers the last call", sentence)
-    return found or ({} if g is None else _linear(call, first, g, noise))
+    return found or ({} if g is None else _linear(call, first, g, noise()))
 
 
 def _linear(call, first, g, noise):

@@ -17,7 +17,9 @@ cancel, and along positive ones, errors of either sign. So that small entries ar
 directions stay among entries that are claimed to be of about the same size.
 """
 
+import functools
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -41,6 +43,7 @@ MOST_WORK = 50_000
 BAND = 100.0
 # A step that suits a tensor is looked for among 3e-3 of its entries, and longer and shorter by these powers of ten.
 POWERS = (0, 2, -2, 4, -4, 6, -6, 8, -8)
+LONG_EPS = float(np.finfo(np.longdouble).eps)
 # The steps, relative to the inputs, between which the rounding of the loss is measured, and how often.
 JITTERS, JITTER_TRIES = (1e-2, 1e-3, 1e-5), 4
 FINER = (1e-5, 1e-7, 1e-9, 1e-11)  # the steps that a function of large numbers may need to be followed
@@ -108,12 +111,13 @@ class Loss:
 
     def __init__(self, evaluate, arrays, cotangent=None, seed=0):
         self.evaluate, self.arrays = evaluate, arrays
-        self._suitable, self._varies = {}, None
+        self.seed, self._suitable, self._varies, self._unit = seed, {}, None, []
         self.felt = False  # whether any slope was seen that is not 0
         with np.errstate(all="ignore"):
             self.y, self.branches = evaluate(arrays)
             self.cotangent = np.ones_like(self.y) if cotangent is None else cotangent
             self.order = 6 if self.branches == [] else 2
+            self.eps = float(np.finfo(self.y.dtype).eps) if self.y.dtype.kind == "f" else EPS
             self.flaw = self._find_flaw()
             self.rounding = np.zeros(self.y.shape) if self.flaw else self._measure_rounding(seed)
             self._weighted = np.abs(self.cotangent) * self.rounding
@@ -131,6 +135,24 @@ class Loss:
     def noise(self):
         """How much the loss jitters by rounding."""
         return norm(self._weighted)
+
+    @functools.cached_property
+    def finer(self):
+        """The same loss in the longer floating-point numbers that most processors have; None where it is no finer.
+
+        NumPy computes in them what it is handed in them. Rounding is then 2000 times smaller, and a gradient that it
+        drowned is seen.
+        """
+        if self.flaw or LONG_EPS >= EPS or sum(x.size for x in self.arrays.values()) > MOST_WORK:
+            return None
+        arrays = {n: x.astype(np.longdouble) for n, x in self.arrays.items()}
+        with np.errstate(all="ignore"):
+            try:
+                found = Loss(self.evaluate, arrays, self.cotangent, self.seed)
+            except Exception:  # what is not written for them, or a person's own refusal
+                return None
+            same = found.y.shape == self.y.shape and norm(found.y - self.y) <= 1e-6 * norm(self.y)
+        return found if same and not found.flaw and found.noise < 0.1 * self.noise else None
 
     @property
     def varies(self):
@@ -162,7 +184,7 @@ class Loss:
                 f"the loss is not deterministic: two evaluations at the same inputs differ by {apart:.2g}; noise "
                 "drawn inside must become an argument (eps=, z=, mask=), and no state may be updated inside"
             )
-        if self.y.dtype != np.float64 or self._is_rounded():
+        if self.y.dtype.itemsize < 8 or self._is_rounded():
             return (
                 "the loss is rounded to float32 although the inputs are float64, and differences of rounded "
                 "values are noise: look for a cast inside"
@@ -209,7 +231,7 @@ class Loss:
         Tries may have met kinks by chance, so it is the second smallest of a few, or where few outputs make
         kinks rare, the second largest.
         """
-        tries, least = [], EPS * np.abs(self.y)
+        tries, least = [], self.eps * np.abs(self.y)
         work = sum(x.size for x in self.arrays.values())
         for t in range(JITTER_TRIES if work <= MOST_WORK else 2):
             found, before = np.zeros(self.y.shape), None
@@ -227,9 +249,11 @@ class Loss:
                         kink = (0.09 * now < smaller) & (smaller < 0.11 * now)
                         found = np.maximum(found, np.where(kink, 0.0, np.minimum(now, 3 * smaller + found)))
             for step in FINER if (found > 1e6 * least).any() else ():
-                now, change = self._jitter(step, seed, t)
-                if now is not None:
-                    found = np.where(now < 1e-3 * change, np.minimum(found, 10 * now), found)
+                looks = [self._jitter(s, seed, t) for s in (step, 0.3 * step)]
+                if all(now is not None for now, _ in looks):  # two, as one may see no rounding by luck
+                    followed = np.all([now < 1e-3 * change for now, change in looks], axis=0)
+                    now = 10 * np.maximum(looks[0][0], looks[1][0])
+                    found = np.where(followed, np.minimum(found, now), found)
             tries.append(found)
         found = np.sort(tries, axis=0)[1 if self.y.size >= 16 else -2]
         if (
@@ -321,9 +345,14 @@ class Loss:
         if best is None:  # rounding may hide a kink that the longer steps have seen
             found.bar = max(found.bar, 10 * found.floor)
             return found if found.bar <= 1e-2 * max(abs(found.value), typical) else None
+        # what is rounding alone is small with a long step, whatever the slope is
+        if found.value and found.bar > 1e-3 * max(abs(found.value), self._suitable[name][1]):
+            return best
         if abs(found.value - best.value) > 5 * (found.bar + best.bar):  # one of the bars is small by luck
-            third = self._try(name, x, direction, found.step / 3, 6, typical)
-            agrees = isinstance(third, Slope) and abs(found.value - third.value) <= 5 * (found.bar + third.bar)
+            third = self._try(name, x, direction, 0.37 * found.step, 6, typical)
+            agrees = isinstance(third, Slope) and abs(found.value - third.value) <= 5 * (
+                found.bar + third.bar
+            )
             return found if agrees else best
         return min(found, best, key=lambda s: s.bar)
 
@@ -336,12 +365,12 @@ class Loss:
         if name not in self._suitable:
             x = self.arrays[name]
             u = generator(0, 2).standard_normal(x.shape)
-            found = {}
+            found, slopes = {}, {}
 
             def known(power):
                 if power not in found:
                     step = SCHEMES[6][0] * _scale(x) * 10.0**power
-                    slope = self._try(name, x, u / norm(u), step, 6, 0.0)
+                    slope = slopes[power] = self._try(name, x, u / norm(u), step, 6, 0.0)
                     seen = isinstance(slope, Slope) and slope.value != 0
                     found[power] = slope.bar / abs(slope.value) if seen else np.inf
                 return found[power] < 1e-9
@@ -350,8 +379,10 @@ class Loss:
                 best = min(found, key=found.get)
                 any(known(best + p) for p in (1, -1))
             best = min(found, key=found.get)
-            self._suitable[name] = SCHEMES[6][0] * _scale(x) * 10.0**best if found[best] < 0.1 else None
-        return self._suitable[name]
+            self._suitable[name] = (None, 0.0)
+            if found[best] < 1e-3:
+                self._suitable[name] = (slopes[best].step, abs(slopes[best].value))
+        return self._suitable[name][0]
 
     def stands(self, name, direction, claim, typical=0.0):
         """Whether a claim contradicts the slope along a direction with every step, down to where rounding blurs it.
@@ -416,18 +447,36 @@ class Loss:
     def _reached(self, name, direction, moved):
         """Which outputs moves along `direction` change, the steps (`moved`) or longer ones: their rounding blurs this slope.
 
-        Where nothing changes, rounding itself may be what hides the change (a saturated tanh), and all of it counts.
+        An output that stays the same may be saturated, and change by less than it is rounded; so this is also asked
+        where all inputs are of size 1. Where nothing changes at all, the rounding of all outputs counts.
         """
         x, found = self.arrays[name], moved
-        far = _scale(x) / float(np.abs(direction).max())
-        for size in (0.3, -3.0, 30.0):
-            try:
-                y = self._value_at({**self.arrays, name: x + size * far * direction}, any_branch=True)
+        far = 1 / float(np.abs(direction).max())
+        try:
+            for size in (0.3, -3.0, 30.0):
+                y = self._value_at(
+                    {**self.arrays, name: x + size * far * _scale(x) * direction}, any_branch=True
+                )
                 found = found | (y != self.y)
+        except _Outside:
+            if size == 0.3:
+                return np.ones(self.y.shape, bool)
+        for arrays, here in self._of_size_1():
+            try:
+                y = self._value_at({**arrays, name: arrays[name] + 0.3 * far * direction}, any_branch=True)
+                found = found | (y != here)
             except _Outside:
-                if size == 0.3:
-                    return np.ones(self.y.shape, bool)
+                continue
         return found if found.any() else np.ones(self.y.shape, bool)
+
+    def _of_size_1(self):
+        """The inputs and the output there, with the entries of all inputs of size 1, and a few other sizes."""
+        if not self._unit:
+            for size in (1.0, 0.3):
+                arrays = {n: size / _scale(x) * x for n, x in self.arrays.items()}
+                with suppress(_Outside):
+                    self._unit.append((arrays, self._value_at(arrays, any_branch=True)))
+        return self._unit
 
     def sides(self, name, direction):
         """(lowest, highest, bar) of the slopes that a kink at x allows along `direction`, None where nobody can tell.

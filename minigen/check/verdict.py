@@ -48,11 +48,11 @@ class Comparison:
         return self.distance / self.size if self.size else 0.0
 
 
-def record(subject, name, loss, *, hand=None, tape=None, largest=0.0, rng=None, **options):
+def record(subject, name, loss, *, hand=None, tape=None, largest=0.0, rng=None, doubt=None, **options):
     """The Record of `loss.arrays[name]`: `hand` and `tape` are gradients of its shape, None for a witness not asked.
 
     `largest` is the norm of the largest gradient in sight: against it and the loss itself a gradient counts
-    as zero. The other options are those of `numeric_gradient`.
+    as zero. `doubt` is how far the entries by hand are rounded, where that is known. The other options are those of `numeric_gradient`.
     """
     out = Record(subject, name, loss.arrays[name].shape)
     claims = {w: g for w, g in (("hand", hand), ("tape", tape)) if g is not None}
@@ -84,6 +84,14 @@ def record(subject, name, loss, *, hand=None, tape=None, largest=0.0, rng=None, 
     for w, c in compared.items():
         if c.verdict == "wrong" and not c.kink and not _stands(claims[w], c, loss, name, numeric, typical):
             c.verdict = "unsteady"
+    if tape is None and doubt is not None and compared["hand"].verdict == "blind" and loss.finer:
+        finer = numeric_gradient(loss.finer, name, rng, typical=typical, claim=claim, **options)
+        again = compare_with(hand, finer, scale, unit, doubt)
+        large = again.distance > ROUNDING * scale  # smaller ones may be rounding of the derivation by hand
+        if again.verdict == "wrong" and large and _stands(hand, again, loss.finer, name, finer, typical):
+            loss, numeric, compared = loss.finer, finer, {"hand": again}
+        elif again.verdict == "ok":
+            loss, numeric, compared = loss.finer, finer, {"hand": again}
     out.hand_vs_differences = compared["hand"].error if hand is not None else None
     out.tape_vs_differences = compared["tape"].error if tape is not None else None
     farthest = max(compared, key=lambda w: (compared[w].verdict == "wrong", compared[w].distance))
@@ -107,14 +115,17 @@ def record(subject, name, loss, *, hand=None, tape=None, largest=0.0, rng=None, 
     return out
 
 
-def compare_with(claim, numeric, scale, unit=None):
+def compare_with(claim, numeric, scale, unit=None, doubt=None):
     """The Comparison of a claimed gradient with the differences.
 
     `scale` is the size of the whole problem, against whose rounding a claim counts as zero; `unit` is what a gradient
-    that is not zero may be expected to be, against which the differences must be exact to confirm a zero.
+    that is not zero may be expected to be, against which the differences must be exact to confirm a zero. `doubt` is
+    the rounding of the claim, entry by entry.
     """
     flat, norm_of = claim.reshape(-1), norm(claim)
     entries, values, bars = flat[numeric.entries], np.asarray(numeric.values), 10 * np.asarray(numeric.bars)
+    if doubt is not None:
+        bars = bars + 10 * doubt.reshape(-1)[numeric.entries]
     top = max(float(np.abs(entries).max(initial=0)), float(np.abs(values).max(initial=0)))
     unit = scale if unit is None else unit
     found = judge(entries, values, bars, top, scale, unit)
@@ -128,6 +139,7 @@ def compare_with(claim, numeric, scale, unit=None):
         slopes = np.array([s.value for s in numeric.directions])
         distance = max(distance, stretch * norm(claimed - slopes))
         bar = max(bar, 10 * stretch * norm([s.bar for s in numeric.directions]))
+        bar += 0 if doubt is None else 10 * norm(doubt)
         size = stretch * (norm(claimed) + norm(slopes)) if len(slopes) else 2 * norm_of
         if not (distance <= bar <= AGREES * unit and norm_of <= ROUNDING * scale):
             verdicts.add(_one(distance, bar, size))

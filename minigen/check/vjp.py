@@ -6,6 +6,7 @@ upstream gradient g. A backward that forgets to multiply by g breaks the last, w
 the check is repeated at moved inputs, where no symmetry hides a mistake.
 """
 
+import functools
 from contextlib import suppress
 
 import numpy as np
@@ -119,7 +120,12 @@ class _Look:
         promised = {
             n: a for n, a in fits.items() if not norm(a) <= rounding or a.dtype != np.float64 or not a.any()
         }
-        broken = self._promises(arrays, g, promised) if thorough and not loss.flaw else {}
+        doubts = functools.cache(lambda: self._doubts(arrays, g, fits))
+
+        def noise():
+            return {n: max(norm(doubt), EPS * max(largest, loss.size)) for n, doubt in doubts().items()}
+
+        broken = self._promises(arrays, g, promised, noise) if thorough and not loss.flaw else {}
         for name in names:
             if name not in fits:
                 records.append(
@@ -127,7 +133,8 @@ class _Look:
                 )
                 continue
             hand = fits[name].astype(np.float64)
-            r = record(subject, name, loss, hand=hand, largest=largest, rng=rng, **options)
+            doubt = doubts().get(name) if thorough else None
+            r = record(subject, name, loss, hand=hand, largest=largest, rng=rng, doubt=doubt, **options)
             if name in broken and np.isfinite(fits[name]).all():
                 r.verdict, r.reason = "wrong", broken[name]
             if loss.flaw and loss.flaw not in r.reason:
@@ -135,7 +142,7 @@ class _Look:
             records.append(r)
         return nothing_compared(records, loss)
 
-    def _promises(self, arrays, g, first):
+    def _promises(self, arrays, g, first, noise):
         """{name: sentence} for gradients that break the contract."""
         rounded = {
             n: f"the gradient of {n} has dtype {a.dtype} where everything given is float64: "
@@ -150,13 +157,12 @@ class _Look:
             {n: a for n, a in first.items() if n not in rounded},
             g if self.pair.takes_g else None,
             lambda: self.pair.gradients(there, g),
-            self._noise(arrays, g, first),
+            noise,
         )
         return rounded | {n: sentence for n, (_, sentence) in found.items()}
 
-
-    def _noise(self, arrays, g, first):
-        """By how much each gradient changes with a last digit of the inputs, {name: norm}: it is not known better.
+    def _doubts(self, arrays, g, fits):
+        """By how much every entry of the gradients changes with a last digit of the inputs: it is not known better.
 
         A digit may decide which side of a kink is taken, so the smaller of two tries counts.
         """
@@ -165,8 +171,8 @@ class _Look:
             nudged = {n: x * (1 + 2 * EPS * rng.choice([-1, 1], x.shape)) for n, x in arrays.items()}
             with suppress(Exception):  # the person's own code, at inputs it may refuse
                 found = self.pair.gradients(nudged, g)
-                tries.append({n: norm(found[n] - a) for n, a in first.items()})
-        return {n: min(t[n] for t in tries) for n in first} if tries else {}
+                tries.append({n: np.abs(found[n] - a) for n, a in fits.items()})
+        return {n: min((t[n] for t in tries), key=norm) for n in fits} if tries else {}
 
 
 def nothing_compared(records, loss):
