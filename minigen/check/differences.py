@@ -46,7 +46,7 @@ POWERS = (0, 2, -2, 4, -4, 6, -6, 8, -8)
 LONG_EPS = float(np.finfo(np.longdouble).eps)
 # The steps, relative to the inputs, between which the rounding of the loss is measured, and how often.
 JITTERS, JITTER_TRIES = (1e-2, 1e-3, 1e-5), 4
-FINER = (1e-5, 1e-7, 1e-9, 1e-11)  # the steps that a function of large numbers may need to be followed
+FINER = (1e-5, 1e-7, 1e-9, 1e-11, 1e-12)  # the steps that a function of large numbers may need to be followed
 
 
 class _Kink(Exception):

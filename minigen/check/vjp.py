@@ -12,7 +12,7 @@ from contextlib import suppress
 import numpy as np
 
 from minigen.check.contract import broken_promises
-from minigen.check.differences import DIRECTIONS, EVERY, Loss
+from minigen.check.differences import DIRECTIONS, EVERY, LONG_EPS, MOST_WORK, Loss
 from minigen.check.inputs import Inputs, misfit, title
 from minigen.check.moved import FEW, near, second_look
 from minigen.check.pair import ContractError, Pair
@@ -162,17 +162,26 @@ class _Look:
         return rounded | {n: sentence for n, (_, sentence) in found.items()}
 
     def _doubts(self, arrays, g, fits):
-        """By how much every entry of the gradients changes with a last digit of the inputs: it is not known better.
+        """By how much every entry of the gradients is rounded: {name: array}.
 
-        A digit may decide which side of a kink is taken, so the smaller of two tries counts.
+        It is not known better than to what it changes by with a last digit of the inputs, nor than to what it differs
+        by where everything is computed in longer numbers. A digit may decide which side of a kink is taken, so the
+        smaller of two tries counts.
         """
-        rng, tries = generator(self.seed, 13), []
-        for _ in range(2):
-            nudged = {n: x * (1 + 2 * EPS * rng.choice([-1, 1], x.shape)) for n, x in arrays.items()}
+        rng = generator(self.seed, 13)
+
+        def apart(change, g):
             with suppress(Exception):  # the person's own code, at inputs it may refuse
-                found = self.pair.gradients(nudged, g)
-                tries.append({n: np.abs(found[n] - a) for n, a in fits.items()})
-        return {n: min((t[n] for t in tries), key=norm) for n in fits} if tries else {}
+                found = self.pair.gradients({n: change(x) for n, x in arrays.items()}, g)
+                return {n: np.abs(found[n] - a).astype(float) for n, a in fits.items()}
+
+        nudged = [apart(lambda x: x * (1 + 2 * EPS * rng.choice([-1, 1], x.shape)), g) for _ in range(2)]
+        tries = [*filter(None, nudged)]
+        doubts = {n: min((t[n] for t in tries), key=norm) for n in fits} if tries else {}
+        if LONG_EPS < EPS and sum(x.size for x in arrays.values()) <= MOST_WORK:
+            longer = apart(lambda x: x.astype(np.longdouble), g.astype(np.longdouble)) or {}
+            doubts |= {n: np.maximum(d, doubts.get(n, 0.0)) for n, d in longer.items()}
+        return doubts
 
 
 def nothing_compared(records, loss):

@@ -22,9 +22,14 @@ ACTIVATIONS = {  # name: (function, slope as a function of z and y)
 }
 
 
+def mean(h):
+    return h.sum(1, keepdims=True) / h.shape[1]
+
+
 def normalise(h):
-    s = np.sqrt(((h - h.mean(1, keepdims=True)) ** 2).mean(1, keepdims=True) + 1e-3)
-    return (h - h.mean(1, keepdims=True)) / s, s
+    c = h - mean(h)
+    s = np.sqrt(mean(c * c) + 1e-3)
+    return c / s, s
 
 
 class Network:
@@ -32,7 +37,7 @@ class Network:
 
     def __init__(self, seed, scale, depth=None):
         rng = np.random.default_rng(seed)
-        depth = int(rng.integers(1, 13)) if depth is None else depth
+        depth = 1 + int(12 * rng.random() ** 2) if depth is None else depth  # few are deep: those take long
         sizes = rng.integers(2, 6, depth + 1)
         self.kinds = rng.choice(list(ACTIVATIONS), depth)
         self.normed = rng.random(depth) < 0.2
@@ -85,7 +90,7 @@ class Network:
         for i in reversed(range(len(self.kinds))):
             before, z, y, n, s = trace[i]
             if s is not None:
-                gh = (gh - gh.mean(1, keepdims=True) - n * (gh * n).mean(1, keepdims=True)) / s
+                gh = (gh - mean(gh) - n * mean(gh * n)) / s
             gz = gh * ACTIVATIONS[self.kinds[i]][1](z, y)
             found |= {f"w{i}": before.T @ gz, f"b{i}": gz.sum(0)}
             gh = gz @ p[f"w{i}"].T
@@ -96,14 +101,17 @@ SCALES = [10.0**k for k in range(-8, 9)]
 
 
 def verdicts(seeds, scales):
+    """The verdicts on the networks that have a gradient: all relu dead or a saturated softmax leave none to compare."""
     out = []
     for seed in seeds:
         for scale in scales:
             network = Network(seed, scale)
             with np.errstate(all="ignore"):
                 report = check_vjp(network.forward, network.backward, network.inputs, seed=seed)
-            out.append(report.verdict)
             assert report.verdict != "wrong", f"{seed}, {scale}\n{report}"
+            if all("nothing was compared" in r.reason for r in report.records):
+                continue
+            out.append(report.verdict)
     return out
 
 
@@ -113,15 +121,17 @@ def test_a_right_network_is_never_called_wrong():
 
 
 @pytest.mark.slow
-def test_a_thousand_right_networks_of_scale_1_are_decided():
-    found = verdicts(range(1000), [1.0])
-    assert found.count("inconclusive") <= 0.01 * len(found)
+@pytest.mark.parametrize("start", range(0, 1000, 250))
+def test_a_thousand_right_networks_of_scale_1_are_decided(start):
+    found = verdicts(range(start, start + 250), [1.0])
+    assert len(found) > 240 and found.count("inconclusive") <= 0.01 * len(found)
 
 
 @pytest.mark.slow
-def test_a_thousand_right_networks_of_every_scale():
-    found = verdicts(range(1000, 1064), SCALES)
-    assert len(found) > 1000 and found.count("inconclusive") <= 0.05 * len(found)
+@pytest.mark.parametrize("start", range(1000, 1064, 16))
+def test_a_thousand_right_networks_of_every_scale(start):
+    found = verdicts(range(start, start + 16), SCALES)
+    assert len(found) > 240 and found.count("inconclusive") <= 0.05 * len(found)
 
 
 @pytest.mark.slow  # half a minute
