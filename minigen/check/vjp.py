@@ -133,7 +133,7 @@ class _Look:
                 )
                 continue
             hand = fits[name].astype(np.float64)
-            doubt = doubts().get(name) if thorough else None
+            doubt = doubts().get(name) if thorough and not broken else None
             r = record(subject, name, loss, hand=hand, largest=largest, rng=rng, doubt=doubt, **options)
             if name in broken and np.isfinite(fits[name]).all():
                 r.verdict, r.reason = "wrong", broken[name]
