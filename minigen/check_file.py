@@ -96,11 +96,11 @@ def _table(said):
     ]
     bad = sum(row[3] != "ok" for row in rows)
     n = f"{len(rows)} gradient{'s' if len(rows) != 1 else ''}"
-    whole = (
-        f"{said.path}: right: {n} compared"
-        if said.verdict == "ok"
-        else f"{said.path}: not right yet: {bad} of {n} wrong"
-    )
+    whole = f"{said.path}: not right yet: {bad} of {n} wrong"
+    if said.verdict == "ok":
+        whole = f"{said.path}: right: {n} compared"
+    elif not bad:
+        whole = f"{said.path}: {n} compared, all right; not everything could be judged"
     return "\n".join([*(f"note: {note}" for note in said.notes), *lines, whole])
 
 
