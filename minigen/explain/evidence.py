@@ -152,17 +152,7 @@ def _assign(reading, slopes, values, outcome):
             score = _promise(source, value, reading)
             if score and same(value, gradient):
                 ranked.append((-score, order, source, gradient, value))
-    owed = [  # what a name promises with another shape: compared all the same, if nothing else is found
-        (source, gradient, value)
-        for source, gradient in candidates
-        for value in values
-        if source.kind in ("returned", "stored")
-        and gradient.shape != np.shape(values[value])
-        and gradient.size * np.size(values[value]) > 1
-        and not same(value, gradient)
-        and _promise(source, value, reading) >= (2 if source.kind == "returned" else len(value) + 1)
-        and not is_kept(source, value)
-    ]
+    owed = _owed(candidates, values, same, reading)
     best = {}
     for score, _, source, _, _ in ranked:
         best[source] = min(best.get(source, 0), score)
@@ -252,6 +242,21 @@ def _assign(reading, slopes, values, outcome):
         outcome.y,
         (missed, len({s.address for s in open_} | {m.label for m in missed})),
     )
+
+
+def _owed(candidates, values, same, reading):
+    """What a name promises with another shape: compared all the same, if nothing else is found."""
+    return [
+        (source, gradient, value)
+        for source, gradient in candidates
+        for value in values
+        if source.kind in ("returned", "stored")
+        and gradient.shape != np.shape(values[value])
+        and gradient.size * np.size(values[value]) > 1
+        and not same(value, gradient)
+        and _promise(source, value, reading) >= (2 if source.kind == "returned" else len(value) + 1)
+        and not is_kept(source, value)
+    ]
 
 
 def _by_place(candidates, arguments, found, taken):

@@ -91,11 +91,9 @@ class Explanation:
         if self.verdict == "ok":
             return f"{self.title}: right: {_count(n, 'gradient')} compared"
         if self.verdict == "wrong":
-            what = (
-                f"{bad} of {_count(n, 'gradient')} {'are' if bad > 1 else 'is'} wrong"
-                if bad
-                else "backward breaks its contract"
-            )
+            if not bad:
+                return f"{self.title}: not right yet"
+            what = f"{bad} of {_count(n, 'gradient')} {'are' if bad > 1 else 'is'} wrong"
             return f"{self.title}: not right yet: {what}"
         return f"{self.title}: {self.verdict}"
 

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from minigen.explain import find, load, process
+from minigen.explain import find, load, master, process
 from minigen.explain.explanation import Explanation, explain_task
 
 LOADING = 40.0  # seconds that loading and finding may take before the child is stopped
@@ -54,8 +54,8 @@ class FileReport:
         return whole
 
 
-def check(path, *, names=(), shapes=None, seconds=20.0, reveal=False, report=None):
-    """A FileReport. `report(kind, content)` is told "verdict" (a FileReport) early and "progress" (seconds) later."""
+def check(path, *, names=(), shapes=None, seconds=20.0, reveal=False, report=None, subject=None):
+    """A FileReport. `subject`: the subject of minigen that forward must compute. `report(kind, content)` is told "verdict" (a FileReport) early and "progress" (seconds) later."""
     said = FileReport(str(path))
     started = time.monotonic()
 
@@ -73,7 +73,7 @@ def check(path, *, names=(), shapes=None, seconds=20.0, reveal=False, report=Non
 
     try:
         process.limited(
-            lambda send: _work(Path(path), names, shapes, seconds, reveal, send),
+            lambda send: _work(Path(path), names, shapes, seconds, reveal, subject, send),
             seconds=LOADING + seconds,
             receive=receive,
         )
@@ -83,7 +83,7 @@ def check(path, *, names=(), shapes=None, seconds=20.0, reveal=False, report=Non
     return said
 
 
-def _work(path, names, shapes, seconds, reveal, send):
+def _work(path, names, shapes, seconds, reveal, subject, send):
     program = load.load(path)
     send(("notes", [f"line {line} {why}: it was left out" for line, why in program.left_out]))
     if program.missing:
@@ -104,6 +104,7 @@ def _work(path, names, shapes, seconds, reveal, send):
     tasks = [
         find.pairs.task_of(f.place, f.reading, f.warm, promised=f.matches if f.raised else ()) for f in found
     ]
+    measured, like = _against(tasks, subject) if subject else (None, None)
     open_ = []
     deadline = time.monotonic() + seconds
     for i, task in enumerate(tasks):
@@ -127,8 +128,9 @@ def _work(path, names, shapes, seconds, reveal, send):
                     )
                 )
                 said = again
-        send(("explanation", (i, with_limits(said, found[i], path))))
-        if said.verdict == "wrong":
+        broken = said.verdict == "wrong"
+        send(("explanation", (i, with_limits(said, found[i], path, like if i == measured else None))))
+        if broken:
             open_.append((i, task))
     if not names:
         for name in find.not_judged(program, found):
@@ -139,11 +141,22 @@ def _work(path, names, shapes, seconds, reveal, send):
         share = (deadline - time.monotonic()) / (len(open_) - n)
         if share > 0.1:
             said = explain_task(task, seconds=share, reveal=reveal)
-            send(("explanation", (i, with_limits(said, found[i], path))))
+            send(("explanation", (i, with_limits(said, found[i], path, like if i == measured else None))))
 
 
-def with_limits(said, found, path):
-    """An Explanation with what its gradients do not tell: a stale cache, and what could not be compared."""
+def _against(tasks, subject):
+    """(which task, Compared): the one whose forward is a subject of minigen, else the first that could be compared."""
+    every = [(i, master.compare(task, subject)) for i, task in enumerate(tasks)]
+    order = ("ok", "wrong", "inconclusive")
+    return min(every, key=lambda pair: (order.index(pair[1].verdict), pair[0]))
+
+
+def with_limits(said, found, path, like=None):
+    """An Explanation with what its gradients do not tell: a wrong forward, a stale cache, what was not compared."""
+    if like is not None:
+        said.certain.insert(0, like.sentence)
+        if said.verdict == "ok":
+            said.verdict = like.verdict
     if found.stale:
         said.certain.insert(
             0,
