@@ -3,6 +3,7 @@
 Exit code 0: right; 1: wrong; 2: the command was misused; 3: it could not be judged.
 """
 
+import difflib
 import json
 import os
 import sys
@@ -22,6 +23,13 @@ def run(options):
         return _misuse(str(error))
     if options.seconds <= 0:
         return _misuse("--seconds takes a number above 0")
+    if options.like is not None:
+        from minigen.check import subjects
+
+        if options.like not in subjects.NAMES:
+            near = difflib.get_close_matches(options.like, subjects.NAMES, n=3, cutoff=0.5)
+            cure = f"did you mean {', '.join(near)}?" if near else "see minigen check --list"
+            return _misuse(f"--as takes a subject of minigen, got {options.like!r}: {cure}")
     if options.watch:
         return _watch(path, names, shapes, options)
     return _once(path, names, shapes, options)
@@ -65,6 +73,7 @@ def _once(path, names, shapes, options):
         seconds=options.seconds,
         reveal=options.reveal,
         report=report,
+        subject=options.like,
     )
     if options.json:
         print(json.dumps(said.to_dict(), indent=1, default=float))
@@ -96,11 +105,13 @@ def _table(said):
     ]
     bad = sum(row[3] != "ok" for row in rows)
     n = f"{len(rows)} gradient{'s' if len(rows) != 1 else ''}"
-    whole = (
-        f"{said.path}: right: {n} compared"
-        if said.verdict == "ok"
-        else f"{said.path}: not right yet: {bad} of {n} wrong"
-    )
+    whole = f"{said.path}: not right yet: {bad} of {n} wrong"
+    if said.verdict == "ok":
+        whole = f"{said.path}: right: {n} compared"
+    elif not bad and said.verdict == "wrong":
+        whole = f"{said.path}: not right yet, though {n} compared agree{'s' if len(rows) == 1 else ''} with forward"
+    elif not bad:
+        whole = f"{said.path}: {n} compared, all right; not everything could be judged"
     return "\n".join([*(f"note: {note}" for note in said.notes), *lines, whole])
 
 

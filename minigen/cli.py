@@ -83,6 +83,12 @@ def _run(arguments):
     )
     check.add_argument("--watch", action="store_true", help="for a file: check it each time it is saved")
     check.add_argument("--shapes", nargs="+", metavar="NAME=SIZES", help="for a file: such as x=5,7 W1=7,6")
+    check.add_argument(
+        "--as",
+        dest="like",
+        metavar="SUBJECT",
+        help="for a file: its forward must compute what this subject of --list computes, such as vae-bernoulli",
+    )
     check.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where the tape computes")
     check.set_defaults(run=_check, usage=check.format_usage())
     from minigen.exercises import command

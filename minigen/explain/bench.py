@@ -173,19 +173,18 @@ class Bench:
         return {**played.gradients, UNTOUCHED: untouched or self.task.step is not None}
 
     def raises(self, trial):
-        """The sentence of what a run raises, with the line of the person's that raised it; "" if it does not."""
+        """(path, line, what was raised) of the person's line that raises in a run; None if it does not raise."""
         np.random.seed(0)
         try:
             with np.errstate(all="ignore"):
                 self.task.play(_copied(trial.values), None if trial.g is None else trial.g.copy())
         except Exception as error:
             paths = {f.path for f in self.functions}
-            mine = [
-                n for frame, n in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename in paths
-            ]
-            where = f" in line {mine[-1]}" if mine else ""
-            return f"backward raised {type(error).__name__}{where}: {error}"
-        return ""
+            walked = traceback.walk_tb(error.__traceback__)
+            mine = [(f.f_code.co_filename, n) for f, n in walked if f.f_code.co_filename in paths]
+            path, line = mine[-1] if mine else ("", None)
+            return path, line, f"{type(error).__name__}: {error}"
+        return None
 
     def status(self, trial, gradients):
         """{name: is it right}; every one wrong where the run gave nothing."""

@@ -96,8 +96,20 @@ class Slopes:
         return (agreed >= 2) if alive else None
 
 
+@dataclass(frozen=True)
+class Uncompared:
+    """A gradient that backward gave and that could not be compared, and why."""
+
+    label: str
+    why: str
+    setting: str = ""  # the argument of forward that would have to be given to compare it
+
+
 def match(reading, scene):
-    """[Match] for one scene, y, and how many returned gradients found no value. Raises what the person's code raises."""
+    """[Match] for one scene, y, and [Uncompared] with the number of all gradients that found no value.
+
+    Raises what the person's code raises.
+    """
     slopes = Slopes(reading, scene)
     live = scene.live()
     values = {a: np.array(v) for a, (_, _, v) in scenes.leaves(live, live.program).items()}
@@ -110,7 +122,7 @@ def match(reading, scene):
         values = {a: v for a, v in values.items() if a in kept or a[0][0] == "arg" and len(a) == 1}
     outcome = reading.run(live, lambda y: np.array(slopes.g))
     if not np.all(np.isfinite(outcome.y)):
-        return [], outcome.y, 0
+        return [], outcome.y, ([], 0)
     return _assign(reading, slopes, values, outcome)
 
 
@@ -140,17 +152,7 @@ def _assign(reading, slopes, values, outcome):
             score = _promise(source, value, reading)
             if score and same(value, gradient):
                 ranked.append((-score, order, source, gradient, value))
-    owed = [  # what a name promises with another shape: compared all the same, if nothing else is found
-        (source, gradient, value)
-        for source, gradient in candidates
-        for value in values
-        if source.kind in ("returned", "stored")
-        and gradient.shape != np.shape(values[value])
-        and gradient.size * np.size(values[value]) > 1
-        and not same(value, gradient)
-        and _promise(source, value, reading) >= (2 if source.kind == "returned" else len(value) + 1)
-        and not is_kept(source, value)
-    ]
+    owed = _owed(candidates, values, same, reading)
     best = {}
     for score, _, source, _, _ in ranked:
         best[source] = min(best.get(source, 0), score)
@@ -223,6 +225,9 @@ def _assign(reading, slopes, values, outcome):
         ]
         if len(left) == 1 and slopes.moves(left[0]):
             take(left[0], source, False, False)
+    for source, value in _by_place(candidates, arguments, found, taken):
+        if slopes.moves(value):
+            take(value, source, False, False)
     open_ = [
         source
         for source, gradient in candidates
@@ -231,7 +236,96 @@ def _assign(reading, slopes, values, outcome):
         and gradient.size > 1
         and (bases(_last(source.label)) or not source.label and reading.backward is not None)
     ]
-    return list(found.values()), outcome.y, len(open_)
+    missed = _uncompared(reading, candidates, values, found, taken, outcome.live)
+    return (
+        list(found.values()),
+        outcome.y,
+        (missed, len({s.address for s in open_} | {m.label for m in missed})),
+    )
+
+
+def _owed(candidates, values, same, reading):
+    """What a name promises with another shape: compared all the same, if nothing else is found."""
+    return [
+        (source, gradient, value)
+        for source, gradient in candidates
+        for value in values
+        if source.kind in ("returned", "stored")
+        and gradient.shape != np.shape(values[value])
+        and gradient.size * np.size(values[value]) > 1
+        and not same(value, gradient)
+        and _promise(source, value, reading) >= (2 if source.kind == "returned" else len(value) + 1)
+        and not is_kept(source, value)
+    ]
+
+
+def _by_place(candidates, arguments, found, taken):
+    """(source, argument) of the returned values without a name, where all others stand in the order of the arguments."""
+    in_order = [a for a in arguments if len(a) == 1]
+    places = {found[a].source.address: i for i, a in enumerate(in_order) if a in found}
+    rows = [(s, g) for s, g in candidates if s.kind == "returned" and len(s.address) == 2]
+    if not rows or any(not isinstance(s.address[1][1], int) for s, _ in rows):
+        return
+    offsets = {places[s.address] - s.address[1][1] for s, _ in rows if s.address in places}
+    if len(offsets) != 1:
+        return
+    (offset,) = offsets
+    for source, gradient in rows:
+        i = source.address[1][1] + offset
+        free = ("returned", source.address) not in taken and not source.label and gradient.size > 1
+        if free and 0 <= i < len(in_order) and in_order[i] not in found and not _is_label(in_order[i]):
+            yield source, in_order[i]
+
+
+def _uncompared(reading, candidates, values, found, taken, live):
+    """[Uncompared]: what backward gave under a name that promises the gradient of something, and that has no match."""
+    settings = _settings(reading, live)
+    known = {str(a[-1][1]).lower() for a in found}
+    missed = {}
+    for source, gradient in candidates:
+        if source.kind not in ("returned", "stored") or (source.kind, source.address) in taken:
+            continue
+        if not source.label:
+            if source.kind == "returned" and reading.backward is not None and gradient.ndim:
+                i = source.address[-1][1]
+                label = (
+                    f"value {i + 1} of what backward returns"
+                    if isinstance(i, int)
+                    else "what backward returns"
+                )
+                missed[label] = Uncompared(label, f"no argument of forward has its shape, {gradient.shape}")
+            continue
+        wanted = (bases(_last(source.label)) & settings.keys()) - known
+        for name in sorted(wanted):
+            own, value = settings[name]
+            if isinstance(value, str | bytes) or callable(value):
+                continue
+            if (
+                isinstance(value, bool | int | np.integer)
+                or isinstance(value, np.ndarray)
+                and value.dtype.kind in "iub"
+            ):
+                why = f"{own} holds whole numbers, which have no derivative"
+            elif value is None:
+                why = f"{own} is None"
+            else:
+                continue
+            missed[source.label] = Uncompared(source.label, why, own)
+    return list(missed.values())
+
+
+def _settings(reading, live):
+    """{name in small letters: (as it is typed, value)} of what forward is called with and its object holds."""
+    found = {}
+    if live.owner is not None and hasattr(live.owner, "__dict__"):
+        found |= {k.lower(): (f"self.{k}", v) for k, v in vars(live.owner).items()}
+    try:
+        parameters = inspect.signature(reading.forward.function(live)).parameters.values()
+    except (TypeError, ValueError):
+        parameters = ()
+    found |= {p.name.lower(): (p.name, p.default) for p in parameters if p.default is not p.empty}
+    given = {name for name, _ in reading.forward.bound}
+    return found | {k.lower(): (k, v) for k, v in live.arguments.items() if k in given}
 
 
 def _is_label(address):
@@ -349,15 +443,76 @@ def _promise(source, value, reading):
     return score
 
 
-def _labels(reading, live):
-    """A function from the address of something returned to what the person calls it there."""
+def promises(reading, scene):
+    """[Match] of the gradients that the text of backward promises: for a backward that raises before it gives any."""
+    live = scene.live()
+    values = scenes.leaves(live, live.program)
+    arguments = [a for a in values if a[0][0] == "arg" and len(a) == 1]
+    tree = _tree_of_backward(reading, live)
+    if tree is None:
+        return []
+    found, nameless = {}, []
+    for source in _promised_sources(tree):
+        scores = [(_promise(source, value, reading), value) for value in values]
+        score, value = max(scores, key=lambda pair: pair[0], default=(0, None))
+        if score and value not in found:
+            found[value] = Match(value, source, False, True)
+        elif not source.label:
+            nameless.append(source)
+    left = [a for a in arguments if a not in found and not _is_label(a)]
+    for source in nameless:
+        place = source.address[-1][1]
+        if len(nameless) == 1 and left:
+            found[left[0]] = Match(left[0], source, False, False)
+        elif isinstance(place, int) and place < len(arguments) and arguments[place] in left:
+            found[arguments[place]] = Match(arguments[place], source, False, False)
+    return list(found.values())
+
+
+def _promised_sources(tree):
+    """The Sources of a backward's text: what it returns, part by part, and what it stores on self."""
+    root, node = (("returned", ""),), _returned(tree)
+    if isinstance(node, ast.Tuple | ast.List):
+        parts = [((*root, ("key", i)), n) for i, n in enumerate(node.elts)]
+    elif isinstance(node, ast.Dict):
+        parts = [((*root, ("key", k.value)), None) for k in node.keys if isinstance(k, ast.Constant)]
+    else:
+        parts = [(root, node)] if node is not None else []
+    for address, part in parts:
+        if part is None:
+            yield Source("returned", address, f'grads["{address[-1][1]}"]')
+        elif not isinstance(part, ast.Constant):
+            named = isinstance(part, ast.Name | ast.Attribute | ast.Subscript)
+            yield Source("returned", address, ast.unparse(part) if named else "")
+    for n in _walk_own(tree):
+        for target in getattr(n, "targets", [getattr(n, "target", None)]) if hasattr(n, "value") else ():
+            if isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Constant):
+                key = (("key", target.slice.value),)
+                if isinstance(node, ast.Name) and ast.unparse(target.value) == node.id:
+                    yield Source("returned", (*root, *key), ast.unparse(target))
+                    continue
+                inner = target.value
+            else:
+                key, inner = (), target
+            if isinstance(inner, ast.Attribute) and ast.unparse(inner.value) == "self":
+                address = (("self", ""), ("attr", inner.attr), *key)
+                if _strict.search(inner.attr):
+                    yield Source("stored", address, scenes.text(address))
+
+
+def _tree_of_backward(reading, live):
     step = reading.backward or reading.forward
     try:
         function = step.function(live)
         function = function if inspect.isroutine(function) else type(function).__call__
-        tree = find(live.program.tree, inspect.unwrap(function))
+        return find(live.program.tree, inspect.unwrap(function))
     except (TypeError, AttributeError):
-        tree = None
+        return None
+
+
+def _labels(reading, live):
+    """A function from the address of something returned to what the person calls it there."""
+    tree = _tree_of_backward(reading, live)
     if tree is not None and reading.closure:
         inner = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n is not tree]
         tree = inner[-1] if inner else None

@@ -91,11 +91,9 @@ class Explanation:
         if self.verdict == "ok":
             return f"{self.title}: right: {_count(n, 'gradient')} compared"
         if self.verdict == "wrong":
-            what = (
-                f"{bad} of {_count(n, 'gradient')} {'are' if bad > 1 else 'is'} wrong"
-                if bad
-                else "backward breaks its contract"
-            )
+            if not bad:
+                return f"{self.title}: not right yet"
+            what = f"{bad} of {_count(n, 'gradient')} {'are' if bad > 1 else 'is'} wrong"
             return f"{self.title}: not right yet: {what}"
         return f"{self.title}: {self.verdict}"
 
@@ -117,7 +115,7 @@ class Explanation:
             []
             if self.ok or not self.findings
             else ["--reveal shows the corrected line"]
-            if not self.reveal
+            if not self.reveal and any(f.after is not None for f in self.findings)
             else []
         )
         more += [f"minigen explain {f.code}" for f in self.findings if f.code]
@@ -130,9 +128,10 @@ class Explanation:
         out += [
             f"         or, just as well: {a['sentence']} (line {a['line']})" for a in finding.alternatives[:2]
         ]
-        if self.reveal:
+        if self.reveal and finding.after is not None:
             out.append(f"change : {finding.before or '(a new line)'}  ->  {finding.after}")
-        out.append(f"         {_verified(finding.verified_on)}")
+        if finding.verified_on:
+            out.append(f"         {_verified(finding.verified_on)}")
         return out
 
     def _repr_html_(self):
@@ -176,7 +175,7 @@ def explain_task(task, *, seconds=20.0, reveal=False, report=None, seed=0):
         return said
     repairs = search.run(seconds)
     said.complete = all(search.base.values())
-    said.findings = [_finding(repair, search, said) for repair in repairs]
+    said.findings = [_finding(repair, search, said) for repair in repairs] or said.findings
     if search.functions:
         said.lines = _table(search, before, said)
     if not repairs or not said.complete:
@@ -188,11 +187,12 @@ def explain_task(task, *, seconds=20.0, reveal=False, report=None, seed=0):
 def _judge(said, search, status):
     """The verdict of every gradient, with its error at the first inputs."""
     bench, trial, task = search.bench, search.trials[0], search.task
-    gradients, raised = bench.play(trial), None
-    if gradients is None:
-        raised = bench.raises(trial)
-        if raised:
-            said.certain.append(raised)
+    gradients = bench.play(trial)
+    raised = bench.raises(trial) if gradients is None else None
+    if raised:
+        where = f" in line {raised[1]}" if raised[1] else ""
+        said.certain.append(f"backward raised {raised[2].replace(': ', f'{where}: ', 1)}")
+        said.findings = _error(raised, search)
     worst, said.returned = 0.0, gradients or {}
     for name, truth in trial.truth.items():
         given = None if gradients is None else gradients.get(name)
@@ -214,6 +214,22 @@ def _judge(said, search, status):
     if not status[UNTOUCHED] and gradients is not None:
         said.certain.append("backward changes, in place, an array that it was given")
     said.verdict = "ok" if all(status.values()) else "wrong"
+
+
+def _error(raised, search):
+    """[Finding] of the line at which backward stops."""
+    path, line, what = raised
+    lines = next((f.lines for f in search.functions if f.path == path), [])
+    if line is None or line > len(lines):
+        return []
+    source = lines[line - 1]
+    column = len(source) - len(source.lstrip())
+    sentence = f"backward stops at this line, which raises {what}"
+    return [
+        Finding(
+            path, line, line, column, len(source), "error", source.strip(), None, sentence, {}, source=source
+        )
+    ]
 
 
 def _lines(search):

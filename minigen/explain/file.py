@@ -11,7 +11,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from minigen.explain import find, load, process
+from minigen.explain import find, load, master, process
+from minigen.explain.explanation import Explanation, explain_task
 
 LOADING = 40.0  # seconds that loading and finding may take before the child is stopped
 SMALL = 1e-4  # an eps in the code, and what it may do to a gradient, relative
@@ -53,8 +54,8 @@ class FileReport:
         return whole
 
 
-def check(path, *, names=(), shapes=None, seconds=20.0, reveal=False, report=None):
-    """A FileReport. `report(kind, content)` is told "verdict" (a FileReport) early and "progress" (seconds) later."""
+def check(path, *, names=(), shapes=None, seconds=20.0, reveal=False, report=None, subject=None):
+    """A FileReport. `subject`: the subject of minigen that forward must compute. `report(kind, content)` is told "verdict" (a FileReport) early and "progress" (seconds) later."""
     said = FileReport(str(path))
     started = time.monotonic()
 
@@ -72,7 +73,7 @@ def check(path, *, names=(), shapes=None, seconds=20.0, reveal=False, report=Non
 
     try:
         process.limited(
-            lambda send: _work(Path(path), names, shapes, seconds, reveal, send),
+            lambda send: _work(Path(path), names, shapes, seconds, reveal, subject, send),
             seconds=LOADING + seconds,
             receive=receive,
         )
@@ -82,9 +83,7 @@ def check(path, *, names=(), shapes=None, seconds=20.0, reveal=False, report=Non
     return said
 
 
-def _work(path, names, shapes, seconds, reveal, send):
-    from minigen.explain.explanation import explain_task
-
+def _work(path, names, shapes, seconds, reveal, subject, send):
     program = load.load(path)
     send(("notes", [f"line {line} {why}: it was left out" for line, why in program.left_out]))
     if program.missing:
@@ -102,11 +101,10 @@ def _work(path, names, shapes, seconds, reveal, send):
     if not found:
         raise find.NotFound(find.why_not(program, path, names))
     send(("notes", find.proposed(found, path)))
-    tasks = [find.pairs.task_of(f.place, f.reading, f.warm) for f in found]
-    stale = [f.reading.title for f in found if f.stale]
-    if stale:
-        what = "right at the first call, wrong once forward has been called on other inputs: backward reads what is left"
-        send(("notes", [f"{', '.join(stale)}: {what} from the earlier call"]))
+    tasks = [
+        find.pairs.task_of(f.place, f.reading, f.warm, promised=f.matches if f.raised else ()) for f in found
+    ]
+    measured, like = _against(tasks, subject) if subject else (None, None)
     open_ = []
     deadline = time.monotonic() + seconds
     for i, task in enumerate(tasks):
@@ -130,14 +128,71 @@ def _work(path, names, shapes, seconds, reveal, send):
                     )
                 )
                 said = again
-        send(("explanation", (i, said)))
-        if said.verdict == "wrong":
+        broken = said.verdict == "wrong"
+        send(("explanation", (i, with_limits(said, found[i], path, like if i == measured else None))))
+        if broken:
             open_.append((i, task))
+    if not names:
+        for name in find.not_judged(program, found):
+            send(("explanation", (len(tasks), not_judged(program, name, path))))
+            tasks.append(None)
     send(("verdict", None))
     for n, (i, task) in enumerate(open_):
         share = (deadline - time.monotonic()) / (len(open_) - n)
         if share > 0.1:
-            send(("explanation", (i, explain_task(task, seconds=share, reveal=reveal))))
+            said = explain_task(task, seconds=share, reveal=reveal)
+            send(("explanation", (i, with_limits(said, found[i], path, like if i == measured else None))))
+
+
+def _against(tasks, subject):
+    """(which task, Compared): the one whose forward is a subject of minigen, else the first that could be compared."""
+    every = [(i, master.compare(task, subject)) for i, task in enumerate(tasks)]
+    order = ("ok", "wrong", "inconclusive")
+    return min(every, key=lambda pair: (order.index(pair[1].verdict), pair[0]))
+
+
+def with_limits(said, found, path, like=None):
+    """An Explanation with what its gradients do not tell: a wrong forward, a stale cache, what was not compared."""
+    if like is not None:
+        said.certain.insert(0, like.sentence)
+        if said.verdict == "ok":
+            said.verdict = like.verdict
+    if found.stale:
+        said.certain.insert(
+            0,
+            "backward uses values of another forward call: it is right at the first call, and wrong once forward has "
+            "been called on other inputs",
+        )
+    for missed in found.missed:
+        name = missed.setting.rpartition(".")[2]
+        cure = f"minigen check {path} --shapes {name}=1" if missed.setting == name != "" else ""
+        cure = (
+            f"{cure}, or let inputs(rng) give it as an array" if cure else "give it as a number with a point"
+        )
+        said.certain.append(
+            f"{missed.label} was not compared: {missed.why}"
+            + (f"; to compare it: {cure}" if missed.setting else "")
+        )
+    if found.missed and said.verdict == "ok":
+        said.verdict = "inconclusive"
+    return said
+
+
+def not_judged(program, name, path):
+    """The Explanation of a function that gives gradients and could not be called."""
+    sizes = find.example(program, name)
+    how = (
+        f"minigen check {path} --shapes {sizes}, with your sizes"
+        if sizes
+        else "write inputs(rng) into the file"
+    )
+    return Explanation(
+        name,
+        "inconclusive",
+        certain=[
+            f"{name} was not judged: it could not be called with sizes chosen by trying; to judge it: {how}"
+        ],
+    )
 
 
 @contextlib.contextmanager
@@ -172,7 +227,8 @@ def _without_small(code):
 
 def task_anew(program, found):
     """The task built again, since objects may hold a small number that their constructor was given."""
-    return find.pairs.task_of(found.place, found.reading, found.warm)
+    promised = found.matches if found.raised else ()
+    return find.pairs.task_of(found.place, found.reading, found.warm, promised=promised)
 
 
 def _called(found, name):

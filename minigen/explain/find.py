@@ -1,7 +1,9 @@
 """From a Program to the readings of its pairs, or to the sentence that says what is missing."""
 
+import ast
 import inspect
 import re
+import types
 
 import numpy as np
 
@@ -21,7 +23,70 @@ def find(program, shapes=None, seconds=8.0):
     if found and "inputs" in program.names:  # what these do not reach, with inputs of our own
         for place in propose.places(program, shapes or {}, 1.5, pairs.reached(program, found)):
             found += [f for f in pairs.try_all(place, seconds=1.0) if f.right]
-    return pairs.covered(program, sorted(found, key=lambda f: f.worth, reverse=True))
+    found.sort(key=lambda f: f.worth, reverse=True)
+    kept = pairs.covered(program, [f for f in found if not f.raised])
+    reached = pairs.reached(program, kept)
+    return kept + _broken([f for f in found if f.raised], reached)
+
+
+def _broken(found, reached):
+    """Of the backwards that raise, those that nothing else runs; one for each line that raises."""
+    kept = {}
+    for f in found:
+        if pairs._key(f, f.reading.backward) not in reached:
+            kept.setdefault(f.raised_in, f)
+    return list(kept.values())
+
+
+def not_judged(program, found):
+    """The functions that give gradients, by their names or their text, and that nothing in `found` runs: the outermost."""
+    graph = pairs.call_graph(program)
+    ran = pairs.reached(program, [f for f in found if not f.raised])
+    ran |= {pairs._key(f, step) for f in found for step in (f.reading.forward, f.reading.backward) if step}
+    known = pairs.closure(graph, [name for name in ran if name])
+    open_ = []
+    for name, function in _all_functions(program).items():
+        last = name.rpartition(".")[2]
+        if (
+            name in known
+            or pairs._skip.match(last)
+            or pairs._second.search(last)
+            or _empty(program, function)
+        ):
+            continue
+        single = "." not in name and propose._may_be_single(program, function)
+        if pairs.goes_back(last) or single:
+            open_.append(name)
+    inner = set().union(*(pairs.closure(graph, graph.get(name, ())) - {name} for name in open_))
+    return [name for name in open_ if name not in inner]
+
+
+def _all_functions(program):
+    """{name or Class.method: function}."""
+    found = dict(program.functions())
+    for name, kind in program.classes().items():
+        for method, value in vars(kind).items():
+            value = getattr(value, "__func__", value)
+            if isinstance(value, types.FunctionType):
+                found[f"{name}.{method}"] = value
+    return found
+
+
+def _empty(program, function):
+    """Whether a function only stands for those of the classes below: its body is pass, or raises NotImplementedError."""
+    tree = pairs.evidence.find(program.tree, function)
+    if not isinstance(tree, ast.FunctionDef):
+        return True
+    docstring = isinstance(tree.body[0], ast.Expr) and isinstance(tree.body[0].value, ast.Constant)
+    body = tree.body[1:] if docstring else tree.body
+    return all(
+        isinstance(n, ast.Pass | ast.Raise)
+        or isinstance(n, ast.Expr)
+        and isinstance(n.value, ast.Constant)
+        or isinstance(n, ast.Return)
+        and (n.value is None or isinstance(n.value, ast.Constant))
+        for n in body
+    )
 
 
 def _places(program, shapes, seconds):
@@ -139,7 +204,27 @@ def proposed(found, path):
         name, _, size = part.partition("=")
         sizes.setdefault(name, size)
     fixed = " ".join(f"{name}={size}" for name, size in sizes.items())
-    return [f"sizes were chosen by trying; to fix them: minigen check {path} --shapes {fixed}"]
+    settings = {n: v for f in found for n, v in getattr(f.place, "settings", {}).items()}
+    with_ = ", ".join(f"{name} = {value:g}" for name, value in settings.items())
+    note = f"sizes were chosen by trying; to fix them: minigen check {path} --shapes {fixed}"
+    return [f"{note}; numbers in the place of defaults: {with_}" if with_ else note]
+
+
+def example(program, name):
+    """The --shapes of a function's own arguments, to be filled in with one's own sizes."""
+    owner, _, last = name.rpartition(".")
+    kind = program.classes().get(owner)
+    place = pairs.Place(program, name, None, kind)
+    fronts = pairs._fronts(place, place.functions(), last) if pairs.goes_back(last) else []
+    parameters = place.parameters(fronts[0] if fronts else last)
+    parts, widths = [], iter(("7,6", "6,4", "4,3", "3,2"))
+    for p in [*(propose._constructor(kind) if kind else ()), *parameters]:
+        if p.default is p.empty:
+            weight = propose._weight.match(p.name)
+            parts.append(
+                f"{p.name}={next(widths, '2,2') if weight else '6' if propose._bias.match(p.name) else '5,7'}"
+            )
+    return " ".join(parts)
 
 
 def why_not(program, path, names=()):

@@ -10,6 +10,7 @@ import __future__
 import ast
 import builtins
 import contextlib
+import functools
 import importlib
 import io
 import itertools
@@ -66,6 +67,17 @@ class Program:
     @property
     def names(self):
         return self.module.__dict__
+
+    @functools.cached_property
+    def promised(self):
+        """The names, in small letters, whose gradients the names in the file promise: w1 where dW1 stands."""
+        from minigen.explain.reading import bases
+
+        found = set()
+        for node in ast.walk(self.tree):
+            name = getattr(node, "id", getattr(node, "attr", getattr(node, "value", None)))
+            found |= bases(name) if isinstance(name, str) and name.isidentifier() else set()
+        return found
 
     def functions(self):
         """{name: function} of the plain functions that the file defines at its top level."""

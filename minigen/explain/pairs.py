@@ -13,6 +13,7 @@ import inspect
 import itertools
 import re
 import sys
+import traceback
 import types
 
 import numpy as np
@@ -282,9 +283,11 @@ def _names_returned(place, name):
 class Found:
     """A reading with its matches on one scene."""
 
-    def __init__(self, place, reading, matches, y, warm="cold", open_=0):
+    def __init__(self, place, reading, matches, y, warm="cold", open_=0, missed=()):
         self.place, self.reading, self.matches, self.y, self.warm = place, reading, matches, y, warm
-        self.open = open_  # gradients that were returned and belong to no value
+        self.open = open_  # how many gradients belong to no value
+        self.missed = list(missed)  # [Uncompared]: those of them that a name promises
+        self.raised = ""  # what backward raised, where it did
         self.stale = False  # right at the first call, wrong once forward has been called before
         self.right = sum(m.right for m in matches)
         self.wrong = len(matches) - self.right
@@ -321,7 +324,29 @@ def try_all(place, seed=0, seconds=4.0):
         if found and (known is None or found.worth > known.worth):
             best[reading.title] = found
     place.errors = errors
+    for reading, error in errors:
+        if reading.title not in best and _breaks_in_backward(place, reading, error):
+            best[reading.title] = _broken(place, reading, start, error)
     return list(best.values())
+
+
+def _breaks_in_backward(place, reading, error):
+    """Whether forward ran and its own backward, called as its parameters ask, raised."""
+    if reading.backward is None or reading.loss is not None or reading.reduce or reading.elementwise:
+        return False
+    if stem(reading.forward.name) != stem(reading.backward.name):
+        return False
+    code = place.functions()[reading.backward.name].__code__
+    return any(frame.f_code is code for frame, _ in traceback.walk_tb(error.__traceback__))
+
+
+def _broken(place, reading, scene, error):
+    """The Found of a backward that raises: the gradients are those that its text promises."""
+    found = Found(place, reading, evidence.promises(reading, scene), None)
+    path = str(place.program.path)
+    lines = [n for frame, n in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename == path]
+    found.raised, found.raised_in = f"{type(error).__name__}: {error}", lines[-1]
+    return found
 
 
 def attempt(place, reading, scene, warm=None):
@@ -430,7 +455,7 @@ def _attempt(place, reading, scene, warm):
         return None
     if reading.elementwise and scalar and np.ndim(y) == 0:
         return None
-    matches, y, open_ = evidence.match(reading, scene)
+    matches, y, (missed, open_) = evidence.match(reading, scene)
     if not matches:
         return None
     if reading.elementwise and any(np.shape(y) != np.shape(_value(scene, m.value)) for m in matches):
@@ -438,7 +463,7 @@ def _attempt(place, reading, scene, warm):
     if reading.takes_g and not scalar and not _linear(reading, scene, matches):
         if not _asks_for_g(place, reading) or not all(m.named for m in matches):
             return None  # a backward that asks for g and ignores it is a mistake; what else is given is not g
-    return Found(place, reading, matches, y, warm, open_)
+    return Found(place, reading, matches, y, warm, open_, missed)
 
 
 def _asks_for_g(place, reading):
@@ -504,9 +529,12 @@ def _read(outcome, sources, live):
     return found
 
 
-def task_of(place, reading, warm="cold", seeds=(1, 2, 3)):
-    """The Task of a reading: gradients paired on a few scenes, and for others by the pattern of their addresses."""
-    rules, patterns, names, shapes = {}, {}, {}, set()
+def task_of(place, reading, warm="cold", seeds=(1, 2, 3), promised=()):
+    """The Task of a reading: gradients paired on a few scenes, and for others by the pattern of their addresses.
+
+    `promised`: the Matches of a backward that raises, as far as they are known from its text.
+    """
+    rules, patterns, names, shapes = {m.value: m for m in promised}, {}, {}, set()
     places = {}
     for seed in seeds:
         try:

@@ -14,6 +14,7 @@ import time
 import numpy as np
 
 from minigen.explain import load, pairs
+from minigen.explain.reading import bases
 from minigen.explain.scene import Scene, widen
 
 SECONDS = 1.5  # of the search for one class or function
@@ -76,8 +77,9 @@ def _shape(spec, sizes):
 class Choice:
     """One way to fill a parameter: a kind, and for arrays a shape in symbols and a domain."""
 
-    def __init__(self, kind, what=None, domain="normal"):
+    def __init__(self, kind, what=None, domain="normal", hides=False):
         self.kind, self.what, self.domain = kind, what, domain
+        self.hides = hides  # whether a mistake cannot be seen with it: a factor of 0 or 1
 
     def make(self, rng, sizes):
         kind, what = self.kind, self.what
@@ -128,8 +130,8 @@ class Choice:
         return None
 
 
-def choices(parameter, position, given, constructor, weights=0, extra=()):
-    """The Choices for a parameter, the likeliest first."""
+def choices(parameter, position, given, constructor, weights=0, extra=(), promised=False):
+    """The Choices for a parameter, the likeliest first; `promised`: the file has a gradient named after it."""
     name = parameter.name
     if name in given:
         numbers = given[name]
@@ -149,7 +151,8 @@ def choices(parameter, position, given, constructor, weights=0, extra=()):
     default = parameter.default
     found = []
     if default is not parameter.empty:
-        found.append(Choice("omit"))
+        found += _instead_of_default(name, default, constructor, promised, weights)
+        found.append(Choice("omit", hides=bool(found)))
         if not (default is None and not constructor) and not isinstance(default, int):
             return found
     if _rng.match(name):
@@ -235,6 +238,31 @@ def choices(parameter, position, given, constructor, weights=0, extra=()):
     return found + [*widths, *lists, *arrays, *numbers, Choice("constant", "tanh")]
 
 
+_factor = re.compile(
+    r"^(l[12]|lam\w*|lmbda|reg\w*|\w*_reg|beta|alpha|gamma|weight_decay|wd|decay|kl_?\w*|\w+_weight|\w*_coef\w*|scale|"
+    r"slope|temperature|temp|tau|sparsity\w*|penalty|strength|c|C|k)$"
+)
+
+
+def _instead_of_default(name, default, constructor, promised, weights):
+    """Choices in the place of a default with which a mistake cannot be seen: a number without a gradient, 0, or 1."""
+    if (
+        isinstance(default, bool)
+        or not isinstance(default, int | float)
+        or name.lower() in pairs.evidence.steps
+    ):
+        return []
+    if promised and not constructor:
+        number = float(default) + (0.3 if isinstance(default, int) or default in (0.0, 1.0) else 0.0)
+        shapes = dict.fromkeys([*_hinted(name, 1, weights, ()), *_shapes[:12]])
+        return [Choice("constant", number), *(Choice("array", s) for s in shapes)]
+    if default == 0 and (_factor.match(name) or not constructor and isinstance(default, float)):
+        return [Choice("constant", 0.3)]
+    if default == 1 and _factor.match(name) and (isinstance(default, float) or not constructor):
+        return [Choice("constant", 0.7)]
+    return []
+
+
 _weight = re.compile(r"^(W|V|U|w|weights?|Theta|K|M)[\w]*$")
 _bias = re.compile(r"^(b|c|bias|biases|beta|gamma|gain|shift)[\w]{0,3}$")
 _scalar = re.compile(
@@ -246,12 +274,13 @@ _flat = re.compile(r"^(theta|params?|weights?|w|initial_theta|nn_params)$")
 def _hinted(name, position, weights, extra):
     """Shapes that a name suggests, before all others: W2 is the second weight, b2 belongs to it, theta is flat."""
     found = []
-    if _flat.match(name):
+    if _flat.match(name) and not _weight.match(name):
         found += ["A", "A 1"]
     letters = "ABCD"
     if _weight.match(name):
         k = min(weights, 2)
         found += [f"{letters[k]} {letters[k + 1]}", f"{letters[k + 1]} {letters[k]}"]
+        found += ["A", "A 1"] if _flat.match(name) else []
     elif _bias.match(name):
         k = min(weights, 3)
         found += [letters[k], f"1 {letters[k]}", f"{letters[k]} 1"]
@@ -287,18 +316,30 @@ class Proposal:
         self.constructor, self.parameters = constructor, parameters
 
     @property
+    def defaults(self):
+        return {p.name for p in [*self.constructor, *self.parameters] if p.default is not p.empty}
+
+    @property
     def key(self):
         return self.front if self.kind is None else f"{self.kind.__name__}.{self.front}"
 
     def variables(self, given):
-        found, position = [], 0
+        found, position, weights = [], 0, 0
         for p in self.constructor:
+            promised = p.name.lower() in self.program.promised and p.default is p.empty
             options = choices(p, position, given, True)
             position += options[0].kind == "width"
+            if promised and p.name not in given:  # the gradient at it is asked for: it is no size
+                options = [
+                    Choice("array", s) for s in dict.fromkeys([*_hinted(p.name, 0, weights, ()), *_shapes])
+                ]
+                options += choices(p, position, given, True)
+                weights += bool(_weight.match(p.name))
             found.append((("new", p.name), options))
         weights, extra = 0, self._widths_in_globals()
         for i, p in enumerate(self.parameters):
-            options = choices(p, i, given, False, weights, extra)
+            promised = p.name.lower() in self.program.promised
+            options = choices(p, i, given, False, weights, extra, promised)
             weights += bool(_weight.match(p.name))
             if re.search(r"param|weights|theta|net|model", p.name):
                 options = self._initialised() + options
@@ -353,6 +394,33 @@ class ProposedPlace(pairs.Place):
         return self.proposal.scene(self.chosen, seed, Sizes())
 
     @property
+    def hides(self):
+        """Whether a mistake may be hidden by what was chosen: a factor of 0 or 1, one row, or equal sizes."""
+        if any(c.hides for c in self.chosen.values()):
+            return True
+        arrays = {
+            name: c.what if isinstance(c.what, str) else " ".join(map(str, c.what))
+            for (where, name), c in self.chosen.items()
+            if where == "call" and c.kind == "array"
+        }
+        widths = [c.what for c in self.chosen.values() if c.kind == "width"]
+        if len(set(widths)) < len(widths) or any(
+            len(set(s.split())) < len(s.split()) for s in arrays.values()
+        ):
+            return True
+        rows = any(s.startswith("1 ") and not _bias.match(n) for n, s in arrays.items())
+        return rows and not any("N" in s.split() for s in arrays.values())
+
+    @property
+    def settings(self):
+        """{name: number} of the settings that were given instead of their defaults."""
+        return {
+            name: c.what
+            for (_, name), c in self.chosen.items()
+            if c.kind == "constant" and isinstance(c.what, float) and name in self.proposal.defaults
+        }
+
+    @property
     def command(self):
         rng = np.random.default_rng(0)
         shown = {name: c.shown(rng, Sizes()) for (_, name), c in self.chosen.items()}
@@ -372,11 +440,15 @@ def places(program, shapes, seconds=8.0, known=()):
             if key in reached or best.get(key, (0, 0, False))[2] or time.process_time() > deadline:
                 continue
             place, right, clean = _search(proposal, shapes, patience)
-            if place is not None and (key not in best or (clean, right) > best[key][:0:-1]):
+            if place is not None and (key not in best or _rank(place, right, clean) > _rank(*best[key])):
                 best[key] = place, right, clean
             if right and (clean or patience == SECONDS):
                 reached |= pairs.reached(program, pairs.try_all(place, seconds=1.0)) - {key}
     return [place for place, _, _ in best.values()]
+
+
+def _rank(place, right, clean):
+    return not place.hides, clean, right
 
 
 def _proposals(program):
@@ -442,11 +514,20 @@ def _may_be_single(program, function):
     updates = tree is not None and any(
         isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Sub) for n in ast.walk(tree)
     )
+    own = {n.lower() for n in code.co_varnames[: code.co_argcount]}
+    gradients += sum(bool(bases(n) & own) for n in {*code.co_varnames, *_keys(tree)} - {*own})
+    back += "_and_" in function.__name__ and pairs.goes_back(re.sub(r"^.*_and_", "", function.__name__))
     costs = bool(pairs._cost.search(function.__name__))
     loops = re.search(r"epoch|iteration|n_iter|max_iter|num_iter", " ".join(names))
     return _gives_the_way_back(tree) or bool(
         (back or gradients >= 2 or gradients and (updates or costs)) and not loops
     )
+
+
+def _keys(tree):
+    """The keys, such as "dW", that stand in a function as text."""
+    found = (getattr(n, "value", None) for n in ast.walk(tree) if isinstance(n, ast.Constant)) if tree else ()
+    return {v for v in found if isinstance(v, str) and v.isidentifier()}
 
 
 def _gives_the_way_back(tree):
@@ -493,10 +574,14 @@ def _search(proposal, given, seconds=SECONDS):
         nonlocal best
         place = ProposedPlace(proposal, dict(chosen))
         found = pairs.try_all(place, seconds=1.0)
-        worth = max((f.worth for f in found), default=None)
-        if worth is not None and (best is None or _better(worth, best[0])):
-            best = worth, place
-        return worth is not None and worth[0] > 0 and worth[2] == 0
+        if not found:
+            return False
+        worth = max(f.worth for f in found)
+        clean = worth[0] > 0 and worth[2] == 0
+        tier = _tier(place, found, clean)
+        if best is None or (tier, _key(worth)) > (best[2], _key(best[0])):
+            best = worth, place, tier, any(f.missed or f.open for f in found)
+        return clean and not place.hides
 
     def around(start, options_of):
         """Change one argument of what runs already, twice if that helps; True where all gradients are right."""
@@ -526,7 +611,9 @@ def _search(proposal, given, seconds=SECONDS):
         if not moves:
             break
         progress, _, chosen = max(moves, key=lambda m: (m[0], -m[1]))
-    if best is None or best[0][0] == 0:
+    if best and best[0][2] < 0 and around(best[1].chosen, variables):
+        return answer()
+    if best is None or best[0][0] == 0 or best[3]:
         for (a, of_a), (b, of_b) in itertools.combinations(variables, 2):
             for one, two in itertools.product(of_a[:24], of_b[:24]):
                 if time.process_time() > deadline:
@@ -534,17 +621,19 @@ def _search(proposal, given, seconds=SECONDS):
                 other = {**chosen, a: one, b: two}
                 if distance(other) == DONE and consider(other):
                     return answer()
-    elif best[0][2] < 0 and around(best[1].chosen, variables):
-        return answer()
     return answer()
 
 
-def _better(a, b):
-    return (a[0] - _misses(a), a) > (b[0] - _misses(b), b)
+def _tier(place, found, clean):
+    """What a choice of inputs can tell: 3 most; 2 all is right, but a mistake may hide; 1 backward raises; 0 nothing much."""
+    if all(f.raised for f in found):
+        return 0 if place.hides else 1
+    told = any(f.right or any(m.named for m in f.matches) for f in found if not f.raised)
+    return 3 * told if not place.hides else 2 * clean
 
 
-def _misses(worth):
-    return -worth[2] * 0.5
+def _key(worth):
+    return worth[0] + 0.5 * worth[2], worth
 
 
 DONE = 1 << 40

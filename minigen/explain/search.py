@@ -149,6 +149,9 @@ class Search:
             self.trials[0],
         )
         self.now = self.bench.status(self.trial, self.bench.play(self.trial))
+        self.raises = self.bench.raises(
+            self.trial
+        )  # then what is changed must be compiled: it cannot be watched
         self.full, self.partial = [], []
         suspects = self._suspects()
         self.suspects = suspects
@@ -284,6 +287,8 @@ class Search:
         """Ochiai: how far what depends on the statement is what is wrong."""
         if raises or not _holds_numbers(s.values.get(id(s.value_node))):
             s.rank = 0.3 if not s.forward else 0.05
+            if self.raises and self.raises[:2] == (s.function.path, s.statement.lineno):
+                s.rank = 1.0
             return
         hit = sum(n in s.touches for n in wrong)
         s.rank = hit / np.sqrt(len(wrong) * max(len(s.touches), 1)) if hit else 0.0
@@ -377,7 +382,7 @@ class Search:
                     return
                 if self.full and edit.cost > min(f[0].cost for f in self.full) + NEAR:
                     continue
-                k = s.keys.get(id(edit.node)) if edit.body is None else None
+                k = s.keys.get(id(edit.node)) if edit.body is None and not self.raises else None
                 if k is None:
                     if watching is not None:
                         watching.function.put(watching.function.compiled())

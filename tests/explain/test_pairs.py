@@ -131,7 +131,10 @@ class Tanh:
 
 def test_what_is_left_of_an_earlier_call_is_noticed(tmp_path):
     _, found = wrong_ones(program(tmp_path, STALE))
+    assert [f.stale for f in found] == [True]
     assert [f.wrong for f in found] == [1]
+    said = file.check(program(tmp_path, STALE), seconds=0)
+    assert "backward uses values of another forward call" in str(said.explanations[0])
     _, found = wrong_ones(
         program(tmp_path, STALE.replace("        if self.y is None:\n            self.y", "        self.y"))
     )
