@@ -22,7 +22,7 @@ HOUSE = [
     ["optim"],
     ["models", "baselines"],
     ["metrics"],
-    ["data", "plot"],
+    ["data", "plot", "graph"],
     ["check"],
     ["explain"],
     ["testing", "training", "sharing"],
