@@ -145,9 +145,10 @@ def rule_text(op, i):
     """Rule i of an operation as it stands in its source, without `lambda g, out, ...:`; None where there is none."""
     if i >= len(op.rules) or op.rules[i] is None:
         return None
-    code = op.rules[i].__code__
-    texts = _rules_of(code.co_filename).get(min(r.__code__.co_firstlineno for r in op.rules if r), ())
-    return texts[i] if i < len(texts) else getattr(op.rules[i], "__name__", "a function")
+    rules = [rule.func if isinstance(rule, functools.partial) else rule for rule in op.rules if rule]
+    code = rules[0].__code__
+    texts = _rules_of(code.co_filename).get(min(rule.__code__.co_firstlineno for rule in rules), ())
+    return texts[i] if i < len(texts) else getattr(op.rules[i], "__name__", repr(op.rules[i]))
 
 
 @functools.cache

@@ -9,13 +9,13 @@ STYLE = (
     ".minigen-graph{font:12px ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace}"
     ".minigen-graph .page{fill:var(--paper,#fffdf8)}"
     ".minigen-graph text{fill:var(--ink,#22252a)}.minigen-graph .dim{fill:var(--quiet,#5b616b)}"
-    ".minigen-graph rect.box{fill:var(--card,#fff);stroke:var(--line,#9aa1ac);stroke-width:1}"
+    ".minigen-graph rect.box{fill:var(--card,#fff);stroke:var(--wire,#9aa1ac);stroke-width:1}"
     ".minigen-graph .layer rect.box{stroke:var(--blue,#2a5d9f);stroke-width:1.5}"
     ".minigen-graph .parameter rect.box{stroke:var(--blue,#2a5d9f);stroke-dasharray:none}"
     ".minigen-graph .constant rect.box{stroke-dasharray:4 3}"
-    ".minigen-graph .folded rect.box{stroke-width:3;stroke:var(--line,#9aa1ac)}"
+    ".minigen-graph .folded rect.box{stroke-width:3;stroke:var(--wire,#9aa1ac)}"
     ".minigen-graph .root rect.box{stroke:var(--ink,#22252a);stroke-width:2}"
-    ".minigen-graph path{fill:none;stroke:var(--line,#9aa1ac);stroke-width:1.2}"
+    ".minigen-graph path{fill:none;stroke:var(--wire,#9aa1ac);stroke-width:1.2}"
 )
 
 
