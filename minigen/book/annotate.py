@@ -6,8 +6,8 @@ from pathlib import Path
 
 import minigen
 from minigen.book import typeset
-from minigen.book.watch import rules_of
 from minigen.engine.tape import registry
+from minigen.graph.record import rules_of
 
 PACKAGE = Path(minigen.__file__).parent
 FILES = ("backend", "tape", "ops", "shapes", "conv", "anomaly", "numpy_protocol")

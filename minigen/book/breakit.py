@@ -71,7 +71,11 @@ def _changes(before, after):
 def _backward(source):
     lines = source.split("\n")
     start = next(i for i, row in enumerate(lines) if row.startswith("def backward"))
-    body = [row for row in lines[start + 1 :] if not row.startswith(("if __name__", "    from minigen", "    print("))]
+    body = [
+        row
+        for row in lines[start + 1 :]
+        if not row.startswith(("if __name__", "    from minigen", "    print("))
+    ]
     return [row.removeprefix("    ") for row in body if row.strip() and "# ----" not in row]
 
 

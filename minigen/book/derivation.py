@@ -85,7 +85,8 @@ class Derivation:
         """What the docstring of the module defines, and those of the modules that it names; no function needs all of it."""
         module = inspect.getmodule(self.function)
         others = [
-            importlib.import_module(f"{module.__package__}.{name}") for name in re.findall(r"(\w+)\.py", module.__doc__)
+            importlib.import_module(f"{module.__package__}.{name}")
+            for name in re.findall(r"(\w+)\.py", module.__doc__)
         ]
         found = []
         for text in "\n".join(m.__doc__ for m in [module, *others]).split("\n"):
@@ -177,7 +178,9 @@ def layers_gone_back(text):
 def _is_one_of(name, spellings):
     """Whether code's `name` is one of these; a_r and a_f are a on two batches, and gb stands for every bias."""
     return (
-        name in spellings or re.sub("_[rf]$", "", name) in spellings or ("gb" in spellings and name[:2] == "gb")
+        name in spellings
+        or re.sub("_[rf]$", "", name) in spellings
+        or ("gb" in spellings and name[:2] == "gb")
     )
 
 
@@ -274,9 +277,7 @@ def _returned(node, keys, outer, alone):
     if isinstance(gathered, ast.Call | ast.DictComp):
         yield Statement(node.lineno, node.end_lineno, ["gtheta"], setup=True)
     if alone:
-        yield Statement(
-            node.lineno, node.end_lineno, ["loss", "xtilde"]
-        )  # it hands on to another derivation
+        yield Statement(node.lineno, node.end_lineno, ["loss", "xtilde"])  # it hands on to another derivation
     elif not outer and not isinstance(node.value, ast.Name | ast.Tuple | ast.Dict):
         yield Statement(node.lineno, node.end_lineno, ["gx", "glogits"])  # a backward of one gradient
 

@@ -17,7 +17,9 @@ def experiments():
         return []
     rows = []
     for row in readme.read_text(encoding="utf-8").splitlines():
-        found = re.match(r'\| <img src="(gallery/(\w+)\.png)"[^|]*\| \[`\w+`\]\([^)]*\)\. (.*?) \| (.*?) \| (.*?) \|$', row)
+        found = re.match(
+            r'\| <img src="(gallery/(\w+)\.png)"[^|]*\| \[`\w+`\]\([^)]*\)\. (.*?) \| (.*?) \| (.*?) \|$', row
+        )
         if found:
             image, name, claim, measured, known = found.groups()
             rows.append(

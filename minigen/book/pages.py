@@ -14,7 +14,7 @@ import minigen
 from minigen.book import breakit, order, typeset, values
 from minigen.book.pictures import number, picture, words
 from minigen.check import subjects, witnesses
-from minigen.graph.record import Record, norm, rule_text
+from minigen.graph.record import Record, norm, rules_of
 
 PACKAGE = Path(minigen.__file__).parent
 BY_TAPE = tuple(str(PACKAGE / part) for part in ("models", "losses.py", "nn"))
@@ -52,9 +52,7 @@ def derivation_page(name):
     subject = subjects.build(name)
     runs = []
     if subject.by_hand is not None:
-        _, runs = values.run(
-            lambda: subject.by_hand({k: v.copy() for k, v in subject.parameters.items()})
-        )
+        _, runs = values.run(lambda: subject.by_hand({k: v.copy() for k, v in subject.parameters.items()}))
     parts = [part for part in map(_part, _of_one_module(runs)) if part]
     return {
         "name": name,
@@ -150,7 +148,11 @@ def _code(derivation, marks):
     for function in (derivation.function, *derivation.helpers):
         source, start = inspect.getsourcelines(function)
         doc = ast.parse("".join(source)).body[0].body[0]
-        skip = range(start + doc.lineno - 1, start + doc.end_lineno) if ast.get_docstring(ast.parse("".join(source)).body[0]) else ()
+        skip = (
+            range(start + doc.lineno - 1, start + doc.end_lineno)
+            if ast.get_docstring(ast.parse("".join(source)).body[0])
+            else ()
+        )
         for at, html in enumerate(typeset.code_lines("".join(source).rstrip("\n")), start):
             if at not in skip:
                 found = [marks[id(s)] for s in derivation.statements if s.first <= at <= s.last and s.lines]
@@ -196,7 +198,11 @@ def by_tape(subject):
 
     def notice(frame, event, argument):
         code = frame.f_code
-        if event == "call" and code.co_filename.startswith(BY_TAPE) and not code.co_name.startswith(("<", "__", "_")):
+        if (
+            event == "call"
+            and code.co_filename.startswith(BY_TAPE)
+            and not code.co_name.startswith(("<", "__", "_"))
+        ):
             called.setdefault(code, len(called))
 
     sys.setprofile(notice)
@@ -211,10 +217,7 @@ def by_tape(subject):
             operations.setdefault(entry.op, entry.thing.op)
     return {
         "functions": [p for p in pieces if p],
-        "operations": [
-            (name, [t for t in (rule_text(op, i) for i in range(len(op.rules))) if t])
-            for name, op in operations.items()
-        ],
+        "operations": [(name, [rule for _, rule in rules_of(op)]) for name, op in operations.items()],
     }
 
 

@@ -22,7 +22,7 @@ def picture(array, scale=None, largest=None):
     array = np.asarray(array, np.float64)
     plane, note = _plane(array)
     largest = float(np.max(np.abs(array), initial=0.0)) if largest is None else largest
-    size = scale or max(1, min(8, 96 // max(plane.shape[1], 1), 40 // max(plane.shape[0], 1)))
+    size = scale or max(2, min(8, 96 // max(plane.shape[1], 1), 40 // max(plane.shape[0], 1)))
     low, high = (float(array.min()), float(array.max())) if array.size else (0.0, 0.0)
     text = f"{words(array)}{note}, values from {number(low)} to {number(high)}"
     height, width = plane.shape

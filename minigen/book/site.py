@@ -32,7 +32,9 @@ FAMILIES = (
     ("Adversarial networks", lambda name: name.startswith(("gan-", "dcgan-"))),
     ("Wasserstein networks", lambda name: name.startswith("wgan-")),
 )
-_LAYERS = {n for n in subjects.NAMES if not n.startswith(("ae-", "vae-", "gan-", "dcgan-", "wgan-")) and n != "iwae"}
+_LAYERS = {
+    n for n in subjects.NAMES if not n.startswith(("ae-", "vae-", "gan-", "dcgan-", "wgan-")) and n != "iwae"
+}
 
 
 def page_names():
@@ -65,7 +67,11 @@ def build(folder, jobs=None):
 def fingerprint():
     """A name for the state of the sources: another book is built when it changes."""
     files = sorted(Path(minigen.__file__).parent.rglob("*"))
-    facts = [f"{p} {p.stat().st_mtime_ns} {p.stat().st_size}" for p in files if p.suffix in (".py", ".md", ".html", ".css", ".js")]
+    facts = [
+        f"{p} {p.stat().st_mtime_ns} {p.stat().st_size}"
+        for p in files
+        if p.suffix in (".py", ".md", ".html", ".css", ".js")
+    ]
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
 
 
@@ -80,7 +86,10 @@ def _todo():
 def _render(job):
     kind, name = job
     if kind == "derivation":
-        context, template = {**pages.derivation_page(name), "next": _neighbours(name, subjects.NAMES)}, "derivation.html"
+        context, template = (
+            {**pages.derivation_page(name), "next": _neighbours(name, subjects.NAMES)},
+            "derivation.html",
+        )
     elif kind == "watch":
         context, template = watch.page(name), "tick.html"
     elif kind == "source":
@@ -117,7 +126,9 @@ def _summaries():
         if subject.by_hand is None:
             found[name] = typeset.prose("By tape and by differences only.")
             continue
-        _, runs = pages.values.run(lambda s=subject: s.by_hand({k: v.copy() for k, v in s.parameters.items()}))
+        _, runs = pages.values.run(
+            lambda s=subject: s.by_hand({k: v.copy() for k, v in s.parameters.items()})
+        )
         found[name] = typeset.prose(runs[0].function().__doc__.split("\n")[0])
     return found
 

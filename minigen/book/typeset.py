@@ -23,7 +23,7 @@ MATHS = re.compile(
     rf"|_\((?P<in1>[^()]*)\)|_(?P<in2>[\w*]+)|\^\((?P<up1>[^()]*(?:\([^()]*\)[^()]*)*)\)|\^(?P<up2>[-−]?[\w]+)"
 )
 FUNCTIONS = {"tanh", "sinh", "cosh", "log", "exp", "softplus", "sigmoid", "relu", "leaky", "max", "min", "sign", "else", "where",
-             "for", "of", "at", "flat", "conv", "dense", "norm", "picture", "back", "argmax", "onehot", "lse"}  # fmt: skip
+             "for", "of", "KL", "with", "Σ", "at", "flat", "conv", "dense", "norm", "picture", "back", "argmax", "onehot", "lse"}  # fmt: skip
 
 
 def maths(text):
@@ -95,16 +95,23 @@ def is_formula(text):
 
 def line(text):
     """A line of a derivation: its formulas, and after them, apart, its shapes and remarks."""
-    text = re.sub(r"(\S)\s+(\+?=)\s", r"\1 \2 ", text.strip())
+    text = re.sub(r"(\S)\s+(\+?=)\s", r"\1 \2 ", text.strip()).replace("->", "→")
     parts = re.split(r" {2,}", text)
     formulas = [p for p in parts if is_formula(p)]
-    first_note = next((i for i, p in enumerate(parts) if i and not is_formula(p)), len(parts))
+    first_note = next(
+        (i for i, p in enumerate(parts) if i and (not is_formula(p) or _is_reason(p))), len(parts)
+    )
     left, right = parts[:first_note], parts[first_note:]
     out = '<span class="gap"></span>'.join(_formula(p) for p in left)
     notes = " ".join(str(_note(p)) for p in right)
     return Markup(
         f'<span class="formula">{out}</span>' + (f' <span class="note">{notes}</span>' if notes else "")
     ), bool(formulas)
+
+
+def _is_reason(text):
+    """A formula that says why: a derivative that was used, tanh′ = 1 − tanh², ∂z/∂μ = 1."""
+    return bool(re.search("[′∂]", text.partition(" = ")[0])) or text.startswith("d ")
 
 
 def _note(text):

@@ -107,13 +107,9 @@ def _owner(code, frame, runs, outer):
     """The Run of the top-level function that a code object belongs to: itself, or the function around it."""
     if code not in outer:
         around = [
-            r
-            for r in runs.values()
-            if r.code.co_filename == code.co_filename and code in _inner(r.code)
+            r for r in runs.values() if r.code.co_filename == code.co_filename and code in _inner(r.code)
         ]
-        outer[code] = (
-            around[0] if around else runs.setdefault(code, Run(code, frame.f_globals["__name__"]))
-        )
+        outer[code] = around[0] if around else runs.setdefault(code, Run(code, frame.f_globals["__name__"]))
     return outer[code]
 
 

@@ -14,7 +14,7 @@ from minigen.book.pictures import number, picture, words
 from minigen.check.subjects.registry import Setting
 from minigen.engine.tape import Leaf, Tensor, grad
 from minigen.graph.fold import fold
-from minigen.graph.record import Names, Record, norm, rule_text
+from minigen.graph.record import Names, Record, norm
 from minigen.graph.svg import Drawing
 from minigen.graph.walk import walk
 from minigen.models import GAN, VAE, Discriminator, Generator
@@ -151,9 +151,7 @@ def _why(record, tick, waiting):
     if tick.node is record.root:
         first = "The walk begins at the loss: its gradient by itself is 1."
     else:
-        first = (
-            f"Node {entry.number} is the youngest that is left. Whatever used it is younger, so all of its gradient has arrived."
-        )
+        first = f"Node {entry.number} is the youngest that is left. Whatever used it is younger, so all of its gradient has arrived."
     if waiting:
         names = ", ".join(dict.fromkeys(_called(record.entry(p.parent)) for p in waiting))
         first += f" {names} has to wait: another part of its gradient comes from an older node."
@@ -172,9 +170,3 @@ def _leaf(record, tick):
         "norm": number(norm(tick.gradient)),
         "picture": picture(tick.gradient),
     }
-
-
-def rules_of(op):
-    """The rules of an operation as they are written, one for each argument that has one."""
-    return [(op.arguments[i] if i < len(op.arguments) else f"argument {i}", rule_text(op, i))
-            for i in range(len(op.rules)) if op.rules[i] is not None]  # fmt: skip

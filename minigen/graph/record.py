@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from minigen.engine import backend
-from minigen.engine.tape import Leaf, Node, Tensor, _reachable
+from minigen.engine.tape import Leaf, Node, RuleForEach, Tensor, _reachable
 from minigen.nn import Module
 
 
@@ -143,12 +143,24 @@ def norm(array):
 
 def rule_text(op, i):
     """Rule i of an operation as it stands in its source, without `lambda g, out, ...:`; None where there is none."""
-    if i >= len(op.rules) or op.rules[i] is None:
+    if isinstance(op.rules, RuleForEach):  # one rule for any number of arguments
+        rules, i = [op.rules.rule], 0
+    else:
+        rules = [rule for rule in op.rules if rule is not None]
+    if not isinstance(op.rules, RuleForEach) and (i >= len(op.rules) or op.rules[i] is None):
         return None
-    rules = [rule.func if isinstance(rule, functools.partial) else rule for rule in op.rules if rule]
     code = rules[0].__code__
     texts = _rules_of(code.co_filename).get(min(rule.__code__.co_firstlineno for rule in rules), ())
-    return texts[i] if i < len(texts) else getattr(op.rules[i], "__name__", repr(op.rules[i]))
+    return texts[i] if i < len(texts) else rules[min(i, len(rules) - 1)].__name__
+
+
+def rules_of(op):
+    """(argument, rule as it is written) for each argument that has a rule."""
+    if isinstance(op.rules, RuleForEach):
+        return [("each", rule_text(op, 0))]
+    texts = [rule_text(op, i) for i in range(len(op.rules))]
+    names = [*op.arguments, *(f"argument {i}" for i in range(len(op.arguments), len(texts)))]
+    return [(name, text) for name, text in zip(names, texts, strict=False) if text]
 
 
 @functools.cache
@@ -161,13 +173,13 @@ def _rules_of(filename):
         return {}
     found = {}
     for call in ast.walk(tree):
-        if (
-            isinstance(call, ast.Call)
-            and isinstance(call.func, ast.Attribute)
-            and call.func.attr == "rule"
-            and call.args
-        ):
-            lines = [a.lineno for a in call.args if not isinstance(a, ast.Constant)]
-            texts = [ast.unparse(a.body if isinstance(a, ast.Lambda) else a) for a in call.args]
+        name = getattr(call.func, "attr", getattr(call.func, "id", "")) if isinstance(call, ast.Call) else ""
+        if name in ("rule", "RuleForEach") and call.args:
+            lines = [a.lineno for a in ast.walk(call) if isinstance(a, ast.Lambda)]
+            texts = [
+                ast.unparse(next((a for a in ast.walk(arg) if isinstance(a, ast.Lambda)), arg))
+                for arg in call.args
+            ]
+            texts = [text.partition(": ")[2] if text.startswith("lambda") else text for text in texts]
             found[min(lines, default=call.lineno)] = texts
     return found
