@@ -98,11 +98,14 @@ _PARTS = {  # loaded when they are first asked for, so that `import minigen` sta
     "testing",
     "training",
 }
+_FUNCTIONS = {"draw": "graph", "steps": "graph"}  # loaded on demand too; each with the part it lies in
 
 
 def __getattr__(name):
     if name in _PARTS:
         return importlib.import_module(f"minigen.{name}")
+    if name in _FUNCTIONS:
+        return getattr(importlib.import_module(f"minigen.{_FUNCTIONS[name]}"), name)
     raise AttributeError(f"module 'minigen' has no attribute {name!r}")
 
 
@@ -110,7 +113,7 @@ def __dir__():
     """What people use, for tab completion. Other modules are internal, whoever has loaded them."""
     module = type(importlib)
     public = {name for name, value in globals().items() if name[0] != "_" and type(value) is not module}
-    return sorted(public | _PARTS | {"__version__"})
+    return sorted(public | _PARTS | {*_FUNCTIONS} | {"__version__"})
 
 
 # `from minigen import *` must not replace what Python itself calls sum, max, min, abs and pow.

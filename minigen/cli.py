@@ -95,10 +95,20 @@ def _run(arguments):
 
     explain = commands.add_parser("explain", help="print a page of the catalogue of mistakes, such as V02")
     explain.add_argument("code", metavar="CODE")
-    explain.set_defaults(run=lambda options: main(["exercise", "explain", options.code]))
+    explain.set_defaults(run=_explain)
+    from minigen import read
+
+    read.add_to(commands)
     command.add_to(commands)
     options = parser.parse_args(arguments)
     return options.run(options)
+
+
+def _explain(options):
+    code = main(["exercise", "explain", options.code])
+    if code == 0:
+        print(f"in the book, with a worked example: minigen read {options.code.upper().partition('.')[0]}")
+    return code
 
 
 def _check(options):

@@ -22,12 +22,13 @@ HOUSE = [
     ["optim"],
     ["models", "baselines"],
     ["metrics"],
-    ["data", "plot"],
+    ["data", "plot", "graph"],
     ["check"],
     ["explain"],
     ["testing", "training", "sharing"],
     ["exercises", "experiment"],
-    ["check_file"],
+    ["check_file", "book"],
+    ["read"],
     ["cli"],
     ["__main__", "__init__"],
 ]
@@ -41,7 +42,17 @@ ENGINE = [
     ["conv"],
 ]
 FLOOR = {name: floor for floor, names in enumerate(HOUSE) for name in names}
-MAY_PRINT = {"training", "sharing", "experiment", "plot", "exercises", "check_file", "cli", "__main__"}
+MAY_PRINT = {
+    "training",
+    "sharing",
+    "experiment",
+    "plot",
+    "exercises",
+    "check_file",
+    "read",
+    "cli",
+    "__main__",
+}
 
 
 def part_of(file):

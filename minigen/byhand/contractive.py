@@ -13,7 +13,7 @@ def ae_contractive(p, x, *, lam):
 
     h  = σ(x W₁ + b₁)                        (N, D) -> (N, H)
     x̂  = h W₂ + b₂                           (N, H) -> (N, D)
-    J_nij = ∂h_nj/∂x_ni = s_nj W₁_ij         with the slope  s = σ′ = h ⊙ (1 − h)
+    ∂h_nj/∂x_ni = J_nij = s_nj W₁_ij         with the slope  s = σ′ = h ⊙ (1 − h)
     ‖J_n‖² = Σ_j Σ_i s_nj² W₁_ij² = Σ_j s_nj² c_j       with  c_j = Σ_i W₁_ij²
     L  = 1/N Σ_n ½‖x̂_n − x_n‖² + λ/N Σ_n Σ_j s_nj² c_j
 

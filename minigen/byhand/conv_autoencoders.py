@@ -18,11 +18,11 @@ DOUBLE = {"stride": 2, "padding": 1, "output_padding": 1}
 def ae_conv(p, x):
     """Tanh between the layers, a linear code, logits at the output, cross-entropy. x is (N, 1, 8, 8), say.
 
-    h₁ = tanh(conv₁ x)                       (N, 1, 8, 8) -> (N, C, 4, 4)
-    h₂ = tanh(conv₂ h₁)                      (N, C, 4, 4) -> (N, E, 2, 2)
+    a₁ = conv₁ x             h₁ = tanh(a₁)   (N, 1, 8, 8) -> (N, C, 4, 4)
+    a₂ = conv₂ h₁            h₂ = tanh(a₂)   (N, C, 4, 4) -> (N, E, 2, 2)
     z  = dense₁ flat(h₂)                     (N, E·2·2) -> (N, K)
-    u₀ = tanh(dense₂ z)                      (N, K) -> (N, E·2·2)
-    u₁ = tanh(convᵀ₁ picture(u₀))            (N, E, 2, 2) -> (N, C, 4, 4)
+    a₃ = dense₂ z            u₀ = tanh(a₃)   (N, K) -> (N, E·2·2)
+    a₄ = convᵀ₁ picture(u₀)  u₁ = tanh(a₄)   (N, E, 2, 2) -> (N, C, 4, 4)
     l  = convᵀ₂ u₁                           (N, C, 4, 4) -> (N, 1, 8, 8), logits
     L  = 1/N Σ_n Σ_pixels softplus(l) − x l
 
@@ -68,15 +68,17 @@ def ae_conv(p, x):
 def vae_conv(p, x, eps, *, beta=1.0):
     """ae_conv with a code that is a distribution: heads μ and v in place of encoder.dense; noise ε (N, K).
 
-    h₁ = tanh(conv₁ x)                       (N, 1, 8, 8) -> (N, C, 4, 4)
-    h₂ = tanh(conv₂ h₁)                      (N, C, 4, 4) -> (N, E, 2, 2)
+    a₁ = conv₁ x             h₁ = tanh(a₁)   (N, 1, 8, 8) -> (N, C, 4, 4)
+    a₂ = conv₂ h₁            h₂ = tanh(a₂)   (N, C, 4, 4) -> (N, E, 2, 2)
     μ  = dense_μ flat(h₂)                    (N, E·2·2) -> (N, K)
     v  = dense_v flat(h₂)                    (N, E·2·2) -> (N, K)
     σ  = e^(v/2)      z = μ + σ ⊙ ε          (N, K)
-    u₀ = tanh(dense₂ z)                      (N, K) -> (N, E·2·2)
-    u₁ = tanh(convᵀ₁ picture(u₀))            (N, E, 2, 2) -> (N, C, 4, 4)
+    a₃ = dense₂ z            u₀ = tanh(a₃)   (N, K) -> (N, E·2·2)
+    a₄ = convᵀ₁ picture(u₀)  u₁ = tanh(a₄)   (N, E, 2, 2) -> (N, C, 4, 4)
     l  = convᵀ₂ u₁                           (N, C, 4, 4) -> (N, 1, 8, 8), logits
-    L  = 1/N Σ_n Σ_pixels softplus(l) − x l + β 1/N Σ_n Σ_k ½ (σ² + μ² − 1 − v)
+    NLL = 1/N Σ_n Σ_pixels softplus(l) − x l
+    KL = 1/N Σ_n Σ_k ½ (σ² + μ² − 1 − v)
+    L  = NLL + β KL
 
     gl = (σ(l) − x)/N
     gu₁ = back of convᵀ₂ at gl

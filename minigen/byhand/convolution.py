@@ -15,7 +15,8 @@ def conv2d(x, weight, bias, *, stride=1, padding=0, dilation=1):
     x (N, C, H, W), weight (O, C, kh, kw), bias (O,), y (N, O, OH, OW).
     Stride s, padding p and dilation d are an int, or a pair (rows, columns).
 
-    Forward, with x̄ the image x padded with p zeros on each side:
+    Forward:
+        x̄ = x in a frame of p zeros
         OH = ⌊(H + 2p − d(kh − 1) − 1) / s⌋ + 1                           (OW alike)
         y[n,o,u,v] = bias[o] + Σ_ij Σ_c x̄[n,c, su + di, sv + dj] weight[o,c,i,j]
 
@@ -70,7 +71,8 @@ def conv_transpose2d(x, weight, bias, *, stride=1, padding=0, output_padding=0, 
     q adds rows at the bottom and columns at the right: a strided convolution brings s different heights
     to the same one, and q says to which of them this one returns.
 
-    Backward, g = ∂L/∂y, and ḡ is g inside a frame of p zeros (what was cut off has no gradient):
+    Backward, g = ∂L/∂y:
+        ḡ = g in a frame of p zeros                                      (what was cut off has no gradient)
         gbias[o] = Σ_nuv g[n,o,u,v]
         gweight[c,o,i,j] = Σ_nuv x[n,c,u,v] ḡ[n,o, su + di, sv + dj]
         gx[n,c,u,v] = Σ_ij Σ_o ḡ[n,o, su + di, sv + dj] weight[c,o,i,j]

@@ -40,7 +40,8 @@ def dcgan_discriminator(p, x, z):
 
     Backward. D was used twice, its parameters θ collect twice; x_f is data in this step:
         δℓ_r = −σ(−ℓ_r) / N               δℓ_f = σ(ℓ_f) / M
-        gθ = (∂ℓ_r/∂θ)ᵀ δℓ_r + (∂ℓ_f/∂θ)ᵀ δℓ_f
+        grads_r = (∂ℓ_r/∂θ)ᵀ δℓ_r         grads_f = (∂ℓ_f/∂θ)ᵀ δℓ_f
+        gθ = grads_r + grads_f
     """
     N, M = len(x), len(z)
     x_f, _ = _generator(p, z)
@@ -97,8 +98,8 @@ def _generator(p, z):
     ga₁ = back of norm₁ at gn₁
     gh₀ = back of conv₁ᵀ at ga₁
     gn₀ = back of relu at gh₀
-    ga₀ = flat(back of norm₀ at gn₀)
-    back of dense at ga₀          its gradient for z is not needed
+    gpicture = back of norm₀ at gn₀
+    back of dense at flat(gpicture)          its gradient for z is not needed
     """
     C, B = p["generator.conv1.weight"].shape[:2]
     no_bias = np.zeros(B, z.dtype)
@@ -142,10 +143,11 @@ def _discriminator(p, x):
     a₂ = conv₂ h₁                 (N, E, 4, 4) -> (N, F, 2, 2)
     n₂ = norm₂ a₂
     h₂ = leaky(n₂)
-    ℓ  = dense flat(h₂)           (N, 4F) -> (N, 1)
+    flat = flat(h₂)               (N, F, 2, 2) -> (N, 4F)
+    ℓ  = dense flat               (N, 4F) -> (N, 1)
 
-    gh₂ = picture(back of dense at δℓ)
-    gn₂ = back of leaky at gh₂
+    gflat = back of dense at δℓ
+    gn₂ = back of leaky at picture(gflat)
     ga₂ = back of norm₂ at gn₂
     gh₁ = back of conv₂ at ga₂
     ga₁ = back of leaky at gh₁

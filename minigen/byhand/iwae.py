@@ -21,9 +21,10 @@ def iwae(p, x, eps):
     l = u W₃ + b₃                            (S, N, H) -> (S, N, D)
     log w = log p(x|z) + log p(z) − log q(z|x)          (S, N)
           = −Σ_d (softplus(l) − x l) + ½ Σ_k (ε² + v − z²)     as (z − μ)/σ = ε, and both log 2π cancel
-    L = −1/N Σ_n log 1/S Σ_s w_sn = −1/N Σ_n (lse_s(log w_sn) − log S)
+    lse_n = log Σ_s w_sn                     (N,), by logsumexp of log w
+    L = −1/N Σ_n log 1/S Σ_s w_sn = −1/N Σ_n (lse_n − log S)
 
-    ω = w/Σ_s w = e^(log w − lse_s(log w))   (S, N), sums to 1 over s:  ∂L/∂log w = −ω/N
+    ω = w/Σ_s w = e^(log w − lse)            (S, N), sums to 1 over s:  ∂L/∂log w = −ω/N
     δ₃ = gl = ω/N ⊙ (σ(l) − x)               (S, N, D)
     gu = δ₃ W₃ᵀ
     δ₂ = gu ⊙ (1 − u²)                       tanh′ = 1 − tanh²

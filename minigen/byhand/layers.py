@@ -82,7 +82,8 @@ def softmax_cross_entropy(logits, labels):
     """The mean of −log (probability of the right class). logits l (N, K), labels t (N,) integers below K.
 
     Forward. Subtracting a row's maximum m changes no probability and keeps eˡ finite:
-        log π_nk = (l_nk − m_n) − log Σ_j e^(l_nj − m_n)
+        shifted_nk = l_nk − m_n
+        log π_nk = shifted_nk − log Σ_j e^shifted_nj
         L = −(1/N) Σ_n log π_n,t_n
 
     Backward, with a scalar g = the gradient of whatever L feeds. ∂ log Σ_j e^l_j / ∂l_k = π_k, therefore

@@ -63,7 +63,8 @@ def vae_mixture_prior(p, x, eps):
     δ₃ = gl = (σ(l) − x)/N                   here σ(l) is the sigmoid: softplus′
     gu = δ₃ W₃ᵀ
     δ₂ = gu ⊙ (1 − u²)                       tanh′ = 1 − tanh²
-    gz = δ₂ W₂ᵀ + back of log_mixture at −1/N       from the decoder, and from the prior
+    gz_prior = back of log_mixture at −1/N   and with it ga, gm and gs, the gradients of the prior
+    gz = δ₂ W₂ᵀ + gz_prior                   from the decoder, and from the prior
     gμ = gz                                  log q does not contain μ
     gv = gz ⊙ ½ σ ⊙ ε − ½/N                  ∂σ/∂v = ½ σ;  ∂log q/∂v = −½
     gh = gμ W_μᵀ + gv W_vᵀ                   h feeds both heads

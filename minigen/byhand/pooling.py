@@ -62,11 +62,12 @@ def max_pool2d(x, kernel_size, *, stride=None):
 
     Forward. Among equals the first wins, rows before columns:
         OH = ⌊(H − kh) / s⌋ + 1                                           (OW alike)
-        (i*, j*)[n,c,u,v] = argmax_ij x[n,c, su + i, sv + j]
-        y[n,c,u,v] = x[n,c, su + i*, sv + j*]
+        seen[ij, n,c,u,v] = x[n,c, su + i, sv + j]
+        winner[n,c,u,v] = argmax_ij seen[ij, n,c,u,v]
+        y[n,c,u,v] = max_ij seen[ij, n,c,u,v]
 
     Backward. Only the winner was heard; a pixel that won several windows collects from each:
-        gx[n,c, su + i, sv + j] += g[n,c,u,v] [(i, j) = (i*, j*)]          for every (i, j) and (u, v)
+        gx[n,c, su + i, sv + j] += g[n,c,u,v] [ij = winner[n,c,u,v]]       for every (i, j) and (u, v)
     """
     kh, kw = pair(kernel_size)
     windows = _windows("max_pool2d", x, kh, kw, stride)

@@ -17,7 +17,7 @@ def ae_sparse_kl(p, x, *, rho, beta):
     x̂  = h W₂ + b₂                           (N, H) -> (N, D)
     ρ̂  = 1/N Σ_n h_n                           (N, H) -> (H,), one rate per unit
     L  = 1/N Σ_n ½‖x̂_n − x_n‖² + β Σ_j KL(ρ ‖ ρ̂_j)
-    KL(ρ ‖ ρ̂_j) = ρ log(ρ/ρ̂_j) + (1 − ρ) log((1 − ρ)/(1 − ρ̂_j))
+    kl_j = KL(ρ ‖ ρ̂_j) = ρ log(ρ/ρ̂_j) + (1 − ρ) log((1 − ρ)/(1 − ρ̂_j))
 
     δ₂ = gx̂ = (x̂ − x)/N
     gW₂ = hᵀ δ₂      gb₂ = Σ_n δ₂_n

@@ -1,0 +1,166 @@
+"""The engine in two columns, notes beside code, and the table of all operations: cut from the files of engine/."""
+
+import ast
+import re
+from pathlib import Path
+
+import minigen
+from minigen.book import typeset
+from minigen.engine.tape import registry
+from minigen.graph.record import rules_of
+
+PACKAGE = Path(minigen.__file__).parent
+FILES = ("backend", "tape", "ops", "shapes", "conv", "anomaly", "numpy_protocol")
+
+
+def page(name):
+    """One file of engine/ as sections: the note on the left, its code on the right."""
+    path = PACKAGE / "engine" / f"{name}.py"
+    source = path.read_text(encoding="utf-8")
+    tree = ast.parse(source)
+    lines = source.split("\n")
+    return {
+        "name": name,
+        "title": f"engine/{name}.py",
+        "intro": typeset.paragraphs(ast.get_docstring(tree)),
+        "file": f"minigen/engine/{name}.py",
+        "sections": list(_sections(tree.body[1:], lines)),
+    }
+
+
+def _sections(body, lines):
+    """Groups of statements: a function with its rules, a class in its methods, and what stands between."""
+    gathered, at = [], None
+    for node in body:
+        start = _start(node)
+        heading = _heading(lines, start)
+        if isinstance(node, ast.ClassDef):
+            yield from _flush(gathered, lines)
+            gathered = []
+            yield from _class(node, lines)
+        elif isinstance(node, ast.FunctionDef):
+            yield from _flush(gathered, lines)
+            gathered = [node]
+        elif gathered and not _is_rule_of(node, gathered[0]) and isinstance(gathered[0], ast.FunctionDef):
+            yield from _flush(gathered, lines)
+            gathered = [node]
+        else:
+            gathered.append(node)
+        if heading and heading != at:
+            at = heading
+            yield {"heading": heading, "id": _slug(heading)}
+    yield from _flush(gathered, lines)
+
+
+def _is_rule_of(node, function):
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Call)
+        and isinstance(node.value.func, ast.Attribute)
+        and node.value.func.attr == "rule"
+        and isinstance(function, ast.FunctionDef)
+        and isinstance(node.value.func.value, ast.Name)
+        and node.value.func.value.id == function.name
+    )
+
+
+def _start(node):
+    decorators = getattr(node, "decorator_list", [])
+    return min([node.lineno, *(d.lineno for d in decorators)])
+
+
+def _heading(lines, start):
+    for row in reversed(lines[max(0, start - 5) : start - 1]):
+        found = re.match(r"# -{3,} (.+?) -{3,}", row)
+        if found:
+            return found[1]
+        if row.strip() and not row.startswith("#"):
+            return None
+    return None
+
+
+def _slug(text):
+    return re.sub(r"\W+", "-", text.lower()).strip("-")
+
+
+def _flush(nodes, lines):
+    if nodes:
+        first = nodes[0]
+        name = first.name if isinstance(first, ast.FunctionDef) else ""
+        yield _section(name, first, nodes[-1].end_lineno, lines)
+
+
+def _section(name, node, end, lines, prefix=""):
+    start = _start(node)
+    doc, skip = "", set()
+    if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node):
+        doc = ast.get_docstring(node)
+        skip = set(range(node.body[0].lineno, node.body[0].end_lineno + 1))
+    rows = [(i, lines[i - 1]) for i in range(start, end + 1) if i not in skip]
+    notes = [re.sub(r"^\s*# ?", "", row) for _, row in rows if re.match(r"^\s*#", row)]
+    html = typeset.code_lines("\n".join(row for _, row in rows))
+    return {
+        "id": _slug(prefix + name) if name else f"line-{start}",
+        "name": prefix + name,
+        "note": typeset.paragraphs(doc) if doc else "",
+        "comments": [typeset.prose(note) for note in notes if not note.startswith("---")],
+        "code": [{"number": i, "html": row} for (i, _), row in zip(rows, html, strict=True)],
+    }
+
+
+def _class(node, lines):
+    methods = [n for n in node.body if isinstance(n, ast.FunctionDef)]
+    head = methods[0] if methods else None
+    end = _start(head) - 1 if head else node.end_lineno
+    while end > node.lineno and not lines[end - 1].strip():
+        end -= 1
+    yield _section(node.name, node, end, lines)
+    rest = node.body[node.body.index(head) :] if head else []
+    for inner in rest:
+        name = inner.name if isinstance(inner, ast.FunctionDef) else ""
+        yield _section(name, inner, inner.end_lineno, lines, prefix=f"{node.name}." if name else "")
+
+
+# ----- the table of all operations ------------------------------------------------------------------------------------
+
+
+def operations():
+    """Every operation of the registry: name, formula, its rules as they are written, where it lies, what tests it."""
+    minigen.nn  # noqa: B018: the layers' operations join the registry when they are loaded
+    minigen.losses  # noqa: B018
+    tested = sampled()
+    rows = []
+    for name, op in registry.items():
+        module = op.forward.__module__
+        if not module.startswith("minigen."):
+            continue
+        file = module.removeprefix("minigen.").replace(".", "/") + ".py"
+        part, _, leaf = module.removeprefix("minigen.").rpartition(".")
+        page_ = f"{leaf}.html#{_slug(name)}" if part == "engine" and leaf in FILES else ""
+        formula = (op.__doc__ or "").strip().split("\n\n")[0].replace("\n", " ")
+        rows.append(
+            {
+                "name": op.name if op.name != name and not name.startswith("_") else name.strip("_"),
+                "formula": typeset.prose(re.split(r"(?<=[.;]) ", re.sub(r"\s+", " ", formula))[0]),
+                "rules": rules_of(op),
+                "file": file,
+                "page": page_,
+                "second": ("yes" if name in tested else "no") if tested is not None else "see the tests",
+            }
+        )
+    return rows
+
+
+def sampled():
+    """The names of operations for which tests/ has a sample: each is tested to second order. None without tests/."""
+    folder = PACKAGE.parent / "tests"
+    files = [folder / "samples.py", folder / "samples_layers.py"]
+    if not all(path.is_file() for path in files):
+        return None
+    found = set()
+    for path in files:
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "sample":
+                first = call.args[0]
+                found |= {c.value for c in ast.walk(first) if isinstance(c, ast.Constant)}
+    return found

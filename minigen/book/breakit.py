@@ -1,0 +1,122 @@
+"""Mistakes to choose from: the exercise's solution with one line changed, which arrays change, and what minigen says.
+
+Everything is computed when the book is built. The mistakes are those that the exercise is tested with.
+"""
+
+import difflib
+import functools
+import inspect
+
+import numpy as np
+
+from minigen.book import typeset
+from minigen.book.order import MISTAKES
+from minigen.book.pictures import picture, words
+from minigen.check.net import Net
+from minigen.exercises import catalogue, check, master
+
+
+@functools.cache
+def exercise(id):
+    """What the page shows about one exercise: its statement, and its mistakes."""
+    found = master.all_masters()[id]
+    chosen = _different(found)
+    return {
+        "id": id,
+        "title": found.title,
+        "statement": typeset.statement(found.statement),
+        "wanted": found.wanted,
+        "mistakes": [mistake(found, key) for key in chosen],
+        "more": len(found.mutants) - len(chosen),
+    }
+
+
+def _different(found):
+    """The first few mistakes, no two with the same code of the catalogue."""
+    codes = {}
+    for key in found.mutants:
+        codes.setdefault(key.partition(".")[0], key)
+    return list(codes.values())[:MISTAKES]
+
+
+def mistake(found, key):
+    """One mistake: the code with its change, the gradients before and after, and minigen's report."""
+    code = key.partition(".")[0]
+    right, wrong = _both(found, key)
+    changed = [name for name in right if not _same(right[name], wrong[name])]
+    return {
+        "key": key,
+        "code": code if code in catalogue.entries() else "",
+        "title": catalogue.entries()[code].title if code in catalogue.entries() else found.mutants[key].cause,
+        "cause": found.mutants[key].cause,
+        "lines": _changes(found.solution(), found.mutant(key)),
+        "arrays": [_pair(name, right[name], wrong[name]) for name in changed],
+        "same": [name for name in right if name not in changed],
+        "says": str(check(found.id, found.backward(key))),
+    }
+
+
+def _changes(before, after):
+    """The lines of backward with the change marked: (kind, HTML), kind "", "minus" or "plus"; far lines are left out."""
+    before, after = _backward(before), _backward(after)
+    rows = []
+    for row in difflib.ndiff(before, after):
+        if not row.startswith("?"):
+            rows.append(({" ": "", "-": "minus", "+": "plus"}[row[0]], row[2:]))
+    html = typeset.code_lines("\n".join(text for _, text in rows))
+    near = {j for i, (kind, _) in enumerate(rows) if kind for j in range(i - 2, i + 3)}
+    return [(kind, row) for i, ((kind, _), row) in enumerate(zip(rows, html, strict=True)) if i in near]
+
+
+def _backward(source):
+    lines = source.split("\n")
+    start = next(i for i, row in enumerate(lines) if row.startswith("def backward"))
+    body = [
+        row
+        for row in lines[start + 1 :]
+        if not row.startswith(("if __name__", "    from minigen", "    print("))
+    ]
+    return [row.removeprefix("    ") for row in body if row.strip() and "# ----" not in row]
+
+
+def _both(found, key):
+    """The gradients by name, right and wrong, in the first configuration where the mistake raises no error."""
+    for config in found.module().CONFIGS:
+        try:
+            return _gradients(found, None, config), _gradients(found, key, config)
+        except ValueError:  # shapes that do not fit: what minigen says tells it
+            continue
+    return {}, {}
+
+
+def _gradients(found, key, config):
+    """The gradients by name that a backward of the exercise gives, in one configuration with a fixed seed."""
+    module = found.module()
+    sizes = {k: v for k, v in config.items() if k != "why"}
+    rng = np.random.default_rng(0)
+    arguments = module.inputs(rng, **sizes)
+    parameters = inspect.signature(module.forward).parameters.values()
+    settings = {p.name: sizes[p.name] for p in parameters if p.kind is p.KEYWORD_ONLY}
+    net = Net()
+    module.forward(net, *arguments.values(), **settings)
+    given = {**arguments, **settings, "cache": net.values}
+    if net.has_output:
+        given["g"] = rng.standard_normal(net.values[net.output_name].shape)
+    backward = found.backward(key)
+    with np.errstate(all="ignore"):
+        result = backward(**{name: given[name] for name in inspect.signature(backward).parameters})
+    return {name: np.asarray(result[name], np.float64) for name in found.wanted}
+
+
+def _same(a, b):
+    return a.shape == b.shape and np.allclose(a, b, rtol=1e-10, atol=1e-14, equal_nan=True)
+
+
+def _pair(name, right, wrong):
+    largest = float(max(np.abs(right).max(initial=0), np.abs(np.nan_to_num(wrong)).max(initial=0)))
+    return {
+        "name": name,
+        "shape": words(right) if right.shape == wrong.shape else f"{words(right)}, and here {words(wrong)}",
+        "right": picture(right, largest=largest),
+        "wrong": picture(wrong, largest=largest),
+    }

@@ -1,0 +1,152 @@
+"""Builds the book: every page from the sources, into a folder that needs no server and no network."""
+
+import functools
+import hashlib
+import os
+import shutil
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import jinja2
+
+import minigen
+from minigen.book import annotate, extras, order, pages, typeset, watch
+from minigen.check import subjects
+from minigen.exercises import catalogue
+
+HERE = Path(__file__).parent
+TOP = (
+    ("index.html", "Start here"),
+    ("derivations.html", "Derivations"),
+    ("engine.html", "The engine"),
+    ("operations.html", "Operations"),
+    ("watch.html", "Backward passes"),
+    ("experiments.html", "Experiments"),
+    ("mistakes.html", "Mistakes"),
+)
+FAMILIES = (
+    ("Layers", lambda name: name in _LAYERS),
+    ("Autoencoders", lambda name: name.startswith("ae-")),
+    ("Variational autoencoders", lambda name: name.startswith("vae-") or name == "iwae"),
+    ("Adversarial networks", lambda name: name.startswith(("gan-", "dcgan-"))),
+    ("Wasserstein networks", lambda name: name.startswith("wgan-")),
+)
+_LAYERS = {
+    n for n in subjects.NAMES if not n.startswith(("ae-", "vae-", "gan-", "dcgan-", "wgan-")) and n != "iwae"
+}
+
+
+def page_names():
+    """What `minigen read NAME` takes: {name: file, and the place in it}."""
+    names = {name: f"{name}.html" for name in [*subjects.NAMES, *annotate.FILES, *watch.SCENES]}
+    names |= {file.removesuffix(".html"): file for file, _ in TOP}
+    return names | {code: f"mistakes.html#{code}" for code in catalogue.entries()}
+
+
+def build(folder, jobs=None):
+    """Write the book into `folder`, which is made; files of the same names are replaced. Returns the folder."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in (HERE / "static").iterdir():
+        shutil.copyfile(file, folder / file.name)
+    jobs = jobs or min(os.cpu_count() or 1, 4)
+    todo = _todo()
+    if jobs > 1 and hasattr(os, "fork"):
+        with ProcessPoolExecutor(jobs, mp_context=get_context("fork")) as pool:
+            texts = list(pool.map(_render, todo))
+    else:
+        texts = list(map(_render, todo))
+    for (_, name), text in zip(todo, texts, strict=True):
+        (folder / f"{name}.html").write_text(text, encoding="utf-8")
+    for row in extras.experiments():
+        shutil.copyfile(row["image"], folder / f"gallery-{row['name']}.png")
+    return folder
+
+
+def fingerprint():
+    """A name for the state of the sources: another book is built when it changes."""
+    files = sorted(Path(minigen.__file__).parent.rglob("*"))
+    facts = [
+        f"{p} {p.stat().st_mtime_ns} {p.stat().st_size}"
+        for p in files
+        if p.suffix in (".py", ".md", ".html", ".css", ".js")
+    ]
+    return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
+
+
+def _todo():
+    """(kind, name) of every page; those that take long first."""
+    slow = sorted(subjects.NAMES, key=lambda n: -len(order.EXERCISES.get(n, ())))
+    todo = [("derivation", name) for name in slow] + [("watch", name) for name in watch.SCENES]
+    todo += [("source", name) for name in annotate.FILES]
+    return todo + [("top", file.removesuffix(".html")) for file, _ in TOP]
+
+
+def _render(job):
+    kind, name = job
+    if kind == "derivation":
+        context, template = (
+            {**pages.derivation_page(name), "next": _neighbours(name, subjects.NAMES)},
+            "derivation.html",
+        )
+    elif kind == "watch":
+        context, template = watch.page(name), "tick.html"
+    elif kind == "source":
+        context, template = {**annotate.page(name), "next": _neighbours(name, annotate.FILES)}, "source.html"
+    else:
+        context, template = _top(name), f"{name}.html"
+    return _environment().get_template(template).render(kind=kind, here=name, **context)
+
+
+def _top(name):
+    titles = dict((file.removesuffix(".html"), title) for file, title in TOP)
+    context = {"name": name, "title": titles[name], "steps": order.STEPS, "scenes": watch.SCENES}
+    if name == "derivations":
+        context["families"] = [(title, [n for n in subjects.NAMES if mine(n)]) for title, mine in FAMILIES]
+        context["summaries"] = _summaries()
+    if name == "engine":
+        context["files"] = [(file, annotate.page(file)["intro"]) for file in annotate.FILES]
+    if name == "operations":
+        context["operations"] = annotate.operations()
+    if name == "experiments":
+        context["experiments"] = extras.experiments()
+    if name == "mistakes":
+        context["mistakes"] = extras.mistakes()
+    if name == "watch":
+        context["about"] = {key: watch.page(key) for key in watch.SCENES}
+    return context
+
+
+def _summaries():
+    """{subject: the first sentence of its derivation}."""
+    found = {}
+    for name in subjects.NAMES:
+        subject = subjects.build(name)
+        if subject.by_hand is None:
+            found[name] = typeset.prose("By tape and by differences only.")
+            continue
+        _, runs = pages.values.run(
+            lambda s=subject: s.by_hand({k: v.copy() for k, v in s.parameters.items()})
+        )
+        found[name] = typeset.prose(runs[0].function().__doc__.split("\n")[0])
+    return found
+
+
+def _neighbours(name, names):
+    at = names.index(name)
+    return (names[at - 1] if at else None, names[at + 1] if at + 1 < len(names) else None)
+
+
+@functools.cache
+def _environment():
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters["prose"] = typeset.prose
+    environment.globals.update(top=TOP, version=minigen.__version__)
+    return environment
