@@ -39,11 +39,12 @@ class Plant(NamedTuple):
 
 
 class Mistake(NamedTuple):
-    """`quick` and `default` name the experiments that notice, by protocol. --quick asks quick[0] alone."""
+    """`quick` and `default` name the experiments that notice, by protocol. --quick asks quick[0], where `short`."""
 
-    plants: tuple
+    plants: list
     quick: tuple
     default: tuple = ()
+    short: bool = True
 
 
 def one_seed(run):
@@ -52,7 +53,10 @@ def one_seed(run):
     found = run.map(judged, {", ".join(cell): cell for cell in (*controls, *asked)})
     table = {cell: VERDICTS[int(found[", ".join(cell)]["code"])] for cell in (*controls, *asked)}
     show(table, run.folder)
-    noticed = {name: any(table[c] != "reached" for c in asked if c[0] == name) for name in MISTAKES}
+    draw(table, run.folder / "broken.png")
+    noticed = {}
+    for cell in asked:
+        noticed[cell[0]] = noticed.get(cell[0], False) or table[cell] != "reached"
     for name in (name for name, seen in noticed.items() if not seen):
         print(f"not noticed: {name}")
     return {UNTURNED: list(noticed.values()).count(False), LOST: sum(table[c] != "reached" for c in controls)}
@@ -61,7 +65,7 @@ def one_seed(run):
 def cells(mistake, everything):
     """(experiment, protocol) for those that are asked."""
     if not everything:
-        return [(mistake.quick[0], "quick")] if mistake.quick else []
+        return [(mistake.quick[0], "quick")] if mistake.short else []
     return [(name, "quick") for name in mistake.quick] + [(name, "default") for name in mistake.default]
 
 
@@ -106,6 +110,17 @@ def show(table, folder):
         json.dumps({", ".join(cell): v for cell, v in table.items()}, indent=1)
     )
     print("\n".join(lines) + "\n")
+
+
+def draw(table, path):
+    """For each experiment, how many mistakes it was asked about, and how many turned its verdict."""
+    groups = {}
+    for (mistake, name, _), verdict in table.items():
+        if mistake != NOTHING:
+            counts = groups.setdefault(name.replace("_", " "), {"planted": 0, "verdict turned": 0})
+            counts["planted"] += 1
+            counts["verdict turned"] += verdict != "reached"
+    plot.bars(groups, "What the experiments notice of mistakes in their models", path, axis="mistakes")
 
 
 # ----- the mistakes -----------------------------------------------------------------------------------------
