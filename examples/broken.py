@@ -93,10 +93,15 @@ def judged(run, cell):
 
 def planted(plant):
     """A context in which the mistake stands in the library."""
+    owner, attribute = place_of(plant)
+    return mock.patch.object(owner, attribute, plant.wrong(getattr(owner, attribute)))
+
+
+def place_of(plant):
+    """(module or class or operation, the name of its attribute)"""
     module, _, name = plant.place.rpartition(":")
     owner, _, attribute = name.rpartition(".")
-    owner = pkgutil.resolve_name(f"{module}:{owner}" if owner else module)
-    return mock.patch.object(owner, attribute, plant.wrong(getattr(owner, attribute)))
+    return pkgutil.resolve_name(f"{module}:{owner}" if owner else module), attribute
 
 
 def show(table, folder):
@@ -114,13 +119,13 @@ def show(table, folder):
 
 def draw(table, path):
     """For each experiment, how many mistakes it was asked about, and how many turned its verdict."""
-    groups = {}
+    panels = {"mistakes planted": {}, "verdicts turned": {}}
     for (mistake, name, _), verdict in table.items():
         if mistake != NOTHING:
-            counts = groups.setdefault(name.replace("_", " "), {"planted": 0, "verdict turned": 0})
-            counts["planted"] += 1
-            counts["verdict turned"] += verdict != "reached"
-    plot.bars(groups, "What the experiments notice of mistakes in their models", path, axis="mistakes")
+            for panel, counted in zip(panels.values(), (1, verdict != "reached"), strict=True):
+                panel[name] = panel.get(name, 0) + counted
+    title = "What the experiments notice of mistakes in their models"
+    plot.ladder(panels, title, path, subject=None, form="{:.0f}")
 
 
 # ----- the mistakes -----------------------------------------------------------------------------------------
