@@ -8,7 +8,7 @@ treat all alike (Odena, Dumoulin and Olah 2016). So the largest count over the s
 the mean square that untrained layers paint, over many of them, is that much larger at some pixels than at
 others.
 
-Even counts do not end it: in a single network neighbours are still painted by different taps, so that a kernel of
+That is a mean over networks. Even counts do not end it: in a single one neighbours are still painted by different taps, so that a kernel of
 4, too, puts twenty times more into the finest frequency than upsampling does. Then the same layers learn to redraw
 shapes from 32 numbers: the checkerboard is unlearned, but all the way there is more of it than with upsampling.
 """
@@ -46,9 +46,10 @@ def finest(name, when="untrained"):
 
 def one_seed(run):
     measured, share = {}, {}
-    grids, strengths, pictures = {}, {}, {}
+    grids, strengths, whole, pictures = {}, {}, {}, {}
     rows = {"writes to each pixel": grids, "mean square of\nuntrained layers": strengths}
-    rows["one generator,\nfrom a constant"] = pictures
+    rows["mean square of\nuntrained generators"] = whole
+    rows["one of them alone,\nfrom a constant"] = pictures
     rng, networks = run.random.generator, run.settings.networks
     for name in RATIO:
         ones = doubling(name, 1, 1, init=lambda rng, shape, *_: np.ones(shape), rng=rng)
@@ -62,7 +63,9 @@ def one_seed(run):
         strengths[name] = square
 
         generators = [generator(name, rng) for _ in range(networks // 4)]
-        share[name] = np.mean([finest_share(paint(run, one, noise(rng, 8), 32)) for one in generators])
+        painted = [paint(run, one, noise(rng, 8), 32) for one in generators]
+        share[name] = np.mean([finest_share(images) for images in painted])
+        whole[name] = np.mean([images**2 for images in painted], axis=(0, 1, 2))[:16, :16]
         pictures[name] = paint(run, generators[0], np.ones((1, CHANNELS, 8, 8)), 24)[0, 0]
     measured |= {finest(name): share[name] / share["upsampled"] for name in KERNEL}
     title = "Transposed convolutions paint a checkerboard before they have learned anything"

@@ -143,18 +143,27 @@ def directions(jacobians):
 
 
 if __name__ == "__main__":
-    quick_criteria = [
+    circle_criteria = [
         Criterion(SLOPE + "along, contractive", ".929", 0.91, 0.95),
         Criterion(SLOPE + "across, contractive", ".126", 0.1, 0.15),
-        Criterion(RATIO + "contractive", ".929 / .126 = 7.3", above=5),
-        Criterion(RATIO + "one layer, untied", "1, it shrinks in all directions alike", below=1.5),
+        Criterion(RATIO + "contractive", ".929 / .126 = 7.3", 5, 10),
+        Criterion(RATIO + "one layer, untied", "1, it shrinks in all directions alike", 0.67, 1.5),
+        Criterion(SLOPE + "across, denoising", "similar to .126, with sigma^2 = 2 lam", 0.09, 0.17),
     ]
+
+    def on_both(least, most, cost):
+        """Squared Jacobian and error with a price, for the two kinds of weights; a price twice as high costs more."""
+        kinds = "tied", "untied"
+        bounds = zip(kinds, least, most, strict=True)
+        less = [Criterion(LESS + kind, "1 without a price", low, high) for kind, low, high in bounds]
+        return less + [Criterion(COST + kind, "it gives up little", 0, cost) for kind in kinds]
+
+    # on digits the weights of a quick run are still small, and hardly worth shrinking
+    quick_criteria = [*circle_criteria, *on_both((1.7, 5), (5, 25), 25)]
     criteria = [
-        *quick_criteria,
-        *(Criterion(LESS + kind, "it pays for size", above=n) for kind, n in (("tied", 5), ("untied", 25))),
-        *(Criterion(COST + kind, "and gives up little", below=20) for kind in ("tied", "untied")),
+        *circle_criteria,
+        *on_both((5, 25), (20, 200), 20),
         *(Criterion(MORE + name, "do not aim at it", above=1.5) for name in ("weight decay", "denoising")),
     ]
-    # on digits the weights of a quick run are still too small to be worth shrinking
     modes = {"settings": {"steps": 4000}, "quick": {"steps": 1000}, "quick_criteria": quick_criteria}
     sys.exit(experiment("contractive", one_seed, __doc__, criteria=criteria, **modes))

@@ -71,8 +71,7 @@ def one_seed(run):
         text = mode_table(toy.removeprefix("pacgan-"), entries, toys[toy], rng=run.seed)
         (run.folder / f"{toy}.txt").write_text(text + "\n")
         print(f"{text}\n")
-    modes = {f"modes, {cell}": found[cell]["modes"] for cell in (*square, *cures)}
-    return modes | {f"{name}, {cell}": found[cell][name] for cell in rows for name in MEASURES}
+    return {f"{name}, {cell}": of[name] for cell, of in found.items() for name in MEASURES}
 
 
 def draw(run, found, square, cures):
@@ -134,9 +133,17 @@ def trained(run, cell):
     return dict(zip(MEASURES, np.median(covered, axis=0), strict=True))
 
 
+def both(cell, known, above, below=8.5, share=0.2):
+    """Modes are counted by samples near them, so the share of such samples is judged beside them."""
+    near = "one Gaussian has 6 %, noise 4 %, a perfect sampler 98.9 %"
+    share = Criterion(f"high-quality share, {cell}", near, above=share)
+    return [Criterion(f"modes, {cell}", known, above, below), share]
+
+
 if __name__ == "__main__":
-    collapse = Criterion(f"modes, {cell_of('GAN', *OUTRUN)}", "at most half: G outruns D", below=4.5)
-    covered = Criterion(f"modes, {cell_of('GAN', 1, 1)}", "at least 7 with equal rates", above=6.5)
+    # its samples run from mode to mode, and many are on their way; noise and one Gaussian reach all modes
+    collapse = both(cell_of("GAN", *OUTRUN), "at most half: G outruns D", 0.5, 4.5)[:1]
+    covered = both(cell_of("GAN", 1, 1), "at least 7 with equal rates", 6.5)
     sys.exit(
         experiment(
             "mode_collapse",
@@ -144,17 +151,15 @@ if __name__ == "__main__":
             __doc__,
             settings={"steps": 1600, "largest_k": 10, "published_steps": 0},
             criteria=[
-                collapse,
-                covered,
-                Criterion(f"modes, {cell_of('R1', *OUTRUN)}", "no cure: 1 to 7 have been seen", below=6.5),
-                Criterion(
-                    f"modes, {cell_of('PacGAN2', *OUTRUN)}", "packing: 7.9 in PacGAN, Table 1", above=6.5
-                ),
-                Criterion(f"modes, {cell_of('R1', *AHEAD)}", "D stays flat at the data", above=6.5),
-                Criterion(f"modes, {cell_of('WGAN-GP', *AHEAD)}", "D is nowhere steep", above=6.5),
+                *collapse,
+                *covered,
+                *both(cell_of("R1", *OUTRUN), "no cure: 1 to 7 have been seen", 0.5, 6.5)[:1],
+                *both(cell_of("PacGAN2", *OUTRUN), "packing: 7.9 in PacGAN, Table 1", 6.5),
+                *both(cell_of("R1", *AHEAD), "D stays flat at the data", 6.5),
+                *both(cell_of("WGAN-GP", *AHEAD), "D is nowhere steep", 6.5),
             ],
             quick={"steps": 900, "largest_k": 1},
-            quick_criteria=[collapse, Criterion(covered.measure, "at least 7 in the end", above=5.5)],
+            quick_criteria=[*collapse, *both(cell_of("GAN", 1, 1), "at least 7 in the end", 5.5, share=0.12)],
             paper={"published_steps": 400_000},
         )
     )

@@ -17,6 +17,7 @@ they come near, and how far its loss follows them is a matter of chance.
 import sys
 
 import numpy as np
+from scipy.stats import spearmanr
 
 from minigen import Random, plot, to
 from minigen.data import ring
@@ -62,7 +63,7 @@ def one_seed(run):
     panels = {"N(0, 1) and N(m, 1)": ("Wasserstein distance m", "reported by the critic", lines, points)}
     for name in list(GAMES)[: run.settings.games]:
         distances, losses, slope = on_a_ring(run, name)
-        order = np.corrcoef(np.argsort(np.argsort([distances, losses])))[0, 1]
+        order = spearmanr(distances, losses).statistic  # equal values share a rank
         axes = "sliced Wasserstein distance", f"minus the loss of the {name}"
         panels[f"{name}, rank correlation {order:.2f}"] = (*axes, {}, {"": (distances, losses)})
         values |= {f"rank correlation, {name}": order, f"slope, {name}": slope}

@@ -13,6 +13,7 @@ import math
 import os
 import platform
 import sys
+import traceback
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
@@ -29,7 +30,7 @@ from minigen.saving import pasteable
 from minigen.sharing import UserError
 from minigen.training import DamagedLog, read_log, train
 
-REACHED, MISSED, MISUSED, INTERRUPTED = 0, 1, 2, 130
+REACHED, MISSED, MISUSED, CRASHED, INTERRUPTED = 0, 1, 2, 3, 130
 _share = 0.8  # of the seeds must reach a criterion: results vary by chance, so a rare failure is allowed
 
 
@@ -114,7 +115,7 @@ def experiment(
 ):
     """The whole program: reads the options, calls one_seed(Run) for each seed, judges. Returns the exit code.
 
-    0 reached, 1 missed, 2 bad usage or an error of the disk, 130 Ctrl-C.
+    0 reached, 1 missed, 2 bad usage or an error of the disk, 3 a crash, with its traceback, 130 Ctrl-C.
 
     settings        the options and their defaults: {"epochs": 300} gives the option --epochs
     quick, paper    the settings that --quick and --paper change
@@ -137,6 +138,10 @@ def experiment(
         cure = f"go on with --resume --out {pasteable(folder)}" if folder else "nothing had begun"
         print(f"\n{name}: {stop.args[0] if stop.args else 'interrupted'}; {cure}", file=sys.stderr)
         return INTERRUPTED
+    except Exception:  # Python would exit with 1, and that means missed
+        traceback.print_exc()
+        print(f"{name}: crashed, so there is no verdict", file=sys.stderr)
+        return CRASHED
     return MISUSED
 
 
@@ -361,7 +366,7 @@ def _judge(criteria, measured, folder):
                 "verdict": verdict,
             }
         )
-        seeds = f" in {good} of {len(values)} seeds" if len(values) > 1 else ""
+        seeds = f", reached in {good} of {len(values)} seeds" if len(values) > 1 else ""
         print(f"{verdict}{seeds}: {criterion} ({criterion.known}), value {_mean(values)}")
     reached = all(row["verdict"] == "reached" for row in rows)
     everything = {str(seed): {k: _plain(v) for k, v in values.items()} for seed, values in measured.items()}

@@ -21,9 +21,9 @@ def test_the_tables_are_the_published_ones():
 
 def test_a_row_stands_beside_the_published_one_of_its_name():
     text = mode_table("ring", {"GAN": (0, 0.0, math.inf), "mine": (7, 0.5, 0.25)}, ring(8), rng=0)
-    _, names, best, blind, gan, mine, *_, veegan = text.splitlines()
+    _, names, best, blind, noise, gan, mine, *_, veegan = text.splitlines()
     assert best.startswith("true sampler ") and best.split()[2] == "8.0"
-    assert blind.startswith("one Gaussian ")
+    assert blind.startswith("one Gaussian ") and noise.startswith("noise ")
     assert gan.split() == ["GAN", "0.0", "0.0", "inf", *PACGAN["ring"]["GAN"], *VEEGAN["ring"]["GAN"]]
     assert mine.split() == ["mine", "7.0", "50.0", "0.2500"]
     assert veegan.split() == ["VEEGAN", "8", "52.9"]
@@ -44,4 +44,8 @@ def test_the_controls(mixture, modes):
     share = density * 9 * math.pi * 0.05**2
     # four standard errors of 2500 draws; the density bends a little within a disc
     assert blind.high_quality == pytest.approx(share, abs=4 * math.sqrt(share * (1 - share) / 2500))
+    # noise on the square that the data fill: the area of the discs over that of the square
+    side = 2 * (mixture.centres.max() + 4 * 0.05)
+    assert both["noise"].high_quality == pytest.approx(modes * 9 * math.pi * 0.05**2 / side**2, rel=0.5)
+    assert both["noise"].captured > modes / 2
     assert blind.captured > modes / 2  # where no mode was learned: the number of modes alone says little

@@ -340,3 +340,37 @@ def test_things_that_are_no_host_numbers_are_refused():
         metrics.two_sample_accuracy([["a"], ["b"]], X)
     with pytest.raises(TypeError, match="give a seed or a generator"):
         metrics.sliced_wasserstein(X, X, rng=None)
+
+
+# ----- log p(x) on a grid of codes --------------------------------------------------------------------------
+
+
+def test_a_decoder_that_ignores_its_code_leaves_independent_pixels():
+    rng = np.random.default_rng(0)
+    logits, x = rng.normal(size=7), (rng.random((11, 7)) < 0.5).astype(float)
+    known = (x @ logits - np.logaddexp(0, logits).sum()).mean()
+    assert metrics.grid_log_likelihood(lambda z: np.tile(logits, (len(z), 1)), x) == pytest.approx(
+        known, abs=2e-6
+    )
+
+
+def test_the_integral_is_the_mean_over_draws_of_the_prior():
+    """-log p(x) for a curved decoder, beside log (1/S) sum_s p(x|z_s) with z ~ N(0, I): no grid."""
+    rng = np.random.default_rng(1)
+    weight, x = rng.normal(size=(2, 5)), (rng.random((13, 5)) < 0.5).astype(float)
+
+    def decode(z):
+        return 2 * np.tanh(z @ weight)
+
+    logits = decode(rng.standard_normal((400_000, 2)))
+    likely = x @ logits.T - np.logaddexp(0, logits).sum(axis=1)
+    drawn = (np.logaddexp.reduce(likely, axis=1) - np.log(400_000)).mean()
+    assert metrics.grid_log_likelihood(decode, x) == pytest.approx(drawn, abs=0.01)  # the draws leave 0.003
+    assert metrics.grid_log_likelihood(decode, x, side=401) == pytest.approx(
+        metrics.grid_log_likelihood(decode, x), abs=1e-6
+    )
+
+
+def test_logits_of_another_shape_are_refused():
+    with pytest.raises(ValueError, match=r"decode gave \(201, 2\) for 201 codes, expected \(201, 3\)"):
+        metrics.grid_log_likelihood(lambda z: z, np.zeros((4, 3)))

@@ -44,15 +44,19 @@ VEEGAN = {  # Srivastava et al. 2017, Table 1
 
 
 def controls(mixture, *, samples=2500, rng):
-    """{name: ModeCoverage} of a perfect sampler and of one Gaussian fitted to the data.
+    """{name: ModeCoverage} of a perfect sampler, of one Gaussian fitted to the data, and of noise on the square around it.
 
-    The Gaussian reaches every mode where it has density, by chance. Only the high-quality share tells it from
+    The last two reach every mode where they have density, by chance. Only the high-quality share tells them from
     a network that has learned the modes, so always read both numbers.
     """
     rng = as_generator(rng)
-    gaussian = Gaussian(mixture.sample(100_000, rng=rng)).sample(samples, rng=rng)
+    data = mixture.sample(100_000, rng=rng)
+    gaussian = Gaussian(data).sample(samples, rng=rng)
+    noise = rng.uniform(data.min(axis=0), data.max(axis=0), (samples, data.shape[1]))
     best, _ = mode_control(mixture.centres, mixture.sigma, n=samples, rng=rng)
-    return {"true sampler": best, "one Gaussian": mode_coverage(gaussian, mixture.centres, mixture.sigma)}
+    blind = {"one Gaussian": gaussian, "noise": noise}
+    found = {name: mode_coverage(x, mixture.centres, mixture.sigma) for name, x in blind.items()}
+    return {"true sampler": best} | found
 
 
 def mode_table(toy, rows, mixture, *, rng):

@@ -9,6 +9,7 @@ float64; nothing is differentiated here.
 from minigen.metrics.codes import (
     active_units,
     few_label_accuracy,
+    grid_log_likelihood,
     importance_weighted_bound,
 )
 from minigen.metrics.distances import (
@@ -44,6 +45,7 @@ __all__ = [
     "finest_share",
     "frechet_distance",
     "gaussian_frechet",
+    "grid_log_likelihood",
     "importance_weighted_bound",
     "mode_control",
     "mode_coverage",

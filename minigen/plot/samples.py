@@ -5,11 +5,11 @@ from minigen.plot.style import figure_of, save
 _marks = ({"marker": "o", "color": "white"}, {"marker": "X", "color": "black"})
 
 
-def ladder(panels, title, path, *, subject, logarithmic=(), parts=(), levels=None):
+def ladder(panels, title, path, *, subject, logarithmic=(), parts=(), levels=None, form="{:.3f}"):
     """Panels of bars {panel: {rung: value}}; the bar of `subject` is dark.
 
     Panels named in `logarithmic` have a logarithmic scale. A value may be a tuple (value, part, part), whose
-    parts, named by `parts`, are marked on the bar; `levels` {panel: x} are vertical lines.
+    parts, named by `parts`, are marked on the bar; `levels` {panel: x} are vertical lines; `form` writes a value.
     """
     rungs = list(next(iter(panels.values())))
     figure, (line,) = figure_of(2.6 * len(panels) + 1.5, 0.3 * len(rungs) + 1.4, 1, len(panels), sharey=True)
@@ -21,7 +21,7 @@ def ladder(panels, title, path, *, subject, logarithmic=(), parts=(), levels=Non
             axis.barh(row, max(value, lowest) - lowest, left=lowest, edgecolor="black", linewidth=0.6, **dark)
             at = max(value, lowest, *marked[row])
             note = {"textcoords": "offset points", "va": "center", "fontsize": 8}
-            axis.annotate(f"{value:.3f}", (at, row), (6, 0), **note)
+            axis.annotate(form.format(value), (at, row), (6, 0), **note)
         for label, look, column in zip(parts, _marks, zip(*marked, strict=False), strict=False):
             axis.plot(column, range(len(rungs)), linestyle="", label=label, markeredgecolor="black", **look)
         if panel in (levels or {}):
