@@ -566,7 +566,9 @@ def _walk(root, seed, deliver, create_graph=False, free=False, targets=()):
             out, values = node.out, node.values
             if create_graph:
                 out = _tensor(out, node)
-                values = [v if p is None else _tensor(v, p) for v, p in zip(values, node.parents, strict=True)]
+                values = [
+                    v if p is None else _tensor(v, p) for v, p in zip(values, node.parents, strict=True)
+                ]
             for i, parent in enumerate(node.parents):
                 if parent is not None and (needed is None or parent in needed):
                     gx = through(node, i, g, out, values)
@@ -625,7 +627,9 @@ def _values_of_then(node, leaf):
             f"backward: parameter {leaf.name or '(unnamed)'} was changed by an optimizer after the loss was computed, so the "
             "gradient would mix old and new values: compute the loss again, or call backward() before step()"
         )
-    node.values = [leaf.kept if parent is leaf else v for v, parent in zip(node.values, node.parents, strict=True)]
+    node.values = [
+        leaf.kept if parent is leaf else v for v, parent in zip(node.values, node.parents, strict=True)
+    ]
 
 
 def _above(targets, order):

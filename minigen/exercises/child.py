@@ -1,5 +1,6 @@
 """What runs in the other process: sets the limits, loads a person's file, judges it, writes the answer down.
 
+The table is written down before the search for the mistake begins, so that it is there whatever becomes of the search.
 Nothing here is called by hand; see runner.py.
 """
 
@@ -27,38 +28,54 @@ def main():
     answer, stack, task = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
     with open(stack, "w") as watch:
         faulthandler.dump_traceback_later(task["seconds"], exit=True, file=watch)
-        result = examine(Path(task["path"]), task["master"], task["seed"], task["memory"])
+        result, search = examine(Path(task["path"]), task["master"], task["seed"], task["memory"])
         faulthandler.cancel_dump_traceback_later()
-    text = json.dumps(_plain(result), default=str)
-    Path(answer).write_text(text, encoding="utf-8")
+    if search is not None and task["search"]:
+        _write(answer, result | {"searching": True})
+        result |= search(task["search"], task["reveal"])
+    _write(answer, result)
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):
             stream.flush()
     os._exit(0)  # at once, whatever threads the file has started
 
 
+def _write(answer, result):
+    """Write an answer down at once: a reader sees the whole of it or the one before."""
+    beside = Path(f"{answer}.new")
+    beside.write_text(json.dumps(_plain(result), default=str), encoding="utf-8")
+    os.replace(beside, answer)
+
+
 def examine(path, master, seed, memory):
-    """Load and judge one file as the exercise of the master in the file `master`. Returns a dict, whatever the file does."""
+    """Load and judge one file as the exercise of the master in the file `master`, whatever the file does.
+
+    Returns (the answer, a dict; search), where search(seconds, reveal) gives what the explainer adds to the answer, and
+    is None where there is nothing for it to look for.
+    """
     from minigen.exercises import judge
     from minigen.exercises.master import BrokenMaster, Master
 
     master = Master(master)
     person = _Person(path)
-    answer = {"id": master.id, "status": "error", "code": None, "seed": seed, "diagnosis": None}
-    answer |= {"report": "", "trace": [], "place": None}
+    answer = judge.Result(master, "error", "", seed=seed).to_dict()
+    answer |= {"report": "", "told": "", "trace": [], "place": None}
+    search = None
     try:
         master.module()  # everything is loaded before memory gets short
     except BrokenMaster as broken:
-        return answer | {"message": f"this exercise cannot be given: {broken}", "unfit": True}
+        return answer | {"message": f"this exercise cannot be given: {broken}", "unfit": True}, None
     _limit(memory)
     try:
-        result = judge.judge(master, _quiet_after_once(person.backward()), seed=seed)
+        backward = person.backward()
+        result = judge.judge(master, _quiet_after_once(backward), seed=seed)
         error = result.exception
-        answer |= result.to_dict() | {"report": str(result.diagnosis or "")}
-        if error is not None and result.diagnosis:
+        answer |= result.to_dict() | {"report": str(result.table or ""), "told": result.told()}
+        if error is not None and result.table:
             answer["report"] = f"where the sizes happen to fit, this is seen:\n{answer['report']}"
-        first = result.diagnosis.first_wrong if result.diagnosis else None
+        first = result.table.first_wrong if result.table else None
         answer["place"] = person.place_of(first.node) if first else None
+        search = _search(result, backward, path) if result.unclear else None
     except BaseException as raised:
         error, answer["message"] = raised, ""
     finally:
@@ -70,7 +87,25 @@ def examine(path, master, seed, memory):
             inside = "".join(traceback.format_exception(error)[-12:])
             whose = f"minigen, or the master {master.path.name},"
             answer["message"] = f"{whose} failed, and not because of your file: please report this\n{inside}"
-    return answer
+    return answer, search
+
+
+def _search(result, backward, path):
+    """What the explainer adds to the answer, as a function of the seconds it has and whether to reveal the correction."""
+    from minigen.exercises.judge import OURS, explain_result
+
+    def search(seconds, reveal):
+        try:
+            explain_result(result, backward, seconds, reveal, here=not hasattr(os, "fork"))
+        except Exception as error:  # the table stands; only the words are missing
+            return {"told": f"{OURS}: {type(error).__name__}: {error}"}
+        found = result.explanation.findings if result.explanation else []
+        found = [f for f in found if f.file == str(path)]
+        added = {k: v for k, v in result.to_dict().items() if k not in ("status", "message")}
+        place = {"place": [found[0].line, found[0].source.strip()]} if found else {}
+        return added | {"told": result.told()} | place
+
+    return search
 
 
 def _quiet_after_once(backward):
