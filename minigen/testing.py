@@ -1,4 +1,5 @@
-"""For test suites: assert that a backward written by hand is right, or fail with a report that says where it is not.
+"""For test suites: assert that a backward written by hand is right, or fail with a report that says where it
+is not.
 
     def test_my_layer():
         rng = np.random.default_rng(0)
@@ -30,8 +31,9 @@ SECONDS = 5.0
 class GradientMismatch(AssertionError):
     """The gradients are not right; its text is the report, and what is wrong.
 
-    `report` is the Report, None where there was nothing to compare. `table` is the Table of the lines where forward
-    names its values, else None. `explanation` is the Explanation, None where there was nothing to explain.
+    `report` is the Report, None where there was nothing to compare. `table` is the Table of the lines where
+    forward names its values, else None. `explanation` is the Explanation, None where there was nothing to
+    explain.
     """
 
     def __init__(self, text, report=None, table=None, explanation=None):
@@ -44,16 +46,18 @@ def assert_gradients(
 ):
     """Assert that `backward` gives the gradients of `forward` at `inputs`; returns the Report of `check_vjp`.
 
-    `forward`, `backward` and `inputs` are those of `check_vjp`, in every form it takes; for y an array, the loss is
-    <g, y> with a random g, for a number it is y itself, and g is 1. `settings` are arguments by name that are no inputs.
+    `forward`, `backward` and `inputs` are those of `check_vjp`, in every form it takes; for y an array, the
+    loss is <g, y> with a random g, for a number it is y itself, and g is 1. `settings` are arguments by name
+    that are no inputs.
 
-    Where the gradients are wrong, the text of the error is what `minigen.explain` says; it searches for at most
-    `seconds` (0: not at all), in a child process, and tells the corrected line with `reveal=True`.
+    Where the gradients are wrong, the text of the error is what `minigen.explain` says; it searches for at
+    most `seconds` (0: not at all), in a child process, and tells the corrected line with `reveal=True`.
 
-    A forward whose first argument is called `net` may name its intermediates, `h = net("h", ...)`, and its terms,
-    `net.term("kl", ...)` or `net.output(y)`; then every line is judged by itself, and backward, which may ask for
-    `cache` (the named intermediates), may return their gradients as well. `wanted` are the names it must return, from
-    the loss towards the parameters; all real inputs, and what else it returns, if not given.
+    A forward whose first argument is called `net` may name its intermediates, `h = net("h", ...)`, and its
+    terms, `net.term("kl", ...)` or `net.output(y)`; then every line is judged by itself, and backward, which
+    may ask for `cache` (the named intermediates), may return their gradients as well. `wanted` are the names
+    it must return, from the loss towards the parameters; all real inputs, and what else it returns, if not
+    given.
 
     Raises GradientMismatch, an AssertionError, also where nobody can tell.
 
@@ -90,7 +94,8 @@ def assert_gradients(
 
 
 def _in_order(forward, backward, inputs, settings):
-    """(forward, backward); for one release also where they are given the other way round, as they once were."""
+    """(forward, backward); for one release also where they are given the other way round, as they once
+    were."""
     if (
         backward is None
         or _is_backward(backward)
@@ -98,8 +103,8 @@ def _in_order(forward, backward, inputs, settings):
     ):
         return forward, backward
     warnings.warn(
-        "assert_gradients(forward, backward, inputs) is the order now; backward came first and was taken as such, which "
-        "the next release will not do",
+        "assert_gradients(forward, backward, inputs) is the order now; backward came first and was taken as "
+        "such, which the next release will not do",
         DeprecationWarning,
         stacklevel=3,
     )

@@ -1,8 +1,9 @@
-"""Judges a backward line by line: a table with a row for each gradient it returns, the first wrong one marked.
+"""Judges a backward line by line: a table with a row for each gradient, the first wrong one marked.
 
-Lines are judged from the loss towards the parameters, and each with the person's own gradients of what follows: so a
-mistake is seen where it is made and not where it shows. A line whose value is wrong only because of the lines above it
-is called a consequence. What the mistake is, is not said here: that is what minigen.explain is for.
+Lines are judged from the loss towards the parameters, and each with the person's own gradients of what
+follows: so a mistake is seen where it is made and not where it shows. A line whose value is wrong only
+because of the lines above it is called a consequence. What the mistake is, is not said here: that is what
+minigen.explain is for.
 """
 
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from minigen.terminal import width
 AGREES, WRONG = 1e-9, 3e-9  # relative; the differences themselves are good to 1e-11 or tell that they are not
 SMALL = 1e-6  # of the largest entry: below, an entry is judged by what rounding leaves of the largest
 KINK = 1e-4  # relative: one-sided slopes are only that exact
-NOISE = 1e-5  # relative: smaller than any mistake in a formula that was ever seen, larger than rounding to float32
+NOISE = 1e-5  # relative: smaller than any mistake in a formula that was ever seen, larger than float32
 BLIND = 1e-3  # where the error bar is a thousandth of the gradient, differences say nothing
 _MARKS = {"wrong": "WRONG", "consequence": "follows from the lines above", "unwritten": "still to write"}
 
@@ -27,9 +28,9 @@ _MARKS = {"wrong": "WRONG", "consequence": "follows from the lines above", "unwr
 class Line:
     """One gradient: `verdict` is ok, wrong, consequence, inconclusive or unwritten.
 
-    `yours` and `numeric` are norms, `error` is relative and against the truth. `worst` is (index, yours, numeric), `off`
-    holds the absolute error of every entry, `findings` are promises that this gradient breaks, `where` says which
-    entries are wrong, if not all are.
+    `yours` and `numeric` are norms, `error` is relative and against the truth. `worst` is (index, yours,
+    numeric), `off` holds the absolute error of every entry, `findings` are promises that this gradient
+    breaks, `where` says which entries are wrong, if not all are.
     """
 
     node: str
@@ -47,7 +48,8 @@ class Line:
 
 @dataclass
 class Table:
-    """All that was seen in one configuration: the lines from the loss towards the parameters, and promises not kept.
+    """All that was seen in one configuration: the lines from the loss towards the parameters, and promises
+    not kept.
 
     `broken` are the Findings about backward as a whole, `notes` further sentences.
     """
@@ -103,10 +105,9 @@ class Table:
         for line in self.lines:
             out += [("where", f"{line.node}: {line.where}")] * bool(line.where)
             if line.skipped:
-                many = f"{line.skipped} of {line.off.size} entries lie on a kink (relu at exactly 0, a tie of max)"
-                out.append(
-                    ("note", f"{line.node}: {many}, where the two sides differ; they were not compared")
-                )
+                many = f"{line.skipped} of {line.off.size} entries lie on a kink"
+                why = "relu at exactly 0, a tie of max, where the two sides differ; they were not compared"
+                out.append(("note", f"{line.node}: {many}: {why}"))
         return out + [("note", n) for n in self.notes]
 
     def __str__(self):
@@ -133,17 +134,19 @@ class Table:
 
 
 def _heat_map(line, pixel=14):
-    """A small picture of |yours - numeric|, darker where it is larger: rows are the first axis, columns all others."""
+    """A small picture of |yours - numeric|, darker where it is larger; its rows are the first axis."""
     off = line.off.reshape(line.off.shape[0] if line.off.ndim > 1 else 1, -1)[:40, :60]
     top = float(off.max()) or 1.0
     cells = [
         f'<rect x="{j * pixel}" y="{i * pixel}" width="{pixel - 1}" height="{pixel - 1}" fill="#cf222e" '
-        f'fill-opacity="{0.06 + 0.94 * float(off[i, j]) / top:.2f}"><title>[{i}, {j}] off by {off[i, j]:.3g}</title></rect>'
+        f'fill-opacity="{0.06 + 0.94 * float(off[i, j]) / top:.2f}">'
+        f"<title>[{i}, {j}] off by {off[i, j]:.3g}</title></rect>"
         for i in range(off.shape[0])
         for j in range(off.shape[1])
     ]
     size = f'width="{off.shape[1] * pixel}" height="{off.shape[0] * pixel}"'
-    return f"<figure><svg {size}>{''.join(cells)}</svg><figcaption>where {escape(line.node)} is off</figcaption></figure>"
+    caption = f"<figcaption>where {escape(line.node)} is off</figcaption>"
+    return f"<figure><svg {size}>{''.join(cells)}</svg>{caption}</figure>"
 
 
 def _short(value, digits=2):
@@ -151,10 +154,11 @@ def _short(value, digits=2):
 
 
 def judge_lines(problem, backward, wanted, *, title=""):
-    """Judge every gradient in `wanted` (from the loss towards the parameters) that `backward` returns. Returns a Table.
+    """Judge every gradient in `wanted` (from the loss towards the parameters) that `backward` returns.
+    Returns a Table.
 
-    Raises ContractError where what backward returns cannot be compared, Unwritten where nothing is written yet, and
-    BackwardRaised where backward does.
+    Raises ContractError where what backward returns cannot be compared, Unwritten where nothing is written
+    yet, and BackwardRaised where backward does.
     """
     answer = examine(problem, backward, wanted)
     work = _Work(problem, answer)
@@ -192,7 +196,7 @@ class _Work:
         else:
             line.verdict = "wrong"
         if self.broken_above and line.verdict in ("ok", "consequence"):
-            return line  # noise above, or a g that was ignored above, shows here too and is no fault of this line
+            return line  # noise or an ignored g above shows here too, and is no fault of this line
         promises = [f for f in answer.findings if f.node == node]
         if promises:
             line.verdict, self.broken_above, line.findings = "wrong", True, promises
@@ -214,7 +218,7 @@ class _Work:
         if a.size:
             i = np.unravel_index(int(np.abs(off_truth).argmax()), a.shape)
             line.worst, line.off = (tuple(map(int, i)), float(a[i]), float(truth[i])), np.abs(off_truth)
-        # a line is exact but for rounding of its parts, which may cancel: what is small beside those is not judged
+        # exact but for rounding of its parts, which may cancel: what is small beside those is not judged
         floor = AGREES * np.maximum(np.abs(claim) + ways, SMALL * max(float(ways.max(initial=0)), 1e-300))
         local_good = bool((off <= floor + bar).all())
         beyond = self._beyond_kink(node, a, sound)
@@ -239,7 +243,8 @@ class _Work:
             claim = float(a.flat[i])
             if max(lowest - claim, claim - highest) > KINK * (abs(claim) + abs(lowest) + abs(highest)):
                 place = ", ".join(map(str, np.unravel_index(i, a.shape)))
-                return f"at [{place}] is a kink, where the slope lies between {lowest:.6g} and {highest:.6g}, not {claim:.6g}"
+                slopes = f"the slope lies between {lowest:.6g} and {highest:.6g}, not {claim:.6g}"
+                return f"at [{place}] is a kink, where {slopes}"
         return ""
 
 
@@ -251,13 +256,14 @@ def _where(off):
     for axis in range(off.ndim):
         lines = np.flatnonzero(off.any(axis=tuple(a for a in range(off.ndim) if a != axis)))
         if len(lines) <= max(1, off.shape[axis] // 3):
-            return f"all {count} wrong entries lie at {', '.join(map(str, lines))} of axis {axis}, which counts from 0 to {off.shape[axis] - 1}"
+            at, last = ", ".join(map(str, lines)), off.shape[axis] - 1
+            return f"all {count} wrong entries lie at {at} of axis {axis}, which counts from 0 to {last}"
     if off.ndim >= 2 and not off[(..., slice(1, -1), slice(1, -1))].any():
         return f"all {count} wrong entries lie on the border of the last two axes"
     return f"{count} of {off.size} entries are wrong"
 
 
 _ROUNDED = (
-    "the gradient of {} is right to {:.0e} and no further, while float64 and these differences are good to 1e-11: "
-    "something inside is computed in float32, or a small number is added to be on the safe side"
+    "the gradient of {} is right to {:.0e} and no further, while float64 and these differences are good to "
+    "1e-11: something inside is computed in float32, or a small number is added to be on the safe side"
 )

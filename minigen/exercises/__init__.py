@@ -4,7 +4,8 @@
 def check(id, backward=None, *, seed=0, seconds=6.0, reveal=False):
     """Check a backward written for the exercise `id`; returns a Result that prints as a report.
 
-    What is wrong is searched for in a child process, for at most `seconds`. `reveal=True` tells the corrected line.
+    What is wrong is searched for in a child process, for at most `seconds`. `reveal=True` tells the corrected
+    line.
 
     >>> from minigen.exercises import check
     >>> check("dense", lambda g, cache, x, weight, bias: {}).status
@@ -30,7 +31,8 @@ def check(id, backward=None, *, seed=0, seconds=6.0, reveal=False):
 
 
 def _masters_around():
-    """{id: Master} of the folder of exercises in which one works, or in which the program lies; and what prevents them."""
+    """{id: Master} of the folder of exercises in which one works, or in which the program lies; and what
+    prevents them."""
     import sys
     from pathlib import Path
 

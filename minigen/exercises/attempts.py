@@ -1,4 +1,5 @@
-"""`minigen exercise check`: judges files, prints what was found, and says as the last line what to do next."""
+"""`minigen exercise check`: judges files, prints what was found, and says as the last line what to do
+next."""
 
 import contextlib
 import json
@@ -59,7 +60,8 @@ def check(options):
 
 
 def judge(workspace, exercise, options, early=None):
-    """Judge one file and remember the outcome. Returns an Attempt; `early` gets it before the mistake is searched for."""
+    """Judge one file and remember the outcome. Returns an Attempt; `early` gets it before the mistake is
+    searched for."""
     if options.reveal:
         workspace.progress.change(exercise.id, revealed=True)
     attempt = _judged(workspace, exercise, options, options.seconds, early)
@@ -80,7 +82,8 @@ def answered(workspace, exercise, options):
 
 
 def report(workspace, attempt, table=True):
-    """All that a person reads after a check, with or without the table; the last line says what to do next."""
+    """All that a person reads after a check, with or without the table; the last line says what to do
+    next."""
     result, parts = attempt.result, []
     if result["printed"]:
         parts.append("your file printed:\n" + _indented(result["printed"], 20))
@@ -135,7 +138,8 @@ def after_passing(workspace, exercise):
     """The last line after an exercise that passed: what to do then."""
     todo = _todo(workspace, exercise)
     if not todo:
-        return f"next: all exercises have passed; minigen exercise bug ID{workspace.extra} hides mistakes for you to find"
+        bugs = f"minigen exercise bug ID{workspace.extra}"
+        return f"next: all exercises have passed; {bugs} hides mistakes for you to find"
     done = f"{len(workspace.masters) - len(todo)} of {len(workspace.masters)} passed"
     new = workspace.exercise(todo[0])
     path = workspace.path(new)
@@ -197,7 +201,8 @@ def _judged(workspace, exercise, options, search=0, early=None):
 
 
 def _without_codes(value):
-    """A result, or a part of it, in which no code of the catalogue names the mistake that a person is to find."""
+    """A result, or a part of it, in which no code of the catalogue names the mistake that a person is to
+    find."""
     if isinstance(value, dict):
         return {k: None if k == "code" else _without_codes(v) for k, v in value.items()}
     if isinstance(value, list):

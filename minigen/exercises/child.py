@@ -1,7 +1,7 @@
 """What runs in the other process: sets the limits, loads a person's file, judges it, writes the answer down.
 
-The table is written down before the search for the mistake begins, so that it is there whatever becomes of the search.
-Nothing here is called by hand; see runner.py.
+The table is written down before the search for the mistake begins, so that it is there whatever becomes of
+the search. Nothing here is called by hand; see runner.py.
 """
 
 import ast
@@ -24,7 +24,8 @@ except ImportError:  # Windows
 
 
 def main():
-    """Do the task given on the command line: where the answer goes, where the stack goes when time is up, the task."""
+    """Do the task given on the command line: where the answer goes, where the stack goes when time is up, the
+    task."""
     answer, stack, task = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
     with open(stack, "w") as watch:
         faulthandler.dump_traceback_later(task["seconds"], exit=True, file=watch)
@@ -50,8 +51,8 @@ def _write(answer, result):
 def examine(path, master, seed, memory):
     """Load and judge one file as the exercise of the master in the file `master`, whatever the file does.
 
-    Returns (the answer, a dict; search), where search(seconds, reveal) gives what the explainer adds to the answer, and
-    is None where there is nothing for it to look for.
+    Returns (the answer, a dict; search), where search(seconds, reveal) gives what the explainer adds to the
+    answer, and is None where there is nothing for it to look for.
     """
     from minigen.exercises import judge
     from minigen.exercises.master import BrokenMaster, Master
@@ -91,7 +92,8 @@ def examine(path, master, seed, memory):
 
 
 def _search(result, backward, path):
-    """What the explainer adds to the answer, as a function of the seconds it has and whether to reveal the correction."""
+    """What the explainer adds to the answer, as a function of the seconds it has and whether to reveal the
+    correction."""
     from minigen.exercises.judge import OURS, explain_result
 
     def search(seconds, reveal):
@@ -157,7 +159,8 @@ class _Person:
         return module.backward
 
     def trace(self, error):
-        """[[line number, function, text]] of the frames in this file, the innermost last; long ones shortened."""
+        """[[line number, function, text]] of the frames in this file, the innermost last; long ones
+        shortened."""
         if isinstance(error, SyntaxError) and error.filename == str(self.path):
             text = (error.text or "").rstrip()
             column = (error.offset or 0) - 1 - (len(text) - len(text.lstrip()))
@@ -176,16 +179,18 @@ class _Person:
         if isinstance(error, SyntaxError) and error.filename == str(self.path):
             return f"{name} is not valid Python: {error.msg} in line {error.lineno}"
         if isinstance(error, MemoryError):
-            return f"{name} needed more than {memory / 2**30:g} GiB of memory: does a list or an array grow without end?"
+            limit = f"{memory / 2**30:g} GiB of memory"
+            return f"{name} needed more than {limit}: does a list or an array grow without end?"
         if not self.trace(error):
             return None
         if isinstance(error, SystemExit):
             return f"{name} calls exit(){when}: take it out, a backward returns its gradients"
         if isinstance(error, EOFError):
-            return f"{name} waits for input{when}, and in a check nobody answers: take input() or the reading of stdin out"
+            cure = "take input() or the reading of stdin out"
+            return f"{name} waits for input{when}, and in a check nobody answers: {cure}"
         what = f"{type(error).__name__}: {error}".rstrip(": ")
         if sizes := re.search(r"matmul: .*(size \d+ is different from \d+)", what):
-            what = f"{type(error).__name__}: a matrix product does not fit, {sizes[1]}"  # without NumPy's grammar
+            what = f"{type(error).__name__}: a matrix product does not fit, {sizes[1]}"  # not NumPy's words
         who = "backward" if self.loaded else name
         return f"{who} raised {what}" + ("" if self.loaded else when)
 

@@ -1,6 +1,7 @@
 """Judges a person's backward on every configuration of an exercise, and explains what is wrong with it.
 
-The table of the first configuration that fails comes first; what minigen.explain finds is asked for separately.
+The table of the first configuration that fails comes first; what minigen.explain finds is asked for
+separately.
 """
 
 import functools
@@ -31,12 +32,13 @@ _PAGES = PAGES | {"adds up": "G16"}
 
 @dataclass
 class Result:
-    """`status` is "passed", "wrong", "inconclusive", "not attempted" or "error"; `message` says it in a sentence.
+    """`status` is "passed", "wrong", "inconclusive", "not attempted" or "error"; `message` says it in a
+    sentence.
 
-    `table` is that of the first configuration that failed, None where there was nothing to compare. `explanation` is
-    what the search found, None where none was made. `listed` is the key of the master's mutant that gives the very same
-    gradients, if there is one. `exception` is what the person's code raised, if it did; its traceback is the caller's to
-    print.
+    `table` is that of the first configuration that failed, None where there was nothing to compare.
+    `explanation` is what the search found, None where none was made. `listed` is the key of the master's
+    mutant that gives the very same gradients, if there is one. `exception` is what the person's code raised,
+    if it did; its traceback is the caller's to print.
     """
 
     master: object
@@ -116,7 +118,8 @@ _SHORT = {"consequence": "wrong", "unwritten": "inconclusive"}
 
 
 def _without_solution(explanation):
-    """What the explainer tells, as lines, without what repeats the table, and without a corrected term in its words."""
+    """What the explainer tells, as lines, without what repeats the table, and without a corrected term in its
+    words."""
     said = explanation.told()
     if explanation.findings and explanation.complete:
         said = [line for line in said if not line.startswith("certain")]
@@ -128,7 +131,8 @@ def _without_solution(explanation):
 
 
 def judge(master, backward, seed=0, configs=None):
-    """Check `backward` on every configuration of the master (or on `configs`). Returns a Result; raises nothing of its own."""
+    """Check `backward` on every configuration of the master (or on `configs`). Returns a Result; raises
+    nothing of its own."""
     tried = _Tried()
     for trial in trials(master, seed, configs):
         try:
@@ -153,9 +157,11 @@ def judge(master, backward, seed=0, configs=None):
 
 
 def explain_result(result, backward, seconds=SECONDS, reveal=False, here=False):
-    """Search for what is wrong, and put it into the Result. `here` says that this process may run edited code.
+    """Search for what is wrong, and put it into the Result. `here` says that this process may run edited
+    code.
 
-    Where several lines are wrong by themselves, one mistake is looked for that explains them all, and then one for each.
+    Where several lines are wrong by themselves, one mistake is looked for that explains them all, and then
+    one for each.
     """
     if not result.unclear or seconds <= 0:
         return result
@@ -209,7 +215,8 @@ def _joined(explanations):
 
 @dataclass
 class _Tried:
-    """How the configurations went, sorted by verdict; `error` is the first exception of the person's code, if it `raised`."""
+    """How the configurations went, sorted by verdict; `error` is the first exception of the person's code, if
+    it `raised`."""
 
     ok: list = field(default_factory=list)
     wrong: list = field(default_factory=list)
@@ -240,7 +247,8 @@ class _Tried:
 
 
 def _listed(master, backward, problems):
-    """The key of the mutant that gives the same gradients as `backward` in every problem: its page is about this mistake."""
+    """The key of the mutant that gives the same gradients as `backward` in every problem: its page is about
+    this mistake."""
     if not problems:
         return None
     try:

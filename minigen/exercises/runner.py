@@ -1,7 +1,8 @@
-"""Judges a person's file in a process of its own, with a limit on time and on memory, and waits for the answer.
+"""Judges a person's file in a process of its own, with a limit on time and on memory, and waits for the
+answer.
 
-Whatever the file does (an endless loop, exit(), a flood of text) happens over there. The answer comes back as JSON in a
-temporary file; where none comes, how the process ended says why.
+Whatever the file does (an endless loop, exit(), a flood of text) happens over there. The answer comes back as
+JSON in a temporary file; where none comes, how the process ended says why.
 """
 
 import contextlib
@@ -33,10 +34,11 @@ _START = (
 def run(path, master, seed=0, seconds=SECONDS, memory=MEMORY, search=0, reveal=False, early=None):
     """Judge the file at `path` as the exercise of `master`. Returns a dict: what Result.to_dict gives, and
 
-    `report` (the table), `told` (what the search found), `trace` ([[line number, function, text]] in the person's file),
-    `place` ([line number, text] of the first wrong line), `printed` and `seconds`.
+    `report` (the table), `told` (what the search found), `trace` ([[line number, function, text]] in the
+    person's file), `place` ([line number, text] of the first wrong line), `printed` and `seconds`.
 
-    The mistake is searched for, for at most `search` seconds; `early(result)` is called before that, if it takes place.
+    The mistake is searched for, for at most `search` seconds; `early(result)` is called before that, if it
+    takes place.
     """
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="minigen-") as folder:
@@ -134,7 +136,8 @@ class _Beginning(threading.Thread):
 
 
 def _search_path(path):
-    """Where the process finds modules: as here, but a file beside the exercise never hides one of Python's own.
+    """Where the process finds modules: as here, but a file beside the exercise never hides one of Python's
+    own.
 
     `random.py` in the folder of the exercises must not break NumPy; that folder comes last instead of first.
     """

@@ -1,7 +1,8 @@
 """An exercise as a Task of the explainer: the master's forward and inputs, and a person's backward.
 
-The sizes are drawn anew for every set of inputs, around those of the master's configurations, so that a change of the
-backward is verified on other sizes too. Every value that forward names and a gradient is wanted of is judged as well.
+The sizes are drawn anew for every set of inputs, around those of the master's configurations, so that a
+change of the backward is verified on other sizes too. Every value that forward names and a gradient is wanted
+of is judged as well.
 """
 
 import inspect
@@ -35,10 +36,9 @@ class _Moved(Net):
 def task(master, backward, wanted, configs=(), small=True):
     """The Task of a master with a backward, of which the gradients `wanted` are judged.
 
-    The search takes place in the configurations `configs`, those that failed, in `small` sizes; what it finds is
-    verified in the others too.
-    The values of the Task are the arguments by their names, what is added to a value z of forward as "~z", and a
-    setting beta as "~~beta".
+    The search takes place in the configurations `configs`, those that failed, in `small` sizes; what it finds
+    is verified in the others too. The values of the Task are the arguments by their names, what is added to a
+    value z of forward as "~z", and a setting beta as "~~beta".
     """
     module, takes = master.module(), inspect.signature(backward).parameters
     parameters = inspect.signature(module.forward).parameters

@@ -68,14 +68,10 @@ HINTS = (
 )
 
 CONFIGS = (
-    {
-        "N": 5,
-        "D": 7,
-        "H": 3,
-        "why": "fewer units than pixels, and sizes that cannot be mistaken for each other",
-    },
+    {"N": 5, "D": 7, "H": 3,
+     "why": "fewer units than pixels, and sizes that cannot be mistaken for each other"},
     {"N": 7, "D": 5, "H": 5, "why": "as many units as pixels: square weights hide a wrong transpose"},
-)
+)  # fmt: skip
 
 
 def inputs(rng, N, D, H):

@@ -69,21 +69,10 @@ HINTS = (
 )
 
 CONFIGS = (
-    {
-        "N": 7,
-        "D": 5,
-        "eps": 0.01,
-        "spread": 1.0,
-        "why": "a batch so small that n and n - 1 differ visibly",
-    },
-    {
-        "N": 5,
-        "D": 7,
-        "eps": 0.03,
-        "spread": 0.2,
-        "why": "features that hardly vary, so that eps counts as much as the variance",
-    },
-)
+    {"N": 7, "D": 5, "eps": 0.01, "spread": 1.0, "why": "a batch so small that n and n - 1 differ visibly"},
+    {"N": 5, "D": 7, "eps": 0.03, "spread": 0.2,
+     "why": "features that hardly vary, so that eps counts as much as the variance"},
+)  # fmt: skip
 
 
 def inputs(rng, N, D, eps, spread):

@@ -59,14 +59,9 @@ HINTS = (
 
 CONFIGS = (
     {"N": 5, "H": 3, "D": 7, "sure": 0.0, "why": "grey pixels, between 0 and 1"},
-    {
-        "N": 5,
-        "H": 3,
-        "D": 11,
-        "sure": 800.0,
-        "why": "a pixel of which the model is so sure that an exponential overflows",
-    },
-)
+    {"N": 5, "H": 3, "D": 11, "sure": 800.0,
+     "why": "a pixel of which the model is so sure that an exponential overflows"},
+)  # fmt: skip
 
 
 def inputs(rng, N, H, D, sure):

@@ -72,14 +72,9 @@ HINTS = (
 
 CONFIGS = (
     {"N": 5, "D": 7, "H": 3, "lam": 0.3, "why": "sizes that cannot be mistaken for each other"},
-    {
-        "N": 7,
-        "D": 5,
-        "H": 5,
-        "lam": 1.7,
-        "why": "a strong penalty, which must be right in both of its ways, and square weights",
-    },
-)
+    {"N": 7, "D": 5, "H": 5, "lam": 1.7,
+     "why": "a strong penalty, which must be right in both of its ways, and square weights"},
+)  # fmt: skip
 
 
 def inputs(rng, N, D, H, lam):

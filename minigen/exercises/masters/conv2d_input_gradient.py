@@ -62,29 +62,11 @@ HINTS = (
 )
 
 CONFIGS = (
-    {
-        "N": 5,
-        "C": 2,
-        "O": 3,
-        "H": 5,
-        "W": 4,
-        "kernel": 3,
-        "stride": 1,
-        "padding": 1,
-        "why": "the usual case: kernel 3, padding 1",
-    },
-    {
-        "N": 5,
-        "C": 3,
-        "O": 3,
-        "H": 6,
-        "W": 5,
-        "kernel": 2,
-        "stride": 2,
-        "padding": 0,
-        "why": "steps of 2, and a column left over",
-    },
-)
+    {"N": 5, "C": 2, "O": 3, "H": 5, "W": 4, "kernel": 3, "stride": 1, "padding": 1,
+     "why": "the usual case: kernel 3, padding 1"},
+    {"N": 5, "C": 3, "O": 3, "H": 6, "W": 5, "kernel": 2, "stride": 2, "padding": 0,
+     "why": "steps of 2, and a column left over"},
+)  # fmt: skip
 
 
 def inputs(rng, N, C, O, H, W, kernel, **_):  # noqa: E741 - O is the number of kernels in the statement

@@ -68,40 +68,13 @@ HINTS = (
 )
 
 CONFIGS = (
-    {
-        "N": 5,
-        "C": 2,
-        "O": 7,
-        "H": 4,
-        "W": 6,
-        "kernel": 2,
-        "stride": 1,
-        "padding": 0,
-        "why": "the plain case: steps of 1, no frame",
-    },
-    {
-        "N": 5,
-        "C": 3,
-        "O": 3,
-        "H": 6,
-        "W": 5,
-        "kernel": 3,
-        "stride": 2,
-        "padding": 1,
-        "why": "a frame, steps of 2 with a row left over, and as many channels in as out",
-    },
-    {
-        "N": 5,
-        "C": 3,
-        "O": 2,
-        "H": 6,
-        "W": 3,
-        "kernel": 3,
-        "stride": 3,
-        "padding": 1,
-        "why": "steps as long as the kernel: no pixel is met twice",
-    },
-)
+    {"N": 5, "C": 2, "O": 7, "H": 4, "W": 6, "kernel": 2, "stride": 1, "padding": 0,
+     "why": "the plain case: steps of 1, no frame"},
+    {"N": 5, "C": 3, "O": 3, "H": 6, "W": 5, "kernel": 3, "stride": 2, "padding": 1,
+     "why": "a frame, steps of 2 with a row left over, and as many channels in as out"},
+    {"N": 5, "C": 3, "O": 2, "H": 6, "W": 3, "kernel": 3, "stride": 3, "padding": 1,
+     "why": "steps as long as the kernel: no pixel is met twice"},
+)  # fmt: skip
 
 
 def inputs(rng, N, C, O, H, W, kernel, **_):  # noqa: E741 - O is the number of kernels in the statement

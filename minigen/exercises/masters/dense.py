@@ -43,13 +43,9 @@ HINTS = (
 
 CONFIGS = (
     {"N": 5, "D": 11, "H": 7, "why": "three sizes that cannot be mistaken for each other"},
-    {
-        "N": 7,
-        "D": 3,
-        "H": 3,
-        "why": "a square weight, where a forgotten transpose goes unnoticed by the shapes",
-    },
-)
+    {"N": 7, "D": 3, "H": 3,
+     "why": "a square weight, where a forgotten transpose goes unnoticed by the shapes"},
+)  # fmt: skip
 
 
 def inputs(rng, N, D, H):

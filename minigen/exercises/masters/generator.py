@@ -79,16 +79,9 @@ HINTS = (
 
 CONFIGS = (
     {"N": 7, "Z": 2, "S": 5, "D": 3, "H": 4, "game": "minimax", "why": "the zero-sum game"},
-    {
-        "N": 5,
-        "Z": 2,
-        "S": 3,
-        "D": 3,
-        "H": 3,
-        "game": "non-saturating",
-        "why": "the game that is played, and square weights, which fit the wrong way round as well",
-    },
-)
+    {"N": 5, "Z": 2, "S": 3, "D": 3, "H": 3, "game": "non-saturating",
+     "why": "the game that is played, and square weights, which fit the wrong way round as well"},
+)  # fmt: skip
 
 
 def inputs(rng, N, Z, S, D, H, game):

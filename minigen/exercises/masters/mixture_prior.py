@@ -77,13 +77,9 @@ HINTS = (
 
 CONFIGS = (
     {"N": 7, "C": 5, "K": 3, "why": "five components, which no other size equals"},
-    {
-        "N": 5,
-        "C": 3,
-        "K": 3,
-        "why": "as many components as units: a sum over the wrong axis has the right shape",
-    },
-)
+    {"N": 5, "C": 3, "K": 3,
+     "why": "as many components as units: a sum over the wrong axis has the right shape"},
+)  # fmt: skip
 
 
 def inputs(rng, N, C, K):

@@ -50,14 +50,9 @@ HINTS = (
 
 CONFIGS = (
     {"N": 5, "D": 7, "H": 3, "slope": 0.2, "why": "the leaky relu"},
-    {
-        "N": 7,
-        "D": 3,
-        "H": 5,
-        "slope": 0.0,
-        "why": "the relu, with a dead unit, and some entries exactly on the corner",
-    },
-)
+    {"N": 7, "D": 3, "H": 5, "slope": 0.0,
+     "why": "the relu, with a dead unit, and some entries exactly on the corner"},
+)  # fmt: skip
 
 
 def inputs(rng, N, D, H, slope):

@@ -54,14 +54,9 @@ HINTS = (
 
 CONFIGS = (
     {"N": 5, "D": 7, "H": 3, "sure": 0.0, "why": "sizes that cannot be mistaken for each other"},
-    {
-        "N": 5,
-        "D": 3,
-        "H": 11,
-        "sure": 800.0,
-        "why": "one neuron is so sure, of yes and of no, that an exponential overflows",
-    },
-)
+    {"N": 5, "D": 3, "H": 11, "sure": 800.0,
+     "why": "one neuron is so sure, of yes and of no, that an exponential overflows"},
+)  # fmt: skip
 
 
 def inputs(rng, N, D, H, sure):

@@ -68,15 +68,9 @@ HINTS = (
 
 CONFIGS = (
     {"N": 5, "D": 7, "H": 11, "rho": 0.15, "beta": 0.7, "why": "rates above the target, beta is not 1"},
-    {
-        "N": 7,
-        "D": 5,
-        "H": 5,
-        "rho": 0.47,
-        "beta": 1.3,
-        "why": "rates on both sides of the target, as many units as features",
-    },
-)
+    {"N": 7, "D": 5, "H": 5, "rho": 0.47, "beta": 1.3,
+     "why": "rates on both sides of the target, as many units as features"},
+)  # fmt: skip
 
 
 def inputs(rng, N, D, H, rho, beta):

@@ -56,14 +56,9 @@ HINTS = (
 
 CONFIGS = (
     {"N": 5, "D": 7, "H": 3, "lam": 0.03, "why": "sizes that cannot be mistaken for each other"},
-    {
-        "N": 7,
-        "D": 5,
-        "H": 5,
-        "lam": 0.3,
-        "why": "as many units as features: a square weight hides a wrong transpose",
-    },
-)
+    {"N": 7, "D": 5, "H": 5, "lam": 0.3,
+     "why": "as many units as features: a square weight hides a wrong transpose"},
+)  # fmt: skip
 
 
 def inputs(rng, N, D, H, lam):

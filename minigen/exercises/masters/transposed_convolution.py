@@ -70,31 +70,11 @@ HINTS = (
 )
 
 CONFIGS = (
-    {
-        "N": 5,
-        "C": 3,
-        "O": 4,
-        "H": 4,
-        "W": 2,
-        "kernel": 2,
-        "stride": 1,
-        "padding": 0,
-        "output_padding": 0,
-        "why": "the plain case: steps of 1, nothing cut off",
-    },
-    {
-        "N": 5,
-        "C": 2,
-        "O": 2,
-        "H": 3,
-        "W": 2,
-        "kernel": 3,
-        "stride": 2,
-        "padding": 1,
-        "output_padding": 1,
-        "why": "the one that doubles a picture, and as many channels in as out",
-    },
-)
+    {"N": 5, "C": 3, "O": 4, "H": 4, "W": 2, "kernel": 2, "stride": 1, "padding": 0, "output_padding": 0,
+     "why": "the plain case: steps of 1, nothing cut off"},
+    {"N": 5, "C": 2, "O": 2, "H": 3, "W": 2, "kernel": 3, "stride": 2, "padding": 1, "output_padding": 1,
+     "why": "the one that doubles a picture, and as many channels in as out"},
+)  # fmt: skip
 
 
 def inputs(rng, N, C, O, H, W, kernel, **_):  # noqa: E741 - O is the number of channels that go out

@@ -96,17 +96,9 @@ HINTS = (
 
 CONFIGS = (
     {"N": 7, "M": 5, "P": 11, "Z": 3, "D": 2, "H": 4, "activation": "tanh", "why": "a smooth critic"},
-    {
-        "N": 5,
-        "M": 7,
-        "P": 4,
-        "Z": 2,
-        "D": 3,
-        "H": 3,
-        "activation": "leaky relu",
-        "why": "a square weight, with kinks",
-    },
-)
+    {"N": 5, "M": 7, "P": 4, "Z": 2, "D": 3, "H": 3, "activation": "leaky relu",
+     "why": "a square weight, with kinks"},
+)  # fmt: skip
 
 
 def inputs(rng, N, M, P, Z, D, H, activation):
