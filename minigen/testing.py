@@ -94,8 +94,7 @@ def assert_gradients(
 
 
 def _in_order(forward, backward, inputs, settings):
-    """(forward, backward); for one release also where they are given the other way round, as they once
-    were."""
+    """(forward, backward); for one release also where they are given the other way round."""
     if (
         backward is None
         or _is_backward(backward)

@@ -60,8 +60,7 @@ def check(options):
 
 
 def judge(workspace, exercise, options, early=None):
-    """Judge one file and remember the outcome. Returns an Attempt; `early` gets it before the mistake is
-    searched for."""
+    """Judge one file and remember the outcome. Returns an Attempt; `early` gets the one before the search."""
     if options.reveal:
         workspace.progress.change(exercise.id, revealed=True)
     attempt = _judged(workspace, exercise, options, options.seconds, early)
@@ -82,8 +81,7 @@ def answered(workspace, exercise, options):
 
 
 def report(workspace, attempt, table=True):
-    """All that a person reads after a check, with or without the table; the last line says what to do
-    next."""
+    """What a person reads after a check, with or without the table; the last line says what to do next."""
     result, parts = attempt.result, []
     if result["printed"]:
         parts.append("your file printed:\n" + _indented(result["printed"], 20))
@@ -201,8 +199,7 @@ def _judged(workspace, exercise, options, search=0, early=None):
 
 
 def _without_codes(value):
-    """A result, or a part of it, in which no code of the catalogue names the mistake that a person is to
-    find."""
+    """A result, or a part of it, without the codes that name the mistake a person is to find."""
     if isinstance(value, dict):
         return {k: None if k == "code" else _without_codes(v) for k, v in value.items()}
     if isinstance(value, list):

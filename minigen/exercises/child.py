@@ -24,8 +24,7 @@ except ImportError:  # Windows
 
 
 def main():
-    """Do the task given on the command line: where the answer goes, where the stack goes when time is up, the
-    task."""
+    """Do the task of the command line: where the answer goes, where the stack goes in the end, the task."""
     answer, stack, task = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
     with open(stack, "w") as watch:
         faulthandler.dump_traceback_later(task["seconds"], exit=True, file=watch)
@@ -92,8 +91,7 @@ def examine(path, master, seed, memory):
 
 
 def _search(result, backward, path):
-    """What the explainer adds to the answer, as a function of the seconds it has and whether to reveal the
-    correction."""
+    """search(seconds, reveal): what the explainer adds to the answer."""
     from minigen.exercises.judge import OURS, explain_result
 
     def search(seconds, reveal):
@@ -159,8 +157,7 @@ class _Person:
         return module.backward
 
     def trace(self, error):
-        """[[line number, function, text]] of the frames in this file, the innermost last; long ones
-        shortened."""
+        """[[line number, function, text]] of the frames in this file, the innermost last, at most four."""
         if isinstance(error, SyntaxError) and error.filename == str(self.path):
             text = (error.text or "").rstrip()
             column = (error.offset or 0) - 1 - (len(text) - len(text.lstrip()))

@@ -32,8 +32,7 @@ _PAGES = PAGES | {"adds up": "G16"}
 
 @dataclass
 class Result:
-    """`status` is "passed", "wrong", "inconclusive", "not attempted" or "error"; `message` says it in a
-    sentence.
+    """`status` is "passed", "wrong", "inconclusive", "not attempted" or "error"; `message` is its sentence.
 
     `table` is that of the first configuration that failed, None where there was nothing to compare.
     `explanation` is what the search found, None where none was made. `listed` is the key of the master's
@@ -72,7 +71,9 @@ class Result:
 
     def told(self):
         """What was found out beyond the table, as a text."""
-        said = [] if self.explanation is None else _without_solution(self.explanation)
+        said = [] if self.explanation is None else self.explanation.told()
+        if _explains(self.explanation):  # the rest repeats the table
+            said = [line for line in said if not line.startswith("certain")]
         if self.listed:
             mutant = self.master.mutants[self.listed]
             said.append(f"page   : {mutant.cause or explain(self.code).title} [{self.code}]")
@@ -117,22 +118,8 @@ _PROSE = ("likely", "certain", "page", "         ")
 _SHORT = {"consequence": "wrong", "unwritten": "inconclusive"}
 
 
-def _without_solution(explanation):
-    """What the explainer tells, as lines, without what repeats the table, and without a corrected term in its
-    words."""
-    said = explanation.told()
-    if explanation.findings and explanation.complete:
-        said = [line for line in said if not line.startswith("certain")]
-    for finding in () if explanation.reveal else explanation.findings:
-        if finding.kind == "term" and finding.sentence.startswith(finding.after):
-            vague = f"something else is due where {finding.before} stands"
-            said = [line.replace(finding.sentence, vague) for line in said]
-    return said
-
-
 def judge(master, backward, seed=0, configs=None):
-    """Check `backward` on every configuration of the master (or on `configs`). Returns a Result; raises
-    nothing of its own."""
+    """The Result of `backward` on every configuration of the master, or on `configs`; nothing is raised."""
     tried = _Tried()
     for trial in trials(master, seed, configs):
         try:
@@ -157,8 +144,7 @@ def judge(master, backward, seed=0, configs=None):
 
 
 def explain_result(result, backward, seconds=SECONDS, reveal=False, here=False):
-    """Search for what is wrong, and put it into the Result. `here` says that this process may run edited
-    code.
+    """Search for what is wrong, and put it into the Result. `here`: in this process.
 
     Where several lines are wrong by themselves, one mistake is looked for that explains them all, and then
     one for each.
@@ -174,7 +160,17 @@ def explain_result(result, backward, seconds=SECONDS, reveal=False, here=False):
         right = [x.node for x in lines if x.verdict == "ok"]
         each = (_searched(result, backward, [*right, n], share / len(wrong), *options) for n in wrong)
         result.explanation = _joined([result.explanation, *each])
+    if result.explanation is not None and not reveal:
+        _withhold(result.explanation)
     return result
+
+
+def _withhold(explanation):
+    """Take corrected terms out of the sentences: in an exercise they are shown only where asked for."""
+    for finding in explanation.findings:
+        if finding.kind == "term":
+            finding.sentence = f"something else is due where {finding.before} stands"
+            finding.alternatives = []
 
 
 def _searched(result, backward, wanted, seconds, reveal, here):
@@ -215,8 +211,7 @@ def _joined(explanations):
 
 @dataclass
 class _Tried:
-    """How the configurations went, sorted by verdict; `error` is the first exception of the person's code, if
-    it `raised`."""
+    """How the configurations went, by verdict; `error` is the first exception of those that `raised`."""
 
     ok: list = field(default_factory=list)
     wrong: list = field(default_factory=list)
@@ -247,8 +242,7 @@ class _Tried:
 
 
 def _listed(master, backward, problems):
-    """The key of the mutant that gives the same gradients as `backward` in every problem: its page is about
-    this mistake."""
+    """The key of the mutant that gives the same gradients as `backward` in every problem, or None."""
     if not problems:
         return None
     try:

@@ -16,8 +16,7 @@ SEEDS = 3
 
 @dataclass
 class Planted:
-    """What became of one mutant: its Result, and the numbers of the lines in which the mistake was
-    planted."""
+    """What became of one mutant: its Result, and the `lines` (numbers) in which the mistake was planted."""
 
     key: str
     result: object
@@ -66,8 +65,7 @@ class Verification:
 
 
 def verify(master, seeds=SEEDS, seconds=SECONDS):
-    """Try everything with one exercise, and let each mutant be explained for at most `seconds`. Returns a
-    Verification."""
+    """Try everything with one exercise, each mutant for at most `seconds`. Returns a Verification."""
     out = Verification(master.id)
     try:
         _try(out, master, seeds, seconds)
