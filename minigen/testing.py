@@ -1,4 +1,5 @@
-"""For test suites: assert that a backward written by hand is right, or fail with a report that says where it is not.
+"""For test suites: assert that a backward written by hand is right, or fail with a report that says where it
+is not.
 
     def test_my_layer():
         rng = np.random.default_rng(0)
@@ -9,46 +10,54 @@ Small arrays are checked entry by entry, so choose small sizes, all different: 5
 """
 
 import inspect
+import os
 import warnings
 
-from minigen.check.contract import Caller, ContractError, Unwritten
-from minigen.check.diagnose import Knowledge, diagnose
+import numpy as np
+
+from minigen.check.contract import BackwardRaised, Caller, ContractError, Unwritten
 from minigen.check.inputs import Inputs, title
-from minigen.check.net import Problem, plain
-from minigen.check.pair import UPSTREAM, Pair
+from minigen.check.lines import judge_lines
+from minigen.check.net import Problem
+from minigen.check.pair import UPSTREAM
 from minigen.check.preserve import preserved
 from minigen.check.stencil import generator
 from minigen.check.vjp import check_pair
+from minigen.explain import explained, live
 
-MOST = 2_000  # entries: of a larger problem the verdict is given, but no line by line diagnosis, which takes minutes
+SECONDS = 5.0
 
 
 class GradientMismatch(AssertionError):
-    """The gradients are not right; its text is the report.
+    """The gradients are not right; its text is the report, and what is wrong.
 
-    `report` is the Report, None where there was nothing to compare; `diagnosis` says line by line what was seen, None
-    where that could not be found out.
+    `report` is the Report, None where there was nothing to compare. `table` is the Table of the lines where
+    forward names its values, else None. `explanation` is the Explanation, None where there was nothing to
+    explain.
     """
 
-    def __init__(self, text, report=None, diagnosis=None):
+    def __init__(self, text, report=None, table=None, explanation=None):
         super().__init__(text)
-        self.report, self.diagnosis = report, diagnosis
+        self.report, self.table, self.explanation = report, table, explanation
 
 
 def assert_gradients(
-    forward, backward, inputs, *, wanted=None, settings=None, fields=None, scalars=None, seed=0
+    forward, backward, inputs, *, wanted=None, settings=None, seed=0, seconds=SECONDS, reveal=False
 ):
     """Assert that `backward` gives the gradients of `forward` at `inputs`; returns the Report of `check_vjp`.
 
-    `forward`, `backward` and `inputs` are those of `check_vjp`, in every form it takes; for y an array, the loss is
-    <g, y> with a random g, for a number it is y itself, and g is 1. `settings` are arguments by name that are no inputs.
+    `forward`, `backward` and `inputs` are those of `check_vjp`, in every form it takes; for y an array, the
+    loss is <g, y> with a random g, for a number it is y itself, and g is 1. `settings` are arguments by name
+    that are no inputs.
 
-    A forward whose first argument is called `net` may name its intermediates, `h = net("h", ...)`, and its terms,
-    `net.term("kl", ...)` or `net.output(y)`; then every line is judged by itself, and backward, which may ask for
-    `cache` (the named intermediates), may return their gradients as well. `wanted` are the names it must return, from
-    the loss towards the parameters; all real inputs, and what else it returns, if not given. `fields` are arrays by
-    name that its formulas are made of ("sigma"), and `scalars` numbers by name ("beta"): the report can only speak of
-    what has a name. Settings have one.
+    Where the gradients are wrong, the text of the error is what `minigen.explain` says; it searches for at
+    most `seconds` (0: not at all), in a child process, and tells the corrected line with `reveal=True`.
+
+    A forward whose first argument is called `net` may name its intermediates, `h = net("h", ...)`, and its
+    terms, `net.term("kl", ...)` or `net.output(y)`; then every line is judged by itself, and backward, which
+    may ask for `cache` (the named intermediates), may return their gradients as well. `wanted` are the names
+    it must return, from the loss towards the parameters; all real inputs, and what else it returns, if not
+    given.
 
     Raises GradientMismatch, an AssertionError, also where nobody can tell.
 
@@ -56,43 +65,36 @@ def assert_gradients(
     >>> assert_gradients(square, slope, {"x": np.array([0.5, -1.0])}).verdict
     'ok'
     """
-    forward, backward = _in_order(forward, backward, inputs, settings or {})
     settings = settings or {}
+    forward, backward = _in_order(forward, backward, inputs, settings)
+    named, table, explanation = "net" in _parameters(forward), None, None
+    asked = None if wanted is None else [n for n in wanted if n in inputs] or None
     with preserved(forward, backward):
         try:
-            asked = None if wanted is None else [n for n in wanted if n in inputs] or None
             options = {"settings": settings, "wrt": asked, "seed": seed}
             report = check_pair("assert_gradients", forward, backward, inputs, **options)
-        except ContractError as error:
-            raise GradientMismatch(str(error)) from error
-        named = "net" in _parameters(forward)
-        if report.ok and not named:
-            return report
-        numbers = {
-            n: v for n, v in settings.items() if isinstance(v, int | float) and not isinstance(v, bool)
-        }
-        knowledge = Knowledge(fields or {}, {**numbers, **(scalars or {})})
-        found, unwritten = None, None
-        if report.verdict == "wrong" or named:
-            try:
-                found = _diagnosis(forward, backward, inputs, settings, wanted, knowledge, seed)
-            except (ContractError, Unwritten) as broken:
-                unwritten = broken
-            except Exception:  # only words are missing then, the verdict is there
-                found = None
-    if unwritten is not None and (named or report.records[0].parameter == "(backward)"):
-        hint = " (wanted= says which gradients are asked for, if not all)" if wanted is None else ""
-        raise GradientMismatch(f"{unwritten}{hint}", report) from unwritten
-    wrong_line = named and (found is None or found.verdict != "ok")
-    if report.ok and not wrong_line:
+            table = _table(forward, backward, inputs, settings, wanted, seed) if named else None
+        except (ContractError, Unwritten) as error:
+            hint = (
+                " (wanted= says which gradients are asked for, if not all)"
+                if wanted is None and named
+                else ""
+            )
+            raise GradientMismatch(f"{error}{hint}") from error
+        except BackwardRaised as raised:
+            raise raised.__cause__ from None
+    verdict = report.verdict if not report.ok or table is None else table.verdict
+    if verdict == "ok":
         return report
-    verdict = report.verdict if not report.ok else "inconclusive" if found is None else found.verdict
-    told = "" if found is None or found.verdict == "ok" else f"\n\n{found}"
-    raise GradientMismatch(f"gradients are {verdict}\n{report}{told}", report, found)
+    if report.verdict == "wrong" and seconds > 0 and hasattr(os, "fork"):
+        task = live.task(forward, backward, inputs, settings=settings, wrt=asked)
+        explanation = explained(task, seconds=seconds, reveal=reveal)
+    said = [f"gradients are {verdict}\n{report}", *(str(x) for x in (table, explanation) if x is not None)]
+    raise GradientMismatch("\n\n".join(said), report, table, explanation)
 
 
 def _in_order(forward, backward, inputs, settings):
-    """(forward, backward); for one release also where they are given the other way round, as they once were."""
+    """(forward, backward); for one release also where they are given the other way round."""
     if (
         backward is None
         or _is_backward(backward)
@@ -100,8 +102,8 @@ def _in_order(forward, backward, inputs, settings):
     ):
         return forward, backward
     warnings.warn(
-        "assert_gradients(forward, backward, inputs) is the order now; backward came first and was taken as such, which "
-        "the next release will not do",
+        "assert_gradients(forward, backward, inputs) is the order now; backward came first and was taken as "
+        "such, which the next release will not do",
         DeprecationWarning,
         stacklevel=3,
     )
@@ -130,31 +132,13 @@ def _parameters(function):
         return {}
 
 
-def _diagnosis(forward, backward, inputs, settings, wanted, knowledge, seed):
-    """What is seen line by line, a Diagnosis; None where the problem is too large for it."""
-    pair = Pair(
-        "assert_gradients",
-        forward,
-        backward,
-        Inputs("assert_gradients", forward, inputs, generator(seed)),
-        settings,
-    )
-    arrays = pair.fresh(pair.inputs.floats)
-    if sum(x.size for x in arrays.values()) > MOST or pair.inputs.one_dict:
-        return None
-    pair.prepare(pair.inputs.floats)
-    if "net" in _parameters(forward):
-        problem = Problem(forward, arrays, settings, generator(seed))
-    else:
-        problem = Problem(plain(lambda **given: pair.forward(given)), arrays, {}, generator(seed))
-        backward = pair.by_name()
-    asked = _everything(problem, backward) if wanted is None else list(wanted)
-    return diagnose(problem, backward, asked, knowledge, title=title(backward) or "backward")
-
-
-def _everything(problem, backward):
-    """All real inputs, and those intermediates that backward returns, in the order of a backward pass."""
-    returned = Caller(problem, backward)()
-    return [
-        n for n in problem.order if n in problem.arguments or (isinstance(returned, dict) and n in returned)
-    ]
+def _table(forward, backward, inputs, settings, wanted, seed):
+    """Every named value of forward, and every input, judged by itself: a Table."""
+    given = Inputs("assert_gradients", forward, inputs, generator(seed))
+    arrays = {n: np.array(x) for n, x in (given.constants | given.floats).items()}
+    problem = Problem(forward, arrays, settings, generator(seed))
+    if wanted is None:
+        returned = Caller(problem, backward)()
+        known = returned if isinstance(returned, dict) else ()
+        wanted = [n for n in problem.order if n in problem.arguments or n in known]
+    return judge_lines(problem, backward, wanted, title=title(backward) or "backward")

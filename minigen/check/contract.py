@@ -1,15 +1,15 @@
 """Calls a person's backward the way a suspicious caller would, before any derivative is compared.
 
-A backward must give one gradient for each name asked for, of the right shape, in float64, finite; it must change none
-of the arrays it was handed, give the same answer twice, and, in a layer, be linear in the upstream gradient g. Each of
-these is cheap to test, and each failure has one sentence that says what happened.
+A backward must give one gradient for each name asked for, of the right shape, in float64, finite; it must
+change none of the arrays it was handed, give the same answer twice, and, in a layer, be linear in the
+upstream gradient g. Each of these is cheap to test, and each failure has one sentence that says what
+happened.
 """
 
 import difflib
 import inspect
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import combinations
 
 import numpy as np
 
@@ -33,16 +33,16 @@ class BackwardRaised(Exception):
 
 @dataclass
 class Finding:
-    """A promise that was not kept: `signature` for the catalogue, `sentence` for the person; `node` None is backward itself."""
+    """A promise that was not kept: its `kind`, a `sentence`, and whose it is (None: all of backward)."""
 
     node: str | None
-    signature: str
+    kind: str
     sentence: str
 
 
 @dataclass
 class Answer:
-    """What backward gave: the gradients of use, what is still to be written, and the promises that were not kept."""
+    """What backward gave: the gradients of use, what is still to write, and the promises not kept."""
 
     gradients: dict
     raw: dict
@@ -94,7 +94,7 @@ class Caller:
 
 
 def examine(problem, backward, wanted):
-    """Call backward, look at what it returns and at what it did. Returns an Answer, or raises ContractError or Unwritten."""
+    """Call backward, look at what it returns and did: an Answer, or ContractError or Unwritten is raised."""
     call = Caller(problem, backward)
     changed = []
     with np.errstate(all="ignore"):
@@ -120,7 +120,7 @@ def examine(problem, backward, wanted):
             sentence = (
                 f"backward changes {what} in place, which others still need: write a = a * b, not a *= b"
             )
-            answer.findings.append(Finding(None, f"changes {_bare(what)}", sentence))
+            answer.findings.append(Finding(None, "in-place", sentence))
         if not changed:
             answer.findings += _promises(call, problem, answer)
     return answer
@@ -157,23 +157,24 @@ def _look(answer, name, value, shape):
     if a.dtype.kind not in "fiub":
         what = "complex numbers" if a.dtype.kind == "c" else f"a {type(value).__name__}"
         answer.findings.append(
-            Finding(name, f"{name}: no array", f"the gradient of {name} is {what}, expected an array")
+            Finding(name, "no array", f"the gradient of {name} is {what}, expected an array")
         )
         return
     answer.raw[name] = a = np.array(a)
     if a.shape != shape:
-        answer.findings.append(Finding(name, f"{name}: shape", misfit("backward", name, a, shape)))
+        answer.findings.append(Finding(name, "shape", misfit("backward", name, a, shape)))
     elif not np.isfinite(a).all():
         where = np.argwhere(~np.isfinite(a))
         index = ", ".join(map(str, where[0]))
-        sentence = f"{len(where)} of {a.size} entries of the gradient of {name} are not finite, the first at [{index}]"
-        answer.findings.append(Finding(name, f"{name}: not finite", sentence))
+        many = f"{len(where)} of {a.size} entries"
+        sentence = f"{many} of the gradient of {name} are not finite, the first at [{index}]"
+        answer.findings.append(Finding(name, "not finite", sentence))
     elif a.dtype != np.float64:
         cure = (
             "remove the cast" if a.dtype.kind == "f" else "a gradient of whole numbers has lost its fractions"
         )
         sentence = f"the gradient of {name} has dtype {a.dtype} where everything given is float64: {cure}"
-        answer.findings.append(Finding(name, f"{name}: {a.dtype}", sentence))
+        answer.findings.append(Finding(name, "dtype", sentence))
         answer.gradients[name] = a.astype(np.float64)
     else:
         answer.gradients[name] = a
@@ -187,14 +188,15 @@ def _promises(call, problem, answer):
 
     g = problem.g
     found = broken_promises(call, answer.gradients, None if g is None else np.array(g), elsewhere)
-    return [Finding(name, f"{name}: {how}", sentence) for name, (how, sentence) in found.items()]
+    return [Finding(name, kind, sentence) for name, (kind, sentence) in found.items()]
 
 
 def broken_promises(call, first, g, elsewhere, noise=dict):
-    """{name: (how, sentence)} for gradients that differ from call to call, or are not linear in g.
+    """{name: (kind, sentence)} for gradients that differ from call to call, or are not linear in g.
 
-    `call(g)` gives the gradients by name, `first` are those it gave. `elsewhere()` computes something else in between.
-    g is None where backward is not handed one. `noise()` is by how much a last digit of the inputs changes each of them.
+    `call(g)` gives the gradients by name, `first` are those it gave. `elsewhere()` computes something else in
+    between. g is None where backward is not handed one. `noise()` is by how much a last digit of the inputs
+    changes each of them.
     """
     found = {}
     again, third = call(g), call(g)
@@ -207,7 +209,7 @@ def broken_promises(call, first, g, elsewhere, noise=dict):
                 else "is noise drawn inside?"
             )
             sentence = f"two calls with the same arguments give different gradients of {name}: {why}"
-            found[name] = ("adds up" if adds_up else "two calls differ", sentence)
+            found[name] = ("adds up" if adds_up else "randomness", sentence)
     if found:
         return found
     with suppress(Exception):  # it may fail there; what counts is what the call leaves behind
@@ -215,8 +217,8 @@ def broken_promises(call, first, g, elsewhere, noise=dict):
     again = call(g)
     for name, a in first.items():
         if not _same(a, again.get(name)):
-            sentence = f"the gradient of {name} depends on what was computed before: a value is kept from another call"
-            found[name] = ("remembers the last call", sentence)
+            before = f"the gradient of {name} depends on what was computed before"
+            found[name] = ("stale value", f"{before}: a value is kept from another call")
     return found or ({} if g is None else _linear(call, first, g, noise()))
 
 
@@ -226,24 +228,24 @@ def _linear(call, first, g, noise):
     zero, other, mixed = call(0 * g), call(g2), call(2 * g + 3 * g2)
     for name, a in first.items():
         if any(np.shape(found_there.get(name)) != a.shape for found_there in (zero, other, mixed)):
-            found[name] = ("not linear in g", f"the gradient of {name} has another shape for another g")
+            found[name] = ("not linear", f"the gradient of {name} has another shape for another g")
             continue
         expected = 2 * a + 3 * other[name]
         if a.any() and _same(a, other[name]):
-            how = "ignores g"
+            kind = "ignored g"
             sentence = "does not depend on g: the upstream gradient is 1 only at the loss itself"
         elif np.any(zero[name]):
-            how, sentence = (
-                "not 0 for g = 0",
+            kind, sentence = (
+                "ignored g",
                 "is not 0 for g = 0: something is added that does not come from g",
             )
         elif _same(expected, mixed[name]) or norm(expected - mixed[name]) <= 100 * noise.get(name, 0.0):
             continue
         elif _same(expected, mixed[name], 1e-5):
-            how, sentence = "rounded", "is rounded: something inside is computed in less than float64"
+            kind, sentence = "dtype", "is rounded: something inside is computed in less than float64"
         else:
-            how, sentence = "not linear in g", "is not linear in g: is g used twice, clipped or squared?"
-        found[name] = (how, f"the gradient of {name} {sentence}")
+            kind, sentence = "not linear", "is not linear in g: is g used twice, clipped or squared?"
+        found[name] = (kind, f"the gradient of {name} {sentence}")
     return found
 
 
@@ -276,26 +278,6 @@ def did_you_mean(name, names):
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
-def reductions(came, shape):
-    """Ways to make an array of shape `came` fit `shape`: [(words, function)]."""
-    ways = []
-    for count in range(1, len(came) + 1):
-        for axes in combinations(range(len(came)), count):
-            for keep in (False, True):
-                if np.sum(np.empty(came), axis=axes, keepdims=keep).shape == shape:
-                    ways.append(
-                        (
-                            f"sum over axis {', '.join(map(str, axes))}",
-                            lambda a, x=axes, k=keep: a.sum(x, keepdims=k),
-                        )
-                    )
-    if len(came) == len(shape) == 2 and came == shape[::-1]:
-        ways.append(("transpose", lambda a: a.T))
-    if np.prod(came) == np.prod(shape):
-        ways.append(("reshape", lambda a: a.reshape(shape)))
-    return ways
-
-
 def _same(a, b, tolerance=ROUNDING):
     if b is None or np.shape(a) != np.shape(b):
         return False
@@ -308,7 +290,3 @@ def _identical(a, b):
         and a.dtype == b.dtype
         and np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
     )
-
-
-def _bare(what):
-    return what[7:-2] if what.startswith("cache[") else what

@@ -13,7 +13,6 @@ every value, split into the ways by which it arrives, and, just as easily, what 
 have given for the gradients that the person had so far. No derivative rule is used anywhere, only values.
 """
 
-import inspect
 from dataclasses import dataclass
 
 import numpy as np
@@ -299,15 +298,3 @@ def _frozen(x):
     """The array, protected: a forward that writes into its arguments is refused by NumPy at once."""
     x.setflags(write=False)
     return x
-
-
-def plain(function):
-    """`function(**arguments) -> y`, which knows no net, as a forward that does: y is the loss if it is a number."""
-    if "net" in inspect.signature(function).parameters:
-        return function
-
-    def forward(net, **arguments):
-        y = np.asarray(function(**arguments), dtype=float)
-        net.term("loss", float(y)) if y.ndim == 0 else net.output(y)
-
-    return forward

@@ -46,9 +46,14 @@ def check_vjp(forward, backward, inputs, *, wrt=None, seed=0, every=EVERY, direc
     True
     """
     with preserved(forward, backward):
-        return check_pair(
+        report = check_pair(
             "check_vjp", forward, backward, inputs, wrt=wrt, seed=seed, every=every, directions=directions
         )
+    if report.verdict == "wrong":
+        report.notes.append(
+            "minigen.explain(forward, backward, inputs) looks for the line, and says what is wrong there"
+        )
+    return report
 
 
 def check_pair(

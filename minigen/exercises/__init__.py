@@ -1,14 +1,19 @@
 """Exercises: derive a gradient, write it down, and learn which line is wrong and why."""
 
 
-def check(id, backward=None, *, seed=0):
+def check(id, backward=None, *, seed=0, seconds=6.0, reveal=False):
     """Check a backward written for the exercise `id`; returns a Result that prints as a report.
+
+    What is wrong is searched for in a child process, for at most `seconds`. `reveal=True` tells the corrected
+    line.
 
     >>> from minigen.exercises import check
     >>> check("dense", lambda g, cache, x, weight, bias: {}).status
     'wrong'
     """
-    from minigen.exercises.judge import judge
+    import os
+
+    from minigen.exercises.judge import explain_result, judge
     from minigen.exercises.master import all_masters, load
 
     around, trouble = _masters_around()
@@ -20,11 +25,14 @@ def check(id, backward=None, *, seed=0):
         raise ValueError(
             f"there is no exercise {id!r}" + (f"; did you mean {near[0]!r}?" if near else trouble)
         )
-    return judge(masters[id], load(masters[id].stub()) if backward is None else backward, seed=seed)
+    backward = load(masters[id].stub()) if backward is None else backward
+    result = judge(masters[id], backward, seed=seed)
+    return explain_result(result, backward, seconds, reveal) if hasattr(os, "fork") else result
 
 
 def _masters_around():
-    """{id: Master} of the folder of exercises in which one works, or in which the program lies; and what prevents them."""
+    """{id: Master} of the folder of exercises in which one works, or in which the program lies; and what
+    prevents them."""
     import sys
     from pathlib import Path
 

@@ -1,4 +1,5 @@
-"""`minigen exercise check`: judges files, prints what was found, and says as the last line what to do next."""
+"""`minigen exercise check`: judges files, prints what was found, and says as the last line what to do
+next."""
 
 import contextlib
 import json
@@ -16,6 +17,7 @@ from minigen.terminal import width
 
 EXIT = {"passed": 0, "wrong": 1, "inconclusive": 3, "error": 4, "not attempted": 5}
 MISUSED = 2
+VERSION = 2  # of what --json prints
 _GRAVEST = ("error", "wrong", "inconclusive", "not attempted", "passed")  # decides the exit code of --all
 _STUBBORN = 3  # so often the same mistake in a row, and a hint is offered
 
@@ -40,43 +42,64 @@ def check(options):
         return _check_all(options)
     try:
         workspace, exercise = chosen(options)
-        attempt = judge(workspace, exercise, options)
+        if options.json:
+            attempt = judge(workspace, exercise, options)
+        else:
+            attempt, rest = answered(workspace, exercise, options)
     except UserError as trouble:
         if not options.json:
             raise
-        answer = {"version": 1, "exit_code": MISUSED, "id": options.id, "status": "error"}
+        answer = {"version": VERSION, "exit_code": MISUSED, "id": options.id, "status": "error"}
         print(json.dumps(answer | {"message": str(trouble)}, indent=1))
         return MISUSED
     if options.json:
         print(json.dumps(as_json(attempt), indent=1))
     else:
-        print(report(workspace, attempt))
+        print(rest)
     return EXIT[attempt.status]
 
 
-def judge(workspace, exercise, options):
-    """Judge one file and remember the outcome. Returns an Attempt."""
-    attempt = _judged(workspace, exercise, options)
+def judge(workspace, exercise, options, early=None):
+    """Judge one file and remember the outcome. Returns an Attempt; `early` gets the one before the search."""
+    if options.reveal:
+        workspace.progress.change(exercise.id, revealed=True)
+    attempt = _judged(workspace, exercise, options, options.seconds, early)
     _remember(workspace, [attempt])
     return attempt
 
 
-def report(workspace, attempt):
-    """All that a person reads after a check, as a text; the last line says what to do next."""
+def answered(workspace, exercise, options):
+    """Judge one file; print the table as soon as it is there. Returns (Attempt, what is left to print)."""
+    printed = []
+
+    def early(attempt):
+        printed.append(attempt)
+        print(_table(attempt) + "\n", flush=True)
+
+    attempt = judge(workspace, exercise, options, early)
+    return attempt, report(workspace, attempt, table=not printed)
+
+
+def report(workspace, attempt, table=True):
+    """What a person reads after a check, with or without the table; the last line says what to do next."""
     result, parts = attempt.result, []
     if result["printed"]:
         parts.append("your file printed:\n" + _indented(result["printed"], 20))
+    parts += [_table(attempt)] if table else []
+    if result["told"]:
+        parts.append(result["told"])
+    elif result["status"] == "wrong" and result["place"]:
+        parts.append("computed here:\n" + _frame(attempt, result["place"][0], "backward", result["place"][1]))
+    return "\n\n".join([*parts, what_next(workspace, attempt)])
+
+
+def _table(attempt):
+    """What happened, and the table, as a text."""
+    result = attempt.result
     head = f"{attempt.exercise.name}: {result['message']}"
     if attempt.path is not None:
         head += "".join("\n" + _frame(attempt, *f) for f in result["trace"])
-    parts.append(head)
-    if result["report"]:
-        parts.append(result["report"])
-    if result["status"] == "wrong" and result["place"]:
-        number, text = result["place"]
-        node = next(x["node"] for x in result["diagnosis"]["lines"] if x["verdict"] == "wrong")
-        parts.append(f"{node} is computed here:\n" + _frame(attempt, number, "backward", text))
-    return "\n\n".join([*parts, what_next(workspace, attempt)])
+    return "\n\n".join(filter(None, [head, result["report"]]))
 
 
 def what_next(workspace, attempt):
@@ -113,7 +136,8 @@ def after_passing(workspace, exercise):
     """The last line after an exercise that passed: what to do then."""
     todo = _todo(workspace, exercise)
     if not todo:
-        return f"next: all exercises have passed; minigen exercise bug ID{workspace.extra} hides mistakes for you to find"
+        bugs = f"minigen exercise bug ID{workspace.extra}"
+        return f"next: all exercises have passed; {bugs} hides mistakes for you to find"
     done = f"{len(workspace.masters) - len(todo)} of {len(workspace.masters)} passed"
     new = workspace.exercise(todo[0])
     path = workspace.path(new)
@@ -136,9 +160,8 @@ def _todo(workspace, exercise):
 
 def as_json(attempt):
     """One result as plain values."""
-    kept = "id status message code seed seconds printed trace place diagnosis".split()
-    values = {k: attempt.result.get(k) for k in kept} | {"id": attempt.exercise.name}
-    return {"version": 1, "exit_code": EXIT[attempt.status]} | values
+    values = {k: v for k, v in attempt.result.items() if k not in ("report", "told", "unfit")}
+    return {"version": VERSION, "exit_code": EXIT[attempt.status]} | values | {"id": attempt.exercise.name}
 
 
 def chosen(options):
@@ -157,23 +180,28 @@ def current(workspace):
     return workspace.exercise((todo or masters[-1:])[0])
 
 
-def _judged(workspace, exercise, options):
+def _judged(workspace, exercise, options, search=0, early=None):
     entry, path = workspace.progress.entry(exercise.id), workspace.path(exercise)
     if not path.is_file():
         message = f"there is no file {shown(path)}"
         result = {"id": exercise.id, "status": "error", "message": message, "printed": "", "trace": []}
-        result |= {"report": "", "place": None, "seed": options.seed}
+        result |= {"report": "", "told": "", "place": None, "seed": options.seed}
         return Attempt(exercise, None, result, entry)
     content = path.read_bytes()
-    result = runner.run(path, exercise.master, options.seed, options.time_limit)
-    entry = entry | progress.after(entry, result, content, exercise.text())
-    return Attempt(exercise, path, _without_codes(result) if exercise.bug else result, entry)
+
+    def attempt(result, entry):
+        return Attempt(exercise, path, _without_codes(result) if exercise.bug else result, entry)
+
+    tell = None if early is None else lambda result: early(attempt(result, entry))
+    limits = {"seconds": options.time_limit, "search": search, "reveal": options.reveal, "early": tell}
+    result = runner.run(path, exercise.master, options.seed, **limits)
+    return attempt(result, entry | progress.after(entry, result, content, exercise.text()))
 
 
 def _without_codes(value):
-    """A result, or a part of it, in which no code of the catalogue names the mistake that a person is to find."""
+    """A result, or a part of it, without the codes that name the mistake a person is to find."""
     if isinstance(value, dict):
-        return {k: None if k in ("code", "key") else _without_codes(v) for k, v in value.items()}
+        return {k: None if k == "code" else _without_codes(v) for k, v in value.items()}
     if isinstance(value, list):
         return [_without_codes(v) for v in value]
     return re.sub(r"\s*\[[A-Z]\d\d\]", "", value) if isinstance(value, str) else value
@@ -204,7 +232,9 @@ def _check_all(options):
     code = EXIT[next((s for s in _GRAVEST if s in statuses), "passed")]
     if options.json:
         print(
-            json.dumps({"version": 1, "exit_code": code, "results": [as_json(a) for a in attempts]}, indent=1)
+            json.dumps(
+                {"version": VERSION, "exit_code": code, "results": [as_json(a) for a in attempts]}, indent=1
+            )
         )
         return code
     counts = ", ".join(f"{statuses.count(s)} {s}" for s in EXIT if s in statuses)

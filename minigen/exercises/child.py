@@ -1,6 +1,7 @@
 """What runs in the other process: sets the limits, loads a person's file, judges it, writes the answer down.
 
-Nothing here is called by hand; see runner.py.
+The table is written down before the search for the mistake begins, so that it is there whatever becomes of
+the search. Nothing here is called by hand; see runner.py.
 """
 
 import ast
@@ -23,42 +24,58 @@ except ImportError:  # Windows
 
 
 def main():
-    """Do the task given on the command line: where the answer goes, where the stack goes when time is up, the task."""
+    """Do the task of the command line: where the answer goes, where the stack goes in the end, the task."""
     answer, stack, task = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
     with open(stack, "w") as watch:
         faulthandler.dump_traceback_later(task["seconds"], exit=True, file=watch)
-        result = examine(Path(task["path"]), task["master"], task["seed"], task["memory"])
+        result, search = examine(Path(task["path"]), task["master"], task["seed"], task["memory"])
         faulthandler.cancel_dump_traceback_later()
-    text = json.dumps(_plain(result), default=str)
-    Path(answer).write_text(text, encoding="utf-8")
+    if search is not None and task["search"]:
+        _write(answer, result | {"searching": True})
+        result |= search(task["search"], task["reveal"])
+    _write(answer, result)
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):
             stream.flush()
     os._exit(0)  # at once, whatever threads the file has started
 
 
+def _write(answer, result):
+    """Write an answer down at once: a reader sees the whole of it or the one before."""
+    beside = Path(f"{answer}.new")
+    beside.write_text(json.dumps(_plain(result), default=str), encoding="utf-8")
+    os.replace(beside, answer)
+
+
 def examine(path, master, seed, memory):
-    """Load and judge one file as the exercise of the master in the file `master`. Returns a dict, whatever the file does."""
+    """Load and judge one file as the exercise of the master in the file `master`, whatever the file does.
+
+    Returns (the answer, a dict; search), where search(seconds, reveal) gives what the explainer adds to the
+    answer, and is None where there is nothing for it to look for.
+    """
     from minigen.exercises import judge
     from minigen.exercises.master import BrokenMaster, Master
 
     master = Master(master)
     person = _Person(path)
-    answer = {"id": master.id, "status": "error", "code": None, "seed": seed, "diagnosis": None}
-    answer |= {"report": "", "trace": [], "place": None}
+    answer = judge.Result(master, "error", "", seed=seed).to_dict()
+    answer |= {"report": "", "told": "", "trace": [], "place": None}
+    search = None
     try:
         master.module()  # everything is loaded before memory gets short
     except BrokenMaster as broken:
-        return answer | {"message": f"this exercise cannot be given: {broken}", "unfit": True}
+        return answer | {"message": f"this exercise cannot be given: {broken}", "unfit": True}, None
     _limit(memory)
     try:
-        result = judge.judge(master, _quiet_after_once(person.backward()), seed=seed)
+        backward = person.backward()
+        result = judge.judge(master, _quiet_after_once(backward), seed=seed)
         error = result.exception
-        answer |= result.to_dict() | {"report": str(result.diagnosis or "")}
-        if error is not None and result.diagnosis:
+        answer |= result.to_dict() | {"report": str(result.table or ""), "told": result.told()}
+        if error is not None and result.table:
             answer["report"] = f"where the sizes happen to fit, this is seen:\n{answer['report']}"
-        first = result.diagnosis.first_wrong if result.diagnosis else None
+        first = result.table.first_wrong if result.table else None
         answer["place"] = person.place_of(first.node) if first else None
+        search = _search(result, backward, path) if result.unclear else None
     except BaseException as raised:
         error, answer["message"] = raised, ""
     finally:
@@ -70,7 +87,25 @@ def examine(path, master, seed, memory):
             inside = "".join(traceback.format_exception(error)[-12:])
             whose = f"minigen, or the master {master.path.name},"
             answer["message"] = f"{whose} failed, and not because of your file: please report this\n{inside}"
-    return answer
+    return answer, search
+
+
+def _search(result, backward, path):
+    """search(seconds, reveal): what the explainer adds to the answer."""
+    from minigen.exercises.judge import OURS, explain_result
+
+    def search(seconds, reveal):
+        try:
+            explain_result(result, backward, seconds, reveal, here=not hasattr(os, "fork"))
+        except Exception as error:  # the table stands; only the words are missing
+            return {"told": f"{OURS}: {type(error).__name__}: {error}"}
+        found = result.explanation.findings if result.explanation else []
+        found = [f for f in found if f.file == str(path)]
+        added = {k: v for k, v in result.to_dict().items() if k not in ("status", "message")}
+        place = {"place": [found[0].line, found[0].source.strip()]} if found else {}
+        return added | {"told": result.told()} | place
+
+    return search
 
 
 def _quiet_after_once(backward):
@@ -122,7 +157,7 @@ class _Person:
         return module.backward
 
     def trace(self, error):
-        """[[line number, function, text]] of the frames in this file, the innermost last; long ones shortened."""
+        """[[line number, function, text]] of the frames in this file, the innermost last, at most four."""
         if isinstance(error, SyntaxError) and error.filename == str(self.path):
             text = (error.text or "").rstrip()
             column = (error.offset or 0) - 1 - (len(text) - len(text.lstrip()))
@@ -141,16 +176,18 @@ class _Person:
         if isinstance(error, SyntaxError) and error.filename == str(self.path):
             return f"{name} is not valid Python: {error.msg} in line {error.lineno}"
         if isinstance(error, MemoryError):
-            return f"{name} needed more than {memory / 2**30:g} GiB of memory: does a list or an array grow without end?"
+            limit = f"{memory / 2**30:g} GiB of memory"
+            return f"{name} needed more than {limit}: does a list or an array grow without end?"
         if not self.trace(error):
             return None
         if isinstance(error, SystemExit):
             return f"{name} calls exit(){when}: take it out, a backward returns its gradients"
         if isinstance(error, EOFError):
-            return f"{name} waits for input{when}, and in a check nobody answers: take input() or the reading of stdin out"
+            cure = "take input() or the reading of stdin out"
+            return f"{name} waits for input{when}, and in a check nobody answers: {cure}"
         what = f"{type(error).__name__}: {error}".rstrip(": ")
         if sizes := re.search(r"matmul: .*(size \d+ is different from \d+)", what):
-            what = f"{type(error).__name__}: a matrix product does not fit, {sizes[1]}"  # without NumPy's grammar
+            what = f"{type(error).__name__}: a matrix product does not fit, {sizes[1]}"  # not NumPy's words
         who = "backward" if self.loaded else name
         return f"{who} raised {what}" + ("" if self.loaded else when)
 

@@ -53,6 +53,14 @@ def _for_students(add):
     limit = _argument(
         "--time-limit", type=_seconds, default=20.0, metavar="S", help="in seconds (default: 20)"
     )
+    tell = _argument("--reveal", action="store_true", help="show the corrected line as well; this is noted")
+    search = _argument(
+        "--seconds",
+        type=_seconds,
+        default=6.0,
+        metavar="S",
+        help="for the search after the table (default: 6)",
+    )
     all = _argument("--all", action="store_true", help="every file; makes the record of progress anew")
     json = _argument("--json", action="store_true", help="print JSON")
     named = _argument(
@@ -77,8 +85,9 @@ def _for_students(add):
     add("next", "lessons.next_", "the exercise to do now", source)
     add("show", "lessons.show", "the statement of an exercise", id, named, source)
     check = "judge your file, and explain the first wrong line"
-    add("check", "attempts.check", check, maybe, named, source, all, json, seed, limit)
-    add("watch", "watch.watch", "check a file each time it is saved", maybe, named, source, seed, limit)
+    add("check", "attempts.check", check, maybe, named, source, all, json, seed, limit, search, tell)
+    watch = "check a file each time it is saved"
+    add("watch", "watch.watch", watch, maybe, named, source, seed, limit, search, tell)
     add("hint", "lessons.hint", "a hint; a further one each time", id, named, source, level)
     add("explain", "lessons.explain", "a page about a mistake, by the code in a report", code)
     add("solution", "answers.solution", "the solution, after your file has passed", id, named, source, reveal)

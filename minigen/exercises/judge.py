@@ -1,144 +1,271 @@
-"""Judges a person's backward on every configuration of an exercise, and explains the first one that fails."""
+"""Judges a person's backward on every configuration of an exercise, and explains what is wrong with it.
+
+The table of the first configuration that fails comes first; what minigen.explain finds is asked for
+separately.
+"""
 
 import functools
 import inspect
-from collections import Counter
+import textwrap
+import time
 from dataclasses import dataclass, field
 from html import escape
 
 import numpy as np
 
-from minigen.check.contract import BackwardRaised, ContractError, Unwritten
-from minigen.check.diagnose import Knowledge, diagnose
+from minigen.check.contract import BackwardRaised, Caller, ContractError, Unwritten
+from minigen.check.lines import judge_lines
 from minigen.check.net import Problem
-from minigen.check.probes import probe, without
 from minigen.check.stencil import generator
-from minigen.exercises.formulas import known
+from minigen.exercises.catalogue import explain
+from minigen.exercises.master import BrokenMaster
+from minigen.exercises.task import task
+from minigen.explain import explained
+from minigen.explain.explanation import PAGES, explain_task
+from minigen.terminal import width
 
-_OURS = "minigen itself failed here, which is no fault of your file; please report it"
+SECONDS = 6.0  # for the search, after the table
+_VERDICTS = {"passed": "ok", "not attempted": "inconclusive"}  # of the shape that all reports share
+OURS = "minigen itself failed here, which is no fault of your file; please report it"
+_PAGES = PAGES | {"adds up": "G16"}
 
 
 @dataclass
 class Result:
-    """`status` is "passed", "wrong", "inconclusive", "not attempted" or "error"; `message` says it in a sentence.
+    """`status` is "passed", "wrong", "inconclusive", "not attempted" or "error"; `message` is its sentence.
 
-    `diagnosis` is the report on the first configuration that failed, None where there was nothing to compare.
-    `exception` is what the person's code raised, if it did; its traceback is the caller's to print.
+    `table` is that of the first configuration that failed, None where there was nothing to compare.
+    `explanation` is what the search found, None where none was made. `listed` is the key of the master's
+    mutant that gives the very same gradients, if there is one. `exception` is what the person's code raised,
+    if it did; its traceback is the caller's to print.
     """
 
-    id: str
+    master: object
     status: str
     message: str
-    diagnosis: object = None
+    table: object = None
     exception: BaseException | None = None
     seed: int = 0
+    listed: str | None = None
+    failed: list = field(default_factory=list)  # the configurations in which backward was wrong
+    raised: list = field(default_factory=list)  # those in which it raised
+    explanation: object = None
+
+    @property
+    def id(self):
+        return self.master.id
 
     @property
     def code(self):
-        """The code of the catalogue that the first reading points to, or None."""
-        return self.diagnosis.first.code if self.diagnosis is not None and self.diagnosis.first else None
+        """The page of the catalogue that has more about this mistake, or None."""
+        if self.listed:
+            return self.listed.partition(".")[0]
+        found = [] if self.explanation is None else [f.code for f in self.explanation.findings]
+        found += [] if self.table is None else [_PAGES.get(f.kind) for f in self.table.findings]
+        return next(filter(None, found), None)
+
+    @property
+    def unclear(self):
+        """Whether there is a mistake that the explainer can look for."""
+        return isinstance(self.exception, Exception) or (self.table is not None and self.status == "wrong")
+
+    def told(self):
+        """What was found out beyond the table, as a text."""
+        said = [] if self.explanation is None else self.explanation.told()
+        if _explains(self.explanation):  # the rest repeats the table
+            said = [line for line in said if not line.startswith("certain")]
+        if self.listed:
+            mutant = self.master.mutants[self.listed]
+            said.append(f"page   : {mutant.cause or explain(self.code).title} [{self.code}]")
+        wrap = {"width": min(width(), 100), "subsequent_indent": " " * 9}
+        lines = [
+            textwrap.fill(t, **wrap) if t.startswith(_PROSE) else t
+            for text in said
+            for t in text.splitlines()
+        ]
+        return "\n".join(lines)
 
     def to_dict(self):
         """Plain values, ready for JSON."""
-        return {
+        out = {
             "id": self.id,
             "status": self.status,
             "message": self.message,
             "code": self.code,
             "seed": self.seed,
-            "diagnosis": None if self.diagnosis is None else self.diagnosis.to_dict(),
         }
+        shape = dict.fromkeys(("lines", "findings", "certain"), ()) | {"tried": 0, "seconds": 0.0}
+        shape |= {} if self.explanation is None else self.explanation.to_dict()
+        gradients = [
+            {"name": x.node, "verdict": _SHORT.get(x.verdict, x.verdict), "error": x.error}
+            for x in (self.table.lines if self.table else ())
+        ]
+        return out | shape | {"verdict": _VERDICTS.get(self.status, self.status), "gradients": gradients}
 
     def __str__(self):
-        return self.message if self.diagnosis is None else f"{self.message}\n\n{self.diagnosis}"
+        return "\n\n".join(filter(None, [self.message, str(self.table or ""), self.told()]))
 
     def _repr_html_(self):
         colour = {"passed": "#1a7f37", "not attempted": "#57606a", "inconclusive": "#9a6700"}.get(
             self.status, "#cf222e"
         )
-        message = f'<p style="color:{colour};font-weight:bold">{escape(self.message)}</p>'
-        return message if self.diagnosis is None else message + self.diagnosis._repr_html_()
+        parts = [f'<p style="color:{colour};font-weight:bold">{escape(self.message)}</p>']
+        parts += [] if self.table is None else [self.table._repr_html_()]
+        return "".join([*parts, *(f"<pre>{escape(t)}</pre>" for t in [self.told()] if t)])
+
+
+_PROSE = ("likely", "certain", "page", "         ")
+_SHORT = {"consequence": "wrong", "unwritten": "inconclusive"}
 
 
 def judge(master, backward, seed=0, configs=None):
-    """Check `backward` on every configuration of the master (or on `configs`). Returns a Result; raises nothing of its own."""
+    """The Result of `backward` on every configuration of the master, or on `configs`; nothing is raised."""
     tried = _Tried()
     for trial in trials(master, seed, configs):
         try:
-            found = diagnose(trial.problem, backward, master.wanted, trial.knowledge, title=trial.title)
+            found = judge_lines(trial.problem, backward, master.wanted, title=trial.title)
         except Unwritten as blank:
-            return Result(master.id, "not attempted", f"not attempted yet: {blank}", seed=seed)
+            return Result(master, "not attempted", f"not attempted yet: {blank}", seed=seed)
         except ContractError as broken:
-            return Result(master.id, "wrong", str(broken), seed=seed)
+            return Result(master, "wrong", str(broken), seed=seed)
         except (
             BackwardRaised
         ) as raised:  # shapes that do not fit here may fit by luck in another configuration
             tried.error = tried.error or raised.__cause__
+            tried.raised.append(trial)
             continue
         except Exception as error:
-            return Result(master.id, "inconclusive", f"{_OURS}: {type(error).__name__}: {error}", seed=seed)
+            return Result(master, "inconclusive", f"{OURS}: {type(error).__name__}: {error}", seed=seed)
         if found.verdict == "unwritten":
-            blank = ", ".join(line.node for line in found.lines if line.verdict == "unwritten")
-            return Result(
-                master.id, "not attempted", f"right so far; still to write: {blank}", found, seed=seed
-            )
+            blank = ", ".join(found.unwritten)
+            return Result(master, "not attempted", f"right so far; still to write: {blank}", found, seed=seed)
         getattr(tried, found.verdict).append((trial, found))
     return tried.result(master, backward, seed)
 
 
+def explain_result(result, backward, seconds=SECONDS, reveal=False, here=False):
+    """Search for what is wrong, and put it into the Result. `here`: in this process.
+
+    Where several lines are wrong by themselves, one mistake is looked for that explains them all, and then
+    one for each.
+    """
+    if not result.unclear or seconds <= 0:
+        return result
+    lines, options = result.table.lines if result.table else (), (reveal, here)
+    wanted = [n for n in result.master.wanted if n not in {x.node for x in lines if x.verdict == "unwritten"}]
+    wrong = [x.node for x in lines if x.verdict == "wrong"]
+    share = seconds / 2 if len(wrong) > 1 else seconds
+    result.explanation = _searched(result, backward, wanted, share, *options)
+    if len(wrong) > 1 and not _explains(result.explanation):
+        right = [x.node for x in lines if x.verdict == "ok"]
+        each = (_searched(result, backward, [*right, n], share / len(wrong), *options) for n in wrong)
+        result.explanation = _joined([result.explanation, *each])
+    if result.explanation is not None and not reveal:
+        _withhold(result.explanation)
+    return result
+
+
+def _withhold(explanation):
+    """Take corrected terms out of the sentences: in an exercise they are shown only where asked for."""
+    for finding in explanation.findings:
+        if finding.kind == "term":
+            finding.sentence = f"something else is due where {finding.before} stands"
+            finding.alternatives = []
+
+
+def _searched(result, backward, wanted, seconds, reveal, here):
+    """The Explanation of the gradients `wanted`; None where the search sees no mistake in them."""
+    run, until, best = explain_task if here else explained, time.monotonic() + seconds, None
+    ways = [(result.raised + result.failed, True), (result.raised + result.failed, False)]
+    if result.raised and result.failed:  # where backward runs there is more to be seen than where it raises
+        ways = [(result.failed, False), *ways]
+    for configs, small in ways:  # a mistake may not show in small sizes
+        if (left := until - time.monotonic()) > 0 and not _explains(best):
+            said = run(task(result.master, backward, wanted, configs, small), seconds=left, reveal=reveal)
+            best = said if not said.ok and (best is None or said.findings) else best
+    return best
+
+
+def _explains(explanation):
+    return explanation is not None and bool(explanation.findings) and explanation.complete
+
+
+def _joined(explanations):
+    """Several Explanations, of different gradients, as one; None where there is none."""
+    whole, *others = [x for x in explanations if x is not None] or [None]
+    for other in others:
+        for finding in other.findings:
+            same = [f for f in whole.findings if (f.line, f.after) == (finding.line, finding.after)]
+            if not same:
+                whole.findings.append(finding)
+            for known in same:
+                gradients = known.verified_on["gradients"] + finding.verified_on["gradients"]
+                known.verified_on["gradients"] = list(dict.fromkeys(gradients))
+    if others and whole.findings:
+        for finding in whole.findings:
+            finding.verified_on["all"] = False
+        whole.findings.sort(key=lambda f: f.line)
+        whole.certain = []
+    return whole
+
+
 @dataclass
 class _Tried:
-    """How the configurations went, sorted by verdict; `error` is the first exception of the person's code."""
+    """How the configurations went, by verdict; `error` is the first exception of those that `raised`."""
 
     ok: list = field(default_factory=list)
     wrong: list = field(default_factory=list)
     inconclusive: list = field(default_factory=list)
+    raised: list = field(default_factory=list)
     error: BaseException | None = None
 
     def result(self, master, backward, seed):
         """The Result for all of them together."""
-        if self.wrong:
-            self._explain(master, backward)
-        trial, found = (self.wrong or self.inconclusive or [(None, None)])[0]
+        _, found = (self.wrong or self.inconclusive or [(None, None)])[0]
+        if self.wrong and self.ok:
+            found.notes.append(f"right in: {'; '.join(t.words for t, _ in self.ok)}")
+        listed = _listed(master, backward, [trial.problem for trial, _ in self.wrong])
+        found_out = {"seed": seed, "listed": listed, "failed": [t.config for t, _ in self.wrong]}
+        found_out["raised"] = [t.config for t in self.raised]
         if self.error is not None:
             lucky = "; where the sizes happen to fit, this is seen:" if self.wrong else ""
             message = f"backward raised {type(self.error).__name__}: {self.error}{lucky}"
-            return Result(master.id, "error", message, found, self.error, seed)
+            return Result(master, "error", message, found, self.error, **found_out)
         if self.wrong:
-            return Result(master.id, "wrong", "not right yet", found, seed=seed)
+            return Result(master, "wrong", "not right yet", found, **found_out)
         if self.inconclusive:
             return Result(
-                master.id, "inconclusive", "this cannot be decided: see the lines marked", found, seed=seed
+                master, "inconclusive", "this cannot be decided: see the lines marked", found, seed=seed
             )
-        return Result(
-            master.id,
-            "passed",
-            f"passed: every gradient is right in {len(self.ok)} configurations",
-            seed=seed,
-        )
+        message = f"passed: every gradient is right in {len(self.ok)} configurations"
+        return Result(master, "passed", message, seed=seed)
 
-    def _explain(self, master, backward):
-        """Choose between readings by all configurations that failed; say which did not; and probe what nobody can read."""
-        trial, found = self.wrong[0]
-        if len(self.wrong) > 1 and found.evidence is not None:
-            found.evidence.name(
-                Counter(k for _, other in self.wrong if other.evidence for k in other.evidence.claimed)
-            )
-        if self.ok:
-            found.notes.append(f"right in: {'; '.join(t.words for t, _ in self.ok)}")
-        line = found.first_wrong
-        if line is not None and not any(r.code for r in line.readings):
-            changed = [
-                (words, lambda c=c: trial.changed(c)) for words, c in _variations(master, trial.config)
-            ]
-            try:
-                right_at = probe([*changed, *without(trial.problem)], backward, master.wanted, line.node)
-            except Exception as error:  # the table stands; only a remark is missing
-                found.notes.append(f"{_OURS}: {type(error).__name__}: {error}")
-                return
-            found.notes += (
-                [f"{line.node} becomes right when {', or when '.join(right_at)}"] if right_at else []
-            )
+
+def _listed(master, backward, problems):
+    """The key of the mutant that gives the same gradients as `backward` in every problem, or None."""
+    if not problems:
+        return None
+    try:
+        own = [Caller(problem, backward)() for problem in problems]
+    except BackwardRaised:
+        return None
+    for key in master.mutants:
+        try:
+            if all(map(_alike, own, (Caller(p, master.backward(key))() for p in problems))):
+                return key
+        except (BackwardRaised, BrokenMaster):
+            continue
+    return None
+
+
+def _alike(one, other):
+    """Whether two dicts of gradients are the same but for rounding."""
+    return all(
+        isinstance(one[n], np.ndarray | float)
+        and np.shape(one[n]) == np.shape(other[n])
+        and np.allclose(one[n], other[n], rtol=1e-9, atol=1e-12, equal_nan=True)
+        for n in other
+    )
 
 
 class OutOfDraws(Exception):
@@ -166,10 +293,10 @@ class Draws:
 
 
 class Trial:
-    """One configuration of a master, drawn and ready: the Problem, and the Knowledge of its formulas."""
+    """One configuration of a master, drawn and ready, as a Problem."""
 
     def __init__(self, master, config, seed, number, of):
-        self.master, self.config, self.seed, self.number = master, config, seed, number
+        self.config = config
         self.words = ", ".join(f"{k}={v}" for k, v in config.items() if k != "why")
         self.title = f"{master.id} · configuration {number} of {of} ({self.words}) · seed {seed}"
         module, sizes = master.module(), {k: v for k, v in config.items() if k != "why"}
@@ -178,21 +305,6 @@ class Trial:
         parameters = inspect.signature(module.forward).parameters.values()
         settings = {p.name: sizes[p.name] for p in parameters if p.kind is p.KEYWORD_ONLY}
         self.problem = Problem(module.forward, arguments, settings, rng)
-        fields = {}
-        if hasattr(module, "fields"):
-            fields = module.fields(
-                {n: np.array(v) for n, v in self.problem.values.items()}, **arguments, **settings
-            )
-        scalars = {
-            k: float(v) for k, v in sizes.items() if isinstance(v, int | float) and not isinstance(v, bool)
-        }
-        scalars |= {k: float(v) for k, v in fields.items() if np.ndim(v) == 0}
-        fields = {k: np.asarray(v) for k, v in fields.items() if np.ndim(v)}
-        self.knowledge = Knowledge(fields, scalars, known(master))
-
-    def changed(self, config):
-        """The Problem that another configuration would give."""
-        return Trial(self.master, config, self.seed, self.number, 1).problem
 
 
 def trials(master, seed, configs=None):
@@ -209,18 +321,3 @@ def _trials(master, seed):
 
 def _drawn(master, seed, configs):
     return [Trial(master, config, seed, number, len(configs)) for number, config in enumerate(configs, 1)]
-
-
-def _variations(master, config):
-    """Configurations that differ in one value: N = 1, a number 0 or 1, or what another configuration has. (words, config)"""
-    seen = []
-    for key, value in config.items():
-        if key == "why":
-            continue
-        others = [c[key] for c in master.module().CONFIGS if key in c]
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            others = [1, *others] if isinstance(value, int) else [0.0, 1.0, *others]
-        for other in others:
-            if other != value and (key, other) not in seen:
-                seen.append((key, other))
-                yield f"{key} = {other}", {**config, key: other}

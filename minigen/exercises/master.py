@@ -9,6 +9,7 @@ import ast
 import functools
 import importlib.util
 import json
+import linecache
 import re
 import textwrap
 from dataclasses import dataclass
@@ -37,14 +38,12 @@ class Mutant:
     """A mistake to plant: `old`, which stands exactly once between the solution markers, becomes `new`.
 
     Several replacements are tuples of equal length. `cause` says in one sentence what went wrong, never what would be
-    right. `reads` is the signature that the checker is expected to see (`minigen exercise verify` prints it), several
-    joined by "; "; without it the mistake is recognised by its values alone.
+    right.
     """
 
     old: str | tuple
     new: str | tuple
     cause: str = ""
-    reads: str = ""
 
     def plant(self, text):
         """`text` with the mistake in it."""
@@ -256,8 +255,9 @@ def read_masters(source):
 
 
 def load(text, filename="<backward>"):
-    """The function `backward` that a person's file defines."""
+    """The function `backward` that a person's file defines; its source can be looked up as that of a file can."""
     names = {"__name__": "minigen_exercise"}
+    linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
     exec(compile(text, filename, "exec"), names)
     return names["backward"]
 

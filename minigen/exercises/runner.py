@@ -1,9 +1,11 @@
-"""Judges a person's file in a process of its own, with a limit on time and on memory, and waits for the answer.
+"""Judges a person's file in a process of its own, with a limit on time and on memory, and waits for the
+answer.
 
-Whatever the file does (an endless loop, exit(), a flood of text) happens over there. The answer comes back as JSON in a
-temporary file; where none comes, how the process ended says why.
+Whatever the file does (an endless loop, exit(), a flood of text) happens over there. The answer comes back as
+JSON in a temporary file; where none comes, how the process ended says why.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -21,17 +23,22 @@ SECONDS, MEMORY = 20.0, 2**30
 GRACE = (
     5.0  # the process stops itself, and says where it was; after this much more it is stopped from outside
 )
+SEARCHES = 15.0  # a search stops itself too: a change that never ends is stopped ten seconds after its time
+PAUSE = 0.05  # seconds between two looks at the answer
 KEPT = 4000  # characters of what the file prints
 _START = (
     "import sys; sys.path[:] = sys.argv.pop(1).split('\\n'); from minigen.exercises.child import main; main()"
 )
 
 
-def run(path, master, seed=0, seconds=SECONDS, memory=MEMORY):
+def run(path, master, seed=0, seconds=SECONDS, memory=MEMORY, search=0, reveal=False, early=None):
     """Judge the file at `path` as the exercise of `master`. Returns a dict: what Result.to_dict gives, and
 
-    `report` (text), `trace` ([[line number, function, text]] in the person's file), `place` ([line number, text] of the
-    first wrong line), `printed` and `seconds`.
+    `report` (the table), `told` (what the search found), `trace` ([[line number, function, text]] in the
+    person's file), `place` ([line number, text] of the first wrong line), `printed` and `seconds`.
+
+    The mistake is searched for, for at most `search` seconds; `early(result)` is called before that, if it
+    takes place.
     """
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="minigen-") as folder:
@@ -42,18 +49,39 @@ def run(path, master, seed=0, seconds=SECONDS, memory=MEMORY):
             "seed": seed,
             "seconds": seconds,
             "memory": memory,
+            "search": search,
+            "reveal": reveal,
         }
         command = [sys.executable, "-c", _START, "\n".join(_search_path(path)), str(answer), str(stack)]
-        code, printed = _call([*command, json.dumps(task)], seconds + GRACE)
+        most = seconds + search + GRACE + SEARCHES * (search > 0)
+        code, printed = _call([*command, json.dumps(task)], most, _Early(answer, early))
         try:
             result = json.loads(answer.read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            result = _without_answer(master.id, seed, code, stack, path, seconds)
+            result = _without_answer(master, seed, code, stack, path, seconds)
+    if result.pop("searching", False):
+        result["told"] += "the search for the mistake ended early: too much memory is one reason"
     return result | {"printed": printed, "seconds": round(time.perf_counter() - started, 3)}
 
 
-def _call(command, seconds):
-    """Run to the end or to the time limit. Returns (exit code, None if it was stopped; the beginning of what it printed)."""
+class _Early:
+    """Hands over the first answer, once, when it is there and the search goes on."""
+
+    def __init__(self, answer, tell):
+        self.answer, self.tell = answer, tell
+
+    def __call__(self):
+        if self.tell is not None and self.answer.exists():
+            result, tell, self.tell = json.loads(self.answer.read_text(encoding="utf-8")), self.tell, None
+            if result.get("searching"):
+                tell(result | {"printed": ""})
+
+
+def _call(command, seconds, look):
+    """Run to the end or to the time limit, and call `look()` now and then.
+
+    Returns (exit code, None if it was stopped; the beginning of what it printed).
+    """
     one = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     process = subprocess.Popen(
         command,
@@ -66,11 +94,12 @@ def _call(command, seconds):
         | {"PYTHONIOENCODING": "utf-8:backslashreplace", "PYTHONUNBUFFERED": "1"},
         start_new_session=True,
     )
-    kept, code = _Beginning(process.stdout), None
+    kept, code, until = _Beginning(process.stdout), None, time.monotonic() + seconds
     try:
-        code = process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        pass
+        while code is None and time.monotonic() < until:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                code = process.wait(PAUSE)
+            look()
     finally:
         _stop(process)
     return code, kept.text()
@@ -107,7 +136,8 @@ class _Beginning(threading.Thread):
 
 
 def _search_path(path):
-    """Where the process finds modules: as here, but a file beside the exercise never hides one of Python's own.
+    """Where the process finds modules: as here, but a file beside the exercise never hides one of Python's
+    own.
 
     `random.py` in the folder of the exercises must not break NumPy; that folder comes last instead of first.
     """
@@ -117,7 +147,7 @@ def _search_path(path):
     return [*usual, *([] if own in usual else [own]), here]
 
 
-def _without_answer(id, seed, code, stack, path, seconds):
+def _without_answer(master, seed, code, stack, path, seconds):
     """The result of a process that ended without saying anything."""
     trace = _stopped_at(stack, path)
     if trace or code is None or (stack.exists() and stack.stat().st_size):
@@ -130,17 +160,8 @@ def _without_answer(id, seed, code, stack, path, seconds):
         message = (
             f"the process ended with exit code {code} before backward could be judged: take os._exit() out"
         )
-    return {
-        "id": id,
-        "status": "error",
-        "message": message,
-        "code": None,
-        "seed": seed,
-        "diagnosis": None,
-        "report": "",
-        "trace": trace,
-        "place": None,
-    }
+    answer = {"id": master.id, "status": "error", "message": message, "code": None, "seed": seed}
+    return answer | {"verdict": "error", "report": "", "told": "", "trace": trace, "place": None}
 
 
 def _stopped_at(stack, path):

@@ -56,16 +56,10 @@ _SCAFFOLD = '''
         return {"x": rng.standard_normal((N, D)), "scale": np.exp(0.3 * rng.standard_normal(D))}
 
 
-    def fields(cache, x, scale):
-        return {"scale": scale}
-
-
     # A known mistake each: `old` stands exactly once in the solution. The key is a code of mistakes.md.
     MUTANTS = {
-        "G04": Mutant("gx = g * scale", "gx = -g * scale", "a minus has crept in", "x: all sign"),
-        "G06": Mutant(
-            ".sum(axis=0)", ".mean(axis=0)", "the rows are averaged, which divides by N", "scale: all * 1/N"
-        ),
+        "G04": Mutant("gx = g * scale", "gx = -g * scale", "a minus has crept in"),
+        "G06": Mutant(".sum(axis=0)", ".mean(axis=0)", "the rows are averaged, which divides by N"),
         "G11": Mutant("gx = g * scale", "gx = g * 1", "the gradient passes the step as if it were not there"),
     }
 '''

@@ -28,8 +28,7 @@ def watch(options):
         for exercise in changes(workspace, checked, at):
             at, heading = exercise, f"{exercise.name}, {time.strftime('%H:%M:%S')}"
             print(_clear() or "\n", f"{'-' * 20} {heading} {'-' * 20}", sep="", flush=True)
-            last = attempts.judge(workspace, exercise, options)
-            said = attempts.report(workspace, last)
+            last, said = attempts.answered(workspace, exercise, options)
             if last.status == "passed":
                 at, said = _go_on(workspace, checked, exercise, said)
             print(said, flush=True)

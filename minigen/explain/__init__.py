@@ -25,12 +25,20 @@ def explain(forward, backward, inputs, *, seconds=20.0, reveal=False, here=False
     Where the system has no fork, RuntimeError: `here=True` runs them in this process. Raises TypeError and ValueError
     where forward cannot be called with the inputs.
     """
-    from minigen.explain import live, process
-    from minigen.explain.explanation import Explanation, explain_task
+    from minigen.explain import live
+    from minigen.explain.explanation import explain_task
 
     task = live.task(forward, backward, inputs)
     if here:
         return explain_task(task, seconds=seconds, reveal=reveal)
+    return explained(task, seconds=seconds, reveal=reveal)
+
+
+def explained(task, *, seconds, reveal=False):
+    """The Explanation of a Task, worked out in a child process; what it knew at the end, where that was stopped."""
+    from minigen.explain import process
+    from minigen.explain.explanation import Explanation, explain_task
+
     known = []
 
     def work(send):

@@ -108,9 +108,7 @@ class Explanation:
                 out.append(f"  {row['line']:<4}  {row['name']:<{width}}  {row['is']}{mark}")
         if self.worst:
             out.append(f"worst  : {self.worst}")
-        for finding in self.findings:
-            out += self._told(finding)
-        out += [f"certain: {sentence}" for sentence in self.certain]
+        out += self.told()
         more = (
             []
             if self.ok or not self.findings
@@ -123,10 +121,17 @@ class Explanation:
             out.append(f"more   : {'; '.join(dict.fromkeys(more))}")
         return "\n".join(out)
 
+    def told(self):
+        """What was found, as lines of text."""
+        out = [line for finding in self.findings for line in self._told(finding)]
+        return out + [f"certain: {sentence}" for sentence in self.certain]
+
     def _told(self, finding):
         out = [f"line {finding.line}: {finding.source.strip()}", f"likely : {finding.sentence}"]
         out += [
-            f"         or, just as well: {a['sentence']} (line {a['line']})" for a in finding.alternatives[:2]
+            f"         or, just as well: {a['sentence']} (line {a['line']})"
+            for a in finding.alternatives[:2]
+            if a["sentence"] != finding.sentence
         ]
         if self.reveal and finding.after is not None:
             out.append(f"change : {finding.before or '(a new line)'}  ->  {finding.after}")

@@ -12,12 +12,15 @@ from minigen.check.preserve import restore, snapshot
 from minigen.explain.task import Played, Task
 
 
-def task(forward, backward, inputs):
-    """The Task of a forward and its backward, in any of the forms that check_vjp takes."""
+def task(forward, backward, inputs, *, settings=None, wrt=None):
+    """The Task of a forward and its backward, in any of the forms that check_vjp takes.
+
+    `settings` are arguments by name that are no inputs; `wrt` names the inputs whose gradients are asked for, if not all.
+    """
     rng = np.random.default_rng(np.random.SeedSequence(0, spawn_key=(32,)))
-    first = Pair("explain", forward, backward, Inputs("explain", forward, inputs, rng))
+    first = Pair("explain", forward, backward, Inputs("explain", forward, inputs, rng), settings)
     first.prepare(first.inputs.floats)
-    names = list(first.inputs.floats)
+    names, asked = list(first.inputs.floats), first.inputs.select(wrt)
     begun = snapshot((forward, backward))
 
     def draw(rng):
@@ -47,7 +50,7 @@ def task(forward, backward, inputs):
         draw=draw,
         play=play,
         forward=run,
-        names={n: n for n in names},
+        names={n: n for n in asked},
         sizes_vary=callable(inputs),
         takes_g=first.takes_g,
     )

@@ -309,3 +309,9 @@ def test_how_forward_and_backward_are_called_is_said_when_they_fail():
         TypeError, match=r"dense takes 3 arguments \(x, weight, bias\), the inputs are named x, w, b"
     ):
         check_vjp(dense, dense_backward, {"x": X, "w": W, "b": B})
+
+
+def test_a_wrong_report_points_to_the_explainer():
+    x = np.array([0.5, -1.0])
+    assert "minigen.explain(forward, backward, inputs)" in str(check_vjp(np.tanh, lambda g, x: g, [x]))
+    assert "minigen.explain" not in str(check_vjp(np.tanh, lambda g, x: g * (1 - np.tanh(x) ** 2), [x]))

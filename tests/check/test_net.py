@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from minigen.byhand.vae import vae_bernoulli
-from minigen.check.net import Net, Problem, plain
+from minigen.check.net import Net, Problem
 
 NAMES = {
     "W1": "encoder.weight",
@@ -167,13 +167,6 @@ def test_elsewhere_is_the_same_forward_at_other_arguments(problem):
     other = problem.elsewhere({"eps": np.zeros((5, 3))})
     assert np.array_equal(other.value("z"), other.value("mu"))
     assert problem.elsewhere().loss != problem.loss
-
-
-def test_plain_functions_need_no_net():
-    assert Problem(plain(lambda x: x**2), {"x": np.ones(3)}).g.shape == (3,)
-    problem = Problem(plain(lambda x: (x**2).sum()), {"x": np.array([1.0, 2.0])})
-    assert problem.g is None and np.allclose(problem.gradients()["x"], [2, 4], atol=1e-10)
-    assert plain(vae) is vae
 
 
 def test_a_net_that_holds_returns_what_it_holds():

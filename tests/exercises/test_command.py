@@ -239,16 +239,36 @@ def test_check_as_json(here, capsys):
     assert main(["exercise", "check", "dense", "--json", "--seed", "3"]) == 1
     answer = json.loads(capsys.readouterr().out)
     assert answer == answer | {
-        "version": 1,
+        "version": 2,
         "exit_code": 1,
         "id": "dense",
         "status": "wrong",
+        "verdict": "wrong",
         "code": "G06",
         "seed": 3,
+        "printed": "1",
     }
-    assert answer["diagnosis"]["lines"][2]["verdict"] == "wrong" and answer["printed"] == "1"
+    assert [g["verdict"] for g in answer["gradients"]] == ["ok", "ok", "wrong"]
+    (finding,) = answer["findings"]
+    assert (finding["line"], finding["kind"], finding["after"]) == (32, "reduction", None)
+    assert answer["place"] == [32, "gbias = g.mean(axis=0)  # (N, H) -> (H,)"]
+    assert main(["exercise", "check", "dense", "--json", "--reveal"]) == 1
+    assert json.loads(capsys.readouterr().out)["findings"][0]["after"] == "g.sum(axis=0)"
+    assert record(here, "dense")["revealed"]
     assert main(["exercise", "check", "nothing-like-it", "--json"]) == 2
     assert json.loads(capsys.readouterr().out)["status"] == "error"
+
+
+def test_the_table_comes_before_the_search(here):
+    """A search that is stopped has lost nothing that was known before."""
+    (here.root / "dense.py").write_text(DENSE.mutant("G06"))
+    early = []
+    result = runner.run(here.root / "dense.py", DENSE, search=5, early=early.append)
+    (first,) = early
+    assert first["report"] == result["report"] and "<- first wrong line" in first["report"]
+    assert not first["findings"] and len(result["findings"]) == 1
+    assert runner.run(here.root / "dense.py", DENSE, search=0, early=early.append)["findings"] == []
+    assert len(early) == 1
 
 
 def test_check_all_makes_the_record_anew(here, say, capsys):
@@ -635,7 +655,7 @@ def test_new_and_verify(tmp_path, monkeypatch, say):
     assert code == 0 and last == "next: minigen exercise verify my_exercise.py"
     code, text, _ = say("verify", "my_exercise.py")
     assert (
-        code == 0 and "my-exercise: ok, 3 mutants, 3 named" in text
+        code == 0 and "my-exercise: ok, 3 mutants, 3 rejected, 3 located" in text
     )  # the scaffold is an exercise that is fit
     assert say("new", "my-exercise", "--into", ".")[0] == 2
     for name in ("Käse", "9-lives", "two words", "dense"):

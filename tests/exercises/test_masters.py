@@ -1,7 +1,6 @@
 """Every master: the stub is unsolved, the solution passes, every mutant is rejected and named, nothing is given away."""
 
 import ast
-import itertools
 import json
 import subprocess
 import sys
@@ -9,7 +8,7 @@ import sys
 import pytest
 
 from minigen.exercises.judge import judge, trials
-from minigen.exercises.master import Master, Mutant, all_masters, broken_masters, load
+from minigen.exercises.master import Master, Mutant, all_masters, broken_masters
 from minigen.exercises.verify import plant, verify
 
 MASTERS = all_masters()
@@ -43,7 +42,7 @@ def inputs(rng, N, slope):
     return {"x": rng.standard_normal(N)}
 
 
-MUTANTS = {"G17": Mutant("slope * g", "slope * g * 0 + slope", "g is not used", "x: ignores g")}
+MUTANTS = {"G17": Mutant("slope * g", "slope * g * 0 + slope", "g is not used")}
 '''
 
 
@@ -60,7 +59,7 @@ def write(tmp_path):
 @pytest.fixture(scope="module")
 def verified():
     """Every master tried once; the tests below look at the outcome."""
-    return {id: verify(master) for id, master in MASTERS.items()}
+    return {id: verify(master, seconds=0) for id, master in MASTERS.items()}
 
 
 def test_every_master_can_be_read():
@@ -72,31 +71,13 @@ def test_an_exercise_is_fit_to_be_given(verified, id):
     assert verified[id].ok, str(verified[id])
 
 
-@pytest.mark.parametrize("id", MASTERS)
-def test_what_a_mutant_declares_is_what_is_seen(verified, id):
-    """So its name does not rest on the planted formula: it follows from the numbers."""
-    for planted in verified[id].planted:
-        assert not planted.expected or set(planted.expected.split("; ")) == set(planted.signatures), str(
-            planted
-        )
-
-
-def test_the_table(verified, capsys):
-    """All mutants are rejected, 95 % named, none named wrongly by a reading that claims to explain everything."""
-    planted = [p for v in verified.values() for p in v.planted]
-    rejected, named = sum(p.rejected for p in planted), sum(p.named for p in planted)
-    by_numbers = sum(p.named and p.how != "formula" for p in planted)
-    with capsys.disabled():
-        print(f"\n{'exercise':<28} mutants rejected named  from the numbers alone")
-        for id, v in verified.items():
-            row = [len(v.planted), sum(p.rejected for p in v.planted), sum(p.named for p in v.planted)]
-            row.append(sum(p.named and p.how != "formula" for p in v.planted))
-            print(f"{id:<28} {row[0]:>7} {row[1]:>8} {row[2]:>5} {row[3]:>5}")
-        print(f"{'all':<28} {len(planted):>7} {rejected:>8} {named:>5} {by_numbers:>5}")
-    assert rejected == len(planted)
-    assert named >= 0.95 * len(planted)
-    assert not [str(p) for p in planted if p.code and not p.named and (p.explains or 0) > 0.9999]
+def test_the_table(verified):
+    """All mutants are rejected, and each one's page is known by its gradients (but for what is no gradient at all)."""
+    planted = [(id, p) for id, v in verified.items() for p in v.planted]
+    assert all(p.rejected for _, p in planted)
     assert len(planted) >= 150 and all(len(v.planted) >= 5 for v in verified.values())
+    other = [f"{id} {p.key}: {p.result.code}" for id, p in planted if p.result.code != p.key.split(".")[0]]
+    assert len(other) <= 0.05 * len(planted), other
 
 
 @pytest.mark.slow
@@ -107,27 +88,6 @@ def test_no_false_alarm_in_200_seeds(id):
     for seed in range(200):
         result = judge(master, solution, seed=seed)
         assert result.status == "passed", str(result)
-
-
-@pytest.mark.slow
-def test_two_mistakes_at_once(capsys):
-    """Every pair of mutants that can be planted together: the first reading names one of the two, nine times in ten."""
-    tried = first = both = 0
-    for master in MASTERS.values():
-        for a, b in itertools.combinations(master.mutants, 2):
-            try:
-                text = master.planted(a, b)
-            except ValueError:  # the second would replace what the first has changed
-                continue
-            result = judge(master, load(text))
-            if result.diagnosis is not None:
-                codes, made = {r.code for r in result.diagnosis.readings}, {a.split(".")[0], b.split(".")[0]}
-                tried, first, both = tried + 1, first + (result.code in made), both + (made <= codes)
-    with capsys.disabled():
-        print(
-            f"\n{tried} pairs of mistakes: the first reading is one of the two in {first}, both are named in {both}"
-        )
-    assert first >= 0.9 * tried
 
 
 @pytest.mark.parametrize("id", MASTERS)
@@ -180,18 +140,14 @@ def test_configurations_of_one_seed_are_drawn_alike():
 
 
 def test_a_small_master_is_fit(write):
-    assert verify(write(ONE)).ok
+    found = verify(write(ONE))
+    assert found.ok and "the factor g is missing" in str(found)
 
 
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
         ('"slope * g * 0 + slope"', '"g * slope"', "the mutant G17 is not rejected"),
-        (
-            'ignores g")',
-            'ignores g"), "G04": Mutant("slope * g", "slope + 0 * g")',
-            "the mutant G04 is not named",
-        ),
         ('"Multiply."', '"Write slope*g."', "hint 3 contains the solution line"),
         ('"g is not used"', '"it should be slope * g"', "G17 contains the solution line"),
         ("gx = slope * g\n", "gx = 2 * slope * g\n", "the solution does not pass"),
@@ -205,7 +161,7 @@ def test_a_small_master_is_fit(write):
 )
 def test_an_unfit_master_is_told_what_is_wrong(write, old, new, problem):
     assert ONE.count(old) == 1
-    found = verify(write(ONE.replace(old, new)))
+    found = verify(write(ONE.replace(old, new)), seconds=0)
     assert not found.ok and any(p.startswith(problem) for p in found.problems), found.problems
 
 
@@ -234,13 +190,12 @@ def test_configurations_decide_between_mistakes_that_look_alike(write):
     alike = '{"G05": Mutant("slope * g", "2 * slope * g"), "G46": Mutant("slope * g", "(slope + 0.7) * g")}'
     text = ONE.replace('{"N": 5, "slope": 0.7},', '{"N": 5, "slope": 0.7}, {"N": 5, "slope": 1.3},')
     master = write(text[: text.index("MUTANTS = ")] + f"MUTANTS = {alike}\n")
-    for key, mutant in master.mutants.items():
-        planted = plant(master, key, mutant)
-        assert planted.named and planted.signatures == ["x: all twice"], str(planted)
+    for key in master.mutants:
+        assert plant(master, key).result.code == key
 
 
 def test_a_solution_in_several_blocks(write):
     second = "    # BEGIN SOLUTION\n    gx = gx + 0\n    # END SOLUTION\n    return {"
     master = write(ONE.replace('    return {"x": gx}', second + '"x": gx}'))
     assert master.stub().count("= ...") == 2 and master.solution().count("gx + 0") == 1
-    assert plant(master, "G17", master.mutants["G17"]).named
+    assert plant(master, "G17").rejected

@@ -68,14 +68,10 @@ HINTS = (
 )
 
 CONFIGS = (
-    {
-        "N": 5,
-        "D": 7,
-        "H": 3,
-        "why": "fewer units than pixels, and sizes that cannot be mistaken for each other",
-    },
+    {"N": 5, "D": 7, "H": 3,
+     "why": "fewer units than pixels, and sizes that cannot be mistaken for each other"},
     {"N": 7, "D": 5, "H": 5, "why": "as many units as pixels: square weights hide a wrong transpose"},
-)
+)  # fmt: skip
 
 
 def inputs(rng, N, D, H):
@@ -89,97 +85,30 @@ def inputs(rng, N, D, H):
     }
 
 
-def fields(cache, x, encoder_weight, encoder_bias, decoder_weight, decoder_bias):
-    a, h, xhat = cache["a"], cache["h"], 1 / (1 + np.exp(-cache["logits"]))
-    return {
-        "1 - h^2": 1 - h**2,
-        "h(1 - h)": h * (1 - h),
-        "1 - a^2": 1 - a**2,
-        "xhat(1 - xhat)": xhat * (1 - xhat),
-    }
-
-
 MUTANTS = {
-    "G01": Mutant(
-        "(xhat - x) / N",
-        "xhat - x",
-        "the loss is a mean over the batch, and its 1/N has been left out",
-        reads="logits: all * N",
-    ),
-    "G02": Mutant(
-        "x.T @ ga",
-        "x.T @ ga / N",
-        "divided by N at the weight once more; what arrives there has been divided already",
-        reads="encoder_weight: all * 1/N",
-    ),
-    "G03": Mutant(
-        "(xhat - x) / N",
-        "(xhat - x) / x.size",
-        "averaged over the pixels as well, which the loss sums over",
-        reads="logits: all * 1/D",
-    ),
-    "G04": Mutant(
-        "(xhat - x) / N",
-        "(x - xhat) / N",
-        "the sign: as it stands, a pixel that is too bright is made brighter",
-        reads="logits: all sign",
-    ),
-    "G06": Mutant(
-        "ga.sum(axis=0)",
-        "ga.mean(axis=0)",
-        "what the examples send to the bias was averaged",
-        reads="encoder_bias: all * 1/N",
-    ),
-    "G09": Mutant(
-        "h.T @ glogits",
-        "glogits.T @ h",
-        "the gradient of the decoder's weight is turned",
-        reads="decoder_weight: transpose missing",
-    ),
-    "G10": Mutant(
-        "glogits @ decoder_weight.T",
-        "glogits @ decoder_weight",
-        "on the way back the decoder's weight is used as on the way forward",
-    ),
-    "G11": Mutant(
-        "gh * (1 - h**2)",
-        "gh * 1",
-        "the derivative of the tanh is missing on the way to the encoder",
-        reads="a: all * 1/(1 - h^2)",
-    ),
-    "G12": Mutant(
-        "gh * (1 - h**2)",
-        'gh * (1 - cache["a"] ** 2)',
-        "the derivative of the tanh was written with what goes into it, and the formula wants what comes out",
-        reads="a: all = upstream of h * (1 - a^2)",
-    ),
-    "G13": Mutant(
-        "gh * (1 - h**2)",
-        "gh * h * (1 - h)",
-        "the derivative is that of a sigmoid, and the units are tanh units",
-        reads="a: all = upstream of h * h(1 - h)",
-    ),
-    "G31": Mutant(
-        "(xhat - x) / N",
-        "xhat / N",
-        "the picture that was to be painted does not appear",
-        reads="logits: target missing",
-    ),
-    "A06": Mutant(
-        "(xhat - x) / N",
-        "(xhat - x) * xhat * (1 - xhat) / N",
-        "the sigmoid was differentiated once more, although the loss was written with the logits",
-        reads="logits: all * xhat(1 - xhat)",
-    ),
-    "A07": Mutant(
-        "(xhat - x) / N",
-        "(xhat - x) / (xhat * (1 - xhat)) / N",
-        "this is the gradient at the picture, and not yet at the logits",
-        reads="logits: all * 1/xhat(1 - xhat)",
-    ),
-    "A13": Mutant(
-        "ga.sum(axis=0)",
-        "glogits.sum(axis=0)",
-        "the encoder's bias was given what belongs to the decoder's",
-    ),
-}
+    "G01": Mutant("(xhat - x) / N", "xhat - x",
+           "the loss is a mean over the batch, and its 1/N has been left out"),
+    "G02": Mutant("x.T @ ga", "x.T @ ga / N",
+           "divided by N at the weight once more; what arrives there has been divided already"),
+    "G03": Mutant("(xhat - x) / N", "(xhat - x) / x.size",
+           "averaged over the pixels as well, which the loss sums over"),
+    "G04": Mutant("(xhat - x) / N", "(x - xhat) / N",
+           "the sign: as it stands, a pixel that is too bright is made brighter"),
+    "G06": Mutant("ga.sum(axis=0)", "ga.mean(axis=0)", "what the examples send to the bias was averaged"),
+    "G09": Mutant("h.T @ glogits", "glogits.T @ h", "the gradient of the decoder's weight is turned"),
+    "G10": Mutant("glogits @ decoder_weight.T", "glogits @ decoder_weight",
+           "on the way back the decoder's weight is used as on the way forward"),
+    "G11": Mutant("gh * (1 - h**2)", "gh * 1",
+           "the derivative of the tanh is missing on the way to the encoder"),
+    "G12": Mutant("gh * (1 - h**2)", 'gh * (1 - cache["a"] ** 2)',
+           "the derivative of the tanh was written with what goes into it, and the formula wants what comes out"),
+    "G13": Mutant("gh * (1 - h**2)", "gh * h * (1 - h)",
+           "the derivative is that of a sigmoid, and the units are tanh units"),
+    "G31": Mutant("(xhat - x) / N", "xhat / N", "the picture that was to be painted does not appear"),
+    "A06": Mutant("(xhat - x) / N", "(xhat - x) * xhat * (1 - xhat) / N",
+           "the sigmoid was differentiated once more, although the loss was written with the logits"),
+    "A07": Mutant("(xhat - x) / N", "(xhat - x) / (xhat * (1 - xhat)) / N",
+           "this is the gradient at the picture, and not yet at the logits"),
+    "A13": Mutant("ga.sum(axis=0)", "glogits.sum(axis=0)",
+           "the encoder's bias was given what belongs to the decoder's"),
+}  # fmt: skip

@@ -69,21 +69,10 @@ HINTS = (
 )
 
 CONFIGS = (
-    {
-        "N": 7,
-        "D": 5,
-        "eps": 0.01,
-        "spread": 1.0,
-        "why": "a batch so small that n and n - 1 differ visibly",
-    },
-    {
-        "N": 5,
-        "D": 7,
-        "eps": 0.03,
-        "spread": 0.2,
-        "why": "features that hardly vary, so that eps counts as much as the variance",
-    },
-)
+    {"N": 7, "D": 5, "eps": 0.01, "spread": 1.0, "why": "a batch so small that n and n - 1 differ visibly"},
+    {"N": 5, "D": 7, "eps": 0.03, "spread": 0.2,
+     "why": "features that hardly vary, so that eps counts as much as the variance"},
+)  # fmt: skip
 
 
 def inputs(rng, N, D, eps, spread):
@@ -91,81 +80,29 @@ def inputs(rng, N, D, eps, spread):
     return {"x": 0.7 + spread * draw((N, D)), "weight": 1.5 + 0.5 * draw(D), "bias": draw(D)}
 
 
-def fields(cache, x, weight, bias, eps):
-    return {"weight": weight, "std": cache["std"], "std^2": cache["std"] ** 2, "N - 1": len(x) - 1}
-
-
 MUTANTS = {
-    "B01": Mutant(
-        "gx = gcentred + gmean / N",
-        "gx = gcentred * 1",
-        "every example has moved the mean as well, and nothing comes back from there",
-        reads="x: via mean missing",
-    ),
-    "B02": Mutant(
-        " + gvar * 2 * centred / N",
-        "",
-        "every example has moved the variance as well, and nothing comes back from there",
-        reads="centred: via var missing",
-    ),
-    "B03": Mutant(
-        (" + gvar * 2 * centred / N", "gx = gcentred + gmean / N"),
-        ("", "gx = gcentred * 1"),
-        "mean and variance were treated as constants, as they are only in evaluation mode",
-        reads="centred: via var missing; x: via mean missing",
-    ),
-    "B04": Mutant(
-        "2 * centred / N",
-        "2 * centred / (N - 1)",
-        "the variance divides by one number on the way forward, and by another one on the way back",
-        reads="centred: via var * N/(N - 1)",
-    ),
-    "B05": Mutant(
-        "gxhat = g * weight",
-        "gxhat = g * 1",
-        "on the way to xhat the gradient has not passed the scale",
-        reads="xhat: all * 1/weight",
-    ),
-    "B06": Mutant(
-        ("(g * xhat).sum(axis=0)", "gbias = g.sum(axis=0)"),
-        ("(g * xhat).mean(axis=0)", "gbias = g.mean(axis=0)"),
-        "scale and shift are used by every example, and what they send was averaged",
-        reads="weight: all * 1/N; bias: all * 1/N",
-    ),
-    "B07": Mutant(
-        "gvar = gstd * 0.5 / std",
-        "gvar = gstd * 0.5 * std / cache['var']",
-        "the small number under the root is not where the forward pass has it",
-        reads="var: all * std^2/var",
-    ),
-    "G05": Mutant(
-        "gvar * 2 * centred",
-        "gvar * centred",
-        "a square was differentiated, and its 2 has not come down",
-        reads="centred: via var * 1/2",
-    ),
-    "G05.root": Mutant(
-        "gstd * 0.5 / std",
-        "gstd / std",
-        "a root was differentiated, and its half has not come down",
-        reads="var: all twice",
-    ),
-    "G33": Mutant(
-        "gcentred + gmean / N",
-        "gcentred + gmean",
-        "m is a mean, and its gradient was handed on as if it were a sum",
-        reads="x: via mean * N",
-    ),
-    "G36": Mutant(
-        "-(gxhat * centred).sum(axis=0)",
-        "(gxhat * centred).sum(axis=0)",
-        "the sign of a denominator: making s larger makes the fraction smaller",
-        reads="std: all sign",
-    ),
-    "G36.power": Mutant(
-        "/ std**2",
-        "/ std",
-        "a denominator was differentiated and has kept its power",
-        reads="std: all * std",
-    ),
-}
+    "B01": Mutant("gx = gcentred + gmean / N", "gx = gcentred * 1",
+           "every example has moved the mean as well, and nothing comes back from there"),
+    "B02": Mutant(" + gvar * 2 * centred / N", "",
+           "every example has moved the variance as well, and nothing comes back from there"),
+    "B03": Mutant((" + gvar * 2 * centred / N", "gx = gcentred + gmean / N"), ("", "gx = gcentred * 1"),
+           "mean and variance were treated as constants, as they are only in evaluation mode"),
+    "B04": Mutant("2 * centred / N", "2 * centred / (N - 1)",
+           "the variance divides by one number on the way forward, and by another one on the way back"),
+    "B05": Mutant("gxhat = g * weight", "gxhat = g * 1",
+           "on the way to xhat the gradient has not passed the scale"),
+    "B06": Mutant(("(g * xhat).sum(axis=0)", "gbias = g.sum(axis=0)"),
+           ("(g * xhat).mean(axis=0)", "gbias = g.mean(axis=0)"),
+           "scale and shift are used by every example, and what they send was averaged"),
+    "B07": Mutant("gvar = gstd * 0.5 / std", "gvar = gstd * 0.5 * std / cache['var']",
+           "the small number under the root is not where the forward pass has it"),
+    "G05": Mutant("gvar * 2 * centred", "gvar * centred",
+           "a square was differentiated, and its 2 has not come down"),
+    "G05.root": Mutant("gstd * 0.5 / std", "gstd / std",
+           "a root was differentiated, and its half has not come down"),
+    "G33": Mutant("gcentred + gmean / N", "gcentred + gmean",
+           "m is a mean, and its gradient was handed on as if it were a sum"),
+    "G36": Mutant("-(gxhat * centred).sum(axis=0)", "(gxhat * centred).sum(axis=0)",
+           "the sign of a denominator: making s larger makes the fraction smaller"),
+    "G36.power": Mutant("/ std**2", "/ std", "a denominator was differentiated and has kept its power"),
+}  # fmt: skip

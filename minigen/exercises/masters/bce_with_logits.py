@@ -59,14 +59,9 @@ HINTS = (
 
 CONFIGS = (
     {"N": 5, "H": 3, "D": 7, "sure": 0.0, "why": "grey pixels, between 0 and 1"},
-    {
-        "N": 5,
-        "H": 3,
-        "D": 11,
-        "sure": 800.0,
-        "why": "a pixel of which the model is so sure that an exponential overflows",
-    },
-)
+    {"N": 5, "H": 3, "D": 11, "sure": 800.0,
+     "why": "a pixel of which the model is so sure that an exponential overflows"},
+)  # fmt: skip
 
 
 def inputs(rng, N, H, D, sure):
@@ -79,80 +74,31 @@ def inputs(rng, N, H, D, sure):
     return {"h": h, "weight": weight, "bias": bias, "x": x}
 
 
-def fields(cache, h, weight, bias, x):
-    p = sigmoid(cache["logits"])
-    return {"p - p^2": p - p**2, "p": p, "x": x}
-
-
 MUTANTS = {
-    "A06": Mutant(
-        "(sigmoid(logits) - x) / N",
-        "(sigmoid(logits) - x) * sigmoid(logits) * (1 - sigmoid(logits)) / N",
-        "the slope of the sigmoid was multiplied in, and this loss already contains the sigmoid",
-        reads="logits: all * (p - p^2)",
-    ),
-    "A07": Mutant(
-        "(sigmoid(logits) - x) / N",
-        "(sigmoid(logits) - x) / (sigmoid(logits) * (1 - sigmoid(logits))) / N",
-        "this is the gradient at the probability, one step before the logit",
-        reads="logits: all * 1/(p - p^2)",
-    ),
-    "G01": Mutant(
-        "(sigmoid(logits) - x) / N",
-        "(sigmoid(logits) - x) * 1",
-        "the loss is a mean over the batch, and the gradient is that of a sum",
-        reads="logits: all * N",
-    ),
-    "G02": Mutant(
-        "h.T @ glogits",
-        "h.T @ glogits / N",
-        "the mean over the batch was taken once more at the weight",
-        reads="weight: all * 1/N",
-    ),
-    "G03": Mutant(
-        "(sigmoid(logits) - x) / N",
-        "(sigmoid(logits) - x) / x.size",
-        "averaged over the pixels as well, and the loss adds them up",
-        reads="logits: all * 1/D",
-    ),
-    "G04": Mutant(
-        "(sigmoid(logits) - x)",
-        "(x - sigmoid(logits))",
-        "the sign: following this gradient downhill makes the picture less likely",
-        reads="logits: all sign",
-    ),
-    "G06": Mutant(
-        "glogits.sum(axis=0)",
-        "glogits.mean(axis=0)",
-        "the bias is used by every example, and what they send was averaged",
-        reads="bias: all * 1/N",
-    ),
-    "G14": Mutant(
-        "(sigmoid(logits) - x)",
-        "-x",
-        "only the product with the picture was differentiated: this gradient raises every logit for ever",
-        reads="logits: softplus missing",
-    ),
-    "G31": Mutant(
-        "(sigmoid(logits) - x)",
-        "sigmoid(logits)",
-        "nothing is compared with the picture: this gradient makes every pixel black",
-        reads="logits: picture missing",
-    ),
-    "G32": Mutant(
-        "(sigmoid(logits) - x)",
-        "(logits - x)",
-        "the logit itself was compared with the picture, as if it were a probability",
-        reads="logits: softplus * logits/p",
-    ),
-    "G32.twice": Mutant(
-        "sigmoid(logits)",
-        "sigmoid(sigmoid(logits))",
-        "the logits were taken through the sigmoid twice",
-    ),
-    "G39": Mutant(
-        "sigmoid(logits)",
-        "np.round(sigmoid(logits))",
-        "a decision was compared with the picture, 0 or 1: how sure the model was is lost",
-    ),
-}
+    "A06": Mutant("(sigmoid(logits) - x) / N",
+           "(sigmoid(logits) - x) * sigmoid(logits) * (1 - sigmoid(logits)) / N",
+           "the slope of the sigmoid was multiplied in, and this loss already contains the sigmoid"),
+    "A07": Mutant("(sigmoid(logits) - x) / N",
+           "(sigmoid(logits) - x) / (sigmoid(logits) * (1 - sigmoid(logits))) / N",
+           "this is the gradient at the probability, one step before the logit"),
+    "G01": Mutant("(sigmoid(logits) - x) / N", "(sigmoid(logits) - x) * 1",
+           "the loss is a mean over the batch, and the gradient is that of a sum"),
+    "G02": Mutant("h.T @ glogits", "h.T @ glogits / N",
+           "the mean over the batch was taken once more at the weight"),
+    "G03": Mutant("(sigmoid(logits) - x) / N", "(sigmoid(logits) - x) / x.size",
+           "averaged over the pixels as well, and the loss adds them up"),
+    "G04": Mutant("(sigmoid(logits) - x)", "(x - sigmoid(logits))",
+           "the sign: following this gradient downhill makes the picture less likely"),
+    "G06": Mutant("glogits.sum(axis=0)", "glogits.mean(axis=0)",
+           "the bias is used by every example, and what they send was averaged"),
+    "G14": Mutant("(sigmoid(logits) - x)", "-x",
+           "only the product with the picture was differentiated: this gradient raises every logit for ever"),
+    "G31": Mutant("(sigmoid(logits) - x)", "sigmoid(logits)",
+           "nothing is compared with the picture: this gradient makes every pixel black"),
+    "G32": Mutant("(sigmoid(logits) - x)", "(logits - x)",
+           "the logit itself was compared with the picture, as if it were a probability"),
+    "G32.twice": Mutant("sigmoid(logits)", "sigmoid(sigmoid(logits))",
+           "the logits were taken through the sigmoid twice"),
+    "G39": Mutant("sigmoid(logits)", "np.round(sigmoid(logits))",
+           "a decision was compared with the picture, 0 or 1: how sure the model was is lost"),
+}  # fmt: skip

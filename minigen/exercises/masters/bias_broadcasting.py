@@ -55,78 +55,30 @@ def inputs(rng, N, D):
     return {"x": draw((N, D)), "scale": 1.5 + draw(D), "bias": draw(D), "offset": draw((N, 1))}
 
 
-def fields(cache, x, scale, bias, offset):
-    return {"scale": scale}
-
-
 MUTANTS = {
-    "G03": Mutant(
-        "g.sum(axis=1, keepdims=True)",
-        "g.mean(axis=1, keepdims=True)",
-        "the features of an example were averaged for its offset, and every one of them counts in full",
-        reads="offset: all * 1/D",
-    ),
-    "G06": Mutant(
-        "gbias = g.sum(axis=0)",
-        "gbias = g.mean(axis=0)",
-        "what the N examples send to the bias was averaged, and no mean stands in this layer",
-        reads="bias: all * 1/N",
-    ),
-    "G07": Mutant(
-        "gbias = g.sum(axis=0)",
-        "gbias = g",
-        "the gradient of the bias still has one row for every example",
-        reads="bias: sum over axis 0 missing",
-    ),
-    "G08": Mutant(
-        "gbias = g.sum(axis=0)",
-        "gbias = g.sum() + 0 * bias",
-        "everything was added up into one number, and each feature has a bias of its own",
-        reads="bias: all summed over everything",
-    ),
-    "G11": Mutant(
-        "gx = g * scale",
-        "gx = g",
-        "x is stretched on the way forward, and its gradient comes back as if it were not",
-        reads="x: all * 1/scale",
-    ),
-    "G12": Mutant(
-        "(g * x).sum(axis=0)",
-        "(g * scale).sum(axis=0)",
-        "a product was differentiated by one factor, and the same factor was kept instead of the other one",
-    ),
-    "G17": Mutant(
-        "(g * x).sum(axis=0)",
-        "x.sum(axis=0)",
-        "the gradient of the scale does not depend on what arrives from above",
-        reads="scale: ignores g",
-    ),
-    "G21": Mutant(
-        "g.sum(axis=1, keepdims=True)",
-        "g",
-        "the offset was repeated for all features, and its gradient still has one entry for each of them",
-        reads="offset: sum over axis 1 missing",
-    ),
-    "G21.axis": Mutant(
-        "g.sum(axis=1, keepdims=True)",
-        "g.sum(axis=0).reshape(-1, 1)",
-        "the sum for the offset runs over the examples, and an offset is not shared between them",
-    ),
-    "G21.order": Mutant(
-        "(g * x).sum(axis=0)",
-        "g.sum(axis=0) * x.sum(axis=0)",
-        "a product of two sums is not the sum of the products: first summed, then multiplied",
-    ),
-    "G23": Mutant(
-        "g.sum(axis=1, keepdims=True)",
-        "g.sum(axis=1)",
-        "the numbers are right, but they lie in a row where a column belongs; the next operation would make a table",
-        reads="offset: reshape missing",
-    ),
-    "G40": Mutant(
-        ("gscale = (g * x)", "gbias = g.sum(axis=0)"),
-        ("gbias = (g * x)", "gscale = g.sum(axis=0)"),
-        "the gradients of scale and bias stand under each other's name",
-        reads="scale: is that of bias; bias: is that of scale",
-    ),
-}
+    "G03": Mutant("g.sum(axis=1, keepdims=True)", "g.mean(axis=1, keepdims=True)",
+           "the features of an example were averaged for its offset, and every one of them counts in full"),
+    "G06": Mutant("gbias = g.sum(axis=0)", "gbias = g.mean(axis=0)",
+           "what the N examples send to the bias was averaged, and no mean stands in this layer"),
+    "G07": Mutant("gbias = g.sum(axis=0)", "gbias = g",
+           "the gradient of the bias still has one row for every example"),
+    "G08": Mutant("gbias = g.sum(axis=0)", "gbias = g.sum() + 0 * bias",
+           "everything was added up into one number, and each feature has a bias of its own"),
+    "G11": Mutant("gx = g * scale", "gx = g",
+           "x is stretched on the way forward, and its gradient comes back as if it were not"),
+    "G12": Mutant("(g * x).sum(axis=0)", "(g * scale).sum(axis=0)",
+           "a product was differentiated by one factor, and the same factor was kept instead of the other one"),
+    "G17": Mutant("(g * x).sum(axis=0)", "x.sum(axis=0)",
+           "the gradient of the scale does not depend on what arrives from above"),
+    "G21": Mutant("g.sum(axis=1, keepdims=True)", "g",
+           "the offset was repeated for all features, and its gradient still has one entry for each of them"),
+    "G21.axis": Mutant("g.sum(axis=1, keepdims=True)", "g.sum(axis=0).reshape(-1, 1)",
+           "the sum for the offset runs over the examples, and an offset is not shared between them"),
+    "G21.order": Mutant("(g * x).sum(axis=0)", "g.sum(axis=0) * x.sum(axis=0)",
+           "a product of two sums is not the sum of the products: first summed, then multiplied"),
+    "G23": Mutant("g.sum(axis=1, keepdims=True)", "g.sum(axis=1)",
+           "the numbers are right, but they lie in a row where a column belongs; the next operation would make a table"),
+    "G40": Mutant(("gscale = (g * x)", "gbias = g.sum(axis=0)"),
+           ("gbias = (g * x)", "gscale = g.sum(axis=0)"),
+           "the gradients of scale and bias stand under each other's name"),
+}  # fmt: skip

@@ -72,14 +72,9 @@ HINTS = (
 
 CONFIGS = (
     {"N": 5, "D": 7, "H": 3, "lam": 0.3, "why": "sizes that cannot be mistaken for each other"},
-    {
-        "N": 7,
-        "D": 5,
-        "H": 5,
-        "lam": 1.7,
-        "why": "a strong penalty, which must be right in both of its ways, and square weights",
-    },
-)
+    {"N": 7, "D": 5, "H": 5, "lam": 1.7,
+     "why": "a strong penalty, which must be right in both of its ways, and square weights"},
+)  # fmt: skip
 
 
 def inputs(rng, N, D, H, lam):
@@ -93,93 +88,31 @@ def inputs(rng, N, D, H, lam):
     }
 
 
-def fields(cache, x, encoder_weight, encoder_bias, decoder_weight, decoder_bias, lam):
-    a, h = cache["a"], cache["h"]
-    return {
-        "1 - 2h": 1 - 2 * h,
-        "1 - 2a": 1 - 2 * a,
-        "1 - h^2": 1 - h**2,
-        "|W|": np.abs(encoder_weight),
-    }
-
-
 MUTANTS = {
-    "A11": Mutant(
-        " + gslope * (1 - 2 * h)",
-        "",
-        "the penalty contains the slope of the units, and the way through it is missing",
-        reads="h: via slope missing",
-    ),
-    "A11.weight": Mutant(
-        " + 2 * encoder_weight * gsize",
-        "",
-        "the penalty contains the weight itself, and the direct way to it is missing",
-        reads="encoder_weight: via size missing",
-    ),
-    "G01": Mutant(
-        ("slope * size / N", ".sum(axis=0) / N"),
-        ("slope * size", ".sum(axis=0)"),
-        "the penalty is averaged over the batch like everything else, and its 1/N is missing",
-        reads="slope: all * N; size: all * N",
-    ),
-    "G02": Mutant(
-        "(slope**2).sum(axis=0)",
-        "(slope**2).mean(axis=0)",
-        "what the examples send to the size was averaged, on top of the mean that the penalty has",
-        reads="size: all * 1/N",
-    ),
-    "G05": Mutant(
-        "2 * lam * slope",
-        "lam * slope",
-        "the slope is squared in the penalty, and the 2 from the square is missing",
-        reads="slope: all * 1/2",
-    ),
-    "G05.weight": Mutant(
-        "2 * encoder_weight * gsize",
-        "encoder_weight * gsize",
-        "the size is made of squares, and the 2 from them is missing",
-        reads="encoder_weight: via size * 1/2",
-    ),
-    "G11": Mutant(
-        "gslope * (1 - 2 * h)",
-        "gslope",
-        "the slope was taken for h itself: how it changes with h is missing",
-        reads="h: via slope * 1/(1 - 2h)",
-    ),
-    "G11.units": Mutant(
-        "gh * slope",
-        "gh * 1",
-        "the derivative of the sigmoid is missing on the way to the encoder",
-        reads="a: all * 1/slope",
-    ),
-    "G12": Mutant(
-        "(1 - 2 * h)",
-        '(1 - 2 * cache["a"])',
-        "the change of the slope was written with what goes into the sigmoid, and it belongs to what comes out",
-        reads="h: via slope = upstream of slope * (1 - 2a)",
-    ),
-    "G13": Mutant(
-        "gh * slope",
-        "gh * (1 - h**2)",
-        "the derivative is that of a tanh, and the units are sigmoid units",
-        reads="a: all = upstream of h * (1 - h^2)",
-    ),
-    "G14": Mutant(
-        "gxhat @ decoder_weight.T + ",
-        "",
-        "only the penalty is left: what the picture wants from h is missing",
-        reads="h: via xhat missing",
-    ),
-    "G14.weight": Mutant(
-        "x.T @ ga + ",
-        "",
-        "only the direct way of the penalty is left: what comes through the units is missing",
-        reads="encoder_weight: via a missing",
-    ),
-    "G45": Mutant(
-        "2 * encoder_weight * gsize",
-        "2 * np.sign(encoder_weight) * gsize",
-        "the sign of the weight stands where the weight belongs, as if its absolute value were summed",
-        reads="encoder_weight: via size * 1/|W|",
-    ),
-}
+    "A11": Mutant(" + gslope * (1 - 2 * h)", "",
+           "the penalty contains the slope of the units, and the way through it is missing"),
+    "A11.weight": Mutant(" + 2 * encoder_weight * gsize", "",
+           "the penalty contains the weight itself, and the direct way to it is missing"),
+    "G01": Mutant(("slope * size / N", ".sum(axis=0) / N"), ("slope * size", ".sum(axis=0)"),
+           "the penalty is averaged over the batch like everything else, and its 1/N is missing"),
+    "G02": Mutant("(slope**2).sum(axis=0)", "(slope**2).mean(axis=0)",
+           "what the examples send to the size was averaged, on top of the mean that the penalty has"),
+    "G05": Mutant("2 * lam * slope", "lam * slope",
+           "the slope is squared in the penalty, and the 2 from the square is missing"),
+    "G05.weight": Mutant("2 * encoder_weight * gsize", "encoder_weight * gsize",
+           "the size is made of squares, and the 2 from them is missing"),
+    "G11": Mutant("gslope * (1 - 2 * h)", "gslope",
+           "the slope was taken for h itself: how it changes with h is missing"),
+    "G11.units": Mutant("gh * slope", "gh * 1",
+           "the derivative of the sigmoid is missing on the way to the encoder"),
+    "G12": Mutant("(1 - 2 * h)", '(1 - 2 * cache["a"])',
+           "the change of the slope was written with what goes into the sigmoid, and it belongs to what comes out"),
+    "G13": Mutant("gh * slope", "gh * (1 - h**2)",
+           "the derivative is that of a tanh, and the units are sigmoid units"),
+    "G14": Mutant("gxhat @ decoder_weight.T + ", "",
+           "only the penalty is left: what the picture wants from h is missing"),
+    "G14.weight": Mutant("x.T @ ga + ", "",
+           "only the direct way of the penalty is left: what comes through the units is missing"),
+    "G45": Mutant("2 * encoder_weight * gsize", "2 * np.sign(encoder_weight) * gsize",
+           "the sign of the weight stands where the weight belongs, as if its absolute value were summed"),
+}  # fmt: skip

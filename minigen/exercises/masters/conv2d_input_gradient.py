@@ -62,29 +62,11 @@ HINTS = (
 )
 
 CONFIGS = (
-    {
-        "N": 5,
-        "C": 2,
-        "O": 3,
-        "H": 5,
-        "W": 4,
-        "kernel": 3,
-        "stride": 1,
-        "padding": 1,
-        "why": "the usual case: kernel 3, padding 1",
-    },
-    {
-        "N": 5,
-        "C": 3,
-        "O": 3,
-        "H": 6,
-        "W": 5,
-        "kernel": 2,
-        "stride": 2,
-        "padding": 0,
-        "why": "steps of 2, and a column left over",
-    },
-)
+    {"N": 5, "C": 2, "O": 3, "H": 5, "W": 4, "kernel": 3, "stride": 1, "padding": 1,
+     "why": "the usual case: kernel 3, padding 1"},
+    {"N": 5, "C": 3, "O": 3, "H": 6, "W": 5, "kernel": 2, "stride": 2, "padding": 0,
+     "why": "steps of 2, and a column left over"},
+)  # fmt: skip
 
 
 def inputs(rng, N, C, O, H, W, kernel, **_):  # noqa: E741 - O is the number of kernels in the statement
@@ -93,36 +75,16 @@ def inputs(rng, N, C, O, H, W, kernel, **_):  # noqa: E741 - O is the number of 
 
 
 MUTANTS = {
-    "C01": Mutant(
-        "weight[:, :, i, j]",
-        "weight[:, :, kh - 1 - i, kw - 1 - j]",
-        "the kernel is turned round, once more than needed",
-    ),
-    "C03": Mutant(
-        "nohw,oc->nchw",
-        "nohw,co->nchw",
-        "the channels of the kernel are exchanged: those that come in and those that go out",
-    ),
-    "C05": Mutant(
-        "padding : padding + H, padding : padding + W",
-        "0 : H, 0 : W",
-        "the frame was cut off at the wrong place, so everything is shifted by the padding",
-    ),
-    "C07": Mutant(
-        "gframe[tap] +=",
-        "gframe[tap] =",
-        "a pixel that several taps read keeps only what the last of them sends back",
-    ),
-    "C11": Mutant(
-        "gx = gframe",
-        "gx = 1 / N * gframe",
-        "averaged over the batch, and no mean stands in this layer",
-        "x: all * 1/N",
-    ),
-    "G17": Mutant(
-        '"nohw,oc->nchw", g,',
-        '"nohw,oc->nchw", np.ones_like(g),',
-        "the upstream gradient is not used",
-        "x: ignores g",
-    ),
-}
+    "C01": Mutant("weight[:, :, i, j]", "weight[:, :, kh - 1 - i, kw - 1 - j]",
+           "the kernel is turned round, once more than needed"),
+    "C03": Mutant("nohw,oc->nchw", "nohw,co->nchw",
+           "the channels of the kernel are exchanged: those that come in and those that go out"),
+    "C05": Mutant("padding : padding + H, padding : padding + W", "0 : H, 0 : W",
+           "the frame was cut off at the wrong place, so everything is shifted by the padding"),
+    "C07": Mutant("gframe[tap] +=", "gframe[tap] =",
+           "a pixel that several taps read keeps only what the last of them sends back"),
+    "C11": Mutant("gx = gframe", "gx = 1 / N * gframe",
+           "averaged over the batch, and no mean stands in this layer"),
+    "G17": Mutant('"nohw,oc->nchw", g,', '"nohw,oc->nchw", np.ones_like(g),',
+           "the upstream gradient is not used"),
+}  # fmt: skip

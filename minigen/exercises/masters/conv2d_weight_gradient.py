@@ -68,40 +68,13 @@ HINTS = (
 )
 
 CONFIGS = (
-    {
-        "N": 5,
-        "C": 2,
-        "O": 7,
-        "H": 4,
-        "W": 6,
-        "kernel": 2,
-        "stride": 1,
-        "padding": 0,
-        "why": "the plain case: steps of 1, no frame",
-    },
-    {
-        "N": 5,
-        "C": 3,
-        "O": 3,
-        "H": 6,
-        "W": 5,
-        "kernel": 3,
-        "stride": 2,
-        "padding": 1,
-        "why": "a frame, steps of 2 with a row left over, and as many channels in as out",
-    },
-    {
-        "N": 5,
-        "C": 3,
-        "O": 2,
-        "H": 6,
-        "W": 3,
-        "kernel": 3,
-        "stride": 3,
-        "padding": 1,
-        "why": "steps as long as the kernel: no pixel is met twice",
-    },
-)
+    {"N": 5, "C": 2, "O": 7, "H": 4, "W": 6, "kernel": 2, "stride": 1, "padding": 0,
+     "why": "the plain case: steps of 1, no frame"},
+    {"N": 5, "C": 3, "O": 3, "H": 6, "W": 5, "kernel": 3, "stride": 2, "padding": 1,
+     "why": "a frame, steps of 2 with a row left over, and as many channels in as out"},
+    {"N": 5, "C": 3, "O": 2, "H": 6, "W": 3, "kernel": 3, "stride": 3, "padding": 1,
+     "why": "steps as long as the kernel: no pixel is met twice"},
+)  # fmt: skip
 
 
 def inputs(rng, N, C, O, H, W, kernel, **_):  # noqa: E741 - O is the number of kernels in the statement
@@ -109,78 +82,29 @@ def inputs(rng, N, C, O, H, W, kernel, **_):  # noqa: E741 - O is the number of 
     return {"x": draw((N, C, H, W)), "weight": draw((O, C, kernel, kernel)), "bias": draw(O)}
 
 
-def fields(cache, x, weight, bias, stride, padding):
-    OH, OW = cache["y"].shape[2:]
-    return {"pixels": OH * OW}
-
-
 MUTANTS = {
-    "C02": Mutant(
-        "gweight[:, :, i, j]",
-        "gweight[:, :, kh - 1 - i, kw - 1 - j]",
-        "every number is right and stands in the wrong place of the kernel: mirrored in both directions",
-        reads="weight: all flipped along 2 and 3",
-    ),
-    "C03": Mutant(
-        "nohw,nchw->oc",
-        "nohw,nchw->co",
-        "channels that come in and channels that go out have changed places",
-        reads="weight: all with axes 0 and 1 exchanged",
-    ),
-    "C04": Mutant(
-        "taps(kh, kw, OH, OW, stride)",
-        "taps(kh, kw, OH, OW, 1)",
-        "the kernel went on in steps of 1, whatever the stride; with a stride of 1 nothing shows",
-    ),
-    "C05": Mutant(
-        "framed(x, padding, padding)",
-        "framed(x, 2 * padding, 0)",
-        "all zeros of the frame stand on one side, so the kernel meets every pixel too late",
-    ),
-    "C06": Mutant(
-        "framed(x, padding, padding)",
-        "x",
-        "the kernel has also slid over the frame of zeros, and here it slides over the bare picture",
-    ),
-    "C09": Mutant(
-        "g.sum(axis=(0, 2, 3))",
-        "g.sum(axis=0)",
-        "the bias is added at every pixel, and only the examples have been summed",
-        reads="bias: sum over axis 1, 2 missing",
-    ),
-    "C10": Mutant(
-        "g.sum(axis=(0, 2, 3))",
-        "g.mean(axis=(0, 2, 3))",
-        "what arrives at the bias from pixels and examples was averaged",
-        reads="bias: all * 1/(N*pixels)",
-    ),
-    "C11": Mutant(
-        "gweight[:, :, i, j] = np",
-        "gweight[:, :, i, j] = 1 / len(x) * np",
-        "averaged over the batch, and no mean stands in this layer",
-        reads="weight: all * 1/N",
-    ),
-    "C14": Mutant(
-        "gweight[:, :, i, j]",
-        "gweight[:, :, i, i]",
-        "one letter stands where the other belongs, so only the diagonal of the kernel is ever written",
-    ),
-    "G06": Mutant(
-        "g.sum(axis=(0, 2, 3))",
-        "g.sum(axis=(2, 3)).mean(axis=0)",
-        "summed over the pixels, but averaged over the examples",
-        reads="bias: all * 1/N",
-    ),
-    "G08": Mutant(
-        "g.sum(axis=(0, 2, 3))",
-        "g.sum() * np.ones_like(bias)",
-        "the sum for the bias runs over the kernels as well, so all of them get the same",
-        reads="bias: all summed over everything",
-    ),
-    "G17": Mutant(
-        '"nohw,nchw->oc", g,',
-        '"nohw,nchw->oc", np.ones_like(g),',
-        "the upstream gradient is not used at the kernel",
-        reads="weight: ignores g",
-    ),
-}
+    "C02": Mutant("gweight[:, :, i, j]", "gweight[:, :, kh - 1 - i, kw - 1 - j]",
+           "every number is right and stands in the wrong place of the kernel: mirrored in both directions"),
+    "C03": Mutant("nohw,nchw->oc", "nohw,nchw->co",
+           "channels that come in and channels that go out have changed places"),
+    "C04": Mutant("taps(kh, kw, OH, OW, stride)", "taps(kh, kw, OH, OW, 1)",
+           "the kernel went on in steps of 1, whatever the stride; with a stride of 1 nothing shows"),
+    "C05": Mutant("framed(x, padding, padding)", "framed(x, 2 * padding, 0)",
+           "all zeros of the frame stand on one side, so the kernel meets every pixel too late"),
+    "C06": Mutant("framed(x, padding, padding)", "x",
+           "the kernel has also slid over the frame of zeros, and here it slides over the bare picture"),
+    "C09": Mutant("g.sum(axis=(0, 2, 3))", "g.sum(axis=0)",
+           "the bias is added at every pixel, and only the examples have been summed"),
+    "C10": Mutant("g.sum(axis=(0, 2, 3))", "g.mean(axis=(0, 2, 3))",
+           "what arrives at the bias from pixels and examples was averaged"),
+    "C11": Mutant("gweight[:, :, i, j] = np", "gweight[:, :, i, j] = 1 / len(x) * np",
+           "averaged over the batch, and no mean stands in this layer"),
+    "C14": Mutant("gweight[:, :, i, j]", "gweight[:, :, i, i]",
+           "one letter stands where the other belongs, so only the diagonal of the kernel is ever written"),
+    "G06": Mutant("g.sum(axis=(0, 2, 3))", "g.sum(axis=(2, 3)).mean(axis=0)",
+           "summed over the pixels, but averaged over the examples"),
+    "G08": Mutant("g.sum(axis=(0, 2, 3))", "g.sum() * np.ones_like(bias)",
+           "the sum for the bias runs over the kernels as well, so all of them get the same"),
+    "G17": Mutant('"nohw,nchw->oc", g,', '"nohw,nchw->oc", np.ones_like(g),',
+           "the upstream gradient is not used at the kernel"),
+}  # fmt: skip

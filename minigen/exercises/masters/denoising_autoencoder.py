@@ -90,73 +90,27 @@ def inputs(rng, N, D, H, keep):
     }
 
 
-def fields(cache, x, mask, encoder_weight, encoder_bias, decoder_weight, decoder_bias):
-    return {"damage": x - cache["noisy"], "kept": mask == 1}
-
-
 MUTANTS = {
-    "A09": Mutant(
-        "noisy.T @ ga",
-        "x.T @ ga",
-        "the encoder has seen the damaged picture, and its weight's gradient was taken with the whole one",
-    ),
-    "A10": Mutant(
-        "(xhat - x) / N",
-        "(xhat - noisy) / N",
-        "the output is compared with the damaged picture, so the network would learn to copy the damage",
-        reads="xhat: 1/N * damage added; x: -1/N * damage added",
-    ),
-    "A10.kept": Mutant(
-        "(xhat - x) / N",
-        "(xhat - x) * mask / N",
-        "lost pixels were left out of the comparison, and they are the ones that it is about",
-        reads="xhat: all * [kept]; x: all * [kept]",
-    ),
-    "G01": Mutant(
-        "(xhat - x) / N",
-        "xhat - x",
-        "the loss is a mean over the batch, and its 1/N has been left out",
-        reads="xhat: all * N; x: reconstruction * N",
-    ),
-    "G05": Mutant(
-        "(xhat - x) / N",
-        "2 * (xhat - x) / N",
-        "the half in front of the square and the 2 from its derivative do not both appear",
-        reads="xhat: all twice; x: reconstruction twice",
-    ),
-    "G10": Mutant(
-        "ga @ encoder_weight.T",
-        "ga @ encoder_weight",
-        "on the way back the encoder's weight is used as on the way forward",
-    ),
-    "G14": Mutant(
-        "gnoisy * mask - gxhat",
-        "gnoisy * mask",
-        "x is also what the output is compared with, and that part is missing",
-        reads="x: reconstruction missing",
-    ),
-    "G14.input": Mutant(
-        "gnoisy * mask - gxhat",
-        "-gxhat",
-        "x is also what the encoder gets, and that part is missing",
-        reads="x: via noisy missing",
-    ),
-    "G04": Mutant(
-        "gnoisy * mask - gxhat",
-        "gnoisy * mask + gxhat",
-        "the loss contains a difference, and the part from the comparison has the sign of its other half",
-        reads="x: reconstruction sign",
-    ),
-    "G48": Mutant(
-        "gnoisy * mask - gxhat",
-        "gnoisy - gxhat",
-        "the encoder's part was passed on to lost pixels as well, which the encoder has never seen",
-        reads="x: via noisy = upstream of noisy",
-    ),
-    "G50": Mutant(
-        "gnoisy * mask",
-        "gnoisy * (np.random.default_rng().random(x.shape) < 0.7)",
-        "other pixels were lost than in the forward pass",
-        reads="x: two calls differ",
-    ),
-}
+    "A09": Mutant("noisy.T @ ga", "x.T @ ga",
+           "the encoder has seen the damaged picture, and its weight's gradient was taken with the whole one"),
+    "A10": Mutant("(xhat - x) / N", "(xhat - noisy) / N",
+           "the output is compared with the damaged picture, so the network would learn to copy the damage"),
+    "A10.kept": Mutant("(xhat - x) / N", "(xhat - x) * mask / N",
+           "lost pixels were left out of the comparison, and they are the ones that it is about"),
+    "G01": Mutant("(xhat - x) / N", "xhat - x",
+           "the loss is a mean over the batch, and its 1/N has been left out"),
+    "G05": Mutant("(xhat - x) / N", "2 * (xhat - x) / N",
+           "the half in front of the square and the 2 from its derivative do not both appear"),
+    "G10": Mutant("ga @ encoder_weight.T", "ga @ encoder_weight",
+           "on the way back the encoder's weight is used as on the way forward"),
+    "G14": Mutant("gnoisy * mask - gxhat", "gnoisy * mask",
+           "x is also what the output is compared with, and that part is missing"),
+    "G14.input": Mutant("gnoisy * mask - gxhat", "-gxhat",
+           "x is also what the encoder gets, and that part is missing"),
+    "G04": Mutant("gnoisy * mask - gxhat", "gnoisy * mask + gxhat",
+           "the loss contains a difference, and the part from the comparison has the sign of its other half"),
+    "G48": Mutant("gnoisy * mask - gxhat", "gnoisy - gxhat",
+           "the encoder's part was passed on to lost pixels as well, which the encoder has never seen"),
+    "G50": Mutant("gnoisy * mask", "gnoisy * (np.random.default_rng().random(x.shape) < 0.7)",
+           "other pixels were lost than in the forward pass"),
+}  # fmt: skip

@@ -43,13 +43,9 @@ HINTS = (
 
 CONFIGS = (
     {"N": 5, "D": 11, "H": 7, "why": "three sizes that cannot be mistaken for each other"},
-    {
-        "N": 7,
-        "D": 3,
-        "H": 3,
-        "why": "a square weight, where a forgotten transpose goes unnoticed by the shapes",
-    },
-)
+    {"N": 7, "D": 3, "H": 3,
+     "why": "a square weight, where a forgotten transpose goes unnoticed by the shapes"},
+)  # fmt: skip
 
 
 def inputs(rng, N, D, H):
@@ -61,42 +57,16 @@ def inputs(rng, N, D, H):
 
 
 MUTANTS = {
-    "G06": Mutant(
-        "g.sum(axis=0)",
-        "g.mean(axis=0)",
-        "the gradients that the N examples send to the bias were averaged; what is used N times gets their sum",
-        reads="bias: all * 1/N",
-    ),
-    "G07": Mutant(
-        "g.sum(axis=0)",
-        "g",
-        "the gradient of the bias still has one row for every example",
-        reads="bias: sum over axis 0 missing",
-    ),
-    "G08": Mutant(
-        "g.sum(axis=0)",
-        "g.sum() * np.ones_like(bias)",
-        "the sum for the bias runs over the units as well, so all entries are equal",
-        reads="bias: all summed over everything",
-    ),
-    "G09": Mutant(
-        "x.T @ g", "(x.T @ g).T", "the gradient of the weight is turned", reads="weight: transpose missing"
-    ),
-    "G10": Mutant(
-        "g @ weight.T",
-        "g @ weight",
-        "on the way back the weight is used as on the way forward, and not the other way round",
-    ),
-    "G17": Mutant(
-        "gweight = x.T @ g",
-        "gweight = x.T @ np.ones_like(g)",
-        "the gradient of the weight does not depend on the upstream gradient",
-        reads="weight: ignores g",
-    ),
-    "G33": Mutant(
-        "x.T @ g",
-        "x.T @ g / len(x)",
-        "the gradient of the weight was averaged over the batch; the mean, if there is one, is part of g already",
-        reads="weight: all * 1/N",
-    ),
-}
+    "G06": Mutant("g.sum(axis=0)", "g.mean(axis=0)",
+           "the gradients that the N examples send to the bias were averaged; what is used N times gets their sum"),
+    "G07": Mutant("g.sum(axis=0)", "g", "the gradient of the bias still has one row for every example"),
+    "G08": Mutant("g.sum(axis=0)", "g.sum() * np.ones_like(bias)",
+           "the sum for the bias runs over the units as well, so all entries are equal"),
+    "G09": Mutant("x.T @ g", "(x.T @ g).T", "the gradient of the weight is turned"),
+    "G10": Mutant("g @ weight.T", "g @ weight",
+           "on the way back the weight is used as on the way forward, and not the other way round"),
+    "G17": Mutant("gweight = x.T @ g", "gweight = x.T @ np.ones_like(g)",
+           "the gradient of the weight does not depend on the upstream gradient"),
+    "G33": Mutant("x.T @ g", "x.T @ g / len(x)",
+           "the gradient of the weight was averaged over the batch; the mean, if there is one, is part of g already"),
+}  # fmt: skip

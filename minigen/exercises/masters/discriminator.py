@@ -89,99 +89,36 @@ def inputs(rng, N, M, D, H):
     }
 
 
-def fields(cache, real, fake, **_):
-    p, q = sigmoid(cache["logit_real"]), sigmoid(cache["logit_fake"])
-    return {
-        "p(1 - p)": p * (1 - p),
-        "q(1 - q)": q * (1 - q),
-        "a_real > 0": cache["a_real"] > 0,
-        "a_fake > 0": cache["a_fake"] > 0,
-        "N + M": len(real) + len(fake),
-    }
-
-
 MUTANTS = {
-    "N04": Mutant(
-        ("(sigmoid(logit_real) - 1)", "sigmoid(logit_fake) / M"),
-        ("sigmoid(logit_real)", "(sigmoid(logit_fake) - 1) / M"),
-        "the labels are exchanged: the discriminator is told that the real ones are fakes",
-        reads="logit_real: constant added; logit_fake: constant added",
-    ),
-    "N05": Mutant(
-        "(sigmoid(logit_real) - 1)",
-        "(sigmoid(logit_real) - 0.9)",
-        "the labels of the real ones were softened to 0.9, and the loss knows nothing of it",
-        reads="logit_real: constant added",
-    ),
-    "N06": Mutant(
-        ("(sigmoid(logit_real) - 1) / N", "sigmoid(logit_fake) / M"),
-        ("(sigmoid(logit_real) - 1) / (N + M)", "sigmoid(logit_fake) / (N + M)"),
-        "averaged over both halves together, and the loss has a mean for each",
-        reads="logit_real: all * N/(N + M); logit_fake: all * M/(N + M)",
-    ),
-    "N06.fake": Mutant(
-        "sigmoid(logit_fake) / M",
-        "sigmoid(logit_fake) / N",
-        "the fakes were averaged over the number of real samples",
-        reads="logit_fake: all * M/N",
-    ),
-    "N07": Mutant(
-        ("(sigmoid(logit_real) - 1)", "sigmoid(logit_fake) / M"),
-        (
-            "(sigmoid(logit_real) - 1) * sigmoid(logit_real) * (1 - sigmoid(logit_real))",
-            "sigmoid(logit_fake) ** 2 * (1 - sigmoid(logit_fake)) / M",
-        ),
-        "the loss takes logits, and the sigmoid inside it was differentiated once too often",
-        reads="logit_real: all * p(1 - p); logit_fake: all * q(1 - q)",
-    ),
-    "N08": Mutant(
-        ("(sigmoid(logit_real) - 1)", "sigmoid(logit_fake) / M"),
-        ("-1 / sigmoid(logit_real)", "1 / (1 - sigmoid(logit_fake)) / M"),
-        "this is the gradient at the beliefs, and it was taken for the one at the logits",
-        reads="logit_real: all * 1/p(1 - p); logit_fake: all * 1/q(1 - q)",
-    ),
-    "G04": Mutant(
-        "(sigmoid(logit_real) - 1)",
-        "(1 - sigmoid(logit_real))",
-        "the sign: the logits of real samples are to rise",
-        reads="logit_real: all sign",
-    ),
-    "N12": Mutant(
-        (
-            " + h_fake.T @ glogit_fake",
-            " + fake.T @ ga_fake",
-            " + ga_fake.sum(axis=0)",
-        ),
-        ("", "", ""),
-        "the weights and the hidden bias learn from the real half alone",
-        reads="w2: via logit_fake missing; W1: via a_fake missing; b1: via a_fake missing",
-    ),
-    "N12.real": Mutant(
-        (
-            "h_real.T @ glogit_real + ",
-            "real.T @ ga_real + ",
-            "ga_real.sum(axis=0) + ",
-        ),
-        ("", "", ""),
-        "the weights and the hidden bias learn from the fake half alone",
-        reads="w2: via logit_real missing; W1: via a_real missing; b1: via a_real missing",
-    ),
-    "G11": Mutant(
-        (" * np.where(a_real > 0, 1, 0.2)", " * np.where(a_fake > 0, 1, 0.2)"),
-        ("", ""),
-        "the leaky relu was passed on the way back as if it were not there",
-        reads="a_real: all = upstream of h_real; a_fake: all = upstream of h_fake",
-    ),
-    "G13": Mutant(
-        ("np.where(a_real > 0, 1, 0.2)", "np.where(a_fake > 0, 1, 0.2)"),
-        ("np.where(a_real > 0, 1, 0)", "np.where(a_fake > 0, 1, 0)"),
-        "this is the derivative of the plain relu, and the leaky one lets something through below 0 as well",
-        reads="a_real: all * [a_real > 0]; a_fake: all * [a_fake > 0]",
-    ),
-    "G06": Mutant(
-        "ga_real.sum(axis=0) + ga_fake.sum(axis=0)",
-        "ga_real.mean(axis=0) + ga_fake.mean(axis=0)",
-        "what the samples send to the bias was averaged, and it adds up",
-        reads="b1: via a_real * 1/N; b1: via a_fake * 1/M",
-    ),
-}
+    "N04": Mutant(("(sigmoid(logit_real) - 1)", "sigmoid(logit_fake) / M"),
+           ("sigmoid(logit_real)", "(sigmoid(logit_fake) - 1) / M"),
+           "the labels are exchanged: the discriminator is told that the real ones are fakes"),
+    "N05": Mutant("(sigmoid(logit_real) - 1)", "(sigmoid(logit_real) - 0.9)",
+           "the labels of the real ones were softened to 0.9, and the loss knows nothing of it"),
+    "N06": Mutant(("(sigmoid(logit_real) - 1) / N", "sigmoid(logit_fake) / M"),
+           ("(sigmoid(logit_real) - 1) / (N + M)", "sigmoid(logit_fake) / (N + M)"),
+           "averaged over both halves together, and the loss has a mean for each"),
+    "N06.fake": Mutant("sigmoid(logit_fake) / M", "sigmoid(logit_fake) / N",
+           "the fakes were averaged over the number of real samples"),
+    "N07": Mutant(("(sigmoid(logit_real) - 1)", "sigmoid(logit_fake) / M"),
+           ("(sigmoid(logit_real) - 1) * sigmoid(logit_real) * (1 - sigmoid(logit_real))", "sigmoid(logit_fake) ** 2 * (1 - sigmoid(logit_fake)) / M"),
+           "the loss takes logits, and the sigmoid inside it was differentiated once too often"),
+    "N08": Mutant(("(sigmoid(logit_real) - 1)", "sigmoid(logit_fake) / M"),
+           ("-1 / sigmoid(logit_real)", "1 / (1 - sigmoid(logit_fake)) / M"),
+           "this is the gradient at the beliefs, and it was taken for the one at the logits"),
+    "G04": Mutant("(sigmoid(logit_real) - 1)", "(1 - sigmoid(logit_real))",
+           "the sign: the logits of real samples are to rise"),
+    "N12": Mutant((" + h_fake.T @ glogit_fake", " + fake.T @ ga_fake", " + ga_fake.sum(axis=0)"),
+           ("", "", ""),
+           "the weights and the hidden bias learn from the real half alone"),
+    "N12.real": Mutant(("h_real.T @ glogit_real + ", "real.T @ ga_real + ", "ga_real.sum(axis=0) + "),
+           ("", "", ""),
+           "the weights and the hidden bias learn from the fake half alone"),
+    "G11": Mutant((" * np.where(a_real > 0, 1, 0.2)", " * np.where(a_fake > 0, 1, 0.2)"), ("", ""),
+           "the leaky relu was passed on the way back as if it were not there"),
+    "G13": Mutant(("np.where(a_real > 0, 1, 0.2)", "np.where(a_fake > 0, 1, 0.2)"),
+           ("np.where(a_real > 0, 1, 0)", "np.where(a_fake > 0, 1, 0)"),
+           "this is the derivative of the plain relu, and the leaky one lets something through below 0 as well"),
+    "G06": Mutant("ga_real.sum(axis=0) + ga_fake.sum(axis=0)", "ga_real.mean(axis=0) + ga_fake.mean(axis=0)",
+           "what the samples send to the bias was averaged, and it adds up"),
+}  # fmt: skip

@@ -59,74 +59,26 @@ def inputs(rng, N, H, D, keep):
     return {"h": draw((N, H)), "mask": mask, "weight": draw((H, D)), "bias": draw(D)}
 
 
-def fields(cache, h, mask, weight, bias, keep):
-    return {"kept": mask, "1 - keep": 1 - keep, "share": mask.mean()}
-
-
 MUTANTS = {
-    "G11": Mutant(
-        "gd * mask / keep",
-        "gd * 1",
-        "the gradient is handed past the dropout as if nothing had been dropped",
-        reads="h: all = upstream of d",
-    ),
-    "G12": Mutant(
-        "d.T @ g",
-        "h.T @ g",
-        "the weight was given the units before the dropout, and on the way forward it saw them after it",
-    ),
-    "G17": Mutant(
-        "gh = gd * mask / keep",
-        "gh = mask / keep",
-        "the mask alone: what arrives from above is not used",
-        reads="h: ignores g",
-    ),
-    "G18": Mutant(
-        "gh = gd * mask / keep",
-        "gh = gd; gh *= mask / keep",
-        "gh is only another name for gd, so the gradient at d was overwritten",
-        reads="d: all * 1/keep * [kept]",
-    ),
-    "G33": Mutant(
-        "gh = gd * mask / keep",
-        "gh = gd * mask * mask.size / mask.sum()",
-        "divided by the share that happened to be kept this time; the forward pass divides by the probability",
-        reads="h: all * keep/share",
-    ),
-    "G47": Mutant(
-        "gd * mask / keep",
-        "gd * mask",
-        "what was kept was made larger on the way forward, and it is not on the way back",
-        reads="h: all * keep",
-    ),
-    "G47.classic": Mutant(
-        "gd * mask / keep",
-        "gd * mask * keep",
-        "what was kept was made smaller instead of larger",
-        reads="h: all * keep^2",
-    ),
-    "G47.rate": Mutant(
-        "gd * mask / keep",
-        "gd * mask / (1 - keep)",
-        "the number is the probability of being kept, and it was taken for that of being dropped",
-        reads="h: all * keep/(1 - keep)",
-    ),
-    "G48": Mutant(
-        "gd * mask / keep",
-        "gd / keep",
-        "units that were dropped get a gradient, and they did not influence anything",
-        reads="h: all = upstream of d * 1/keep",
-    ),
-    "G49": Mutant(
-        "gd * mask / keep",
-        "gd * (mask / keep) ** 2",
-        "what was kept was made larger twice",
-        reads="h: all * 1/keep",
-    ),
-    "G50": Mutant(
-        "gd * mask / keep",
-        "gd * (np.random.default_rng().random(mask.shape) < keep) / keep",
-        "a new mask was drawn, and the gradient belongs to the mask of the forward pass",
-        reads="h: two calls differ",
-    ),
-}
+    "G11": Mutant("gd * mask / keep", "gd * 1",
+           "the gradient is handed past the dropout as if nothing had been dropped"),
+    "G12": Mutant("d.T @ g", "h.T @ g",
+           "the weight was given the units before the dropout, and on the way forward it saw them after it"),
+    "G17": Mutant("gh = gd * mask / keep", "gh = mask / keep",
+           "the mask alone: what arrives from above is not used"),
+    "G18": Mutant("gh = gd * mask / keep", "gh = gd; gh *= mask / keep",
+           "gh is only another name for gd, so the gradient at d was overwritten"),
+    "G33": Mutant("gh = gd * mask / keep", "gh = gd * mask * mask.size / mask.sum()",
+           "divided by the share that happened to be kept this time; the forward pass divides by the probability"),
+    "G47": Mutant("gd * mask / keep", "gd * mask",
+           "what was kept was made larger on the way forward, and it is not on the way back"),
+    "G47.classic": Mutant("gd * mask / keep", "gd * mask * keep",
+           "what was kept was made smaller instead of larger"),
+    "G47.rate": Mutant("gd * mask / keep", "gd * mask / (1 - keep)",
+           "the number is the probability of being kept, and it was taken for that of being dropped"),
+    "G48": Mutant("gd * mask / keep", "gd / keep",
+           "units that were dropped get a gradient, and they did not influence anything"),
+    "G49": Mutant("gd * mask / keep", "gd * (mask / keep) ** 2", "what was kept was made larger twice"),
+    "G50": Mutant("gd * mask / keep", "gd * (np.random.default_rng().random(mask.shape) < keep) / keep",
+           "a new mask was drawn, and the gradient belongs to the mask of the forward pass"),
+}  # fmt: skip

@@ -75,96 +75,32 @@ def inputs(rng, N, K, free_bits):
     }
 
 
-def fields(cache, mu, logvar, eps, free_bits, **_):
-    return {
-        "sigma": np.exp(logvar / 2),
-        "eps": eps,
-        "mu": mu,
-        "free": cache["kappa"] <= free_bits,
-        "paid": cache["kappa"] > free_bits,
-    }
-
-
 MUTANTS = {
-    "V29": Mutant(
-        "(kappa > free_bits).astype(float)",
-        "np.ones_like(kappa)",
-        "every unit pays, as if there were no free bits",
-        reads="kappa: free added",
-    ),
-    "V29.turned": Mutant(
-        "kappa > free_bits",
-        "kappa < free_bits",
-        "the threshold is the wrong way round: those pay that should not",
-    ),
-    "V29.value": Mutant(
-        "(kappa > free_bits).astype(float)",
-        "np.maximum(free_bits, kappa)",
-        "this is the price itself, and its slope was asked for",
-    ),
-    "V29.example": Mutant(
-        ("gkappa * mu", "gkappa * 0.5 * (sigma**2 - 1)"),
-        (
-            "(0.5 * (sigma**2 + mu**2 - 1 - logvar) > free_bits) * mu",
-            "(0.5 * (sigma**2 + mu**2 - 1 - logvar) > free_bits) * 0.5 * (sigma**2 - 1)",
-        ),
-        "the threshold was applied to every example by itself, and the loss applies it after the mean over the batch",
-    ),
-    "V19": Mutant(
-        "(kappa > free_bits).astype(float)",
-        "(kappa > free_bits) / len(kappa)",
-        "the units' prices are added up in the loss, and averaged here",
-        reads="kappa: all * 1/K",
-    ),
-    "V18": Mutant(
-        ("gkappa * mu / N", "(sigma**2 - 1) / N"),
-        ("gkappa * mu", "(sigma**2 - 1)"),
-        "kappa is a mean over the batch, and its 1/N is missing in both lines",
-        reads="mu: via kappa * N; logvar: via kappa * N",
-    ),
-    "V17": Mutant(
-        ("gkappa * mu / N", "gkappa * 0.5 * (sigma**2 - 1) / N"),
-        ("0", "0"),
-        "the price of the paying units is in the loss, and neither gradient knows of it",
-        reads="mu: via kappa missing; logvar: via kappa missing",
-    ),
-    "V12": Mutant(
-        "gz + gkappa", "gz - gkappa", "the divergence pulls mu the other way", reads="mu: via kappa sign"
-    ),
-    "V13": Mutant(
-        "gkappa * mu / N",
-        "gkappa * mu**2 / N",
-        "the square of mu has not been differentiated",
-        reads="mu: via kappa * mu",
-    ),
-    "V11": Mutant(
-        "gz + gkappa",
-        "gkappa",
-        "the way to mu through z is missing: free bits are no reason to forget the reconstruction",
-        reads="mu: via z missing",
-    ),
-    "V08": Mutant(
-        "gz * 0.5 * sigma * eps + ",
-        "",
-        "the way to logvar through z is missing: only the divergence is left",
-        reads="logvar: via z missing",
-    ),
-    "V14": Mutant(
-        "gkappa * 0.5 * (sigma**2 - 1)",
-        "gkappa * (sigma**2 - 1)",
-        "the half in front of the divergence is missing",
-        reads="logvar: via kappa twice",
-    ),
-    "V15": Mutant(
-        "(sigma**2 - 1)",
-        "sigma**2",
-        "in the divergence logvar stands twice, in the exponential and by itself; the second one was forgotten",
-        reads="logvar: 1/(2*N) * paid added",
-    ),
-    "V02": Mutant(
-        "gz * 0.5 * sigma * eps",
-        "gz * 0.5 * eps",
-        "an exponential stays when it is differentiated, and here sigma has disappeared",
-        reads="logvar: via z * 1/sigma",
-    ),
-}
+    "V29": Mutant("(kappa > free_bits).astype(float)", "np.ones_like(kappa)",
+           "every unit pays, as if there were no free bits"),
+    "V29.turned": Mutant("kappa > free_bits", "kappa < free_bits",
+           "the threshold is the wrong way round: those pay that should not"),
+    "V29.value": Mutant("(kappa > free_bits).astype(float)", "np.maximum(free_bits, kappa)",
+           "this is the price itself, and its slope was asked for"),
+    "V29.example": Mutant(("gkappa * mu", "gkappa * 0.5 * (sigma**2 - 1)"),
+           ("(0.5 * (sigma**2 + mu**2 - 1 - logvar) > free_bits) * mu", "(0.5 * (sigma**2 + mu**2 - 1 - logvar) > free_bits) * 0.5 * (sigma**2 - 1)"),
+           "the threshold was applied to every example by itself, and the loss applies it after the mean over the batch"),
+    "V19": Mutant("(kappa > free_bits).astype(float)", "(kappa > free_bits) / len(kappa)",
+           "the units' prices are added up in the loss, and averaged here"),
+    "V18": Mutant(("gkappa * mu / N", "(sigma**2 - 1) / N"), ("gkappa * mu", "(sigma**2 - 1)"),
+           "kappa is a mean over the batch, and its 1/N is missing in both lines"),
+    "V17": Mutant(("gkappa * mu / N", "gkappa * 0.5 * (sigma**2 - 1) / N"), ("0", "0"),
+           "the price of the paying units is in the loss, and neither gradient knows of it"),
+    "V12": Mutant("gz + gkappa", "gz - gkappa", "the divergence pulls mu the other way"),
+    "V13": Mutant("gkappa * mu / N", "gkappa * mu**2 / N", "the square of mu has not been differentiated"),
+    "V11": Mutant("gz + gkappa", "gkappa",
+           "the way to mu through z is missing: free bits are no reason to forget the reconstruction"),
+    "V08": Mutant("gz * 0.5 * sigma * eps + ", "",
+           "the way to logvar through z is missing: only the divergence is left"),
+    "V14": Mutant("gkappa * 0.5 * (sigma**2 - 1)", "gkappa * (sigma**2 - 1)",
+           "the half in front of the divergence is missing"),
+    "V15": Mutant("(sigma**2 - 1)", "sigma**2",
+           "in the divergence logvar stands twice, in the exponential and by itself; the second one was forgotten"),
+    "V02": Mutant("gz * 0.5 * sigma * eps", "gz * 0.5 * eps",
+           "an exponential stays when it is differentiated, and here sigma has disappeared"),
+}  # fmt: skip

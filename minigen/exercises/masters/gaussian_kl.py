@@ -56,60 +56,23 @@ def inputs(rng, N, K, beta):
     return {"mu": rng.standard_normal((N, K)), "logvar": 0.8 * rng.standard_normal((N, K))}
 
 
-def fields(cache, mu, logvar, beta):
-    return {"mu": mu, "sigma": np.exp(logvar / 2), "logvar": logvar}
-
-
 MUTANTS = {
-    "G04": Mutant(
-        "beta * mu / N", "-beta * mu / N", "the sign: the divergence grows with |mu|", reads="mu: all sign"
-    ),
-    "V12": Mutant(
-        "beta * mu / N",
-        "beta * 0.5 * mu / N",
-        "the derivative of the square has lost its 2, which cancels the half",
-        reads="mu: all * 1/2",
-    ),
-    "V13": Mutant(
-        "beta * mu / N",
-        "beta * mu**2 / N",
-        "the square is still there, as if nothing had been differentiated",
-        "mu: all * mu",
-    ),
-    "V14": Mutant(
-        "beta * 0.5 * (np.exp(logvar) - 1)",
-        "beta * (np.exp(logvar) - 1)",
-        "the half in front of the bracket is missing",
-        reads="logvar: all twice",
-    ),
-    "V15": Mutant(
-        "(np.exp(logvar) - 1)",
-        "np.exp(logvar)",
-        "v stands in the bracket twice, as e^v and by itself; the second one was forgotten",
-        reads="logvar: entropy missing",
-    ),
-    "V16": Mutant(
-        "np.exp(logvar) - 1",
-        "np.exp(logvar / 2) - 1",
-        "sigma stands where the variance belongs: v is the logarithm of the variance",
-        reads="logvar: variance * 1/sigma",
-    ),
-    "V18": Mutant(
-        ("beta * mu / N", "(np.exp(logvar) - 1) / N"),
-        ("beta * mu", "(np.exp(logvar) - 1)"),
-        "the divergence is averaged over the batch, and its 1/N is missing in both lines",
-        reads="mu: all * N; logvar: all * N",
-    ),
-    "V19": Mutant(
-        ("beta * mu / N", "(np.exp(logvar) - 1) / N"),
-        ("beta * mu / N / mu.shape[1]", "(np.exp(logvar) - 1) / N / mu.shape[1]"),
-        "averaged over the K units of the code, which the loss sums over",
-        reads="mu: all * 1/K; logvar: all * 1/K",
-    ),
-    "V20": Mutant(
-        ("beta * mu / N", "beta * 0.5"),
-        ("mu / N", "0.5"),
-        "beta stands in front of the whole divergence, and here it is missing",
-        reads="mu: all * 1/beta; logvar: all * 1/beta",
-    ),
-}
+    "G04": Mutant("beta * mu / N", "-beta * mu / N", "the sign: the divergence grows with |mu|"),
+    "V12": Mutant("beta * mu / N", "beta * 0.5 * mu / N",
+           "the derivative of the square has lost its 2, which cancels the half"),
+    "V13": Mutant("beta * mu / N", "beta * mu**2 / N",
+           "the square is still there, as if nothing had been differentiated"),
+    "V14": Mutant("beta * 0.5 * (np.exp(logvar) - 1)", "beta * (np.exp(logvar) - 1)",
+           "the half in front of the bracket is missing"),
+    "V15": Mutant("(np.exp(logvar) - 1)", "np.exp(logvar)",
+           "v stands in the bracket twice, as e^v and by itself; the second one was forgotten"),
+    "V16": Mutant("np.exp(logvar) - 1", "np.exp(logvar / 2) - 1",
+           "sigma stands where the variance belongs: v is the logarithm of the variance"),
+    "V18": Mutant(("beta * mu / N", "(np.exp(logvar) - 1) / N"), ("beta * mu", "(np.exp(logvar) - 1)"),
+           "the divergence is averaged over the batch, and its 1/N is missing in both lines"),
+    "V19": Mutant(("beta * mu / N", "(np.exp(logvar) - 1) / N"),
+           ("beta * mu / N / mu.shape[1]", "(np.exp(logvar) - 1) / N / mu.shape[1]"),
+           "averaged over the K units of the code, which the loss sums over"),
+    "V20": Mutant(("beta * mu / N", "beta * 0.5"), ("mu / N", "0.5"),
+           "beta stands in front of the whole divergence, and here it is missing"),
+}  # fmt: skip

@@ -79,16 +79,9 @@ HINTS = (
 
 CONFIGS = (
     {"N": 7, "Z": 2, "S": 5, "D": 3, "H": 4, "game": "minimax", "why": "the zero-sum game"},
-    {
-        "N": 5,
-        "Z": 2,
-        "S": 3,
-        "D": 3,
-        "H": 3,
-        "game": "non-saturating",
-        "why": "the game that is played, and square weights, which fit the wrong way round as well",
-    },
-)
+    {"N": 5, "Z": 2, "S": 3, "D": 3, "H": 3, "game": "non-saturating",
+     "why": "the game that is played, and square weights, which fit the wrong way round as well"},
+)  # fmt: skip
 
 
 def inputs(rng, N, Z, S, D, H, game):
@@ -106,109 +99,38 @@ def inputs(rng, N, Z, S, D, H, game):
     }
 
 
-def fields(cache, **_):
-    p, x, s = sigmoid(cache["logit"]), cache["xfake"], cache["s"]
-    return {
-        "e^logit": np.exp(cache["logit"]),
-        "p(1 - p)": p * (1 - p),
-        "p": p,
-        "x(1 - x)": x * (1 - x),
-        "o(1 - o)": cache["o"] * (1 - cache["o"]),
-        "1 - s^2": 1 - s**2,
-        "1 - t^2": 1 - cache["t"] ** 2,
-        "s(1 - s)": s * (1 - s),
-        "a > 0": cache["a"] > 0,
-    }
-
-
 MUTANTS = {
-    "N01": Mutant(
-        "-sigmoid(-logit) / N",
-        "-sigmoid(logit) / N",
-        "this is the minimax game, and the other one was asked for: same direction, but no strength where it is needed",
-        reads="logit: all * e^logit",
-    ),
-    "N01.reverse": Mutant(
-        "-sigmoid(logit) / N",
-        "-sigmoid(-logit) / N",
-        "this is the non-saturating game, and minimax was asked for",
-        reads="logit: all * 1/e^logit",
-    ),
-    "N02": Mutant(
-        ("-sigmoid(logit) / N", "-sigmoid(-logit) / N"),
-        ("sigmoid(logit) / N", "sigmoid(-logit) / N"),
-        "the generator helps the discriminator: its logits are pushed down",
-        reads="logit: all sign",
-    ),
-    "N03": Mutant(
-        "-sigmoid(-logit) / N",
-        "sigmoid(logit) / N",
-        "the samples were labelled as fakes, and the generator wants them to be called real",
-        reads="logit: all * -1 * e^logit",
-    ),
-    "N07": Mutant(
-        ("-sigmoid(logit) / N", "-sigmoid(-logit) / N"),
-        ("-(sigmoid(logit) ** 2) * sigmoid(-logit) / N", "-(sigmoid(-logit) ** 2) * sigmoid(logit) / N"),
-        "the loss takes logits, and the sigmoid inside it was differentiated once too often",
-        reads="logit: all * p(1 - p)",
-    ),
-    "N08": Mutant(
-        ("-sigmoid(logit) / N", "-sigmoid(-logit) / N"),
-        ("-1 / sigmoid(-logit) / N", "-1 / sigmoid(logit) / N"),
-        "this is the gradient at the belief, and it was taken for the one at the logit",
-        reads="logit: all * 1/p(1 - p)",
-    ),
-    "G01": Mutant(
-        ("-sigmoid(logit) / N", "-sigmoid(-logit) / N"),
-        ("-sigmoid(logit)", "-sigmoid(-logit)"),
-        "the loss is a mean over the batch, and its 1/N is missing",
-        reads="logit: all * N",
-    ),
-    "G11": Mutant(
-        " * np.where(a > 0, 1, 0.2)",
-        "",
-        "the discriminator's leaky relu was passed on the way back as if it were not there",
-        reads="a: all = upstream of h",
-    ),
-    "G13": Mutant(
-        "np.where(a > 0, 1, 0.2)",
-        "np.where(a > 0, 1, 0)",
-        "this is the derivative of the plain relu, and the leaky one lets something through below 0 as well",
-        reads="a: all * [a > 0]",
-    ),
-    "N11": Mutant(
-        "gxfake = ga @ W1.T",
-        "gxfake = np.zeros_like(xfake)",
-        "the samples were treated as data, so nothing reaches the generator, which made them",
-        reads="xfake: zero",
-    ),
-    "G10": Mutant(
-        "ga @ W1.T",
-        "ga @ W1",
-        "on the way back the discriminator's weight is used as on the way forward, and not the other way round",
-    ),
-    "A05": Mutant(
-        "gxfake * xfake * (1 - xfake)",
-        "gxfake * 1",
-        "the samples come out of a sigmoid, and it was passed as if it were not there",
-        reads="o: all * 1/x(1 - x)",
-    ),
-    "A08": Mutant(
-        "gxfake * xfake * (1 - xfake)",
-        'gxfake * cache["o"] * (1 - cache["o"])',
-        "the derivative of the sigmoid was written with the value before it, where the one after it belongs",
-        reads="o: all = upstream of xfake * o(1 - o)",
-    ),
-    "G12": Mutant(
-        "(1 - s**2)",
-        '(1 - cache["t"] ** 2)',
-        "the derivative of the tanh was written with the value before it, where the one after it belongs",
-        reads="t: all = upstream of s * (1 - t^2)",
-    ),
-    "N13": Mutant(
-        "z.T @ gt",
-        "np.random.default_rng().standard_normal(z.shape).T @ gt",
-        "new noise was drawn, and the gradient belongs to the noise that the samples were made from",
-        reads="V1: two calls differ",
-    ),
-}
+    "N01": Mutant("-sigmoid(-logit) / N", "-sigmoid(logit) / N",
+           "this is the minimax game, and the other one was asked for: same direction, but no strength where it is needed"),
+    "N01.reverse": Mutant("-sigmoid(logit) / N", "-sigmoid(-logit) / N",
+           "this is the non-saturating game, and minimax was asked for"),
+    "N02": Mutant(("-sigmoid(logit) / N", "-sigmoid(-logit) / N"),
+           ("sigmoid(logit) / N", "sigmoid(-logit) / N"),
+           "the generator helps the discriminator: its logits are pushed down"),
+    "N03": Mutant("-sigmoid(-logit) / N", "sigmoid(logit) / N",
+           "the samples were labelled as fakes, and the generator wants them to be called real"),
+    "N07": Mutant(("-sigmoid(logit) / N", "-sigmoid(-logit) / N"),
+           ("-(sigmoid(logit) ** 2) * sigmoid(-logit) / N", "-(sigmoid(-logit) ** 2) * sigmoid(logit) / N"),
+           "the loss takes logits, and the sigmoid inside it was differentiated once too often"),
+    "N08": Mutant(("-sigmoid(logit) / N", "-sigmoid(-logit) / N"),
+           ("-1 / sigmoid(-logit) / N", "-1 / sigmoid(logit) / N"),
+           "this is the gradient at the belief, and it was taken for the one at the logit"),
+    "G01": Mutant(("-sigmoid(logit) / N", "-sigmoid(-logit) / N"), ("-sigmoid(logit)", "-sigmoid(-logit)"),
+           "the loss is a mean over the batch, and its 1/N is missing"),
+    "G11": Mutant(" * np.where(a > 0, 1, 0.2)", "",
+           "the discriminator's leaky relu was passed on the way back as if it were not there"),
+    "G13": Mutant("np.where(a > 0, 1, 0.2)", "np.where(a > 0, 1, 0)",
+           "this is the derivative of the plain relu, and the leaky one lets something through below 0 as well"),
+    "N11": Mutant("gxfake = ga @ W1.T", "gxfake = np.zeros_like(xfake)",
+           "the samples were treated as data, so nothing reaches the generator, which made them"),
+    "G10": Mutant("ga @ W1.T", "ga @ W1",
+           "on the way back the discriminator's weight is used as on the way forward, and not the other way round"),
+    "A05": Mutant("gxfake * xfake * (1 - xfake)", "gxfake * 1",
+           "the samples come out of a sigmoid, and it was passed as if it were not there"),
+    "A08": Mutant("gxfake * xfake * (1 - xfake)", 'gxfake * cache["o"] * (1 - cache["o"])',
+           "the derivative of the sigmoid was written with the value before it, where the one after it belongs"),
+    "G12": Mutant("(1 - s**2)", '(1 - cache["t"] ** 2)',
+           "the derivative of the tanh was written with the value before it, where the one after it belongs"),
+    "N13": Mutant("z.T @ gt", "np.random.default_rng().standard_normal(z.shape).T @ gt",
+           "new noise was drawn, and the gradient belongs to the noise that the samples were made from"),
+}  # fmt: skip

@@ -87,98 +87,34 @@ def inputs(rng, N, D, H, lam, activation):
             return {"xhat": xhat, "W1": W1, "b1": b1, "w2": w2 / middle}
 
 
-def fields(cache, w2, activation, **_):
-    return {
-        "w2": w2.T,
-        "rho": cache["rho"],
-        "slope above 1": cache["rho"] > 1,
-        "phi'(a)": slope(cache["a"], activation),
-        "h": np.tanh(cache["a"]),
-    }
-
-
 MUTANTS = {
-    "P02": Mutant(
-        "2 * lam / N", "lam / N", "the 2 that comes down from the square is missing", reads="rho: all * 1/2"
-    ),
-    "P03": Mutant("2 * lam / N", "2 / N", "the weight of the penalty is missing", reads="rho: all * 1/lam"),
-    "P05": Mutant(
-        "(rho - 1)", "(1 - rho)", "the sign: steep is made steeper, and flat flatter", reads="rho: all sign"
-    ),
-    "P11": Mutant(
-        "(rho - 1)",
-        "np.maximum(rho - 1, 0)",
-        "only slopes above 1 pay, and this penalty has two sides",
-        reads="rho: all * [slope above 1]",
-    ),
-    "P06": Mutant(
-        "v / rho",
-        "v",
-        "the gradient of a length has length 1, and this one is as long as the slope",
-        reads="v: all * rho",
-    ),
-    "P01": Mutant(
-        "gv = grho * v / rho",
-        "gv = np.zeros_like(v)",
-        "the slope was treated as a constant, so the penalty stands in the loss and changes nothing",
-        reads="v: zero",
-    ),
-    "G10": Mutant(
-        "gv @ W1",
-        "gv @ W1.T",
-        "v was made with the turned weight, and it was turned on the way back as well",
-    ),
-    "P08": Mutant(
-        "ga = gq * w2.T * curvature",
-        "ga = np.zeros_like(a)",
-        "the slope of the activation was treated as a constant; that is right for straight pieces only",
-        reads="a: zero",
-    ),
-    "P08.slope": Mutant(
-        "w2.T * curvature",
-        "w2.T * slope(a, activation)",
-        "the first derivative stands where it has to be differentiated once more",
-        reads="a: all * -1/2 * 1/h",
-    ),
-    "P08.sign": Mutant(
-        "-2 * h * (1 - h**2)",
-        "2 * h * (1 - h**2)",
-        "the sign of the curvature: the slope of a tanh gets smaller on both sides of 0",
-        reads="a: all sign",
-    ),
-    "P08.inner": Mutant(
-        "-2 * h * (1 - h**2)",
-        "-2 * h",
-        "the square of the tanh was differentiated, and the tanh inside it was not",
-        reads="a: all * 1/phi'(a)",
-    ),
-    "P08.outer": Mutant(
-        "ga = gq * w2.T * curvature",
-        "ga = gq * curvature",
-        "the last weight multiplies the slope of the activation, and it has been left out",
-        reads="a: all * 1/w2",
-    ),
-    "P08.weight": Mutant(
-        " + xhat.T @ ga",
-        "",
-        "the weight also makes a, whose slope it changes, and what comes back from there is missing",
-        reads="W1: via a missing",
-    ),
-    "P09": Mutant(
-        "gv.T @ q + ",
-        "",
-        "the slope contains the weight itself, and what comes back from there is missing",
-        reads="W1: via v missing",
-    ),
-    "P10": Mutant(
-        "(gq * slope(a, activation)).sum(axis=0)[:, None]",
-        "np.zeros_like(w2)",
-        "the slope starts at the last weight, and here the penalty does not reach it",
-        reads="w2: zero",
-    ),
-    "P10.slope": Mutant(
-        "(gq * slope(a, activation))",
-        "gq",
-        "the slope of the activation stands beside the last weight, and it has been left out",
-    ),
-}
+    "P02": Mutant("2 * lam / N", "lam / N", "the 2 that comes down from the square is missing"),
+    "P03": Mutant("2 * lam / N", "2 / N", "the weight of the penalty is missing"),
+    "P05": Mutant("(rho - 1)", "(1 - rho)", "the sign: steep is made steeper, and flat flatter"),
+    "P11": Mutant("(rho - 1)", "np.maximum(rho - 1, 0)",
+           "only slopes above 1 pay, and this penalty has two sides"),
+    "P06": Mutant("v / rho", "v",
+           "the gradient of a length has length 1, and this one is as long as the slope"),
+    "P01": Mutant("gv = grho * v / rho", "gv = np.zeros_like(v)",
+           "the slope was treated as a constant, so the penalty stands in the loss and changes nothing"),
+    "G10": Mutant("gv @ W1", "gv @ W1.T",
+           "v was made with the turned weight, and it was turned on the way back as well"),
+    "P08": Mutant("ga = gq * w2.T * curvature", "ga = np.zeros_like(a)",
+           "the slope of the activation was treated as a constant; that is right for straight pieces only"),
+    "P08.slope": Mutant("w2.T * curvature", "w2.T * slope(a, activation)",
+           "the first derivative stands where it has to be differentiated once more"),
+    "P08.sign": Mutant("-2 * h * (1 - h**2)", "2 * h * (1 - h**2)",
+           "the sign of the curvature: the slope of a tanh gets smaller on both sides of 0"),
+    "P08.inner": Mutant("-2 * h * (1 - h**2)", "-2 * h",
+           "the square of the tanh was differentiated, and the tanh inside it was not"),
+    "P08.outer": Mutant("ga = gq * w2.T * curvature", "ga = gq * curvature",
+           "the last weight multiplies the slope of the activation, and it has been left out"),
+    "P08.weight": Mutant(" + xhat.T @ ga", "",
+           "the weight also makes a, whose slope it changes, and what comes back from there is missing"),
+    "P09": Mutant("gv.T @ q + ", "",
+           "the slope contains the weight itself, and what comes back from there is missing"),
+    "P10": Mutant("(gq * slope(a, activation)).sum(axis=0)[:, None]", "np.zeros_like(w2)",
+           "the slope starts at the last weight, and here the penalty does not reach it"),
+    "P10.slope": Mutant("(gq * slope(a, activation))", "gq",
+           "the slope of the activation stands beside the last weight, and it has been left out"),
+}  # fmt: skip

@@ -97,85 +97,30 @@ def inputs(rng, N, D, H, lam, activation):
             }
 
 
-def fields(cache, activation, **_):
-    slopes = slope(cache["a"], activation)
-    return {"rho": cache["rho"], "slope above 1": cache["rho"] > 1, "phi'(a)": slopes}
-
-
 MUTANTS = {
-    "G11": Mutant(
-        "slope(a, activation) * w2.T",
-        "np.ones_like(a) * w2.T",
-        "the critic's activation was passed on the way back as if it were not there",
-        reads="a: all * 1/phi'(a)",
-    ),
-    "P13": Mutant(
-        "slope(a, activation)",
-        "slope(real @ W1 + b1, activation)",
-        "the slope was taken at the real samples, and it is measured between real and fake",
-    ),
-    "P13.fake": Mutant(
-        "slope(a, activation)",
-        "slope(fake @ W1 + b1, activation)",
-        "the slope was taken at the fakes, and it is measured between real and fake",
-    ),
-    "G02": Mutant(
-        "slope(a, activation) * w2.T",
-        "slope(a, activation) * w2.T / N",
-        "this is the slope of the mean output, and every example has a slope of its own",
-        reads="a: all * 1/N",
-    ),
-    "G10": Mutant(
-        "ga @ W1.T",
-        "ga @ W1",
-        "on the way back the weight is used as on the way forward, and not the other way round",
-    ),
-    "P02": Mutant(
-        "2 * lam / N",
-        "lam / N",
-        "the 2 that comes down from the square is missing",
-        reads="rho: all * 1/2",
-    ),
-    "P03": Mutant("2 * lam / N", "2 / N", "the weight of the penalty is missing", reads="rho: all * 1/lam"),
-    "P04": Mutant(
-        "2 * lam / N",
-        "2 * lam",
-        "the penalty is a mean over the batch, and its 1/N is missing",
-        reads="rho: all * N",
-    ),
-    "P05": Mutant(
-        "(rho - 1)",
-        "(1 - rho)",
-        "the sign: steep is made steeper, and flat flatter",
-        reads="rho: all sign",
-    ),
-    "P11": Mutant(
-        "(rho - 1)",
-        "np.maximum(rho - 1, 0)",
-        "only slopes above 1 pay, and this penalty has two sides",
-        reads="rho: all * [slope above 1]",
-    ),
-    "P07": Mutant(
-        ("(rho - 1)", "v / rho"),
-        ("(np.full_like(rho, np.linalg.norm(v)) - 1)", "v / np.linalg.norm(v)"),
-        "one length was taken for the whole batch, and every example has its own",
-    ),
-    "P06": Mutant(
-        "v / rho",
-        "v",
-        "the gradient of a length has length 1, and this one is as long as the slope",
-        reads="v: all * rho",
-    ),
-    "P06.square": Mutant(
-        "v / rho",
-        "2 * v",
-        "the squared length was differentiated, and it is the length that is compared with 1",
-        reads="v: all * 2 * rho",
-    ),
-    "P01": Mutant(
-        "gv = grho * v / rho",
-        "gv = np.zeros_like(v)",
-        "the slope was treated as a constant, so the penalty stands in the loss and changes nothing",
-        reads="v: zero",
-    ),
-}
+    "G11": Mutant("slope(a, activation) * w2.T", "np.ones_like(a) * w2.T",
+           "the critic's activation was passed on the way back as if it were not there"),
+    "P13": Mutant("slope(a, activation)", "slope(real @ W1 + b1, activation)",
+           "the slope was taken at the real samples, and it is measured between real and fake"),
+    "P13.fake": Mutant("slope(a, activation)", "slope(fake @ W1 + b1, activation)",
+           "the slope was taken at the fakes, and it is measured between real and fake"),
+    "G02": Mutant("slope(a, activation) * w2.T", "slope(a, activation) * w2.T / N",
+           "this is the slope of the mean output, and every example has a slope of its own"),
+    "G10": Mutant("ga @ W1.T", "ga @ W1",
+           "on the way back the weight is used as on the way forward, and not the other way round"),
+    "P02": Mutant("2 * lam / N", "lam / N", "the 2 that comes down from the square is missing"),
+    "P03": Mutant("2 * lam / N", "2 / N", "the weight of the penalty is missing"),
+    "P04": Mutant("2 * lam / N", "2 * lam", "the penalty is a mean over the batch, and its 1/N is missing"),
+    "P05": Mutant("(rho - 1)", "(1 - rho)", "the sign: steep is made steeper, and flat flatter"),
+    "P11": Mutant("(rho - 1)", "np.maximum(rho - 1, 0)",
+           "only slopes above 1 pay, and this penalty has two sides"),
+    "P07": Mutant(("(rho - 1)", "v / rho"),
+           ("(np.full_like(rho, np.linalg.norm(v)) - 1)", "v / np.linalg.norm(v)"),
+           "one length was taken for the whole batch, and every example has its own"),
+    "P06": Mutant("v / rho", "v",
+           "the gradient of a length has length 1, and this one is as long as the slope"),
+    "P06.square": Mutant("v / rho", "2 * v",
+           "the squared length was differentiated, and it is the length that is compared with 1"),
+    "P01": Mutant("gv = grho * v / rho", "gv = np.zeros_like(v)",
+           "the slope was treated as a constant, so the penalty stands in the loss and changes nothing"),
+}  # fmt: skip

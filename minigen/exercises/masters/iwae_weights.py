@@ -87,105 +87,36 @@ def inputs(rng, N, S, K, D):
     }
 
 
-def fields(cache, logvar, eps, **_):
-    w, p = np.exp(cache["log_w"]), sigmoid(cache["logits"])
-    return {
-        "w": w,
-        "share": w / w.sum(axis=0),
-        "sum(w)": w.sum(axis=0),
-        "p(1 - p)": p * (1 - p),
-        "sigma": np.exp(logvar / 2),
-        "eps": eps,
-    }
-
-
 MUTANTS = {
-    "V30": Mutant(
-        "glog_w = -share / N",
-        "glog_w = -np.ones_like(share) / (S * N)",
-        "all samples count the same, as if the mean were taken of the logarithms",
-        reads="log_w: all * 1/S * 1/share",
-    ),
-    "V30.raw": Mutant(
-        " / np.exp(log_w).sum(axis=0)",
-        "",
-        "the weights were used as they are, and it is their shares that add up to 1",
-        reads="log_w: all * sum(w)",
-    ),
-    "V30.best": Mutant(
-        "np.exp(log_w) / np.exp(log_w).sum(axis=0)",
-        "(log_w == log_w.max(axis=0)).astype(float)",
-        "only the best sample of each example counts, and all of them are in the sum",
-    ),
-    "G29": Mutant(
-        "np.exp(log_w).sum(axis=0)",
-        "np.exp(log_w).sum(axis=1, keepdims=True)",
-        "the samples of one example compete with one another, and here the examples do",
-    ),
-    "G04": Mutant(
-        "-share / N",
-        "share / N",
-        "the bound is to grow, so the loss is minus the bound",
-        reads="log_w: all sign",
-    ),
-    "G01": Mutant("-share / N", "-share", "the mean over the batch is missing", reads="log_w: all * N"),
-    "A06": Mutant(
-        "(x - sigmoid(logits))",
-        "(x - sigmoid(logits)) * sigmoid(logits) * (1 - sigmoid(logits))",
-        "the derivative of the sigmoid stands at the logits, where the cross-entropy has cancelled it",
-        reads="logits: all * p(1 - p)",
-    ),
-    "G51": Mutant(
-        'np.einsum("snk,snd->kd", z, glogits)',
-        "z[0].T @ glogits[0]",
-        "the decoder has seen all samples, and only the first one reaches its weight",
-    ),
-    "G14": Mutant(
-        " - glog_w[:, :, None] * z",
-        "",
-        "z also stands in log p(z), and what comes from there is missing",
-        reads="z: via log_prior missing",
-    ),
-    "G14.decoder": Mutant(
-        "gz = glogits @ weight.T - glog_w",
-        "gz = -glog_w",
-        "z also goes into the decoder, and what comes back from there is missing",
-        reads="z: via logits missing",
-    ),
-    "V12": Mutant(
-        "weight.T - glog_w",
-        "weight.T + glog_w",
-        "the sign of the prior's part: it pushes the samples away from 0",
-        reads="z: via log_prior sign",
-    ),
-    "G33": Mutant(
-        "gz.sum(axis=0)",
-        "gz.mean(axis=0)",
-        "averaged over the samples, which the shares have done already",
-        reads="mu: all * 1/S",
-    ),
-    "G21": Mutant(
-        "gz.sum(axis=0)",
-        "gz",
-        "mu is shared by the samples, and its gradient still has one part for each of them",
-        reads="mu: sum over axis 0 missing",
-    ),
-    "V26": Mutant(
-        "0.5 * glog_w.sum(axis=0)[:, None]",
-        "0.5 * -S / N",
-        "log q is in every sample's weight, but the shares sum to 1, and here each sample counts in full",
-        reads="logvar: via log_q * S",
-    ),
-    "V15": Mutant(
-        " + 0.5 * glog_w.sum(axis=0)[:, None]",
-        "",
-        "logvar also stands by itself, in log q, and that part is missing",
-        reads="logvar: via log_q missing",
-    ),
-    "V02": Mutant(
-        "gz * 0.5 * sigma * eps",
-        "gz * 0.5 * eps",
-        "an exponential stays when it is differentiated, and here sigma has disappeared",
-        reads="logvar: via z * 1/sigma",
-    ),
-}
+    "V30": Mutant("glog_w = -share / N", "glog_w = -np.ones_like(share) / (S * N)",
+           "all samples count the same, as if the mean were taken of the logarithms"),
+    "V30.raw": Mutant(" / np.exp(log_w).sum(axis=0)", "",
+           "the weights were used as they are, and it is their shares that add up to 1"),
+    "V30.best": Mutant("np.exp(log_w) / np.exp(log_w).sum(axis=0)",
+           "(log_w == log_w.max(axis=0)).astype(float)",
+           "only the best sample of each example counts, and all of them are in the sum"),
+    "G29": Mutant("np.exp(log_w).sum(axis=0)", "np.exp(log_w).sum(axis=1, keepdims=True)",
+           "the samples of one example compete with one another, and here the examples do"),
+    "G04": Mutant("-share / N", "share / N", "the bound is to grow, so the loss is minus the bound"),
+    "G01": Mutant("-share / N", "-share", "the mean over the batch is missing"),
+    "A06": Mutant("(x - sigmoid(logits))", "(x - sigmoid(logits)) * sigmoid(logits) * (1 - sigmoid(logits))",
+           "the derivative of the sigmoid stands at the logits, where the cross-entropy has cancelled it"),
+    "G51": Mutant('np.einsum("snk,snd->kd", z, glogits)', "z[0].T @ glogits[0]",
+           "the decoder has seen all samples, and only the first one reaches its weight"),
+    "G14": Mutant(" - glog_w[:, :, None] * z", "",
+           "z also stands in log p(z), and what comes from there is missing"),
+    "G14.decoder": Mutant("gz = glogits @ weight.T - glog_w", "gz = -glog_w",
+           "z also goes into the decoder, and what comes back from there is missing"),
+    "V12": Mutant("weight.T - glog_w", "weight.T + glog_w",
+           "the sign of the prior's part: it pushes the samples away from 0"),
+    "G33": Mutant("gz.sum(axis=0)", "gz.mean(axis=0)",
+           "averaged over the samples, which the shares have done already"),
+    "G21": Mutant("gz.sum(axis=0)", "gz",
+           "mu is shared by the samples, and its gradient still has one part for each of them"),
+    "V26": Mutant("0.5 * glog_w.sum(axis=0)[:, None]", "0.5 * -S / N",
+           "log q is in every sample's weight, but the shares sum to 1, and here each sample counts in full"),
+    "V15": Mutant(" + 0.5 * glog_w.sum(axis=0)[:, None]", "",
+           "logvar also stands by itself, in log q, and that part is missing"),
+    "V02": Mutant("gz * 0.5 * sigma * eps", "gz * 0.5 * eps",
+           "an exponential stays when it is differentiated, and here sigma has disappeared"),
+}  # fmt: skip

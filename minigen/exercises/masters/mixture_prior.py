@@ -77,13 +77,9 @@ HINTS = (
 
 CONFIGS = (
     {"N": 7, "C": 5, "K": 3, "why": "five components, which no other size equals"},
-    {
-        "N": 5,
-        "C": 3,
-        "K": 3,
-        "why": "as many components as units: a sum over the wrong axis has the right shape",
-    },
-)
+    {"N": 5, "C": 3, "K": 3,
+     "why": "as many components as units: a sum over the wrong axis has the right shape"},
+)  # fmt: skip
 
 
 def inputs(rng, N, C, K):
@@ -99,97 +95,34 @@ def inputs(rng, N, C, K):
     }
 
 
-def fields(cache, logvar, eps, s, **_):
-    return {
-        "r": np.exp(cache["f"] - cache["log_p"]),
-        "e^s": np.exp(s),
-        "sigma": np.exp(logvar / 2),
-        "eps": eps,
-        "pi": np.exp(cache["log_pi"]),
-    }
-
-
 MUTANTS = {
-    "G30": Mutant(
-        "gf = -r / N",
-        "gf = -np.ones_like(r) / N",
-        "every component gets all of z, whether z belongs to it or not",
-    ),
-    "G29": Mutant(
-        "np.exp(f - log_p)",
-        "np.exp(f) / np.exp(f).sum(axis=0)",
-        "the shares add up to 1 over the examples, and the components are what they are shared among",
-    ),
-    "G04": Mutant(
-        "gf = -r", "gf = r", "the prior's term stands in the loss with a minus", reads="f: all sign"
-    ),
-    "G01": Mutant("-r / N", "-r", "the mean over the batch is missing", reads="f: all * N"),
-    "G11": Mutant(
-        "glog_pi - pi * glog_pi.sum()",
-        "glog_pi * 1",
-        "the weights are made to sum to 1, and the step that does so was passed as if it were not there",
-        reads="a: all = upstream of log_pi",
-    ),
-    "G28": Mutant(
-        "glog_pi - pi * glog_pi.sum()",
-        "glog_pi * (1 - pi)",
-        "a logit also acts on the weights of all other components, and only its own was looked at",
-    ),
-    "V31": Mutant(
-        "d * np.exp(-s)",
-        "d",
-        "the distance from the mean counts in units of the component's variance, which is missing",
-        reads="d: all * e^s",
-    ),
-    "V31.deviation": Mutant(
-        "d * np.exp(-s)",
-        "d * np.exp(-s / 2)",
-        "divided by the deviation, where the variance belongs",
-    ),
-    "V31.standard": Mutant(
-        "gd.sum(axis=1)",
-        'cache["z"] / N',
-        "z is drawn to the standard normal, and the prior is the mixture",
-    ),
-    "G04.mean": Mutant(
-        "-gd.sum(axis=0)",
-        "gd.sum(axis=0)",
-        "the sign: a mean that moves towards z makes the distance smaller",
-        reads="m: all sign",
-    ),
-    "V28": Mutant(
-        "(d**2 * np.exp(-s) - 1)",
-        "d**2 * np.exp(-s)",
-        "a wide component is low everywhere: s also stands by itself in the logarithm, and that part is missing",
-    ),
-    "G14": Mutant(
-        " + gd.sum(axis=1)",
-        "",
-        "z is used by the decoder and by the prior, and what the prior sends back is missing",
-        reads="z: via d missing",
-    ),
-    "G14.decoder": Mutant(
-        "gz_decoder + ",
-        "",
-        "z is used by the decoder and by the prior, and what the decoder sends back is missing",
-        reads="z: reconstruction missing",
-    ),
-    "V12": Mutant(
-        "gmu = gz",
-        "gmu = gz + mu / N",
-        "this is the divergence from the standard normal, which is not part of this loss",
-        reads="mu: 1/N * mu added",
-    ),
-    "V15": Mutant(
-        " - 0.5 / N",
-        "",
-        "logvar also stands by itself, in log q, and that part is missing",
-        reads="logvar: posterior missing",
-    ),
-    "V05": Mutant(
-        "gz * 0.5 * sigma * eps",
-        "gz * 0.5 * sigma",
-        "the noise multiplies sigma in z, and it has been left out",
-        reads="logvar: via z * 1/eps",
-    ),
-}
+    "G30": Mutant("gf = -r / N", "gf = -np.ones_like(r) / N",
+           "every component gets all of z, whether z belongs to it or not"),
+    "G29": Mutant("np.exp(f - log_p)", "np.exp(f) / np.exp(f).sum(axis=0)",
+           "the shares add up to 1 over the examples, and the components are what they are shared among"),
+    "G04": Mutant("gf = -r", "gf = r", "the prior's term stands in the loss with a minus"),
+    "G01": Mutant("-r / N", "-r", "the mean over the batch is missing"),
+    "G11": Mutant("glog_pi - pi * glog_pi.sum()", "glog_pi * 1",
+           "the weights are made to sum to 1, and the step that does so was passed as if it were not there"),
+    "G28": Mutant("glog_pi - pi * glog_pi.sum()", "glog_pi * (1 - pi)",
+           "a logit also acts on the weights of all other components, and only its own was looked at"),
+    "V31": Mutant("d * np.exp(-s)", "d",
+           "the distance from the mean counts in units of the component's variance, which is missing"),
+    "V31.deviation": Mutant("d * np.exp(-s)", "d * np.exp(-s / 2)",
+           "divided by the deviation, where the variance belongs"),
+    "V31.standard": Mutant("gd.sum(axis=1)", 'cache["z"] / N',
+           "z is drawn to the standard normal, and the prior is the mixture"),
+    "G04.mean": Mutant("-gd.sum(axis=0)", "gd.sum(axis=0)",
+           "the sign: a mean that moves towards z makes the distance smaller"),
+    "V28": Mutant("(d**2 * np.exp(-s) - 1)", "d**2 * np.exp(-s)",
+           "a wide component is low everywhere: s also stands by itself in the logarithm, and that part is missing"),
+    "G14": Mutant(" + gd.sum(axis=1)", "",
+           "z is used by the decoder and by the prior, and what the prior sends back is missing"),
+    "G14.decoder": Mutant("gz_decoder + ", "",
+           "z is used by the decoder and by the prior, and what the decoder sends back is missing"),
+    "V12": Mutant("gmu = gz", "gmu = gz + mu / N",
+           "this is the divergence from the standard normal, which is not part of this loss"),
+    "V15": Mutant(" - 0.5 / N", "", "logvar also stands by itself, in log q, and that part is missing"),
+    "V05": Mutant("gz * 0.5 * sigma * eps", "gz * 0.5 * sigma",
+           "the noise multiplies sigma in z, and it has been left out"),
+}  # fmt: skip

@@ -50,14 +50,9 @@ HINTS = (
 
 CONFIGS = (
     {"N": 5, "D": 7, "H": 3, "slope": 0.2, "why": "the leaky relu"},
-    {
-        "N": 7,
-        "D": 3,
-        "H": 5,
-        "slope": 0.0,
-        "why": "the relu, with a dead unit, and some entries exactly on the corner",
-    },
-)
+    {"N": 7, "D": 3, "H": 5, "slope": 0.0,
+     "why": "the relu, with a dead unit, and some entries exactly on the corner"},
+)  # fmt: skip
 
 
 def inputs(rng, N, D, H, slope):
@@ -72,72 +67,27 @@ def inputs(rng, N, D, H, slope):
             return {"x": x, "weight": weight, "bias": bias}
 
 
-def fields(cache, x, weight, bias, slope):
-    a, y = cache["a"], cache["y"]
-    return {"a is positive": a > 0, "a": a, "y": y}
-
-
 MUTANTS = {
-    "G11": Mutant(
-        "g * np.where(a > 0, 1.0, slope)",
-        "g * 1",
-        "everything passes on the way back, and on the way forward it did not",
-        reads="a: all = upstream of y",
-    ),
-    "G11.weight": Mutant(
-        "x.T @ ga",
-        "x.T @ g",
-        "the weight acts on a, and it was given the gradient that belongs behind the activation",
-    ),
-    "G12": Mutant(
-        "np.where(a > 0,",
-        "np.where(g > 0,",
-        "the sign of the gradient was asked, and the corner lies where the value that went forward changes sign",
-        reads="a: not linear in g",
-    ),
-    "G12.x": Mutant(
-        "ga @ weight.T",
-        "(g @ weight.T) * np.where(x > 0, 1.0, slope)",
-        "the activation was undone at x, and on the way forward it acts behind the weight",
-    ),
-    "G13": Mutant(
-        "1.0, slope)",
-        "slope, 1.0)",
-        "the two sides have changed places: this unit holds back what is positive",
-    ),
-    "G13.relu": Mutant(
-        "1.0, slope)",
-        "1.0, 0.0)",
-        "nothing comes back from the left side, as if the unit did not leak",
-        reads="a: all * [a is positive]",
-    ),
-    "G13.abs": Mutant(
-        "1.0, slope)",
-        "1.0, -slope)",
-        "on the left side the sign is turned, as for an absolute value; this line rises on both sides",
-    ),
-    "G12.value": Mutant(
-        "np.where(a > 0, 1.0, slope)",
-        "cache['y']",
-        "the height of the curve was taken, and not its slope",
-        reads="a: all * a",
-    ),
-    "G17": Mutant(
-        "g * np.where(a > 0, 1.0, slope)",
-        "np.where(a > 0, 1.0, slope)",
-        "the slope alone: what arrives from above is not used",
-        reads="a: ignores g",
-    ),
-    "G18": Mutant(
-        "ga = g * np.where(a > 0, 1.0, slope)",
-        "ga = g; ga[a <= 0] *= slope",
-        "ga is only another name for g, so the caller's gradient was overwritten",
-        reads="changes g",
-    ),
-    "G22": Mutant(
-        "g * np.where(a > 0, 1.0, slope)",
-        "0 * g",
-        "the curve was taken for a step, which is flat on both sides",
-        reads="a: zero",
-    ),
-}
+    "G11": Mutant("g * np.where(a > 0, 1.0, slope)", "g * 1",
+           "everything passes on the way back, and on the way forward it did not"),
+    "G11.weight": Mutant("x.T @ ga", "x.T @ g",
+           "the weight acts on a, and it was given the gradient that belongs behind the activation"),
+    "G12": Mutant("np.where(a > 0,", "np.where(g > 0,",
+           "the sign of the gradient was asked, and the corner lies where the value that went forward changes sign"),
+    "G12.x": Mutant("ga @ weight.T", "(g @ weight.T) * np.where(x > 0, 1.0, slope)",
+           "the activation was undone at x, and on the way forward it acts behind the weight"),
+    "G13": Mutant("1.0, slope)", "slope, 1.0)",
+           "the two sides have changed places: this unit holds back what is positive"),
+    "G13.relu": Mutant("1.0, slope)", "1.0, 0.0)",
+           "nothing comes back from the left side, as if the unit did not leak"),
+    "G13.abs": Mutant("1.0, slope)", "1.0, -slope)",
+           "on the left side the sign is turned, as for an absolute value; this line rises on both sides"),
+    "G12.value": Mutant("np.where(a > 0, 1.0, slope)", "cache['y']",
+           "the height of the curve was taken, and not its slope"),
+    "G17": Mutant("g * np.where(a > 0, 1.0, slope)", "np.where(a > 0, 1.0, slope)",
+           "the slope alone: what arrives from above is not used"),
+    "G18": Mutant("ga = g * np.where(a > 0, 1.0, slope)", "ga = g; ga[a <= 0] *= slope",
+           "ga is only another name for g, so the caller's gradient was overwritten"),
+    "G22": Mutant("g * np.where(a > 0, 1.0, slope)", "0 * g",
+           "the curve was taken for a step, which is flat on both sides"),
+}  # fmt: skip

@@ -54,14 +54,9 @@ HINTS = (
 
 CONFIGS = (
     {"N": 5, "D": 7, "H": 3, "sure": 0.0, "why": "sizes that cannot be mistaken for each other"},
-    {
-        "N": 5,
-        "D": 3,
-        "H": 11,
-        "sure": 800.0,
-        "why": "one neuron is so sure, of yes and of no, that an exponential overflows",
-    },
-)
+    {"N": 5, "D": 3, "H": 11, "sure": 800.0,
+     "why": "one neuron is so sure, of yes and of no, that an exponential overflows"},
+)  # fmt: skip
 
 
 def inputs(rng, N, D, H, sure):
@@ -73,74 +68,27 @@ def inputs(rng, N, D, H, sure):
     return {"x": x, "weight": weight, "bias": bias}
 
 
-def fields(cache, x, weight, bias):
-    a, y = cache["a"], cache["y"]
-    return {"y": y, "1 - y": 1 - y, "y - y^2": y - y**2, "1 - y^2": 1 - y**2, "a - a^2": a - a**2}
-
-
 MUTANTS = {
-    "G04": Mutant(
-        "y * (1 - y)",
-        "y * (y - 1)",
-        "the sign: a sigmoid rises everywhere, and this slope is negative",
-        reads="a: all sign",
-    ),
-    "G11": Mutant(
-        "g * y * (1 - y)",
-        "g * 1",
-        "the gradient is handed past the sigmoid as if the neuron answered with a itself",
-        reads="a: all * 1/(y - y^2)",
-    ),
-    "G11.weight": Mutant(
-        "x.T @ ga",
-        "x.T @ g",
-        "the weight acts on a, and it was given the gradient that belongs behind the sigmoid",
-    ),
-    "G11.x": Mutant(
-        "ga @ weight.T",
-        "g @ weight.T",
-        "on its way to x the gradient has jumped over the sigmoid",
-    ),
-    "G12": Mutant(
-        "y * (1 - y)",
-        "cache['a'] * (1 - cache['a'])",
-        "the formula for the slope is one in the output, and the input of the sigmoid was put into it",
-        reads="a: all = upstream of y * (a - a^2)",
-    ),
-    "G13": Mutant(
-        "y * (1 - y)",
-        "(1 - y**2)",
-        "this is the slope of a tanh; it is largest near y = 0, where a sigmoid is flattest",
-        reads="a: all = upstream of y * (1 - y^2)",
-    ),
-    "G13.exp": Mutant(
-        "y * (1 - y)",
-        "y",
-        "only an exponential is its own slope; this neuron levels off, and its slope here does not",
-        reads="a: all * 1/(1 - y)",
-    ),
-    "G13.log": Mutant(
-        "y * (1 - y)",
-        "(1 - y)",
-        "this is the slope of the logarithm of a sigmoid, and there is no logarithm in this layer",
-        reads="a: all * 1/y",
-    ),
-    "G17": Mutant(
-        "g * y * (1 - y)",
-        "y * (1 - y)",
-        "the slope alone: what arrives from above is not used",
-        reads="a: ignores g",
-    ),
-    "G18": Mutant(
-        "ga = g * y * (1 - y)",
-        "ga = g; ga *= y * (1 - y)",
-        "ga is only another name for g, so the caller's gradient was overwritten",
-        reads="changes g",
-    ),
-    "G20": Mutant(
-        "ga = g * y * (1 - y)",
-        "y, backward.kept = getattr(backward, 'kept', y), y; ga = g * y * (1 - y)",
-        "the output that was used is one that an earlier call has left behind",
-        reads="a: remembers the last call",
-    ),
-}
+    "G04": Mutant("y * (1 - y)", "y * (y - 1)",
+           "the sign: a sigmoid rises everywhere, and this slope is negative"),
+    "G11": Mutant("g * y * (1 - y)", "g * 1",
+           "the gradient is handed past the sigmoid as if the neuron answered with a itself"),
+    "G11.weight": Mutant("x.T @ ga", "x.T @ g",
+           "the weight acts on a, and it was given the gradient that belongs behind the sigmoid"),
+    "G11.x": Mutant("ga @ weight.T", "g @ weight.T",
+           "on its way to x the gradient has jumped over the sigmoid"),
+    "G12": Mutant("y * (1 - y)", "cache['a'] * (1 - cache['a'])",
+           "the formula for the slope is one in the output, and the input of the sigmoid was put into it"),
+    "G13": Mutant("y * (1 - y)", "(1 - y**2)",
+           "this is the slope of a tanh; it is largest near y = 0, where a sigmoid is flattest"),
+    "G13.exp": Mutant("y * (1 - y)", "y",
+           "only an exponential is its own slope; this neuron levels off, and its slope here does not"),
+    "G13.log": Mutant("y * (1 - y)", "(1 - y)",
+           "this is the slope of the logarithm of a sigmoid, and there is no logarithm in this layer"),
+    "G17": Mutant("g * y * (1 - y)", "y * (1 - y)", "the slope alone: what arrives from above is not used"),
+    "G18": Mutant("ga = g * y * (1 - y)", "ga = g; ga *= y * (1 - y)",
+           "ga is only another name for g, so the caller's gradient was overwritten"),
+    "G20": Mutant("ga = g * y * (1 - y)",
+           "y, backward.kept = getattr(backward, 'kept', y), y; ga = g * y * (1 - y)",
+           "the output that was used is one that an earlier call has left behind"),
+}  # fmt: skip

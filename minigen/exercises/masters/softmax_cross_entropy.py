@@ -71,78 +71,29 @@ def inputs(rng, N, K, lam):
     return {"logits": 1.5 * rng.standard_normal((N, K)), "labels": labels}
 
 
-def fields(cache, logits, labels, lam):
-    p = cache["p"]
-    return {"p": p, "1 - p": 1 - p, "the label is here": np.eye(p.shape[1])[labels] > 0}
-
-
 MUTANTS = {
-    "G01": Mutant(
-        "(p - onehot) / N",
-        "(p - onehot)",
-        "the cross-entropy is a mean over the batch, and its gradient is that of a sum",
-        reads="logits: logsumexp * N; logits: label * N",
-    ),
-    "G01.p": Mutant(
-        "(np.log(p) + 1) / N",
-        "(np.log(p) + 1)",
-        "the penalty is a mean over the batch, and its gradient is that of a sum",
-        reads="p: all * N",
-    ),
-    "G04": Mutant(
-        "(p - onehot)",
-        "(onehot - p)",
-        "the sign of the cross-entropy: going downhill makes the right class less likely",
-        reads="logits: logsumexp sign; logits: label sign",
-    ),
-    "G14": Mutant(
-        " + p * (gp - mean)",
-        "",
-        "the penalty reaches the logits through p, and nothing comes back from there",
-        reads="logits: via p missing",
-    ),
-    "G14.product": Mutant(
-        "(np.log(p) + 1)",
-        "np.log(p)",
-        "p stands in the penalty twice, and was differentiated once; the logits forgive it, and p does not",
-        reads="p: constant added",
-    ),
-    "G18": Mutant(
-        "glogits = (p - onehot) / N",
-        "p[np.arange(N), labels] -= 1; glogits = p / N",
-        "the stored probabilities were overwritten, and the same line still needs them",
-        reads="changes p",
-    ),
-    "G28": Mutant(
-        "p * (gp - mean)",
-        "p * (1 - p) * gp",
-        "each probability was taken to depend on its own logit alone; raising one logit lowers all other classes",
-    ),
-    "G29": Mutant(
-        "(p * gp).sum(axis=1, keepdims=True)",
-        "(p * gp).sum(axis=0, keepdims=True)",
-        "the mean was taken over the examples, and probabilities are shared out among the classes",
-    ),
-    "G30": Mutant(
-        "+ p * (gp - mean)",
-        "+ (gp - mean)",
-        "a class that is almost impossible hardly moves the probabilities, and here it counts as much as any other",
-        reads="logits: via p * 1/p",
-    ),
-    "G30.mean": Mutant(
-        "(p * gp).sum(axis=1, keepdims=True)",
-        "gp.mean(axis=1, keepdims=True)",
-        "the mean that is taken off counts all classes alike, however likely they are",
-    ),
-    "G31": Mutant(
-        "(p - onehot)",
-        "p",
-        "nothing is compared with the label: this gradient only wants all logits to be small",
-        reads="logits: label missing",
-    ),
-    "G32": Mutant(
-        "(p - onehot)",
-        "(softmax(p) - onehot)",
-        "the probabilities were taken for logits, and went through the softmax once more",
-    ),
-}
+    "G01": Mutant("(p - onehot) / N", "(p - onehot)",
+           "the cross-entropy is a mean over the batch, and its gradient is that of a sum"),
+    "G01.p": Mutant("(np.log(p) + 1) / N", "(np.log(p) + 1)",
+           "the penalty is a mean over the batch, and its gradient is that of a sum"),
+    "G04": Mutant("(p - onehot)", "(onehot - p)",
+           "the sign of the cross-entropy: going downhill makes the right class less likely"),
+    "G14": Mutant(" + p * (gp - mean)", "",
+           "the penalty reaches the logits through p, and nothing comes back from there"),
+    "G14.product": Mutant("(np.log(p) + 1)", "np.log(p)",
+           "p stands in the penalty twice, and was differentiated once; the logits forgive it, and p does not"),
+    "G18": Mutant("glogits = (p - onehot) / N", "p[np.arange(N), labels] -= 1; glogits = p / N",
+           "the stored probabilities were overwritten, and the same line still needs them"),
+    "G28": Mutant("p * (gp - mean)", "p * (1 - p) * gp",
+           "each probability was taken to depend on its own logit alone; raising one logit lowers all other classes"),
+    "G29": Mutant("(p * gp).sum(axis=1, keepdims=True)", "(p * gp).sum(axis=0, keepdims=True)",
+           "the mean was taken over the examples, and probabilities are shared out among the classes"),
+    "G30": Mutant("+ p * (gp - mean)", "+ (gp - mean)",
+           "a class that is almost impossible hardly moves the probabilities, and here it counts as much as any other"),
+    "G30.mean": Mutant("(p * gp).sum(axis=1, keepdims=True)", "gp.mean(axis=1, keepdims=True)",
+           "the mean that is taken off counts all classes alike, however likely they are"),
+    "G31": Mutant("(p - onehot)", "p",
+           "nothing is compared with the label: this gradient only wants all logits to be small"),
+    "G32": Mutant("(p - onehot)", "(softmax(p) - onehot)",
+           "the probabilities were taken for logits, and went through the softmax once more"),
+}  # fmt: skip

@@ -68,15 +68,9 @@ HINTS = (
 
 CONFIGS = (
     {"N": 5, "D": 7, "H": 11, "rho": 0.15, "beta": 0.7, "why": "rates above the target, beta is not 1"},
-    {
-        "N": 7,
-        "D": 5,
-        "H": 5,
-        "rho": 0.47,
-        "beta": 1.3,
-        "why": "rates on both sides of the target, as many units as features",
-    },
-)
+    {"N": 7, "D": 5, "H": 5, "rho": 0.47, "beta": 1.3,
+     "why": "rates on both sides of the target, as many units as features"},
+)  # fmt: skip
 
 
 def inputs(rng, N, D, H, rho, beta):
@@ -90,97 +84,32 @@ def inputs(rng, N, D, H, rho, beta):
     }
 
 
-def fields(cache, x, encoder_weight, encoder_bias, decoder_weight, decoder_bias, rho, beta):
-    a, h, rhohat = cache["a"], cache["h"], cache["rhohat"]
-    return {
-        "h(1 - h)": h * (1 - h),
-        "1 - h^2": 1 - h**2,
-        "a(1 - a)": a * (1 - a),
-        "rhohat": rhohat,
-        "1 - rhohat": 1 - rhohat,
-        "pull": beta * (-rho / rhohat + (1 - rho) / (1 - rhohat)),
-    }
-
-
 MUTANTS = {
-    "S01": Mutant(
-        " + grhohat / N",
-        "",
-        "the rates are in the loss, and h does not hear of them",
-        reads="h: via rhohat missing",
-    ),
-    "S02": Mutant(
-        "grhohat / N",
-        "grhohat",
-        "a rate is a mean over the batch, and one example was given the pull of all of them",
-        reads="h: via rhohat * N",
-    ),
-    "S03": Mutant(
-        "beta * (-rho",
-        "(-rho",
-        "the weight of the sparsity term is missing",
-        reads="rhohat: all * 1/beta",
-    ),
-    "S04": Mutant(
-        "grhohat = beta",
-        "grhohat = -beta",
-        "the sign: rates are pushed away from the target",
-        reads="rhohat: all sign",
-    ),
-    "S05": Mutant(
-        " + (1 - rho) / (1 - rhohat)",
-        "",
-        "of the two logarithms only one was differentiated, so every unit is always pushed up",
-        reads="rhohat: off missing",
-    ),
-    "S06": Mutant(
-        "(-rho / rhohat + (1 - rho) / (1 - rhohat))",
-        "(np.log(rhohat / rho) - np.log((1 - rhohat) / (1 - rho)))",
-        "this is the gradient of the divergence the other way round, from the rate to the target",
-    ),
-    "S07": Mutant(
-        "(-rho / rhohat + (1 - rho) / (1 - rhohat))",
-        "(-rhohat / rho + (1 - rhohat) / (1 - rho))",
-        "the rate and the target have changed places",
-    ),
-    "S08": Mutant(
-        "grhohat / N",
-        "beta * (-rho / h + (1 - rho) / (1 - h)) / N",
-        "each example was compared with the target by itself, and the loss knows the mean only",
-    ),
-    "S09": Mutant(
-        (" + grhohat / N", "gh * h * (1 - h)"),
-        ("", "gh * h * (1 - h) + grhohat / N"),
-        "the pull was added after the sigmoid had been passed, and it is a pull on what comes out of the sigmoid",
-        reads="h: via rhohat missing; a: 1/N * pull added",
-    ),
-    "S11": Mutant(
-        "(-rho / rhohat + (1 - rho) / (1 - rhohat))",
-        "(-rho / h.sum(axis=0) + (1 - rho) / (1 - h.sum(axis=0)))",
-        "a sum stands where the rate belongs, and a rate lies between 0 and 1",
-    ),
-    "A08": Mutant(
-        "gh * h * (1 - h)",
-        'gh * cache["a"] * (1 - cache["a"])',
-        "the derivative of the sigmoid was written with what goes into it, and the formula wants what comes out",
-        reads="a: all = upstream of h * a(1 - a)",
-    ),
-    "G11": Mutant(
-        "gh * h * (1 - h)",
-        "gh * 1",
-        "the derivative of the sigmoid is missing on the way to the encoder",
-        reads="a: all * 1/h(1 - h)",
-    ),
-    "G13": Mutant(
-        "gh * h * (1 - h)",
-        "gh * (1 - h**2)",
-        "the derivative is that of a tanh, and the units are sigmoid units",
-        reads="a: all = upstream of h * (1 - h^2)",
-    ),
-    "G14": Mutant(
-        "gxhat @ decoder_weight.T + ",
-        "0 * h + ",
-        "only the pulls is left: what the picture wants from h is missing",
-        reads="h: via xhat missing",
-    ),
-}
+    "S01": Mutant(" + grhohat / N", "", "the rates are in the loss, and h does not hear of them"),
+    "S02": Mutant("grhohat / N", "grhohat",
+           "a rate is a mean over the batch, and one example was given the pull of all of them"),
+    "S03": Mutant("beta * (-rho", "(-rho", "the weight of the sparsity term is missing"),
+    "S04": Mutant("grhohat = beta", "grhohat = -beta", "the sign: rates are pushed away from the target"),
+    "S05": Mutant(" + (1 - rho) / (1 - rhohat)", "",
+           "of the two logarithms only one was differentiated, so every unit is always pushed up"),
+    "S06": Mutant("(-rho / rhohat + (1 - rho) / (1 - rhohat))",
+           "(np.log(rhohat / rho) - np.log((1 - rhohat) / (1 - rho)))",
+           "this is the gradient of the divergence the other way round, from the rate to the target"),
+    "S07": Mutant("(-rho / rhohat + (1 - rho) / (1 - rhohat))", "(-rhohat / rho + (1 - rhohat) / (1 - rho))",
+           "the rate and the target have changed places"),
+    "S08": Mutant("grhohat / N", "beta * (-rho / h + (1 - rho) / (1 - h)) / N",
+           "each example was compared with the target by itself, and the loss knows the mean only"),
+    "S09": Mutant((" + grhohat / N", "gh * h * (1 - h)"), ("", "gh * h * (1 - h) + grhohat / N"),
+           "the pull was added after the sigmoid had been passed, and it is a pull on what comes out of the sigmoid"),
+    "S11": Mutant("(-rho / rhohat + (1 - rho) / (1 - rhohat))",
+           "(-rho / h.sum(axis=0) + (1 - rho) / (1 - h.sum(axis=0)))",
+           "a sum stands where the rate belongs, and a rate lies between 0 and 1"),
+    "A08": Mutant("gh * h * (1 - h)", 'gh * cache["a"] * (1 - cache["a"])',
+           "the derivative of the sigmoid was written with what goes into it, and the formula wants what comes out"),
+    "G11": Mutant("gh * h * (1 - h)", "gh * 1",
+           "the derivative of the sigmoid is missing on the way to the encoder"),
+    "G13": Mutant("gh * h * (1 - h)", "gh * (1 - h**2)",
+           "the derivative is that of a tanh, and the units are sigmoid units"),
+    "G14": Mutant("gxhat @ decoder_weight.T + ", "0 * h + ",
+           "only the pulls is left: what the picture wants from h is missing"),
+}  # fmt: skip

@@ -79,81 +79,25 @@ def inputs(rng, N, D, H, lam):
     }
 
 
-def fields(cache, x, encoder_weight, encoder_bias, decoder_weight, decoder_bias, lam):
-    h = cache["h"]
-    return {
-        "1 - h^2": 1 - h**2,
-        "h(1 - h)": h * (1 - h),
-        "|h|": np.abs(h),
-        "sign(h)": np.sign(h),
-    }
-
-
 MUTANTS = {
-    "S01": Mutant(
-        " + lam * np.sign(h) / N",
-        "",
-        "every unit pays in the loss, and the gradient knows nothing of it",
-        reads="h: price missing",
-    ),
-    "S02": Mutant(
-        "np.sign(h) / N",
-        "np.sign(h)",
-        "the price is averaged over the batch like everything else, and its 1/N is missing",
-        reads="h: price * N",
-    ),
-    "S03": Mutant(
-        "lam * np.sign(h)",
-        "np.sign(h)",
-        "the height of the price is missing",
-        reads="h: price * 1/lam",
-    ),
-    "S04": Mutant(
-        ".T + lam",
-        ".T - lam",
-        "the sign: units are rewarded for being large",
-        reads="h: price sign",
-    ),
-    "S09": Mutant(
-        (" + lam * np.sign(h) / N", "gh * (1 - h**2)"),
-        ("", "gh * (1 - h**2) + lam * np.sign(h) / N"),
-        "the price was added after the tanh had been passed, and it is a price for what comes out of the tanh",
-        reads="h: price missing; a: lam/N * sign(h) added",
-    ),
-    "S15": Mutant(
-        "np.sign(h)",
-        "h",
-        "large units feel the price more than small ones, as they would if the square of h were paid for",
-        reads="h: price * |h|",
-    ),
-    "S15.abs": Mutant(
-        "np.sign(h)",
-        "np.abs(h)",
-        "the price itself stands there, and not how it changes",
-        reads="h: price * h",
-    ),
-    "G03": Mutant(
-        "np.sign(h) / N",
-        "np.sign(h) / h.size",
-        "the price was averaged over the units as well, which the loss sums over",
-        reads="h: price * 1/H",
-    ),
-    "G11": Mutant(
-        "gh * (1 - h**2)",
-        "gh * 1",
-        "the derivative of the tanh is missing on the way to the encoder",
-        reads="a: all * 1/(1 - h^2)",
-    ),
-    "G13": Mutant(
-        "gh * (1 - h**2)",
-        "gh * h * (1 - h)",
-        "the derivative is that of a sigmoid, and the units are tanh units",
-        reads="a: all = upstream of h * h(1 - h)",
-    ),
-    "G14": Mutant(
-        "gxhat @ decoder_weight.T + ",
-        "",
-        "only the price is left: what the picture wants from h is missing",
-        reads="h: via xhat missing",
-    ),
-}
+    "S01": Mutant(" + lam * np.sign(h) / N", "",
+           "every unit pays in the loss, and the gradient knows nothing of it"),
+    "S02": Mutant("np.sign(h) / N", "np.sign(h)",
+           "the price is averaged over the batch like everything else, and its 1/N is missing"),
+    "S03": Mutant("lam * np.sign(h)", "np.sign(h)", "the height of the price is missing"),
+    "S04": Mutant(".T + lam", ".T - lam", "the sign: units are rewarded for being large"),
+    "S09": Mutant((" + lam * np.sign(h) / N", "gh * (1 - h**2)"),
+           ("", "gh * (1 - h**2) + lam * np.sign(h) / N"),
+           "the price was added after the tanh had been passed, and it is a price for what comes out of the tanh"),
+    "S15": Mutant("np.sign(h)", "h",
+           "large units feel the price more than small ones, as they would if the square of h were paid for"),
+    "S15.abs": Mutant("np.sign(h)", "np.abs(h)", "the price itself stands there, and not how it changes"),
+    "G03": Mutant("np.sign(h) / N", "np.sign(h) / h.size",
+           "the price was averaged over the units as well, which the loss sums over"),
+    "G11": Mutant("gh * (1 - h**2)", "gh * 1",
+           "the derivative of the tanh is missing on the way to the encoder"),
+    "G13": Mutant("gh * (1 - h**2)", "gh * h * (1 - h)",
+           "the derivative is that of a sigmoid, and the units are tanh units"),
+    "G14": Mutant("gxhat @ decoder_weight.T + ", "",
+           "only the price is left: what the picture wants from h is missing"),
+}  # fmt: skip

@@ -67,80 +67,27 @@ def inputs(rng, N, D, H):
     }
 
 
-def fields(cache, x, weight, bias, out_weight):
-    a, h = cache["a"], cache["h"]
-    return {"1 - h^2": 1 - h**2, "1 + h": 1 + h, "h - h^2": h - h**2, "1 - a^2": 1 - a**2}
-
-
 MUTANTS = {
-    "G04": Mutant(
-        "(1 - h**2)",
-        "(h**2 - 1)",
-        "the sign: a tanh rises everywhere, and this slope is negative",
-        reads="a: all sign",
-    ),
-    "G11": Mutant(
-        "gh * (1 - h**2)",
-        "gh * 1",
-        "the gradient is handed past the tanh as if it were not there",
-        reads="a: all * 1/(1 - h^2)",
-    ),
-    "G12": Mutant(
-        "(1 - h**2)",
-        "(1 - cache['a'] ** 2)",
-        "the formula for the slope is one in h, and the value before the tanh was put into it",
-        reads="a: all = upstream of h * (1 - a^2)",
-    ),
-    "G13": Mutant(
-        "(1 - h**2)",
-        "h * (1 - h)",
-        "this is the slope of a sigmoid, and negative wherever h is",
-        reads="a: all = upstream of h * (h - h^2)",
-    ),
-    "G13.square": Mutant(
-        "(1 - h**2)",
-        "(1 - h)",
-        "this slope differs between h and -h, and a tanh is equally steep on both sides",
-        reads="a: all * 1/(1 + h)",
-    ),
-    "G14": Mutant(
-        "gx = g + ga",
-        "gx = ga",
-        "the shortcut takes x straight to y, and nothing comes back along it",
-        reads="x: via y missing",
-    ),
-    "G14.block": Mutant(
-        "gx = g + ga @ weight.T",
-        "gx = g * 1",
-        "only the shortcut is there: the block itself depends on x as well",
-        reads="x: via a missing",
-    ),
-    "G15": Mutant(
-        "gx = g + ga",
-        "gx = 2 * g + ga",
-        "the shortcut was counted twice",
-        reads="x: via y twice",
-    ),
-    "G10": Mutant(
-        "g + ga @ weight.T",
-        "g + ga @ out_weight",
-        "x reaches the block through the first weight, and it was sent back through the second one",
-    ),
-    "G17": Mutant(
-        "gh * (1 - h**2)",
-        "1 - h**2",
-        "the slope alone: what arrives from above is not used",
-        reads="a: ignores g",
-    ),
-    "G18": Mutant(
-        "ga = gh * (1 - h**2)",
-        "h **= 2; ga = gh * (1 - h)",
-        "h was squared in place, and the lines further down still need it as it was",
-        reads="changes h",
-    ),
-    "G40": Mutant(
-        ("gweight = x.T @ ga", "gout_weight = h.T @ g"),
-        ("gout_weight = (x.T @ ga).T", "gweight = (h.T @ g).T"),
-        "the gradients of the two weights stand under each other's name",
-    ),
-}
+    "G04": Mutant("(1 - h**2)", "(h**2 - 1)",
+           "the sign: a tanh rises everywhere, and this slope is negative"),
+    "G11": Mutant("gh * (1 - h**2)", "gh * 1",
+           "the gradient is handed past the tanh as if it were not there"),
+    "G12": Mutant("(1 - h**2)", "(1 - cache['a'] ** 2)",
+           "the formula for the slope is one in h, and the value before the tanh was put into it"),
+    "G13": Mutant("(1 - h**2)", "h * (1 - h)", "this is the slope of a sigmoid, and negative wherever h is"),
+    "G13.square": Mutant("(1 - h**2)", "(1 - h)",
+           "this slope differs between h and -h, and a tanh is equally steep on both sides"),
+    "G14": Mutant("gx = g + ga", "gx = ga",
+           "the shortcut takes x straight to y, and nothing comes back along it"),
+    "G14.block": Mutant("gx = g + ga @ weight.T", "gx = g * 1",
+           "only the shortcut is there: the block itself depends on x as well"),
+    "G15": Mutant("gx = g + ga", "gx = 2 * g + ga", "the shortcut was counted twice"),
+    "G10": Mutant("g + ga @ weight.T", "g + ga @ out_weight",
+           "x reaches the block through the first weight, and it was sent back through the second one"),
+    "G17": Mutant("gh * (1 - h**2)", "1 - h**2", "the slope alone: what arrives from above is not used"),
+    "G18": Mutant("ga = gh * (1 - h**2)", "h **= 2; ga = gh * (1 - h)",
+           "h was squared in place, and the lines further down still need it as it was"),
+    "G40": Mutant(("gweight = x.T @ ga", "gout_weight = h.T @ g"),
+           ("gout_weight = (x.T @ ga).T", "gweight = (h.T @ g).T"),
+           "the gradients of the two weights stand under each other's name"),
+}  # fmt: skip

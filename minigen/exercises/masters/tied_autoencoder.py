@@ -56,14 +56,9 @@ HINTS = (
 
 CONFIGS = (
     {"N": 5, "D": 7, "H": 3, "lam": 0.03, "why": "sizes that cannot be mistaken for each other"},
-    {
-        "N": 7,
-        "D": 5,
-        "H": 5,
-        "lam": 0.3,
-        "why": "as many units as features: a square weight hides a wrong transpose",
-    },
-)
+    {"N": 7, "D": 5, "H": 5, "lam": 0.3,
+     "why": "as many units as features: a square weight hides a wrong transpose"},
+)  # fmt: skip
 
 
 def inputs(rng, N, D, H, lam):
@@ -76,64 +71,23 @@ def inputs(rng, N, D, H, lam):
     }
 
 
-def fields(cache, x, weight, bias, decoder_bias, lam):
-    h, xhat = cache["h"], cache["xhat"]
-    return {"1 - h^2": 1 - h**2, "h(1 - h)": h * (1 - h), "xhat(1 - xhat)": xhat * (1 - xhat)}
-
-
 MUTANTS = {
-    "G01": Mutant(
-        "(xhat - x) / N",
-        "xhat - x",
-        "the loss is a mean over the batch, and its 1/N has been left out",
-        reads="xhat: all * N",
-    ),
-    "G05": Mutant(
-        "(xhat - x) / N",
-        "2 * (xhat - x) / N",
-        "the half in front of the square and the 2 from its derivative do not both appear",
-        reads="xhat: all twice",
-    ),
-    "G11": Mutant(
-        "gh * (1 - h**2)",
-        "gh * 1",
-        "the derivative of the tanh is missing on the way to the encoder",
-        reads="a: all * 1/(1 - h^2)",
-    ),
-    "G13": Mutant(
-        "gh * (1 - h**2)",
-        "gh * h * (1 - h)",
-        "the derivative is that of a sigmoid, and the units are tanh units",
-        reads="a: all = upstream of h * h(1 - h)",
-    ),
-    "G41": Mutant(
-        " + lam * weight",
-        "",
-        "the penalty on the weight is in the loss, and its gradient is not here",
-        reads="weight: penalty missing",
-    ),
-    "A01": Mutant(
-        " + gxhat.T @ h",
-        "",
-        "the decoder uses the weight as well, and what it contributes is missing",
-        reads="weight: via xhat missing",
-    ),
-    "A02": Mutant(
-        "x.T @ ga + ",
-        "",
-        "the encoder uses the weight as well, and what it contributes is missing",
-        reads="weight: via a missing",
-    ),
-    "A04": Mutant(
-        "(xhat - x) / N",
-        "(xhat - x) * xhat * (1 - xhat) / N",
-        "a sigmoid was differentiated at the output, and the output of this decoder is linear",
-        reads="xhat: all * xhat(1 - xhat)",
-    ),
-    "A12": Mutant(
-        "+ lam * weight",
-        "+ 2 * lam * weight",
-        "the weight is used twice, and its penalty was counted twice as well; it stands in the loss once",
-        reads="weight: penalty twice",
-    ),
-}
+    "G01": Mutant("(xhat - x) / N", "xhat - x",
+           "the loss is a mean over the batch, and its 1/N has been left out"),
+    "G05": Mutant("(xhat - x) / N", "2 * (xhat - x) / N",
+           "the half in front of the square and the 2 from its derivative do not both appear"),
+    "G11": Mutant("gh * (1 - h**2)", "gh * 1",
+           "the derivative of the tanh is missing on the way to the encoder"),
+    "G13": Mutant("gh * (1 - h**2)", "gh * h * (1 - h)",
+           "the derivative is that of a sigmoid, and the units are tanh units"),
+    "G41": Mutant(" + lam * weight", "",
+           "the penalty on the weight is in the loss, and its gradient is not here"),
+    "A01": Mutant(" + gxhat.T @ h", "",
+           "the decoder uses the weight as well, and what it contributes is missing"),
+    "A02": Mutant("x.T @ ga + ", "",
+           "the encoder uses the weight as well, and what it contributes is missing"),
+    "A04": Mutant("(xhat - x) / N", "(xhat - x) * xhat * (1 - xhat) / N",
+           "a sigmoid was differentiated at the output, and the output of this decoder is linear"),
+    "A12": Mutant("+ lam * weight", "+ 2 * lam * weight",
+           "the weight is used twice, and its penalty was counted twice as well; it stands in the loss once"),
+}  # fmt: skip

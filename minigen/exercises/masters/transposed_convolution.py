@@ -70,31 +70,11 @@ HINTS = (
 )
 
 CONFIGS = (
-    {
-        "N": 5,
-        "C": 3,
-        "O": 4,
-        "H": 4,
-        "W": 2,
-        "kernel": 2,
-        "stride": 1,
-        "padding": 0,
-        "output_padding": 0,
-        "why": "the plain case: steps of 1, nothing cut off",
-    },
-    {
-        "N": 5,
-        "C": 2,
-        "O": 2,
-        "H": 3,
-        "W": 2,
-        "kernel": 3,
-        "stride": 2,
-        "padding": 1,
-        "output_padding": 1,
-        "why": "the one that doubles a picture, and as many channels in as out",
-    },
-)
+    {"N": 5, "C": 3, "O": 4, "H": 4, "W": 2, "kernel": 2, "stride": 1, "padding": 0, "output_padding": 0,
+     "why": "the plain case: steps of 1, nothing cut off"},
+    {"N": 5, "C": 2, "O": 2, "H": 3, "W": 2, "kernel": 3, "stride": 2, "padding": 1, "output_padding": 1,
+     "why": "the one that doubles a picture, and as many channels in as out"},
+)  # fmt: skip
 
 
 def inputs(rng, N, C, O, H, W, kernel, **_):  # noqa: E741 - O is the number of channels that go out
@@ -102,70 +82,28 @@ def inputs(rng, N, C, O, H, W, kernel, **_):  # noqa: E741 - O is the number of 
     return {"x": draw((N, C, H, W)), "weight": draw((C, O, kernel, kernel)), "bias": draw(O)}
 
 
-def fields(cache, x, weight, bias, stride, padding, output_padding):
-    OH, OW = cache["y"].shape[2:]
-    return {"pixels": OH * OW}
-
-
 MUTANTS = {
-    "C01": Mutant(
-        "gcanvas[tap], weight[:, :, i, j]",
-        "gcanvas[tap], weight[:, :, kh - 1 - i, kw - 1 - j]",
-        "the kernel is turned round on the way back, and the taps have been turned round by reading already",
-    ),
-    "C02": Mutant(
-        "gweight[:, :, i, j]",
-        "gweight[:, :, kh - 1 - i, kw - 1 - j]",
-        "every number is right and stands in the wrong place of the kernel: mirrored in both directions",
-        reads="weight: all flipped along 2 and 3",
-    ),
-    "C03": Mutant(
-        "nohw,co->nchw",
-        "nohw,oc->nchw",
-        "the kernel was read as that of a convolution, whose two kinds of channels stand the other way round",
-    ),
-    "C04": Mutant(
-        "taps(kh, kw, H, W, stride)",
-        "taps(kh, kw, H, W, 1)",
-        "the copies of the kernel were looked for side by side, whatever the stride",
-    ),
-    "C05": Mutant(
-        "framed(g, padding, padding)",
-        "framed(g, 0, 2 * padding)",
-        "the frame was put back on one side only, so everything lies too high and too far left",
-    ),
-    "C07": Mutant(
-        "gx += np",
-        "gx = np",
-        "only the last tap reaches x: each of them has overwritten what came before",
-    ),
-    "C10": Mutant(
-        "g.sum(axis=(0, 2, 3))",
-        "g.mean(axis=(0, 2, 3))",
-        "what arrives at the bias from pixels and examples was averaged",
-        reads="bias: all * 1/(N*pixels)",
-    ),
-    "C11": Mutant(
-        "gweight[:, :, i, j] = np",
-        "gweight[:, :, i, j] = 1 / len(x) * np",
-        "averaged over the batch, and no mean stands in this layer",
-        reads="weight: all * 1/N",
-    ),
-    "C13": Mutant(
-        "framed(g, padding, padding)",
-        "framed(g[:, :, output_padding:, output_padding:], padding, padding + output_padding)",
-        "the rows and columns of output_padding were taken for the first ones, and everything is shifted by them",
-    ),
-    "G06": Mutant(
-        "g.sum(axis=(0, 2, 3))",
-        "g.sum(axis=(2, 3)).mean(axis=0)",
-        "summed over the pixels, but averaged over the examples",
-        reads="bias: all * 1/N",
-    ),
-    "G17": Mutant(
-        "x, gcanvas[tap])",
-        "x, np.ones_like(gcanvas[tap]))",
-        "the upstream gradient is not used at the kernel",
-        reads="weight: ignores g",
-    ),
-}
+    "C01": Mutant("gcanvas[tap], weight[:, :, i, j]", "gcanvas[tap], weight[:, :, kh - 1 - i, kw - 1 - j]",
+           "the kernel is turned round on the way back, and the taps have been turned round by reading already"),
+    "C02": Mutant("gweight[:, :, i, j]", "gweight[:, :, kh - 1 - i, kw - 1 - j]",
+           "every number is right and stands in the wrong place of the kernel: mirrored in both directions"),
+    "C03": Mutant("nohw,co->nchw", "nohw,oc->nchw",
+           "the kernel was read as that of a convolution, whose two kinds of channels stand the other way round"),
+    "C04": Mutant("taps(kh, kw, H, W, stride)", "taps(kh, kw, H, W, 1)",
+           "the copies of the kernel were looked for side by side, whatever the stride"),
+    "C05": Mutant("framed(g, padding, padding)", "framed(g, 0, 2 * padding)",
+           "the frame was put back on one side only, so everything lies too high and too far left"),
+    "C07": Mutant("gx += np", "gx = np",
+           "only the last tap reaches x: each of them has overwritten what came before"),
+    "C10": Mutant("g.sum(axis=(0, 2, 3))", "g.mean(axis=(0, 2, 3))",
+           "what arrives at the bias from pixels and examples was averaged"),
+    "C11": Mutant("gweight[:, :, i, j] = np", "gweight[:, :, i, j] = 1 / len(x) * np",
+           "averaged over the batch, and no mean stands in this layer"),
+    "C13": Mutant("framed(g, padding, padding)",
+           "framed(g[:, :, output_padding:, output_padding:], padding, padding + output_padding)",
+           "the rows and columns of output_padding were taken for the first ones, and everything is shifted by them"),
+    "G06": Mutant("g.sum(axis=(0, 2, 3))", "g.sum(axis=(2, 3)).mean(axis=0)",
+           "summed over the pixels, but averaged over the examples"),
+    "G17": Mutant("x, gcanvas[tap])", "x, np.ones_like(gcanvas[tap]))",
+           "the upstream gradient is not used at the kernel"),
+}  # fmt: skip

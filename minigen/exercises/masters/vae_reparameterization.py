@@ -56,136 +56,45 @@ def inputs(rng, N, K, beta):
     return {"mu": draw((N, K)), "logvar": 0.7 * draw((N, K)), "eps": draw((N, K)), "target": draw((N, K))}
 
 
-def fields(cache, mu, logvar, eps, target, beta):
-    return {"sigma": np.exp(logvar / 2), "eps": eps, "mu": mu}
-
-
 MUTANTS = {
-    "V01": Mutant(
-        "0.5 * sigma * eps",
-        "sigma * eps",
-        "the half in the exponent of sigma = exp(logvar/2) has disappeared",
-        reads="logvar: via z twice",
-    ),
-    "V02": Mutant(
-        "0.5 * sigma * eps",
-        "0.5 * eps",
-        "an exponential stays when it is differentiated, and here sigma has disappeared",
-        reads="logvar: via z * 1/sigma",
-    ),
-    "V03": Mutant(
-        "0.5 * sigma * eps",
-        "0.5 * sigma**2 * eps",
-        "the variance stands where the standard deviation belongs",
-        reads="logvar: via z * sigma",
-    ),
-    "V04": Mutant(
-        "0.5 * sigma * eps",
-        "0.5 / sigma * eps",
-        "divided by sigma, where it multiplies",
-        reads="logvar: via z * 1/sigma^2",
-    ),
-    "V05": Mutant(
-        "0.5 * sigma * eps",
-        "0.5 * sigma",
-        "the noise multiplies sigma in z, and it has been left out",
-        reads="logvar: via z * 1/eps",
-    ),
-    "V06": Mutant(
-        "0.5 * sigma * eps",
-        "sigma**2 * eps",
-        "logvar was taken for the logarithm of sigma, and it is that of the variance",
-        reads="logvar: via z * 2 * sigma",
-    ),
-    "V07": Mutant(
-        "0.5 * sigma * eps",
-        "eps",
-        "logvar was taken for sigma itself",
-        reads="logvar: via z * 2 * 1/sigma",
-    ),
-    "V08": Mutant(
-        "gz * 0.5 * sigma * eps + ",
-        "",
-        "the way to logvar through z is missing: only the divergence is left",
-        reads="logvar: via z missing",
-    ),
-    "V09": Mutant(
-        "glogvar = gz * 0.5",
-        "glogvar = -gz * 0.5",
-        "the sign of the way through z",
-        reads="logvar: via z sign",
-    ),
-    "V10": Mutant(
-        "sigma * eps",
-        "sigma * np.random.default_rng().standard_normal(eps.shape)",
-        "new noise was drawn, and the gradient belongs to the noise of the forward pass",
-        reads="logvar: two calls differ",
-    ),
-    "V11": Mutant("gmu = gz + ", "gmu = ", "the way to mu through z is missing", reads="mu: via z missing"),
-    "V12": Mutant(
-        " + beta * mu / N", "", "the divergence pulls mu towards 0, and it is missing", reads="mu: kl missing"
-    ),
-    "V12.sign": Mutant(
-        "gz + beta", "gz - beta", "the divergence pulls mu the other way", reads="mu: kl sign"
-    ),
-    "V12.twice": Mutant(
-        "beta * mu / N",
-        "2 * beta * mu / N",
-        "the divergence halves the square of mu, and here that half is not used up",
-        reads="mu: kl twice",
-    ),
-    "V13": Mutant(
-        "beta * mu / N",
-        "beta * mu**2 / N",
-        "the square of mu has not been differentiated",
-        reads="mu: kl * mu",
-    ),
-    "V14": Mutant(
-        " + beta * 0.5 * (sigma**2 - 1) / N",
-        "",
-        "the divergence does not reach logvar",
-        reads="logvar: kl missing",
-    ),
-    "V14.sign": Mutant(
-        "+ beta * 0.5", "- beta * 0.5", "the divergence pulls logvar the other way", reads="logvar: kl sign"
-    ),
-    "V14.half": Mutant(
-        "beta * 0.5 * (sigma",
-        "beta * (sigma",
-        "the half in front of the divergence has disappeared",
-        reads="logvar: kl twice",
-    ),
-    "V15": Mutant(
-        "(sigma**2 - 1)",
-        "sigma**2",
-        "in the divergence logvar stands twice, in the exponential and by itself; the second one was forgotten",
-        reads="logvar: constant added",
-    ),
-    "V16": Mutant(
-        "(sigma**2 - 1)", "(sigma - 1)", "sigma stands in the divergence where the variance belongs"
-    ),
-    "V17": Mutant(
-        (" + beta * mu / N", " + beta * 0.5 * (sigma**2 - 1) / N"),
-        ("", ""),
-        "the divergence is in the loss, and neither gradient knows of it",
-        reads="mu: kl missing; logvar: kl missing",
-    ),
-    "V18": Mutant(
-        ("beta * mu / N", "(sigma**2 - 1) / N"),
-        ("beta * mu", "(sigma**2 - 1)"),
-        "the divergence is averaged over the batch as well, and its 1/N is missing",
-        reads="mu: kl * N; logvar: kl * N",
-    ),
-    "V20": Mutant(
-        ("beta * mu", "beta * 0.5"),
-        ("mu", "0.5"),
-        "the divergence is weighted by beta in the loss, and here it is not",
-        reads="mu: kl * 1/beta; logvar: kl * 1/beta",
-    ),
-    "V21": Mutant(
-        ("gmu = gz + beta * mu / N", "gz * 0.5 * sigma * eps + beta * 0.5"),
-        ("gmu = beta * gz + mu / N", "beta * gz * 0.5 * sigma * eps + 0.5"),
-        "beta stands at the reconstruction, and it belongs to the divergence",
-        reads="mu: via z * beta; mu: kl * 1/beta; logvar: via z * beta; logvar: kl * 1/beta",
-    ),
-}
+    "V01": Mutant("0.5 * sigma * eps", "sigma * eps",
+           "the half in the exponent of sigma = exp(logvar/2) has disappeared"),
+    "V02": Mutant("0.5 * sigma * eps", "0.5 * eps",
+           "an exponential stays when it is differentiated, and here sigma has disappeared"),
+    "V03": Mutant("0.5 * sigma * eps", "0.5 * sigma**2 * eps",
+           "the variance stands where the standard deviation belongs"),
+    "V04": Mutant("0.5 * sigma * eps", "0.5 / sigma * eps", "divided by sigma, where it multiplies"),
+    "V05": Mutant("0.5 * sigma * eps", "0.5 * sigma",
+           "the noise multiplies sigma in z, and it has been left out"),
+    "V06": Mutant("0.5 * sigma * eps", "sigma**2 * eps",
+           "logvar was taken for the logarithm of sigma, and it is that of the variance"),
+    "V07": Mutant("0.5 * sigma * eps", "eps", "logvar was taken for sigma itself"),
+    "V08": Mutant("gz * 0.5 * sigma * eps + ", "",
+           "the way to logvar through z is missing: only the divergence is left"),
+    "V09": Mutant("glogvar = gz * 0.5", "glogvar = -gz * 0.5", "the sign of the way through z"),
+    "V10": Mutant("sigma * eps", "sigma * np.random.default_rng().standard_normal(eps.shape)",
+           "new noise was drawn, and the gradient belongs to the noise of the forward pass"),
+    "V11": Mutant("gmu = gz + ", "gmu = ", "the way to mu through z is missing"),
+    "V12": Mutant(" + beta * mu / N", "", "the divergence pulls mu towards 0, and it is missing"),
+    "V12.sign": Mutant("gz + beta", "gz - beta", "the divergence pulls mu the other way"),
+    "V12.twice": Mutant("beta * mu / N", "2 * beta * mu / N",
+           "the divergence halves the square of mu, and here that half is not used up"),
+    "V13": Mutant("beta * mu / N", "beta * mu**2 / N", "the square of mu has not been differentiated"),
+    "V14": Mutant(" + beta * 0.5 * (sigma**2 - 1) / N", "", "the divergence does not reach logvar"),
+    "V14.sign": Mutant("+ beta * 0.5", "- beta * 0.5", "the divergence pulls logvar the other way"),
+    "V14.half": Mutant("beta * 0.5 * (sigma", "beta * (sigma",
+           "the half in front of the divergence has disappeared"),
+    "V15": Mutant("(sigma**2 - 1)", "sigma**2",
+           "in the divergence logvar stands twice, in the exponential and by itself; the second one was forgotten"),
+    "V16": Mutant("(sigma**2 - 1)", "(sigma - 1)",
+           "sigma stands in the divergence where the variance belongs"),
+    "V17": Mutant((" + beta * mu / N", " + beta * 0.5 * (sigma**2 - 1) / N"), ("", ""),
+           "the divergence is in the loss, and neither gradient knows of it"),
+    "V18": Mutant(("beta * mu / N", "(sigma**2 - 1) / N"), ("beta * mu", "(sigma**2 - 1)"),
+           "the divergence is averaged over the batch as well, and its 1/N is missing"),
+    "V20": Mutant(("beta * mu", "beta * 0.5"), ("mu", "0.5"),
+           "the divergence is weighted by beta in the loss, and here it is not"),
+    "V21": Mutant(("gmu = gz + beta * mu / N", "gz * 0.5 * sigma * eps + beta * 0.5"),
+           ("gmu = beta * gz + mu / N", "beta * gz * 0.5 * sigma * eps + 0.5"),
+           "beta stands at the reconstruction, and it belongs to the divergence"),
+}  # fmt: skip

@@ -96,17 +96,9 @@ HINTS = (
 
 CONFIGS = (
     {"N": 7, "M": 5, "P": 11, "Z": 3, "D": 2, "H": 4, "activation": "tanh", "why": "a smooth critic"},
-    {
-        "N": 5,
-        "M": 7,
-        "P": 4,
-        "Z": 2,
-        "D": 3,
-        "H": 3,
-        "activation": "leaky relu",
-        "why": "a square weight, with kinks",
-    },
-)
+    {"N": 5, "M": 7, "P": 4, "Z": 2, "D": 3, "H": 3, "activation": "leaky relu",
+     "why": "a square weight, with kinks"},
+)  # fmt: skip
 
 
 def inputs(rng, N, M, P, Z, D, H, activation):
@@ -117,95 +109,31 @@ def inputs(rng, N, M, P, Z, D, H, activation):
     return {**data, **critic, **after, "V": draw((Z, D)), "c": 0.3 * draw(D)}
 
 
-def fields(cache, real, fake, **_):
-    p, q = (1 / (1 + np.exp(-cache[name])) for name in ("f_real", "f_fake"))
-    x = cache["made"]
-    return {
-        "p(1 - p)": p * (1 - p),
-        "q(1 - q)": q * (1 - q),
-        "x(1 - x)": x * (1 - x),
-        "N + M": len(real) + len(fake),
-    }
-
-
 MUTANTS = {
-    "W01": Mutant(
-        ("-1 / N", "1 / M"),
-        ("1 / N", "-1 / M"),
-        "the critic is trained to be high on fakes",
-        reads="f_real: all sign; f_fake: all sign",
-    ),
-    "W02": Mutant(
-        ("np.full((N, 1), -1 / N)", "np.full((M, 1), 1 / M)"),
-        (
-            '-np.exp(-cache["f_real"]) / (1 + np.exp(-cache["f_real"])) ** 2 / N',
-            'np.exp(-cache["f_fake"]) / (1 + np.exp(-cache["f_fake"])) ** 2 / M',
-        ),
-        "a sigmoid was differentiated at the critic's output, and there is none",
-        reads="f_real: all * p(1 - p); f_fake: all * q(1 - q)",
-    ),
-    "W03": Mutant(
-        "np.full((M, 1), 1 / M)",
-        "np.full((M, 1), 1 / N)",
-        "the fakes were averaged over the number of real samples, so the last bias does not balance",
-        reads="f_fake: all * M/N",
-    ),
-    "N06": Mutant(
-        ("-1 / N", "1 / M"),
-        ("-1 / (N + M)", "1 / (N + M)"),
-        "averaged over both halves together, and the loss has a mean for each",
-        reads="f_real: all * N/(N + M); f_fake: all * M/(N + M)",
-    ),
-    "G01": Mutant(
-        ("-1 / N", "1 / M", "-1 / P"),
-        ("-1.0", "1.0", "-1.0"),
-        "the losses are means, and what divides them is missing",
-        reads="f_real: all * N; f_fake: all * M; f_made: all * P",
-    ),
-    "N12": Mutant(
-        (" + h_fake.T @ gf_fake", " + fake.T @ ga_fake", " + ga_fake.sum(axis=0)"),
-        ("", "", ""),
-        "the critic's weights and its hidden bias learn from the real half alone",
-        reads="w2: via f_fake missing; W1: via a_fake missing; b1: via a_fake missing",
-    ),
-    "G11": Mutant(
-        (" * slope(a_real, activation)", " * slope(a_fake, activation)"),
-        ("", ""),
-        "the critic's activation was passed on the way back as if it were not there",
-        reads="a_real: all = upstream of h_real; a_fake: all = upstream of h_fake",
-    ),
-    "N02": Mutant(
-        "-1 / P",
-        "1 / P",
-        "the generator helps the critic: what it makes is pushed to where the critic is low",
-        reads="f_made: all sign",
-    ),
-    "N14": Mutant(
-        ("w2_new.T", "W1_new.T"),
-        ("w2.T", "W1.T"),
-        "the samples went forward through the new critic, and the gradient came back through the old one",
-    ),
-    "G11.made": Mutant(
-        " * slope(a_made, activation)",
-        "",
-        "the critic's activation was passed on the way to the generator as if it were not there",
-        reads="a_made: all = upstream of h_made",
-    ),
-    "N11": Mutant(
-        "ga_made @ W1_new.T",
-        "np.zeros_like(made)",
-        "the samples were treated as data in the generator's step as well, so nothing reaches what made them",
-        reads="made: zero",
-    ),
-    "G10": Mutant(
-        "ga_made @ W1_new.T",
-        "ga_made @ W1_new",
-        "on the way back the critic's weight is used as on the way forward, and not the other way round",
-    ),
-    "A05": Mutant(
-        "gmade * made * (1 - made)",
-        "gmade * 1",
-        "the samples come out of a sigmoid, and it was passed as if it were not there",
-        reads="o: all * 1/x(1 - x)",
-    ),
-}
+    "W01": Mutant(("-1 / N", "1 / M"), ("1 / N", "-1 / M"), "the critic is trained to be high on fakes"),
+    "W02": Mutant(("np.full((N, 1), -1 / N)", "np.full((M, 1), 1 / M)"),
+           ('-np.exp(-cache["f_real"]) / (1 + np.exp(-cache["f_real"])) ** 2 / N', 'np.exp(-cache["f_fake"]) / (1 + np.exp(-cache["f_fake"])) ** 2 / M'),
+           "a sigmoid was differentiated at the critic's output, and there is none"),
+    "W03": Mutant("np.full((M, 1), 1 / M)", "np.full((M, 1), 1 / N)",
+           "the fakes were averaged over the number of real samples, so the last bias does not balance"),
+    "N06": Mutant(("-1 / N", "1 / M"), ("-1 / (N + M)", "1 / (N + M)"),
+           "averaged over both halves together, and the loss has a mean for each"),
+    "G01": Mutant(("-1 / N", "1 / M", "-1 / P"), ("-1.0", "1.0", "-1.0"),
+           "the losses are means, and what divides them is missing"),
+    "N12": Mutant((" + h_fake.T @ gf_fake", " + fake.T @ ga_fake", " + ga_fake.sum(axis=0)"), ("", "", ""),
+           "the critic's weights and its hidden bias learn from the real half alone"),
+    "G11": Mutant((" * slope(a_real, activation)", " * slope(a_fake, activation)"), ("", ""),
+           "the critic's activation was passed on the way back as if it were not there"),
+    "N02": Mutant("-1 / P", "1 / P",
+           "the generator helps the critic: what it makes is pushed to where the critic is low"),
+    "N14": Mutant(("w2_new.T", "W1_new.T"), ("w2.T", "W1.T"),
+           "the samples went forward through the new critic, and the gradient came back through the old one"),
+    "G11.made": Mutant(" * slope(a_made, activation)", "",
+           "the critic's activation was passed on the way to the generator as if it were not there"),
+    "N11": Mutant("ga_made @ W1_new.T", "np.zeros_like(made)",
+           "the samples were treated as data in the generator's step as well, so nothing reaches what made them"),
+    "G10": Mutant("ga_made @ W1_new.T", "ga_made @ W1_new",
+           "on the way back the critic's weight is used as on the way forward, and not the other way round"),
+    "A05": Mutant("gmade * made * (1 - made)", "gmade * 1",
+           "the samples come out of a sigmoid, and it was passed as if it were not there"),
+}  # fmt: skip
