@@ -11,6 +11,7 @@ compare gradients with finite differences; `minigen.exercises` are derivations t
 """
 
 import importlib
+import typing
 
 __version__ = "0.1.0"
 
@@ -100,13 +101,34 @@ _PARTS = {  # loaded when they are first asked for, so that `import minigen` sta
 }
 
 
-def __getattr__(name):
-    if name in _PARTS:
-        return importlib.import_module(f"minigen.{name}")
-    raise AttributeError(f"module 'minigen' has no attribute {name!r}")
+if typing.TYPE_CHECKING:
+    from minigen import (
+        baselines,
+        byhand,
+        check,
+        data,
+        exchange,
+        exercises,
+        losses,
+        metrics,
+        models,
+        nn,
+        optim,
+        plot,
+        saving,
+        testing,
+        training,
+    )
+    from minigen.explain import explain  # the package is callable too
+else:
+
+    def __getattr__(name):
+        if name in _PARTS:
+            return importlib.import_module(f"minigen.{name}")
+        raise AttributeError(f"module 'minigen' has no attribute {name!r}")
 
 
-def __dir__():
+def __dir__() -> list[str]:
     """What people use, for tab completion. Other modules are internal, whoever has loaded them."""
     module = type(importlib)
     public = {name for name, value in globals().items() if name[0] != "_" and type(value) is not module}

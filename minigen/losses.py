@@ -15,13 +15,17 @@ CPU; on a GPU looking would make it wait, and the loss is then inf or nan, which
 traces to its origin.
 """
 
+from __future__ import annotations
+
 import math
+from collections.abc import Callable, Iterable
+from typing import Literal
 
 import numpy as np
 
 from minigen.engine import ops, tape
 from minigen.engine.backend import namespace
-from minigen.engine.tape import Tensor, _data, op, takes
+from minigen.engine.tape import Tensor, Value, _data, op, takes
 from minigen.nn.module import Module
 from minigen.nn.normalisation import BatchNorm
 
@@ -29,7 +33,7 @@ from minigen.nn.normalisation import BatchNorm
 
 
 @takes("xhat", "x")
-def squared_error(xhat, x):
+def squared_error(xhat: Value, x: Value) -> Value:
     """(1/N) sum_n 1/2 ||xhat_n - x_n||^2, both (N, ...): the likelihood of N(xhat, 1) without its constant."""
     n = _rows("squared_error", xhat=xhat, x=x)
     apart = xhat - x
@@ -56,7 +60,7 @@ _bce_with_logits.rule(
 
 
 @takes("logits", "x")
-def bce_with_logits(logits, x):
+def bce_with_logits(logits: Value, x: Value) -> Value:
     """(1/N) sum_n sum_d [softplus(l_nd) - x_nd l_nd], both (N, ...), x in [0, 1].
 
     This is -log Bernoulli(x; p) with p = sigmoid(l): -x log p - (1 - x) log(1 - p), where
@@ -71,7 +75,7 @@ def bce_with_logits(logits, x):
 
 
 @takes("mu", None, "x")
-def gaussian_nll(mu, logvar, x):
+def gaussian_nll(mu: Value, logvar: Value, x: Value) -> Value:
     """(1/N) sum_n sum_d 1/2 [log 2 pi + logvar + (x - mu)^2 exp(-logvar)], all (N, ...).
 
     -log N(x; mu, exp(logvar)); logvar may also be one Python number. Unbounded below where logvar may go to
@@ -104,7 +108,7 @@ def _one_hot(like, labels):
 
 
 @takes("logits", "labels", selects=("labels",))
-def softmax_cross_entropy(logits, labels):
+def softmax_cross_entropy(logits: Value, labels: Value) -> Value:
     """(1/N) sum_n [log sum_k exp(l_nk) - l_n,label], logits (N, K), labels (N,) whole numbers below K.
 
     -log of the probability that softmax gives to the right class; its gradient is (softmax(l) -
@@ -130,7 +134,7 @@ def softmax_cross_entropy(logits, labels):
 
 
 @takes("mu", "logvar", "eps")
-def reparameterize(mu, logvar, eps):
+def reparameterize(mu: Value, logvar: Value, eps: Value) -> Value:
     """z = mu + exp(logvar / 2) * eps: a sample of N(mu, exp(logvar)) as a smooth function of mu and logvar.
 
     All (N, K); eps is drawn from N(0, 1) by the caller. Note the half: exp(logvar) is the variance, not the
@@ -142,7 +146,7 @@ def reparameterize(mu, logvar, eps):
 
 
 @op()
-def exp_remainder(x):
+def exp_remainder(x: Value) -> Value:
     """e^x - (1 + x), never negative, with all its digits near 0, where it is x^2 / 2 and the terms cancel.
 
     For |x| < 1 it is the series x^2/2 (1 + x/3 (1 + x/4 (1 + ...))), as long as the dtype can see.
@@ -159,7 +163,7 @@ exp_remainder.rule(lambda g, out, x: g * ops.expm1(x))
 
 
 @takes("mu", "logvar")
-def gaussian_kl(mu, logvar):
+def gaussian_kl(mu: Value, logvar: Value) -> Value:
     """(1/N) sum_n sum_k 1/2 [exp(logvar) + mu^2 - 1 - logvar], both (N, K): KL(N(mu, exp(logvar)) || N(0,
     1)).
 
@@ -171,7 +175,7 @@ def gaussian_kl(mu, logvar):
 
 
 @takes("h")
-def sparse_kl(h, rho):
+def sparse_kl(h: Value, rho: float) -> Value:
     """sum_j KL(rho || rhohat_j) with rhohat_j = (1/N) sum_n h_nj: each unit of h (N, H) shall be active a
     share rho of the time.
 
@@ -195,12 +199,12 @@ def sparse_kl(h, rho):
 
 
 @takes("h")
-def l1_activity(h):
+def l1_activity(h: Value) -> Value:
     """(1/N) sum_n sum_j |h_nj|, h (N, ...): the price of a code that is not sparse. The slope at 0 is 0."""
     return ops.sum(ops.abs(h)) * (1 / _rows("l1_activity", h=h))
 
 
-def l2(parameters):
+def l2(parameters: Tensor | Iterable[Tensor]) -> Tensor:
     """1/2 sum of all squared entries of the tensors: weight decay as a loss. No 1/N, and usually no biases."""
     tensors = [parameters] if isinstance(parameters, Tensor) else list(parameters)
     if not tensors:
@@ -212,7 +216,7 @@ def l2(parameters):
 
 
 @takes("real_logits", "fake_logits")
-def discriminator_loss(real_logits, fake_logits, real_label=1.0):
+def discriminator_loss(real_logits: Value, fake_logits: Value, real_label: float = 1.0) -> Value:
     """mean softplus(-D(x)) + mean softplus(D(G(z))): the discriminator tells real from fake. Logits (N, 1) or
     (N,).
 
@@ -225,7 +229,7 @@ def discriminator_loss(real_logits, fake_logits, real_label=1.0):
 
 
 @takes("fake_logits")
-def generator_loss(fake_logits, kind="nonsaturating"):
+def generator_loss(fake_logits: Value, kind: Literal["nonsaturating", "minimax"] = "nonsaturating") -> Value:
     """The generator's side of the game. Logits (N, 1) or (N,).
 
     "minimax": -mean softplus(D(G(z))), the discriminator's own term with the sign turned; it fades where D is
@@ -240,7 +244,7 @@ def generator_loss(fake_logits, kind="nonsaturating"):
 
 
 @takes("real_scores", "fake_scores")
-def critic_loss(real_scores, fake_scores):
+def critic_loss(real_scores: Value, fake_scores: Value) -> Value:
     """mean f(G(z)) - mean f(x): minus the critic's estimate of the Wasserstein distance. Scores (N, 1) or
     (N,).
 
@@ -250,13 +254,13 @@ def critic_loss(real_scores, fake_scores):
 
 
 @takes("fake_scores")
-def wgan_generator_loss(fake_scores):
+def wgan_generator_loss(fake_scores: Value) -> Value:
     """-mean f(G(z)): what the generator minimises against a critic. Scores (N, 1) or (N,)."""
     return -_score_mean("wgan_generator_loss", fake_scores)
 
 
 @takes(None, "x", "fake", "alpha")
-def gradient_penalty(critic, x, fake, alpha):
+def gradient_penalty(critic: Callable[[Tensor], Tensor], x: Value, fake: Value, alpha: Value) -> Value:
     """(1/N) sum_n (||grad f(xhat_n)|| - 1)^2 at xhat = alpha x + (1 - alpha) fake; multiply by lambda,
     usually 10.
 
@@ -283,7 +287,7 @@ def gradient_penalty(critic, x, fake, alpha):
 
 
 @takes(None, "x")
-def r1_penalty(discriminator, x):
+def r1_penalty(discriminator: Callable[[Tensor], Tensor], x: Value) -> Value:
     """(1/N) sum_n 1/2 ||grad D(x_n)||^2 at real x (N, ...); multiply by gamma. Keeps D flat around the data.
 
     Mescheder, Geiger and Nowozin 2018, equation 9. Raises ValueError for batch norm in training mode.
@@ -354,7 +358,7 @@ def _refuse_outside_01(caller, name, values, cure):
         )
 
 
-def refuse_overflow(caller, logvar, dtype):
+def refuse_overflow(caller: str, logvar: Value, dtype: np.dtype) -> None:
     """exp(logvar) and exp(-logvar) must be numbers. Looks at the values on the CPU only."""
     logvar = np.asarray(logvar) if isinstance(logvar, int | float) else _data(logvar)
     limit = math.log(np.finfo(dtype).max)

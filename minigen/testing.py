@@ -8,8 +8,12 @@
 Small arrays are checked entry by entry, so choose small sizes, all different: 5, 3, 2.
 """
 
+from __future__ import annotations
+
 import inspect
 import warnings
+from collections.abc import Collection, Mapping
+from typing import Any
 
 from minigen.check.contract import Caller, ContractError, Unwritten
 from minigen.check.diagnose import Knowledge, diagnose
@@ -17,6 +21,7 @@ from minigen.check.inputs import Inputs, title
 from minigen.check.net import Problem, plain
 from minigen.check.pair import UPSTREAM, Pair
 from minigen.check.preserve import preserved
+from minigen.check.report import Report
 from minigen.check.stencil import generator
 from minigen.check.vjp import check_pair
 
@@ -30,14 +35,22 @@ class GradientMismatch(AssertionError):
     where that could not be found out.
     """
 
-    def __init__(self, text, report=None, diagnosis=None):
+    def __init__(self, text: str, report: Report | None = None, diagnosis: Any = None) -> None:
         super().__init__(text)
         self.report, self.diagnosis = report, diagnosis
 
 
 def assert_gradients(
-    forward, backward, inputs, *, wanted=None, settings=None, fields=None, scalars=None, seed=0
-):
+    forward: Any,
+    backward: Any,
+    inputs: Any,
+    *,
+    wanted: Collection[str] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    fields: Mapping[str, Any] | None = None,
+    scalars: Mapping[str, float] | None = None,
+    seed: int = 0,
+) -> Report:
     """Assert that `backward` gives the gradients of `forward` at `inputs`; returns the Report of `check_vjp`.
 
     `forward`, `backward` and `inputs` are those of `check_vjp`, in every form it takes; for y an array, the loss is

@@ -50,9 +50,16 @@ def part_of(file):
 
 
 def imports(path):
-    """(module, name) of every import statement in a file, at any depth, relative ones spelled out."""
+    """(module, name) of every import statement in a file, at any depth, relative ones spelled out.
+
+    Without those under `if TYPE_CHECKING:`, which name types in annotations and are never run.
+    """
     package = ["minigen", *path.relative_to(PACKAGE).parts[:-1]]
-    for node in ast.walk(ast.parse(path.read_text())):
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            node.body = []
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield alias.name, None

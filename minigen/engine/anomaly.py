@@ -6,6 +6,7 @@ follows, so only the first one says anything.
 
 import os
 import sys
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from pathlib import Path
 
@@ -15,7 +16,7 @@ watching = ContextVar("watching for anomalies", default=False)
 _package = str(Path(__file__).parents[1]) + os.sep
 
 
-def detect_anomaly():
+def detect_anomaly() -> AbstractContextManager[bool]:
     """`with detect_anomaly():` the first op whose result or gradient is not finite raises FloatingPointError.
 
     The message names the op and the line that called it. Every result is looked at, which is slow (and on a GPU waits):

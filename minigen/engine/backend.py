@@ -5,16 +5,28 @@ array. For the rest, `xp = namespace(x)` finds the library that owns `x`. Random
 host and then moved, so one seed gives the same bits on both.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
 
 from minigen.engine.numpy_protocol import TORCH
 
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+Array: TypeAlias = np.ndarray  # in annotations: an array of NumPy, or of CuPy, which has the same interface
+Seed: TypeAlias = "int | np.random.Generator | Random"  # text, because np.random is slow to import
+T = TypeVar("T")
+
 _namespaces = {np.ndarray: np, float: None, int: None, bool: None}
 
 
-def namespace(*arrays):
+def namespace(*arrays: Any) -> Any:
     """The library (`numpy` or `cupy`) that all the arrays belong to, by their exact type; Python scalars fit either.
 
     Raises TypeError when two libraries meet, and when something is no array at all.
@@ -51,7 +63,7 @@ def mixed(*arrays):
     )
 
 
-def is_array(value):
+def is_array(value: object) -> bool:
     """Whether `value` is an array of either library."""
     return type(value) is np.ndarray or type(value).__module__.partition(".")[0] == "cupy"
 
@@ -141,12 +153,12 @@ def own(value):
     return value
 
 
-def device_of(array):
+def device_of(array: Array) -> str:
     """'cpu' for a NumPy array, 'cuda' for a CuPy array."""
     return "cpu" if namespace(array) is np else "cuda"
 
 
-def to(array, device):
+def to(array: Array, device: str) -> Array:
     """`array` on `device` ('cpu' or 'cuda'): the same object if it is there already, otherwise a copy.
 
     Raises ValueError for another device name and RuntimeError, with the cure, where CuPy or a GPU is missing.
@@ -178,33 +190,33 @@ class Random:
     The same seed gives the same bits on either device, and `state` (a plain dict) can be saved and put back.
     """
 
-    def __init__(self, seed, device="cpu", dtype=np.float32):
+    def __init__(self, seed: int, device: str = "cpu", dtype: DTypeLike = np.float32) -> None:
         self.generator = np.random.default_rng(seed)
         self.device, self.dtype = device, np.dtype(dtype)
 
-    def normal(self, *shape):
+    def normal(self, *shape: int) -> Array:
         """Independent draws from N(0, 1)."""
         return to(self.generator.standard_normal(shape).astype(self.dtype), self.device)
 
-    def uniform(self, *shape):
+    def uniform(self, *shape: int) -> Array:
         """Independent draws from U[0, 1)."""
         below_one = np.nextafter(1, 0, dtype=self.dtype)  # float32 rounds the largest draws up to 1
         return to(np.minimum(self.generator.random(shape).astype(self.dtype), below_one), self.device)
 
-    def bernoulli(self, p, *shape):
+    def bernoulli(self, p: float, *shape: int) -> Array:
         """Independent zeros and ones, one with probability `p`: the mask of dropout and of masking noise."""
         return to((self.generator.random(shape) < p).astype(self.dtype), self.device)
 
-    def permutation(self, n):
+    def permutation(self, n: int) -> Array:
         """0 .. n-1 in random order."""
         return to(self.generator.permutation(n), self.device)
 
     @property
-    def state(self):
+    def state(self) -> dict[str, Any]:
         return self.generator.bit_generator.state
 
     @state.setter
-    def state(self, state):
+    def state(self, state: dict[str, Any]) -> None:
         self.generator.bit_generator.state = state
 
 
@@ -235,7 +247,7 @@ def windows(x, kernel, stride, dilation):
 
 
 @contextmanager
-def setting(variable, value):
+def setting(variable: ContextVar[T], value: T) -> Iterator[T]:
     """A context variable set to `value` inside the with block, for this thread alone."""
     token = variable.set(value)
     try:

@@ -8,24 +8,34 @@ one likes never leaves the three. A transposed convolution is not an inverse; it
 People see images (N, C, H, W), weights (out, in, kh, kw), transposed weights (in, out, kh, kw).
 """
 
+from __future__ import annotations
+
+from typing import TypeAlias
+
 import numpy as np
 
 from minigen.engine.backend import namespace
 from minigen.engine.fast import im2col, threads
-from minigen.engine.tape import op, takes
+from minigen.engine.tape import Value, op, takes
+
+Pair: TypeAlias = int | tuple[int, int]  # in annotations: one number, or (vertical, horizontal)
 
 
-def output_size(size, kernel_size, stride=1, padding=0, dilation=1):
+def output_size(size: int, kernel_size: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> int:
     """Pixels along one axis after conv2d: floor((size + 2 padding - dilation (kernel_size - 1) - 1) / stride) + 1."""
     return (size + 2 * padding - dilation * (kernel_size - 1) - 1) // stride + 1
 
 
-def transposed_output_size(size, kernel_size, stride=1, padding=0, dilation=1, output_padding=0):
+def transposed_output_size(
+    size: int, kernel_size: int, stride: int = 1, padding: int = 0, dilation: int = 1, output_padding: int = 0
+) -> int:
     """Pixels along one axis after conv_transpose2d: (size - 1) stride - 2 padding + dilation (kernel_size - 1) + output_padding + 1."""
     return (size - 1) * stride - 2 * padding + dilation * (kernel_size - 1) + output_padding + 1
 
 
-def sizes_that_collapse(size, kernel_size, stride=1, padding=0, dilation=1):
+def sizes_that_collapse(
+    size: int, kernel_size: int, stride: int = 1, padding: int = 0, dilation: int = 1
+) -> list[int]:
     """The input sizes that conv2d maps to the one output size `size`; `output_padding` is an index into this list.
 
     With stride s there are s of them, which is why a transposed convolution must be told which one it is to restore.
@@ -94,7 +104,15 @@ _channel_broadcast.rule(lambda g, out, b, shape: channel_sum(g))
 
 
 @takes("x", "weight", "bias", computes=False)
-def conv2d(x, weight, bias=None, *, stride=1, padding=0, dilation=1):
+def conv2d(
+    x: Value,
+    weight: Value,
+    bias: Value | None = None,
+    *,
+    stride: Pair = 1,
+    padding: Pair = 0,
+    dilation: Pair = 1,
+) -> Value:
     """out[n, o, i, j] = bias[o] + sum_{c,a,b} x[n, c, i stride + a dilation - padding, ...] weight[o, c, a, b].
 
     (N, C, H, W), (O, C, kh, kw), (O,) -> (N, O, OH, OW), sizes by `output_size`. stride, padding and dilation are an int or
@@ -114,7 +132,16 @@ def conv2d(x, weight, bias=None, *, stride=1, padding=0, dilation=1):
 
 
 @takes("x", "weight", "bias", computes=False)
-def conv_transpose2d(x, weight, bias=None, *, stride=1, padding=0, output_padding=0, dilation=1):
+def conv_transpose2d(
+    x: Value,
+    weight: Value,
+    bias: Value | None = None,
+    *,
+    stride: Pair = 1,
+    padding: Pair = 0,
+    output_padding: Pair = 0,
+    dilation: Pair = 1,
+) -> Value:
     """The adjoint of conv2d with the same weight: out[n, o, i stride + a dilation - padding, ...] += x[n, c, i, ...] weight[c, o, a, b].
 
     (N, C, H, W), (C, O, kh, kw), (O,) -> (N, O, OH, OW), sizes by `transposed_output_size`. `output_padding` picks one of the
@@ -142,7 +169,9 @@ def conv_transpose2d(x, weight, bias=None, *, stride=1, padding=0, output_paddin
 
 
 @takes("x", "y", computes=False)
-def conv2d_weight(x, y, kernel_size, *, stride=1, padding=0, dilation=1):
+def conv2d_weight(
+    x: Value, y: Value, kernel_size: Pair, *, stride: Pair = 1, padding: Pair = 0, dilation: Pair = 1
+) -> Value:
     """The third map of the trilinear form: out[o, c, a, b] = sum_{n,i,j} x[n, c, i stride + a dilation - padding, ...] y[n, o, i, j].
 
     (N, C, H, W), (N, O, OH, OW) -> (O, C, kh, kw): the gradient that conv2d's weight receives from y.

@@ -3,8 +3,8 @@
 NumPy would compute np.exp of anything it can turn into an array, and the history of the tensor would be lost without a word.
 """
 
-operators = {}  # NumPy's name -> the operation behind Python's operator; filled by ops.py
-functions = {}  # NumPy's name -> minigen's name
+operators: dict = {}  # NumPy's name -> the operation behind Python's operator; filled by ops.py
+functions: dict = {}  # NumPy's name -> minigen's name
 
 
 def _answer(tensor, function, method, *inputs, **kwargs):

@@ -9,22 +9,38 @@ shapes do not broadcast, the operation raises ValueError. An `axis` is one axis,
 not exist, or that is named twice, raises ValueError.
 """
 
+from __future__ import annotations
+
 import math
 import operator
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
 from minigen.engine import numpy_protocol
-from minigen.engine.backend import as_array, namespace
+from minigen.engine.backend import Array, as_array, namespace
 from minigen.engine.fast import threads
-from minigen.engine.shapes import axes_of, expand_dims, getitem, inverse_of, reshape, squeeze, transpose
-from minigen.engine.tape import Tensor, _data, broadcast_to, op, sum_to, takes
+from minigen.engine.shapes import (
+    Axis,
+    Shape,
+    axes_of,
+    expand_dims,
+    getitem,
+    inverse_of,
+    reshape,
+    squeeze,
+    transpose,
+)
+from minigen.engine.tape import Tensor, Value, Values, _data, broadcast_to, op, sum_to, takes
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
 
 # ----- arithmetic ---------------------------------------------------------------------------------------------------
 
 
 @op(broadcasts=True)
-def add(x, y):
+def add(x: Value, y: Value) -> Value:
     """x + y."""
     return x + y
 
@@ -33,7 +49,7 @@ add.rule(lambda g, out, x, y: g, lambda g, out, x, y: g)
 
 
 @op(broadcasts=True)
-def sub(x, y):
+def sub(x: Value, y: Value) -> Value:
     """x - y."""
     return x - y
 
@@ -42,7 +58,7 @@ sub.rule(lambda g, out, x, y: g, lambda g, out, x, y: -g)
 
 
 @op(broadcasts=True)
-def mul(x, y):
+def mul(x: Value, y: Value) -> Value:
     """x * y, entry by entry."""
     return x * y
 
@@ -51,7 +67,7 @@ mul.rule(lambda g, out, x, y: g * y, lambda g, out, x, y: g * x)
 
 
 @op(broadcasts=True)
-def div(x, y):
+def div(x: Value, y: Value) -> Value:
     """x / y, entry by entry; a division by 0 gives inf or nan and NumPy's warning."""
     return x / y
 
@@ -60,7 +76,7 @@ div.rule(lambda g, out, x, y: g / y, lambda g, out, x, y: -g * out / y)
 
 
 @op(broadcasts=True)
-def pow(x, y):
+def pow(x: Value, y: Value) -> Value:
     """x ** y. The gradient for y exists where x > 0; where x = 0 and y >= 0 it is 0, where x < 0 it is nan."""
     return x**y
 
@@ -89,7 +105,7 @@ def _power_for_exponent(g, out, x, y):
 
 
 @op()
-def neg(x):
+def neg(x: Value) -> Value:
     """-x."""
     return -x
 
@@ -100,7 +116,7 @@ neg.rule(lambda g, out, x: -g)
 
 
 @op()
-def exp(x):
+def exp(x: Value) -> Value:
     """e^x."""
     return namespace(x).exp(x)
 
@@ -109,7 +125,7 @@ exp.rule(lambda g, out, x: g * out)
 
 
 @op()
-def log(x):
+def log(x: Value) -> Value:
     """The natural logarithm; -inf at 0 and nan below, with NumPy's warning."""
     return namespace(x).log(x)
 
@@ -118,7 +134,7 @@ log.rule(lambda g, out, x: g / x)
 
 
 @op()
-def log1p(x):
+def log1p(x: Value) -> Value:
     """log(1 + x), exact where x is small."""
     return namespace(x).log1p(x)
 
@@ -127,7 +143,7 @@ log1p.rule(lambda g, out, x: g / (1 + x))
 
 
 @op()
-def expm1(x):
+def expm1(x: Value) -> Value:
     """e^x - 1, exact where x is small."""
     return namespace(x).expm1(x)
 
@@ -136,7 +152,7 @@ expm1.rule(lambda g, out, x: g * (out + 1))
 
 
 @op()
-def sqrt(x):
+def sqrt(x: Value) -> Value:
     """The square root; nan below 0, and slope inf at 0, with NumPy's warning."""
     return namespace(x).sqrt(x)
 
@@ -145,7 +161,7 @@ sqrt.rule(lambda g, out, x: g * 0.5 / out)
 
 
 @op()
-def sin(x):
+def sin(x: Value) -> Value:
     """The sine of x in radians."""
     return namespace(x).sin(x)
 
@@ -154,7 +170,7 @@ sin.rule(lambda g, out, x: g * cos(x))
 
 
 @op()
-def cos(x):
+def cos(x: Value) -> Value:
     """The cosine of x in radians."""
     return namespace(x).cos(x)
 
@@ -163,7 +179,7 @@ cos.rule(lambda g, out, x: -g * sin(x))
 
 
 @op()
-def tanh(x):
+def tanh(x: Value) -> Value:
     """(e^x - e^-x) / (e^x + e^-x), between -1 and 1."""
     return namespace(x).tanh(x)
 
@@ -172,7 +188,7 @@ tanh.rule(lambda g, out, x: g * (1 - out * out))
 
 
 @op()
-def sigmoid(x):
+def sigmoid(x: Value) -> Value:
     """1 / (1 + exp(-x)), over the whole float range: where exp overflows the answer is 0, as it should be."""
     with np.errstate(over="ignore"):
         return 1 / (1 + namespace(x).exp(-x))
@@ -182,7 +198,7 @@ sigmoid.rule(lambda g, out, x: g * (out * (1 - out)))
 
 
 @op()
-def softplus(x):
+def softplus(x: Value) -> Value:
     """log(1 + exp(x)), written as max(x, 0) + log1p(exp(-|x|)) so that nothing overflows."""
     xp = namespace(x)
     return _positive_part(x) + xp.log1p(xp.exp(-xp.abs(x)))
@@ -198,7 +214,7 @@ def _positive_part(x):
 
 
 @op(broadcasts=True)
-def logaddexp(x, y):
+def logaddexp(x: Value, y: Value) -> Value:
     """log(exp(x) + exp(y)) without overflow: -inf where both are -inf; infinities that are equal share the slope."""
     return namespace(x, y).logaddexp(x, y)
 
@@ -224,7 +240,7 @@ _integers = {np.dtype(f"f{n}"): np.dtype(f"i{n}") for n in (2, 4, 8)}
 
 
 @op(broadcasts=True, name="where")
-def select(g, mask):
+def select(g: Value, mask: Array) -> Value:
     """g where `mask` is true, 0 elsewhere, whatever g holds there: inf * 0 would be nan.
 
     This is how a gradient stops at a piece that was not taken, so that sqrt(relu(x)) has slope 0 at x < 0. The bits of g
@@ -237,7 +253,7 @@ select.rule(lambda v, out, g, mask: select(v, mask), None)
 
 
 @op(branches=lambda x: x > 0)
-def abs(x):
+def abs(x: Value) -> Value:
     """|x|, with slope 0 at 0."""
     return namespace(x).abs(x)
 
@@ -246,7 +262,7 @@ abs.rule(lambda g, out, x: select(g, x > 0) - select(g, x < 0))
 
 
 @op(branches=lambda x: x > 0)
-def relu(x):
+def relu(x: Value) -> Value:
     """max(x, 0), with slope 0 at 0."""
     return _positive_part(x)
 
@@ -255,7 +271,7 @@ relu.rule(lambda g, out, x: select(g, x > 0))
 
 
 @op(branches=lambda x, slope=0.01: x > 0)
-def leaky_relu(x, slope=0.01):
+def leaky_relu(x: Value, slope: float = 0.01) -> Value:
     """x where x > 0, slope * x elsewhere. Raises ValueError for a slope that is not between 0 and 1."""
     if not 0 <= slope <= 1:
         raise ValueError(f"leaky_relu: slope must lie between 0 and 1, got {slope}")
@@ -271,7 +287,7 @@ def _slopes(x, low):
 
 
 @op(branches=lambda x, alpha=1.0: x > 0)
-def elu(x, alpha=1.0):
+def elu(x: Value, alpha: float = 1.0) -> Value:
     """x where x > 0, alpha * (exp(x) - 1) elsewhere; the slope at 0 is alpha."""
     xp = namespace(x)
     return _positive_part(x) + alpha * xp.expm1(xp.minimum(x, 0))
@@ -285,7 +301,7 @@ elu.rule(
 
 
 @op(broadcasts=True, branches=lambda x, y: x >= y)
-def maximum(x, y):
+def maximum(x: Value, y: Value) -> Value:
     """The larger of two, entry by entry; at a tie the gradient goes to the first."""
     return namespace(x, y).maximum(x, y)
 
@@ -294,7 +310,7 @@ maximum.rule(lambda g, out, x, y: select(g, x >= y), lambda g, out, x, y: select
 
 
 @op(broadcasts=True, branches=lambda x, y: x <= y)
-def minimum(x, y):
+def minimum(x: Value, y: Value) -> Value:
     """The smaller of two, entry by entry; at a tie the gradient goes to the first."""
     return namespace(x, y).minimum(x, y)
 
@@ -303,7 +319,7 @@ minimum.rule(lambda g, out, x, y: select(g, x <= y), lambda g, out, x, y: select
 
 
 @op(broadcasts=True, branches=lambda x, low, high: _inside(x, low, high))
-def clip(x, low, high):
+def clip(x: Value, low: Value | None, high: Value | None) -> Value:
     """x held between low and high, numbers or arrays that broadcast against x; None leaves a side open.
 
     The slope is 1 inside and on the edges, 0 outside. The bounds take no gradient.
@@ -320,7 +336,7 @@ def _inside(x, low, high):
 
 
 @op(broadcasts=True, branches=lambda mask, x, y: mask)
-def where(mask, x, y):
+def where(mask: Value, x: Value, y: Value) -> Value:
     """x where mask is true (not 0), y elsewhere; the one that was not taken has gradient 0."""
     return namespace(mask, x, y).where(mask, x, y)
 
@@ -341,7 +357,7 @@ def _is_boolean(mask):
 
 
 @op()
-def sum(x, axis=None, keepdims=False):
+def sum(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
     """The sum over `axis`; the reduced axes go, or stay with size 1 under keepdims."""
     return x.sum(axis=_axes("sum", axis, x), keepdims=keepdims)
 
@@ -350,7 +366,7 @@ sum.rule(lambda g, out, x, axis=None, keepdims=False: broadcast_to(_kept(g, x.sh
 
 
 @op(branches=lambda x, axis=None, keepdims=False: _first(x, axis, "argmax"))
-def max(x, axis=None, keepdims=False):
+def max(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
     """The largest entry over `axis`; of equal ones the first takes the gradient. Raises ValueError where there is none."""
     return x.max(axis=_axes("max", axis, x, least=1), keepdims=keepdims)
 
@@ -363,7 +379,7 @@ max.rule(
 
 
 @op(branches=lambda x, axis=None, keepdims=False: _first(x, axis, "argmin"))
-def min(x, axis=None, keepdims=False):
+def min(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
     """The smallest entry over `axis`; of equal ones the first takes the gradient. Raises ValueError where there is none."""
     return x.min(axis=_axes("min", axis, x, least=1), keepdims=keepdims)
 
@@ -412,7 +428,7 @@ def _first(x, axis, chosen):
 
 
 @op(name="sum")
-def sum64(x, axis=None):
+def sum64(x: Value, axis: Axis = None) -> Value:
     """The sum over `axis`, which stays with size 1, kept in float64 on the way and given in the dtype of x.
 
     For sums that others are subtracted from, or of very many: NumPy adds along all axes but the last one row after another.
@@ -424,14 +440,14 @@ sum64.rule(lambda g, out, x, axis=None: broadcast_to(g, x.shape))
 
 
 @takes("x")
-def mean(x, axis=None, keepdims=False):
+def mean(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
     """The average over `axis`. Raises ValueError where there is nothing to average."""
     _axes("mean", axis, x, least=1)
     return sum(x, axis, keepdims) / _count(x, axis)
 
 
 @op(name="var")
-def centred(x, axis=None):
+def centred(x: Value, axis: Axis = None) -> Value:
     """x minus its mean over `axis`, as exact far from 0 as near it.
 
     The mean is itself rounded; what that leaves over is a mean too, a small one, and is taken out in a second pass.
@@ -446,7 +462,7 @@ centred.rule(lambda g, out, x, axis=None: centred(g, axis))
 
 
 @op()
-def var(x, axis=None, keepdims=False):
+def var(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
     """The average squared distance from the mean over `axis` (divided by n, not n - 1).
 
     Raises ValueError where there is nothing to average.
@@ -463,7 +479,7 @@ var.rule(
 )
 
 
-def std(x, axis=None, keepdims=False):
+def std(x: Values, axis: Axis = None, keepdims: bool = False) -> Values:
     """The root of `var` over `axis`; of equal entries, where it has a kink as |x| does at 0, the slope is 0."""
     spread = var(x, axis, keepdims)
     equal = spread == 0
@@ -471,7 +487,7 @@ def std(x, axis=None, keepdims=False):
 
 
 @op()
-def logsumexp(x, axis=None, keepdims=False):
+def logsumexp(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
     """log sum exp(x) over `axis`, with the largest entry taken out first, so that nothing overflows.
 
     -inf counts as nothing: the result is -inf where there is nothing else. Its slope is `softmax`.
@@ -486,7 +502,7 @@ logsumexp.rule(lambda g, out, x, axis=None, keepdims=False: _kept(g, x.shape, ax
 
 
 @op()
-def log_softmax(x, axis=-1):
+def log_softmax(x: Value, axis: Axis = -1) -> Value:
     """log(exp(x) / sum exp(x)): log-probabilities along `axis`, the shape of x. Infinities as in `softmax`."""
     axes = axes_of(axis, x.ndim)
     apart = _difference.forward(x, _largest(x, axes))
@@ -497,7 +513,7 @@ log_softmax.rule(lambda g, out, x, axis=-1: g - exp(out) * sum64(g, axis))
 
 
 @op()
-def softmax(x, axis=-1):
+def softmax(x: Value, axis: Axis = -1) -> Value:
     """exp(x) / sum exp(x): probabilities along `axis`, the shape of x.
 
     They depend on the distances from the largest entry only, and are computed from these: a shift costs no digits. -inf has
@@ -543,7 +559,7 @@ def _turned(x):
 
 
 @takes("x", "y", computes=False)
-def matmul(x, y):
+def matmul(x: Value, y: Value) -> Value:
     """x @ y: (..., n, k) @ (..., k, m) -> (..., n, m); a vector counts as one row on the left, one column on the right.
 
     Raises ValueError for numbers, and where the two k differ.
@@ -578,7 +594,7 @@ _dense.rule(
 
 
 @takes("x", "weight", "bias", computes=False)
-def dense(x, weight, bias=None):
+def dense(x: Value, weight: Value, bias: Value | None = None) -> Value:
     """x @ weight + bias: (..., D) @ (D, H) + (H,) -> (..., H). Raises ValueError when D or H do not fit."""
     if bias is None:
         _check_features(x, weight)
@@ -609,8 +625,12 @@ _einsum.rule(
 )
 
 
+@overload
+def einsum(subscripts: str, x: Array, y: Array) -> Array: ...
+@overload
+def einsum(subscripts: str, x: Value, y: Value) -> Tensor: ...
 @takes(None, "x", "y")
-def einsum(subscripts, x, y):
+def einsum(subscripts: str, x: Value, y: Value) -> Value:
     """The sum of products that `subscripts` spell: einsum("nd,dh->nh", x, y)[n, h] = sum_d x[n, d] y[d, h].
 
     A letter a axis; letters that do not stand after the arrow are summed. Without an arrow, those that occur once stay, in
@@ -664,7 +684,7 @@ def _sum_alone(x, letters, others):
 
 
 @op(moves=True)
-def astype(x, dtype):
+def astype(x: Value, dtype: DTypeLike) -> Value:
     """The same numbers in another floating dtype; the gradient comes back in the dtype of x."""
     return x.astype(dtype)
 
@@ -681,135 +701,135 @@ class Methods(numpy_protocol.NumPyProtocol):
 
     __slots__ = ()
 
-    def __add__(x, y):
+    def __add__(x, y: Value) -> Tensor:
         return add(x, y)
 
-    def __radd__(x, y):
+    def __radd__(x, y: Value) -> Tensor:
         return add(y, x)
 
-    def __sub__(x, y):
+    def __sub__(x, y: Value) -> Tensor:
         return sub(x, y)
 
-    def __rsub__(x, y):
+    def __rsub__(x, y: Value) -> Tensor:
         return sub(y, x)
 
-    def __mul__(x, y):
+    def __mul__(x, y: Value) -> Tensor:
         return mul(x, y)
 
-    def __rmul__(x, y):
+    def __rmul__(x, y: Value) -> Tensor:
         return mul(y, x)
 
-    def __truediv__(x, y):
+    def __truediv__(x, y: Value) -> Tensor:
         return div(x, y)
 
-    def __rtruediv__(x, y):
+    def __rtruediv__(x, y: Value) -> Tensor:
         return div(y, x)
 
-    def __pow__(x, y):
+    def __pow__(x, y: Value) -> Tensor:
         return pow(x, y)
 
-    def __rpow__(x, y):
+    def __rpow__(x, y: Value) -> Tensor:
         return pow(y, x)
 
-    def __matmul__(x, y):
+    def __matmul__(x, y: Value) -> Tensor:
         return matmul(x, y)
 
-    def __rmatmul__(x, y):
+    def __rmatmul__(x, y: Value) -> Tensor:
         return matmul(y, x)
 
-    def __neg__(x):
+    def __neg__(x) -> Tensor:
         return neg(x)
 
-    def __abs__(x):
+    def __abs__(x) -> Tensor:
         return abs(x)
 
     # Comparisons give plain boolean arrays: they choose, and have no slope.
-    def __lt__(x, y):
+    def __lt__(x, y: Value) -> Array:
         return x._array < _data(y)
 
-    def __le__(x, y):
+    def __le__(x, y: Value) -> Array:
         return x._array <= _data(y)
 
-    def __gt__(x, y):
+    def __gt__(x, y: Value) -> Array:
         return x._array > _data(y)
 
-    def __ge__(x, y):
+    def __ge__(x, y: Value) -> Array:
         return x._array >= _data(y)
 
-    def __eq__(x, y):
+    def __eq__(x, y: object) -> Array:
         return x._array == _data(y)
 
-    def __ne__(x, y):
+    def __ne__(x, y: object) -> Array:
         return x._array != _data(y)
 
-    def __getitem__(x, index):
+    def __getitem__(x, index: Any) -> Tensor:
         return getitem(x, tuple(_data(i) for i in index) if isinstance(index, tuple) else _data(index))
 
-    def exp(x):
+    def exp(x) -> Tensor:
         return exp(x)
 
-    def log(x):
+    def log(x) -> Tensor:
         return log(x)
 
-    def sqrt(x):
+    def sqrt(x) -> Tensor:
         return sqrt(x)
 
-    def abs(x):
+    def abs(x) -> Tensor:
         return abs(x)
 
-    def clip(x, low=None, high=None):
+    def clip(x, low: Value | None = None, high: Value | None = None) -> Tensor:
         return clip(x, low, high)
 
-    def sum(x, axis=None, keepdims=False):
+    def sum(x, axis: Axis = None, keepdims: bool = False) -> Tensor:
         return sum(x, axis, keepdims)
 
-    def mean(x, axis=None, keepdims=False):
+    def mean(x, axis: Axis = None, keepdims: bool = False) -> Tensor:
         return mean(x, axis, keepdims)
 
-    def var(x, axis=None, keepdims=False):
+    def var(x, axis: Axis = None, keepdims: bool = False) -> Tensor:
         return var(x, axis, keepdims)
 
-    def std(x, axis=None, keepdims=False):
+    def std(x, axis: Axis = None, keepdims: bool = False) -> Tensor:
         return std(x, axis, keepdims)
 
-    def max(x, axis=None, keepdims=False):
+    def max(x, axis: Axis = None, keepdims: bool = False) -> Tensor:
         return max(x, axis, keepdims)
 
-    def min(x, axis=None, keepdims=False):
+    def min(x, axis: Axis = None, keepdims: bool = False) -> Tensor:
         return min(x, axis, keepdims)
 
-    def argmax(x, axis=None):
+    def argmax(x, axis: int | None = None) -> Array:
         """Where the largest entry is, over all or along `axis`: a plain array of integers, which have no gradient."""
         return as_array(x._array.argmax(axis))
 
-    def reshape(x, *shape):
+    def reshape(x, *shape: int | Shape) -> Tensor:
         """x.reshape(2, 3) or x.reshape((2, 3))."""
         return reshape(x, _sizes(shape))
 
-    def flatten(x):
+    def flatten(x) -> Tensor:
         """All entries in one row, (size,)."""
         return reshape(x, (x.size,))
 
-    def ravel(x):
+    def ravel(x) -> Tensor:
         """All entries in one row, (size,)."""
         return reshape(x, (x.size,))
 
-    def squeeze(x, axis=None):
+    def squeeze(x, axis: Axis = None) -> Tensor:
         return squeeze(x, axis)
 
-    def transpose(x, *axes):
+    def transpose(x, *axes: int | Shape) -> Tensor:
         """x.transpose(1, 0) or x.transpose((1, 0)); reversed when no axes are given."""
         return transpose(x, _sizes(axes) or None)
 
     @property
-    def T(x):
+    def T(x) -> Tensor:
         """The axes reversed."""
         return transpose(x)
 
-    def astype(x, dtype):
+    def astype(x, dtype: DTypeLike) -> Tensor:
         return astype(x, np.dtype(dtype))
 
-    def tolist(x):
+    def tolist(x) -> Any:
         """The values as nested Python lists. On a GPU this waits for the result."""
         return x._array.tolist()
 

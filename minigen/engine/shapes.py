@@ -3,10 +3,17 @@
 The form is that of ops.py: the forward on arrays, and the rules directly under it.
 """
 
-import operator
+from __future__ import annotations
 
-from minigen.engine.backend import add_at, namespace, settle
-from minigen.engine.tape import RuleForEach, Tensor, op
+import operator
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeAlias, overload
+
+from minigen.engine.backend import Array, add_at, namespace, settle
+from minigen.engine.tape import RuleForEach, Tensor, Value, Values, op
+
+Axis: TypeAlias = int | tuple[int, ...] | list[int] | None  # in annotations: one axis, several, or all
+Shape: TypeAlias = tuple[int, ...] | list[int]
 
 
 def axes_of(axis, ndim):
@@ -27,7 +34,7 @@ def axes_of(axis, ndim):
 
 
 @op(moves=True)
-def reshape(x, shape):
+def reshape(x: Value, shape: Shape) -> Value:
     """The same entries, row by row, in another shape; one size may be -1: whatever is left. Raises ValueError if they do not fit."""
     return x.reshape(shape)
 
@@ -36,7 +43,7 @@ reshape.rule(lambda g, out, x, shape: g.reshape(x.shape))
 
 
 @op(moves=True)
-def transpose(x, axes=None):
+def transpose(x: Value, axes: Shape | None = None) -> Value:
     """The axes in another order, out.shape[i] = x.shape[axes[i]]; reversed when none is given."""
     return x.transpose(axes)
 
@@ -50,7 +57,7 @@ def inverse_of(axes):
 
 
 @op(moves=True)
-def flip(x, axis=None):
+def flip(x: Value, axis: Axis = None) -> Value:
     """x backwards along `axis` (one, several, or all)."""
     return namespace(x).flip(x, axes_of(axis, x.ndim))
 
@@ -59,7 +66,7 @@ flip.rule(lambda g, out, x, axis=None: flip(g, axis))
 
 
 @op(moves=True)
-def getitem(x, index):
+def getitem(x: Value, index: Any) -> Value:
     """x[index], with slices, integers, masks and integer arrays. Raises IndexError outside of x."""
     return x[index]
 
@@ -68,7 +75,7 @@ getitem.rule(lambda g, out, x, index: scatter(g, index, x.shape))
 
 
 @op(moves=True)
-def scatter(g, index, shape):
+def scatter(g: Value, index: Any, shape: Shape) -> Value:
     """Zeros of `shape` with g added at `index`, k times where an index occurs k times: the adjoint of `getitem`."""
     out = namespace(g).zeros(shape, g.dtype)
     add_at(out, index, g)
@@ -79,7 +86,7 @@ scatter.rule(lambda g, out, x, index, shape: g[index])
 
 
 @op(moves=True)
-def pad(x, widths):
+def pad(x: Value, widths: Sequence[tuple[int, int]]) -> Value:
     """Zeros around x: `widths` gives (before, after) for each axis. Raises ValueError for other widths."""
     _check_widths(x, widths)
     out = namespace(x).zeros(tuple(n + a + b for n, (a, b) in zip(x.shape, widths, strict=True)), x.dtype)
@@ -123,7 +130,11 @@ def _part(i, xs, axis):
     return (slice(None),) * axis + (slice(start, start + xs[i].shape[axis]),)
 
 
-def concatenate(tensors, axis=0):
+@overload
+def concatenate(tensors: Iterable[Array], axis: int = 0) -> Array: ...
+@overload
+def concatenate(tensors: Iterable[Value], axis: int = 0) -> Tensor: ...
+def concatenate(tensors: Iterable[Value], axis: int = 0) -> Value:
     """Several arrays end to end along `axis`. Raises ValueError where another axis differs in size, and for none at all."""
     tensors = _several("concatenate", tensors)
     shapes = [t.shape for t in tensors]
@@ -133,7 +144,11 @@ def concatenate(tensors, axis=0):
     return _concatenate(*tensors, axis=axis)
 
 
-def stack(tensors, axis=0):
+@overload
+def stack(tensors: Iterable[Array], axis: int = 0) -> Array: ...
+@overload
+def stack(tensors: Iterable[Value], axis: int = 0) -> Tensor: ...
+def stack(tensors: Iterable[Value], axis: int = 0) -> Value:
     """Several arrays of one shape side by side along a new `axis`. Raises ValueError for different shapes, and for none."""
     tensors = _several("stack", tensors)
     shapes = [t.shape for t in tensors]
@@ -156,14 +171,14 @@ def _settled(caller, x):
     return x if isinstance(x, Tensor) else settle(caller, ["x"], [x], moves=True)[0]
 
 
-def expand_dims(x, axis):
+def expand_dims(x: Values, axis: int) -> Values:
     """A new axis of size 1 at position `axis` of the result. Raises ValueError where the result has no such axis."""
     x = _settled("expand_dims", x)
     (axis,) = axes_of(operator.index(axis), x.ndim + 1)
     return reshape(x, (*x.shape[:axis], 1, *x.shape[axis:]))
 
 
-def squeeze(x, axis=None):
+def squeeze(x: Values, axis: Axis = None) -> Values:
     """x without its axes of size 1, or without the given one(s). Raises ValueError where a given one is longer."""
     x = _settled("squeeze", x)
     axes = [i for i, n in enumerate(x.shape) if n == 1] if axis is None else axes_of(axis, x.ndim)

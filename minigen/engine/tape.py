@@ -17,20 +17,32 @@ is read-only. Once a person has asked for the `.data` of a parameter or a consta
 it wherever an operation is recorded, as it copies a plain array. So the gradient is always that of the old values.
 """
 
+from __future__ import annotations
+
+import inspect
 import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
-from functools import partial, wraps
+from functools import partial, update_wrapper, wraps
 from itertools import count
 from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeAlias, TypeVar, overload
 
 import numpy as np
 
 from minigen.engine import anomaly, backend
+from minigen.engine.backend import Array
 from minigen.engine.numpy_protocol import NumPyProtocol
+
+if TYPE_CHECKING:
+    from minigen.engine.ops import Methods  # which ops.py gives to Tensor at the end
+else:
+    Methods = NumPyProtocol
 
 _clock = count(1)
 _recording = ContextVar("recording", default=True)
-_branches = ContextVar("branches", default=None)
+_branches: ContextVar[list | None] = ContextVar("branches", default=None)
 _settled_here = ContextVar("rules are running on arrays, which are settled", default=False)
 _youngest_first = attrgetter("tick")
 _watching, _new = anomaly.watching, object.__new__
@@ -80,7 +92,7 @@ class Leaf:
             self.grad = backend.as_array(g).copy()  # never borrowed: x + x hands one array to two owners
 
 
-class Tensor(NumPyProtocol):
+class Tensor(Methods):
     """An array whose history is remembered, so that gradients can flow back through it.
 
     `Tensor(data, requires_grad=True)` starts a history; a tensor without one is a constant. The data is copied. Arithmetic,
@@ -90,7 +102,7 @@ class Tensor(NumPyProtocol):
 
     __slots__ = ("_array", "node", "_name", "_lent", "__weakref__")
 
-    def __init__(self, data, requires_grad=False, name=None):
+    def __init__(self, data: Any, requires_grad: bool = False, name: str | None = None) -> None:
         if isinstance(data, Tensor):
             raise TypeError(
                 "Tensor: data is already a Tensor; use it as it is, or .detach() to cut its history"
@@ -100,7 +112,7 @@ class Tensor(NumPyProtocol):
         self.node = Leaf(name) if requires_grad else None
 
     @property
-    def data(self):
+    def data(self) -> Array:
         """The values, as an array of NumPy or CuPy.
 
         A parameter or a constant may be written to, `p.data[...] = values`; a loss that was computed before keeps the old
@@ -113,16 +125,8 @@ class Tensor(NumPyProtocol):
             self._lend()
         return self._array
 
-    def _lend(self):
-        """From now on a person may write to the data; the graphs that exist keep what it holds now."""
-        self._lent = True
-        if self.node is None:
-            self._array = backend.own(self._array)
-        else:
-            self.node.lent, self.node.kept = next(_clock), backend.own(self._array)
-
     @data.setter
-    def data(self, data):
+    def data(self, data: Array) -> None:
         if data is self._array:
             return  # p.data *= 2 has written in place already
         if type(self.node) is Node:
@@ -136,27 +140,35 @@ class Tensor(NumPyProtocol):
             )
         self._array, self._lent = _real_array("data", data, type(self.node) is Leaf), False
 
+    def _lend(self):
+        """From now on a person may write to the data; the graphs that exist keep what it holds now."""
+        self._lent = True
+        if self.node is None:
+            self._array = backend.own(self._array)
+        else:
+            self.node.lent, self.node.kept = next(_clock), backend.own(self._array)
+
     @property
-    def name(self):
+    def name(self) -> str | None:
         return self._name
 
     @name.setter
-    def name(self, name):
+    def name(self, name: str | None) -> None:
         self._name = name
         if type(self.node) is Leaf:
             self.node.name = name
 
     @property
-    def requires_grad(self):
+    def requires_grad(self) -> bool:
         return self.node is not None
 
     @property
-    def grad(self):
+    def grad(self) -> Array | None:
         """The gradient that `backward` has gathered, a plain array, or None. Only tensors a person made have one."""
         return self.node.grad if type(self.node) is Leaf else None
 
     @grad.setter
-    def grad(self, g):
+    def grad(self, g: Array | None) -> None:
         if type(self.node) is not Leaf:
             raise AttributeError("only a tensor made with requires_grad=True holds a gradient")
         x = self._array
@@ -169,24 +181,35 @@ class Tensor(NumPyProtocol):
             )
         self.node.grad = g
 
-    shape = property(lambda self: self._array.shape)
-    dtype = property(lambda self: self._array.dtype)
-    ndim = property(lambda self: self._array.ndim)
-    size = property(lambda self: self._array.size)
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._array.shape
 
-    def numpy(self):
+    @property
+    def dtype(self) -> np.dtype:
+        return self._array.dtype
+
+    @property
+    def ndim(self) -> int:
+        return self._array.ndim
+
+    @property
+    def size(self) -> int:
+        return self._array.size
+
+    def numpy(self) -> np.ndarray:
         """The values as a NumPy array on the host; the very array of `data` where that is NumPy already."""
         return backend.to(self.data, "cpu")
 
-    def item(self):
+    def item(self) -> float:
         """The one value of a one-element tensor as a Python number. On a GPU this waits for the result."""
         return self._array.item()
 
-    def detach(self):
+    def detach(self) -> Tensor:
         """The same data without its history: a constant. Gradients stop here."""
         return _tensor(self._array if type(self.node) is Node else backend.own(self._array), None)
 
-    def backward(self, gradient=None, retain_graph=False):
+    def backward(self, gradient: Value | None = None, retain_graph: bool = False) -> None:
         """Add d(self)/d(leaf), weighted by `gradient` (1 for a scalar), to the `.grad` of every leaf below, and free the graph.
 
         Raises RuntimeError on a second pass through the same graph, and StaleGraphError where a parameter has moved since.
@@ -196,19 +219,19 @@ class Tensor(NumPyProtocol):
 
     __hash__ = object.__hash__  # == compares entries, so it cannot serve to find a tensor in a set
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._array)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Tensor]:
         return (self[i] for i in range(len(self)))
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return bool(self._array)
 
-    def __float__(self):
+    def __float__(self) -> float:
         return float(self._array)
 
-    def __setitem__(self, index, value):
+    def __setitem__(self, index: Any, value: Any) -> None:
         raise TypeError(
             "a Tensor cannot be changed in place, the tape still needs the old values: "
             "build a new one with minigen.where(mask, value, x) or minigen.concatenate([...])"
@@ -218,6 +241,21 @@ class Tensor(NumPyProtocol):
         name = f", name={self.name!r}" if self.name else ""
         kind = ", requires_grad=True" if self.requires_grad else ""
         return f"Tensor({self._array!r}{name}{kind})"
+
+
+Value: TypeAlias = Tensor | Array | np.number | float  # in annotations: what an operation takes and gives
+_Plain: TypeAlias = Array | np.number | float | tuple[int, ...] | list[int] | None
+Values = TypeVar("Values", Tensor, Array)  # in annotations: the result is of the kind of the argument
+_P = ParamSpec("_P")
+
+
+class Operation(Protocol[_P]):
+    """For type checkers: arrays give an array, and where one of the arguments is a Tensor, a Tensor results."""
+
+    @overload
+    def __call__(self, *args: _Plain, **kwargs: Any) -> Array: ...
+    @overload
+    def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> Tensor: ...
 
 
 def _tensor(data, node):
@@ -245,7 +283,7 @@ def _real_array(what, data, differentiable):
     return array.copy(order="K")
 
 
-class Op:
+class Op(Generic[_P]):
     """An operation: its forward on arrays, and one rule per argument.
 
     A rule is a pure function `rule(g, out, *arguments, **keywords)` of the upstream gradient `g`, the output and the
@@ -260,16 +298,21 @@ class Op:
     def __init__(self, forward, broadcasts=False, moves=False, branches=None, name=None):
         self.forward, self.branches = forward, branches
         self.broadcasts, self.moves = broadcasts, moves
-        self.name, self.__doc__, self.rules = name or forward.__name__, forward.__doc__, ()
+        update_wrapper(self, forward)  # so that help() and editors show the signature
+        self.name, self.rules = name or forward.__name__, ()
         self.masks = frozenset()
         code = getattr(forward, "__code__", None)  # a ufunc has none
         self.arguments = code.co_varnames[: code.co_argcount] if code else ()
 
-    def rule(self, *rules):
+    def rule(self, *rules: Callable[..., Any] | None) -> None:
         """Declare the rules, one per argument, in order; None for an argument that only selects, as a mask or a label."""
         self.rules = rules
         self.masks = frozenset(i for i, rule in enumerate(rules) if rule is None)
 
+    @overload
+    def __call__(self, *args: _Plain, **kwargs: Any) -> Array: ...
+    @overload
+    def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> Tensor: ...
     def __call__(self, *args, **kwargs):
         if Tensor not in map(type, args):
             return self.forward(*args, **kwargs) if _settled_here.get() else self._on_arrays(args, kwargs)
@@ -366,7 +409,7 @@ class Op:
         return error
 
     def __repr__(self):
-        return f"<op {self.name}>"
+        return f"<op {self.name}{inspect.signature(self)}>"
 
 
 def _unshared(out, values, parents):
@@ -378,10 +421,15 @@ def _unshared(out, values, parents):
     return out
 
 
-registry = {}  # every op by name, so that a test can ask each one for its checks
+registry: dict[str, Op] = {}  # every op by name, so that a test can ask each one for its checks
 
 
-def op(broadcasts=False, moves=False, branches=None, name=None):
+def op(
+    broadcasts: bool = False,
+    moves: bool = False,
+    branches: Callable[..., Any] | None = None,
+    name: str | None = None,
+) -> Callable[[Callable[_P, Any]], Op[_P]]:
     """Turn a forward on arrays into an operation of the tape; see `Op`.
 
     An operation computes in floating point. An integer or boolean array takes the dtype of the floating arrays beside it;
@@ -391,7 +439,7 @@ def op(broadcasts=False, moves=False, branches=None, name=None):
     that are no real numbers. Python and NumPy scalars take the dtype of the arrays.
     """
 
-    def declare(forward):
+    def declare(forward: Callable[_P, Any]) -> Op[_P]:
         registry[forward.__name__] = made = Op(forward, broadcasts, moves, branches, name)
         return made
 
@@ -411,7 +459,9 @@ class RuleForEach:
         return partial(self.rule, i)
 
 
-def takes(*names, selects=(), computes=True):
+def takes(
+    *names: str | None, selects: tuple[str, ...] = (), computes: bool = True
+) -> Callable[[Callable[_P, Any]], Operation[_P]]:
     """Settle the array arguments of a function that is composed of operations, under its own name: see `op`.
 
     `names` are its first parameters, None for one that is no array; `selects` are the masks and labels among them. Each
@@ -419,7 +469,7 @@ def takes(*names, selects=(), computes=True):
     to operations (`computes=False`) is called first and its arguments are looked at only if one turns out to have no shape.
     """
 
-    def wrap(function):
+    def wrap(function: Callable[_P, Any]) -> Operation[_P]:
         n = len(names)
 
         @wraps(function)
@@ -470,7 +520,7 @@ def _settled(caller, given, selects):
 
 
 @op(moves=True)
-def broadcast_to(x, shape):
+def broadcast_to(x: Value, shape: tuple[int, ...]) -> Value:
     """x stretched to `shape`: the adjoint of `sum_to`. Raises ValueError where x does not broadcast to it."""
     return backend.namespace(x).broadcast_to(x, shape)
 
@@ -479,7 +529,7 @@ broadcast_to.rule(lambda g, out, x, shape: sum_to(g, x.shape))
 
 
 @op()
-def sum_to(x, shape):
+def sum_to(x: Value, shape: tuple[int, ...]) -> Value:
     """x summed over the axes along which `shape` would be stretched to reach x: the adjoint of `broadcast_to`.
 
     Raises ValueError where `shape` does not broadcast to that of x.
@@ -498,7 +548,13 @@ def sum_to(x, shape):
 sum_to.rule(lambda g, out, x, shape: broadcast_to(g, x.shape))
 
 
-def grad(y, inputs, gradient=None, create_graph=False, allow_unused=False):
+def grad(
+    y: Tensor,
+    inputs: Tensor | Iterable[Tensor],
+    gradient: Value | None = None,
+    create_graph: bool = False,
+    allow_unused: bool = False,
+) -> list[Tensor]:
     """The gradients of `y` (a scalar, or weighted by `gradient`) with respect to each tensor in `inputs`, as tensors.
 
     Touches no `.grad` and frees nothing. With `create_graph=True` the gradients are on the tape and can be differentiated
@@ -566,7 +622,9 @@ def _walk(root, seed, deliver, create_graph=False, free=False, targets=()):
             out, values = node.out, node.values
             if create_graph:
                 out = _tensor(out, node)
-                values = [v if p is None else _tensor(v, p) for v, p in zip(values, node.parents, strict=True)]
+                values = [
+                    v if p is None else _tensor(v, p) for v, p in zip(values, node.parents, strict=True)
+                ]
             for i, parent in enumerate(node.parents):
                 if parent is not None and (needed is None or parent in needed):
                     gx = through(node, i, g, out, values)
@@ -625,7 +683,9 @@ def _values_of_then(node, leaf):
             f"backward: parameter {leaf.name or '(unnamed)'} was changed by an optimizer after the loss was computed, so the "
             "gradient would mix old and new values: compute the loss again, or call backward() before step()"
         )
-    node.values = [leaf.kept if parent is leaf else v for v, parent in zip(node.values, node.parents, strict=True)]
+    node.values = [
+        leaf.kept if parent is leaf else v for v, parent in zip(node.values, node.parents, strict=True)
+    ]
 
 
 def _above(targets, order):
@@ -637,7 +697,7 @@ def _above(targets, order):
     return needed
 
 
-def no_grad():
+def no_grad() -> AbstractContextManager[bool]:
     """`with no_grad():` nothing is recorded: for evaluation, and for the half of a model that must stay fixed."""
     return backend.setting(_recording, False)
 

@@ -1,7 +1,16 @@
 """Exercises: derive a gradient, write it down, and learn which line is wrong and why."""
 
+from __future__ import annotations
 
-def check(id, backward=None, *, seed=0):
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from minigen.exercises.judge import Result
+
+
+def check(id: str, backward: Callable[..., Any] | None = None, *, seed: int = 0) -> Result:
     """Check a backward written for the exercise `id`; returns a Result that prints as a report.
 
     >>> from minigen.exercises import check

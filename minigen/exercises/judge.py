@@ -38,7 +38,7 @@ class Result:
         """The code of the catalogue that the first reading points to, or None."""
         return self.diagnosis.first.code if self.diagnosis is not None and self.diagnosis.first else None
 
-    def to_dict(self):
+    def to_dict(self) -> dict:
         """Plain values, ready for JSON."""
         return {
             "id": self.id,

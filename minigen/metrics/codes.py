@@ -1,13 +1,17 @@
 """What a code is worth: units in use, the bound with many codes, accuracy with few labels."""
 
+from __future__ import annotations
+
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from minigen.arguments import as_generator, as_rows, same_width
+from minigen.engine.backend import Seed
 
 
-def active_units(mu, *, threshold=0.01):
+def active_units(mu: ArrayLike, *, threshold: float = 0.01) -> np.ndarray:
     """Which latent units the encoder uses: Var_n(mu_nk) > `threshold` (Burda et al. 2016).
 
     mu (N, K): the posterior means over a data set. Gives K booleans; their sum is the published count. A
@@ -16,7 +20,7 @@ def active_units(mu, *, threshold=0.01):
     return as_rows("mu", mu).var(axis=0) > threshold
 
 
-def importance_weighted_bound(log_weights):
+def importance_weighted_bound(log_weights: ArrayLike) -> float:
     """The mean over the batch of a lower bound of log p(x), in nats (Burda et al. 2016).
 
         L_S = (1/N) sum_n log (1/S) sum_s w_sn,    log w = log p(x, z) - log q(z|x),  z ~ q(z|x)
@@ -34,7 +38,16 @@ def importance_weighted_bound(log_weights):
     return float((np.logaddexp.reduce(log_weights, axis=0) - math.log(len(log_weights))).mean())
 
 
-def few_label_accuracy(codes, labels, test_codes, test_labels, per_class, *, rng, draws=20):
+def few_label_accuracy(
+    codes: ArrayLike,
+    labels: ArrayLike,
+    test_codes: ArrayLike,
+    test_labels: ArrayLike,
+    per_class: int,
+    *,
+    rng: Seed,
+    draws: int = 20,
+) -> float:
     """Accuracy of a classifier with `per_class` labelled codes of each class, the mean over draws.
 
     scikit-learn's logistic regression (C = 1) on random rows of codes (N, K), judged on test_codes (M, K). It

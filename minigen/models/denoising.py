@@ -7,7 +7,9 @@ damage is an argument, drawn by the caller. Where it is Gaussian of small size, 
 the slope of the log-density of the data. Vincent et al. 2008; Alain and Bengio 2014.
 """
 
-from minigen.engine.tape import _data
+from __future__ import annotations
+
+from minigen.engine.tape import Tensor, Value, Values, _data
 from minigen.models.autoencoder import Autoencoder
 
 
@@ -17,11 +19,11 @@ class DenoisingAutoencoder(Autoencoder):
     `add_noise` and `mask_out` make the usual two.
     """
 
-    def loss(self, x, noisy):
+    def loss(self, x: Value, noisy: Value) -> Tensor:
         return self.compare(self(noisy), x)
 
 
-def add_noise(x, noise, sigma):
+def add_noise(x: Values, noise: Value, sigma: float) -> Values:
     """x + sigma noise; the noise has the shape of x and is drawn from N(0, 1). Refuses a negative sigma."""
     if not sigma >= 0:
         raise ValueError(f"add_noise: sigma is a standard deviation and cannot be negative, got {sigma}")
@@ -29,7 +31,7 @@ def add_noise(x, noise, sigma):
     return x + sigma * noise
 
 
-def mask_out(x, mask):
+def mask_out(x: Values, mask: Value) -> Values:
     """x where the mask is 1, and 0 where it is 0: pixels that are lost. The mask has the shape of x."""
     _check_shape("mask_out", "the mask", mask, x)
     return x * _data(mask).astype(x.dtype)

@@ -1,14 +1,16 @@
 """Dropout: silence a random share of the units in training, so that none can rely on another."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from minigen.engine import backend
-from minigen.engine.tape import _data, takes
+from minigen.engine.tape import Value, _data, takes
 from minigen.nn.module import Module
 
 
 @takes("x", "mask", selects=("mask",))
-def dropout(x, mask, keep):
+def dropout(x: Value, mask: Value, keep: float) -> Value:
     """x * mask / keep, where the mask holds zeros and ones, one with probability `keep`, so that the mean
     stays x.
 
@@ -31,7 +33,7 @@ class Dropout(Module):
     cannot be checked by differences: call `dropout` with a fixed mask there.
     """
 
-    def __init__(self, keep, *, rng=None):
+    def __init__(self, keep: float, *, rng: np.random.Generator | None = None) -> None:
         if not 0 < keep <= 1:
             raise ValueError(f"Dropout: keep is the share of units that stay, in (0, 1], got {keep}")
         if not isinstance(rng, np.random.Generator):
@@ -40,11 +42,11 @@ class Dropout(Module):
             )
         self.keep, self.rng = keep, rng
 
-    def forward(self, x):
+    def forward(self, x: Value) -> Value:
         if not self.training:
             return x
         mask = (self.rng.random(x.shape) < self.keep).astype(x.dtype)
         return dropout(x, backend.to(mask, backend.device_of(_data(x))), self.keep)
 
-    def extra(self):
+    def extra(self) -> str:
         return f"keep={self.keep}"

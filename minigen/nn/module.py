@@ -6,15 +6,25 @@ assignment is the order of `parameters()`, so it is the same in every run, and t
 is its name: `encoder.weight`.
 """
 
+from __future__ import annotations
+
 import difflib
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minigen import saving
 from minigen.engine import backend, tape
+from minigen.engine.backend import Array
 from minigen.engine.shapes import inverse_of
 from minigen.engine.tape import Tensor
 from minigen.nn.table import describe
+
+if TYPE_CHECKING:
+    from typing import Self  # since Python 3.11
 
 
 class Module:
@@ -33,15 +43,15 @@ class Module:
     turned_in_pytorch = ()  # own parameters that PyTorch keeps with the axes the other way round
     _buffers = ()
 
-    def forward(self, *inputs):
+    def forward(self, *inputs: Any, **kwargs: Any) -> Any:
         raise NotImplementedError(
             f"{type(self).__name__}: write forward(self, x), which computes the output from x"
         )
 
-    def __call__(self, *inputs, **kwargs):
+    def __call__(self, *inputs: Any, **kwargs: Any) -> Any:
         return self.forward(*inputs, **kwargs)
 
-    def __setattr__(self, name, value):
+    def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(value, list | tuple | dict):
             parts = value.values() if isinstance(value, dict) else value
             if any(isinstance(part, Module) or _is_parameter(part) for part in parts):
@@ -51,28 +61,28 @@ class Module:
                 )
         object.__setattr__(self, name, value)
 
-    def __getattr__(self, name):  # only asked where the ordinary look-up found nothing
+    def __getattr__(self, name: str) -> Any:  # only asked where the ordinary look-up found nothing
         raise _NoAttribute(self, name)
 
-    def buffer(self, name, array):
+    def buffer(self, name: str, array: Array) -> None:
         """Keep `array` as the attribute `name`: saved, loaded and moved with the parameters, but never trained."""
         self._buffers = (*self._buffers, name)
         setattr(self, name, array)
 
     # ----- looking through the tree -----
 
-    def children(self):
+    def children(self) -> list[tuple[str, Module]]:
         """The parts of this module, as (attribute, module), in definition order."""
         return [(name, value) for name, value in vars(self).items() if isinstance(value, Module)]
 
-    def modules(self):
+    def modules(self) -> list[tuple[str, Module]]:
         """This module and everything below it, as (dotted path, module); the path of the module itself is empty."""
         found = [("", self)]
         for name, child in self.children():
             found += [(f"{name}.{path}" if path else name, module) for path, module in child.modules()]
         return found
 
-    def named_parameters(self):
+    def named_parameters(self) -> list[tuple[str, Tensor]]:
         """Every parameter once, as (dotted path, tensor), in definition order.
 
         One that has no name yet is given its path as its name.
@@ -91,11 +101,11 @@ class Module:
             elif _is_parameter(value):
                 yield f"{prefix}{name}", value
 
-    def own_parameters(self):
+    def own_parameters(self) -> list[tuple[str, Tensor]]:
         """The parameters that are attributes of this very module, as (attribute, tensor)."""
         return [(name, value) for name, value in vars(self).items() if _is_parameter(value)]
 
-    def parameters(self):
+    def parameters(self) -> list[Tensor]:
         """Every parameter once, in definition order."""
         return [tensor for _, tensor in self.named_parameters()]
 
@@ -109,11 +119,11 @@ class Module:
 
     # ----- saving and loading -----
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, np.ndarray]:
         """Copies of all parameters and buffers as NumPy arrays, by dotted path."""
         return {path: backend.to(array, "cpu").copy() for path, array in self._arrays().items()}
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: Mapping[str, Array]) -> None:
         """Write the arrays of `state` into the parameters and buffers, where they are and in their dtype.
 
         Raises what `check_state_dict` raises, having changed nothing.
@@ -123,7 +133,7 @@ class Module:
             array[...] = backend.to(backend.as_array(state[path]), backend.device_of(array))
         mark_changed(self.parameters())
 
-    def check_state_dict(self, state):
+    def check_state_dict(self, state: Mapping[str, Array]) -> None:
         """Raises ValueError that lists whatever in `state` cannot be written here: names, shapes, kinds, sizes."""
         arrays, state = self._arrays(), {path: backend.as_array(value) for path, value in state.items()}
         problems = [f"missing: {path} {array.shape}" for path, array in arrays.items() if path not in state]
@@ -143,11 +153,19 @@ class Module:
                 f"load_state_dict: the state does not fit {type(self).__name__}:\n  " + "\n  ".join(problems)
             )
 
-    def save(self, path, *, optimizer=None, random=None, step=None, overwrite=False):
+    def save(
+        self,
+        path: str | os.PathLike,
+        *,
+        optimizer: Any = None,
+        random: Any = None,
+        step: int | None = None,
+        overwrite: bool = False,
+    ) -> None:
         """Write the model, and what its training needs if given, to an .npz file: see minigen/saving.py."""
         saving.save(self, path, optimizer=optimizer, random=random, step=step, overwrite=overwrite)
 
-    def load(self, path, *, optimizer=None, random=None):
+    def load(self, path: str | os.PathLike, *, optimizer: Any = None, random: Any = None) -> int | None:
         """Read what `save` wrote, all or nothing. Returns the step that was saved, or None."""
         return saving.load(self, path, optimizer=optimizer, random=random)
 
@@ -158,22 +176,22 @@ class Module:
 
     # ----- the whole model at once -----
 
-    def train(self, training=True):
+    def train(self, training: bool = True) -> Self:
         """Training mode: batch norm uses the statistics of the batch, dropout drops. Returns the model."""
         for _, module in self.modules():
             module.training = training
         return self
 
-    def eval(self):
+    def eval(self) -> Self:
         """Evaluation mode: batch norm uses running statistics, dropout does nothing. Returns the model."""
         return self.train(False)
 
-    def zero_grad(self):
+    def zero_grad(self) -> None:
         """Forget every gradient."""
         for tensor in self.parameters():
             tensor.grad = None
 
-    def astype(self, dtype):
+    def astype(self, dtype: DTypeLike) -> Self:
         """Convert every parameter and buffer: float32 for training, float64 for checking. Returns the model."""
         if np.dtype(dtype).kind != "f":
             raise TypeError(
@@ -181,7 +199,7 @@ class Module:
             )
         return self._convert("astype", lambda array: array.astype(dtype))
 
-    def to(self, device):
+    def to(self, device: str) -> Self:
         """Move every parameter and buffer to 'cpu' or 'cuda'. Returns the model."""
         return self._convert("to", lambda array: _moved(array, device))
 
@@ -200,11 +218,11 @@ class Module:
         mark_changed(self.parameters())
         return self
 
-    def extra(self):
+    def extra(self) -> str:
         """What `repr` prints in the parentheses after the class name; a layer overrides it."""
         return ""
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return describe(self)
 
 
@@ -219,7 +237,7 @@ class _NoAttribute(AttributeError):
 class Sequential(Module):
     """Modules one after the other: Sequential(a, b)(x) is b(a(x)). Its parts are called 0, 1, 2, ..."""
 
-    def __init__(self, *modules):
+    def __init__(self, *modules: Module) -> None:
         for i, module in enumerate(modules):
             if not isinstance(module, Module):
                 raise TypeError(
@@ -228,15 +246,15 @@ class Sequential(Module):
                 )
             setattr(self, str(i), module)
 
-    def forward(self, x):
+    def forward(self, x: Any) -> Any:
         for _, module in self.children():
             x = module(x)
         return x
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.children())
 
-    def __getitem__(self, i):
+    def __getitem__(self, i: int | slice) -> Any:
         modules = [module for _, module in self.children()]
         return Sequential(*modules[i]) if isinstance(i, slice) else modules[i]
 

@@ -5,12 +5,14 @@ b). The mean takes all taps alike, the maximum takes one. Each comes as a pair o
 other's adjoint, gather and spread, so differentiating as often as one likes stays within the pair.
 """
 
+from __future__ import annotations
+
 import math
 
 from minigen.engine import backend
-from minigen.engine.conv import _pair, output_size
+from minigen.engine.conv import Pair, _pair, output_size
 from minigen.engine.ops import select
-from minigen.engine.tape import _data, op, takes
+from minigen.engine.tape import Tensor, Value, _data, op, takes
 from minigen.nn.module import Module
 
 
@@ -86,7 +88,7 @@ _put.rule(
 
 
 @takes("x")
-def avg_pool2d(x, kernel_size, *, stride=None):
+def avg_pool2d(x: Value, kernel_size: Pair, *, stride: Pair | None = None) -> Value:
     """The mean of each window: (N, C, H, W) -> (N, C, OH, OW) with OH = floor((H - kh) / stride) + 1.
 
     kernel_size and stride are an int or a pair; the stride is the kernel's size unless given. Pixels that no
@@ -97,7 +99,7 @@ def avg_pool2d(x, kernel_size, *, stride=None):
 
 
 @takes("x")
-def max_pool2d(x, kernel_size, *, stride=None):
+def max_pool2d(x: Value, kernel_size: Pair, *, stride: Pair | None = None) -> Value:
     """The largest pixel of each window, with the shapes and options of avg_pool2d.
 
     Of equal ones the first, row by row, takes the gradient.
@@ -107,7 +109,7 @@ def max_pool2d(x, kernel_size, *, stride=None):
 
 
 @takes("x")
-def upsample_nearest(x, factor):
+def upsample_nearest(x: Value, factor: Pair) -> Value:
     """Every pixel repeated: (N, C, H, W) -> (N, C, fh H, fw W), factor an int or a pair. Followed by a
     convolution it is the usual cure for the checkerboards of transposed convolutions (Odena, Dumoulin and
     Olah 2016).
@@ -168,31 +170,31 @@ def _window(caller, x, kernel_size, stride):
 class AvgPool2d(Module):
     """`avg_pool2d` as a layer."""
 
-    def __init__(self, kernel_size, stride=None):
+    def __init__(self, kernel_size: Pair, stride: Pair | None = None) -> None:
         self.kernel_size, self.stride = kernel_size, stride
 
-    def forward(self, x):
+    def forward(self, x: Value) -> Tensor:
         return avg_pool2d(x, self.kernel_size, stride=self.stride)
 
-    def extra(self):
+    def extra(self) -> str:
         return f"{self.kernel_size}" + (f", stride={self.stride}" if self.stride is not None else "")
 
 
 class MaxPool2d(AvgPool2d):
     """`max_pool2d` as a layer."""
 
-    def forward(self, x):
+    def forward(self, x: Value) -> Tensor:
         return max_pool2d(x, self.kernel_size, stride=self.stride)
 
 
 class UpsampleNearest(Module):
     """`upsample_nearest` as a layer."""
 
-    def __init__(self, factor):
+    def __init__(self, factor: Pair) -> None:
         self.factor = factor
 
-    def forward(self, x):
+    def forward(self, x: Value) -> Tensor:
         return upsample_nearest(x, self.factor)
 
-    def extra(self):
+    def extra(self) -> str:
         return str(self.factor)
