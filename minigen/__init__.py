@@ -6,8 +6,9 @@
 >>> w.grad
 array([4., 6.])
 
-`minigen.nn`, `losses`, `optim`, `models` and `data` build and train models; `minigen.check` and `minigen.testing`
-compare gradients with finite differences; `minigen.exercises` are derivations to write oneself.
+`minigen.nn`, `losses`, `optim`, `models` and `data` build and train models;
+`minigen.check` and `minigen.testing` compare gradients with finite differences; `minigen.exercises` are
+derivations to write oneself.
 """
 
 import importlib

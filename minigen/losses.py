@@ -34,7 +34,9 @@ from minigen.nn.normalisation import BatchNorm
 
 @takes("xhat", "x")
 def squared_error(xhat: Value, x: Value) -> Value:
-    """(1/N) sum_n 1/2 ||xhat_n - x_n||^2, both (N, ...): the likelihood of N(xhat, 1) without its constant."""
+    """(1/N) sum_n 1/2 ||xhat_n - x_n||^2, both (N, ...):
+    the likelihood of N(xhat, 1) without its constant.
+    """
     n = _rows("squared_error", xhat=xhat, x=x)
     apart = xhat - x
     return ops.sum(apart * apart) * (0.5 / n)
@@ -112,8 +114,8 @@ def softmax_cross_entropy(logits: Value, labels: Value) -> Value:
     """(1/N) sum_n [log sum_k exp(l_nk) - l_n,label], logits (N, K), labels (N,) whole numbers below K.
 
     -log of the probability that softmax gives to the right class; its gradient is (softmax(l) -
-    onehot(label)) / N. A class that is masked by a logit of -inf takes no part. Raises ValueError for labels out of range. Bishop 2006, equations 4.104, 4.108 and
-    4.109.
+    onehot(label)) / N. A class that is masked by a logit of -inf takes no part. Raises ValueError for labels
+    out of range. Bishop 2006, equations 4.104, 4.108 and 4.109.
     """
     labels = _data(labels)
     if logits.ndim != 2 or labels.shape != logits.shape[:1] or labels.dtype.kind not in "iu":
@@ -191,8 +193,8 @@ def sparse_kl(h: Value, rho: float) -> Value:
     if namespace(values) is np and not (values.min() > 0 and values.max() < 1):
         j = int(np.argmax(~((values > 0) & (values < 1))))
         raise ValueError(
-            f"sparse_kl: unit {j} has mean activity {values.flat[j]}, but it must lie strictly between 0 and 1: "
-            "use sigmoid activations, and smaller weights where a unit saturates on the whole batch"
+            f"sparse_kl: unit {j} has mean activity {values.flat[j]}, but it must lie strictly between 0 and "
+            "1: use sigmoid activations, and smaller weights where a unit saturates on the whole batch"
         )
     constant = rho * math.log(rho) + (1 - rho) * math.log(1 - rho)
     return ops.sum(constant - rho * ops.log(rhohat) - (1 - rho) * ops.log1p(-rhohat))
@@ -205,7 +207,10 @@ def l1_activity(h: Value) -> Value:
 
 
 def l2(parameters: Tensor | Iterable[Tensor]) -> Tensor:
-    """1/2 sum of all squared entries of the tensors: weight decay as a loss. No 1/N, and usually no biases."""
+    """1/2 sum of all squared entries of the tensors: weight decay as a loss.
+
+    No 1/N, and usually no biases.
+    """
     tensors = [parameters] if isinstance(parameters, Tensor) else list(parameters)
     if not tensors:
         raise ValueError("l2: no parameters given")
@@ -322,7 +327,8 @@ def _rows(caller, **arrays):
     if any(a.shape != first.shape for a in arrays.values()):
         shapes = ", ".join(f"{name} {a.shape}" for name, a in arrays.items())
         raise ValueError(
-            f"{caller}: equal shapes expected, got {shapes}: a loss does not stretch; use reshape or x[:, None]"
+            f"{caller}: equal shapes expected, got {shapes}: a loss does not stretch; use reshape or x[:, "
+            "None]"
         )
     if any(a.dtype != first.dtype for a in arrays.values()) or first.dtype.kind != "f":
         dtypes = ", ".join(f"{name} {a.dtype}" for name, a in arrays.items())
@@ -331,7 +337,8 @@ def _rows(caller, **arrays):
         )
     if first.ndim == 0 or first.size == 0:
         raise ValueError(
-            f"{caller}: the first axis is the batch and must hold at least one example, got shape {first.shape}"
+            f"{caller}: the first axis is the batch and must hold at least one example, "
+            f"got shape {first.shape}"
         )
     return first.shape[0]
 

@@ -33,13 +33,16 @@ _block = 1 << 15
 
 
 class Optimizer:
-    """What all optimizers share. One says which arrays it remembers (`slots`) and how a block moves (`update`).
+    """What all optimizers share.
 
-    `parameters` is a Module or tensors, in any iterable. `lr` is positive and may be changed between steps, by
-    hand or by a schedule below, which may also end at 0. `weight_decay` w adds w p to the gradient g before the
-    rule, as the loss w/2 ||p||^2 would; the gradients that a person sees stay as they are. Raises ValueError for
-    another `lr` or `weight_decay`, no parameters, one given twice, mixed dtypes or devices, and for a parameter
-    that belongs to another optimizer already; TypeError for what is no parameter.
+    One says which arrays it remembers (`slots`) and how a block moves (`update`).
+
+    `parameters` is a Module or tensors, in any iterable. `lr` is positive and may be changed between steps,
+    by hand or by a schedule below, which may also end at 0. `weight_decay` w adds w p to the gradient
+    g before the rule, as the loss w/2 ||p||^2 would; the gradients that a person sees stay as they are.
+    Raises ValueError for another `lr` or `weight_decay`, no parameters, one given twice,
+    mixed dtypes or devices, and for a parameter that belongs to another optimizer already;
+    TypeError for what is no parameter.
     """
 
     slots = ()
@@ -98,7 +101,10 @@ class Optimizer:
         return blocks
 
     def step(self) -> None:
-        """Move every parameter by its gradient. Raises RuntimeError, naming it, where a parameter has none."""
+        """Move every parameter by its gradient.
+
+        Raises RuntimeError, naming it, where a parameter has none.
+        """
         if not self._leaves:
             raise RuntimeError(f"{type(self).__name__}.step: the parameters were given back by release()")
         for i, leaf in enumerate(self._leaves):
@@ -115,8 +121,9 @@ class Optimizer:
         """A gradient from before the optimizer was made, or put in place by hand."""
         if leaf.grad is None:
             raise RuntimeError(
-                f"{type(self).__name__}.step: parameter {self.names[i]} has no gradient: was backward() called after "
-                "zero_grad(), and does the loss depend on it? Give the optimizer only what the loss can reach"
+                f"{type(self).__name__}.step: parameter {self.names[i]} has no gradient: was backward() "
+                "called after zero_grad(), and does the loss depend on it? Give the optimizer only what the "
+                "loss can reach"
             )
         leaf.buffer[...] = leaf.grad
         leaf.grad = leaf.buffer
@@ -138,7 +145,9 @@ class Optimizer:
 
     @property
     def state(self) -> dict[str, np.ndarray]:
-        """All there is to save, as a plain dict of NumPy arrays: lr, steps, and each slot by parameter name."""
+        """All there is to save, as a plain dict of NumPy arrays: lr, steps,
+        and each slot by parameter name.
+        """
         state = {"lr": np.array(self.lr), "steps": np.array(self.steps)}
         return state | {name: to(view, "cpu").copy() for name, view in self._remembered().items()}
 
@@ -204,7 +213,10 @@ class Momentum(Optimizer):
 
 
 class Nesterov(Momentum):
-    """m <- momentum m + g;  p <- p - lr (g + momentum m): looks at where the ball will be. Sutskever et al. 2013."""
+    """m <- momentum m + g;  p <- p - lr (g + momentum m): looks at where the ball will be.
+
+    Sutskever et al. 2013.
+    """
 
     def update(self, p: Array, g: Array, scratch: Array, m: Array) -> None:
         m *= self.momentum
@@ -368,7 +380,10 @@ def linear(step: float, steps: float, first: float, last: float = 0.0) -> float:
 
 
 def cosine(step: float, steps: float, first: float, last: float = 0.0) -> float:
-    """From `first` to `last` along half a cosine: slow, fast, slow. Loshchilov and Hutter 2017, equation 5."""
+    """From `first` to `last` along half a cosine: slow, fast, slow.
+
+    Loshchilov and Hutter 2017, equation 5.
+    """
     return last + (first - last) * 0.5 * (1 + math.cos(math.pi * _progress(step, steps)))
 
 
@@ -439,7 +454,8 @@ def _checked(caller, parameters):
         if len(kinds) > 1:
             found = ", ".join(f"{name} is {kind}" for kind, name in kinds.items())
             raise ValueError(
-                f"{caller}: all parameters must have one {what}, but {found}: use model.astype or model.to first"
+                f"{caller}: all parameters must have one {what}, but {found}: "
+                "use model.astype or model.to first"
             )
     return names, tensors
 

@@ -1,4 +1,5 @@
-"""For test suites: assert that a backward written by hand is right, or fail with a report that says where it is not.
+"""For test suites: assert that a backward written by hand is right, or fail with a report
+that says where it is not.
 
     def test_my_layer():
         rng = np.random.default_rng(0)
@@ -25,14 +26,15 @@ from minigen.check.report import Report
 from minigen.check.stencil import generator
 from minigen.check.vjp import check_pair
 
-MOST = 2_000  # entries: of a larger problem the verdict is given, but no line by line diagnosis, which takes minutes
+# entries: of a larger problem the verdict is given, but no line by line diagnosis, which takes minutes
+MOST = 2_000
 
 
 class GradientMismatch(AssertionError):
     """The gradients are not right; its text is the report.
 
-    `report` is the Report, None where there was nothing to compare; `diagnosis` says line by line what was seen, None
-    where that could not be found out.
+    `report` is the Report, None where there was nothing to compare; `diagnosis` says line by line what was
+    seen, None where that could not be found out.
     """
 
     def __init__(self, text: str, report: Report | None = None, diagnosis: Any = None) -> None:
@@ -53,15 +55,16 @@ def assert_gradients(
 ) -> Report:
     """Assert that `backward` gives the gradients of `forward` at `inputs`; returns the Report of `check_vjp`.
 
-    `forward`, `backward` and `inputs` are those of `check_vjp`, in every form it takes; for y an array, the loss is
-    <g, y> with a random g, for a number it is y itself, and g is 1. `settings` are arguments by name that are no inputs.
+    `forward`, `backward` and `inputs` are those of `check_vjp`, in every form it takes; for y an array,
+    the loss is <g, y> with a random g, for a number it is y itself, and g is 1. `settings` are arguments by
+    name that are no inputs.
 
-    A forward whose first argument is called `net` may name its intermediates, `h = net("h", ...)`, and its terms,
-    `net.term("kl", ...)` or `net.output(y)`; then every line is judged by itself, and backward, which may ask for
-    `cache` (the named intermediates), may return their gradients as well. `wanted` are the names it must return, from
-    the loss towards the parameters; all real inputs, and what else it returns, if not given. `fields` are arrays by
-    name that its formulas are made of ("sigma"), and `scalars` numbers by name ("beta"): the report can only speak of
-    what has a name. Settings have one.
+    A forward whose first argument is called `net` may name its intermediates, `h = net("h", ...)`,
+    and its terms, `net.term("kl", ...)` or `net.output(y)`; then every line is judged by itself,
+    and backward, which may ask for `cache` (the named intermediates), may return their gradients as well.
+    `wanted` are the names it must return, from the loss towards the parameters; all real inputs, and what
+    else it returns, if not given. `fields` are arrays by name that its formulas are made of ("sigma"),
+    and `scalars` numbers by name ("beta"): the report can only speak of what has a name. Settings have one.
 
     Raises GradientMismatch, an AssertionError, also where nobody can tell.
 
@@ -105,7 +108,9 @@ def assert_gradients(
 
 
 def _in_order(forward, backward, inputs, settings):
-    """(forward, backward); for one release also where they are given the other way round, as they once were."""
+    """(forward, backward); for one release also where they are given the other way round,
+    as they once were.
+    """
     if (
         backward is None
         or _is_backward(backward)
@@ -113,8 +118,8 @@ def _in_order(forward, backward, inputs, settings):
     ):
         return forward, backward
     warnings.warn(
-        "assert_gradients(forward, backward, inputs) is the order now; backward came first and was taken as such, which "
-        "the next release will not do",
+        "assert_gradients(forward, backward, inputs) is the order now; backward came first and was taken as "
+        "such, which the next release will not do",
         DeprecationWarning,
         stacklevel=3,
     )

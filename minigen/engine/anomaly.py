@@ -1,7 +1,7 @@
 """Finding the first NaN or infinity, and the line of a person's program that made it.
 
-Inside `with detect_anomaly():` the tape shows every result and every gradient to this file. A NaN spreads through all that
-follows, so only the first one says anything.
+Inside `with detect_anomaly():` the tape shows every result and every gradient to this file.
+A NaN spreads through all that follows, so only the first one says anything.
 """
 
 import os
@@ -19,8 +19,8 @@ _package = str(Path(__file__).parents[1]) + os.sep
 def detect_anomaly() -> AbstractContextManager[bool]:
     """`with detect_anomaly():` the first op whose result or gradient is not finite raises FloatingPointError.
 
-    The message names the op and the line that called it. Every result is looked at, which is slow (and on a GPU waits):
-    for finding, not for training.
+    The message names the op and the line that called it. Every result is looked at, which is slow
+    (and on a GPU waits): for finding, not for training.
     """
     return backend.setting(watching, True)
 

@@ -1,8 +1,8 @@
 """The one file that knows there are two array libraries: NumPy on the processor, CuPy on a graphics card.
 
-They share one interface, so most code needs neither name: operators and methods (`x * y`, `x.sum(axis)`) come with the
-array. For the rest, `xp = namespace(x)` finds the library that owns `x`. Random numbers are always drawn by NumPy on the
-host and then moved, so one seed gives the same bits on both.
+They share one interface, so most code needs neither name: operators and methods (`x * y`, `x.sum(axis)`) come
+with the array. For the rest, `xp = namespace(x)` finds the library that owns `x`. Random numbers are always
+drawn by NumPy on the host and then moved, so one seed gives the same bits on both.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ _namespaces = {np.ndarray: np, float: None, int: None, bool: None}
 
 
 def namespace(*arrays: Any) -> Any:
-    """The library (`numpy` or `cupy`) that all the arrays belong to, by their exact type; Python scalars fit either.
+    """The library (`numpy` or `cupy`) that all the arrays belong to, by their exact type;
+    Python scalars fit either.
 
     Raises TypeError when two libraries meet, and when something is no array at all.
     """
@@ -59,7 +60,8 @@ def mixed(*arrays):
     """The error for arrays of two libraries in one operation, with its cure."""
     kinds = dict.fromkeys(f"{type(a).__module__.partition('.')[0]}.{type(a).__name__}" for a in arrays)
     return TypeError(
-        f"arrays of one library expected, got {', '.join(kinds)}: move them to one device with minigen.to(array, 'cpu'|'cuda')"
+        f"arrays of one library expected, got {', '.join(kinds)}: move them to one device with "
+        "minigen.to(array, 'cpu'|'cuda')"
     )
 
 
@@ -69,12 +71,16 @@ def is_array(value: object) -> bool:
 
 
 def as_array(data, like=None):
-    """`data` (array, list, number) as an array; 0-d results of NumPy's reductions, which are scalars, become arrays."""
+    """`data` (array, list, number) as an array; 0-d results of NumPy's reductions,
+    which are scalars, become arrays.
+    """
     return data if is_array(data) else (np if like is None else namespace(like)).asarray(data)
 
 
 def refuse_container(what, value):
-    """TypeError for an array with rules of its own, which plain NumPy calls would forget: a masked array, an np.matrix."""
+    """TypeError for an array with rules of its own, which plain NumPy calls would forget:
+    a masked array, an np.matrix.
+    """
     if type(value).__module__ == "torch":
         raise TypeError(TORCH)
     if isinstance(value, np.ndarray) and type(value) is not np.ndarray:
@@ -86,7 +92,8 @@ def refuse_container(what, value):
 
 
 def settle(caller, names, values, selects=(), moves=False):
-    """The array arguments of one operation as arrays of one floating dtype; see `minigen.op` for what is done and why.
+    """The array arguments of one operation as arrays of one floating dtype; see `minigen.op`
+    for what is done and why.
 
     `names` are their names and `selects` marks the masks and labels among them, which stay as they are.
     """
@@ -128,7 +135,9 @@ def settle(caller, names, values, selects=(), moves=False):
 
 
 def two_dtypes(caller, floats):
-    """The error for two floating dtypes in one operation: names the odd one out, and the call that mends it."""
+    """The error for two floating dtypes in one operation: names the odd one out,
+    and the call that mends it.
+    """
     names = {dtype: [n for n, d in floats.items() if d == dtype] for dtype in floats.values()}
     (odd, odds), *others = sorted(names.items(), key=lambda item: (len(item[1]), -item[0].itemsize))
     other, rest = max(others, key=lambda item: len(item[1]))
@@ -236,7 +245,8 @@ def has_arrays(index):
 def windows(x, kernel, stride, dilation):
     """Every place a kernel visits, as a view without a copy: (N, H, W, C) -> (N, OH, OW, kh, kw, C).
 
-    windows[n, i, j, a, b] is x[n, i*stride + a*dilation, j*stride + b*dilation]. Do not write to it: places overlap.
+    windows[n, i, j, a, b] is x[n, i*stride + a*dilation, j*stride + b*dilation]. Do not write
+    to it: places overlap.
     """
     (n, h, w, c), (kh, kw), (sh, sw), (dh, dw) = x.shape, kernel, stride, dilation
     oh, ow = (h - dh * (kh - 1) - 1) // sh + 1, (w - dw * (kw - 1) - 1) // sw + 1

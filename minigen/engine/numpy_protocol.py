@@ -1,6 +1,7 @@
 """How a Tensor behaves towards NumPy: array * tensor is answered by the tensor, np.exp(tensor) by a sentence.
 
-NumPy would compute np.exp of anything it can turn into an array, and the history of the tensor would be lost without a word.
+NumPy would compute np.exp of anything it can turn into an array, and the history of the tensor would
+be lost without a word.
 """
 
 operators: dict = {}  # NumPy's name -> the operation behind Python's operator; filled by ops.py
@@ -17,7 +18,9 @@ def _answer(tensor, function, method, *inputs, **kwargs):
 
 
 class _OnlyOnTheClass:
-    """NumPy asks the class for `__array_ufunc__` and finds `_answer`; CuPy asks the object, where None means: ask the other."""
+    """NumPy asks the class for `__array_ufunc__` and finds `_answer`; CuPy asks the object,
+    where None means: ask the other.
+    """
 
     def __get__(self, tensor, cls):
         return None if tensor is not None else _answer
@@ -39,11 +42,14 @@ class NumPyProtocol:
         )
 
     def __dlpack__(self, **kwargs):
-        """The data for another library, without a copy: torch.from_dlpack(tensor). BufferError where there is a history."""
+        """The data for another library, without a copy: torch.from_dlpack(tensor).
+
+        BufferError where there is a history.
+        """
         if self.node is not None:
             raise BufferError(
-                "a Tensor with a history, or that asks for a gradient, is not handed to another library, which "
-                "would not go on with it: hand over tensor.detach()"
+                "a Tensor with a history, or that asks for a gradient, is not handed to another library, "
+                "which would not go on with it: hand over tensor.detach()"
             )
         return self.data.__dlpack__(**kwargs)
 

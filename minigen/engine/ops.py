@@ -1,12 +1,13 @@
 """The operations: each forward on arrays, and directly under it the rule for each argument.
 
-In a rule, `g` is the upstream gradient, `out` the result, and then come the arguments; the rule returns <g, d out>. Rules
-are written in operators and in operations of this file, so that they can be differentiated themselves. A comparison such
-as `x > 0` is a plain mask in either case: it chooses a piece and has no slope.
+In a rule, `g` is the upstream gradient, `out` the result, and then come the arguments;
+the rule returns <g, d out>. Rules are written in operators and in operations of this file,
+so that they can be differentiated themselves. A comparison such as `x > 0` is a plain mask in either case:
+it chooses a piece and has no slope.
 
-Shapes broadcast as in NumPy; a rule writes the gradient at the stretched shape and the engine sums it back. Where two
-shapes do not broadcast, the operation raises ValueError. An `axis` is one axis, several, or None for all; one that does
-not exist, or that is named twice, raises ValueError.
+Shapes broadcast as in NumPy; a rule writes the gradient at the stretched shape and the engine sums it back.
+Where two shapes do not broadcast, the operation raises ValueError. An `axis` is one axis, several,
+or None for all; one that does not exist, or that is named twice, raises ValueError.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from minigen.engine.tape import Tensor, Value, Values, _data, broadcast_to, op, 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
-# ----- arithmetic ---------------------------------------------------------------------------------------------------
+# ----- arithmetic -------------------------------------------------------------------------------------------
 
 
 @op(broadcasts=True)
@@ -77,7 +78,10 @@ div.rule(lambda g, out, x, y: g / y, lambda g, out, x, y: -g * out / y)
 
 @op(broadcasts=True)
 def pow(x: Value, y: Value) -> Value:
-    """x ** y. The gradient for y exists where x > 0; where x = 0 and y >= 0 it is 0, where x < 0 it is nan."""
+    """x ** y.
+
+    The gradient for y exists where x > 0; where x = 0 and y >= 0 it is 0, where x < 0 it is nan.
+    """
     return x**y
 
 
@@ -112,7 +116,7 @@ def neg(x: Value) -> Value:
 
 neg.rule(lambda g, out, x: -g)
 
-# ----- smooth functions ---------------------------------------------------------------------------------------------
+# ----- smooth functions -------------------------------------------------------------------------------------
 
 
 @op()
@@ -208,14 +212,18 @@ softplus.rule(lambda g, out, x: g * sigmoid(x))
 
 
 def _positive_part(x):
-    """max(x, 0); NumPy compares two arrays three times as fast as an array and a number (NumPy 2.4, measured)."""
+    """max(x, 0); NumPy compares two arrays three times as fast as an array and a number
+    (NumPy 2.4, measured).
+    """
     xp = namespace(x)
     return xp.maximum(x, xp.zeros_like(x))
 
 
 @op(broadcasts=True)
 def logaddexp(x: Value, y: Value) -> Value:
-    """log(exp(x) + exp(y)) without overflow: -inf where both are -inf; infinities that are equal share the slope."""
+    """log(exp(x) + exp(y)) without overflow: -inf where both are -inf; infinities that are
+    equal share the slope.
+    """
     return namespace(x, y).logaddexp(x, y)
 
 
@@ -233,7 +241,7 @@ def _difference(x, y):
 
 _difference.rule(lambda g, out, x, y: g, lambda g, out, x, y: -g)
 
-# ----- functions in pieces: the mask says which piece was taken ------------------------------------------------------
+# ----- functions in pieces: the mask says which piece was taken ---------------------------------------------
 
 
 _integers = {np.dtype(f"f{n}"): np.dtype(f"i{n}") for n in (2, 4, 8)}
@@ -243,8 +251,9 @@ _integers = {np.dtype(f"f{n}"): np.dtype(f"i{n}") for n in (2, 4, 8)}
 def select(g: Value, mask: Array) -> Value:
     """g where `mask` is true, 0 elsewhere, whatever g holds there: inf * 0 would be nan.
 
-    This is how a gradient stops at a piece that was not taken, so that sqrt(relu(x)) has slope 0 at x < 0. The bits of g
-    are multiplied by 0 or 1 as an integer is, ten times as fast as `where` at masks without a pattern (NumPy 2.4, measured).
+    This is how a gradient stops at a piece that was not taken, so that sqrt(relu(x)) has slope 0 at x < 0.
+    The bits of g are multiplied by 0 or 1 as an integer is, ten times as fast as `where` at masks without a
+    pattern (NumPy 2.4, measured).
     """
     return (mask * g.view(_integers[g.dtype])).view(g.dtype)
 
@@ -353,7 +362,7 @@ def _is_boolean(mask):
     return not isinstance(mask, int | float) and mask.dtype == bool
 
 
-# ----- reductions ---------------------------------------------------------------------------------------------------
+# ----- reductions -------------------------------------------------------------------------------------------
 
 
 @op()
@@ -367,7 +376,10 @@ sum.rule(lambda g, out, x, axis=None, keepdims=False: broadcast_to(_kept(g, x.sh
 
 @op(branches=lambda x, axis=None, keepdims=False: _first(x, axis, "argmax"))
 def max(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
-    """The largest entry over `axis`; of equal ones the first takes the gradient. Raises ValueError where there is none."""
+    """The largest entry over `axis`; of equal ones the first takes the gradient.
+
+    Raises ValueError where there is none.
+    """
     return x.max(axis=_axes("max", axis, x, least=1), keepdims=keepdims)
 
 
@@ -380,7 +392,10 @@ max.rule(
 
 @op(branches=lambda x, axis=None, keepdims=False: _first(x, axis, "argmin"))
 def min(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
-    """The smallest entry over `axis`; of equal ones the first takes the gradient. Raises ValueError where there is none."""
+    """The smallest entry over `axis`; of equal ones the first takes the gradient.
+
+    Raises ValueError where there is none.
+    """
     return x.min(axis=_axes("min", axis, x, least=1), keepdims=keepdims)
 
 
@@ -392,7 +407,10 @@ min.rule(
 
 
 def _axes(caller, axis, x, least=0):
-    """`axis` as NumPy wants it. Raises ValueError where it does not exist, or where x has fewer than `least` results to give."""
+    """`axis` as NumPy wants it.
+
+    Raises ValueError where it does not exist, or where x has fewer than `least` results to give.
+    """
     axes = None if axis is None else axes_of(axis, x.ndim)
     if least and x.size == 0 and _count(x, axis) == 0:
         raise ValueError(f"{caller}: no entries over axis {axis}: x has shape {x.shape}; is the batch empty?")
@@ -431,7 +449,8 @@ def _first(x, axis, chosen):
 def sum64(x: Value, axis: Axis = None) -> Value:
     """The sum over `axis`, which stays with size 1, kept in float64 on the way and given in the dtype of x.
 
-    For sums that others are subtracted from, or of very many: NumPy adds along all axes but the last one row after another.
+    For sums that others are subtracted from, or of very many: NumPy adds along all axes but the last
+    one row after another.
     """
     return x.sum(axis=_axes("sum", axis, x), keepdims=True, dtype=np.float64).astype(x.dtype)
 
@@ -450,7 +469,8 @@ def mean(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
 def centred(x: Value, axis: Axis = None) -> Value:
     """x minus its mean over `axis`, as exact far from 0 as near it.
 
-    The mean is itself rounded; what that leaves over is a mean too, a small one, and is taken out in a second pass.
+    The mean is itself rounded; what that leaves over is a mean too, a small one,
+    and is taken out in a second pass.
     """
     axes = _axes("var", axis, x, least=1)
     out = x - x.mean(axis=axes, keepdims=True)
@@ -480,7 +500,9 @@ var.rule(
 
 
 def std(x: Values, axis: Axis = None, keepdims: bool = False) -> Values:
-    """The root of `var` over `axis`; of equal entries, where it has a kink as |x| does at 0, the slope is 0."""
+    """The root of `var` over `axis`; of equal entries, where it has a kink as |x| does at 0,
+    the slope is 0.
+    """
     spread = var(x, axis, keepdims)
     equal = spread == 0
     return where(equal, 0.0, sqrt(where(equal, 1.0, spread)))
@@ -503,7 +525,10 @@ logsumexp.rule(lambda g, out, x, axis=None, keepdims=False: _kept(g, x.shape, ax
 
 @op()
 def log_softmax(x: Value, axis: Axis = -1) -> Value:
-    """log(exp(x) / sum exp(x)): log-probabilities along `axis`, the shape of x. Infinities as in `softmax`."""
+    """log(exp(x) / sum exp(x)): log-probabilities along `axis`, the shape of x.
+
+    Infinities as in `softmax`.
+    """
     axes = axes_of(axis, x.ndim)
     apart = _difference.forward(x, _largest(x, axes))
     return apart - _log_of_sum(apart, axes)
@@ -516,8 +541,9 @@ log_softmax.rule(lambda g, out, x, axis=-1: g - exp(out) * sum64(g, axis))
 def softmax(x: Value, axis: Axis = -1) -> Value:
     """exp(x) / sum exp(x): probabilities along `axis`, the shape of x.
 
-    They depend on the distances from the largest entry only, and are computed from these: a shift costs no digits. -inf has
-    probability 0; entries that are all -inf, or +inf, are equal, and share it.
+    They depend on the distances from the largest entry only, and are computed from these:
+    a shift costs no digits. -inf has probability 0; entries that are all -inf, or +inf,
+    are equal, and share it.
     """
     axes = axes_of(axis, x.ndim)
     out = namespace(x).exp(_difference.forward(x, _largest(x, axes)))
@@ -541,7 +567,7 @@ def _log_of_sum(apart, axes):
         return xp.log(sum64(xp.exp(apart), axes))
 
 
-# ----- products -----------------------------------------------------------------------------------------------------
+# ----- products ---------------------------------------------------------------------------------------------
 
 
 @op(broadcasts=True, name="matmul")
@@ -560,13 +586,15 @@ def _turned(x):
 
 @takes("x", "y", computes=False)
 def matmul(x: Value, y: Value) -> Value:
-    """x @ y: (..., n, k) @ (..., k, m) -> (..., n, m); a vector counts as one row on the left, one column on the right.
+    """x @ y: (..., n, k) @ (..., k, m) -> (..., n, m); a vector counts as one row on the left,
+    one column on the right.
 
     Raises ValueError for numbers, and where the two k differ.
     """
     if x.ndim == 0 or y.ndim == 0 or x.shape[-1] != y.shape[-2 if y.ndim > 1 else 0]:
         raise ValueError(
-            f"matmul: {x.shape} @ {y.shape}: the last size of the first must equal the second-last of the second"
+            f"matmul: {x.shape} @ {y.shape}: the last size of the first must equal the second-last of the "
+            "second"
         )
     left, right = x.ndim == 1, y.ndim == 1
     out = _matmul(expand_dims(x, 0) if left else x, expand_dims(y, 1) if right else y)
@@ -608,13 +636,16 @@ def dense(x: Value, weight: Value, bias: Value | None = None) -> Value:
 def _check_features(x, weight):
     if weight.ndim != 2 or x.ndim < 1 or x.shape[-1] != weight.shape[0]:
         raise ValueError(
-            f"dense: x {x.shape} has {x.shape[-1:]} features but weight {weight.shape} takes {weight.shape[:1]}"
+            f"dense: x {x.shape} has {x.shape[-1:]} features but weight {weight.shape} takes "
+            f"{weight.shape[:1]}"
         )
 
 
 @op(name="einsum")
 def _einsum(x, y, *, indices):
-    """sum_k x[i] y[j] -> out[o] for indices (i, j, o), where each letter of i is in j or o, and each of j in i or o."""
+    """sum_k x[i] y[j] -> out[o] for indices (i, j, o), where each letter of i is in j or o,
+    and each of j in i or o.
+    """
     i, j, o = indices
     return namespace(x, y).einsum(f"{i},{j}->{o}", x, y)
 
@@ -633,15 +664,16 @@ def einsum(subscripts: str, x: Value, y: Value) -> Tensor: ...
 def einsum(subscripts: str, x: Value, y: Value) -> Value:
     """The sum of products that `subscripts` spell: einsum("nd,dh->nh", x, y)[n, h] = sum_d x[n, d] y[d, h].
 
-    A letter a axis; letters that do not stand after the arrow are summed. Without an arrow, those that occur once stay, in
-    the order of the alphabet, as in NumPy. Raises ValueError where a letter stands for two sizes or twice in one operand.
+    A letter a axis; letters that do not stand after the arrow are summed. Without an arrow,
+    those that occur once stay, in the order of the alphabet, as in NumPy. Raises ValueError where a letter
+    stands for two sizes or twice in one operand.
     """
     i, j, o = _letters(subscripts)
     for name, letters, array in (("first", i, x), ("second", j, y)):
         if len(letters) != array.ndim or len(set(letters)) < len(letters):
             raise ValueError(
-                f"einsum: the {name} operand has shape {array.shape}, and {letters!r} must name each axis by a "
-                f"letter of its own; the subscripts are {subscripts!r}"
+                f"einsum: the {name} operand has shape {array.shape}, and {letters!r} must name each axis by "
+                f"a letter of its own; the subscripts are {subscripts!r}"
             )
     sizes = dict(zip(i, x.shape, strict=True))
     for letter, size in zip(j, y.shape, strict=True):
@@ -675,12 +707,14 @@ def _letters(subscripts):
 
 
 def _sum_alone(x, letters, others):
-    """x summed over the axes whose letter stands nowhere else, so that both rules of the product are products."""
+    """x summed over the axes whose letter stands nowhere else, so that both rules of
+    the product are products.
+    """
     alone = tuple(axis for axis, letter in enumerate(letters) if letter not in others)
     return (sum(x, alone) if alone else x), "".join(letter for letter in letters if letter in others)
 
 
-# ----- Python's operators and the methods of tensors ------------------------------------------------------------------
+# ----- Python's operators and the methods of tensors --------------------------------------------------------
 
 
 @op(moves=True)
@@ -695,8 +729,8 @@ astype.rule(lambda g, out, x, dtype: g.astype(x.dtype))
 class Methods(numpy_protocol.NumPyProtocol):
     """What a Tensor inherits: Python's operators, and the operations one reaches for as methods.
 
-    The class Tensor stands in tape.py, below the operations, which need it; so it can be given its methods only here, where
-    both are known. The function of the same name says what each computes.
+    The class Tensor stands in tape.py, below the operations, which need it; so it can be given its methods
+    only here, where both are known. The function of the same name says what each computes.
     """
 
     __slots__ = ()
@@ -799,7 +833,9 @@ class Methods(numpy_protocol.NumPyProtocol):
         return min(x, axis, keepdims)
 
     def argmax(x, axis: int | None = None) -> Array:
-        """Where the largest entry is, over all or along `axis`: a plain array of integers, which have no gradient."""
+        """Where the largest entry is, over all or along `axis`: a plain array of integers,
+        which have no gradient.
+        """
         return as_array(x._array.argmax(axis))
 
     def reshape(x, *shape: int | Shape) -> Tensor:
@@ -849,8 +885,10 @@ numpy_protocol.operators.update(
     equal=lambda x, y: operator.eq(_data(x), _data(y)),
     not_equal=lambda x, y: operator.ne(_data(x), _data(y)),
 )
-_public = "exp log log1p expm1 sqrt sin cos tanh logaddexp maximum minimum clip where sum mean var std max min reshape"
-_public += " transpose flip pad squeeze concatenate stack broadcast_to expand_dims matmul einsum abs"
+_public = "exp log log1p expm1 sqrt sin cos tanh logaddexp maximum minimum clip where sum mean var std"
+_public += (
+    " max min reshape transpose flip pad squeeze concatenate stack broadcast_to expand_dims matmul einsum abs"
+)
 numpy_protocol.functions.update(
     {name: name for name in _public.split()}, absolute="abs", negative="neg", amax="max", amin="min"
 )

@@ -19,7 +19,8 @@ Shape: TypeAlias = tuple[int, ...] | list[int]
 def axes_of(axis, ndim):
     """`axis` (None, one or several, negative ones too) as a tuple of axes from 0 to ndim - 1.
 
-    Raises ValueError for an axis that does not exist or comes twice, TypeError for one that is no whole number.
+    Raises ValueError for an axis that does not exist or comes twice, TypeError for one
+    that is no whole number.
     """
     if axis is None:
         return tuple(range(ndim))
@@ -35,7 +36,10 @@ def axes_of(axis, ndim):
 
 @op(moves=True)
 def reshape(x: Value, shape: Shape) -> Value:
-    """The same entries, row by row, in another shape; one size may be -1: whatever is left. Raises ValueError if they do not fit."""
+    """The same entries, row by row, in another shape; one size may be -1: whatever is left.
+
+    Raises ValueError if they do not fit.
+    """
     return x.reshape(shape)
 
 
@@ -76,7 +80,9 @@ getitem.rule(lambda g, out, x, index: scatter(g, index, x.shape))
 
 @op(moves=True)
 def scatter(g: Value, index: Any, shape: Shape) -> Value:
-    """Zeros of `shape` with g added at `index`, k times where an index occurs k times: the adjoint of `getitem`."""
+    """Zeros of `shape` with g added at `index`, k times where an index occurs k times:
+    the adjoint of `getitem`.
+    """
     out = namespace(g).zeros(shape, g.dtype)
     add_at(out, index, g)
     return out
@@ -106,8 +112,8 @@ def _check_widths(x, widths):
         fits = False
     if not fits:
         raise ValueError(
-            f"pad: widths must hold (before, after), whole numbers not below 0, for each of the {x.ndim} axes of x "
-            f"{x.shape}: {((1, 1),) * x.ndim} surrounds it by one; got {widths!r}"
+            f"pad: widths must hold (before, after), whole numbers not below 0, for each of the {x.ndim} "
+            f"axes of x {x.shape}: {((1, 1),) * x.ndim} surrounds it by one; got {widths!r}"
         )
 
 
@@ -135,7 +141,10 @@ def concatenate(tensors: Iterable[Array], axis: int = 0) -> Array: ...
 @overload
 def concatenate(tensors: Iterable[Value], axis: int = 0) -> Tensor: ...
 def concatenate(tensors: Iterable[Value], axis: int = 0) -> Value:
-    """Several arrays end to end along `axis`. Raises ValueError where another axis differs in size, and for none at all."""
+    """Several arrays end to end along `axis`.
+
+    Raises ValueError where another axis differs in size, and for none at all.
+    """
     tensors = _several("concatenate", tensors)
     shapes = [t.shape for t in tensors]
     (axis,) = axes_of(operator.index(axis), len(shapes[0]))
@@ -149,7 +158,10 @@ def stack(tensors: Iterable[Array], axis: int = 0) -> Array: ...
 @overload
 def stack(tensors: Iterable[Value], axis: int = 0) -> Tensor: ...
 def stack(tensors: Iterable[Value], axis: int = 0) -> Value:
-    """Several arrays of one shape side by side along a new `axis`. Raises ValueError for different shapes, and for none."""
+    """Several arrays of one shape side by side along a new `axis`.
+
+    Raises ValueError for different shapes, and for none.
+    """
     tensors = _several("stack", tensors)
     shapes = [t.shape for t in tensors]
     if len(set(shapes)) > 1:
@@ -172,14 +184,20 @@ def _settled(caller, x):
 
 
 def expand_dims(x: Values, axis: int) -> Values:
-    """A new axis of size 1 at position `axis` of the result. Raises ValueError where the result has no such axis."""
+    """A new axis of size 1 at position `axis` of the result.
+
+    Raises ValueError where the result has no such axis.
+    """
     x = _settled("expand_dims", x)
     (axis,) = axes_of(operator.index(axis), x.ndim + 1)
     return reshape(x, (*x.shape[:axis], 1, *x.shape[axis:]))
 
 
 def squeeze(x: Values, axis: Axis = None) -> Values:
-    """x without its axes of size 1, or without the given one(s). Raises ValueError where a given one is longer."""
+    """x without its axes of size 1, or without the given one(s).
+
+    Raises ValueError where a given one is longer.
+    """
     x = _settled("squeeze", x)
     axes = [i for i, n in enumerate(x.shape) if n == 1] if axis is None else axes_of(axis, x.ndim)
     for i in axes:

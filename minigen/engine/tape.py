@@ -1,20 +1,22 @@
 """All of automatic differentiation: a tape that remembers what was computed, and a walk backwards along it.
 
-A `Tensor` is what a person holds: an array, its gradient, and the node it came from. A `Node` is what the tape remembers of
-one operation. Nodes point to earlier nodes and to plain arrays, never to a tensor, so no reference cycle can form and memory
-is freed by counting alone.
+A `Tensor` is what a person holds: an array, its gradient, and the node it came from. A `Node` is what
+the tape remembers of one operation. Nodes point to earlier nodes and to plain arrays, never to a tensor,
+so no reference cycle can form and memory is freed by counting alone.
 
-Every node takes the next tick of one clock. What was computed from a thing is younger than the thing, so walking the nodes
-from the youngest to the oldest meets each one after everything that depends on it: its gradient is complete. That is the
-whole reason for a topological order, and the smallest program that breaks without one is `y = x * x; z = y + y * x`.
+Every node takes the next tick of one clock. What was computed from a thing is younger than the thing,
+so walking the nodes from the youngest to the oldest meets each one after everything that depends on it:
+its gradient is complete. That is the whole reason for a topological order, and the smallest program that
+breaks without one is `y = x * x; z = y + y * x`.
 
-Each operation has one rule per argument, the textbook formula, written in operators and minigen operations. These work on
-arrays and on tensors alike: an ordinary backward pass hands the rules arrays, which is fast; `create_graph=True` hands them
-tensors, so the gradient is itself on the tape and can be differentiated again.
+Each operation has one rule per argument, the textbook formula, written in operators and minigen operations.
+These work on arrays and on tensors alike: an ordinary backward pass hands the rules arrays, which is fast;
+`create_graph=True` hands them tensors, so the gradient is itself on the tape and can be differentiated again.
 
-What the tape remembers cannot change. A tensor owns its values: `Tensor(array)` copies them, and the result of an operation
-is read-only. Once a person has asked for the `.data` of a parameter or a constant, to write to it perhaps, the tape copies
-it wherever an operation is recorded, as it copies a plain array. So the gradient is always that of the old values.
+What the tape remembers cannot change. A tensor owns its values: `Tensor(array)` copies them, and the
+result of an operation is read-only. Once a person has asked for the `.data` of a parameter or a constant,
+to write to it perhaps, the tape copies it wherever an operation is recorded, as it copies a plain array.
+So the gradient is always that of the old values.
 """
 
 from __future__ import annotations
@@ -56,7 +58,9 @@ class StaleGraphError(RuntimeError):
 
 
 class Node:
-    """What the tape remembers of one operation: the argument arrays, the output array, and the nodes the arguments came from."""
+    """What the tape remembers of one operation: the argument arrays, the output array,
+    and the nodes the arguments came from.
+    """
 
     __slots__ = ("tick", "op", "values", "kwargs", "out", "parents", "line")
 
@@ -70,8 +74,9 @@ class Node:
 class Leaf:
     """Where a gradient ends: the node of a tensor that a person made with `requires_grad=True`.
 
-    `changed` is the tick at which an optimizer last wrote to the data; `buffer` is where an optimizer wants the gradient.
-    `lent` is the tick at which a person first asked for the data, and `kept` a copy from then, for the graphs of before.
+    `changed` is the tick at which an optimizer last wrote to the data; `buffer` is where an optimizer wants
+    the gradient. `lent` is the tick at which a person first asked for the data, and `kept` a copy from then,
+    for the graphs of before.
     """
 
     __slots__ = ("tick", "grad", "buffer", "changed", "lent", "kept", "name")
@@ -95,9 +100,9 @@ class Leaf:
 class Tensor(Methods):
     """An array whose history is remembered, so that gradients can flow back through it.
 
-    `Tensor(data, requires_grad=True)` starts a history; a tensor without one is a constant. The data is copied. Arithmetic,
-    comparison (giving plain boolean arrays), indexing and the functions of `minigen` work as in NumPy. Raises TypeError
-    for integer data that asks for a gradient.
+    `Tensor(data, requires_grad=True)` starts a history; a tensor without one is a constant.
+    The data is copied. Arithmetic, comparison (giving plain boolean arrays), indexing and the functions of
+    `minigen` work as in NumPy. Raises TypeError for integer data that asks for a gradient.
     """
 
     __slots__ = ("_array", "node", "_name", "_lent", "__weakref__")
@@ -115,8 +120,9 @@ class Tensor(Methods):
     def data(self) -> Array:
         """The values, as an array of NumPy or CuPy.
 
-        A parameter or a constant may be written to, `p.data[...] = values`; a loss that was computed before keeps the old
-        values. The result of a recorded operation is read-only, because its rule needs it; `.data.copy()` may be changed.
+        A parameter or a constant may be written to, `p.data[...] = values`; a loss that was computed before
+        keeps the old values. The result of a recorded operation is read-only, because its rule needs it;
+        `.data.copy()` may be changed.
         """
         if type(self.node) is Node:
             if type(self._array) is np.ndarray:
@@ -135,8 +141,9 @@ class Tensor(Methods):
             )
         if type(self.node) is Leaf and self.node.buffer is not None:
             raise RuntimeError(
-                f"data: parameter {self.name or '(unnamed)'} lives in the buffer of an optimizer, which would go on training "
-                "the old array: write p.data[...] = values, or call optimizer.release() first"
+                f"data: parameter {self.name or '(unnamed)'} lives in the buffer of an optimizer, which "
+                "would go on training the old array: write p.data[...] = values, "
+                "or call optimizer.release() first"
             )
         self._array, self._lent = _real_array("data", data, type(self.node) is Leaf), False
 
@@ -164,7 +171,10 @@ class Tensor(Methods):
 
     @property
     def grad(self) -> Array | None:
-        """The gradient that `backward` has gathered, a plain array, or None. Only tensors a person made have one."""
+        """The gradient that `backward` has gathered, a plain array, or None.
+
+        Only tensors a person made have one.
+        """
         return self.node.grad if type(self.node) is Leaf else None
 
     @grad.setter
@@ -176,8 +186,8 @@ class Tensor(Methods):
         if g is not None and (type(g) is not type(x) or g.shape != x.shape or g.dtype != x.dtype):
             came = f"{g.dtype} {g.shape}" if backend.is_array(g) else type(g).__name__
             raise ValueError(
-                f"grad: the gradient of {self.name or 'this tensor'} must be an array {x.dtype} {x.shape} like its data, "
-                f"got {came}"
+                f"grad: the gradient of {self.name or 'this tensor'} must be an array {x.dtype} {x.shape} "
+                f"like its data, got {came}"
             )
         self.node.grad = g
 
@@ -210,9 +220,11 @@ class Tensor(Methods):
         return _tensor(self._array if type(self.node) is Node else backend.own(self._array), None)
 
     def backward(self, gradient: Value | None = None, retain_graph: bool = False) -> None:
-        """Add d(self)/d(leaf), weighted by `gradient` (1 for a scalar), to the `.grad` of every leaf below, and free the graph.
+        """Add d(self)/d(leaf), weighted by `gradient` (1 for a scalar), to the `.grad` of every leaf
+        below, and free the graph.
 
-        Raises RuntimeError on a second pass through the same graph, and StaleGraphError where a parameter has moved since.
+        Raises RuntimeError on a second pass through the same graph, and StaleGraphError where a
+        parameter has moved since.
         """
         seed = _seed("backward", self, gradient)
         _walk(self.node, seed, Leaf.accumulate, free=not retain_graph)
@@ -250,7 +262,9 @@ _P = ParamSpec("_P")
 
 
 class Operation(Protocol[_P]):
-    """For type checkers: arrays give an array, and where one of the arguments is a Tensor, a Tensor results."""
+    """For type checkers: arrays give an array, and where one of the arguments is a Tensor,
+    a Tensor results.
+    """
 
     @overload
     def __call__(self, *args: _Plain, **kwargs: Any) -> Array: ...
@@ -270,7 +284,9 @@ def _data(value):
 
 
 def _real_array(what, data, differentiable):
-    """A copy of `data` as an array of real numbers, of floating point where it is to have a gradient; TypeError otherwise."""
+    """A copy of `data` as an array of real numbers, of floating point where it is to have a
+    gradient; TypeError otherwise.
+    """
     backend.refuse_container(what, data)
     array = backend.as_array(data)
     if array.dtype.kind not in "fiub":
@@ -286,11 +302,12 @@ def _real_array(what, data, differentiable):
 class Op(Generic[_P]):
     """An operation: its forward on arrays, and one rule per argument.
 
-    A rule is a pure function `rule(g, out, *arguments, **keywords)` of the upstream gradient `g`, the output and the
-    arguments, and returns the gradient for its argument. `broadcasts=True` lets the engine sum a gradient back to the shape
-    of an argument that was stretched; from any other op a gradient of the wrong shape is an error. `moves=True` says that
-    values are only put elsewhere. `branches` gives the masks by which a piecewise op chose its pieces; the checker compares
-    them to tell a kink from a mistake. `name` is what a person called, for the messages, where that is not the op itself.
+    A rule is a pure function `rule(g, out, *arguments, **keywords)` of the upstream gradient `g`,
+    the output and the arguments, and returns the gradient for its argument. `broadcasts=True` lets the
+    engine sum a gradient back to the shape of an argument that was stretched; from any other op a gradient
+    of the wrong shape is an error. `moves=True` says that values are only put elsewhere. `branches` gives the
+    masks by which a piecewise op chose its pieces; the checker compares them to tell a kink from a mistake.
+    `name` is what a person called, for the messages, where that is not the op itself.
 
     What the arguments may be is settled here, for arrays and tensors alike; `backend.settle` says how.
     """
@@ -305,7 +322,9 @@ class Op(Generic[_P]):
         self.arguments = code.co_varnames[: code.co_argcount] if code else ()
 
     def rule(self, *rules: Callable[..., Any] | None) -> None:
-        """Declare the rules, one per argument, in order; None for an argument that only selects, as a mask or a label."""
+        """Declare the rules, one per argument, in order; None for an argument that only
+        selects, as a mask or a label.
+        """
         self.rules = rules
         self.masks = frozenset(i for i, rule in enumerate(rules) if rule is None)
 
@@ -383,7 +402,10 @@ class Op(Generic[_P]):
         return self.forward(*args, **kwargs)
 
     def _settle(self, values):
-        """The array arguments as `backend.settle` leaves them. Those beyond the rules are shapes, indices and bounds."""
+        """The array arguments as `backend.settle` leaves them.
+
+        Those beyond the rules are shapes, indices and bounds.
+        """
         n = min(len(self.rules) or len(values), len(values))
         names = self.arguments[:n] or [f"tensors[{i}]" for i in range(n)]  # those of concatenate and stack
         selects = [bool(self.rules) and self.rules[i] is None for i in range(n)]
@@ -413,7 +435,9 @@ class Op(Generic[_P]):
 
 
 def _unshared(out, values, parents):
-    """`out`, copied where it is a view of what is written to elsewhere: a parameter, or an array that a person holds."""
+    """`out`, copied where it is a view of what is written to elsewhere: a parameter,
+    or an array that a person holds.
+    """
     for value, parent in zip(values, parents, strict=True):
         if type(parent) is not Node and backend.is_array(value):
             if backend.namespace(out).may_share_memory(out, value):
@@ -432,11 +456,12 @@ def op(
 ) -> Callable[[Callable[_P, Any]], Op[_P]]:
     """Turn a forward on arrays into an operation of the tape; see `Op`.
 
-    An operation computes in floating point. An integer or boolean array takes the dtype of the floating arrays beside it;
-    where there is none it becomes float64. So nothing wraps and nothing is truncated. Three things stay as they are: what an
-    op with `moves=True` only puts elsewhere, masks and labels, and booleans beside floating arrays. Two floating dtypes in
-    one operation are a TypeError. So are lists and tuples where an array is meant, masked arrays, np.matrix, and entries
-    that are no real numbers. Python and NumPy scalars take the dtype of the arrays.
+    An operation computes in floating point. An integer or boolean array takes the dtype of the floating
+    arrays beside it; where there is none it becomes float64. So nothing wraps and nothing is truncated.
+    Three things stay as they are: what an op with `moves=True` only puts elsewhere, masks and labels,
+    and booleans beside floating arrays. Two floating dtypes in one operation are a TypeError. So are lists
+    and tuples where an array is meant, masked arrays, np.matrix, and entries that are no real numbers.
+    Python and NumPy scalars take the dtype of the arrays.
     """
 
     def declare(forward: Callable[_P, Any]) -> Op[_P]:
@@ -464,9 +489,10 @@ def takes(
 ) -> Callable[[Callable[_P, Any]], Operation[_P]]:
     """Settle the array arguments of a function that is composed of operations, under its own name: see `op`.
 
-    `names` are its first parameters, None for one that is no array; `selects` are the masks and labels among them. Each
-    becomes an array or a tensor, so that the function may ask for shapes and dtypes. A function that leaves all computing
-    to operations (`computes=False`) is called first and its arguments are looked at only if one turns out to have no shape.
+    `names` are its first parameters, None for one that is no array; `selects` are the masks and labels
+    among them. Each becomes an array or a tensor, so that the function may ask for shapes and dtypes.
+    A function that leaves all computing to operations (`computes=False`) is called first and its arguments
+    are looked at only if one turns out to have no shape.
     """
 
     def wrap(function: Callable[_P, Any]) -> Operation[_P]:
@@ -509,7 +535,9 @@ def takes(
 
 
 def _settled(caller, given, selects):
-    """`given` (arrays and tensors by name), settled; a tensor stays the same one unless its dtype has to change."""
+    """`given` (arrays and tensors by name), settled; a tensor stays the same one unless
+    its dtype has to change.
+    """
     arrays = [_data(a) for a in given.values()]
     arrays = [np.asarray(a) if isinstance(a, int | float | np.generic) else a for a in arrays]
     settled = backend.settle(caller, list(given), arrays, [name in selects for name in given])
@@ -530,7 +558,8 @@ broadcast_to.rule(lambda g, out, x, shape: sum_to(g, x.shape))
 
 @op()
 def sum_to(x: Value, shape: tuple[int, ...]) -> Value:
-    """x summed over the axes along which `shape` would be stretched to reach x: the adjoint of `broadcast_to`.
+    """x summed over the axes along which `shape` would be stretched to reach x:
+    the adjoint of `broadcast_to`.
 
     Raises ValueError where `shape` does not broadcast to that of x.
     """
@@ -555,11 +584,12 @@ def grad(
     create_graph: bool = False,
     allow_unused: bool = False,
 ) -> list[Tensor]:
-    """The gradients of `y` (a scalar, or weighted by `gradient`) with respect to each tensor in `inputs`, as tensors.
+    """The gradients of `y` (a scalar, or weighted by `gradient`) with respect to each tensor
+    in `inputs`, as tensors.
 
-    Touches no `.grad` and frees nothing. With `create_graph=True` the gradients are on the tape and can be differentiated
-    again; this is how gradient penalties are written. Raises ValueError for an input that y does not depend on, unless
-    `allow_unused=True`, which gives None there.
+    Touches no `.grad` and frees nothing. With `create_graph=True` the gradients are on the tape and can be
+    differentiated again; this is how gradient penalties are written. Raises ValueError for an input that y
+    does not depend on, unless `allow_unused=True`, which gives None there.
     """
     inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     for i, x in enumerate(inputs):
@@ -573,8 +603,8 @@ def grad(
     for i, x in enumerate(inputs):
         if x.node not in found and not allow_unused:
             raise ValueError(
-                f"grad: y does not depend on input {i}{f' ({x.name})' if x.name else ''}: was the path cut by detach() "
-                "or no_grad()? Pass allow_unused=True to get None instead"
+                f"grad: y does not depend on input {i}{f' ({x.name})' if x.name else ''}: was the path cut "
+                "by detach() or no_grad()? Pass allow_unused=True to get None instead"
             )
     gradients = [found.get(x.node) for x in inputs]
     return [g if create_graph or g is None else _tensor(backend.as_array(g), None) for g in gradients]
@@ -589,8 +619,8 @@ def _seed(caller, y, gradient):
     if gradient is None:
         if y.size != 1:
             raise ValueError(
-                f"{caller}: y has shape {y.shape}, and only a scalar has one gradient: reduce it with .sum() or "
-                f".mean(), or pass gradient= an array of shape {y.shape}"
+                f"{caller}: y has shape {y.shape}, and only a scalar has one gradient: reduce it with .sum() "
+                f"or .mean(), or pass gradient= an array of shape {y.shape}"
             )
         return backend.namespace(y._array).ones_like(y._array)
     gradient = _data(gradient)
@@ -638,7 +668,9 @@ def _walk(root, seed, deliver, create_graph=False, free=False, targets=()):
 
 
 def _gradient(node, i, g, out, values):
-    """What rule i of the node's op makes of g, in the shape and dtype of argument i; None where there is no rule."""
+    """What rule i of the node's op makes of g, in the shape and dtype of argument i;
+    None where there is no rule.
+    """
     op, x = node.op, values[i]
     rule = op.rules[i]
     if rule is None:
@@ -656,7 +688,9 @@ def _gradient(node, i, g, out, values):
 
 
 def _reachable(root):
-    """All nodes below the root, youngest first; refuses freed and stale ones before any gradient has been touched."""
+    """All nodes below the root, youngest first; refuses freed and stale ones before any
+    gradient has been touched.
+    """
     seen, stack = {root}, [root]
     while stack:
         node = stack.pop()
@@ -677,11 +711,14 @@ def _reachable(root):
 
 
 def _values_of_then(node, leaf):
-    """Give the node the values its argument had when it was computed; refuse where an optimizer has written over them."""
+    """Give the node the values its argument had when it was computed; refuse where an optimizer
+    has written over them.
+    """
     if leaf.changed > node.tick:
         raise StaleGraphError(
-            f"backward: parameter {leaf.name or '(unnamed)'} was changed by an optimizer after the loss was computed, so the "
-            "gradient would mix old and new values: compute the loss again, or call backward() before step()"
+            f"backward: parameter {leaf.name or '(unnamed)'} was changed by an optimizer after the loss was "
+            "computed, so the gradient would mix old and new values: compute the loss again, "
+            "or call backward() before step()"
         )
     node.values = [
         leaf.kept if parent is leaf else v for v, parent in zip(node.values, node.parents, strict=True)
@@ -698,7 +735,9 @@ def _above(targets, order):
 
 
 def no_grad() -> AbstractContextManager[bool]:
-    """`with no_grad():` nothing is recorded: for evaluation, and for the half of a model that must stay fixed."""
+    """`with no_grad():` nothing is recorded: for evaluation, and for the half of a
+    model that must stay fixed.
+    """
     return backend.setting(_recording, False)
 
 

@@ -1,4 +1,6 @@
-"""Models are built of modules: layers with parameters, activations, and whatever a person composes of them."""
+"""Models are built of modules: layers with parameters, activations,
+and whatever a person composes of them.
+"""
 
 from minigen.nn.activations import ELU, LeakyReLU, ReLU, Sigmoid, Softplus, Tanh
 from minigen.nn.dropout import Dropout, dropout

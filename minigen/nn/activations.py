@@ -1,4 +1,7 @@
-"""The curves between the layers, as modules, so that they can stand in a Sequential. The operations are in ops.py."""
+"""The curves between the layers, as modules, so that they can stand in a Sequential.
+
+The operations are in ops.py.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,10 @@ class Tanh(Module):
 
 
 class Sigmoid(Module):
-    """1 / (1 + exp(-x)). Only for looking at the result or as the last layer of a generator: losses take logits."""
+    """1 / (1 + exp(-x)).
+
+    Only for looking at the result or as the last layer of a generator: losses take logits.
+    """
 
     def forward(self, x: Value) -> Tensor:
         return ops.sigmoid(x)

@@ -38,7 +38,8 @@ class Dropout(Module):
             raise ValueError(f"Dropout: keep is the share of units that stay, in (0, 1], got {keep}")
         if not isinstance(rng, np.random.Generator):
             raise TypeError(
-                f"Dropout: rng must be a NumPy generator, numpy.random.default_rng(0), got {type(rng).__name__}"
+                "Dropout: rng must be a NumPy generator, numpy.random.default_rng(0), "
+                f"got {type(rng).__name__}"
             )
         self.keep, self.rng = keep, rng
 

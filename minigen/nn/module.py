@@ -56,8 +56,9 @@ class Module:
             parts = value.values() if isinstance(value, dict) else value
             if any(isinstance(part, Module) or _is_parameter(part) for part in parts):
                 raise TypeError(
-                    f"{type(self).__name__}.{name}: parameters inside a {type(value).__name__} would never be "
-                    "trained: put modules into nn.Sequential(*modules), or give each an attribute of its own"
+                    f"{type(self).__name__}.{name}: parameters inside a {type(value).__name__} would never "
+                    "be trained: put modules into nn.Sequential(*modules), "
+                    "or give each an attribute of its own"
                 )
         object.__setattr__(self, name, value)
 
@@ -65,7 +66,9 @@ class Module:
         raise _NoAttribute(self, name)
 
     def buffer(self, name: str, array: Array) -> None:
-        """Keep `array` as the attribute `name`: saved, loaded and moved with the parameters, but never trained."""
+        """Keep `array` as the attribute `name`: saved, loaded and moved with the
+        parameters, but never trained.
+        """
         self._buffers = (*self._buffers, name)
         setattr(self, name, array)
 
@@ -76,7 +79,9 @@ class Module:
         return [(name, value) for name, value in vars(self).items() if isinstance(value, Module)]
 
     def modules(self) -> list[tuple[str, Module]]:
-        """This module and everything below it, as (dotted path, module); the path of the module itself is empty."""
+        """This module and everything below it, as (dotted path, module); the path of the
+        module itself is empty.
+        """
         found = [("", self)]
         for name, child in self.children():
             found += [(f"{name}.{path}" if path else name, module) for path, module in child.modules()]
@@ -134,7 +139,9 @@ class Module:
         mark_changed(self.parameters())
 
     def check_state_dict(self, state: Mapping[str, Array]) -> None:
-        """Raises ValueError that lists whatever in `state` cannot be written here: names, shapes, kinds, sizes."""
+        """Raises ValueError that lists whatever in `state` cannot be written here:
+        names, shapes, kinds, sizes.
+        """
         arrays, state = self._arrays(), {path: backend.as_array(value) for path, value in state.items()}
         problems = [f"missing: {path} {array.shape}" for path, array in arrays.items() if path not in state]
         for path, value in state.items():
@@ -192,7 +199,10 @@ class Module:
             tensor.grad = None
 
     def astype(self, dtype: DTypeLike) -> Self:
-        """Convert every parameter and buffer: float32 for training, float64 for checking. Returns the model."""
+        """Convert every parameter and buffer: float32 for training, float64 for checking.
+
+        Returns the model.
+        """
         if np.dtype(dtype).kind != "f":
             raise TypeError(
                 f"astype: parameters are real numbers, np.float32 or np.float64, got {np.dtype(dtype)}"
@@ -208,7 +218,8 @@ class Module:
             if tensor.node.buffer is not None:
                 raise RuntimeError(
                     f"{what}: {path} already lives in the buffer of an optimizer, which would go on training "
-                    f"the old array: call model.{what}(...) before making the optimizer, or optimizer.release() first"
+                    f"the old array: call model.{what}(...) before making the optimizer, or "
+                    "optimizer.release() first"
                 )
         for tensor in self.parameters():
             tensor.data = convert(tensor._array)

@@ -44,13 +44,16 @@ _standardise.rule(
 
 
 def _mean(x, axis):
-    """The mean along `axis`, which stays with size 1; over the pixels of a batch float32 would lose digits."""
+    """The mean along `axis`, which stays with size 1;
+    over the pixels of a batch float32 would lose digits.
+    """
     return ops.sum64(x, axis) / math.prod(x.shape[a] for a in axes_of(axis, x.ndim))
 
 
 @takes("x", "weight", "bias")
 def batch_norm(x: Value, weight: Value, bias: Value, *, eps: float = 1e-5) -> Value:
-    """weight * (x - mean) / sqrt(var + eps) + bias, with mean and variance (by n) of each feature over the batch.
+    """weight * (x - mean) / sqrt(var + eps) + bias, with mean and variance (by n) of each
+    feature over the batch.
 
     x (N, F) or (N, C, H, W), weight and bias (F,) or (C,); images share the statistics of a channel over all
     pixels. Raises ValueError for a batch of one example. Ioffe and Szegedy 2015, algorithm 1.
@@ -58,8 +61,8 @@ def batch_norm(x: Value, weight: Value, bias: Value, *, eps: float = 1e-5) -> Va
     _check_features("batch_norm", x, weight)
     if x.shape[0] < 2:
         raise ValueError(
-            f"batch_norm: x {x.shape} holds {x.shape[0]} example: the statistics of a batch need at least two; "
-            "give a larger batch, or use the running statistics: model.eval()"
+            f"batch_norm: x {x.shape} holds {x.shape[0]} example: the statistics of a batch need at least "
+            "two; give a larger batch, or use the running statistics: model.eval()"
         )
     rows = _rows(x)
     y = _standardise(rows, axis=0, eps=eps) * weight + bias
@@ -73,7 +76,9 @@ def batch_norm(x: Value, weight: Value, bias: Value, *, eps: float = 1e-5) -> Va
 def batch_norm_eval(
     x: Value, weight: Value, bias: Value, mean: Value, var: Value, *, eps: float = 1e-5
 ) -> Value:
-    """weight * (x - mean) / sqrt(var + eps) + bias with given mean and var, (F,) or (C,), which are constants."""
+    """weight * (x - mean) / sqrt(var + eps) + bias with given mean and var,
+    (F,) or (C,), which are constants.
+    """
     _check_features("batch_norm_eval", x, weight)
     column = (-1,) if x.ndim == 2 else (-1, 1, 1)
     scale = weight / namespace(var).sqrt(var + eps)
@@ -82,11 +87,12 @@ def batch_norm_eval(
 
 @takes("x", "weight", "bias")
 def layer_norm(x: Value, weight: Value, bias: Value, *, eps: float = 1e-5) -> Value:
-    """weight * (x - mean) / sqrt(var + eps) + bias, with mean and variance of each example over its last axes.
+    """weight * (x - mean) / sqrt(var + eps) + bias, with mean and variance of each
+    example over its last axes.
 
-    x (..., F), weight and bias (F,); or x (N, C, H, W), weight and bias (C, H, W): as many axes as weight has. The
-    batch does not enter. Raises ValueError where x does not end in the shape of weight. Ba, Kiros and Hinton
-    2016, equation 4.
+    x (..., F), weight and bias (F,); or x (N, C, H, W), weight and bias (C, H, W): as many axes as weight
+    has. The batch does not enter. Raises ValueError where x does not end in the shape of weight. Ba,
+    Kiros and Hinton 2016, equation 4.
     """
     axes = tuple(range(-weight.ndim, 0))
     if weight.ndim == 0 or x.shape[-weight.ndim :] != weight.shape or bias.shape != weight.shape:
@@ -151,8 +157,8 @@ class LayerNorm(Module):
     """`layer_norm` with its own weight (ones) and bias (zeros).
 
     LayerNorm(F) normalises over the last axis of (..., F), LayerNorm((C, H, W)) over all of an image of
-    (N, C, H, W), which is what a critic of images under a gradient penalty needs. LayerNorm(W) on images would
-    normalise each row of pixels alone, as in PyTorch.
+    (N, C, H, W), which is what a critic of images under a gradient penalty needs. LayerNorm(W) on images
+    would normalise each row of pixels alone, as in PyTorch.
     """
 
     def __init__(

@@ -31,7 +31,10 @@ _gather.rule(lambda g, out, x, kernel, stride: _spread(g, size=x.shape[2:], kern
 
 @op(name="upsample_nearest")
 def _spread(g, *, size, kernel, stride):
-    """Each number added to all pixels of its window: (N, C, OH, OW) -> (N, C, *size). The adjoint of `_gather`."""
+    """Each number added to all pixels of its window: (N, C, OH, OW) -> (N, C, *size).
+
+    The adjoint of `_gather`.
+    """
     out = _blank(g, size)
     for tap in _taps(size, kernel, stride):
         out[tap] += g
@@ -60,7 +63,9 @@ _max_pool.rule(
 
 @op(name="max_pool2d")
 def _pick(x, winner, *, kernel, stride):
-    """The pixel of each window that `winner` names by the number of its tap: (N, C, H, W) -> (N, C, OH, OW)."""
+    """The pixel of each window that `winner` names by the number of its tap:
+    (N, C, H, W) -> (N, C, OH, OW).
+    """
     out = 0
     for number, tap in enumerate(_taps(x.shape[2:], kernel, stride)):
         out = out + select(x[tap], winner == number)

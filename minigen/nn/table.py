@@ -1,4 +1,6 @@
-"""What a model looks like in print: a line for each layer, with the shapes and the count of its parameters."""
+"""What a model looks like in print: a line for each layer,
+with the shapes and the count of its parameters.
+"""
 
 
 def describe(model):

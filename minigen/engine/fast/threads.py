@@ -1,8 +1,8 @@
 """Large products and convolutions, shared out over as many threads as the BLAS was told to use.
 
-NumPy lets go of Python's lock while it copies and multiplies, so plain threads run side by side, each with a single-threaded
-BLAS: then copies are parallel too, not only products. The size of the work alone decides who does it, never what ran
-before, so the same program gives the same bits.
+NumPy lets go of Python's lock while it copies and multiplies, so plain threads run side by side,
+each with a single-threaded BLAS: then copies are parallel too, not only products. The size of the work alone
+decides who does it, never what ran before, so the same program gives the same bits.
 """
 
 import operator
@@ -26,7 +26,9 @@ _worth_sharing = (
 
 
 def share_out(part, n, multiplications, unit=1):
-    """Call part(start, stop) until 0 .. n is covered: by one call, or by one on each thread where it is worth it."""
+    """Call part(start, stop) until 0 .. n is covered: by one call, or by one on each
+    thread where it is worth it.
+    """
     if multiplications < _worth_sharing:
         return part(0, n)
     share = -(-n // (count() * unit)) * unit
@@ -61,8 +63,8 @@ def matmul(x, y):
 def alone(function, *arguments):
     """Call a function while the BLAS uses one thread; several Python threads may be in here at once.
 
-    Ctrl-C can raise between any two calls, so entering and leaving may each be done twice: one interrupt in the middle of
-    either, and the BLAS still has its threads afterwards.
+    Ctrl-C can raise between any two calls, so entering and leaving may each be done twice:
+    one interrupt in the middle of either, and the BLAS still has its threads afterwards.
     """
     try:
         _held.enter()
@@ -75,13 +77,17 @@ def alone(function, *arguments):
 
 
 def count():
-    """How many threads the BLAS was told to use, by OMP_NUM_THREADS, by threadpoolctl, or by the number of cores."""
+    """How many threads the BLAS was told to use, by OMP_NUM_THREADS, by threadpoolctl,
+    or by the number of cores.
+    """
     with _held.lock:
         return max(_told() if _held.told is None else _held.told, default=1)
 
 
 class _Held:
-    """The BLAS held to one thread: the first visitor remembers what it was told, the last one gives it back."""
+    """The BLAS held to one thread: the first visitor remembers what it was told,
+    the last one gives it back.
+    """
 
     def __init__(self):
         self.lock = threading.RLock()  # a signal handler may multiply too
@@ -102,7 +108,9 @@ class _Held:
                 self.told = None
 
     def after_fork_in_child(self):
-        """Only the thread that forked lives on: no other visitor will ever leave, and the pool has no threads."""
+        """Only the thread that forked lives on: no other visitor will ever leave,
+        and the pool has no threads.
+        """
         self.lock = threading.RLock()
         self.visitors.clear()
         self.leave()
@@ -115,7 +123,8 @@ def _told():
 
 def _tell(threads):
     for library, n in zip(_libraries(), threads, strict=True):
-        # the plain form of set_num_threads: from 3.7 on, the public one obeys only the thread that called it first
+        # the plain form of set_num_threads: from 3.7 on, the public one obeys only the
+        # thread that called it first
         getattr(library, "_real_set_num_threads", library.set_num_threads)(n)
 
 
