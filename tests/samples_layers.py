@@ -11,7 +11,8 @@ from minigen import losses
 from minigen.engine import conv
 from minigen.nn import normalisation, pooling
 
-# ----- convolutions: few channels, every entry; test_conv.py has the many-channel form and the grid of strides
+# ----- convolutions: few channels, every entry; test_conv.py has the many-channel form
+# and the grid of strides
 
 for _k in [
     dict(stride=(1, 1), padding=(0, 0), dilation=(1, 1)),

@@ -1,4 +1,6 @@
-"""The house rules that a reader relies on: imports run downward, CuPy and matplotlib stay outside, files stay readable."""
+"""The house rules that a reader relies on: imports run downward, CuPy and matplotlib stay
+outside, files stay readable.
+"""
 
 import ast
 import subprocess
@@ -71,7 +73,9 @@ def imports(path):
 
 
 def parts_imported(path):
-    """The parts of minigen that a file imports; the package itself counts as `__init__`, which imports everything."""
+    """The parts of minigen that a file imports; the package itself counts as `__init__`,
+    which imports everything.
+    """
     for module, name in imports(path):
         if module.partition(".")[0] != "minigen":
             continue
@@ -165,7 +169,9 @@ def test_functions_stay_short():
 
 
 def test_importing_minigen_is_light():
-    """A notebook that only differentiates must not wait for plotting, for a GPU library, or for anything large."""
+    """A notebook that only differentiates must not wait for plotting, for a GPU library,
+    or for anything large.
+    """
     loaded = loaded_by("import minigen")
     assert not loaded & {
         "cupy",

@@ -1,4 +1,6 @@
-"""Type hints: every public function has them, and the programs of typing_use.py run. mypy reads both, see .ci/run."""
+"""Type hints: every public function has them, and the programs of typing_use.py run.
+mypy reads both, see .ci/run.
+"""
 
 import ast
 import importlib
@@ -11,7 +13,9 @@ import typing_use
 
 import minigen
 
-PUBLIC = "nn losses optim models data metrics plot baselines check saving training exchange experiment testing".split()
+PUBLIC = (
+    "nn losses optim models data metrics plot baselines check saving training exchange experiment testing"
+).split()
 
 
 def functions():
@@ -33,7 +37,9 @@ def functions():
 
 
 def methods(cls):
-    """The functions that a class and those of its parents in minigen define, with the getters of properties."""
+    """The functions that a class and those of its parents in minigen define,
+    with the getters of properties.
+    """
     for parent in cls.__mro__:
         if parent.__module__.startswith("minigen") and not parent.__name__.startswith("NumPyProtocol"):
             for name, member in vars(parent).items():

@@ -2,12 +2,13 @@
 
     python tests/benchmarks/compare.py [WORKLOAD ...] [--rounds N] [--json]
 
-Both sides run in one process and take turns in blocks; the first steps of a block are not counted, because the threads
-that the other side has just left still spin for a while. The table gives medians and their ratio. Without PyTorch
-(`pip install torch`) minigen is measured against nothing, and the table says so.
+Both sides run in one process and take turns in blocks; the first steps of a block are not counted, because
+the threads that the other side has just left still spin for a while. The table gives medians and their ratio.
+Without PyTorch (`pip install torch`) minigen is measured against nothing, and the table says so.
 
-Each side chooses its own kernels for the processor at hand. Some machines pin NumPy's with OPENBLAS_CORETYPE, so that the
-bits are the same everywhere; PyTorch knows no such pin, so it is taken off here, and a line says so.
+Each side chooses its own kernels for the processor at hand. Some machines pin NumPy's with OPENBLAS_CORETYPE,
+so that the bits are the same everywhere; PyTorch knows no such pin, so it is taken off
+here, and a line says so.
 """
 
 # ruff: noqa: E402 (the environment is changed before NumPy reads it)
@@ -139,7 +140,9 @@ def small_mlp():
 
 
 def conv_autoencoder():
-    """28x28, convolutions 1-16-32 with k3 s2, dense code of 32, mirrored; batch 64, Bernoulli pixels, Adam."""
+    """28x28, convolutions 1-16-32 with k3 s2, dense code of 32, mirrored;
+    batch 64, Bernoulli pixels, Adam.
+    """
     rng = np.random.default_rng(0)
     x = rng.random((64, 1, 28, 28), np.float32)
     how = {"stride": 2, "padding": 1}
@@ -186,7 +189,9 @@ def conv_autoencoder():
 
 
 def dcgan():
-    """One discriminator and one generator step at 32x32, channels 64-128-256 with k4 s2, batch 64, no batch norm."""
+    """One discriminator and one generator step at 32x32, channels 64-128-256 with k4 s2,
+    batch 64, no batch norm.
+    """
     rng = np.random.default_rng(0)
     real = np.tanh(rng.standard_normal((64, 3, 32, 32))).astype(np.float32)
     noise = rng.standard_normal((64, 100)).astype(np.float32)

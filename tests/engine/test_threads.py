@@ -1,4 +1,6 @@
-"""Nothing that belongs to the whole process outlives a fork or an interrupt, and importing minigen changes nothing."""
+"""Nothing that belongs to the whole process outlives a fork or an interrupt, and importing
+minigen changes nothing.
+"""
 
 import os
 import signal
@@ -104,7 +106,8 @@ IMPORT = """
     def state():
         import os, signal, threading, warnings, sys
         threads = [library["num_threads"] for library in threadpool_info()]
-        return threads, dict(os.environ), threading.active_count(), np.geterr(), list(warnings.filters), sys.excepthook
+        process = dict(os.environ), threading.active_count(), list(warnings.filters), sys.excepthook
+        return threads, np.geterr(), process
 
     before, ctypes.CDLL = state(), lambda name: Library()
     import minigen
@@ -118,7 +121,9 @@ IMPORT = """
 
 
 def test_importing_changes_nothing():
-    """mallopt is called where training begins, once for each of its two thresholds, unless it is switched off."""
+    """mallopt is called where training begins, once for each of its two thresholds,
+    unless it is switched off.
+    """
     unset = {"MALLOC_TRIM_THRESHOLD_": "", "MALLOC_MMAP_THRESHOLD_": ""}
     program = "    import os\n" + "".join(f"    del os.environ[{name!r}]\n" for name in unset) + IMPORT
     assert run(program, **unset) == ["True", "0", "2"]
