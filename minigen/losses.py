@@ -2,17 +2,16 @@
 
 The first axis is the batch, N rows; all other axes are features. A likelihood or divergence is summed over
 the features of a row, because the log-probability of a row is the sum of those of its entries, and averaged
-over the rows. Whoever averages over features too has divided the reconstruction by D but not the divergence,
-and trains another model.
+over the rows. Averaging over the features too would divide the reconstruction by D but not the divergence,
+which is another objective.
 
-Logits everywhere: a loss takes the number before the sigmoid. log(sigmoid(l)) = -softplus(-l) holds for any
-float, and log(p + 1e-8) does not. Noise is an argument, drawn by the caller, so that a loss is a function
-that can be checked.
+Logits everywhere: a loss takes the number before the sigmoid. log(sigmoid(l)) = -softplus(-l) holds for
+any float, and log(p + 1e-8) does not. Noise is an argument, drawn by the caller: equal arguments give equal
+losses, which finite differences need.
 
-Shapes must be equal: an (N,) against an (N, 1) would quietly stretch to N x N, so it is refused. What can
-only be seen by looking at the values (a label out of range, a logvar whose exp overflows) is checked on the
-CPU; on a GPU looking would make it wait, and the loss is then inf or nan, which `minigen.detect_anomaly()`
-traces to its origin.
+Shapes must be equal: (N,) and (N, 1) would broadcast to N x N, so they raise ValueError.
+Values (a label out of range, a logvar whose exp overflows) are checked on the CPU only; on a GPU the check
+would force a synchronisation. There the loss becomes inf or nan, and `minigen.detect_anomaly()` finds where.
 """
 
 from __future__ import annotations
@@ -139,8 +138,8 @@ def softmax_cross_entropy(logits: Value, labels: Value) -> Value:
 def reparameterize(mu: Value, logvar: Value, eps: Value) -> Value:
     """z = mu + exp(logvar / 2) * eps: a sample of N(mu, exp(logvar)) as a smooth function of mu and logvar.
 
-    All (N, K); eps is drawn from N(0, 1) by the caller. Note the half: exp(logvar) is the variance, not the
-    deviation. Kingma and Welling 2014, section 2.4.
+    All (N, K); eps is drawn from N(0, 1) by the caller. exp(logvar) is the variance, so exp(logvar / 2) is
+    the standard deviation. Kingma and Welling 2014, section 2.4.
     """
     _rows("reparameterize", mu=mu, logvar=logvar, eps=eps)
     refuse_overflow("reparameterize", logvar, mu.dtype)
@@ -178,8 +177,8 @@ def gaussian_kl(mu: Value, logvar: Value) -> Value:
 
 @takes("h")
 def sparse_kl(h: Value, rho: float) -> Value:
-    """sum_j KL(rho || rhohat_j) with rhohat_j = (1/N) sum_n h_nj: each unit of h (N, H) shall be active a
-    share rho of the time.
+    """sum_j KL(rho || rhohat_j) with rhohat_j = (1/N) sum_n h_nj: it draws the mean activity of each unit
+    of h (N, H) towards rho.
 
     KL(rho || r) = rho log(rho / r) + (1 - rho) log((1 - rho) / (1 - r)). Raises ValueError where some
     rhohat_j is not strictly between 0 and 1: a dead unit, or activations that are not sigmoids. Ng 2011,
@@ -202,7 +201,7 @@ def sparse_kl(h: Value, rho: float) -> Value:
 
 @takes("h")
 def l1_activity(h: Value) -> Value:
-    """(1/N) sum_n sum_j |h_nj|, h (N, ...): the price of a code that is not sparse. The slope at 0 is 0."""
+    """(1/N) sum_n sum_j |h_nj|, h (N, ...): the L1 penalty of a sparse code. The slope at 0 is 0."""
     return ops.sum(ops.abs(h)) * (1 / _rows("l1_activity", h=h))
 
 
@@ -225,9 +224,9 @@ def discriminator_loss(real_logits: Value, fake_logits: Value, real_label: float
     """mean softplus(-D(x)) + mean softplus(D(G(z))): the discriminator tells real from fake. Logits (N, 1) or
     (N,).
 
-    That is -log sigmoid(D(x)) - log(1 - sigmoid(D(G(z)))), Goodfellow et al. 2014, equation 1. A `real_label`
-    below 1 asks for less certainty, on the real side only (one-sided label smoothing, Salimans et al. 2016,
-    section 3.4).
+    That is -log sigmoid(D(x)) - log(1 - sigmoid(D(G(z)))), Goodfellow et al.
+    2014, equation 1. A `real_label` below 1 is the target for real examples only
+    (one-sided label smoothing, Salimans et al. 2016, section 3.4).
     """
     real = _score_mean("discriminator_loss", real_logits, lambda d: ops.softplus(-d) + (1 - real_label) * d)
     return real + _score_mean("discriminator_loss", fake_logits, ops.softplus)
@@ -237,9 +236,9 @@ def discriminator_loss(real_logits: Value, fake_logits: Value, real_label: float
 def generator_loss(fake_logits: Value, kind: Literal["nonsaturating", "minimax"] = "nonsaturating") -> Value:
     """The generator's side of the game. Logits (N, 1) or (N,).
 
-    "minimax": -mean softplus(D(G(z))), the discriminator's own term with the sign turned; it fades where D is
-    sure. "nonsaturating": mean softplus(-D(G(z))), the same fixed point, with a strong gradient there.
-    Goodfellow et al. 2014, section 3.
+    "minimax": -mean softplus(D(G(z))), the discriminator's term with the opposite sign;
+    its gradient vanishes where D is certain that a sample is fake. "nonsaturating": mean softplus(-D(G(z))),
+    which has the same fixed point and a large gradient there. Goodfellow et al. 2014, section 3.
     """
     if kind == "nonsaturating":
         return _score_mean("generator_loss", fake_logits, lambda d: ops.softplus(-d))
@@ -293,7 +292,9 @@ def gradient_penalty(critic: Callable[[Tensor], Tensor], x: Value, fake: Value, 
 
 @takes(None, "x")
 def r1_penalty(discriminator: Callable[[Tensor], Tensor], x: Value) -> Value:
-    """(1/N) sum_n 1/2 ||grad D(x_n)||^2 at real x (N, ...); multiply by gamma. Keeps D flat around the data.
+    """(1/N) sum_n 1/2 ||grad D(x_n)||^2 at real x (N, ...); multiply by gamma.
+
+    It penalises the slope of D at the data.
 
     Mescheder, Geiger and Nowozin 2018, equation 9. Raises ValueError for batch norm in training mode.
     """
@@ -327,8 +328,8 @@ def _rows(caller, **arrays):
     if any(a.shape != first.shape for a in arrays.values()):
         shapes = ", ".join(f"{name} {a.shape}" for name, a in arrays.items())
         raise ValueError(
-            f"{caller}: equal shapes expected, got {shapes}: a loss does not stretch; use reshape or x[:, "
-            "None]"
+            f"{caller}: equal shapes expected, got {shapes}: losses do not broadcast; "
+            "use reshape or x[:, None]"
         )
     if any(a.dtype != first.dtype for a in arrays.values()) or first.dtype.kind != "f":
         dtypes = ", ".join(f"{name} {a.dtype}" for name, a in arrays.items())

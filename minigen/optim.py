@@ -1,5 +1,4 @@
-"""Optimizers: how a parameter p moves, given its gradient g. From the simplest rule to the one everybody
-uses.
+"""Optimizers: how a parameter p is changed, given its gradient g.
 
 An optimizer owns one flat array of all its parameters, and another of their gradients; `p.data` and the place
 where `backward` writes are views of them. A step is then the update formula as one loop over a few blocks,
@@ -33,9 +32,9 @@ _block = 1 << 15
 
 
 class Optimizer:
-    """What all optimizers share.
+    """The base class of the optimizers.
 
-    One says which arrays it remembers (`slots`) and how a block moves (`update`).
+    A subclass names the arrays that it keeps (`slots`) and changes a block in `update`.
 
     `parameters` is a Module or tensors, in any iterable. `lr` is positive and may be changed between steps,
     by hand or by a schedule below, which may also end at 0. `weight_decay` w adds w p to the gradient
@@ -135,12 +134,15 @@ class Optimizer:
         raise NotImplementedError(f"{type(self).__name__}: write update(self, p, g, scratch, *slots)")
 
     def zero_grad(self) -> None:
-        """Forget the gradients; the next backward() starts afresh."""
+        """Set the gradients to None; the next backward() starts from 0."""
         for leaf in self._leaves:
             leaf.grad = None
 
     def release(self) -> None:
-        """Give the parameters back, to be moved or taken by another optimizer. This one is then finished."""
+        """Release the parameters, so that they can be moved or given to another optimizer.
+
+        Afterwards this one cannot step.
+        """
         _release(self._leaves)
 
     @property
@@ -183,7 +185,7 @@ class Optimizer:
 
 
 class SGD(Optimizer):
-    """p <- p - lr g: a step downhill."""
+    """p <- p - lr g: gradient descent."""
 
     def __init__(self, parameters: Parameters, lr: float = 1e-2, weight_decay: float = 0.0) -> None:
         super().__init__(parameters, lr, weight_decay)
@@ -194,7 +196,7 @@ class SGD(Optimizer):
 
 
 class Momentum(Optimizer):
-    """m <- momentum m + g;  p <- p - lr m: a ball that keeps rolling. Polyak 1964."""
+    """m <- momentum m + g;  p <- p - lr m: m is a decaying sum of the gradients. Polyak 1964."""
 
     slots = ("m",)
 
@@ -213,7 +215,7 @@ class Momentum(Optimizer):
 
 
 class Nesterov(Momentum):
-    """m <- momentum m + g;  p <- p - lr (g + momentum m): looks at where the ball will be.
+    """m <- momentum m + g;  p <- p - lr (g + momentum m): the momentum of the next step is included.
 
     Sutskever et al. 2013.
     """
@@ -228,7 +230,8 @@ class Nesterov(Momentum):
 
 
 class RMSprop(Optimizer):
-    """v <- decay v + (1 - decay) g^2;  p <- p - lr g / (sqrt(v) + eps): every number has its own scale.
+    """v <- decay v + (1 - decay) g^2; p <- p - lr g / (sqrt(v) + eps): each entry is divided by the root mean
+    square of its gradients.
 
     Hinton 2012, "Neural networks for machine learning", lecture 6.
     """
@@ -267,9 +270,9 @@ class Adam(Optimizer):
         p <- p - lr mhat / (sqrt(vhat) + eps)
 
     The slots hold M = m / (1 - beta1) and V = v / (1 - beta2), so M <- beta1 M + g and V <- beta2 V + g^2.
-    With k = sqrt((1 - beta2) / (1 - beta2^t)), sqrt(vhat) = k sqrt(V), all factors move to the end: p <- p -
-    [lr (1 - beta1) / (1 - beta1^t) / k] M / (sqrt(V) + eps / k). The same numbers in ten passes instead of
-    thirteen.
+    With k = sqrt((1 - beta2) / (1 - beta2^t)), sqrt(vhat) = k sqrt(V), all factors move to the end:
+    p <- p - [lr (1 - beta1) / (1 - beta1^t) / k] M / (sqrt(V) + eps / k). This gives the same values in ten
+    passes over memory instead of thirteen.
     """
 
     slots = ("m", "v")
@@ -307,7 +310,7 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """p <- (1 - lr weight_decay) p, then Adam: a pull to 0 that does not pass through its scaling.
+    """p <- (1 - lr weight_decay) p, then Adam: weight decay that is not divided by sqrt(vhat).
 
     Loshchilov and Hutter 2019, algorithm 2.
     """
@@ -334,8 +337,8 @@ def clip_weights(parameters: Parameters | Optimizer, c: float) -> None:
     """Hold every weight in [-c, c]: WGAN's way to bound the critic's slope. Call it after step(), never
     before.
 
-    Before the step, the critic would be used with weights beyond the bound. Arjovsky et al. 2017, algorithm
-    1.
+    Called before the step, it would leave the critic with weights outside the bound.
+    Arjovsky et al. 2017, algorithm 1.
     """
     if not c > 0:
         raise ValueError(f"clip_weights: c must be positive, got {c}")
@@ -380,7 +383,7 @@ def linear(step: float, steps: float, first: float, last: float = 0.0) -> float:
 
 
 def cosine(step: float, steps: float, first: float, last: float = 0.0) -> float:
-    """From `first` to `last` along half a cosine: slow, fast, slow.
+    """From `first` to `last` along half a cosine: it changes slowly at both ends.
 
     Loshchilov and Hutter 2017, equation 5.
     """

@@ -277,8 +277,8 @@ class _Run:
 
     def _writing(self, done):
         if done == 0:
-            return _sentence(f"{pasteable(self.folder)} cannot be written to")
-        return _sentence(
+            return _explain_os_error(f"{pasteable(self.folder)} cannot be written to")
+        return _explain_os_error(
             f"stopped after step {done}; {pasteable(self.checkpoint)} is as it was, of step {self.saved}"
         )
 
@@ -299,7 +299,7 @@ class _Log:
 
     def __init__(self, path, enter):
         self.path, new = path, not path.exists()
-        with _sentence(f"{pasteable(path)} cannot be written to"):
+        with _explain_os_error(f"{pasteable(path)} cannot be written to"):
             self.file = open(path, "a+b")
         try:
             if not take_lock(self.file):
@@ -338,7 +338,7 @@ class _Log:
     def _line(self, done, fields):
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerow(fields)
-        with _sentence(f"stopped after step {done}: {pasteable(self.path)} could not be written to"):
+        with _explain_os_error(f"stopped after step {done}: {pasteable(self.path)} could not be written to"):
             self.file.write(text.getvalue().encode())
             self.file.flush()
 
@@ -394,8 +394,8 @@ def _patient_interrupt():
 
 
 @contextmanager
-def _sentence(beginning):
-    """Re-raise an OSError with what it means for this run."""
+def _explain_os_error(beginning):
+    """Re-raise an OSError with its consequence for this run."""
     try:
         yield
     except OSError as error:

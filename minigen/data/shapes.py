@@ -1,7 +1,7 @@
 """Images drawn by formula, any number of them: circles, squares and triangles, and patches with an edge.
 
-Three classes of any size and place, without a download. The three have equal area at equal `radius`, so the
-sum of the pixels says nothing about the class.
+Three classes of any size and place, without a download. The three have equal area at equal `radius`,
+so the sum of the pixels is no clue to the class.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The one file that knows there are two array libraries: NumPy on the processor, CuPy on a graphics card.
+"""The only file that distinguishes the two array libraries: NumPy on the CPU, CuPy on a GPU.
 
-They share one interface, so most code needs neither name: operators and methods (`x * y`, `x.sum(axis)`) come
-with the array. For the rest, `xp = namespace(x)` finds the library that owns `x`. Random numbers are always
-drawn by NumPy on the host and then moved, so one seed gives the same bits on both.
+They share one interface, so most code names neither: operators and methods (`x * y`, `x.sum(axis)`) belong to
+the array. For the rest, `xp = namespace(x)` finds the library that owns `x`. Random numbers are always drawn
+by NumPy on the host and then moved, so one seed gives the same bits on both.
 """
 
 from __future__ import annotations
@@ -135,8 +135,8 @@ def settle(caller, names, values, selects=(), moves=False):
 
 
 def two_dtypes(caller, floats):
-    """The error for two floating dtypes in one operation: names the odd one out,
-    and the call that mends it.
+    """The error for two floating dtypes in one operation: it names the argument that differs,
+    and the call that converts it.
     """
     names = {dtype: [n for n, d in floats.items() if d == dtype] for dtype in floats.values()}
     (odd, odds), *others = sorted(names.items(), key=lambda item: (len(item[1]), -item[0].itemsize))
@@ -154,7 +154,7 @@ def two_dtypes(caller, floats):
 
 
 def own(value):
-    """A copy of every array in an argument, for the tape: whoever owns the original may write to it."""
+    """A copy of every array in an argument, for the tape: the owner of the original may write to it."""
     if is_array(value):
         return value.copy(order="K")
     if isinstance(value, tuple | list):
@@ -243,10 +243,10 @@ def has_arrays(index):
 
 
 def windows(x, kernel, stride, dilation):
-    """Every place a kernel visits, as a view without a copy: (N, H, W, C) -> (N, OH, OW, kh, kw, C).
+    """Every window of a kernel, as a view without a copy: (N, H, W, C) -> (N, OH, OW, kh, kw, C).
 
     windows[n, i, j, a, b] is x[n, i*stride + a*dilation, j*stride + b*dilation]. Do not write
-    to it: places overlap.
+    to it: windows overlap.
     """
     (n, h, w, c), (kh, kw), (sh, sw), (dh, dw) = x.shape, kernel, stride, dilation
     oh, ow = (h - dh * (kh - 1) - 1) // sh + 1, (w - dw * (kw - 1) - 1) // sw + 1

@@ -1,12 +1,13 @@
 """Convolution as one number: L(x, w, y) = <conv(x, w), y>, which is linear in the image,
 in the kernel and in the output.
 
-Hold two of the three fixed and differentiate by the third: that gives the three maps `conv2d` (by y),
+Fix two of the three and differentiate with respect to the third: that gives the three maps `conv2d` (by y),
 `conv_transpose2d` (by x) and `conv2d_weight` (by w). Each is linear in its two arguments,
-so its rules are the other two, and differentiating as often as one likes never leaves the three.
+so its rules are the other two, and derivatives of any order need no further operation.
 A transposed convolution is not an inverse; it is this adjoint: <conv(x, w), y> = <x, conv_transpose(y, w)>.
 
-People see images (N, C, H, W), weights (out, in, kh, kw), transposed weights (in, out, kh, kw).
+Public shapes: images (N, C, H, W), weights (out, in, kh, kw), transposed weights (in, out, kh, kw).
+In memory the channels of an image come last.
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ def sizes_that_collapse(
     """The input sizes that conv2d maps to the one output size `size`; `output_padding` is
     an index into this list.
 
-    With stride s there are s of them, which is why a transposed convolution must be told
-    which one it is to restore.
+    With stride s there are s of them. A transposed convolution cannot tell which one was meant,
+    so `output_padding` says it.
     """
     smallest = transposed_output_size(size, kernel_size, stride, padding, dilation)
     return list(range(smallest, smallest + stride))
@@ -70,7 +71,7 @@ def _conv_transpose2d(y, weight, bias, *, size, stride, padding, dilation):
     """L as a function of x, an image of `size` pixels, (N, O, OH, OW),
     (O, C, kh, kw), (C,) -> (N, C, *size).
     """
-    return im2col.spread(y, weight, bias, size, stride, padding, dilation)
+    return im2col.correlate_transpose(y, weight, bias, size, stride, padding, dilation)
 
 
 _conv_transpose2d.rule(
@@ -106,7 +107,9 @@ channel_sum.rule(lambda g, out, x: _channel_broadcast(g, x.shape))
 
 @op(name="conv2d")
 def _channel_broadcast(b, shape):
-    """One number a channel at all pixels, (C,) -> `shape` (N, C, H, W): the adjoint of `channel_sum`."""
+    """One number for each channel, repeated at all pixels, (C,) -> `shape` (N, C, H, W):
+    the adjoint of `channel_sum`.
+    """
     n, c, h, w = shape
     return namespace(b).broadcast_to(b, (n, h, w, c)).transpose(0, 3, 1, 2)
 

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 @op(broadcasts=True)
 def add(x: Value, y: Value) -> Value:
-    """x + y."""
+    """x + y, entry by entry; the shapes broadcast."""
     return x + y
 
 
@@ -51,7 +51,7 @@ add.rule(lambda g, out, x, y: g, lambda g, out, x, y: g)
 
 @op(broadcasts=True)
 def sub(x: Value, y: Value) -> Value:
-    """x - y."""
+    """x - y, entry by entry; the shapes broadcast."""
     return x - y
 
 
@@ -60,7 +60,7 @@ sub.rule(lambda g, out, x, y: g, lambda g, out, x, y: -g)
 
 @op(broadcasts=True)
 def mul(x: Value, y: Value) -> Value:
-    """x * y, entry by entry."""
+    """x * y, entry by entry; the shapes broadcast."""
     return x * y
 
 
@@ -69,7 +69,7 @@ mul.rule(lambda g, out, x, y: g * y, lambda g, out, x, y: g * x)
 
 @op(broadcasts=True)
 def div(x: Value, y: Value) -> Value:
-    """x / y, entry by entry; a division by 0 gives inf or nan and NumPy's warning."""
+    """x / y, entry by entry; the shapes broadcast. A division by 0 gives inf or nan and NumPy's warning."""
     return x / y
 
 
@@ -80,7 +80,8 @@ div.rule(lambda g, out, x, y: g / y, lambda g, out, x, y: -g * out / y)
 def pow(x: Value, y: Value) -> Value:
     """x ** y.
 
-    The gradient for y exists where x > 0; where x = 0 and y >= 0 it is 0, where x < 0 it is nan.
+    The shapes broadcast. The gradient for y exists where x > 0; where x = 0 and y >= 0 it is 0,
+    where x < 0 it is nan.
     """
     return x**y
 
@@ -110,7 +111,7 @@ def _power_for_exponent(g, out, x, y):
 
 @op()
 def neg(x: Value) -> Value:
-    """-x."""
+    """-x, entry by entry."""
     return -x
 
 
@@ -121,7 +122,7 @@ neg.rule(lambda g, out, x: -g)
 
 @op()
 def exp(x: Value) -> Value:
-    """e^x."""
+    """e^x, entry by entry."""
     return namespace(x).exp(x)
 
 
@@ -130,7 +131,7 @@ exp.rule(lambda g, out, x: g * out)
 
 @op()
 def log(x: Value) -> Value:
-    """The natural logarithm; -inf at 0 and nan below, with NumPy's warning."""
+    """The natural logarithm, entry by entry; -inf at 0 and nan below, with NumPy's warning."""
     return namespace(x).log(x)
 
 
@@ -139,7 +140,7 @@ log.rule(lambda g, out, x: g / x)
 
 @op()
 def log1p(x: Value) -> Value:
-    """log(1 + x), exact where x is small."""
+    """log(1 + x), entry by entry, with all its digits near x = 0."""
     return namespace(x).log1p(x)
 
 
@@ -148,7 +149,7 @@ log1p.rule(lambda g, out, x: g / (1 + x))
 
 @op()
 def expm1(x: Value) -> Value:
-    """e^x - 1, exact where x is small."""
+    """e^x - 1, entry by entry, with all its digits near x = 0."""
     return namespace(x).expm1(x)
 
 
@@ -157,7 +158,7 @@ expm1.rule(lambda g, out, x: g * (out + 1))
 
 @op()
 def sqrt(x: Value) -> Value:
-    """The square root; nan below 0, and slope inf at 0, with NumPy's warning."""
+    """The square root, entry by entry; nan below 0, and slope inf at 0, with NumPy's warning."""
     return namespace(x).sqrt(x)
 
 
@@ -166,7 +167,7 @@ sqrt.rule(lambda g, out, x: g * 0.5 / out)
 
 @op()
 def sin(x: Value) -> Value:
-    """The sine of x in radians."""
+    """The sine, entry by entry, of x in radians."""
     return namespace(x).sin(x)
 
 
@@ -175,7 +176,7 @@ sin.rule(lambda g, out, x: g * cos(x))
 
 @op()
 def cos(x: Value) -> Value:
-    """The cosine of x in radians."""
+    """The cosine, entry by entry, of x in radians."""
     return namespace(x).cos(x)
 
 
@@ -184,7 +185,7 @@ cos.rule(lambda g, out, x: -g * sin(x))
 
 @op()
 def tanh(x: Value) -> Value:
-    """(e^x - e^-x) / (e^x + e^-x), between -1 and 1."""
+    """(e^x - e^-x) / (e^x + e^-x), entry by entry, between -1 and 1."""
     return namespace(x).tanh(x)
 
 
@@ -193,7 +194,7 @@ tanh.rule(lambda g, out, x: g * (1 - out * out))
 
 @op()
 def sigmoid(x: Value) -> Value:
-    """1 / (1 + exp(-x)), over the whole float range: where exp overflows the answer is 0, as it should be."""
+    """1 / (1 + exp(-x)), entry by entry. Where exp(-x) overflows, the result is 0, which is the limit."""
     with np.errstate(over="ignore"):
         return 1 / (1 + namespace(x).exp(-x))
 
@@ -203,7 +204,9 @@ sigmoid.rule(lambda g, out, x: g * (out * (1 - out)))
 
 @op()
 def softplus(x: Value) -> Value:
-    """log(1 + exp(x)), written as max(x, 0) + log1p(exp(-|x|)) so that nothing overflows."""
+    """log(1 + exp(x)), entry by entry, computed as max(x, 0) + log1p(exp(-|x|)),
+    so that nothing overflows.
+    """
     xp = namespace(x)
     return _positive_part(x) + xp.log1p(xp.exp(-xp.abs(x)))
 
@@ -251,7 +254,7 @@ _integers = {np.dtype(f"f{n}"): np.dtype(f"i{n}") for n in (2, 4, 8)}
 def select(g: Value, mask: Array) -> Value:
     """g where `mask` is true, 0 elsewhere, whatever g holds there: inf * 0 would be nan.
 
-    This is how a gradient stops at a piece that was not taken, so that sqrt(relu(x)) has slope 0 at x < 0.
+    It sets the gradient to 0 where another piece was taken, so that sqrt(relu(x)) has slope 0 at x < 0.
     The bits of g are multiplied by 0 or 1 as an integer is, ten times as fast as `where` at masks without a
     pattern (NumPy 2.4, measured).
     """
@@ -263,7 +266,7 @@ select.rule(lambda v, out, g, mask: select(v, mask), None)
 
 @op(branches=lambda x: x > 0)
 def abs(x: Value) -> Value:
-    """|x|, with slope 0 at 0."""
+    """|x|, entry by entry, with slope 0 at 0."""
     return namespace(x).abs(x)
 
 
@@ -272,7 +275,7 @@ abs.rule(lambda g, out, x: select(g, x > 0) - select(g, x < 0))
 
 @op(branches=lambda x: x > 0)
 def relu(x: Value) -> Value:
-    """max(x, 0), with slope 0 at 0."""
+    """max(x, 0), entry by entry, with slope 0 at 0."""
     return _positive_part(x)
 
 
@@ -281,7 +284,10 @@ relu.rule(lambda g, out, x: select(g, x > 0))
 
 @op(branches=lambda x, slope=0.01: x > 0)
 def leaky_relu(x: Value, slope: float = 0.01) -> Value:
-    """x where x > 0, slope * x elsewhere. Raises ValueError for a slope that is not between 0 and 1."""
+    """x where x > 0, slope * x elsewhere, entry by entry; the derivative at 0 is `slope`.
+
+    Raises ValueError for a slope that is not between 0 and 1.
+    """
     if not 0 <= slope <= 1:
         raise ValueError(f"leaky_relu: slope must lie between 0 and 1, got {slope}")
     return namespace(x).maximum(x, slope * x) if slope else _positive_part(x)  # 0 * inf would be nan
@@ -297,7 +303,7 @@ def _slopes(x, low):
 
 @op(branches=lambda x, alpha=1.0: x > 0)
 def elu(x: Value, alpha: float = 1.0) -> Value:
-    """x where x > 0, alpha * (exp(x) - 1) elsewhere; the slope at 0 is alpha."""
+    """x where x > 0, alpha * (exp(x) - 1) elsewhere, entry by entry; the derivative at 0 is `alpha`."""
     xp = namespace(x)
     return _positive_part(x) + alpha * xp.expm1(xp.minimum(x, 0))
 
@@ -311,7 +317,7 @@ elu.rule(
 
 @op(broadcasts=True, branches=lambda x, y: x >= y)
 def maximum(x: Value, y: Value) -> Value:
-    """The larger of two, entry by entry; at a tie the gradient goes to the first."""
+    """The larger of x and y, entry by entry; the shapes broadcast. At a tie the gradient goes to x."""
     return namespace(x, y).maximum(x, y)
 
 
@@ -320,7 +326,7 @@ maximum.rule(lambda g, out, x, y: select(g, x >= y), lambda g, out, x, y: select
 
 @op(broadcasts=True, branches=lambda x, y: x <= y)
 def minimum(x: Value, y: Value) -> Value:
-    """The smaller of two, entry by entry; at a tie the gradient goes to the first."""
+    """The smaller of x and y, entry by entry; the shapes broadcast. At a tie the gradient goes to x."""
     return namespace(x, y).minimum(x, y)
 
 
@@ -329,7 +335,9 @@ minimum.rule(lambda g, out, x, y: select(g, x <= y), lambda g, out, x, y: select
 
 @op(broadcasts=True, branches=lambda x, low, high: _inside(x, low, high))
 def clip(x: Value, low: Value | None, high: Value | None) -> Value:
-    """x held between low and high, numbers or arrays that broadcast against x; None leaves a side open.
+    """min(max(x, low), high), entry by entry.
+
+    The bounds are numbers, arrays that broadcast against x, or None for no bound.
 
     The slope is 1 inside and on the edges, 0 outside. The bounds take no gradient.
     """
@@ -346,7 +354,10 @@ def _inside(x, low, high):
 
 @op(broadcasts=True, branches=lambda mask, x, y: mask)
 def where(mask: Value, x: Value, y: Value) -> Value:
-    """x where mask is true (not 0), y elsewhere; the one that was not taken has gradient 0."""
+    """x where mask is true (not 0), y elsewhere; the three shapes broadcast.
+
+    The entry that was not taken has gradient 0.
+    """
     return namespace(mask, x, y).where(mask, x, y)
 
 
@@ -367,7 +378,7 @@ def _is_boolean(mask):
 
 @op()
 def sum(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
-    """The sum over `axis`; the reduced axes go, or stay with size 1 under keepdims."""
+    """The sum over `axis`. The reduced axes are removed, or kept with size 1 if keepdims is true."""
     return x.sum(axis=_axes("sum", axis, x), keepdims=keepdims)
 
 
@@ -449,8 +460,8 @@ def _first(x, axis, chosen):
 def sum64(x: Value, axis: Axis = None) -> Value:
     """The sum over `axis`, which stays with size 1, kept in float64 on the way and given in the dtype of x.
 
-    For sums that others are subtracted from, or of very many: NumPy adds along all axes but the last
-    one row after another.
+    For sums that take part in a difference, and for very long ones: NumPy adds rows one after another along
+    all axes but the last, which loses digits in float32.
     """
     return x.sum(axis=_axes("sum", axis, x), keepdims=True, dtype=np.float64).astype(x.dtype)
 
@@ -460,7 +471,7 @@ sum64.rule(lambda g, out, x, axis=None: broadcast_to(g, x.shape))
 
 @takes("x")
 def mean(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
-    """The average over `axis`. Raises ValueError where there is nothing to average."""
+    """sum(x) / n over the n entries of `axis`. Raises ValueError where n = 0."""
     _axes("mean", axis, x, least=1)
     return sum(x, axis, keepdims) / _count(x, axis)
 
@@ -469,8 +480,8 @@ def mean(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
 def centred(x: Value, axis: Axis = None) -> Value:
     """x minus its mean over `axis`, as exact far from 0 as near it.
 
-    The mean is itself rounded; what that leaves over is a mean too, a small one,
-    and is taken out in a second pass.
+    The computed mean has a rounding error. The mean of the differences is this error,
+    and is subtracted in a second pass.
     """
     axes = _axes("var", axis, x, least=1)
     out = x - x.mean(axis=axes, keepdims=True)
@@ -483,9 +494,9 @@ centred.rule(lambda g, out, x, axis=None: centred(g, axis))
 
 @op()
 def var(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
-    """The average squared distance from the mean over `axis` (divided by n, not n - 1).
+    """sum((x - mean)^2) / n over the n entries of `axis`; divided by n, not by n - 1.
 
-    Raises ValueError where there is nothing to average.
+    Raises ValueError where n = 0.
     """
     apart = centred.forward(x, axis)
     spread = sum64(apart * apart, axis) / _count(x, axis)
@@ -500,8 +511,9 @@ var.rule(
 
 
 def std(x: Values, axis: Axis = None, keepdims: bool = False) -> Values:
-    """The root of `var` over `axis`; of equal entries, where it has a kink as |x| does at 0,
-    the slope is 0.
+    """sqrt(var(x)) over `axis`.
+
+    Where all entries are equal it has a kink, as |x| has at 0, and the slope is 0.
     """
     spread = var(x, axis, keepdims)
     equal = spread == 0
@@ -510,9 +522,10 @@ def std(x: Values, axis: Axis = None, keepdims: bool = False) -> Values:
 
 @op()
 def logsumexp(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
-    """log sum exp(x) over `axis`, with the largest entry taken out first, so that nothing overflows.
+    """log sum exp(x) over `axis`, computed as m + log sum exp(x - m) with m = max(x),
+    so that nothing overflows.
 
-    -inf counts as nothing: the result is -inf where there is nothing else. Its slope is `softmax`.
+    An entry of -inf adds 0 to the sum; the result is -inf where all entries are. The gradient is `softmax`.
     """
     axes = axes_of(axis, x.ndim)
     top = _largest(x, axes)
@@ -541,9 +554,8 @@ log_softmax.rule(lambda g, out, x, axis=-1: g - exp(out) * sum64(g, axis))
 def softmax(x: Value, axis: Axis = -1) -> Value:
     """exp(x) / sum exp(x): probabilities along `axis`, the shape of x.
 
-    They depend on the distances from the largest entry only, and are computed from these:
-    a shift costs no digits. -inf has probability 0; entries that are all -inf, or +inf,
-    are equal, and share it.
+    They are computed from x - max(x), so a constant added to x costs no digits. An entry of -inf has
+    probability 0. Where all entries are -inf, or several are +inf, these are equally likely.
     """
     axes = axes_of(axis, x.ndim)
     out = namespace(x).exp(_difference.forward(x, _largest(x, axes)))
@@ -586,8 +598,9 @@ def _turned(x):
 
 @takes("x", "y", computes=False)
 def matmul(x: Value, y: Value) -> Value:
-    """x @ y: (..., n, k) @ (..., k, m) -> (..., n, m); a vector counts as one row on the left,
-    one column on the right.
+    """x @ y: (..., n, k) @ (..., k, m) -> (..., n, m).
+
+    A vector on the left is one row, a vector on the right one column.
 
     Raises ValueError for numbers, and where the two k differ.
     """
@@ -662,10 +675,11 @@ def einsum(subscripts: str, x: Array, y: Array) -> Array: ...
 def einsum(subscripts: str, x: Value, y: Value) -> Tensor: ...
 @takes(None, "x", "y")
 def einsum(subscripts: str, x: Value, y: Value) -> Value:
-    """The sum of products that `subscripts` spell: einsum("nd,dh->nh", x, y)[n, h] = sum_d x[n, d] y[d, h].
+    """A sum of products, given by letters for the axes: einsum("nd,dh->nh", x, y)[n, h] =
+    sum_d x[n, d] y[d, h].
 
-    A letter a axis; letters that do not stand after the arrow are summed. Without an arrow,
-    those that occur once stay, in the order of the alphabet, as in NumPy. Raises ValueError where a letter
+    Each axis has a letter; letters that are missing after the arrow are summed over. Without an arrow,
+    the letters that occur once are kept, in alphabetical order, as in NumPy. Raises ValueError where a letter
     stands for two sizes or twice in one operand.
     """
     i, j, o = _letters(subscripts)
@@ -719,7 +733,7 @@ def _sum_alone(x, letters, others):
 
 @op(moves=True)
 def astype(x: Value, dtype: DTypeLike) -> Value:
-    """The same numbers in another floating dtype; the gradient comes back in the dtype of x."""
+    """The same values in another floating dtype; the gradient has the dtype of x."""
     return x.astype(dtype)
 
 
@@ -727,10 +741,10 @@ astype.rule(lambda g, out, x, dtype: g.astype(x.dtype))
 
 
 class Methods(numpy_protocol.NumPyProtocol):
-    """What a Tensor inherits: Python's operators, and the operations one reaches for as methods.
+    """What a Tensor inherits: Python's operators, and the usual operations as methods.
 
-    The class Tensor stands in tape.py, below the operations, which need it; so it can be given its methods
-    only here, where both are known. The function of the same name says what each computes.
+    The class Tensor is defined in tape.py, which the operations import. So its methods can only be added
+    here, where both are known. The function of the same name says what each computes.
     """
 
     __slots__ = ()
@@ -777,7 +791,7 @@ class Methods(numpy_protocol.NumPyProtocol):
     def __abs__(x) -> Tensor:
         return abs(x)
 
-    # Comparisons give plain boolean arrays: they choose, and have no slope.
+    # Comparisons give plain boolean arrays, which have no gradient.
     def __lt__(x, y: Value) -> Array:
         return x._array < _data(y)
 

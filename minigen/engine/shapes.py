@@ -1,4 +1,4 @@
-"""Shapes: nothing is computed, only put elsewhere, so each adjoint puts things back.
+"""Operations that only move entries; their gradients move them back.
 
 The form is that of ops.py: the forward on arrays, and the rules directly under it.
 """
@@ -36,9 +36,8 @@ def axes_of(axis, ndim):
 
 @op(moves=True)
 def reshape(x: Value, shape: Shape) -> Value:
-    """The same entries, row by row, in another shape; one size may be -1: whatever is left.
-
-    Raises ValueError if they do not fit.
+    """The same entries in another shape, in row-major order; one size may be -1 and is computed from the
+    others. Raises ValueError where the number of entries differs.
     """
     return x.reshape(shape)
 
@@ -48,7 +47,10 @@ reshape.rule(lambda g, out, x, shape: g.reshape(x.shape))
 
 @op(moves=True)
 def transpose(x: Value, axes: Shape | None = None) -> Value:
-    """The axes in another order, out.shape[i] = x.shape[axes[i]]; reversed when none is given."""
+    """The axes in another order, out.shape[i] = x.shape[axes[i]]; reversed when none is given.
+
+    Raises ValueError where `axes` is not a permutation of them.
+    """
     return x.transpose(axes)
 
 
@@ -62,7 +64,10 @@ def inverse_of(axes):
 
 @op(moves=True)
 def flip(x: Value, axis: Axis = None) -> Value:
-    """x backwards along `axis` (one, several, or all)."""
+    """x with the order of its entries reversed along `axis` (one, several, or all): the shape of x.
+
+    Raises ValueError for an axis that does not exist.
+    """
     return namespace(x).flip(x, axes_of(axis, x.ndim))
 
 
@@ -71,7 +76,10 @@ flip.rule(lambda g, out, x, axis=None: flip(g, axis))
 
 @op(moves=True)
 def getitem(x: Value, index: Any) -> Value:
-    """x[index], with slices, integers, masks and integer arrays. Raises IndexError outside of x."""
+    """x[index], with slices, integers, masks and integer arrays, as in NumPy.
+
+    Raises IndexError for an index outside x.
+    """
     return x[index]
 
 
@@ -93,7 +101,10 @@ scatter.rule(lambda g, out, x, index, shape: g[index])
 
 @op(moves=True)
 def pad(x: Value, widths: Sequence[tuple[int, int]]) -> Value:
-    """Zeros around x: `widths` gives (before, after) for each axis. Raises ValueError for other widths."""
+    """Zeros around x: `widths` gives (before, after) for each axis, so size n becomes before + n + after.
+
+    Raises ValueError for other widths.
+    """
     _check_widths(x, widths)
     out = namespace(x).zeros(tuple(n + a + b for n, (a, b) in zip(x.shape, widths, strict=True)), x.dtype)
     out[_middle(x.shape, widths)] = x
@@ -141,9 +152,9 @@ def concatenate(tensors: Iterable[Array], axis: int = 0) -> Array: ...
 @overload
 def concatenate(tensors: Iterable[Value], axis: int = 0) -> Tensor: ...
 def concatenate(tensors: Iterable[Value], axis: int = 0) -> Value:
-    """Several arrays end to end along `axis`.
+    """Several arrays joined along `axis`, whose sizes add up.
 
-    Raises ValueError where another axis differs in size, and for none at all.
+    Raises ValueError where another axis differs in size, and for no arrays.
     """
     tensors = _several("concatenate", tensors)
     shapes = [t.shape for t in tensors]
@@ -158,17 +169,16 @@ def stack(tensors: Iterable[Array], axis: int = 0) -> Array: ...
 @overload
 def stack(tensors: Iterable[Value], axis: int = 0) -> Tensor: ...
 def stack(tensors: Iterable[Value], axis: int = 0) -> Value:
-    """Several arrays of one shape side by side along a new `axis`.
+    """n arrays of one shape joined along a new `axis` of size n.
 
-    Raises ValueError for different shapes, and for none.
+    Raises ValueError for different shapes, and for no arrays.
     """
     tensors = _several("stack", tensors)
     shapes = [t.shape for t in tensors]
     if len(set(shapes)) > 1:
         raise ValueError(f"stack: arrays of one shape expected, got shapes {shapes}")
-    tensors = [expand_dims(t, axis) for t in tensors]
-    (axis,) = axes_of(axis, len(shapes[0]) + 1)
-    return _concatenate(*tensors, axis=axis)
+    axis = _new_axis("stack", axis, "the arrays have", shapes[0])
+    return _concatenate(*(expand_dims(t, axis) for t in tensors), axis=axis)
 
 
 def _several(caller, tensors):
@@ -184,13 +194,24 @@ def _settled(caller, x):
 
 
 def expand_dims(x: Values, axis: int) -> Values:
-    """A new axis of size 1 at position `axis` of the result.
+    """x with a new axis of size 1 at position `axis` of the result.
 
-    Raises ValueError where the result has no such axis.
+    Raises ValueError unless -n-1 <= axis <= n, for x of n axes.
     """
     x = _settled("expand_dims", x)
-    (axis,) = axes_of(operator.index(axis), x.ndim + 1)
+    axis = _new_axis("expand_dims", axis, "x has", x.shape)
     return reshape(x, (*x.shape[:axis], 1, *x.shape[axis:]))
+
+
+def _new_axis(caller, axis, whose, shape):
+    """The place, from 0, of an axis that is put into `shape`."""
+    axis, n = operator.index(axis), len(shape)
+    if not -n - 1 <= axis <= n:
+        raise ValueError(
+            f"{caller}: axis {axis} is out of range: {whose} shape {shape}, "
+            f"so the new axis must lie between {-n - 1} and {n}"
+        )
+    return axis % (n + 1)
 
 
 def squeeze(x: Values, axis: Axis = None) -> Values:

@@ -1,19 +1,19 @@
-"""All of automatic differentiation: a tape that remembers what was computed, and a walk backwards along it.
+"""Automatic differentiation: a tape that records every operation, and a backward pass along it.
 
-A `Tensor` is what a person holds: an array, its gradient, and the node it came from. A `Node` is what
-the tape remembers of one operation. Nodes point to earlier nodes and to plain arrays, never to a tensor,
+A `Tensor` is what a program holds: an array, its gradient, and the node it came from.
+A `Node` is the record of one operation. Nodes point to earlier nodes and to plain arrays, never to a tensor,
 so no reference cycle can form and memory is freed by counting alone.
 
-Every node takes the next tick of one clock. What was computed from a thing is younger than the thing,
-so walking the nodes from the youngest to the oldest meets each one after everything that depends on it:
-its gradient is complete. That is the whole reason for a topological order, and the smallest program that
-breaks without one is `y = x * x; z = y + y * x`.
+Every node takes the next tick of one clock, so a result has a larger tick than its arguments.
+The backward pass visits the nodes from the largest tick to the smallest. It comes to a node after all nodes
+that depend on it, and the gradient of the node is then complete. This is what a topological order is for;
+the smallest program that breaks without one is `y = x * x; z = y + y * x`.
 
 Each operation has one rule per argument, the textbook formula, written in operators and minigen operations.
 These work on arrays and on tensors alike: an ordinary backward pass hands the rules arrays, which is fast;
 `create_graph=True` hands them tensors, so the gradient is itself on the tape and can be differentiated again.
 
-What the tape remembers cannot change. A tensor owns its values: `Tensor(array)` copies them, and the
+What the tape has recorded does not change. A tensor owns its values: `Tensor(array)` copies them, and the
 result of an operation is read-only. Once a person has asked for the `.data` of a parameter or a constant,
 to write to it perhaps, the tape copies it wherever an operation is recorded, as it copies a plain array.
 So the gradient is always that of the old values.
@@ -58,9 +58,7 @@ class StaleGraphError(RuntimeError):
 
 
 class Node:
-    """What the tape remembers of one operation: the argument arrays, the output array,
-    and the nodes the arguments came from.
-    """
+    """The record of one operation: the argument arrays, the output array, and the nodes of the arguments."""
 
     __slots__ = ("tick", "op", "values", "kwargs", "out", "parents", "line")
 
@@ -72,11 +70,11 @@ class Node:
 
 
 class Leaf:
-    """Where a gradient ends: the node of a tensor that a person made with `requires_grad=True`.
+    """The node of a tensor made with `requires_grad=True`: gradients are accumulated here.
 
     `changed` is the tick at which an optimizer last wrote to the data; `buffer` is where an optimizer wants
-    the gradient. `lent` is the tick at which a person first asked for the data, and `kept` a copy from then,
-    for the graphs of before.
+    the gradient. `lent` is the tick at which `.data` was first read, and `kept` a copy of the values then,
+    for the graphs recorded before.
     """
 
     __slots__ = ("tick", "grad", "buffer", "changed", "lent", "kept", "name")
@@ -98,7 +96,7 @@ class Leaf:
 
 
 class Tensor(Methods):
-    """An array whose history is remembered, so that gradients can flow back through it.
+    """An array with a record of the operations that made it, so that it can be differentiated.
 
     `Tensor(data, requires_grad=True)` starts a history; a tensor without one is a constant.
     The data is copied. Arithmetic, comparison (giving plain boolean arrays), indexing and the functions of
@@ -171,9 +169,9 @@ class Tensor(Methods):
 
     @property
     def grad(self) -> Array | None:
-        """The gradient that `backward` has gathered, a plain array, or None.
+        """The gradient that `backward` has accumulated, a plain array, or None.
 
-        Only tensors a person made have one.
+        Only a tensor made with requires_grad=True has one.
         """
         return self.node.grad if type(self.node) is Leaf else None
 
@@ -216,7 +214,7 @@ class Tensor(Methods):
         return self._array.item()
 
     def detach(self) -> Tensor:
-        """The same data without its history: a constant. Gradients stop here."""
+        """The same data without its history: a constant, through which no gradient passes."""
         return _tensor(self._array if type(self.node) is Node else backend.own(self._array), None)
 
     def backward(self, gradient: Value | None = None, retain_graph: bool = False) -> None:
@@ -305,7 +303,7 @@ class Op(Generic[_P]):
     A rule is a pure function `rule(g, out, *arguments, **keywords)` of the upstream gradient `g`,
     the output and the arguments, and returns the gradient for its argument. `broadcasts=True` lets the
     engine sum a gradient back to the shape of an argument that was stretched; from any other op a gradient
-    of the wrong shape is an error. `moves=True` says that values are only put elsewhere. `branches` gives the
+    of the wrong shape is an error. `moves=True` says that entries are only moved. `branches` gives the
     masks by which a piecewise op chose its pieces; the checker compares them to tell a kink from a mistake.
     `name` is what a person called, for the messages, where that is not the op itself.
 
@@ -418,7 +416,9 @@ class Op(Generic[_P]):
         return value.item() if isinstance(value, np.generic) else value
 
     def _explain(self, error, values):
-        """The same error, or a better one for the two mistakes everybody makes."""
+        """The same error, or a clearer one for two common mistakes: two array libraries,
+        and shapes that do not broadcast.
+        """
         arrays = [v for v in values if backend.is_array(v)]
         if len({type(a) for a in arrays}) > 1:
             return backend.mixed(*arrays)
@@ -458,7 +458,7 @@ def op(
 
     An operation computes in floating point. An integer or boolean array takes the dtype of the floating
     arrays beside it; where there is none it becomes float64. So nothing wraps and nothing is truncated.
-    Three things stay as they are: what an op with `moves=True` only puts elsewhere, masks and labels,
+    Three things stay as they are: the arguments of an op with `moves=True`, masks and labels,
     and booleans beside floating arrays. Two floating dtypes in one operation are a TypeError. So are lists
     and tuples where an array is meant, masked arrays, np.matrix, and entries that are no real numbers.
     Python and NumPy scalars take the dtype of the arrays.
@@ -549,7 +549,10 @@ def _settled(caller, given, selects):
 
 @op(moves=True)
 def broadcast_to(x: Value, shape: tuple[int, ...]) -> Value:
-    """x stretched to `shape`: the adjoint of `sum_to`. Raises ValueError where x does not broadcast to it."""
+    """x repeated along its axes of size 1 and along new leading axes, to `shape`: the adjoint of `sum_to`.
+
+    Raises ValueError where x does not broadcast to it.
+    """
     return backend.namespace(x).broadcast_to(x, shape)
 
 
@@ -558,7 +561,7 @@ broadcast_to.rule(lambda g, out, x, shape: sum_to(g, x.shape))
 
 @op()
 def sum_to(x: Value, shape: tuple[int, ...]) -> Value:
-    """x summed over the axes along which `shape` would be stretched to reach x:
+    """x summed over the axes along which `shape` broadcasts to the shape of x, -> `shape`:
     the adjoint of `broadcast_to`.
 
     Raises ValueError where `shape` does not broadcast to that of x.
@@ -631,7 +634,7 @@ def _seed(caller, y, gradient):
 
 
 def _walk(root, seed, deliver, create_graph=False, free=False, targets=()):
-    """From the root back to the leaves: each node once, when its gradient is complete.
+    """The backward pass, from the root to the leaves: each node once, when its gradient is complete.
 
     `deliver(node, gradient)` is called for every leaf, or for the targets where there are any.
     """
@@ -668,7 +671,7 @@ def _walk(root, seed, deliver, create_graph=False, free=False, targets=()):
 
 
 def _gradient(node, i, g, out, values):
-    """What rule i of the node's op makes of g, in the shape and dtype of argument i;
+    """The gradient for argument i by rule i of the node's op, in the shape and dtype of the argument;
     None where there is no rule.
     """
     op, x = node.op, values[i]

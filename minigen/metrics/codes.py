@@ -1,4 +1,4 @@
-"""What a code is worth: units in use, the bound with many codes, accuracy with few labels."""
+"""Measures of latent codes: active units, the importance-weighted bound, accuracy with few labels."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ def few_label_accuracy(
 ) -> float:
     """Accuracy of a classifier with `per_class` labelled codes of each class, the mean over draws.
 
-    scikit-learn's logistic regression (C = 1) on random rows of codes (N, K), judged on test_codes (M, K). It
-    says what a code is worth that was learned without labels, beside that of the raw data and of an untrained
-    network: the same seed as `rng` draws the same rows for all of them. Pixels of the digits, 1, 2, 5 and 10
-    labels a class: about .64, .74, .83 and .86. ValueError where a class has fewer rows.
+    scikit-learn's logistic regression (C = 1) on random rows of codes (N, K), judged on test_codes (M, K).
+    It measures a code that was learned without labels; compare it with the raw data and with an untrained
+    network. The same seed as `rng` draws the same rows for all of them. Pixels of the digits, 1, 2,
+    5 and 10 labels a class: about .64, .74, .83 and .86. ValueError where a class has fewer rows.
     """
     codes, test_codes = as_rows("codes", codes), as_rows("test_codes", test_codes, least=1)
     same_width("codes", codes, "test_codes", test_codes)

@@ -1,4 +1,4 @@
-"""How far two sets of samples are apart."""
+"""Distances between two sets of samples."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def wasserstein_1d(
 
         W1 = integral |F(t) - G(t)| dt,    for equal sizes (1/N) sum_n |x_(n) - y_(n)|, both sorted
 
-    x (N,) and y (M,); weights of 0 or more, scaled to sum 1. Equal to what a perfect 1-Lipschitz critic
-    reports (Kantorovich and Rubinstein), so a trained critic can be held against it. Two samples of one
-    distribution are about N^(-1/2) of its width apart, not 0. ValueError for other shapes, NaN, weights that
-    do not fit.
+    x (N,) and y (M,); weights of 0 or more, scaled to sum 1. A perfect 1-Lipschitz critic reports
+    the same number (Kantorovich and Rubinstein), so a trained critic can be compared with it.
+    Two samples of one distribution are about N^(-1/2) of its width apart, not 0. ValueError for other shapes,
+    NaN, weights that do not fit.
     """
     x, y = as_rows("x", x, least=1), as_rows("y", y, least=1)
     for name, sample in (("x", x), ("y", y)):
@@ -143,11 +143,12 @@ def gaussian_frechet(mean1: ArrayLike, cov1: ArrayLike, mean2: ArrayLike, cov2: 
 def frechet_distance(reference: ArrayLike, samples: ArrayLike, *, components: int = 20) -> float:
     """`gaussian_frechet` of the codes of two sets in the PCA of the reference, in squared units of the data.
 
-    What the Frechet inception distance (Heusel et al. 2017) does with a network's features, with `components`
-    leading directions of `reference` (N, D) instead; samples (M, D). It sees means and covariances only, and
-    is biased upwards for few samples: compare at equal sizes, beside the row real against real (digits, 500
-    and 500, pixels in [0, 1]: about 0.1). 0 for identical sets. ValueError for fewer than 2 samples, widths
-    that differ, more components than numbers a row, NaN.
+    What the Frechet inception distance (Heusel et al. 2017) does with a network's features,
+    with `components` leading directions of `reference` (N, D) instead; samples (M, D).
+    It compares means and covariances only, and is biased upwards for few samples: compare at equal sizes,
+    next to the distance of two real samples (digits, 500 and 500, pixels in [0, 1]: about 0.1).
+    0 for identical sets. ValueError for fewer than 2 samples, widths that differ, more components
+    than numbers a row, NaN.
     """
     reference, samples = as_rows("reference", reference), as_rows("samples", samples)
     same_width("reference", reference, "samples", samples)

@@ -1,4 +1,4 @@
-"""Known optima to compare a network with: the best discriminator and critic, even overlap of kernels."""
+"""Known optima for comparison: the best discriminator, the best critic, the overlap of kernels."""
 
 from __future__ import annotations
 

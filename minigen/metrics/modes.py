@@ -1,4 +1,4 @@
-"""Is every mode of the data there? Counts of modes, with what a perfect sampler would get."""
+"""Mode coverage: how many modes of the data the samples reach, and what a perfect sampler would reach."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ def mode_coverage(
     the protocol of PacGAN (Lin et al. 2018, their code) with N = 2500, and of VEEGAN (Srivastava et al.
     2017). The two papers train differently, and disagree about the same plain GAN: compare within one table.
 
-    Centres (K, D); `sigma`, in the unit of the data: one number, (D,) or (K, D). A perfect sampler does not
-    get 100 % and 0: see `mode_control`. ValueError for fewer than 2 samples, widths that differ, sigma <= 0,
-    NaN.
+    Centres (K, D); `sigma`, in the unit of the data: one number, (D,) or (K, D). A perfect sampler
+    does not reach 100 % and 0 nats: see `mode_control`. ValueError for fewer than 2 samples,
+    widths that differ, sigma <= 0, NaN.
     """
     samples = as_rows("samples", samples)
     centres, sigma = _modes(centres, sigma)
@@ -103,7 +103,7 @@ def summary(coverages: Sequence[ModeCoverage]) -> tuple[ModeCoverage, ModeCovera
 
 
 def true_sampler(centres: ArrayLike, sigma: ArrayLike, n: int, *, rng: Seed) -> np.ndarray:
-    """n draws (n, D) from the even mixture of N(centres_k, diag sigma_k^2): a model that knows the answer."""
+    """n draws (n, D) from the even mixture of N(centres_k, diag sigma_k^2): the true distribution."""
     centres, sigma = _modes(centres, sigma)
     rng = as_generator(rng)
     which = rng.integers(len(centres), size=n)

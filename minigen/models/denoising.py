@@ -1,10 +1,11 @@
-"""Denoising autoencoders: what goes in is damaged, what is asked for is whole.
+"""Denoising autoencoders: the input is corrupted, the target is the clean input.
 
     h = phi(xtilde W + b),   r = h V + c,   loss = (1/N) sum_n distance(r_n, x_n)        the clean x
 
-Copying is of no use here, so the code has to know what images look like, however many units it has. The
-damage is an argument, drawn by the caller. Where it is Gaussian of small size, r(x) - x learns to point along
-the slope of the log-density of the data. Vincent et al. 2008; Alain and Bengio 2014.
+Copying the input does not reach the target, so even a wide code must represent the structure of the data.
+The corruption is an argument, drawn by the caller. Where it is Gaussian with a small variance sigma^2,
+the best r(x) - x is sigma^2 times the gradient of the log-density of the data. Vincent et al. 2008;
+Alain and Bengio 2014.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from minigen.models.autoencoder import Autoencoder
 
 
 class DenoisingAutoencoder(Autoencoder):
-    """An Autoencoder that sees `noisy` and is compared with the clean x: both (N, D), of any damage.
+    """An Autoencoder that sees `noisy` and is compared with the clean x: both (N, D), with any corruption.
 
     `add_noise` and `mask_out` make the usual two.
     """
@@ -32,7 +33,7 @@ def add_noise(x: Values, noise: Value, sigma: float) -> Values:
 
 
 def mask_out(x: Values, mask: Value) -> Values:
-    """x where the mask is 1, and 0 where it is 0: pixels that are lost. The mask has the shape of x."""
+    """x where the mask is 1, and 0 where it is 0: masked pixels. The mask has the shape of x."""
     _check_shape("mask_out", "the mask", mask, x)
     return x * _data(mask).astype(x.dtype)
 

@@ -1,4 +1,5 @@
-"""Free bits: each latent unit has `free_bits` nats of divergence without cost, so it does not collapse early.
+"""Free bits: the first `free_bits` nats of divergence of each latent unit cost nothing,
+so units do not collapse early in training.
 
     kappa_k = (1/N) sum_n KL(q(z_k|x_n) || N(0, 1))                the mean over the batch, (N, K) -> (K,)
     loss = E[-log p(x|z)] + sum_k max(free_bits, kappa_k)

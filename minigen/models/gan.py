@@ -6,8 +6,8 @@
     D minimises  mean softplus(-D(x)) + mean softplus(D(G(z)))
     G minimises  -mean softplus(D(G(z)))    (minimax) or  mean softplus(-D(G(z)))    (non-saturating)
 
-Goodfellow et al. (2014). Each loss trains one network only. D's loss takes G(z) as constant data. G's loss is
-differentiated through D, whose parameters stay. players.py has the steps.
+Goodfellow et al. (2014). Each loss trains one network only. D's loss takes G(z) as constant data.
+G's loss is differentiated through D, whose parameters do not change. players.py has the steps.
 """
 
 from __future__ import annotations

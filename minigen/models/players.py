@@ -1,4 +1,4 @@
-"""Training steps of a generator and an adversary: each step changes one network and no bit of the other.
+"""Training steps of a generator and an adversary: each step changes the parameters of one network only.
 
 The adversary is a discriminator or a Wasserstein critic. Both losses depend on both networks, but a step must
 update only one. `descend` asks the tape for the gradients of the parameters that its optimizer holds, and for
@@ -35,7 +35,7 @@ class Game(Module):
         return self.generator(z)
 
     def samples(self, z: Value) -> Tensor:
-        """G(z) without history: the adversary's step needs no gradient of G."""
+        """G(z) as a constant: the step of the adversary needs no gradient of G."""
         with no_grad():
             return self.generate(z)
 
@@ -58,7 +58,9 @@ def descend(optimizer: Optimizer, loss: Tensor) -> Tensor:
 
 
 def adversary_step(game: Game, optimizer: Optimizer, *batch: Value, clip: float | None = None) -> Tensor:
-    """One step of the discriminator or critic; the generator stays. Returns the loss before the step.
+    """One step of the discriminator or critic; the generator is not changed.
+
+    Returns the loss before the step.
 
     `batch` is what `game.adversary_loss` takes: x, z, and alpha for a gradient penalty. `clip` then holds
     every weight of the critic in [-clip, clip]: after the update, not before (Arjovsky, Chintala and Bottou

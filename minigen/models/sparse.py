@@ -1,4 +1,4 @@
-"""Sparse autoencoders: many units, few of which are active for one example.
+"""Sparse autoencoders: many units, of which few are active for any one example.
 
 A penalty makes the mean activity of each unit over the batch low, or the code of each example small. In both
 cases gh is the sum of two gradients, of the reconstruction and of the penalty. Ng 2011; Olshausen and Field

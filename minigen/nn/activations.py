@@ -1,4 +1,4 @@
-"""The curves between the layers, as modules, so that they can stand in a Sequential.
+"""Activation functions as modules, for use in a Sequential.
 
 The operations are in ops.py.
 """
@@ -20,7 +20,7 @@ class Tanh(Module):
 class Sigmoid(Module):
     """1 / (1 + exp(-x)).
 
-    Only for looking at the result or as the last layer of a generator: losses take logits.
+    For looking at a result, or as the last layer of a generator: losses take logits.
     """
 
     def forward(self, x: Value) -> Tensor:

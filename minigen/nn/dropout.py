@@ -1,4 +1,6 @@
-"""Dropout: silence a random share of the units in training, so that none can rely on another."""
+"""Dropout: in training, a random share of the units is set to 0, so that no unit
+depends on particular others.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,9 @@ def dropout(x: Value, mask: Value, keep: float) -> Value:
     """x * mask / keep, where the mask holds zeros and ones, one with probability `keep`, so that the mean
     stays x.
 
-    The mask is an argument, of the shape of x, drawn by the caller: `random.bernoulli(keep, *x.shape)`.
-    Srivastava et al. 2014, section 10 (the "inverted" form: nothing is left to do in evaluation).
+    The mask is an argument, of the shape of x, drawn by the caller:
+    `random.bernoulli(keep, *x.shape)`. Srivastava et al. 2014, section 10
+    ("inverted" dropout: the division by `keep` is done in training, so evaluation changes nothing).
     """
     mask = _data(mask)
     if not 0 < keep <= 1:

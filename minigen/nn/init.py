@@ -1,4 +1,5 @@
-"""Initial weights: random numbers whose variance keeps activations and gradients of one size at any depth.
+"""Initial weights: random numbers whose variance is chosen so that activations and gradients keep
+theirs from layer to layer.
 
 A unit that sums n inputs of variance v, with weights of variance s, has variance n s v. The forward pass
 keeps the variance for s = 1 / fan_in, the backward pass for s = 1 / fan_out. An initialiser is any function
@@ -70,5 +71,5 @@ def initial_weight(layer, init, rng, shape, fan_in, fan_out, dtype):
 
 
 def initial_bias(size, dtype):
-    """A parameter of zeros: symmetry is already broken by the weights."""
+    """A parameter of zeros; the random weights already make the units differ."""
     return Tensor(np.zeros(size, dtype), requires_grad=True)

@@ -1,7 +1,7 @@
-"""The layers with weights, and those that only change a shape.
+"""Layers with weights, and layers that only change a shape.
 
-A layer is thin: it holds the parameters and says with which options the operation of the same name is called.
-What is computed, and its gradient, stands in ops.py and conv.py.
+A layer holds its parameters and options, and calls the operation of the same name. The computation and its
+gradient are in ops.py and conv.py.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ class Dense(Module):
 class Conv2d(Module):
     """conv2d with its own weight (out, in, kh, kw) and bias (out,): (N, in, H, W) -> (N, out, OH, OW).
 
-    kernel_size, stride, padding and dilation are an int or a pair (vertical, horizontal). A pixel of the
-    output sums in kh kw numbers (fan_in); a pixel of the input is heard by out kh kw / stride^2 of them
-    (fan_out).
+    kernel_size, stride, padding and dilation are an int or a pair (vertical, horizontal). Each output
+    pixel is a sum of fan_in = in_channels kh kw products; each input pixel enters fan_out = out_channels kh
+    kw / (sh sw) outputs on average, for strides sh and sw.
     """
 
     def __init__(
@@ -90,9 +90,9 @@ class ConvTranspose2d(Module):
     """conv_transpose2d with its own weight (in, out, kh, kw) and bias (out,): (N, in, H, W) -> (N, out, OH,
     OW).
 
-    The options are those of Conv2d, and output_padding, which picks among the sizes that a convolution with
-    this stride would collapse into one. Forward and backward trade places with Conv2d, so fan_in is in kh kw
-    / stride^2.
+    The options are those of Conv2d, and output_padding, which selects one of the output sizes that
+    Conv2d with this stride maps to one size. This is the backward pass of Conv2d, so the roles swap:
+    fan_in = in_channels kh kw / (sh sw) and fan_out = out_channels kh kw.
     """
 
     def __init__(

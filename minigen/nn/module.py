@@ -1,9 +1,9 @@
-"""A model is an object whose attributes are its parameters and its parts; the rest follows from that.
+"""A model is an object whose attributes are its parameters and its submodules.
 
-Write a class with a `forward`, and assign in `__init__`: a `Tensor` with requires_grad=True is a parameter,
-another Module is a part. There is nothing to register and no parent constructor to call. The order of
-assignment is the order of `parameters()`, so it is the same in every run, and the dotted path of a parameter
-is its name: `encoder.weight`.
+Write a class with a `forward`, and assign attributes in `__init__`: a `Tensor` with requires_grad=True
+is a parameter, another Module is a submodule. Nothing has to be registered, and no parent constructor
+has to be called. The order of assignment is the order of `parameters()`, so it is the same in every run,
+and the dotted path of a parameter is its name: `encoder.weight`.
 """
 
 from __future__ import annotations
@@ -75,12 +75,12 @@ class Module:
     # ----- looking through the tree -----
 
     def children(self) -> list[tuple[str, Module]]:
-        """The parts of this module, as (attribute, module), in definition order."""
+        """The submodules directly below this one, as (attribute, module), in definition order."""
         return [(name, value) for name, value in vars(self).items() if isinstance(value, Module)]
 
     def modules(self) -> list[tuple[str, Module]]:
-        """This module and everything below it, as (dotted path, module); the path of the
-        module itself is empty.
+        """This module and all below it, as (dotted path, module); the path of this
+        module is the empty string.
         """
         found = [("", self)]
         for name, child in self.children():
@@ -184,7 +184,10 @@ class Module:
     # ----- the whole model at once -----
 
     def train(self, training: bool = True) -> Self:
-        """Training mode: batch norm uses the statistics of the batch, dropout drops. Returns the model."""
+        """Training mode: batch norm uses the statistics of the batch, dropout is active.
+
+        Returns the model.
+        """
         for _, module in self.modules():
             module.training = training
         return self
@@ -194,7 +197,7 @@ class Module:
         return self.train(False)
 
     def zero_grad(self) -> None:
-        """Forget every gradient."""
+        """Set the gradient of every parameter to None."""
         for tensor in self.parameters():
             tensor.grad = None
 
@@ -246,7 +249,7 @@ class _NoAttribute(AttributeError):
 
 
 class Sequential(Module):
-    """Modules one after the other: Sequential(a, b)(x) is b(a(x)). Its parts are called 0, 1, 2, ..."""
+    """Modules one after the other: Sequential(a, b)(x) is b(a(x)). The submodules are named 0, 1, 2, ..."""
 
     def __init__(self, *modules: Module) -> None:
         for i, module in enumerate(modules):
@@ -303,7 +306,9 @@ def _moved(array, device):
 
 
 def mark_changed(tensors):
-    """A graph recorded before now must not be walked backwards any more: see StaleGraphError."""
+    """Mark the parameters as changed:
+    a backward pass through an earlier graph then raises StaleGraphError.
+    """
     tick = next(tape._clock)
     for tensor in tensors:
         tensor.node.changed = tick

@@ -91,7 +91,7 @@ def layer_norm(x: Value, weight: Value, bias: Value, *, eps: float = 1e-5) -> Va
     example over its last axes.
 
     x (..., F), weight and bias (F,); or x (N, C, H, W), weight and bias (C, H, W): as many axes as weight
-    has. The batch does not enter. Raises ValueError where x does not end in the shape of weight. Ba,
+    has. Examples do not affect each other. Raises ValueError where x does not end in the shape of weight. Ba,
     Kiros and Hinton 2016, equation 4.
     """
     axes = tuple(range(-weight.ndim, 0))

@@ -1,8 +1,8 @@
-"""Pooling and upsampling: maps between small and large images with nothing to learn.
+"""Pooling and upsampling: maps between small and large images, without parameters.
 
-A window of kh x kw taps visits the image; tap (a, b) of window (i, j) lies at pixel (i stride + a, j stride +
-b). The mean takes all taps alike, the maximum takes one. Each comes as a pair of operations that are each
-other's adjoint, gather and spread, so differentiating as often as one likes stays within the pair.
+A window of kh x kw taps visits the image; tap (a, b) of window (i, j) lies at pixel
+(i stride + a, j stride + b). The mean uses all taps, the maximum one of them. Each is a pair of operations
+that are adjoint to each other, gather and scatter, so derivatives of any order need no further operation.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ def _gather(x, *, kernel, stride):
     return out
 
 
-_gather.rule(lambda g, out, x, kernel, stride: _spread(g, size=x.shape[2:], kernel=kernel, stride=stride))
+_gather.rule(lambda g, out, x, kernel, stride: _scatter(g, size=x.shape[2:], kernel=kernel, stride=stride))
 
 
 @op(name="upsample_nearest")
-def _spread(g, *, size, kernel, stride):
+def _scatter(g, *, size, kernel, stride):
     """Each number added to all pixels of its window: (N, C, OH, OW) -> (N, C, *size).
 
     The adjoint of `_gather`.
@@ -41,7 +41,7 @@ def _spread(g, *, size, kernel, stride):
     return out
 
 
-_spread.rule(lambda g, out, y, size, kernel, stride: _gather(g, kernel=kernel, stride=stride))
+_scatter.rule(lambda g, out, y, size, kernel, stride: _gather(g, kernel=kernel, stride=stride))
 
 
 @op(name="max_pool2d", branches=lambda x, kernel, stride: _winner(x, kernel, stride))
@@ -55,14 +55,14 @@ def _max_pool(x, *, kernel, stride):
 
 
 _max_pool.rule(
-    lambda g, out, x, kernel, stride: _put(
+    lambda g, out, x, kernel, stride: _scatter_max(
         g, _winner(_data(x), kernel, stride), size=x.shape[2:], kernel=kernel, stride=stride
     )
 )
 
 
 @op(name="max_pool2d")
-def _pick(x, winner, *, kernel, stride):
+def _gather_max(x, winner, *, kernel, stride):
     """The pixel of each window that `winner` names by the number of its tap:
     (N, C, H, W) -> (N, C, OH, OW).
     """
@@ -72,14 +72,16 @@ def _pick(x, winner, *, kernel, stride):
     return out
 
 
-_pick.rule(
-    lambda g, out, x, winner, kernel, stride: _put(g, winner, size=x.shape[2:], kernel=kernel, stride=stride),
+_gather_max.rule(
+    lambda g, out, x, winner, kernel, stride: _scatter_max(
+        g, winner, size=x.shape[2:], kernel=kernel, stride=stride
+    ),
     None,
 )
 
 
 @op(name="max_pool2d")
-def _put(g, winner, *, size, kernel, stride):
+def _scatter_max(g, winner, *, size, kernel, stride):
     """Each number added to the pixel of its window that `winner` names: (N, C, OH, OW) -> (N, C, *size)."""
     out = _blank(g, size)
     for number, tap in enumerate(_taps(size, kernel, stride)):
@@ -87,8 +89,8 @@ def _put(g, winner, *, size, kernel, stride):
     return out
 
 
-_put.rule(
-    lambda g, out, y, winner, size, kernel, stride: _pick(g, winner, kernel=kernel, stride=stride), None
+_scatter_max.rule(
+    lambda g, out, y, winner, size, kernel, stride: _gather_max(g, winner, kernel=kernel, stride=stride), None
 )
 
 
@@ -121,7 +123,7 @@ def upsample_nearest(x: Value, factor: Pair) -> Value:
     """
     _check_images("upsample_nearest", x)
     fh, fw = _pair("upsample_nearest", "factor", factor, 1)
-    return _spread(x, size=(fh * x.shape[2], fw * x.shape[3]), kernel=(fh, fw), stride=(fh, fw))
+    return _scatter(x, size=(fh * x.shape[2], fw * x.shape[3]), kernel=(fh, fw), stride=(fh, fw))
 
 
 def _taps(size, kernel, stride):

@@ -1,4 +1,4 @@
-"""How an encoder stretches the neighbourhood of a point."""
+"""How an encoder stretches small neighbourhoods: the singular vectors of its Jacobian."""
 
 from __future__ import annotations
 

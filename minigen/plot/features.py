@@ -1,4 +1,4 @@
-"""What the features of a network are worth to a classifier with few labels, and what they look like."""
+"""Accuracy of a classifier with few labels on the features of a network, and pictures of the features."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A film of what a network makes of the same noise while it learns."""
+"""An animation of the samples from one fixed noise during training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How good samples are, beside reference values that are known."""
+"""Measures of samples next to known reference values."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ def test_any_mask_chooses(mask, device):
 
 def test_pick_takes_one_tap_and_leaves_the_others():
     x, winner = np.array([[[[INF, NAN, 3.0]]]]), np.array([[[[2]]]])
-    assert pooling._pick(x, winner, kernel=(1, 3), stride=(1, 3)).item() == 3.0
+    assert pooling._gather_max(x, winner, kernel=(1, 3), stride=(1, 3)).item() == 3.0
 
 
 # ----- limits -----------------------------------------------------------------------------------------------
@@ -260,6 +260,19 @@ NO_AXIS = {
 def test_an_axis_that_does_not_exist_is_refused_at_the_call(name):
     with pytest.raises(ValueError, match="axis"):
         NO_AXIS[name]()
+
+
+@pytest.mark.parametrize("axis", [-4, 3, 7])
+def test_a_new_axis_out_of_range_names_the_shape_and_the_range(axis):
+    message = rf"axis {axis} is out of range: .* shape \(2, 3\), so the new axis must lie between -3 and 2"
+    with pytest.raises(ValueError, match=f"expand_dims: {message}"):
+        mg.expand_dims(t, axis)
+    with pytest.raises(ValueError, match=f"stack: {message}"):
+        mg.stack([t, t], axis)
+
+
+def test_a_new_axis_at_every_place():
+    assert [mg.expand_dims(t, axis).shape.index(1) for axis in range(-3, 3)] == [0, 1, 2, 0, 1, 2]
 
 
 @pytest.mark.parametrize("f", REDUCTIONS)

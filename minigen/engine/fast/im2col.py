@@ -38,7 +38,7 @@ def correlate(x, weight, bias, stride, padding, dilation, size):
 
     def part(images, worker):
         y = out[images]
-        columns = _columns(x[images], (kh, kw), stride, padding, dilation, size)
+        columns = _im2col(x[images], (kh, kw), stride, padding, dilation, size)
         xp.matmul(columns, matrix, out=y.reshape(-1, o))
         if bias is not None:
             y = y.reshape(-1, size[1] * o)
@@ -57,7 +57,7 @@ def correlate_weight(x, y, kernel, stride, padding, dilation):
     totals = {}  # one for each worker: none waits, and the order of the sum is always the same
 
     def part(images, worker):
-        columns = _columns(x[images], kernel, stride, padding, dilation, size)
+        columns = _im2col(x[images], kernel, stride, padding, dilation, size)
         rows = y[images].reshape(-1, o)
         if worker in totals:
             totals[worker] += xp.matmul(columns.T, rows, out=_scratch(xp, "product", (taps, o), x.dtype))
@@ -69,14 +69,14 @@ def correlate_weight(x, y, kernel, stride, padding, dilation):
     return total.reshape(*kernel, c, o).transpose(3, 2, 0, 1)
 
 
-def spread(y, weight, bias, size, stride, padding, dilation):
-    """The adjoint of `correlate` in x: each y[n, o, i, j] is spread over the window it would
-    have been gathered from.
+def correlate_transpose(y, weight, bias, size, stride, padding, dilation):
+    """The adjoint of `correlate` in x: each y[n, o, i, j], times the kernel, is added to its window
+    of the image (col2im).
     """
     (n, o, *places), (_, c, kh, kw) = y.shape, weight.shape
     xp = namespace(y)
     y, matrix = y.transpose(0, 2, 3, 1), weight.transpose(2, 3, 1, 0)  # (kh, kw, C, O)
-    out, into = (_tap_by_tap if _few(xp, c) or dilation[1] > 1 else _row_by_row)(
+    out, into = (_col2im_by_tap if _few(xp, c) or dilation[1] > 1 else _col2im_by_row)(
         xp, n, bias, matrix, places, size, stride, padding, dilation, y.dtype
     )
 
@@ -87,9 +87,9 @@ def spread(y, weight, bias, size, stride, padding, dilation):
     return out
 
 
-def _tap_by_tap(xp, n, bias, matrix, places, size, stride, padding, dilation, dtype):
-    """An empty result (N, C, H, W), and how to fill images of it: one product, then each tap
-    at the pixels it meets.
+def _col2im_by_tap(xp, n, bias, matrix, places, size, stride, padding, dilation, dtype):
+    """An empty result (N, C, H, W), and the function that fills images of it: one product,
+    then each tap is added at its pixels.
     """
     (kh, kw, c, o), (h, w), (ph, pw) = matrix.shape, size, padding
 
@@ -107,7 +107,7 @@ def _tap_by_tap(xp, n, bias, matrix, places, size, stride, padding, dilation, dt
     return xp.empty((n, c, h, w), dtype), into
 
 
-def _row_by_row(xp, n, bias, matrix, places, size, stride, padding, dilation, dtype):
+def _col2im_by_row(xp, n, bias, matrix, places, size, stride, padding, dilation, dtype):
     """The same for an undilated kernel and channels-last memory, where image rows are lines of W*C numbers.
 
     As many neighbouring taps as the stride is wide fill such a line without gaps, so they are one
@@ -160,7 +160,7 @@ def _put(xp, out, values, bias):
         xp.add(values, bias, out=out)
 
 
-def _columns(x, kernel, stride, padding, dilation, size):
+def _im2col(x, kernel, stride, padding, dilation, size):
     """The windows of x (m, H, W, C) as the rows of a matrix (m*OH*OW, kh*kw*C), in the memory order
     that is quick to fill.
     """
