@@ -6,11 +6,13 @@
 >>> w.grad
 array([4., 6.])
 
-`minigen.nn`, `losses`, `optim`, `models` and `data` build and train models; `minigen.check` and `minigen.testing`
-compare gradients with finite differences; `minigen.exercises` are derivations to write oneself.
+`minigen.nn`, `losses`, `optim`, `models` and `data` build and train models;
+`minigen.check` and `minigen.testing` compare gradients with finite differences; `minigen.exercises` are
+derivations to write oneself.
 """
 
 import importlib
+import typing
 
 __version__ = "0.1.0"
 
@@ -101,15 +103,37 @@ _PARTS = {  # loaded when they are first asked for, so that `import minigen` sta
 _FUNCTIONS = {"draw": "graph", "steps": "graph"}  # loaded on demand too; each with the part it lies in
 
 
-def __getattr__(name):
-    if name in _PARTS:
-        return importlib.import_module(f"minigen.{name}")
-    if name in _FUNCTIONS:
-        return getattr(importlib.import_module(f"minigen.{_FUNCTIONS[name]}"), name)
-    raise AttributeError(f"module 'minigen' has no attribute {name!r}")
+if typing.TYPE_CHECKING:
+    from minigen import (
+        baselines,
+        byhand,
+        check,
+        data,
+        exchange,
+        exercises,
+        losses,
+        metrics,
+        models,
+        nn,
+        optim,
+        plot,
+        saving,
+        testing,
+        training,
+    )
+    from minigen.explain import explain  # the package is callable too
+    from minigen.graph import draw, steps
+else:
+
+    def __getattr__(name):
+        if name in _PARTS:
+            return importlib.import_module(f"minigen.{name}")
+        if name in _FUNCTIONS:
+            return getattr(importlib.import_module(f"minigen.{_FUNCTIONS[name]}"), name)
+        raise AttributeError(f"module 'minigen' has no attribute {name!r}")
 
 
-def __dir__():
+def __dir__() -> list[str]:
     """What people use, for tab completion. Other modules are internal, whoever has loaded them."""
     module = type(importlib)
     public = {name for name, value in globals().items() if name[0] != "_" and type(value) is not module}

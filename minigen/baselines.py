@@ -9,11 +9,15 @@ Rows are samples, whatever their shape: images (N, 8, 8) are read as (N, 64). Ev
 float64 on the host.
 """
 
+from __future__ import annotations
+
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from minigen.arguments import as_generator, as_rows, same_width
+from minigen.engine.backend import Seed
 from minigen.engine.ops import logsumexp
 
 
@@ -49,25 +53,25 @@ class PCA:
     wider than the data.
     """
 
-    def __init__(self, x, components):
+    def __init__(self, x: ArrayLike, components: int) -> None:
         x = as_rows("x", x)
         components = _count("components", components, 0, x.shape[1])
         self.mean, self.variances, vectors = _spectrum(x)
         self.axes = vectors[:, :components]
 
-    def encode(self, x):
+    def encode(self, x: ArrayLike) -> np.ndarray:
         """(N, D) -> (N, components): z = (x - mean) U."""
         return _centred(x, self.mean) @ self.axes
 
-    def decode(self, z):
+    def decode(self, z: ArrayLike) -> np.ndarray:
         """(N, components) -> (N, D): mean + z U^T."""
         return self.mean + np.asarray(z) @ self.axes.T
 
-    def reconstruct(self, x):
+    def reconstruct(self, x: ArrayLike) -> np.ndarray:
         """(N, D) -> (N, D): the point of mean + span U nearest to each row."""
         return self.decode(self.encode(x))
 
-    def error(self, x):
+    def error(self, x: ArrayLike) -> float:
         """(1 / (N D)) sum (xhat - x)^2, in squared units of x; the loss `squared_error` is D / 2 times it."""
         centred = _centred(x, self.mean)
         return float(np.mean((centred - centred @ self.axes @ self.axes.T) ** 2))
@@ -76,7 +80,7 @@ class PCA:
 class MeanImage(PCA):
     """The reconstruction that ignores its input, the mean of the fitted data: PCA without any component."""
 
-    def __init__(self, x):
+    def __init__(self, x: ArrayLike) -> None:
         super().__init__(x, 0)
 
 
@@ -93,7 +97,7 @@ class Wiener:
     `sigma` > 0 and `keep` in (0, 1] is given.
     """
 
-    def __init__(self, x, *, sigma=None, keep=None):
+    def __init__(self, x: ArrayLike, *, sigma: float | None = None, keep: int | None = None) -> None:
         x = as_rows("x", x)
         if (sigma is None) == (keep is None):
             raise ValueError("Wiener needs the damage: either sigma=, of the noise, or keep=, of the mask")
@@ -111,12 +115,12 @@ class Wiener:
         # the pseudo-inverse, since pixels that are never inked do not vary
         self.weight = np.linalg.pinv(noisy, hermitian=True) @ cross
 
-    def restore(self, y):
+    def restore(self, y: ArrayLike) -> np.ndarray:
         """(N, D) -> (N, D)."""
         return self.mean + _centred(y, self._offset) @ self.weight
 
 
-def principal_angles(u, v):
+def principal_angles(u: ArrayLike, v: ArrayLike) -> np.ndarray:
     """The angles in radians, rising, between what the columns of `u` and of `v` (D, K) span.
 
         cos theta_k: the singular values of Qu^T Qv;   sin theta_k: those of (I - Qu Qu^T) Qv
@@ -151,7 +155,7 @@ class PPCA:
     has no maximum.
     """
 
-    def __init__(self, x, components=None, *, noise=None):
+    def __init__(self, x: ArrayLike, components: int | None = None, *, noise: float | None = None) -> None:
         x = as_rows("x", x)
         if noise is not None and not 0 < noise < math.inf:
             raise ValueError(f"noise is {noise}, expected a variance above 0")
@@ -175,7 +179,7 @@ class PPCA:
         self.weight, self.active = self.axes * np.sqrt(excess), int(np.sum(excess > 0))
         self._scale = excess + noise  # the eigenvalues of C along the axes; elsewhere they are `noise`
 
-    def log_likelihood(self, x):
+    def log_likelihood(self, x: ArrayLike) -> np.ndarray:
         """(N, D) -> (N,): log p(x) in nats."""
         centred = _centred(x, self.mean)
         code = centred @ self.axes
@@ -185,11 +189,11 @@ class PPCA:
         log_det = np.log(self._scale).sum() + (dimensions - components) * math.log(self.noise)
         return -0.5 * (dimensions * math.log(2 * math.pi) + log_det + square)
 
-    def posterior(self, x):
+    def posterior(self, x: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         """(N, D) -> means (N, K) and variances (K,) of p(z|x): the encoder of the best linear VAE."""
         return _centred(x, self.mean) @ self.weight / self._scale, self.noise / self._scale
 
-    def sample(self, n, *, rng):
+    def sample(self, n: int, *, rng: Seed) -> np.ndarray:
         """n draws (n, D)."""
         rng = as_generator(rng)
         z = rng.standard_normal((n, self.axes.shape[1]))
@@ -210,7 +214,7 @@ class Gaussian:
     `covariance` C (D, D). ValueError for a negative floor and for a covariance that is singular all the same.
     """
 
-    def __init__(self, x, *, floor=1e-6):
+    def __init__(self, x: ArrayLike, *, floor: float = 1e-6) -> None:
         x = as_rows("x", x)
         if not 0 <= floor < math.inf:
             raise ValueError(f"floor is {floor}, expected a variance of 0 or more")
@@ -223,13 +227,13 @@ class Gaussian:
                 f"the covariance of {len(x)} rows of {x.shape[1]} numbers is singular: raise floor, {floor}"
             ) from None
 
-    def log_likelihood(self, x):
+    def log_likelihood(self, x: ArrayLike) -> np.ndarray:
         """(N, D) -> (N,): log p(x) in nats."""
         white = np.linalg.solve(self._root, _centred(x, self.mean).T)  # (D, N)
         log_det = 2 * np.log(np.diag(self._root)).sum()
         return -0.5 * (len(self.mean) * math.log(2 * math.pi) + log_det + (white**2).sum(axis=0))
 
-    def sample(self, n, *, rng):
+    def sample(self, n: int, *, rng: Seed) -> np.ndarray:
         """n draws (n, D)."""
         return self.mean + as_generator(rng).standard_normal((n, len(self.mean))) @ self._root.T
 
@@ -245,7 +249,7 @@ class GaussianMixture:
     components than rows.
     """
 
-    def __init__(self, x, components, *, rng, floor=1e-6):
+    def __init__(self, x: ArrayLike, components: int, *, rng: Seed, floor: float = 1e-6) -> None:
         try:
             from sklearn import mixture
         except ImportError:
@@ -260,13 +264,13 @@ class GaussianMixture:
         self.weights, self.means = self._fitted.weights_, self._fitted.means_
         self.covariances = self._fitted.covariances_
 
-    def log_likelihood(self, x):
+    def log_likelihood(self, x: ArrayLike) -> np.ndarray:
         """(N, D) -> (N,): log p(x) in nats."""
         x = as_rows("x", x, least=1)
         same_width("x", x, "the fitted data", self.means)
         return self._fitted.score_samples(x)
 
-    def restore(self, y, sigma):
+    def restore(self, y: ArrayLike, sigma: float) -> np.ndarray:
         """E[x | y] for y = x + sigma eps, eps ~ N(0, I), if x came from the mixture: (N, D) -> (N, D).
 
             sum_k p(k|y) (means_k + (y - means_k) (C_k + sigma^2 I)^-1 C_k)
@@ -286,7 +290,7 @@ class GaussianMixture:
         joint = np.stack(log_joint)  # (K, N)
         return np.einsum("kn,knd->nd", np.exp(joint - logsumexp(joint, axis=0)), np.stack(restored))
 
-    def sample(self, n, *, rng):
+    def sample(self, n: int, *, rng: Seed) -> np.ndarray:
         """n draws (n, D), in random order."""
         rng = as_generator(rng)
         which = rng.choice(len(self.weights), size=n, p=self.weights)
@@ -314,7 +318,9 @@ class BernoulliMixture:
     Attributes: `weights` (K,), `theta` (K, D), `trace`. ValueError for entries other than 0 and 1.
     """
 
-    def __init__(self, x, components, *, rng, smoothing=0.1, steps=200):
+    def __init__(
+        self, x: ArrayLike, components: int, *, rng: Seed, smoothing: float = 0.1, steps: int = 200
+    ) -> None:
         x = self._binary(x, least=2)
         components = _count("components", components, 1, len(x))
         steps = _count("steps", steps, 1, math.inf)
@@ -353,13 +359,13 @@ class BernoulliMixture:
             constant = np.log(self.weights) + np.log1p(-self.theta).sum(axis=1)
         return constant + x @ (np.log(self.theta) - np.log1p(-self.theta)).T
 
-    def log_likelihood(self, x):
+    def log_likelihood(self, x: ArrayLike) -> np.ndarray:
         """(N, D) -> (N,): log p(x) in nats."""
         x = self._binary(x, least=1)
         same_width("x", x, "the fitted data", self.theta)
         return logsumexp(self._joint(x), axis=1)
 
-    def sample(self, n, *, rng):
+    def sample(self, n: int, *, rng: Seed) -> np.ndarray:
         """n draws (n, D) of 0.0 and 1.0."""
         rng = as_generator(rng)
         which = rng.choice(len(self.weights), size=n, p=self.weights)
@@ -372,5 +378,5 @@ class IndependentBernoulli(BernoulliMixture):
     A VAE whose code has collapsed does no better: on digits cut at 1/2 both score about -24.9 nats.
     """
 
-    def __init__(self, x, *, smoothing=1.0):
+    def __init__(self, x: ArrayLike, *, smoothing: float = 1.0) -> None:
         super().__init__(x, 1, rng=0, smoothing=smoothing)  # with one component the start makes no difference

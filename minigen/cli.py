@@ -61,18 +61,18 @@ def _run(arguments):
     check = commands.add_parser(
         "check",
         help="compare three gradients of every parameter of every model, on real digits",
-        description="Compare the gradient by hand, by tape and by differences, for every parameter, on a batch of "
-        "real handwritten digits. The numbers are relative errors |a - b| / (|a| + |b|), tensor by tensor. "
-        "With a file of your own, FILE.py, its forward and backward are found, judged, and the first wrong line is "
-        "explained. Exit code 0: all agree; 1: a gradient differs or cannot be judged; 2: bad usage; 3: a file that "
-        "could not be judged.",
+        description="Compare the gradient by hand, by tape and by differences, for every parameter, on a "
+        "batch of real handwritten digits. The numbers are relative errors |a - b| / (|a| + |b|), tensor by "
+        "tensor. With a file of your own, FILE.py, its forward and backward are found, judged, and the first "
+        "wrong line is explained. Exit code 0: all agree; 1: a gradient differs or cannot be judged; 2: bad "
+        "usage; 3: a file that could not be judged.",
     )
     check.add_argument(
         "subjects",
         nargs="*",
         metavar="SUBJECT",
-        help="what to check, such as vae-beta or 'vae-*' (default: everything), or a file of your own, my_vae.py, "
-        "and in it the names of pairs",
+        help="what to check, such as vae-beta or 'vae-*' (default: everything), or a file of your own, "
+        "my_vae.py, and in it the names of pairs",
     )
     check.add_argument("--list", action="store_true", help="print the names of the subjects")
     check.add_argument("--quick", action="store_true", help="a representative share of the subjects")

@@ -5,6 +5,15 @@ transposed convolutions and normalisations agree. A .safetensors file holds weig
 each side can read what the other wrote. None of this needs PyTorch itself.
 """
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from minigen.nn import Module
+
+
 import difflib
 
 import numpy as np
@@ -12,7 +21,13 @@ import numpy as np
 from minigen import arguments
 
 
-def load_pytorch(model, state, caller="load_pytorch", *, rename=None):
+def load_pytorch(
+    model: Module,
+    state: Mapping[str, Any],
+    caller: str = "load_pytorch",
+    *,
+    rename: Mapping[str, str] | None = None,
+) -> None:
     """Read a PyTorch state_dict, {name: tensor or array}, of the same architecture into `model`.
 
     `rename` takes PyTorch's names, or prefixes of them that end at a dot, to the model's: {"net.0":
@@ -147,7 +162,7 @@ def _shortest_rename(pairs, names, rename):
     return rename | (short if fits else pairs)
 
 
-def as_pytorch(model):
+def as_pytorch(model: Module) -> dict[str, np.ndarray]:
     """The state_dict of `model` as PyTorch lays it out, NumPy arrays by name: torch.from_numpy takes each."""
     if not hasattr(model, "state_dict"):
         raise TypeError(f"as_pytorch: a minigen model expected, got {type(model).__name__}")
@@ -177,12 +192,12 @@ def _from_tensor(caller, name, tensor):
     return tensor
 
 
-def packed(model):
+def packed(model: Module) -> bytes:
     """The bytes of a .safetensors file with the weights of `model`."""
     return _safetensors().save(as_pytorch(model), {"format": "pt", "minigen": "1"})  # "pt": PyTorch
 
 
-def unpacked(path, data):
+def unpacked(path: str, data: bytes) -> dict[str, np.ndarray]:
     """{name: array} of the bytes of a .safetensors file; `path` is only for the error."""
     safetensors = _safetensors()
     try:

@@ -6,6 +6,8 @@ the exit code of the program. With several seeds, each has a folder of its own, 
 of five of them. Several seeds, or the cells of a grid under one seed, can run at the same time (sharing.py).
 """
 
+from __future__ import annotations
+
 import argparse
 import importlib.metadata
 import json
@@ -14,11 +16,13 @@ import os
 import platform
 import sys
 import traceback
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -43,7 +47,7 @@ class Criterion:
     above: float = -math.inf
     below: float = math.inf
 
-    def __str__(self):
+    def __str__(self) -> str:
         bounds = [
             f"{sign} {bound:g}"
             for sign, bound in ((">", self.above), ("<", self.below))
@@ -51,11 +55,11 @@ class Criterion:
         ]
         return f"{self.measure} {' and '.join(bounds)}"
 
-    def holds(self, value):
+    def holds(self, value: float) -> bool:
         return bool(self.above < value < self.below)
 
 
-def rounds_to(measure, printed, known):
+def rounds_to(measure: str, printed: str, known: str) -> Criterion:
     """The criterion that `measure` rounds to a printed number, such as "3.10" or "9.5e-22"."""
     half = 0.5 * 10.0 ** Decimal(printed).as_tuple().exponent
     return Criterion(measure, f"{printed}, {known}", float(printed) - half, float(printed) + half)
@@ -64,12 +68,28 @@ def rounds_to(measure, printed, known):
 class Run:
     """One seed of an experiment: `seed`, `random`, `device`, `folder`, and what may be set in `settings`."""
 
-    def __init__(self, seed, device, settings, folder, bar=None, share=sharing.in_turn):
+    def __init__(
+        self,
+        seed: int,
+        device: str,
+        settings: Mapping[str, Any],
+        folder: Path,
+        bar: bool | None = None,
+        share: Callable[..., Any] = sharing.in_turn,
+    ) -> None:
         self.seed, self.device, self.folder, self._bar, self._share = seed, device, folder, bar, share
         self.random = Random(seed, device)
         self.settings = SimpleNamespace(**settings)
 
-    def train(self, step, batch, steps, *, into="", **kwargs):
+    def train(
+        self,
+        step: Callable[[Any], Mapping[str, Any]],
+        batch: Callable[[int], Any],
+        steps: int,
+        *,
+        into: str = "",
+        **kwargs: Any,
+    ) -> None:
         """`minigen.training.train` in the folder of the run, or `into` a folder inside it.
 
         The terms of the loss are drawn in losses.png. After a stop, training resumes from the last
@@ -93,7 +113,9 @@ class Run:
         title = f"{into or folder.name}: the terms of the loss, step by step"
         plot.losses(read_log(folder), title, folder / "losses.png")
 
-    def map(self, function, cells):
+    def map(
+        self, function: Callable[[Run, Any], Mapping[str, float]], cells: Mapping[str, Any]
+    ) -> dict[str, dict[str, float]]:
         """{name: function(run, argument)} for the cells {name: argument} of a grid; in parallel under --jobs.
 
         Each cell has a `Run` with a folder of its own and the same seed, so that cells differ by their
@@ -111,8 +133,17 @@ class Run:
 
 
 def experiment(
-    name, one_seed, about, *, criteria, settings, quick, quick_criteria=None, paper=None, arguments=None
-):
+    name: str,
+    one_seed: Callable[[Run], Mapping[str, float]],
+    about: str,
+    *,
+    criteria: Sequence[Criterion],
+    settings: Mapping[str, Any],
+    quick: Mapping[str, Any],
+    quick_criteria: Sequence[Criterion] | None = None,
+    paper: Mapping[str, Any] | None = None,
+    arguments: Sequence[str] | None = None,
+) -> int:
     """The whole program: reads the options, calls one_seed(Run) for each seed, judges. Returns the exit code.
 
     0 reached, 1 missed, 2 bad usage or an error of the disk, 3 a crash, with its traceback, 130 Ctrl-C.

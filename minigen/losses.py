@@ -2,26 +2,29 @@
 
 The first axis is the batch, N rows; all other axes are features. A likelihood or divergence is summed over
 the features of a row, because the log-probability of a row is the sum of those of its entries, and averaged
-over the rows. Whoever averages over features too has divided the reconstruction by D but not the divergence,
-and trains another model.
+over the rows. Averaging over the features too would divide the reconstruction by D but not the divergence,
+which is another objective.
 
-Logits everywhere: a loss takes the number before the sigmoid. log(sigmoid(l)) = -softplus(-l) holds for any
-float, and log(p + 1e-8) does not. Noise is an argument, drawn by the caller, so that a loss is a function
-that can be checked.
+Logits everywhere: a loss takes the number before the sigmoid. log(sigmoid(l)) = -softplus(-l) holds for
+any float, and log(p + 1e-8) does not. Noise is an argument, drawn by the caller: equal arguments give equal
+losses, which finite differences need.
 
-Shapes must be equal: an (N,) against an (N, 1) would quietly stretch to N x N, so it is refused. What can
-only be seen by looking at the values (a label out of range, a logvar whose exp overflows) is checked on the
-CPU; on a GPU looking would make it wait, and the loss is then inf or nan, which `minigen.detect_anomaly()`
-traces to its origin.
+Shapes must be equal: (N,) and (N, 1) would broadcast to N x N, so they raise ValueError.
+Values (a label out of range, a logvar whose exp overflows) are checked on the CPU only; on a GPU the check
+would force a synchronisation. There the loss becomes inf or nan, and `minigen.detect_anomaly()` finds where.
 """
 
+from __future__ import annotations
+
 import math
+from collections.abc import Callable, Iterable
+from typing import Literal
 
 import numpy as np
 
 from minigen.engine import ops, tape
 from minigen.engine.backend import namespace
-from minigen.engine.tape import Tensor, _data, op, takes
+from minigen.engine.tape import Tensor, Value, _data, op, takes
 from minigen.nn.module import Module
 from minigen.nn.normalisation import BatchNorm
 
@@ -29,8 +32,10 @@ from minigen.nn.normalisation import BatchNorm
 
 
 @takes("xhat", "x")
-def squared_error(xhat, x):
-    """(1/N) sum_n 1/2 ||xhat_n - x_n||^2, both (N, ...): the likelihood of N(xhat, 1) without its constant."""
+def squared_error(xhat: Value, x: Value) -> Value:
+    """(1/N) sum_n 1/2 ||xhat_n - x_n||^2, both (N, ...):
+    the likelihood of N(xhat, 1) without its constant.
+    """
     n = _rows("squared_error", xhat=xhat, x=x)
     apart = xhat - x
     return ops.sum(apart * apart) * (0.5 / n)
@@ -56,7 +61,7 @@ _bce_with_logits.rule(
 
 
 @takes("logits", "x")
-def bce_with_logits(logits, x):
+def bce_with_logits(logits: Value, x: Value) -> Value:
     """(1/N) sum_n sum_d [softplus(l_nd) - x_nd l_nd], both (N, ...), x in [0, 1].
 
     This is -log Bernoulli(x; p) with p = sigmoid(l): -x log p - (1 - x) log(1 - p), where
@@ -71,7 +76,7 @@ def bce_with_logits(logits, x):
 
 
 @takes("mu", None, "x")
-def gaussian_nll(mu, logvar, x):
+def gaussian_nll(mu: Value, logvar: Value, x: Value) -> Value:
     """(1/N) sum_n sum_d 1/2 [log 2 pi + logvar + (x - mu)^2 exp(-logvar)], all (N, ...).
 
     -log N(x; mu, exp(logvar)); logvar may also be one Python number. Unbounded below where logvar may go to
@@ -106,12 +111,12 @@ def _one_hot(like, labels):
 
 
 @takes("logits", "labels", selects=("labels",))
-def softmax_cross_entropy(logits, labels):
+def softmax_cross_entropy(logits: Value, labels: Value) -> Value:
     """(1/N) sum_n [log sum_k exp(l_nk) - l_n,label], logits (N, K), labels (N,) whole numbers below K.
 
     -log of the probability that softmax gives to the right class; its gradient is (softmax(l) -
-    onehot(label)) / N. A class that is masked by a logit of -inf takes no part. Raises ValueError for labels out of range. Bishop 2006, equations 4.104, 4.108 and
-    4.109.
+    onehot(label)) / N. A class that is masked by a logit of -inf takes no part. Raises ValueError for labels
+    out of range. Bishop 2006, equations 4.104, 4.108 and 4.109.
     """
     labels = _data(labels)
     if logits.ndim != 2 or labels.shape != logits.shape[:1] or labels.dtype.kind not in "iu":
@@ -132,11 +137,11 @@ def softmax_cross_entropy(logits, labels):
 
 
 @takes("mu", "logvar", "eps")
-def reparameterize(mu, logvar, eps):
+def reparameterize(mu: Value, logvar: Value, eps: Value) -> Value:
     """z = mu + exp(logvar / 2) * eps: a sample of N(mu, exp(logvar)) as a smooth function of mu and logvar.
 
-    All (N, K); eps is drawn from N(0, 1) by the caller. Note the half: exp(logvar) is the variance, not the
-    deviation. Kingma and Welling 2014, section 2.4.
+    All (N, K); eps is drawn from N(0, 1) by the caller. exp(logvar) is the variance, so exp(logvar / 2) is
+    the standard deviation. Kingma and Welling 2014, section 2.4.
     """
     _rows("reparameterize", mu=mu, logvar=logvar, eps=eps)
     refuse_overflow("reparameterize", logvar, mu.dtype)
@@ -144,7 +149,7 @@ def reparameterize(mu, logvar, eps):
 
 
 @op()
-def exp_remainder(x):
+def exp_remainder(x: Value) -> Value:
     """e^x - (1 + x), never negative, with all its digits near 0, where it is x^2 / 2 and the terms cancel.
 
     For |x| < 1 it is the series x^2/2 (1 + x/3 (1 + x/4 (1 + ...))), as long as the dtype can see.
@@ -161,7 +166,7 @@ exp_remainder.rule(lambda g, out, x: g * ops.expm1(x))
 
 
 @takes("mu", "logvar")
-def gaussian_kl(mu, logvar):
+def gaussian_kl(mu: Value, logvar: Value) -> Value:
     """(1/N) sum_n sum_k 1/2 [exp(logvar) + mu^2 - 1 - logvar], both (N, K): KL(N(mu, exp(logvar)) || N(0,
     1)).
 
@@ -173,9 +178,9 @@ def gaussian_kl(mu, logvar):
 
 
 @takes("h")
-def sparse_kl(h, rho):
-    """sum_j KL(rho || rhohat_j) with rhohat_j = (1/N) sum_n h_nj: each unit of h (N, H) shall be active a
-    share rho of the time.
+def sparse_kl(h: Value, rho: float) -> Value:
+    """sum_j KL(rho || rhohat_j) with rhohat_j = (1/N) sum_n h_nj: it draws the mean activity of each unit
+    of h (N, H) towards rho.
 
     KL(rho || r) = rho log(rho / r) + (1 - rho) log((1 - rho) / (1 - r)). Raises ValueError where some
     rhohat_j is not strictly between 0 and 1: a dead unit, or activations that are not sigmoids. Ng 2011,
@@ -189,21 +194,24 @@ def sparse_kl(h, rho):
     if namespace(values) is np and not (values.min() > 0 and values.max() < 1):
         j = int(np.argmax(~((values > 0) & (values < 1))))
         raise ValueError(
-            f"sparse_kl: unit {j} has mean activity {values.flat[j]}, but it must lie strictly between 0 and 1: "
-            "use sigmoid activations, and smaller weights where a unit saturates on the whole batch"
+            f"sparse_kl: unit {j} has mean activity {values.flat[j]}, but it must lie strictly between 0 and "
+            "1: use sigmoid activations, and smaller weights where a unit saturates on the whole batch"
         )
     constant = rho * math.log(rho) + (1 - rho) * math.log(1 - rho)
     return ops.sum(constant - rho * ops.log(rhohat) - (1 - rho) * ops.log1p(-rhohat))
 
 
 @takes("h")
-def l1_activity(h):
-    """(1/N) sum_n sum_j |h_nj|, h (N, ...): the price of a code that is not sparse. The slope at 0 is 0."""
+def l1_activity(h: Value) -> Value:
+    """(1/N) sum_n sum_j |h_nj|, h (N, ...): the L1 penalty of a sparse code. The slope at 0 is 0."""
     return ops.sum(ops.abs(h)) * (1 / _rows("l1_activity", h=h))
 
 
-def l2(parameters):
-    """1/2 sum of all squared entries of the tensors: weight decay as a loss. No 1/N, and usually no biases."""
+def l2(parameters: Tensor | Iterable[Tensor]) -> Tensor:
+    """1/2 sum of all squared entries of the tensors: weight decay as a loss.
+
+    No 1/N, and usually no biases.
+    """
     tensors = [parameters] if isinstance(parameters, Tensor) else list(parameters)
     if not tensors:
         raise ValueError("l2: no parameters given")
@@ -215,25 +223,25 @@ def l2(parameters):
 
 
 @takes("real_logits", "fake_logits")
-def discriminator_loss(real_logits, fake_logits, real_label=1.0):
+def discriminator_loss(real_logits: Value, fake_logits: Value, real_label: float = 1.0) -> Value:
     """mean softplus(-D(x)) + mean softplus(D(G(z))): the discriminator tells real from fake. Logits (N, 1) or
     (N,).
 
-    That is -log sigmoid(D(x)) - log(1 - sigmoid(D(G(z)))), Goodfellow et al. 2014, equation 1. A `real_label`
-    below 1 asks for less certainty, on the real side only (one-sided label smoothing, Salimans et al. 2016,
-    section 3.4).
+    That is -log sigmoid(D(x)) - log(1 - sigmoid(D(G(z)))), Goodfellow et al.
+    2014, equation 1. A `real_label` below 1 is the target for real examples only
+    (one-sided label smoothing, Salimans et al. 2016, section 3.4).
     """
     real = _score_mean("discriminator_loss", real_logits, lambda d: ops.softplus(-d) + (1 - real_label) * d)
     return real + _score_mean("discriminator_loss", fake_logits, ops.softplus)
 
 
 @takes("fake_logits")
-def generator_loss(fake_logits, kind="nonsaturating"):
+def generator_loss(fake_logits: Value, kind: Literal["nonsaturating", "minimax"] = "nonsaturating") -> Value:
     """The generator's side of the game. Logits (N, 1) or (N,).
 
-    "minimax": -mean softplus(D(G(z))), the discriminator's own term with the sign turned; it fades where D is
-    sure. "nonsaturating": mean softplus(-D(G(z))), the same fixed point, with a strong gradient there.
-    Goodfellow et al. 2014, section 3.
+    "minimax": -mean softplus(D(G(z))), the discriminator's term with the opposite sign;
+    its gradient vanishes where D is certain that a sample is fake. "nonsaturating": mean softplus(-D(G(z))),
+    which has the same fixed point and a large gradient there. Goodfellow et al. 2014, section 3.
     """
     if kind == "nonsaturating":
         return _score_mean("generator_loss", fake_logits, lambda d: ops.softplus(-d))
@@ -243,7 +251,7 @@ def generator_loss(fake_logits, kind="nonsaturating"):
 
 
 @takes("real_scores", "fake_scores")
-def critic_loss(real_scores, fake_scores):
+def critic_loss(real_scores: Value, fake_scores: Value) -> Value:
     """mean f(G(z)) - mean f(x): minus the critic's estimate of the Wasserstein distance. Scores (N, 1) or
     (N,).
 
@@ -253,13 +261,13 @@ def critic_loss(real_scores, fake_scores):
 
 
 @takes("fake_scores")
-def wgan_generator_loss(fake_scores):
+def wgan_generator_loss(fake_scores: Value) -> Value:
     """-mean f(G(z)): what the generator minimises against a critic. Scores (N, 1) or (N,)."""
     return -_score_mean("wgan_generator_loss", fake_scores)
 
 
 @takes(None, "x", "fake", "alpha")
-def gradient_penalty(critic, x, fake, alpha):
+def gradient_penalty(critic: Callable[[Tensor], Tensor], x: Value, fake: Value, alpha: Value) -> Value:
     """(1/N) sum_n (||grad f(xhat_n)|| - 1)^2 at xhat = alpha x + (1 - alpha) fake; multiply by lambda,
     usually 10.
 
@@ -286,8 +294,10 @@ def gradient_penalty(critic, x, fake, alpha):
 
 
 @takes(None, "x")
-def r1_penalty(discriminator, x):
-    """(1/N) sum_n 1/2 ||grad D(x_n)||^2 at real x (N, ...); multiply by gamma. Keeps D flat around the data.
+def r1_penalty(discriminator: Callable[[Tensor], Tensor], x: Value) -> Value:
+    """(1/N) sum_n 1/2 ||grad D(x_n)||^2 at real x (N, ...); multiply by gamma.
+
+    It penalises the slope of D at the data.
 
     Mescheder, Geiger and Nowozin 2018, equation 9. Raises ValueError for batch norm in training mode.
     """
@@ -321,7 +331,8 @@ def _rows(caller, **arrays):
     if any(a.shape != first.shape for a in arrays.values()):
         shapes = ", ".join(f"{name} {a.shape}" for name, a in arrays.items())
         raise ValueError(
-            f"{caller}: equal shapes expected, got {shapes}: a loss does not stretch; use reshape or x[:, None]"
+            f"{caller}: equal shapes expected, got {shapes}: losses do not broadcast; "
+            "use reshape or x[:, None]"
         )
     if any(a.dtype != first.dtype for a in arrays.values()) or first.dtype.kind != "f":
         dtypes = ", ".join(f"{name} {a.dtype}" for name, a in arrays.items())
@@ -330,7 +341,8 @@ def _rows(caller, **arrays):
         )
     if first.ndim == 0 or first.size == 0:
         raise ValueError(
-            f"{caller}: the first axis is the batch and must hold at least one example, got shape {first.shape}"
+            f"{caller}: the first axis is the batch and must hold at least one example, "
+            f"got shape {first.shape}"
         )
     return first.shape[0]
 
@@ -357,7 +369,7 @@ def _refuse_outside_01(caller, name, values, cure):
         )
 
 
-def refuse_overflow(caller, logvar, dtype):
+def refuse_overflow(caller: str, logvar: Value, dtype: np.dtype) -> None:
     """exp(logvar) and exp(-logvar) must be numbers. Looks at the values on the CPU only."""
     logvar = np.asarray(logvar) if isinstance(logvar, int | float) else _data(logvar)
     limit = math.log(np.finfo(dtype).max)

@@ -1,5 +1,4 @@
-"""Optimizers: how a parameter p moves, given its gradient g. From the simplest rule to the one everybody
-uses.
+"""Optimizers: how a parameter p is changed, given its gradient g.
 
 An optimizer owns one flat array of all its parameters, and another of their gradients; `p.data` and the place
 where `backward` writes are views of them. A step is then the update formula as one loop over a few blocks,
@@ -10,35 +9,44 @@ After each step the parameters carry a new tick, so a graph that was recorded be
 backwards with values that no longer exist: see `StaleGraphError`.
 """
 
+from __future__ import annotations
+
 import math
 import weakref
+from collections.abc import Iterable
+from typing import TypeAlias
 
 import numpy as np
 
 from minigen.engine import tape
-from minigen.engine.backend import device_of, namespace, to
+from minigen.engine.backend import Array, device_of, namespace, to
 from minigen.engine.fast import memory
 from minigen.engine.shapes import inverse_of
 from minigen.engine.tape import Tensor
 from minigen.nn.module import Module, mark_changed, memory_order
+
+Parameters: TypeAlias = Module | Iterable[Tensor]  # in annotations: what an optimizer moves
 
 # Numbers in a block: five arrays of 128 KiB fit the second-level cache; smaller blocks only add Python calls.
 _block = 1 << 15
 
 
 class Optimizer:
-    """What all optimizers share. One says which arrays it remembers (`slots`) and how a block moves (`update`).
+    """The base class of the optimizers.
 
-    `parameters` is a Module or tensors, in any iterable. `lr` is positive and may be changed between steps, by
-    hand or by a schedule below, which may also end at 0. `weight_decay` w adds w p to the gradient g before the
-    rule, as the loss w/2 ||p||^2 would; the gradients that a person sees stay as they are. Raises ValueError for
-    another `lr` or `weight_decay`, no parameters, one given twice, mixed dtypes or devices, and for a parameter
-    that belongs to another optimizer already; TypeError for what is no parameter.
+    A subclass names the arrays that it keeps (`slots`) and changes a block in `update`.
+
+    `parameters` is a Module or tensors, in any iterable. `lr` is positive and may be changed between steps,
+    by hand or by a schedule below, which may also end at 0. `weight_decay` w adds w p to the gradient
+    g before the rule, as the loss w/2 ||p||^2 would; the gradients that a person sees stay as they are.
+    Raises ValueError for another `lr` or `weight_decay`, no parameters, one given twice,
+    mixed dtypes or devices, and for a parameter that belongs to another optimizer already;
+    TypeError for what is no parameter.
     """
 
     slots = ()
 
-    def __init__(self, parameters, lr, weight_decay=0.0):
+    def __init__(self, parameters: Parameters, lr: float, weight_decay: float = 0.0) -> None:
         if not (isinstance(weight_decay, int | float) and 0 <= weight_decay < math.inf):
             raise ValueError(
                 f"{type(self).__name__}: weight_decay must be a number, at least 0, got {weight_decay!r}"
@@ -61,12 +69,12 @@ class Optimizer:
         weakref.finalize(self, _release, self._leaves).atexit = False
 
     @property
-    def lr(self):
+    def lr(self) -> float:
         """The learning rate. Raises ValueError, when it is set, for what is not finite or is negative."""
         return self._lr
 
     @lr.setter
-    def lr(self, lr):
+    def lr(self, lr: float) -> None:
         _learning_rate(type(self).__name__, lr, zero=True)
         self._lr = lr
 
@@ -91,8 +99,11 @@ class Optimizer:
             blocks.append((data, grad, scratch[: len(data)], *rest))
         return blocks
 
-    def step(self):
-        """Move every parameter by its gradient. Raises RuntimeError, naming it, where a parameter has none."""
+    def step(self) -> None:
+        """Move every parameter by its gradient.
+
+        Raises RuntimeError, naming it, where a parameter has none.
+        """
         if not self._leaves:
             raise RuntimeError(f"{type(self).__name__}.step: the parameters were given back by release()")
         for i, leaf in enumerate(self._leaves):
@@ -109,8 +120,9 @@ class Optimizer:
         """A gradient from before the optimizer was made, or put in place by hand."""
         if leaf.grad is None:
             raise RuntimeError(
-                f"{type(self).__name__}.step: parameter {self.names[i]} has no gradient: was backward() called after "
-                "zero_grad(), and does the loss depend on it? Give the optimizer only what the loss can reach"
+                f"{type(self).__name__}.step: parameter {self.names[i]} has no gradient: was backward() "
+                "called after zero_grad(), and does the loss depend on it? Give the optimizer only what the "
+                "loss can reach"
             )
         leaf.buffer[...] = leaf.grad
         leaf.grad = leaf.buffer
@@ -118,26 +130,31 @@ class Optimizer:
     def _move(self, p, g, *rest):
         self.update(p, g + self.weight_decay * p if self.weight_decay else g, *rest)
 
-    def update(self, p, g, scratch, *slots):
+    def update(self, p: Array, g: Array, scratch: Array, *slots: Array) -> None:
         raise NotImplementedError(f"{type(self).__name__}: write update(self, p, g, scratch, *slots)")
 
-    def zero_grad(self):
-        """Forget the gradients; the next backward() starts afresh."""
+    def zero_grad(self) -> None:
+        """Set the gradients to None; the next backward() starts from 0."""
         for leaf in self._leaves:
             leaf.grad = None
 
-    def release(self):
-        """Give the parameters back, to be moved or taken by another optimizer. This one is then finished."""
+    def release(self) -> None:
+        """Release the parameters, so that they can be moved or given to another optimizer.
+
+        Afterwards this one cannot step.
+        """
         _release(self._leaves)
 
     @property
-    def state(self):
-        """All there is to save, as a plain dict of NumPy arrays: lr, steps, and each slot by parameter name."""
+    def state(self) -> dict[str, np.ndarray]:
+        """All there is to save, as a plain dict of NumPy arrays: lr, steps,
+        and each slot by parameter name.
+        """
         state = {"lr": np.array(self.lr), "steps": np.array(self.steps)}
         return state | {name: to(view, "cpu").copy() for name, view in self._remembered().items()}
 
     @state.setter
-    def state(self, state):
+    def state(self, state: dict[str, np.ndarray]) -> None:
         mine = self._remembered()
         names = {"lr", "steps", *mine}
         if names != set(state):
@@ -162,33 +179,35 @@ class Optimizer:
             for name, view in zip(self.names, self._views[slot], strict=True)
         }
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         numbers = len(self._flat["data"])
         return f"{type(self).__name__}({len(self.names)} parameters, {numbers:,} numbers, lr={self.lr})"
 
 
 class SGD(Optimizer):
-    """p <- p - lr g: a step downhill."""
+    """p <- p - lr g: gradient descent."""
 
-    def __init__(self, parameters, lr=1e-2, weight_decay=0.0):
+    def __init__(self, parameters: Parameters, lr: float = 1e-2, weight_decay: float = 0.0) -> None:
         super().__init__(parameters, lr, weight_decay)
 
-    def update(self, p, g, scratch):
+    def update(self, p: Array, g: Array, scratch: Array) -> None:
         self._xp.multiply(g, self.lr, out=scratch)
         p -= scratch
 
 
 class Momentum(Optimizer):
-    """m <- momentum m + g;  p <- p - lr m: a ball that keeps rolling. Polyak 1964."""
+    """m <- momentum m + g;  p <- p - lr m: m is a decaying sum of the gradients. Polyak 1964."""
 
     slots = ("m",)
 
-    def __init__(self, parameters, lr=1e-2, momentum=0.9, weight_decay=0.0):
+    def __init__(
+        self, parameters: Parameters, lr: float = 1e-2, momentum: float = 0.9, weight_decay: float = 0.0
+    ) -> None:
         _share("momentum", momentum)
         super().__init__(parameters, lr, weight_decay)
         self.momentum = momentum
 
-    def update(self, p, g, scratch, m):
+    def update(self, p: Array, g: Array, scratch: Array, m: Array) -> None:
         m *= self.momentum
         m += g
         self._xp.multiply(m, self.lr, out=scratch)
@@ -196,9 +215,12 @@ class Momentum(Optimizer):
 
 
 class Nesterov(Momentum):
-    """m <- momentum m + g;  p <- p - lr (g + momentum m): looks at where the ball will be. Sutskever et al. 2013."""
+    """m <- momentum m + g;  p <- p - lr (g + momentum m): the momentum of the next step is included.
 
-    def update(self, p, g, scratch, m):
+    Sutskever et al. 2013.
+    """
+
+    def update(self, p: Array, g: Array, scratch: Array, m: Array) -> None:
         m *= self.momentum
         m += g
         self._xp.multiply(m, self.momentum, out=scratch)
@@ -208,19 +230,27 @@ class Nesterov(Momentum):
 
 
 class RMSprop(Optimizer):
-    """v <- decay v + (1 - decay) g^2;  p <- p - lr g / (sqrt(v) + eps): every number has its own scale.
+    """v <- decay v + (1 - decay) g^2; p <- p - lr g / (sqrt(v) + eps): each entry is divided by the root mean
+    square of its gradients.
 
     Hinton 2012, "Neural networks for machine learning", lecture 6.
     """
 
     slots = ("v",)
 
-    def __init__(self, parameters, lr=1e-2, decay=0.99, eps=1e-8, weight_decay=0.0):
+    def __init__(
+        self,
+        parameters: Parameters,
+        lr: float = 1e-2,
+        decay: float = 0.99,
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
         _share("decay", decay)
         super().__init__(parameters, lr, weight_decay)
         self.decay, self.eps = decay, eps
 
-    def update(self, p, g, scratch, v):
+    def update(self, p: Array, g: Array, scratch: Array, v: Array) -> None:
         self._xp.multiply(g, g, out=scratch)
         scratch *= 1 - self.decay
         v *= self.decay
@@ -240,14 +270,21 @@ class Adam(Optimizer):
         p <- p - lr mhat / (sqrt(vhat) + eps)
 
     The slots hold M = m / (1 - beta1) and V = v / (1 - beta2), so M <- beta1 M + g and V <- beta2 V + g^2.
-    With k = sqrt((1 - beta2) / (1 - beta2^t)), sqrt(vhat) = k sqrt(V), all factors move to the end: p <- p -
-    [lr (1 - beta1) / (1 - beta1^t) / k] M / (sqrt(V) + eps / k). The same numbers in ten passes instead of
-    thirteen.
+    With k = sqrt((1 - beta2) / (1 - beta2^t)), sqrt(vhat) = k sqrt(V), all factors move to the end:
+    p <- p - [lr (1 - beta1) / (1 - beta1^t) / k] M / (sqrt(V) + eps / k). This gives the same values in ten
+    passes over memory instead of thirteen.
     """
 
     slots = ("m", "v")
 
-    def __init__(self, parameters, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0):
+    def __init__(
+        self,
+        parameters: Parameters,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
         if not (isinstance(betas, tuple | list) and len(betas) == 2):
             raise TypeError(
                 f"{type(self).__name__}: betas must be two numbers such as (0.9, 0.999), got {betas!r}"
@@ -257,7 +294,7 @@ class Adam(Optimizer):
         super().__init__(parameters, lr, weight_decay)
         self.betas, self.eps = betas, eps
 
-    def update(self, p, g, scratch, m, v):
+    def update(self, p: Array, g: Array, scratch: Array, m: Array, v: Array) -> None:
         beta1, beta2 = self.betas
         k = math.sqrt((1 - beta2) / (1 - beta2**self.steps))
         m *= beta1
@@ -273,12 +310,19 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """p <- (1 - lr weight_decay) p, then Adam: a pull to 0 that does not pass through its scaling.
+    """p <- (1 - lr weight_decay) p, then Adam: weight decay that is not divided by sqrt(vhat).
 
     Loshchilov and Hutter 2019, algorithm 2.
     """
 
-    def __init__(self, parameters, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2):
+    def __init__(
+        self,
+        parameters: Parameters,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+    ) -> None:
         super().__init__(parameters, lr, betas, eps, weight_decay)
 
     def _move(self, p, g, *rest):
@@ -289,12 +333,12 @@ class AdamW(Adam):
 # ----- what one may do to weights and gradients between the steps ---------------------------------------
 
 
-def clip_weights(parameters, c):
+def clip_weights(parameters: Parameters | Optimizer, c: float) -> None:
     """Hold every weight in [-c, c]: WGAN's way to bound the critic's slope. Call it after step(), never
     before.
 
-    Before the step, the critic would be used with weights beyond the bound. Arjovsky et al. 2017, algorithm
-    1.
+    Called before the step, it would leave the critic with weights outside the bound.
+    Arjovsky et al. 2017, algorithm 1.
     """
     if not c > 0:
         raise ValueError(f"clip_weights: c must be positive, got {c}")
@@ -306,7 +350,7 @@ def clip_weights(parameters, c):
     mark_changed(tensors)
 
 
-def clip_grad_norm(parameters, max_norm):
+def clip_grad_norm(parameters: Parameters | Optimizer, max_norm: float) -> Array:
     """Scale all gradients together so that their joint Euclidean norm is at most `max_norm`. Returns the norm
     before.
 
@@ -330,7 +374,7 @@ def clip_grad_norm(parameters, max_norm):
 # ----- schedules: plain functions of the step; write `optimizer.lr = cosine(step, steps, 1e-3)` ---------
 
 
-def linear(step, steps, first, last=0.0):
+def linear(step: float, steps: float, first: float, last: float = 0.0) -> float:
     """From `first` at step 0 to `last` at step `steps` along a line, then `last`.
 
     linear(step, 500, 0.0, 1e-3) is a warm-up.
@@ -338,19 +382,22 @@ def linear(step, steps, first, last=0.0):
     return first + (last - first) * _progress(step, steps)
 
 
-def cosine(step, steps, first, last=0.0):
-    """From `first` to `last` along half a cosine: slow, fast, slow. Loshchilov and Hutter 2017, equation 5."""
+def cosine(step: float, steps: float, first: float, last: float = 0.0) -> float:
+    """From `first` to `last` along half a cosine: it changes slowly at both ends.
+
+    Loshchilov and Hutter 2017, equation 5.
+    """
     return last + (first - last) * 0.5 * (1 + math.cos(math.pi * _progress(step, steps)))
 
 
-def exponential(step, steps, first, last):
+def exponential(step: float, steps: float, first: float, last: float) -> float:
     """From `first` to `last`, both positive, by the same factor at every step."""
     if not (first > 0 and last > 0):
         raise ValueError(f"exponential: first and last must be positive, got {first} and {last}")
     return first * (last / first) ** _progress(step, steps)
 
 
-def staircase(step, every, first, factor=0.1):
+def staircase(step: float, every: float, first: float, factor: float = 0.1) -> float:
     """`first`, multiplied by `factor` after every `every` steps."""
     return first * factor ** (step // every)
 
@@ -410,7 +457,8 @@ def _checked(caller, parameters):
         if len(kinds) > 1:
             found = ", ".join(f"{name} is {kind}" for kind, name in kinds.items())
             raise ValueError(
-                f"{caller}: all parameters must have one {what}, but {found}: use model.astype or model.to first"
+                f"{caller}: all parameters must have one {what}, but {found}: "
+                "use model.astype or model.to first"
             )
     return names, tensors
 

@@ -12,6 +12,17 @@ and kind of value before it writes any.
 For exchange with others there is .safetensors, weights only: see exchange.py.
 """
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from minigen.engine.backend import Random
+    from minigen.nn import Module
+    from minigen.optim import Optimizer
+
+
 import contextlib
 import difflib
 import io
@@ -43,7 +54,15 @@ _never = (
 # ----- a model and what belongs to its training ---------------------------------------------------------
 
 
-def save(model, path, *, optimizer=None, random=None, step=None, overwrite=False):
+def save(
+    model: Module,
+    path: str | os.PathLike,
+    *,
+    optimizer: Optimizer | Mapping[str, Optimizer] | None = None,
+    random: Random | np.random.Generator | Mapping[str, Any] | None = None,
+    step: int | None = None,
+    overwrite: bool = False,
+) -> None:
     """Write `model` to `path`, .npz (minigen's own) or .safetensors (weights only, for exchange).
 
     What a run needs to resume as if it had never stopped: `optimizer`; `random`, a minigen.Random or NumPy
@@ -82,7 +101,13 @@ def save(model, path, *, optimizer=None, random=None, step=None, overwrite=False
     _write(path, _packed(arrays))
 
 
-def load(model, path, *, optimizer=None, random=None):
+def load(
+    model: Module,
+    path: str | os.PathLike,
+    *,
+    optimizer: Optimizer | Mapping[str, Optimizer] | None = None,
+    random: Random | np.random.Generator | Mapping[str, Any] | None = None,
+) -> int | None:
     """Read what `save` wrote into `model` (and `optimizer`, `random`, if given). Returns the step, or None.
 
     The values are written into the model's arrays, in the model's dtype; the optimizer's lr is the saved one.
@@ -95,7 +120,8 @@ def load(model, path, *, optimizer=None, random=None):
     if kind == ".safetensors":
         if not (optimizer is random is None):
             raise ValueError(f"load: {path} holds weights only: optimizer and random are saved in .npz files")
-        return exchange.load_pytorch(model, exchange.unpacked(path, data), f"load: {path}")
+        exchange.load_pytorch(model, exchange.unpacked(path, data), f"load: {path}")
+        return None
     arrays, about = _unpacked(path, data)
     state = _section(arrays, "model")
     try:
@@ -289,12 +315,12 @@ def _section(arrays, section):
 # ----- files --------------------------------------------------------------------------------------------
 
 
-def pasteable(path):
+def pasteable(path: str | os.PathLike) -> str:
     """The absolute path, quoted where a shell needs it."""
     return shlex.quote(os.path.abspath(os.fsdecode(path)))
 
 
-def take_lock(file):
+def take_lock(file: Any) -> bool:
     """Lock `file` (open, or its number) until it is closed. False where another program holds the lock.
 
     Also True where the system or the disk has no locks.
@@ -325,7 +351,7 @@ def _is_ours(path, kind):
         return False
 
 
-def sweep(folder):
+def sweep(folder: str | os.PathLike) -> None:
     """Delete temporary files that killed processes left in `folder`; those of running processes stay."""
     for name in os.listdir(folder):
         found = re.fullmatch(r"\.minigen-(\d+)-[0-9a-f]{8}\.tmp", name)

@@ -9,9 +9,13 @@ is not.
 Small arrays are checked entry by entry, so choose small sizes, all different: 5, 3, 2.
 """
 
+from __future__ import annotations
+
 import inspect
 import os
 import warnings
+from collections.abc import Collection, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +25,7 @@ from minigen.check.lines import judge_lines
 from minigen.check.net import Problem
 from minigen.check.pair import UPSTREAM
 from minigen.check.preserve import preserved
+from minigen.check.report import Report
 from minigen.check.stencil import generator
 from minigen.check.vjp import check_pair
 from minigen.explain import explained, live
@@ -36,14 +41,24 @@ class GradientMismatch(AssertionError):
     explain.
     """
 
-    def __init__(self, text, report=None, table=None, explanation=None):
+    def __init__(
+        self, text: str, report: Report | None = None, table: Any = None, explanation: Any = None
+    ) -> None:
         super().__init__(text)
         self.report, self.table, self.explanation = report, table, explanation
 
 
 def assert_gradients(
-    forward, backward, inputs, *, wanted=None, settings=None, seed=0, seconds=SECONDS, reveal=False
-):
+    forward: Any,
+    backward: Any,
+    inputs: Any,
+    *,
+    wanted: Collection[str] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    seconds: float = SECONDS,
+    reveal: bool = False,
+) -> Report:
     """Assert that `backward` gives the gradients of `forward` at `inputs`; returns the Report of `check_vjp`.
 
     `forward`, `backward` and `inputs` are those of `check_vjp`, in every form it takes; for y an array, the

@@ -20,6 +20,8 @@ step, so the position in the shuffled data is saved with that number. A checkpoi
 steps.
 """
 
+from __future__ import annotations
+
 import csv
 import errno
 import io
@@ -27,17 +29,21 @@ import math
 import os
 import signal
 import threading
+from collections.abc import Callable, Mapping
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
 from minigen.data import batches
 from minigen.engine import backend
+from minigen.engine.backend import Array, Random
 from minigen.engine.tape import Tensor
 from minigen.nn import Module
+from minigen.optim import Optimizer
 from minigen.saving import pasteable, sweep, take_lock
 
 
@@ -46,21 +52,21 @@ class DamagedLog(ValueError):
 
 
 def train(
-    step,
-    batch,
-    steps,
-    folder,
+    step: Callable[[Any], Mapping[str, Any]],
+    batch: Callable[[int], Any],
+    steps: int,
+    folder: str | os.PathLike,
     *,
-    model,
-    optimizer,
-    random,
-    resume=False,
-    log_every=100,
-    save_every=1000,
-    frame=None,
-    frame_every=1000,
-    bar=None,
-):
+    model: Module | Mapping[str, Module],
+    optimizer: Optimizer | Mapping[str, Optimizer],
+    random: Random | np.random.Generator | Mapping[str, Any],
+    resume: bool = False,
+    log_every: int = 100,
+    save_every: int = 1000,
+    frame: Callable[[], Any] | None = None,
+    frame_every: int = 1000,
+    bar: bool | None = None,
+) -> None:
     """Call step(batch(n)) for n = 0 .. steps - 1, and keep the run in `folder`.
 
     step        moves the parameters; returns the terms of the loss by name, as tensors or numbers. They are
@@ -116,7 +122,7 @@ def train(
         )
 
 
-def shuffled(data, size, *, seed):
+def shuffled(data: Array | tuple[Array, ...], size: int, *, seed: int) -> Callable[[int], Any]:
     """A function from the number of a step to its batch: epoch after epoch, each in an order of its own.
 
     `data` is an array, or a tuple of arrays with equally many rows, which gives tuples. An epoch has every
@@ -142,7 +148,7 @@ def shuffled(data, size, *, seed):
     return batch
 
 
-def read_log(folder):
+def read_log(folder: str | os.PathLike) -> dict[str, np.ndarray]:
     """log.csv as {column: array of numbers}, `step` first. ValueError where it is damaged."""
     path = Path(folder) / "log.csv"
     names, rows = _log_lines(path, path.read_bytes())
@@ -175,7 +181,7 @@ def _log_lines(path, data):
     return columns, rows
 
 
-def read_frames(folder):
+def read_frames(folder: str | os.PathLike) -> dict[int, np.ndarray]:
     """The frames of a run: {step: array}, in order."""
     return {int(path.stem): np.load(path) for path in sorted((Path(folder) / "frames").glob("*.npy"))}
 
@@ -271,8 +277,8 @@ class _Run:
 
     def _writing(self, done):
         if done == 0:
-            return _sentence(f"{pasteable(self.folder)} cannot be written to")
-        return _sentence(
+            return _explain_os_error(f"{pasteable(self.folder)} cannot be written to")
+        return _explain_os_error(
             f"stopped after step {done}; {pasteable(self.checkpoint)} is as it was, of step {self.saved}"
         )
 
@@ -293,7 +299,7 @@ class _Log:
 
     def __init__(self, path, enter):
         self.path, new = path, not path.exists()
-        with _sentence(f"{pasteable(path)} cannot be written to"):
+        with _explain_os_error(f"{pasteable(path)} cannot be written to"):
             self.file = open(path, "a+b")
         try:
             if not take_lock(self.file):
@@ -332,7 +338,7 @@ class _Log:
     def _line(self, done, fields):
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerow(fields)
-        with _sentence(f"stopped after step {done}: {pasteable(self.path)} could not be written to"):
+        with _explain_os_error(f"stopped after step {done}: {pasteable(self.path)} could not be written to"):
             self.file.write(text.getvalue().encode())
             self.file.flush()
 
@@ -388,8 +394,8 @@ def _patient_interrupt():
 
 
 @contextmanager
-def _sentence(beginning):
-    """Re-raise an OSError with what it means for this run."""
+def _explain_os_error(beginning):
+    """Re-raise an OSError with its consequence for this run."""
     try:
         yield
     except OSError as error:

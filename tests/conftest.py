@@ -1,7 +1,7 @@
 """What the engine's tests share: the devices they run on.
 
-A test that takes `device` runs over NumPy, over the strict stand-in for CuPy (see fake_cupy.py: no GPU code is
-being run), and over CuPy itself where a graphics card is present.
+A test that takes `device` runs over NumPy, over the strict stand-in for CuPy
+(see fake_cupy.py: no GPU code is being run), and over CuPy itself where a graphics card is present.
 """
 
 import os
@@ -64,7 +64,9 @@ class Device:
 
 
 def standing(name):
-    """The context in which the device exists: only the stand-in has to be put in place, and taken away after."""
+    """The context in which the device exists: only the stand-in has to be put in place,
+    and taken away after.
+    """
     return fake_cupy.installed() if name == "stand-in" else nullcontext()
 
 

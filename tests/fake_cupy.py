@@ -1,14 +1,16 @@
 """A stand-in for CuPy: CuPy's manners, NumPy's arithmetic. No GPU code is being run.
 
 It shows whether code would be refused: a NumPy array that meets a device array, an implicit conversion, a
-function of NumPy where `namespace` was forgotten, a name that CuPy lacks, a reduction taken for a Python number.
-And it counts what a GPU is slow at: kernels launched, results read by the host, data uploaded. It cannot show
-the numbers CUDA computes, kernel source, asynchrony, or speed; only the same tests on a real GPU can.
+function of NumPy where `namespace` was forgotten, a name that CuPy lacks, a reduction taken for
+a Python number. And it counts what a GPU is slow at: kernels launched, results read by the host,
+data uploaded. It cannot show the numbers CUDA computes, kernel source, asynchrony, or speed;
+only the same tests on a real GPU can.
 
-Manners follow CuPy 14: promotion by NEP 50 (NumPy 2 does the same), C-ordered results whatever the order of the
-operands, 0-d arrays from reductions. Where there is a graphics card, the tests of these manners run over CuPy too.
-It is stricter where CuPy is slow or silent: `np.exp(x)` works on CuPy, slowly; an array of indices out of range wraps
-around, and a view made by broadcast_to can be written to. It lacks what it was not taught.
+Manners follow CuPy 14: promotion by NEP 50 (NumPy 2 does the same), C-ordered results whatever the
+order of the operands, 0-d arrays from reductions. Where there is a graphics card, the tests of these
+manners run over CuPy too. It is stricter where CuPy is slow or silent: `np.exp(x)` works on CuPy,
+slowly; an array of indices out of range wraps around, and a view made by broadcast_to can be written to.
+It lacks what it was not taught.
 """
 
 import sys
@@ -156,7 +158,10 @@ def _array(value):
 
 
 def _index(index, reading):
-    """The index for NumPy, and whether a kernel has to gather. The size of what a mask picks, the host must wait for."""
+    """The index for NumPy, and whether a kernel has to gather.
+
+    The size of what a mask picks, the host must wait for.
+    """
     parts, moves = [], False
     for part in index if isinstance(index, tuple) else (index,):
         if isinstance(part, (list, np.ndarray)):  # CuPy takes these, and sends them over each time
@@ -216,9 +221,18 @@ def _operator(ufunc, swapped=False):
 
 cupy = ModuleType("cupy", __doc__)
 
-UFUNCS = "add subtract multiply divide floor_divide remainder power negative absolute abs matmul sign maximum minimum"
-UFUNCS += " logaddexp exp expm1 log log1p sqrt square sin cos tanh floor ceil reciprocal isfinite isnan isinf invert bitwise_and"
-UFUNCS += " bitwise_or bitwise_xor logical_and logical_or logical_not less less_equal greater greater_equal equal not_equal"
+UFUNCS = (
+    "add subtract multiply divide floor_divide remainder power negative absolute abs matmul sign "
+    "maximum minimum"
+)
+UFUNCS += (
+    " logaddexp exp expm1 log log1p sqrt square sin cos tanh floor ceil reciprocal isfinite isnan "
+    "isinf invert bitwise_and"
+)
+UFUNCS += (
+    " bitwise_or bitwise_xor logical_and logical_or logical_not less less_equal greater greater_equal "
+    "equal not_equal"
+)
 for _name in UFUNCS.split():
     setattr(cupy, _name, _Ufunc(_name))
 
@@ -334,7 +348,9 @@ cupy.cuda = SimpleNamespace(runtime=SimpleNamespace(getDeviceCount=lambda: 1))
 
 @contextmanager
 def installed():
-    """`with installed() as cupy:` `import cupy` finds the stand-in, and afterwards whatever was there before."""
+    """`with installed() as cupy:` `import cupy` finds the stand-in,
+    and afterwards whatever was there before.
+    """
     before = sys.modules.get("cupy")
     sys.modules["cupy"] = cupy
     try:

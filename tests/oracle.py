@@ -1,11 +1,14 @@
-"""The second opinion on the engine: differences of the forward alone, and convolutions written as the formula reads.
+"""The second opinion on the engine: differences of the forward alone, and convolutions
+written as the formula reads.
 
-A gradient has two orders to be checked. First: L = <g, f(x)> with a random cotangent g, never a plain sum, which
-would hide a transposed or permuted gradient. Second: S = <v, dL/dx> with random v, by differences of first-order
-gradients; the gradient of S with respect to g as well as x says that a rule is differentiable in every argument.
+A gradient has two orders to be checked. First: L = <g, f(x)> with a random cotangent g, never a plain sum,
+which would hide a transposed or permuted gradient. Second: S = <v, dL/dx> with random v,
+by differences of first-order gradients; the gradient of S with respect to g as well as x says that a rule is
+differentiable in every argument.
 
-Central differences of order 6: three symmetric slopes weighted 1.5, -0.6, 0.1 cancel the errors in h^2 and h^4.
-With h = 3e-3 they are good to about 1e-11 in float64 for functions of size 1, where no kink lies within 3h.
+Central differences of order 6: three symmetric slopes weighted 1.5, -0.6, 0.1 cancel the errors
+in h^2 and h^4. With h = 3e-3 they are good to about 1e-11 in float64 for functions of size 1,
+where no kink lies within 3h.
 """
 
 import itertools
@@ -18,13 +21,16 @@ from minigen import Tensor
 
 STEP, WEIGHTS = 3e-3, (1.5, -0.6, 0.1)
 REACH = 3 * STEP
-# The error of the differences themselves: round-off is 1.8 * 2e-16 * |L| / h, about 1e-12 for |L| of 10; truncation is
-# h^6 L^(7) / 140, below 1e-9 for the samples here. A gradient smaller than that cannot be told from 0.
+# The error of the differences themselves: round-off is 1.8 * 2e-16 * |L| / h, about 1e-12 for |L| of 10;
+# truncation is h^6 L^(7) / 140, below 1e-9 for the samples here. A gradient smaller than that
+# cannot be told from 0.
 FLOOR = 2e-9
 
 
 def rng_of(name):
-    """A generator that depends on a name alone, so that a test draws the same numbers on its own and in the suite."""
+    """A generator that depends on a name alone, so that a test draws the same numbers on
+    its own and in the suite.
+    """
     return np.random.default_rng(zlib.crc32(str(name).encode()))
 
 
@@ -57,7 +63,9 @@ def first_order(f, arrays, g):
 
 
 def second_order(f, arrays, g, directions):
-    """The gradients of S = sum_i <v_i, d<g, f>/dx_i> by the engine, with respect to each array and, last, g."""
+    """The gradients of S = sum_i <v_i, d<g, f>/dx_i> by the engine,
+    with respect to each array and, last, g.
+    """
     inputs = [Tensor(a, requires_grad=True) for a in arrays]
     g = Tensor(g, requires_grad=True)
     slopes = minigen.grad((f(*inputs) * g).sum(), inputs, create_graph=True)
@@ -106,7 +114,9 @@ def naive_conv2d(x, weight, bias=None, stride=(1, 1), padding=(0, 0), dilation=(
 def naive_conv_transpose2d(
     y, weight, bias=None, stride=(1, 1), padding=(0, 0), dilation=(1, 1), output_padding=(0, 0)
 ):
-    """out[n, c, i s + a d - p, j s + b d - p] += y[n, o, i, j] weight[o, c, a, b], wherever that lies inside."""
+    """out[n, c, i s + a d - p, j s + b d - p] += y[n, o, i, j] weight[o, c, a, b],
+    wherever that lies inside.
+    """
     size = [
         (n - 1) * s - 2 * p + d * (k - 1) + 1 + extra
         for n, k, s, p, d, extra in zip(
@@ -128,7 +138,9 @@ def naive_conv2d_weight(x, y, kernel_size, stride=(1, 1), padding=(0, 0), dilati
 
 
 def meetings(x, weight, y_shape, stride, padding, dilation):
-    """Every term of the trilinear form: output place, kernel tap, and the pixel of x where they meet, if inside."""
+    """Every term of the trilinear form: output place, kernel tap, and the pixel of x
+    where they meet, if inside.
+    """
     for n, o, i, j in np.ndindex(*y_shape):
         for c, a, b in itertools.product(*(range(k) for k in weight.shape[1:])):
             row = i * stride[0] + a * dilation[0] - padding[0]
@@ -138,7 +150,9 @@ def meetings(x, weight, y_shape, stride, padding, dilation):
 
 
 def naive_scatter(g, index, shape):
-    """Zeros with g added where the index points, told by moving the numbers of the places instead of the values."""
+    """Zeros with g added where the index points, told by moving the numbers of the places
+    instead of the values.
+    """
     out = np.zeros(shape, g.dtype)
     places = np.arange(out.size).reshape(shape)[index]
     for place, value in zip(places.ravel(), g.ravel(), strict=True):
@@ -147,7 +161,9 @@ def naive_scatter(g, index, shape):
 
 
 def naive_sum_to(x, shape):
-    """x summed into `shape`, entry by entry, by asking where broadcasting would have taken each entry from."""
+    """x summed into `shape`, entry by entry,
+    by asking where broadcasting would have taken each entry from.
+    """
     return naive_scatter(
         x, np.broadcast_to(np.arange(int(np.prod(shape))).reshape(shape), x.shape), (int(np.prod(shape)),)
     ).reshape(shape)

@@ -1,10 +1,10 @@
 """Sample inputs for every operation: where to evaluate it, and what NumPy says it should give.
 
 A line is `sample("name of the op", call, draws..., like=the same in plain NumPy)`. Floating arrays are
-differentiated; integer and boolean ones are passed as they are. Sizes are distinct primes, so that a transposed
-or mis-summed gradient cannot have the right shape by luck, and values keep a distance from every kink that
-differences could step over. An op that is added to the registry needs a line here: test_ops.py refuses an op
-without one.
+differentiated; integer and boolean ones are passed as they are. Sizes are distinct primes,
+so that a transposed or mis-summed gradient cannot have the right shape by luck, and values keep a distance
+from every kink that differences could step over. An op that is added to the registry needs a line here:
+test_ops.py refuses an op without one.
 """
 
 import math
@@ -70,7 +70,9 @@ class Sample:
 
 
 def sample(op, call, *draws, like, host=False):
-    """`host` marks what no GPU does alone: a list as an index is sent over, a mask's picks must be counted."""
+    """`host` marks what no GPU does alone: a list as an index is sent over,
+    a mask's picks must be counted.
+    """
     SAMPLES.append(Sample(op, call, draws, like, host))
 
 

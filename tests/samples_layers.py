@@ -11,7 +11,8 @@ from minigen import losses
 from minigen.engine import conv
 from minigen.nn import normalisation, pooling
 
-# ----- convolutions: few channels, every entry; test_conv.py has the many-channel form and the grid of strides
+# ----- convolutions: few channels, every entry; test_conv.py has the many-channel form
+# and the grid of strides
 
 for _k in [
     dict(stride=(1, 1), padding=(0, 0), dilation=(1, 1)),
@@ -126,8 +127,8 @@ for _k in [
         like=lambda x, _k=_k: naive_windows(x, **_k).sum(-1),
     )
     sample(
-        "_spread",
-        lambda g, _k=_k: pooling._spread(g, size=(5, 4), **_k),
+        "_scatter",
+        lambda g, _k=_k: pooling._scatter(g, size=(5, 4), **_k),
         normal(2, 3, *_out),
         like=lambda g, _k=_k: naive_spread(g, (5, 4), **_k),
     )
@@ -139,15 +140,15 @@ for _k in [
     )
     _winner = oracle.rng_of("winner").integers(0, math.prod(_k["kernel"]), size=(2, 3, *_out))
     sample(
-        "_pick",
-        lambda x, w, _k=_k: pooling._pick(x, w, **_k),
+        "_gather_max",
+        lambda x, w, _k=_k: pooling._gather_max(x, w, **_k),
         normal(2, 3, 5, 4),
         exactly(_winner),
         like=lambda x, w, _k=_k: np.take_along_axis(naive_windows(x, **_k), w[..., None], -1)[..., 0],
     )
     sample(
-        "_put",
-        lambda g, w, _k=_k: pooling._put(g, w, size=(5, 4), **_k),
+        "_scatter_max",
+        lambda g, w, _k=_k: pooling._scatter_max(g, w, size=(5, 4), **_k),
         normal(2, 3, *_out),
         exactly(_winner),
         like=lambda g, w, _k=_k: naive_put(g, w, (5, 4), **_k),

@@ -1,4 +1,6 @@
-"""The house rules that a reader relies on: imports run downward, CuPy and matplotlib stay outside, files stay readable."""
+"""The house rules that a reader relies on: imports run downward, CuPy and matplotlib stay
+outside, files stay readable.
+"""
 
 import ast
 import subprocess
@@ -61,9 +63,16 @@ def part_of(file):
 
 
 def imports(path):
-    """(module, name) of every import statement in a file, at any depth, relative ones spelled out."""
+    """(module, name) of every import statement in a file, at any depth, relative ones spelled out.
+
+    Without those under `if TYPE_CHECKING:`, which name types in annotations and are never run.
+    """
     package = ["minigen", *path.relative_to(PACKAGE).parts[:-1]]
-    for node in ast.walk(ast.parse(path.read_text())):
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            node.body = []
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield alias.name, None
@@ -75,7 +84,9 @@ def imports(path):
 
 
 def parts_imported(path):
-    """The parts of minigen that a file imports; the package itself counts as `__init__`, which imports everything."""
+    """The parts of minigen that a file imports; the package itself counts as `__init__`,
+    which imports everything.
+    """
     for module, name in imports(path):
         if module.partition(".")[0] != "minigen":
             continue
@@ -169,7 +180,9 @@ def test_functions_stay_short():
 
 
 def test_importing_minigen_is_light():
-    """A notebook that only differentiates must not wait for plotting, for a GPU library, or for anything large."""
+    """A notebook that only differentiates must not wait for plotting, for a GPU library,
+    or for anything large.
+    """
     loaded = loaded_by("import minigen")
     assert not loaded & {
         "cupy",

@@ -1,7 +1,7 @@
 """MNIST and Fashion-MNIST without the network: small IDX files made here, and a stand-in for the download.
 
-`urlopen` is replaced in every test, by something that fails loudly unless the test says what it answers; one test
-asks a server on this machine instead, with the real urllib.
+`urlopen` is replaced in every test, by something that fails loudly unless the test says what it answers;
+one test asks a server on this machine instead, with the real urllib.
 """
 
 import errno
@@ -74,7 +74,10 @@ def small_source(monkeypatch, tmp_path):
 
 @pytest.fixture
 def answers(monkeypatch):
-    """Lets a test say what the network answers: a function of the url that gives bytes or raises. Lists the urls."""
+    """Lets a test say what the network answers: a function of the url that gives bytes or raises.
+
+    Lists the urls.
+    """
 
     def install(answer):
         asked = []
@@ -375,7 +378,9 @@ def test_what_is_no_idx_file_is_refused_in_a_sentence(tmp_path, data, message):
 
 
 def test_the_real_sources_are_complete():
-    """The pinned facts: 70 000 pictures each, 11 594 722 and 30 878 645 bytes, as TensorFlow Datasets lists them."""
+    """The pinned facts: 70 000 pictures each, 11 594 722 and 30 878 645 bytes,
+    as TensorFlow Datasets lists them.
+    """
     real = importlib.util.module_from_spec(module.__spec__)
     module.__spec__.loader.exec_module(real)
     for source, size in ((real._mnist, 11_594_722), (real._fashion, 30_878_645)):

@@ -39,7 +39,9 @@ def test_all_three_have_the_area_of_the_circle(radius):
 
 
 def test_sizes_and_places_are_spread_over_their_range():
-    """Square root of the area over pi: uniform from 0.15 to 0.3 of the size, so mean 0.225 and sd 0.15 / sqrt(12)."""
+    """Square root of the area over pi: uniform from 0.15 to 0.3 of the size, so mean 0.225
+    and sd 0.15 / sqrt(12).
+    """
     images, labels = shapes(6000, rng=0, size=32)
     radius = np.sqrt(images.sum(axis=(1, 2), dtype=np.float64) / np.pi) / 32
     assert abs(radius.mean() - 0.225) < 0.004 and abs(radius.std() - 0.15 / np.sqrt(12)) < 0.003

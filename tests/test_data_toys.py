@@ -1,7 +1,7 @@
 """The clouds of points: that they are what the papers describe, mode by mode and moment by moment.
 
-Bounds on statistics are five standard errors at the seed that is used, so they hold by a margin and fail for a
-wrong constant: a sigma that is off by 5 %, a radius off by 1 %, one mode too few.
+Bounds on statistics are five standard errors at the seed that is used, so they hold by a margin and fail for
+a wrong constant: a sigma that is off by 5 %, a radius off by 1 %, one mode too few.
 """
 
 import numpy as np
@@ -94,7 +94,9 @@ def test_even_counts_are_even_and_in_random_order(n, least, most):
 
 @pytest.mark.parametrize("name", ["pacgan-ring", "pacgan-grid", "wgan-gp-8gaussians", "wgan-gp-25gaussians"])
 def test_the_data_reach_what_a_perfect_sampler_reaches(name):
-    """All modes, 98.89 % of high quality: 1 - exp(-9/2), within five standard errors; see metrics.mode_control."""
+    """All modes, 98.89 % of high quality: 1 - exp(-9/2), within five standard
+    errors; see metrics.mode_control.
+    """
     toy = published(name).data
     coverage = mode_coverage(toy.sample(N, rng=0), toy.centres, toy.sigma)
     assert coverage.captured == len(toy.centres)

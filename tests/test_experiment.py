@@ -1,4 +1,6 @@
-"""The experiment helper: verdicts and exit codes, seeds that can be stopped and go on, and nothing overwritten."""
+"""The experiment helper: verdicts and exit codes, seeds that can be stopped and go on,
+and nothing overwritten.
+"""
 
 import importlib.metadata
 import json

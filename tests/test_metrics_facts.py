@@ -129,7 +129,9 @@ def test_far_tails_and_empty_places():
 
 
 def test_the_best_critic_with_penalty_reports_too_much():
-    """Uniform on [0, 1] and [2, 3]: W1 = 2, and integral (F - G)^2 = 1/3 + 1 + 1/3 over 2 lam r with r = 1/3."""
+    """Uniform on [0, 1] and [2, 3]: W1 = 2,
+    and integral (F - G)^2 = 1/3 + 1 + 1/3 over 2 lam r with r = 1/3.
+    """
     x = np.linspace(0, 3, 30_001)
     p, q, between = (x < 1).astype(float), (x > 2).astype(float), np.full_like(x, 1 / 3)
     for lam in (0.5, 10):

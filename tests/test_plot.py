@@ -1,4 +1,6 @@
-"""The figures: each is a file with its title, lines are told apart in a grey print, and nothing opens a window."""
+"""The figures: each is a file with its title, lines are told apart in a grey print,
+and nothing opens a window.
+"""
 
 import itertools
 import subprocess

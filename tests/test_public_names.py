@@ -12,7 +12,10 @@ import pytest
 
 import minigen
 
-PARTS = "baselines byhand check data exchange exercises explain losses metrics models nn optim plot saving testing training".split()
+PARTS = (
+    "baselines byhand check data exchange exercises explain losses metrics models nn optim plot "
+    "saving testing training"
+).split()
 
 
 @pytest.mark.parametrize("name", PARTS)

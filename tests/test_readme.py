@@ -1,4 +1,6 @@
-"""README says what is true: its Python runs and prints what stands there, its tables and counts are those of the package."""
+"""README says what is true: its Python runs and prints what stands there, its tables and counts
+are those of the package.
+"""
 
 import os
 import re

@@ -18,7 +18,9 @@ from minigen.optim import SGD
 
 
 def walk(run, factor=1.0):
-    """Trains one weight by noise, slowly enough to be stopped; its place depends on the seed and the factor."""
+    """Trains one weight by noise, slowly enough to be stopped;
+    its place depends on the seed and the factor.
+    """
     model = Dense(1, 1, rng=run.random.generator)
     optimizer = SGD(model, lr=factor)
 

@@ -1,4 +1,6 @@
-"""The loop: resuming to the bit, a checkpoint that survives kills and full disks, and a sentence for every mistake."""
+"""The loop: resuming to the bit, a checkpoint that survives kills and full disks,
+and a sentence for every mistake.
+"""
 
 import errno
 import json
@@ -113,7 +115,9 @@ def test_100_steps_a_kill_and_100_more_are_200_steps_to_the_bit(tmp_path, kind):
 
 
 def fixed_batches(kind):
-    """The shuffle of seed 0: a resumed run is given the same data, while its model may start from anything."""
+    """The shuffle of seed 0: a resumed run is given the same data,
+    while its model may start from anything.
+    """
     return {"batch": KINDS[kind]()["batch"]}
 
 

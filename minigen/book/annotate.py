@@ -126,7 +126,7 @@ def _class(node, lines):
 
 def operations():
     """Every operation of the registry: name, formula, its rules as they are written, where it lies, what tests it."""
-    minigen.nn  # noqa: B018: the layers' operations join the registry when they are loaded
+    minigen.nn  # noqa: B018 (the operations of the layers join the registry when they are loaded)
     minigen.losses  # noqa: B018
     tested = sampled()
     rows = []

@@ -5,10 +5,15 @@ softmax is constant, so under a sum any rule that returns zeros would pass, and 
 to multiply by what flows in.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import numpy as np
 
 from minigen.check.differences import DIRECTIONS, EVERY, Loss
-from minigen.check.inputs import Inputs, misfit, title
+from minigen.check.inputs import Given, Inputs, misfit, title
 from minigen.check.moved import FEW, second_look
 from minigen.check.pair import takes
 from minigen.check.preserve import preserved
@@ -22,18 +27,18 @@ from minigen.engine.tape import Tensor
 
 
 def check_gradients(
-    forward,
-    backward=None,
-    inputs=None,
+    forward: Callable[..., Any],
+    backward: Any = None,
+    inputs: Given | None = None,
     *,
-    gradients=None,
-    wrt=None,
-    order=1,
-    seed=0,
-    every=EVERY,
-    directions=DIRECTIONS,
-    device="cpu",
-):
+    gradients: Any = None,
+    wrt: Sequence[str] | None = None,
+    order: int = 1,
+    seed: int = 0,
+    every: int = EVERY,
+    directions: int = DIRECTIONS,
+    device: str = "cpu",
+) -> Report:
     """Compare the gradient of `forward` by tape, and by hand if given, with finite differences. Returns a Report.
 
     `check_gradients(forward, inputs)`, or `check_gradients(forward, backward, inputs)` with your own derivation.

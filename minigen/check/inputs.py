@@ -2,12 +2,19 @@
 
 import difflib
 import inspect
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from minigen.engine import backend
 from minigen.engine.tape import Tensor
+
+# In annotations: inputs by name, in the order of the arguments, alone, or drawn by a function of a generator.
+Given: TypeAlias = (
+    "Mapping[str, Any] | Sequence[Any] | np.ndarray | Callable[[np.random.Generator], Mapping[str, Any]]"
+)
 
 
 class Inputs:

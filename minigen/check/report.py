@@ -5,8 +5,11 @@ has one relative error, |a - b| / (|a| + |b|) over the whole tensor: 0 for equal
 against something.
 """
 
+from __future__ import annotations
+
 import math
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -43,15 +46,15 @@ class Record:
     method: str = ""
 
     @property
-    def largest_error(self):
+    def largest_error(self) -> float | None:
         """The largest of the three relative errors, or None where nothing could be compared."""
         return max((e for e in (getattr(self, name) for name in _FIGURES) if e is not None), default=None)
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """Plain Python values, ready for JSON: tuples become lists, what is not finite becomes None."""
         return _plain(asdict(self))
 
-    def explain(self):
+    def explain(self) -> str:
         """The verdict in words, with the numbers of the worst entry."""
         where = f"{self.subject} " if self.subject else ""
         lines = [f"{where}{self.parameter}: {self.verdict}: {self.reason}"]
@@ -73,24 +76,24 @@ class Report:
     notes: list = field(default_factory=list)
 
     @property
-    def ok(self):
+    def ok(self) -> bool:
         return bool(self.records) and all(r.verdict == "ok" for r in self.records)
 
     @property
-    def verdict(self):
+    def verdict(self) -> str:
         """ok, wrong or inconclusive, for the whole."""
         verdicts = {r.verdict for r in self.records}
         return "ok" if self.ok else "wrong" if "wrong" in verdicts else "inconclusive"
 
-    def assert_ok(self):
+    def assert_ok(self) -> None:
         """Raise AssertionError, with the table as its message, unless everything agrees."""
         if not self.ok:
             raise AssertionError(f"gradients do not agree\n{self}")
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         return {"ok": self.ok, "records": [r.to_dict() for r in self.records], "notes": list(self.notes)}
 
-    def rows(self):
+    def rows(self) -> list[list[str]]:
         """The table as lists of strings, the heading first; columns that nobody filled are left out."""
         columns = {
             "subject": lambda r: r.subject,
@@ -107,7 +110,7 @@ class Report:
         table = {title: cells for title, cells in table.items() if any(c not in ("", "-") for c in cells)}
         return [list(table), *(list(row) for row in zip(*table.values(), strict=True))]
 
-    def explanations(self):
+    def explanations(self) -> list[str]:
         """A paragraph for every record that is not plainly ok, and for those that left something out."""
         return [
             r.explain() if r.verdict != "ok" else f"{r.parameter}: {r.reason}"
@@ -115,7 +118,7 @@ class Report:
             if r.reason
         ]
 
-    def summary(self):
+    def summary(self) -> str:
         """One line: how many of each verdict, and the largest error among those that agree."""
         count = {v: sum(r.verdict == v for r in self.records) for v in ("ok", "wrong", "inconclusive")}
         line = f"{len(self.records)} compared: " + ", ".join(
@@ -124,7 +127,7 @@ class Report:
         errors = [r.largest_error for r in self.records if r.verdict == "ok" and r.largest_error is not None]
         return f"{line}; largest error among the ok: {_error(max(errors))}" if errors else line
 
-    def __str__(self):
+    def __str__(self) -> str:
         if not self.records:
             return "\n\n".join(["nothing was compared", *self.notes])
         rows = self.rows()

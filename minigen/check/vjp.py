@@ -6,14 +6,18 @@ upstream gradient g. A backward that forgets to multiply by g breaks the last, w
 the check is repeated at moved inputs, where no symmetry hides a mistake.
 """
 
+from __future__ import annotations
+
 import functools
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import Any
 
 import numpy as np
 
 from minigen.check.contract import broken_promises
 from minigen.check.differences import DIRECTIONS, EVERY, LONG_EPS, MOST_WORK, Loss
-from minigen.check.inputs import Inputs, misfit, title
+from minigen.check.inputs import Given, Inputs, misfit, title
 from minigen.check.moved import FEW, near, second_look
 from minigen.check.pair import ContractError, Pair
 from minigen.check.preserve import preserved
@@ -24,7 +28,16 @@ from minigen.check.verdict import ROUNDING, record
 DRAWS = 3  # of inputs that are a function of a generator
 
 
-def check_vjp(forward, backward, inputs, *, wrt=None, seed=0, every=EVERY, directions=DIRECTIONS):
+def check_vjp(
+    forward: Any,
+    backward: Callable[..., Any] | None,
+    inputs: Given,
+    *,
+    wrt: Sequence[str] | None = None,
+    seed: int = 0,
+    every: int = EVERY,
+    directions: int = DIRECTIONS,
+) -> Report:
     """Check `backward(g, *inputs)` against differences of `forward(*inputs)`, for a random g. Returns a Report.
 
     `forward(*inputs) -> y`, an array or a number. `backward(g, *inputs)` returns the gradient of <g, y>: one

@@ -5,8 +5,11 @@ tape's loss and none of its rules. So that they speak of the same function, the 
 loss by tape; if it does not, a row "(loss)" says so, and the derivation is of another model.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +41,14 @@ class Subject:
     directions: int = DIRECTIONS
 
 
-def layer_subject(name, by_tape, by_hand, inputs, wrt=None, seed=0):
+def layer_subject(
+    name: str,
+    by_tape: Callable[..., Tensor],
+    by_hand: Callable[..., Any] | None,
+    inputs: dict[str, np.ndarray],
+    wrt: list[str] | None = None,
+    seed: int = 0,
+) -> Subject:
     """A Subject for a layer, whose output is an array: the loss is that output weighted by fixed random numbers.
 
     `by_tape(*tensors) -> Tensor`; `by_hand(*arrays) -> (y, backward)`, where `backward(g)` gives one gradient
@@ -113,7 +123,7 @@ class ByTape:
         return True
 
 
-def compare(subject, seed=0, device="cpu"):
+def compare(subject: Subject, seed: int = 0, device: str = "cpu") -> list[Record]:
     """One Record for each parameter of the subject, and one named "(loss)" first if the two losses differ.
 
     Raises ValueError where by hand leaves a parameter out or gives a gradient of another shape: those are

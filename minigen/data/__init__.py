@@ -1,4 +1,4 @@
-"""Data to learn from, and how to walk through it."""
+"""Data sets, and batches of them."""
 
 from minigen.data.batches import batches
 from minigen.data.digits import digits, digits_split

@@ -1,9 +1,18 @@
 """One pass over the data in random order, a batch at a time."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
 from minigen.engine import backend
+from minigen.engine.backend import Array
 
 
-def batches(data, size, rng, *, drop_last=True):
+def batches(
+    data: Array | tuple[Array, ...], size: int, rng: np.random.Generator, *, drop_last: bool = True
+) -> Iterator:
     """An iterator over one epoch: every row once, shuffled by `rng`, in batches of `size` rows.
 
     `rng` is a NumPy generator. `data` is an array, or a tuple of arrays with equally many rows (images and

@@ -5,6 +5,8 @@ with the right bytes (SHA-256). It is written under a temporary name and renamed
 kept file is a whole file. Without a network, the error names the files and the folder to put them in.
 """
 
+from __future__ import annotations
+
 import contextlib
 import gzip
 import hashlib
@@ -80,7 +82,9 @@ _fashion = _Source(
 )
 
 
-def mnist(*, folder=None, download=True):
+def mnist(
+    *, folder: str | os.PathLike | None = None, download: bool = True
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """(train images, train labels, test images, test labels) of MNIST (LeCun, Cortes and Burges 1998).
 
     Images float32 (60000, 28, 28) and (10000, 28, 28) from 0 (paper) to 1 (ink), the stored 0 .. 255 divided
@@ -97,7 +101,9 @@ def mnist(*, folder=None, download=True):
     return _load(_mnist, folder, download)
 
 
-def fashion_mnist(*, folder=None, download=True):
+def fashion_mnist(
+    *, folder: str | os.PathLike | None = None, download: bool = True
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """(train images, train labels, test images, test labels) of Fashion-MNIST (Xiao et al. 2017).
 
     Ten kinds of clothes, `fashion_names`, with the shapes of `mnist`; harder to classify. 31 MB to download.
@@ -227,7 +233,7 @@ def _by_hand(source, folder):
 _types = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
 
-def read_idx(path):
+def read_idx(path: str | os.PathLike) -> np.ndarray:
     """The array in an IDX file, plain or compressed by gzip; the first bytes decide which.
 
         0, 0, type, number of axes d,  d sizes (4 bytes each, big-endian),  the entries, last axis fastest

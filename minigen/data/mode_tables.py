@@ -6,9 +6,13 @@ state its ring. Both count 2500 samples, those within 3 sigma of a centre as of 
 and 5 runs.
 """
 
+from __future__ import annotations
+
 from minigen.arguments import as_generator
 from minigen.baselines import Gaussian
-from minigen.metrics import mode_control, mode_coverage
+from minigen.data.toys import Mixture
+from minigen.engine.backend import Seed
+from minigen.metrics import ModeCoverage, mode_control, mode_coverage
 
 # modes, high quality in %, and for PacGAN the reverse KL in nats; as printed, ± the standard error
 PACGAN = {  # Lin et al. 2018, Table 1
@@ -43,8 +47,8 @@ VEEGAN = {  # Srivastava et al. 2017, Table 1
 }
 
 
-def controls(mixture, *, samples=2500, rng):
-    """{name: ModeCoverage} of a perfect sampler, of one Gaussian fitted to the data, and of noise on the square around it.
+def controls(mixture: Mixture, *, samples: int = 2500, rng: Seed) -> dict[str, ModeCoverage]:
+    """{name: ModeCoverage} of a perfect sampler, of one Gaussian fitted to the data, and of noise around it.
 
     The last two reach every mode where they have density, by chance. Only the high-quality share tells them from
     a network that has learned the modes, so always read both numbers.
@@ -59,7 +63,7 @@ def controls(mixture, *, samples=2500, rng):
     return {"true sampler": best} | found
 
 
-def mode_table(toy, rows, mixture, *, rng):
+def mode_table(toy: str, rows: dict[str, tuple], mixture: Mixture, *, rng: Seed) -> str:
     """The text of a table: the `controls` of a mixture, your rows, and what is published of the toy.
 
     `toy` is "ring" or "grid". rows {name: (modes, high-quality share, reverse KL)} stand beside what was

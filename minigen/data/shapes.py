@@ -1,14 +1,18 @@
 """Images drawn by formula, any number of them: circles, squares and triangles, and patches with an edge.
 
-Three classes of any size and place, without a download. The three have equal area at equal `radius`, so the
-sum of the pixels says nothing about the class.
+Three classes of any size and place, without a download. The three have equal area at equal `radius`,
+so the sum of the pixels is no clue to the class.
 """
+
+from __future__ import annotations
 
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from minigen.arguments import as_generator
+from minigen.engine.backend import Seed
 
 shape_names = ("circle", "square", "triangle")
 
@@ -21,7 +25,9 @@ _reach = np.array(
 )
 
 
-def shapes(n, *, rng, size=16, radius=None):
+def shapes(
+    n: int, *, rng: Seed, size: int = 16, radius: float | tuple[float, float] | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """(images, labels): float32 (n, size, size) from 0 (background) to 1, and int64 (n,), see `shape_names`.
 
     One upright shape an image, its class even over the three, its size uniform over `radius` = (smallest,
@@ -73,7 +79,7 @@ def _triangle(x, y, radius):
     return np.maximum(slanted, y) - _inner * radius
 
 
-def edge_patches(images, n, *, rng, size=8, least=0.1):
+def edge_patches(images: ArrayLike, n: int, *, rng: Seed, size: int = 8, least: float = 0.1) -> np.ndarray:
     """n square windows (n, size, size) cut from random places of `images` (N, H, W) that are not flat.
 
     A window counts when the standard deviation of its pixels, in the unit of the images, is at least `least`:

@@ -6,6 +6,8 @@ the line, so a figure can show it. `published` gives the data of the papers by n
 compared. All draws come from the generator that is given: the same seed gives the same bits.
 """
 
+from __future__ import annotations
+
 import difflib
 import math
 from collections.abc import Callable
@@ -13,8 +15,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minigen.arguments import as_generator, as_rows
+from minigen.engine.backend import Seed
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +35,7 @@ class Mixture:
     sigma: float
     even: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         centres = as_rows("centres", self.centres, least=1).copy()
         sigma = _positive("sigma", self.sigma)
         apart = np.sqrt(((centres[:, None] - centres) ** 2).sum(axis=2))  # (K, K)
@@ -47,11 +51,11 @@ class Mixture:
         object.__setattr__(self, "centres", centres)
         object.__setattr__(self, "sigma", sigma)
 
-    def sample(self, n, *, rng, dtype=np.float32):
+    def sample(self, n: int, *, rng: Seed, dtype: DTypeLike = np.float32) -> np.ndarray:
         """n points (n, D)."""
         return self.labelled(n, rng=rng, dtype=dtype)[0]
 
-    def labelled(self, n, *, rng, dtype=np.float32):
+    def labelled(self, n: int, *, rng: Seed, dtype: DTypeLike = np.float32) -> tuple[np.ndarray, np.ndarray]:
         """n points (n, D), the same that `sample` gives, and the mode of each: int64 (n,), 0 .. K-1."""
         n, dtype, rng = _whole("n", n), _real(dtype), as_generator(rng)
         k = len(self.centres)
@@ -72,15 +76,15 @@ class Curve:
     path: Callable
     noise: float
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not 0 <= self.noise < math.inf:
             raise ValueError(f"noise is {self.noise}, expected a standard deviation of 0 or more")
 
-    def sample(self, n, *, rng, dtype=np.float32):
+    def sample(self, n: int, *, rng: Seed, dtype: DTypeLike = np.float32) -> np.ndarray:
         """n points (n, 2)."""
         return self.labelled(n, rng=rng, dtype=dtype)[0]
 
-    def labelled(self, n, *, rng, dtype=np.float32):
+    def labelled(self, n: int, *, rng: Seed, dtype: DTypeLike = np.float32) -> tuple[np.ndarray, np.ndarray]:
         """n points (n, 2), the same that `sample` gives, and the label (n,) of each."""
         n, dtype, rng = _whole("n", n), _real(dtype), as_generator(rng)
         points, labels = self.path(rng.random(n))
@@ -90,7 +94,7 @@ class Curve:
 # ----- mixtures ---------------------------------------------------------------------------------------------
 
 
-def ring(modes=8, *, radius=1.0, sigma=0.05):
+def ring(modes: int = 8, *, radius: float = 1.0, sigma: float = 0.05) -> Mixture:
     """A `Mixture` of Gaussians evenly spaced on a circle around 0.
 
         centre_i = radius (cos(2 pi i / modes), sin(2 pi i / modes)),    i = 0 .. modes-1
@@ -104,7 +108,7 @@ def ring(modes=8, *, radius=1.0, sigma=0.05):
     return Mixture(radius * np.stack([np.cos(angles), np.sin(angles)], axis=1), sigma)
 
 
-def grid(side=5, *, spacing=2.0, sigma=0.05, even=False):
+def grid(side: int = 5, *, spacing: float = 2.0, sigma: float = 0.05, even: bool = False) -> Mixture:
     """A `Mixture` of side x side Gaussians on a square lattice around 0, neighbours `spacing` apart.
 
     side = 5 and spacing = 2 give the 25 centres {-4, -2, 0, 2, 4}^2. `spacing` and `sigma` in the unit of the
@@ -118,7 +122,7 @@ def grid(side=5, *, spacing=2.0, sigma=0.05, even=False):
 # ----- curves -----------------------------------------------------------------------------------------------
 
 
-def swiss_roll(*, noise=0.25, unit=7.5):
+def swiss_roll(*, noise: float = 0.25, unit: float = 7.5) -> Curve:
     """A `Curve`: one turn and a half of a spiral, seen from the side of Marsland's swiss roll.
 
         t = 1.5 pi (1 + 2 u),    x = (t cos t, t sin t) / unit
@@ -136,7 +140,7 @@ def swiss_roll(*, noise=0.25, unit=7.5):
     return Curve(path, noise / unit)
 
 
-def moons(*, noise=0.1):
+def moons(*, noise: float = 0.1) -> Curve:
     """A `Curve` in two pieces: interleaved half circles of radius 1, the classic of two classes.
 
         u < 1/2:  (cos t, sin t),    otherwise  (1 - cos t, 1/2 - sin t),    t = pi (2 u mod 1)
@@ -156,7 +160,7 @@ def moons(*, noise=0.1):
     return Curve(path, noise)
 
 
-def spiral(arms=1, *, turns=2.0, noise=0.02):
+def spiral(arms: int = 1, *, turns: float = 2.0, noise: float = 0.02) -> Curve:
     """A `Curve`: `arms` arms of an Archimedean spiral inside the unit circle, each `turns` times around 0.
 
         r = sqrt(v),    angle = 2 pi (turns r + arm / arms),    x = r (cos angle, sin angle),    v ~ U[0, 1)
@@ -176,7 +180,7 @@ def spiral(arms=1, *, turns=2.0, noise=0.02):
     return Curve(path, noise)
 
 
-def circle(*, radius=1.0, noise=0.05):
+def circle(*, radius: float = 1.0, noise: float = 0.05) -> Curve:
     """A `Curve`: the circle around 0, the simplest manifold with a tangent and a normal everywhere.
 
     x = radius (cos t, sin t) with t = 2 pi u, the label, in radians. E |x|^2 = radius^2 + 2 noise^2.
@@ -217,7 +221,7 @@ _published = {
 }
 
 
-def published(name):
+def published(name: str) -> Published:
     """The training data of a paper, exactly as its code draws it, as (data, points, batch, source).
 
     pacgan-ring          8 modes, radius 1, sigma 0.01           pacgan-grid          {-4 .. 4}^2, sigma 0.05

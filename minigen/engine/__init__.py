@@ -1,1 +1,4 @@
-"""Automatic differentiation. Read backend, tape, ops, shapes, conv, anomaly and numpy_protocol in this order; skip fast/ at first."""
+"""Automatic differentiation.
+
+Read backend, tape, ops, shapes, conv, anomaly and numpy_protocol in this order; skip fast/ at first.
+"""

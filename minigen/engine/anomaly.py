@@ -1,11 +1,12 @@
 """Finding the first NaN or infinity, and the line of a person's program that made it.
 
-Inside `with detect_anomaly():` the tape shows every result and every gradient to this file. A NaN spreads through all that
-follows, so only the first one says anything.
+Inside `with detect_anomaly():` every result and every gradient is checked here. A NaN makes later results NaN
+too, so only the first one shows the cause.
 """
 
 import os
 import sys
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from pathlib import Path
 
@@ -15,11 +16,11 @@ watching = ContextVar("watching for anomalies", default=False)
 _package = str(Path(__file__).parents[1]) + os.sep
 
 
-def detect_anomaly():
+def detect_anomaly() -> AbstractContextManager[bool]:
     """`with detect_anomaly():` the first op whose result or gradient is not finite raises FloatingPointError.
 
-    The message names the op and the line that called it. Every result is looked at, which is slow (and on a GPU waits):
-    for finding, not for training.
+    The message names the op and the line that called it. Every result is checked, which is slow,
+    and forces a GPU to synchronise: use it to find an error, not to train.
     """
     return backend.setting(watching, True)
 
@@ -42,7 +43,7 @@ def inspect_result(op, values, out):
 def inspected(gradient):
     """The step of a backward pass, raising when it turns a finite upstream gradient into one that is not.
 
-    The operations that a rule consists of are not looked at: its result is inspected as one gradient.
+    The operations inside a rule are not checked; the gradient that it returns is.
     """
 
     def inspect(node, i, g, out, values):

@@ -1,21 +1,34 @@
-"""The one file that knows there are two array libraries: NumPy on the processor, CuPy on a graphics card.
+"""The only file that distinguishes the two array libraries: NumPy on the CPU, CuPy on a GPU.
 
-They share one interface, so most code needs neither name: operators and methods (`x * y`, `x.sum(axis)`) come with the
-array. For the rest, `xp = namespace(x)` finds the library that owns `x`. Random numbers are always drawn by NumPy on the
-host and then moved, so one seed gives the same bits on both.
+They share one interface, so most code names neither: operators and methods (`x * y`, `x.sum(axis)`) belong to
+the array. For the rest, `xp = namespace(x)` finds the library that owns `x`. Random numbers are always drawn
+by NumPy on the host and then moved, so one seed gives the same bits on both.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
 
 from minigen.engine.numpy_protocol import TORCH
 
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+Array: TypeAlias = np.ndarray  # in annotations: an array of NumPy, or of CuPy, which has the same interface
+Seed: TypeAlias = "int | np.random.Generator | Random"  # text, because np.random is slow to import
+T = TypeVar("T")
+
 _namespaces = {np.ndarray: np, float: None, int: None, bool: None}
 
 
-def namespace(*arrays):
-    """The library (`numpy` or `cupy`) that all the arrays belong to, by their exact type; Python scalars fit either.
+def namespace(*arrays: Any) -> Any:
+    """The library (`numpy` or `cupy`) that all the arrays belong to, by their exact type;
+    Python scalars fit either.
 
     Raises TypeError when two libraries meet, and when something is no array at all.
     """
@@ -47,22 +60,27 @@ def mixed(*arrays):
     """The error for arrays of two libraries in one operation, with its cure."""
     kinds = dict.fromkeys(f"{type(a).__module__.partition('.')[0]}.{type(a).__name__}" for a in arrays)
     return TypeError(
-        f"arrays of one library expected, got {', '.join(kinds)}: move them to one device with minigen.to(array, 'cpu'|'cuda')"
+        f"arrays of one library expected, got {', '.join(kinds)}: move them to one device with "
+        "minigen.to(array, 'cpu'|'cuda')"
     )
 
 
-def is_array(value):
+def is_array(value: object) -> bool:
     """Whether `value` is an array of either library."""
     return type(value) is np.ndarray or type(value).__module__.partition(".")[0] == "cupy"
 
 
 def as_array(data, like=None):
-    """`data` (array, list, number) as an array; 0-d results of NumPy's reductions, which are scalars, become arrays."""
+    """`data` (array, list, number) as an array; 0-d results of NumPy's reductions,
+    which are scalars, become arrays.
+    """
     return data if is_array(data) else (np if like is None else namespace(like)).asarray(data)
 
 
 def refuse_container(what, value):
-    """TypeError for an array with rules of its own, which plain NumPy calls would forget: a masked array, an np.matrix."""
+    """TypeError for an array with rules of its own, which plain NumPy calls would forget:
+    a masked array, an np.matrix.
+    """
     if type(value).__module__ == "torch":
         raise TypeError(TORCH)
     if isinstance(value, np.ndarray) and type(value) is not np.ndarray:
@@ -74,7 +92,8 @@ def refuse_container(what, value):
 
 
 def settle(caller, names, values, selects=(), moves=False):
-    """The array arguments of one operation as arrays of one floating dtype; see `minigen.op` for what is done and why.
+    """The array arguments of one operation as arrays of one floating dtype; see `minigen.op`
+    for what is done and why.
 
     `names` are their names and `selects` marks the masks and labels among them, which stay as they are.
     """
@@ -116,7 +135,9 @@ def settle(caller, names, values, selects=(), moves=False):
 
 
 def two_dtypes(caller, floats):
-    """The error for two floating dtypes in one operation: names the odd one out, and the call that mends it."""
+    """The error for two floating dtypes in one operation: it names the argument that differs,
+    and the call that converts it.
+    """
     names = {dtype: [n for n, d in floats.items() if d == dtype] for dtype in floats.values()}
     (odd, odds), *others = sorted(names.items(), key=lambda item: (len(item[1]), -item[0].itemsize))
     other, rest = max(others, key=lambda item: len(item[1]))
@@ -133,7 +154,7 @@ def two_dtypes(caller, floats):
 
 
 def own(value):
-    """A copy of every array in an argument, for the tape: whoever owns the original may write to it."""
+    """A copy of every array in an argument, for the tape: the owner of the original may write to it."""
     if is_array(value):
         return value.copy(order="K")
     if isinstance(value, tuple | list):
@@ -141,12 +162,12 @@ def own(value):
     return value
 
 
-def device_of(array):
+def device_of(array: Array) -> str:
     """'cpu' for a NumPy array, 'cuda' for a CuPy array."""
     return "cpu" if namespace(array) is np else "cuda"
 
 
-def to(array, device):
+def to(array: Array, device: str) -> Array:
     """`array` on `device` ('cpu' or 'cuda'): the same object if it is there already, otherwise a copy.
 
     Raises ValueError for another device name and RuntimeError, with the cure, where CuPy or a GPU is missing.
@@ -178,33 +199,33 @@ class Random:
     The same seed gives the same bits on either device, and `state` (a plain dict) can be saved and put back.
     """
 
-    def __init__(self, seed, device="cpu", dtype=np.float32):
+    def __init__(self, seed: int, device: str = "cpu", dtype: DTypeLike = np.float32) -> None:
         self.generator = np.random.default_rng(seed)
         self.device, self.dtype = device, np.dtype(dtype)
 
-    def normal(self, *shape):
+    def normal(self, *shape: int) -> Array:
         """Independent draws from N(0, 1)."""
         return to(self.generator.standard_normal(shape).astype(self.dtype), self.device)
 
-    def uniform(self, *shape):
+    def uniform(self, *shape: int) -> Array:
         """Independent draws from U[0, 1)."""
         below_one = np.nextafter(1, 0, dtype=self.dtype)  # float32 rounds the largest draws up to 1
         return to(np.minimum(self.generator.random(shape).astype(self.dtype), below_one), self.device)
 
-    def bernoulli(self, p, *shape):
+    def bernoulli(self, p: float, *shape: int) -> Array:
         """Independent zeros and ones, one with probability `p`: the mask of dropout and of masking noise."""
         return to((self.generator.random(shape) < p).astype(self.dtype), self.device)
 
-    def permutation(self, n):
+    def permutation(self, n: int) -> Array:
         """0 .. n-1 in random order."""
         return to(self.generator.permutation(n), self.device)
 
     @property
-    def state(self):
+    def state(self) -> dict[str, Any]:
         return self.generator.bit_generator.state
 
     @state.setter
-    def state(self, state):
+    def state(self, state: dict[str, Any]) -> None:
         self.generator.bit_generator.state = state
 
 
@@ -222,9 +243,10 @@ def has_arrays(index):
 
 
 def windows(x, kernel, stride, dilation):
-    """Every place a kernel visits, as a view without a copy: (N, H, W, C) -> (N, OH, OW, kh, kw, C).
+    """Every window of a kernel, as a view without a copy: (N, H, W, C) -> (N, OH, OW, kh, kw, C).
 
-    windows[n, i, j, a, b] is x[n, i*stride + a*dilation, j*stride + b*dilation]. Do not write to it: places overlap.
+    windows[n, i, j, a, b] is x[n, i*stride + a*dilation, j*stride + b*dilation]. Do not write
+    to it: windows overlap.
     """
     (n, h, w, c), (kh, kw), (sh, sw), (dh, dw) = x.shape, kernel, stride, dilation
     oh, ow = (h - dh * (kh - 1) - 1) // sh + 1, (w - dw * (kw - 1) - 1) // sw + 1
@@ -235,7 +257,7 @@ def windows(x, kernel, stride, dilation):
 
 
 @contextmanager
-def setting(variable, value):
+def setting(variable: ContextVar[T], value: T) -> Iterator[T]:
     """A context variable set to `value` inside the with block, for this thread alone."""
     token = variable.set(value)
     try:

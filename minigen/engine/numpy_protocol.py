@@ -1,13 +1,15 @@
-"""How a Tensor behaves towards NumPy: array * tensor is answered by the tensor, np.exp(tensor) by a sentence.
+"""How a Tensor behaves towards NumPy: `array * tensor` is computed by minigen, and `np.exp(tensor)` raises a
+TypeError that names minigen.exp.
 
-NumPy would compute np.exp of anything it can turn into an array, and the history of the tensor would be lost without a word.
+NumPy would compute np.exp of anything that it can convert to an array, and the history of the tensor would be
+lost without a message.
 """
 
-operators = {}  # NumPy's name -> the operation behind Python's operator; filled by ops.py
-functions = {}  # NumPy's name -> minigen's name
+operators: dict = {}  # NumPy's name -> the operation behind Python's operator; filled by ops.py
+functions: dict = {}  # NumPy's name -> minigen's name
 
 
-def _answer(tensor, function, method, *inputs, **kwargs):
+def _ufunc(tensor, function, method, *inputs, **kwargs):
     operator = operators.get(function.__name__)
     if operator is not None and method == "__call__" and not kwargs:
         return operator(*inputs)
@@ -16,11 +18,14 @@ def _answer(tensor, function, method, *inputs, **kwargs):
     raise TypeError(f"np.{function.__name__} would lose the history of a Tensor: use {cure}")
 
 
-class _OnlyOnTheClass:
-    """NumPy asks the class for `__array_ufunc__` and finds `_answer`; CuPy asks the object, where None means: ask the other."""
+class _ArrayUfunc:
+    """NumPy looks `__array_ufunc__` up on the class and finds `_ufunc`.
+
+    CuPy looks it up on the object, and None tells it to leave the operation to the other operand.
+    """
 
     def __get__(self, tensor, cls):
-        return None if tensor is not None else _answer
+        return None if tensor is not None else _ufunc
 
 
 class NumPyProtocol:
@@ -28,10 +33,10 @@ class NumPyProtocol:
 
     __slots__ = ()
     __array_priority__ = 1000
-    __array_ufunc__ = _OnlyOnTheClass()
+    __array_ufunc__ = _ArrayUfunc()
 
     def __array_function__(self, function, types, args, kwargs):
-        _answer(self, function, "function")
+        _ufunc(self, function, "function")
 
     def __array__(self, *args, **kwargs):
         raise TypeError(
@@ -39,11 +44,14 @@ class NumPyProtocol:
         )
 
     def __dlpack__(self, **kwargs):
-        """The memory of `data` for another library: torch.from_dlpack(tensor). BufferError where there is a history."""
+        """The memory of `data` for another library: torch.from_dlpack(tensor).
+
+        BufferError where there is a history.
+        """
         if self.node is not None:
             raise BufferError(
-                "a Tensor with a history, or that asks for a gradient, is not handed to another library, which "
-                "would not go on with it: hand over tensor.detach()"
+                "a Tensor with a history, or that asks for a gradient, is not handed to another library, "
+                "which would not go on with it: hand over tensor.detach()"
             )
         return self.data.__dlpack__(**kwargs)
 

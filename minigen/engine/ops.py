@@ -1,31 +1,48 @@
 """The operations: each forward on arrays, and directly under it the rule for each argument.
 
-In a rule, `g` is the upstream gradient, `out` the result, and then come the arguments; the rule returns <g, d out>. Rules
-are written in operators and in operations of this file, so that they can be differentiated themselves. A comparison such
-as `x > 0` is a plain mask in either case: it chooses a piece and has no slope.
+In a rule, `g` is the upstream gradient, `out` the result, and then come the arguments;
+the rule returns <g, d out>. Rules are written in operators and in operations of this file,
+so that they can be differentiated themselves. A comparison such as `x > 0` is a plain mask in either case:
+it chooses a piece and has no slope.
 
-Shapes broadcast as in NumPy; a rule writes the gradient at the stretched shape and the engine sums it back. Where two
-shapes do not broadcast, the operation raises ValueError. An `axis` is one axis, several, or None for all; one that does
-not exist, or that is named twice, raises ValueError.
+Shapes broadcast as in NumPy; a rule writes the gradient at the stretched shape and the engine sums it back.
+Where two shapes do not broadcast, the operation raises ValueError. An `axis` is one axis, several,
+or None for all; one that does not exist, or that is named twice, raises ValueError.
 """
+
+from __future__ import annotations
 
 import math
 import operator
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
 from minigen.engine import numpy_protocol
-from minigen.engine.backend import as_array, namespace
+from minigen.engine.backend import Array, as_array, namespace
 from minigen.engine.fast import threads
-from minigen.engine.shapes import axes_of, expand_dims, getitem, inverse_of, reshape, squeeze, transpose
-from minigen.engine.tape import Tensor, _data, broadcast_to, op, sum_to, takes
+from minigen.engine.shapes import (
+    Axis,
+    Shape,
+    axes_of,
+    expand_dims,
+    getitem,
+    inverse_of,
+    reshape,
+    squeeze,
+    transpose,
+)
+from minigen.engine.tape import Tensor, Value, Values, _data, broadcast_to, op, sum_to, takes
 
-# ----- arithmetic ---------------------------------------------------------------------------------------------------
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+# ----- arithmetic -------------------------------------------------------------------------------------------
 
 
 @op(broadcasts=True)
-def add(x, y):
-    """x + y."""
+def add(x: Value, y: Value) -> Value:
+    """x + y, entry by entry; the shapes broadcast."""
     return x + y
 
 
@@ -33,8 +50,8 @@ add.rule(lambda g, out, x, y: g, lambda g, out, x, y: g)
 
 
 @op(broadcasts=True)
-def sub(x, y):
-    """x - y."""
+def sub(x: Value, y: Value) -> Value:
+    """x - y, entry by entry; the shapes broadcast."""
     return x - y
 
 
@@ -42,8 +59,8 @@ sub.rule(lambda g, out, x, y: g, lambda g, out, x, y: -g)
 
 
 @op(broadcasts=True)
-def mul(x, y):
-    """x * y, entry by entry."""
+def mul(x: Value, y: Value) -> Value:
+    """x * y, entry by entry; the shapes broadcast."""
     return x * y
 
 
@@ -51,8 +68,8 @@ mul.rule(lambda g, out, x, y: g * y, lambda g, out, x, y: g * x)
 
 
 @op(broadcasts=True)
-def div(x, y):
-    """x / y, entry by entry; a division by 0 gives inf or nan and NumPy's warning."""
+def div(x: Value, y: Value) -> Value:
+    """x / y, entry by entry; the shapes broadcast. A division by 0 gives inf or nan and NumPy's warning."""
     return x / y
 
 
@@ -60,8 +77,12 @@ div.rule(lambda g, out, x, y: g / y, lambda g, out, x, y: -g * out / y)
 
 
 @op(broadcasts=True)
-def pow(x, y):
-    """x ** y. The gradient for y exists where x > 0; where x = 0 and y >= 0 it is 0, where x < 0 it is nan."""
+def pow(x: Value, y: Value) -> Value:
+    """x ** y.
+
+    The shapes broadcast. The gradient for y exists where x > 0; where x = 0 and y >= 0 it is 0,
+    where x < 0 it is nan.
+    """
     return x**y
 
 
@@ -89,19 +110,19 @@ def _power_for_exponent(g, out, x, y):
 
 
 @op()
-def neg(x):
-    """-x."""
+def neg(x: Value) -> Value:
+    """-x, entry by entry."""
     return -x
 
 
 neg.rule(lambda g, out, x: -g)
 
-# ----- smooth functions ---------------------------------------------------------------------------------------------
+# ----- smooth functions -------------------------------------------------------------------------------------
 
 
 @op()
-def exp(x):
-    """e^x."""
+def exp(x: Value) -> Value:
+    """e^x, entry by entry."""
     return namespace(x).exp(x)
 
 
@@ -109,8 +130,8 @@ exp.rule(lambda g, out, x: g * out)
 
 
 @op()
-def log(x):
-    """The natural logarithm; -inf at 0 and nan below, with NumPy's warning."""
+def log(x: Value) -> Value:
+    """The natural logarithm, entry by entry; -inf at 0 and nan below, with NumPy's warning."""
     return namespace(x).log(x)
 
 
@@ -118,8 +139,8 @@ log.rule(lambda g, out, x: g / x)
 
 
 @op()
-def log1p(x):
-    """log(1 + x), exact where x is small."""
+def log1p(x: Value) -> Value:
+    """log(1 + x), entry by entry, with all its digits near x = 0."""
     return namespace(x).log1p(x)
 
 
@@ -127,8 +148,8 @@ log1p.rule(lambda g, out, x: g / (1 + x))
 
 
 @op()
-def expm1(x):
-    """e^x - 1, exact where x is small."""
+def expm1(x: Value) -> Value:
+    """e^x - 1, entry by entry, with all its digits near x = 0."""
     return namespace(x).expm1(x)
 
 
@@ -136,8 +157,8 @@ expm1.rule(lambda g, out, x: g * (out + 1))
 
 
 @op()
-def sqrt(x):
-    """The square root; nan below 0, and slope inf at 0, with NumPy's warning."""
+def sqrt(x: Value) -> Value:
+    """The square root, entry by entry; nan below 0, and slope inf at 0, with NumPy's warning."""
     return namespace(x).sqrt(x)
 
 
@@ -145,8 +166,8 @@ sqrt.rule(lambda g, out, x: g * 0.5 / out)
 
 
 @op()
-def sin(x):
-    """The sine of x in radians."""
+def sin(x: Value) -> Value:
+    """The sine, entry by entry, of x in radians."""
     return namespace(x).sin(x)
 
 
@@ -154,8 +175,8 @@ sin.rule(lambda g, out, x: g * cos(x))
 
 
 @op()
-def cos(x):
-    """The cosine of x in radians."""
+def cos(x: Value) -> Value:
+    """The cosine, entry by entry, of x in radians."""
     return namespace(x).cos(x)
 
 
@@ -163,8 +184,8 @@ cos.rule(lambda g, out, x: -g * sin(x))
 
 
 @op()
-def tanh(x):
-    """(e^x - e^-x) / (e^x + e^-x), between -1 and 1."""
+def tanh(x: Value) -> Value:
+    """(e^x - e^-x) / (e^x + e^-x), entry by entry, between -1 and 1."""
     return namespace(x).tanh(x)
 
 
@@ -172,8 +193,8 @@ tanh.rule(lambda g, out, x: g * (1 - out * out))
 
 
 @op()
-def sigmoid(x):
-    """1 / (1 + exp(-x)), over the whole float range: where exp overflows the answer is 0, as it should be."""
+def sigmoid(x: Value) -> Value:
+    """1 / (1 + exp(-x)), entry by entry. Where exp(-x) overflows, the result is 0, which is the limit."""
     with np.errstate(over="ignore"):
         return 1 / (1 + namespace(x).exp(-x))
 
@@ -182,8 +203,10 @@ sigmoid.rule(lambda g, out, x: g * (out * (1 - out)))
 
 
 @op()
-def softplus(x):
-    """log(1 + exp(x)), written as max(x, 0) + log1p(exp(-|x|)) so that nothing overflows."""
+def softplus(x: Value) -> Value:
+    """log(1 + exp(x)), entry by entry, computed as max(x, 0) + log1p(exp(-|x|)),
+    so that nothing overflows.
+    """
     xp = namespace(x)
     return _positive_part(x) + xp.log1p(xp.exp(-xp.abs(x)))
 
@@ -192,14 +215,18 @@ softplus.rule(lambda g, out, x: g * sigmoid(x))
 
 
 def _positive_part(x):
-    """max(x, 0); NumPy compares two arrays three times as fast as an array and a number (NumPy 2.4, measured)."""
+    """max(x, 0); NumPy compares two arrays three times as fast as an array and a number
+    (NumPy 2.4, measured).
+    """
     xp = namespace(x)
     return xp.maximum(x, xp.zeros_like(x))
 
 
 @op(broadcasts=True)
-def logaddexp(x, y):
-    """log(exp(x) + exp(y)) without overflow: -inf where both are -inf; infinities that are equal share the slope."""
+def logaddexp(x: Value, y: Value) -> Value:
+    """log(exp(x) + exp(y)) without overflow: -inf where both are -inf; infinities that are
+    equal share the slope.
+    """
     return namespace(x, y).logaddexp(x, y)
 
 
@@ -217,18 +244,19 @@ def _difference(x, y):
 
 _difference.rule(lambda g, out, x, y: g, lambda g, out, x, y: -g)
 
-# ----- functions in pieces: the mask says which piece was taken ------------------------------------------------------
+# ----- functions in pieces: the mask says which piece was taken ---------------------------------------------
 
 
 _integers = {np.dtype(f"f{n}"): np.dtype(f"i{n}") for n in (2, 4, 8)}
 
 
 @op(broadcasts=True, name="where")
-def select(g, mask):
+def select(g: Value, mask: Array) -> Value:
     """g where `mask` is true, 0 elsewhere, whatever g holds there: inf * 0 would be nan.
 
-    This is how a gradient stops at a piece that was not taken, so that sqrt(relu(x)) has slope 0 at x < 0. The bits of g
-    are multiplied by 0 or 1 as an integer is, ten times as fast as `where` at masks without a pattern (NumPy 2.4, measured).
+    It sets the gradient to 0 where another piece was taken, so that sqrt(relu(x)) has slope 0 at x < 0.
+    The bits of g are multiplied by 0 or 1 as an integer is, ten times as fast as `where` at masks without a
+    pattern (NumPy 2.4, measured).
     """
     return (mask * g.view(_integers[g.dtype])).view(g.dtype)
 
@@ -237,8 +265,8 @@ select.rule(lambda v, out, g, mask: select(v, mask), None)
 
 
 @op(branches=lambda x: x > 0)
-def abs(x):
-    """|x|, with slope 0 at 0."""
+def abs(x: Value) -> Value:
+    """|x|, entry by entry, with slope 0 at 0."""
     return namespace(x).abs(x)
 
 
@@ -246,8 +274,8 @@ abs.rule(lambda g, out, x: select(g, x > 0) - select(g, x < 0))
 
 
 @op(branches=lambda x: x > 0)
-def relu(x):
-    """max(x, 0), with slope 0 at 0."""
+def relu(x: Value) -> Value:
+    """max(x, 0), entry by entry, with slope 0 at 0."""
     return _positive_part(x)
 
 
@@ -255,8 +283,11 @@ relu.rule(lambda g, out, x: select(g, x > 0))
 
 
 @op(branches=lambda x, slope=0.01: x > 0)
-def leaky_relu(x, slope=0.01):
-    """x where x > 0, slope * x elsewhere. Raises ValueError for a slope that is not between 0 and 1."""
+def leaky_relu(x: Value, slope: float = 0.01) -> Value:
+    """x where x > 0, slope * x elsewhere, entry by entry; the derivative at 0 is `slope`.
+
+    Raises ValueError for a slope that is not between 0 and 1.
+    """
     if not 0 <= slope <= 1:
         raise ValueError(f"leaky_relu: slope must lie between 0 and 1, got {slope}")
     return namespace(x).maximum(x, slope * x) if slope else _positive_part(x)  # 0 * inf would be nan
@@ -271,8 +302,8 @@ def _slopes(x, low):
 
 
 @op(branches=lambda x, alpha=1.0: x > 0)
-def elu(x, alpha=1.0):
-    """x where x > 0, alpha * (exp(x) - 1) elsewhere; the slope at 0 is alpha."""
+def elu(x: Value, alpha: float = 1.0) -> Value:
+    """x where x > 0, alpha * (exp(x) - 1) elsewhere, entry by entry; the derivative at 0 is `alpha`."""
     xp = namespace(x)
     return _positive_part(x) + alpha * xp.expm1(xp.minimum(x, 0))
 
@@ -285,8 +316,8 @@ elu.rule(
 
 
 @op(broadcasts=True, branches=lambda x, y: x >= y)
-def maximum(x, y):
-    """The larger of two, entry by entry; at a tie the gradient goes to the first."""
+def maximum(x: Value, y: Value) -> Value:
+    """The larger of x and y, entry by entry; the shapes broadcast. At a tie the gradient goes to x."""
     return namespace(x, y).maximum(x, y)
 
 
@@ -294,8 +325,8 @@ maximum.rule(lambda g, out, x, y: select(g, x >= y), lambda g, out, x, y: select
 
 
 @op(broadcasts=True, branches=lambda x, y: x <= y)
-def minimum(x, y):
-    """The smaller of two, entry by entry; at a tie the gradient goes to the first."""
+def minimum(x: Value, y: Value) -> Value:
+    """The smaller of x and y, entry by entry; the shapes broadcast. At a tie the gradient goes to x."""
     return namespace(x, y).minimum(x, y)
 
 
@@ -303,8 +334,10 @@ minimum.rule(lambda g, out, x, y: select(g, x <= y), lambda g, out, x, y: select
 
 
 @op(broadcasts=True, branches=lambda x, low, high: _inside(x, low, high))
-def clip(x, low, high):
-    """x held between low and high, numbers or arrays that broadcast against x; None leaves a side open.
+def clip(x: Value, low: Value | None, high: Value | None) -> Value:
+    """min(max(x, low), high), entry by entry.
+
+    The bounds are numbers, arrays that broadcast against x, or None for no bound.
 
     The slope is 1 inside and on the edges, 0 outside. The bounds take no gradient.
     """
@@ -320,8 +353,11 @@ def _inside(x, low, high):
 
 
 @op(broadcasts=True, branches=lambda mask, x, y: mask)
-def where(mask, x, y):
-    """x where mask is true (not 0), y elsewhere; the one that was not taken has gradient 0."""
+def where(mask: Value, x: Value, y: Value) -> Value:
+    """x where mask is true (not 0), y elsewhere; the three shapes broadcast.
+
+    The entry that was not taken has gradient 0.
+    """
     return namespace(mask, x, y).where(mask, x, y)
 
 
@@ -337,12 +373,12 @@ def _is_boolean(mask):
     return not isinstance(mask, int | float) and mask.dtype == bool
 
 
-# ----- reductions ---------------------------------------------------------------------------------------------------
+# ----- reductions -------------------------------------------------------------------------------------------
 
 
 @op()
-def sum(x, axis=None, keepdims=False):
-    """The sum over `axis`; the reduced axes go, or stay with size 1 under keepdims."""
+def sum(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
+    """The sum over `axis`. The reduced axes are removed, or kept with size 1 if keepdims is true."""
     return x.sum(axis=_axes("sum", axis, x), keepdims=keepdims)
 
 
@@ -350,8 +386,11 @@ sum.rule(lambda g, out, x, axis=None, keepdims=False: broadcast_to(_kept(g, x.sh
 
 
 @op(branches=lambda x, axis=None, keepdims=False: _first(x, axis, "argmax"))
-def max(x, axis=None, keepdims=False):
-    """The largest entry over `axis`; of equal ones the first takes the gradient. Raises ValueError where there is none."""
+def max(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
+    """The largest entry over `axis`; of equal ones the first takes the gradient.
+
+    Raises ValueError where there is none.
+    """
     return x.max(axis=_axes("max", axis, x, least=1), keepdims=keepdims)
 
 
@@ -363,8 +402,11 @@ max.rule(
 
 
 @op(branches=lambda x, axis=None, keepdims=False: _first(x, axis, "argmin"))
-def min(x, axis=None, keepdims=False):
-    """The smallest entry over `axis`; of equal ones the first takes the gradient. Raises ValueError where there is none."""
+def min(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
+    """The smallest entry over `axis`; of equal ones the first takes the gradient.
+
+    Raises ValueError where there is none.
+    """
     return x.min(axis=_axes("min", axis, x, least=1), keepdims=keepdims)
 
 
@@ -376,7 +418,10 @@ min.rule(
 
 
 def _axes(caller, axis, x, least=0):
-    """`axis` as NumPy wants it. Raises ValueError where it does not exist, or where x has fewer than `least` results to give."""
+    """`axis` as NumPy wants it.
+
+    Raises ValueError where it does not exist, or where x has fewer than `least` results to give.
+    """
     axes = None if axis is None else axes_of(axis, x.ndim)
     if least and x.size == 0 and _count(x, axis) == 0:
         raise ValueError(f"{caller}: no entries over axis {axis}: x has shape {x.shape}; is the batch empty?")
@@ -412,10 +457,11 @@ def _first(x, axis, chosen):
 
 
 @op(name="sum")
-def sum64(x, axis=None):
+def sum64(x: Value, axis: Axis = None) -> Value:
     """The sum over `axis`, which stays with size 1, kept in float64 on the way and given in the dtype of x.
 
-    For sums that others are subtracted from, or of very many: NumPy adds along all axes but the last one row after another.
+    For sums that take part in a difference, and for very long ones: NumPy adds rows one after another along
+    all axes but the last, which loses digits in float32.
     """
     return x.sum(axis=_axes("sum", axis, x), keepdims=True, dtype=np.float64).astype(x.dtype)
 
@@ -424,17 +470,18 @@ sum64.rule(lambda g, out, x, axis=None: broadcast_to(g, x.shape))
 
 
 @takes("x")
-def mean(x, axis=None, keepdims=False):
-    """The average over `axis`. Raises ValueError where there is nothing to average."""
+def mean(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
+    """sum(x) / n over the n entries of `axis`. Raises ValueError where n = 0."""
     _axes("mean", axis, x, least=1)
     return sum(x, axis, keepdims) / _count(x, axis)
 
 
 @op(name="var")
-def centred(x, axis=None):
+def centred(x: Value, axis: Axis = None) -> Value:
     """x minus its mean over `axis`, as exact far from 0 as near it.
 
-    The mean is itself rounded; what that leaves over is a mean too, a small one, and is taken out in a second pass.
+    The computed mean has a rounding error. The mean of the differences is this error,
+    and is subtracted in a second pass.
     """
     axes = _axes("var", axis, x, least=1)
     out = x - x.mean(axis=axes, keepdims=True)
@@ -446,10 +493,10 @@ centred.rule(lambda g, out, x, axis=None: centred(g, axis))
 
 
 @op()
-def var(x, axis=None, keepdims=False):
-    """The average squared distance from the mean over `axis` (divided by n, not n - 1).
+def var(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
+    """sum((x - mean)^2) / n over the n entries of `axis`; divided by n, not by n - 1.
 
-    Raises ValueError where there is nothing to average.
+    Raises ValueError where n = 0.
     """
     apart = centred.forward(x, axis)
     spread = sum64(apart * apart, axis) / _count(x, axis)
@@ -463,18 +510,22 @@ var.rule(
 )
 
 
-def std(x, axis=None, keepdims=False):
-    """The root of `var` over `axis`; of equal entries, where it has a kink as |x| does at 0, the slope is 0."""
+def std(x: Values, axis: Axis = None, keepdims: bool = False) -> Values:
+    """sqrt(var(x)) over `axis`.
+
+    Where all entries are equal it has a kink, as |x| has at 0, and the slope is 0.
+    """
     spread = var(x, axis, keepdims)
     equal = spread == 0
     return where(equal, 0.0, sqrt(where(equal, 1.0, spread)))
 
 
 @op()
-def logsumexp(x, axis=None, keepdims=False):
-    """log sum exp(x) over `axis`, with the largest entry taken out first, so that nothing overflows.
+def logsumexp(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
+    """log sum exp(x) over `axis`, computed as m + log sum exp(x - m) with m = max(x),
+    so that nothing overflows.
 
-    -inf counts as nothing: the result is -inf where there is nothing else. Its slope is `softmax`.
+    An entry of -inf adds 0 to the sum; the result is -inf where all entries are. The gradient is `softmax`.
     """
     axes = axes_of(axis, x.ndim)
     top = _largest(x, axes)
@@ -486,8 +537,11 @@ logsumexp.rule(lambda g, out, x, axis=None, keepdims=False: _kept(g, x.shape, ax
 
 
 @op()
-def log_softmax(x, axis=-1):
-    """log(exp(x) / sum exp(x)): log-probabilities along `axis`, the shape of x. Infinities as in `softmax`."""
+def log_softmax(x: Value, axis: Axis = -1) -> Value:
+    """log(exp(x) / sum exp(x)): log-probabilities along `axis`, the shape of x.
+
+    Infinities as in `softmax`.
+    """
     axes = axes_of(axis, x.ndim)
     apart = _difference.forward(x, _largest(x, axes))
     return apart - _log_of_sum(apart, axes)
@@ -497,11 +551,11 @@ log_softmax.rule(lambda g, out, x, axis=-1: g - exp(out) * sum64(g, axis))
 
 
 @op()
-def softmax(x, axis=-1):
+def softmax(x: Value, axis: Axis = -1) -> Value:
     """exp(x) / sum exp(x): probabilities along `axis`, the shape of x.
 
-    They depend on the distances from the largest entry only, and are computed from these: a shift costs no digits. -inf has
-    probability 0; entries that are all -inf, or +inf, are equal, and share it.
+    They are computed from x - max(x), so a constant added to x costs no digits. An entry of -inf has
+    probability 0. Where all entries are -inf, or several are +inf, these are equally likely.
     """
     axes = axes_of(axis, x.ndim)
     out = namespace(x).exp(_difference.forward(x, _largest(x, axes)))
@@ -525,7 +579,7 @@ def _log_of_sum(apart, axes):
         return xp.log(sum64(xp.exp(apart), axes))
 
 
-# ----- products -----------------------------------------------------------------------------------------------------
+# ----- products ---------------------------------------------------------------------------------------------
 
 
 @op(broadcasts=True, name="matmul")
@@ -543,14 +597,17 @@ def _turned(x):
 
 
 @takes("x", "y", computes=False)
-def matmul(x, y):
-    """x @ y: (..., n, k) @ (..., k, m) -> (..., n, m); a vector counts as one row on the left, one column on the right.
+def matmul(x: Value, y: Value) -> Value:
+    """x @ y: (..., n, k) @ (..., k, m) -> (..., n, m).
+
+    A vector on the left is one row, a vector on the right one column.
 
     Raises ValueError for numbers, and where the two k differ.
     """
     if x.ndim == 0 or y.ndim == 0 or x.shape[-1] != y.shape[-2 if y.ndim > 1 else 0]:
         raise ValueError(
-            f"matmul: {x.shape} @ {y.shape}: the last size of the first must equal the second-last of the second"
+            f"matmul: {x.shape} @ {y.shape}: the last size of the first must equal the second-last of the "
+            "second"
         )
     left, right = x.ndim == 1, y.ndim == 1
     out = _matmul(expand_dims(x, 0) if left else x, expand_dims(y, 1) if right else y)
@@ -578,7 +635,7 @@ _dense.rule(
 
 
 @takes("x", "weight", "bias", computes=False)
-def dense(x, weight, bias=None):
+def dense(x: Value, weight: Value, bias: Value | None = None) -> Value:
     """x @ weight + bias: (..., D) @ (D, H) + (H,) -> (..., H). Raises ValueError when D or H do not fit."""
     if bias is None:
         _check_features(x, weight)
@@ -592,13 +649,16 @@ def dense(x, weight, bias=None):
 def _check_features(x, weight):
     if weight.ndim != 2 or x.ndim < 1 or x.shape[-1] != weight.shape[0]:
         raise ValueError(
-            f"dense: x {x.shape} has {x.shape[-1:]} features but weight {weight.shape} takes {weight.shape[:1]}"
+            f"dense: x {x.shape} has {x.shape[-1:]} features but weight {weight.shape} takes "
+            f"{weight.shape[:1]}"
         )
 
 
 @op(name="einsum")
 def _einsum(x, y, *, indices):
-    """sum_k x[i] y[j] -> out[o] for indices (i, j, o), where each letter of i is in j or o, and each of j in i or o."""
+    """sum_k x[i] y[j] -> out[o] for indices (i, j, o), where each letter of i is in j or o,
+    and each of j in i or o.
+    """
     i, j, o = indices
     return namespace(x, y).einsum(f"{i},{j}->{o}", x, y)
 
@@ -609,19 +669,25 @@ _einsum.rule(
 )
 
 
+@overload
+def einsum(subscripts: str, x: Array, y: Array) -> Array: ...
+@overload
+def einsum(subscripts: str, x: Value, y: Value) -> Tensor: ...
 @takes(None, "x", "y")
-def einsum(subscripts, x, y):
-    """The sum of products that `subscripts` spell: einsum("nd,dh->nh", x, y)[n, h] = sum_d x[n, d] y[d, h].
+def einsum(subscripts: str, x: Value, y: Value) -> Value:
+    """A sum of products, given by letters for the axes: einsum("nd,dh->nh", x, y)[n, h] =
+    sum_d x[n, d] y[d, h].
 
-    A letter a axis; letters that do not stand after the arrow are summed. Without an arrow, those that occur once stay, in
-    the order of the alphabet, as in NumPy. Raises ValueError where a letter stands for two sizes or twice in one operand.
+    Each axis has a letter; letters that are missing after the arrow are summed over. Without an arrow,
+    the letters that occur once are kept, in alphabetical order, as in NumPy. Raises ValueError where a letter
+    stands for two sizes or twice in one operand.
     """
     i, j, o = _letters(subscripts)
     for name, letters, array in (("first", i, x), ("second", j, y)):
         if len(letters) != array.ndim or len(set(letters)) < len(letters):
             raise ValueError(
-                f"einsum: the {name} operand has shape {array.shape}, and {letters!r} must name each axis by a "
-                f"letter of its own; the subscripts are {subscripts!r}"
+                f"einsum: the {name} operand has shape {array.shape}, and {letters!r} must name each axis by "
+                f"a letter of its own; the subscripts are {subscripts!r}"
             )
     sizes = dict(zip(i, x.shape, strict=True))
     for letter, size in zip(j, y.shape, strict=True):
@@ -655,17 +721,19 @@ def _letters(subscripts):
 
 
 def _sum_alone(x, letters, others):
-    """x summed over the axes whose letter stands nowhere else, so that both rules of the product are products."""
+    """x summed over the axes whose letter stands nowhere else, so that both rules of
+    the product are products.
+    """
     alone = tuple(axis for axis, letter in enumerate(letters) if letter not in others)
     return (sum(x, alone) if alone else x), "".join(letter for letter in letters if letter in others)
 
 
-# ----- Python's operators and the methods of tensors ------------------------------------------------------------------
+# ----- Python's operators and the methods of tensors --------------------------------------------------------
 
 
 @op(moves=True)
-def astype(x, dtype):
-    """The same numbers in another floating dtype; the gradient comes back in the dtype of x."""
+def astype(x: Value, dtype: DTypeLike) -> Value:
+    """The same values in another floating dtype; the gradient has the dtype of x."""
     return x.astype(dtype)
 
 
@@ -673,143 +741,145 @@ astype.rule(lambda g, out, x, dtype: g.astype(x.dtype))
 
 
 class Methods(numpy_protocol.NumPyProtocol):
-    """What a Tensor inherits: Python's operators, and the operations one reaches for as methods.
+    """What a Tensor inherits: Python's operators, and the usual operations as methods.
 
-    The class Tensor stands in tape.py, below the operations, which need it; so it can be given its methods only here, where
-    both are known. The function of the same name says what each computes.
+    The class Tensor is defined in tape.py, which the operations import. So its methods can only be added
+    here, where both are known. The function of the same name says what each computes.
     """
 
     __slots__ = ()
 
-    def __add__(x, y):
+    def __add__(x, y: Value) -> Tensor:
         return add(x, y)
 
-    def __radd__(x, y):
+    def __radd__(x, y: Value) -> Tensor:
         return add(y, x)
 
-    def __sub__(x, y):
+    def __sub__(x, y: Value) -> Tensor:
         return sub(x, y)
 
-    def __rsub__(x, y):
+    def __rsub__(x, y: Value) -> Tensor:
         return sub(y, x)
 
-    def __mul__(x, y):
+    def __mul__(x, y: Value) -> Tensor:
         return mul(x, y)
 
-    def __rmul__(x, y):
+    def __rmul__(x, y: Value) -> Tensor:
         return mul(y, x)
 
-    def __truediv__(x, y):
+    def __truediv__(x, y: Value) -> Tensor:
         return div(x, y)
 
-    def __rtruediv__(x, y):
+    def __rtruediv__(x, y: Value) -> Tensor:
         return div(y, x)
 
-    def __pow__(x, y):
+    def __pow__(x, y: Value) -> Tensor:
         return pow(x, y)
 
-    def __rpow__(x, y):
+    def __rpow__(x, y: Value) -> Tensor:
         return pow(y, x)
 
-    def __matmul__(x, y):
+    def __matmul__(x, y: Value) -> Tensor:
         return matmul(x, y)
 
-    def __rmatmul__(x, y):
+    def __rmatmul__(x, y: Value) -> Tensor:
         return matmul(y, x)
 
-    def __neg__(x):
+    def __neg__(x) -> Tensor:
         return neg(x)
 
-    def __abs__(x):
+    def __abs__(x) -> Tensor:
         return abs(x)
 
-    # Comparisons give plain boolean arrays: they choose, and have no slope.
-    def __lt__(x, y):
+    # Comparisons give plain boolean arrays, which have no gradient.
+    def __lt__(x, y: Value) -> Array:
         return x._array < _data(y)
 
-    def __le__(x, y):
+    def __le__(x, y: Value) -> Array:
         return x._array <= _data(y)
 
-    def __gt__(x, y):
+    def __gt__(x, y: Value) -> Array:
         return x._array > _data(y)
 
-    def __ge__(x, y):
+    def __ge__(x, y: Value) -> Array:
         return x._array >= _data(y)
 
-    def __eq__(x, y):
+    def __eq__(x, y: object) -> Array:
         return x._array == _data(y)
 
-    def __ne__(x, y):
+    def __ne__(x, y: object) -> Array:
         return x._array != _data(y)
 
-    def __getitem__(x, index):
+    def __getitem__(x, index: Any) -> Tensor:
         return getitem(x, tuple(_data(i) for i in index) if isinstance(index, tuple) else _data(index))
 
-    def exp(x):
+    def exp(x) -> Tensor:
         return exp(x)
 
-    def log(x):
+    def log(x) -> Tensor:
         return log(x)
 
-    def sqrt(x):
+    def sqrt(x) -> Tensor:
         return sqrt(x)
 
-    def abs(x):
+    def abs(x) -> Tensor:
         return abs(x)
 
-    def clip(x, low=None, high=None):
+    def clip(x, low: Value | None = None, high: Value | None = None) -> Tensor:
         return clip(x, low, high)
 
-    def sum(x, axis=None, keepdims=False):
+    def sum(x, axis: Axis = None, keepdims: bool = False) -> Tensor:
         return sum(x, axis, keepdims)
 
-    def mean(x, axis=None, keepdims=False):
+    def mean(x, axis: Axis = None, keepdims: bool = False) -> Tensor:
         return mean(x, axis, keepdims)
 
-    def var(x, axis=None, keepdims=False):
+    def var(x, axis: Axis = None, keepdims: bool = False) -> Tensor:
         return var(x, axis, keepdims)
 
-    def std(x, axis=None, keepdims=False):
+    def std(x, axis: Axis = None, keepdims: bool = False) -> Tensor:
         return std(x, axis, keepdims)
 
-    def max(x, axis=None, keepdims=False):
+    def max(x, axis: Axis = None, keepdims: bool = False) -> Tensor:
         return max(x, axis, keepdims)
 
-    def min(x, axis=None, keepdims=False):
+    def min(x, axis: Axis = None, keepdims: bool = False) -> Tensor:
         return min(x, axis, keepdims)
 
-    def argmax(x, axis=None):
-        """Where the largest entry is, over all or along `axis`: a plain array of integers, which have no gradient."""
+    def argmax(x, axis: int | None = None) -> Array:
+        """Where the largest entry is, over all or along `axis`: a plain array of integers,
+        which have no gradient.
+        """
         return as_array(x._array.argmax(axis))
 
-    def reshape(x, *shape):
+    def reshape(x, *shape: int | Shape) -> Tensor:
         """x.reshape(2, 3) or x.reshape((2, 3))."""
         return reshape(x, _sizes(shape))
 
-    def flatten(x):
+    def flatten(x) -> Tensor:
         """All entries in one row, (size,)."""
         return reshape(x, (x.size,))
 
-    def ravel(x):
+    def ravel(x) -> Tensor:
         """All entries in one row, (size,)."""
         return reshape(x, (x.size,))
 
-    def squeeze(x, axis=None):
+    def squeeze(x, axis: Axis = None) -> Tensor:
         return squeeze(x, axis)
 
-    def transpose(x, *axes):
+    def transpose(x, *axes: int | Shape) -> Tensor:
         """x.transpose(1, 0) or x.transpose((1, 0)); reversed when no axes are given."""
         return transpose(x, _sizes(axes) or None)
 
     @property
-    def T(x):
+    def T(x) -> Tensor:
         """The axes reversed."""
         return transpose(x)
 
-    def astype(x, dtype):
+    def astype(x, dtype: DTypeLike) -> Tensor:
         return astype(x, np.dtype(dtype))
 
-    def tolist(x):
+    def tolist(x) -> Any:
         """The values as nested Python lists. On a GPU this waits for the result."""
         return x._array.tolist()
 
@@ -829,8 +899,10 @@ numpy_protocol.operators.update(
     equal=lambda x, y: operator.eq(_data(x), _data(y)),
     not_equal=lambda x, y: operator.ne(_data(x), _data(y)),
 )
-_public = "exp log log1p expm1 sqrt sin cos tanh logaddexp maximum minimum clip where sum mean var std max min reshape"
-_public += " transpose flip pad squeeze concatenate stack broadcast_to expand_dims matmul einsum abs"
+_public = "exp log log1p expm1 sqrt sin cos tanh logaddexp maximum minimum clip where sum mean var std"
+_public += (
+    " max min reshape transpose flip pad squeeze concatenate stack broadcast_to expand_dims matmul einsum abs"
+)
 numpy_protocol.functions.update(
     {name: name for name in _public.split()}, absolute="abs", negative="neg", amax="max", amin="min"
 )

@@ -1,36 +1,50 @@
-"""All of automatic differentiation: a tape that remembers what was computed, and a walk backwards along it.
+"""Automatic differentiation: a tape that records every operation, and a backward pass along it.
 
-A `Tensor` is what a person holds: an array, its gradient, and the node it came from. A `Node` is what the tape remembers of
-one operation. Nodes point to earlier nodes and to plain arrays, never to a tensor, so no reference cycle can form and memory
-is freed by counting alone.
+A `Tensor` is what a program holds: an array, its gradient, and the node it came from.
+A `Node` is the record of one operation. Nodes point to earlier nodes and to plain arrays, never to a tensor,
+so no reference cycle can form and memory is freed by counting alone.
 
-Every node takes the next tick of one clock. What was computed from a thing is younger than the thing, so walking the nodes
-from the youngest to the oldest meets each one after everything that depends on it: its gradient is complete. That is the
-whole reason for a topological order, and the smallest program that breaks without one is `y = x * x; z = y + y * x`.
+Every node takes the next tick of one clock, so a result has a larger tick than its arguments.
+The backward pass visits the nodes from the largest tick to the smallest. It comes to a node after all nodes
+that depend on it, and the gradient of the node is then complete. This is what a topological order is for;
+the smallest program that breaks without one is `y = x * x; z = y + y * x`.
 
-Each operation has one rule per argument, the textbook formula, written in operators and minigen operations. These work on
-arrays and on tensors alike: an ordinary backward pass hands the rules arrays, which is fast; `create_graph=True` hands them
-tensors, so the gradient is itself on the tape and can be differentiated again.
+Each operation has one rule per argument, the textbook formula, written in operators and minigen operations.
+These work on arrays and on tensors alike: an ordinary backward pass hands the rules arrays, which is fast;
+`create_graph=True` hands them tensors, so the gradient is itself on the tape and can be differentiated again.
 
-What the tape remembers cannot change. A tensor owns its values: `Tensor(array)` copies them, and the result of an operation
-is read-only. Once a person has asked for the `.data` of a parameter or a constant, to write to it perhaps, the tape copies
-it wherever an operation is recorded, as it copies a plain array. So the gradient is always that of the old values.
+What the tape has recorded does not change. A tensor owns its values: `Tensor(array)` copies them, and the
+result of an operation is read-only. Once a person has asked for the `.data` of a parameter or a constant,
+to write to it perhaps, the tape copies it wherever an operation is recorded, as it copies a plain array.
+So the gradient is always that of the old values.
 """
 
+from __future__ import annotations
+
+import inspect
 import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
-from functools import partial, wraps
+from functools import partial, update_wrapper, wraps
 from itertools import count
 from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeAlias, TypeVar, overload
 
 import numpy as np
 
 from minigen.engine import anomaly, backend
+from minigen.engine.backend import Array
 from minigen.engine.numpy_protocol import NumPyProtocol
+
+if TYPE_CHECKING:
+    from minigen.engine.ops import Methods  # which ops.py gives to Tensor at the end
+else:
+    Methods = NumPyProtocol
 
 _clock = count(1)
 _recording = ContextVar("recording", default=True)
-_branches = ContextVar("branches", default=None)
+_branches: ContextVar[list | None] = ContextVar("branches", default=None)
 _settled_here = ContextVar("rules are running on arrays, which are settled", default=False)
 _youngest_first = attrgetter("tick")
 _watching, _new = anomaly.watching, object.__new__
@@ -44,7 +58,7 @@ class StaleGraphError(RuntimeError):
 
 
 class Node:
-    """What the tape remembers of one operation: the argument arrays, the output array, and the nodes the arguments came from."""
+    """The record of one operation: the argument arrays, the output array, and the nodes of the arguments."""
 
     __slots__ = ("tick", "op", "values", "kwargs", "out", "parents", "line")
 
@@ -56,10 +70,11 @@ class Node:
 
 
 class Leaf:
-    """Where a gradient ends: the node of a tensor that a person made with `requires_grad=True`.
+    """The node of a tensor made with `requires_grad=True`: gradients are accumulated here.
 
-    `changed` is the tick at which an optimizer last wrote to the data; `buffer` is where an optimizer wants the gradient.
-    `lent` is the tick at which a person first asked for the data, and `kept` a copy from then, for the graphs of before.
+    `changed` is the tick at which an optimizer last wrote to the data; `buffer` is where an optimizer wants
+    the gradient. `lent` is the tick at which `.data` was first read, and `kept` a copy of the values then,
+    for the graphs recorded before.
     """
 
     __slots__ = ("tick", "grad", "buffer", "changed", "lent", "kept", "name")
@@ -80,17 +95,17 @@ class Leaf:
             self.grad = backend.as_array(g).copy()  # never borrowed: x + x hands one array to two owners
 
 
-class Tensor(NumPyProtocol):
-    """An array whose history is remembered, so that gradients can flow back through it.
+class Tensor(Methods):
+    """An array with a record of the operations that made it, so that it can be differentiated.
 
-    `Tensor(data, requires_grad=True)` starts a history; a tensor without one is a constant. The data is copied. Arithmetic,
-    comparison (giving plain boolean arrays), indexing and the functions of `minigen` work as in NumPy. Raises TypeError
-    for integer data that asks for a gradient.
+    `Tensor(data, requires_grad=True)` starts a history; a tensor without one is a constant.
+    The data is copied. Arithmetic, comparison (giving plain boolean arrays), indexing and the functions of
+    `minigen` work as in NumPy. Raises TypeError for integer data that asks for a gradient.
     """
 
     __slots__ = ("_array", "node", "_name", "_lent", "__weakref__")
 
-    def __init__(self, data, requires_grad=False, name=None):
+    def __init__(self, data: Any, requires_grad: bool = False, name: str | None = None) -> None:
         if isinstance(data, Tensor):
             raise TypeError(
                 "Tensor: data is already a Tensor; use it as it is, or .detach() to cut its history"
@@ -100,11 +115,12 @@ class Tensor(NumPyProtocol):
         self.node = Leaf(name) if requires_grad else None
 
     @property
-    def data(self):
+    def data(self) -> Array:
         """The values, as an array of NumPy or CuPy.
 
-        A parameter or a constant may be written to, `p.data[...] = values`; a loss that was computed before keeps the old
-        values. The result of a recorded operation is read-only, because its rule needs it; `.data.copy()` may be changed.
+        A parameter or a constant may be written to, `p.data[...] = values`; a loss that was computed before
+        keeps the old values. The result of a recorded operation is read-only, because its rule needs it;
+        `.data.copy()` may be changed.
         """
         if type(self.node) is Node:
             if type(self._array) is np.ndarray:
@@ -112,6 +128,22 @@ class Tensor(NumPyProtocol):
         elif not self._lent:
             self._lend()
         return self._array
+
+    @data.setter
+    def data(self, data: Array) -> None:
+        if data is self._array:
+            return  # p.data *= 2 has written in place already
+        if type(self.node) is Node:
+            raise TypeError(
+                "data: this tensor is the result of an operation: build a new one, Tensor(values)"
+            )
+        if type(self.node) is Leaf and self.node.buffer is not None:
+            raise RuntimeError(
+                f"data: parameter {self.name or '(unnamed)'} lives in the buffer of an optimizer, which "
+                "would go on training the old array: write p.data[...] = values, "
+                "or call optimizer.release() first"
+            )
+        self._array, self._lent = _real_array("data", data, type(self.node) is Leaf), False
 
     def _lend(self):
         """From now on a person may write to the data; the graphs that exist keep what it holds now."""
@@ -121,42 +153,30 @@ class Tensor(NumPyProtocol):
         else:
             self.node.lent, self.node.kept = next(_clock), backend.own(self._array)
 
-    @data.setter
-    def data(self, data):
-        if data is self._array:
-            return  # p.data *= 2 has written in place already
-        if type(self.node) is Node:
-            raise TypeError(
-                "data: this tensor is the result of an operation: build a new one, Tensor(values)"
-            )
-        if type(self.node) is Leaf and self.node.buffer is not None:
-            raise RuntimeError(
-                f"data: parameter {self.name or '(unnamed)'} lives in the buffer of an optimizer, which would go on training "
-                "the old array: write p.data[...] = values, or call optimizer.release() first"
-            )
-        self._array, self._lent = _real_array("data", data, type(self.node) is Leaf), False
-
     @property
-    def name(self):
+    def name(self) -> str | None:
         return self._name
 
     @name.setter
-    def name(self, name):
+    def name(self, name: str | None) -> None:
         self._name = name
         if type(self.node) is Leaf:
             self.node.name = name
 
     @property
-    def requires_grad(self):
+    def requires_grad(self) -> bool:
         return self.node is not None
 
     @property
-    def grad(self):
-        """The gradient that `backward` has gathered, a plain array, or None. Only tensors a person made have one."""
+    def grad(self) -> Array | None:
+        """The gradient that `backward` has accumulated, a plain array, or None.
+
+        Only a tensor made with requires_grad=True has one.
+        """
         return self.node.grad if type(self.node) is Leaf else None
 
     @grad.setter
-    def grad(self, g):
+    def grad(self, g: Array | None) -> None:
         if type(self.node) is not Leaf:
             raise AttributeError("only a tensor made with requires_grad=True holds a gradient")
         x = self._array
@@ -164,51 +184,64 @@ class Tensor(NumPyProtocol):
         if g is not None and (type(g) is not type(x) or g.shape != x.shape or g.dtype != x.dtype):
             came = f"{g.dtype} {g.shape}" if backend.is_array(g) else type(g).__name__
             raise ValueError(
-                f"grad: the gradient of {self.name or 'this tensor'} must be an array {x.dtype} {x.shape} like its data, "
-                f"got {came}"
+                f"grad: the gradient of {self.name or 'this tensor'} must be an array {x.dtype} {x.shape} "
+                f"like its data, got {came}"
             )
         self.node.grad = g
 
-    shape = property(lambda self: self._array.shape)
-    dtype = property(lambda self: self._array.dtype)
-    ndim = property(lambda self: self._array.ndim)
-    size = property(lambda self: self._array.size)
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._array.shape
 
-    def numpy(self):
+    @property
+    def dtype(self) -> np.dtype:
+        return self._array.dtype
+
+    @property
+    def ndim(self) -> int:
+        return self._array.ndim
+
+    @property
+    def size(self) -> int:
+        return self._array.size
+
+    def numpy(self) -> np.ndarray:
         """The values as a NumPy array on the host; the very array of `data` where that is NumPy already."""
         return backend.to(self.data, "cpu")
 
-    def item(self):
+    def item(self) -> float:
         """The one value of a one-element tensor as a Python number. On a GPU this waits for the result."""
         return self._array.item()
 
-    def detach(self):
-        """The same data without its history: a constant. Gradients stop here."""
+    def detach(self) -> Tensor:
+        """The same data without its history: a constant, through which no gradient passes."""
         return _tensor(self._array if type(self.node) is Node else backend.own(self._array), None)
 
-    def backward(self, gradient=None, retain_graph=False):
-        """Add d(self)/d(leaf), weighted by `gradient` (1 for a scalar), to the `.grad` of every leaf below, and free the graph.
+    def backward(self, gradient: Value | None = None, retain_graph: bool = False) -> None:
+        """Add d(self)/d(leaf), weighted by `gradient` (1 for a scalar), to the `.grad` of every leaf
+        below, and free the graph.
 
-        Raises RuntimeError on a second pass through the same graph, and StaleGraphError where a parameter has moved since.
+        Raises RuntimeError on a second pass through the same graph, and StaleGraphError where a
+        parameter has moved since.
         """
         seed = _seed("backward", self, gradient)
         _walk(self.node, seed, Leaf.accumulate, free=not retain_graph)
 
     __hash__ = object.__hash__  # == compares entries, so it cannot serve to find a tensor in a set
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._array)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Tensor]:
         return (self[i] for i in range(len(self)))
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return bool(self._array)
 
-    def __float__(self):
+    def __float__(self) -> float:
         return float(self._array)
 
-    def __setitem__(self, index, value):
+    def __setitem__(self, index: Any, value: Any) -> None:
         raise TypeError(
             "a Tensor cannot be changed in place, the tape still needs the old values: "
             "build a new one with minigen.where(mask, value, x) or minigen.concatenate([...])"
@@ -218,6 +251,23 @@ class Tensor(NumPyProtocol):
         name = f", name={self.name!r}" if self.name else ""
         kind = ", requires_grad=True" if self.requires_grad else ""
         return f"Tensor({self._array!r}{name}{kind})"
+
+
+Value: TypeAlias = Tensor | Array | np.number | float  # in annotations: what an operation takes and gives
+_Plain: TypeAlias = Array | np.number | float | tuple[int, ...] | list[int] | None
+Values = TypeVar("Values", Tensor, Array)  # in annotations: the result is of the kind of the argument
+_P = ParamSpec("_P")
+
+
+class Operation(Protocol[_P]):
+    """For type checkers: arrays give an array, and where one of the arguments is a Tensor,
+    a Tensor results.
+    """
+
+    @overload
+    def __call__(self, *args: _Plain, **kwargs: Any) -> Array: ...
+    @overload
+    def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> Tensor: ...
 
 
 def _tensor(data, node):
@@ -232,7 +282,9 @@ def _data(value):
 
 
 def _real_array(what, data, differentiable):
-    """A copy of `data` as an array of real numbers, of floating point where it is to have a gradient; TypeError otherwise."""
+    """A copy of `data` as an array of real numbers, of floating point where it is to have a
+    gradient; TypeError otherwise.
+    """
     backend.refuse_container(what, data)
     array = backend.as_array(data)
     if array.dtype.kind not in "fiub":
@@ -245,14 +297,15 @@ def _real_array(what, data, differentiable):
     return array.copy(order="K")
 
 
-class Op:
+class Op(Generic[_P]):
     """An operation: its forward on arrays, and one rule per argument.
 
-    A rule is a pure function `rule(g, out, *arguments, **keywords)` of the upstream gradient `g`, the output and the
-    arguments, and returns the gradient for its argument. `broadcasts=True` lets the engine sum a gradient back to the shape
-    of an argument that was stretched; from any other op a gradient of the wrong shape is an error. `moves=True` says that
-    values are only put elsewhere. `branches` gives the masks by which a piecewise op chose its pieces; the checker compares
-    them to tell a kink from a mistake. `name` is what a person called, for the messages, where that is not the op itself.
+    A rule is a pure function `rule(g, out, *arguments, **keywords)` of the upstream gradient `g`,
+    the output and the arguments, and returns the gradient for its argument. `broadcasts=True` lets the
+    engine sum a gradient back to the shape of an argument that was stretched; from any other op a gradient
+    of the wrong shape is an error. `moves=True` says that entries are only moved. `branches` gives the
+    masks by which a piecewise op chose its pieces; the checker compares them to tell a kink from a mistake.
+    `name` is what a person called, for the messages, where that is not the op itself.
 
     What the arguments may be is settled here, for arrays and tensors alike; `backend.settle` says how.
     """
@@ -260,16 +313,23 @@ class Op:
     def __init__(self, forward, broadcasts=False, moves=False, branches=None, name=None):
         self.forward, self.branches = forward, branches
         self.broadcasts, self.moves = broadcasts, moves
-        self.name, self.__doc__, self.rules = name or forward.__name__, forward.__doc__, ()
+        update_wrapper(self, forward)  # so that help() and editors show the signature
+        self.name, self.rules = name or forward.__name__, ()
         self.masks = frozenset()
         code = getattr(forward, "__code__", None)  # a ufunc has none
         self.arguments = code.co_varnames[: code.co_argcount] if code else ()
 
-    def rule(self, *rules):
-        """Declare the rules, one per argument, in order; None for an argument that only selects, as a mask or a label."""
+    def rule(self, *rules: Callable[..., Any] | None) -> None:
+        """Declare the rules, one per argument, in order; None for an argument that only
+        selects, as a mask or a label.
+        """
         self.rules = rules
         self.masks = frozenset(i for i, rule in enumerate(rules) if rule is None)
 
+    @overload
+    def __call__(self, *args: _Plain, **kwargs: Any) -> Array: ...
+    @overload
+    def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> Tensor: ...
     def __call__(self, *args, **kwargs):
         if Tensor not in map(type, args):
             return self.forward(*args, **kwargs) if _settled_here.get() else self._on_arrays(args, kwargs)
@@ -346,7 +406,10 @@ class Op:
         return self.forward(*args, **kwargs)
 
     def _settle(self, values):
-        """The array arguments as `backend.settle` leaves them. Those beyond the rules are shapes, indices and bounds."""
+        """The array arguments as `backend.settle` leaves them.
+
+        Those beyond the rules are shapes, indices and bounds.
+        """
         n = min(len(self.rules) or len(values), len(values))
         names = self.arguments[:n] or [f"tensors[{i}]" for i in range(n)]  # those of concatenate and stack
         selects = [bool(self.rules) and self.rules[i] is None for i in range(n)]
@@ -359,7 +422,9 @@ class Op:
         return value.item() if isinstance(value, np.generic) else value
 
     def _explain(self, error, values):
-        """The same error, or a better one for the two mistakes everybody makes."""
+        """The same error, or a clearer one for two common mistakes: two array libraries,
+        and shapes that do not broadcast.
+        """
         arrays = [v for v in values if backend.is_array(v)]
         if len({type(a) for a in arrays}) > 1:
             return backend.mixed(*arrays)
@@ -372,11 +437,13 @@ class Op:
         return error
 
     def __repr__(self):
-        return f"<op {self.name}>"
+        return f"<op {self.name}{inspect.signature(self)}>"
 
 
 def _unshared(out, values, parents):
-    """`out`, copied where it is a view of what is written to elsewhere: a parameter, or an array that a person holds."""
+    """`out`, copied where it is a view of what is written to elsewhere: a parameter,
+    or an array that a person holds.
+    """
     for value, parent in zip(values, parents, strict=True):
         if type(parent) is not Node and backend.is_array(value):
             if backend.namespace(out).may_share_memory(out, value):
@@ -384,20 +451,26 @@ def _unshared(out, values, parents):
     return out
 
 
-registry = {}  # every op by name, so that a test can ask each one for its checks
+registry: dict[str, Op] = {}  # every op by name, so that a test can ask each one for its checks
 
 
-def op(broadcasts=False, moves=False, branches=None, name=None):
+def op(
+    broadcasts: bool = False,
+    moves: bool = False,
+    branches: Callable[..., Any] | None = None,
+    name: str | None = None,
+) -> Callable[[Callable[_P, Any]], Op[_P]]:
     """Turn a forward on arrays into an operation of the tape; see `Op`.
 
-    An operation computes in floating point. An integer or boolean array takes the dtype of the floating arrays beside it;
-    where there is none it becomes float64. So nothing wraps and nothing is truncated. Three things stay as they are: what an
-    op with `moves=True` only puts elsewhere, masks and labels, and booleans beside floating arrays. Two floating dtypes in
-    one operation are a TypeError. So are lists and tuples where an array is meant, masked arrays, np.matrix, and entries
-    that are no real numbers. Python and NumPy scalars take the dtype of the arrays.
+    An operation computes in floating point. An integer or boolean array takes the dtype of the floating
+    arrays beside it; where there is none it becomes float64. So nothing wraps and nothing is truncated.
+    Three things stay as they are: the arguments of an op with `moves=True`, masks and labels,
+    and booleans beside floating arrays. Two floating dtypes in one operation are a TypeError. So are lists
+    and tuples where an array is meant, masked arrays, np.matrix, and entries that are no real numbers.
+    Python and NumPy scalars take the dtype of the arrays.
     """
 
-    def declare(forward):
+    def declare(forward: Callable[_P, Any]) -> Op[_P]:
         registry[forward.__name__] = made = Op(forward, broadcasts, moves, branches, name)
         return made
 
@@ -417,15 +490,18 @@ class RuleForEach:
         return partial(self.rule, i)
 
 
-def takes(*names, selects=(), computes=True):
+def takes(
+    *names: str | None, selects: tuple[str, ...] = (), computes: bool = True
+) -> Callable[[Callable[_P, Any]], Operation[_P]]:
     """Settle the array arguments of a function that is composed of operations, under its own name: see `op`.
 
-    `names` are its first parameters, None for one that is no array; `selects` are the masks and labels among them. Each
-    becomes an array or a tensor, so that the function may ask for shapes and dtypes. A function that leaves all computing
-    to operations (`computes=False`) is called first and its arguments are looked at only if one turns out to have no shape.
+    `names` are its first parameters, None for one that is no array; `selects` are the masks and labels
+    among them. Each becomes an array or a tensor, so that the function may ask for shapes and dtypes.
+    A function that leaves all computing to operations (`computes=False`) is called first and its arguments
+    are looked at only if one turns out to have no shape.
     """
 
-    def wrap(function):
+    def wrap(function: Callable[_P, Any]) -> Operation[_P]:
         n = len(names)
 
         @wraps(function)
@@ -465,7 +541,9 @@ def takes(*names, selects=(), computes=True):
 
 
 def _settled(caller, given, selects):
-    """`given` (arrays and tensors by name), settled; a tensor stays the same one unless its dtype has to change."""
+    """`given` (arrays and tensors by name), settled; a tensor stays the same one unless
+    its dtype has to change.
+    """
     arrays = [_data(a) for a in given.values()]
     arrays = [np.asarray(a) if isinstance(a, int | float | np.generic) else a for a in arrays]
     settled = backend.settle(caller, list(given), arrays, [name in selects for name in given])
@@ -476,8 +554,11 @@ def _settled(caller, given, selects):
 
 
 @op(moves=True)
-def broadcast_to(x, shape):
-    """x stretched to `shape`: the adjoint of `sum_to`. Raises ValueError where x does not broadcast to it."""
+def broadcast_to(x: Value, shape: tuple[int, ...]) -> Value:
+    """x repeated along its axes of size 1 and along new leading axes, to `shape`: the adjoint of `sum_to`.
+
+    Raises ValueError where x does not broadcast to it.
+    """
     return backend.namespace(x).broadcast_to(x, shape)
 
 
@@ -485,8 +566,9 @@ broadcast_to.rule(lambda g, out, x, shape: sum_to(g, x.shape))
 
 
 @op()
-def sum_to(x, shape):
-    """x summed over the axes along which `shape` would be stretched to reach x: the adjoint of `broadcast_to`.
+def sum_to(x: Value, shape: tuple[int, ...]) -> Value:
+    """x summed over the axes along which `shape` broadcasts to the shape of x, -> `shape`:
+    the adjoint of `broadcast_to`.
 
     Raises ValueError where `shape` does not broadcast to that of x.
     """
@@ -504,12 +586,19 @@ def sum_to(x, shape):
 sum_to.rule(lambda g, out, x, shape: broadcast_to(g, x.shape))
 
 
-def grad(y, inputs, gradient=None, create_graph=False, allow_unused=False):
-    """The gradients of `y` (a scalar, or weighted by `gradient`) with respect to each tensor in `inputs`, as tensors.
+def grad(
+    y: Tensor,
+    inputs: Tensor | Iterable[Tensor],
+    gradient: Value | None = None,
+    create_graph: bool = False,
+    allow_unused: bool = False,
+) -> list[Tensor]:
+    """The gradients of `y` (a scalar, or weighted by `gradient`) with respect to each tensor
+    in `inputs`, as tensors.
 
-    Touches no `.grad` and frees nothing. With `create_graph=True` the gradients are on the tape and can be differentiated
-    again; this is how gradient penalties are written. Raises ValueError for an input that y does not depend on, unless
-    `allow_unused=True`, which gives None there.
+    Touches no `.grad` and frees nothing. With `create_graph=True` the gradients are on the tape and can be
+    differentiated again; this is how gradient penalties are written. Raises ValueError for an input that y
+    does not depend on, unless `allow_unused=True`, which gives None there.
     """
     inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     for i, x in enumerate(inputs):
@@ -523,8 +612,8 @@ def grad(y, inputs, gradient=None, create_graph=False, allow_unused=False):
     for i, x in enumerate(inputs):
         if x.node not in found and not allow_unused:
             raise ValueError(
-                f"grad: y does not depend on input {i}{f' ({x.name})' if x.name else ''}: was the path cut by detach() "
-                "or no_grad()? Pass allow_unused=True to get None instead"
+                f"grad: y does not depend on input {i}{f' ({x.name})' if x.name else ''}: was the path cut "
+                "by detach() or no_grad()? Pass allow_unused=True to get None instead"
             )
     gradients = [found.get(x.node) for x in inputs]
     return [g if create_graph or g is None else _tensor(backend.as_array(g), None) for g in gradients]
@@ -539,8 +628,8 @@ def _seed(caller, y, gradient):
     if gradient is None:
         if y.size != 1:
             raise ValueError(
-                f"{caller}: y has shape {y.shape}, and only a scalar has one gradient: reduce it with .sum() or "
-                f".mean(), or pass gradient= an array of shape {y.shape}"
+                f"{caller}: y has shape {y.shape}, and only a scalar has one gradient: reduce it with .sum() "
+                f"or .mean(), or pass gradient= an array of shape {y.shape}"
             )
         return backend.namespace(y._array).ones_like(y._array)
     gradient = _data(gradient)
@@ -551,7 +640,7 @@ def _seed(caller, y, gradient):
 
 
 def _walk(root, seed, deliver, create_graph=False, free=False, targets=()):
-    """From the root back to the leaves: each node once, when its gradient is complete.
+    """The backward pass, from the root to the leaves: each node once, when its gradient is complete.
 
     `deliver(node, gradient)` is called for every leaf, or for the targets where there are any.
     """
@@ -588,7 +677,9 @@ def _walk(root, seed, deliver, create_graph=False, free=False, targets=()):
 
 
 def _gradient(node, i, g, out, values):
-    """What rule i of the node's op makes of g, in the shape and dtype of argument i; None where there is no rule."""
+    """The gradient for argument i by rule i of the node's op, in the shape and dtype of the argument;
+    None where there is no rule.
+    """
     op, x = node.op, values[i]
     rule = op.rules[i]
     if rule is None:
@@ -606,7 +697,9 @@ def _gradient(node, i, g, out, values):
 
 
 def _reachable(root):
-    """All nodes below the root, youngest first; refuses freed and stale ones before any gradient has been touched."""
+    """All nodes below the root, youngest first; refuses freed and stale ones before any
+    gradient has been touched.
+    """
     seen, stack = {root}, [root]
     while stack:
         node = stack.pop()
@@ -627,11 +720,14 @@ def _reachable(root):
 
 
 def _values_of_then(node, leaf):
-    """Give the node the values its argument had when it was computed; refuse where an optimizer has written over them."""
+    """Give the node the values its argument had when it was computed; refuse where an optimizer
+    has written over them.
+    """
     if leaf.changed > node.tick:
         raise StaleGraphError(
-            f"backward: parameter {leaf.name or '(unnamed)'} was changed by an optimizer after the loss was computed, so the "
-            "gradient would mix old and new values: compute the loss again, or call backward() before step()"
+            f"backward: parameter {leaf.name or '(unnamed)'} was changed by an optimizer after the loss was "
+            "computed, so the gradient would mix old and new values: compute the loss again, "
+            "or call backward() before step()"
         )
     node.values = [
         leaf.kept if parent is leaf else v for v, parent in zip(node.values, node.parents, strict=True)
@@ -647,8 +743,10 @@ def _above(targets, order):
     return needed
 
 
-def no_grad():
-    """`with no_grad():` nothing is recorded: for evaluation, and for the half of a model that must stay fixed."""
+def no_grad() -> AbstractContextManager[bool]:
+    """`with no_grad():` nothing is recorded: for evaluation, and for the half of a
+    model that must stay fixed.
+    """
     return backend.setting(_recording, False)
 
 

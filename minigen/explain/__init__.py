@@ -3,8 +3,17 @@
 Read task.py (what is explained), search.py (how), edits.py (which changes are tried) and explanation.py (what is said).
 """
 
+from __future__ import annotations
+
 import sys
 import types
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from minigen.check.inputs import Given
+    from minigen.explain.explanation import Explanation
 
 
 class _Callable(types.ModuleType):
@@ -14,7 +23,15 @@ class _Callable(types.ModuleType):
         return explain(*arguments, **keywords)
 
 
-def explain(forward, backward, inputs, *, seconds=20.0, reveal=False, here=False):
+def explain(
+    forward: Any,
+    backward: Callable[..., Any] | None,
+    inputs: Given,
+    *,
+    seconds: float = 20.0,
+    reveal: bool = False,
+    here: bool = False,
+) -> Explanation:
     """Judge `backward` and explain what is wrong with it. Returns an Explanation: it prints; `.ok`, `.findings`, `.to_dict()`.
 
     `forward` and `backward` have any of the forms that `minigen.check_vjp` takes. `inputs` is a dict of arrays, a list,

@@ -71,10 +71,10 @@ class Explanation:
     complete: bool = True  # whether, with the findings mended, every gradient is right
 
     @property
-    def ok(self):
+    def ok(self) -> bool:
         return self.verdict == "ok"
 
-    def to_dict(self):
+    def to_dict(self) -> dict:
         """The shape that programs rely on; `after` is None unless it was asked for."""
         return {
             "verdict": self.verdict,
@@ -86,7 +86,7 @@ class Explanation:
             "seconds": round(self.seconds, 3),
         }
 
-    def headline(self):
+    def headline(self) -> str:
         n, bad = len(self.gradients), sum(g["verdict"] != "ok" for g in self.gradients)
         if self.verdict == "ok":
             return f"{self.title}: right: {_count(n, 'gradient')} compared"

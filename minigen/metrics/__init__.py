@@ -1,9 +1,9 @@
-"""Numbers that say how good samples are, each with the value that a perfect sampler would get.
+"""Measures of the quality of samples, each with the value that a perfect sampler would get.
 
-On a finite sample hardly any of them is 0 or 1 for a perfect model. So that value stands in every docstring,
-and `mode_control` measures it under the same protocol, to be printed beside any table. Rows are samples,
-whatever their shape: images (N, 8, 8) are read as (N, 64). Everything is plain NumPy on host arrays, in
-float64; nothing is differentiated here.
+On a finite sample hardly any of them is exactly 0 or 1 for a perfect model. Every docstring gives that value,
+and `mode_control` measures it under the same protocol, for a row in every table. Rows are samples,
+whatever their shape: images (N, 8, 8) are read as (N, 64). Everything is plain NumPy on host arrays,
+in float64; nothing is differentiated here.
 """
 
 from minigen.metrics.codes import (

@@ -1,13 +1,17 @@
-"""What a code is worth: units in use, the bound with many codes, accuracy with few labels."""
+"""Measures of latent codes: active units, the importance-weighted bound, accuracy with few labels."""
+
+from __future__ import annotations
 
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from minigen.arguments import as_generator, as_rows, same_width
+from minigen.engine.backend import Seed
 
 
-def active_units(mu, *, threshold=0.01):
+def active_units(mu: ArrayLike, *, threshold: float = 0.01) -> np.ndarray:
     """Which latent units the encoder uses: Var_n(mu_nk) > `threshold` (Burda et al. 2016).
 
     mu (N, K): the posterior means over a data set. Gives K booleans; their sum is the published count. A
@@ -16,7 +20,7 @@ def active_units(mu, *, threshold=0.01):
     return as_rows("mu", mu).var(axis=0) > threshold
 
 
-def importance_weighted_bound(log_weights):
+def importance_weighted_bound(log_weights: ArrayLike) -> float:
     """The mean over the batch of a lower bound of log p(x), in nats (Burda et al. 2016).
 
         L_S = (1/N) sum_n log (1/S) sum_s w_sn,    log w = log p(x, z) - log q(z|x),  z ~ q(z|x)
@@ -56,13 +60,22 @@ def grid_log_likelihood(decode, x, *, edge=5.0, side=201):
     return float(total.mean())
 
 
-def few_label_accuracy(codes, labels, test_codes, test_labels, per_class, *, rng, draws=20):
+def few_label_accuracy(
+    codes: ArrayLike,
+    labels: ArrayLike,
+    test_codes: ArrayLike,
+    test_labels: ArrayLike,
+    per_class: int,
+    *,
+    rng: Seed,
+    draws: int = 20,
+) -> float:
     """Accuracy of a classifier with `per_class` labelled codes of each class, the mean over draws.
 
-    scikit-learn's logistic regression (C = 1) on random rows of codes (N, K), judged on test_codes (M, K). It
-    says what a code is worth that was learned without labels, beside that of the raw data and of an untrained
-    network: the same seed as `rng` draws the same rows for all of them. Pixels of the digits, 1, 2, 5 and 10
-    labels a class: about .64, .74, .83 and .86. ValueError where a class has fewer rows.
+    scikit-learn's logistic regression (C = 1) on random rows of codes (N, K), judged on test_codes (M, K).
+    It measures a code that was learned without labels; compare it with the raw data and with an untrained
+    network. The same seed as `rng` draws the same rows for all of them. Pixels of the digits, 1, 2,
+    5 and 10 labels a class: about .64, .74, .83 and .86. ValueError where a class has fewer rows.
     """
     codes, test_codes = as_rows("codes", codes), as_rows("test_codes", test_codes, least=1)
     same_width("codes", codes, "test_codes", test_codes)

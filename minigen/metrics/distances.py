@@ -1,11 +1,15 @@
-"""How far two sets of samples are apart."""
+"""Distances between two sets of samples."""
+
+from __future__ import annotations
 
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from minigen.arguments import as_generator, as_rows, same_width
 from minigen.baselines import PCA
+from minigen.engine.backend import Seed
 
 
 def _weights(name, weights, n):
@@ -25,15 +29,17 @@ def _transport(x, y, masses):
     return np.sum(np.abs(gap) * np.diff(np.take_along_axis(points, order, axis=0), axis=0), axis=0)
 
 
-def wasserstein_1d(x, y, *, x_weights=None, y_weights=None):
+def wasserstein_1d(
+    x: ArrayLike, y: ArrayLike, *, x_weights: ArrayLike | None = None, y_weights: ArrayLike | None = None
+) -> float:
     """The exact Wasserstein-1 distance of two samples on a line, in the unit of the samples.
 
         W1 = integral |F(t) - G(t)| dt,    for equal sizes (1/N) sum_n |x_(n) - y_(n)|, both sorted
 
-    x (N,) and y (M,); weights of 0 or more, scaled to sum 1. Equal to what a perfect 1-Lipschitz critic
-    reports (Kantorovich and Rubinstein), so a trained critic can be held against it. Two samples of one
-    distribution are about N^(-1/2) of its width apart, not 0. ValueError for other shapes, NaN, weights that
-    do not fit.
+    x (N,) and y (M,); weights of 0 or more, scaled to sum 1. A perfect 1-Lipschitz critic reports
+    the same number (Kantorovich and Rubinstein), so a trained critic can be compared with it.
+    Two samples of one distribution are about N^(-1/2) of its width apart, not 0. ValueError for other shapes,
+    NaN, weights that do not fit.
     """
     x, y = as_rows("x", x, least=1), as_rows("y", y, least=1)
     for name, sample in (("x", x), ("y", y)):
@@ -47,7 +53,7 @@ def wasserstein_1d(x, y, *, x_weights=None, y_weights=None):
     return float(_transport(x, y, masses)[0])
 
 
-def sliced_wasserstein(x, y, *, rng, projections=200):
+def sliced_wasserstein(x: ArrayLike, y: ArrayLike, *, rng: Seed, projections: int = 200) -> float:
     """The mean Wasserstein-1 distance of the projections of x (N, D) and y (M, D) onto random lines.
 
         SW1 = E_u W1(x u, y u),    u uniform on the sphere       (Rabin et al. 2011)
@@ -74,7 +80,7 @@ class TwoSample(NamedTuple):
     fake: float
 
 
-def two_sample_accuracy(real, fake):
+def two_sample_accuracy(real: ArrayLike, fake: ArrayLike) -> TwoSample:
     """How often the nearest neighbour of a sample, itself left out, comes from the sample's own set.
 
     The leave-one-out 1-NN two-sample test (Lopez-Paz and Oquab 2017). Expected for two sets of one
@@ -105,7 +111,7 @@ def two_sample_accuracy(real, fake):
     return TwoSample(float(own.mean()), float(own[:n].mean()), float(own[n:].mean()))
 
 
-def gaussian_frechet(mean1, cov1, mean2, cov2):
+def gaussian_frechet(mean1: ArrayLike, cov1: ArrayLike, mean2: ArrayLike, cov2: ArrayLike) -> float:
     """The squared Frechet (2-Wasserstein) distance of two Gaussians (Dowson and Landau 1982).
 
         d^2 = |mean1 - mean2|^2 + tr C1 + tr C2 - 2 tr (C1^(1/2) C2 C1^(1/2))^(1/2)
@@ -134,14 +140,15 @@ def gaussian_frechet(mean1, cov1, mean2, cov2):
     return max(0.0, float(np.sum((mean1 - mean2) ** 2) + sum(traces) - 2 * cross))
 
 
-def frechet_distance(reference, samples, *, components=20):
+def frechet_distance(reference: ArrayLike, samples: ArrayLike, *, components: int = 20) -> float:
     """`gaussian_frechet` of the codes of two sets in the PCA of the reference, in squared units of the data.
 
-    What the Frechet inception distance (Heusel et al. 2017) does with a network's features, with `components`
-    leading directions of `reference` (N, D) instead; samples (M, D). It sees means and covariances only, and
-    is biased upwards for few samples: compare at equal sizes, beside the row real against real (digits, 500
-    and 500, pixels in [0, 1]: about 0.1). 0 for identical sets. ValueError for fewer than 2 samples, widths
-    that differ, more components than numbers a row, NaN.
+    What the Frechet inception distance (Heusel et al. 2017) does with a network's features,
+    with `components` leading directions of `reference` (N, D) instead; samples (M, D).
+    It compares means and covariances only, and is biased upwards for few samples: compare at equal sizes,
+    next to the distance of two real samples (digits, 500 and 500, pixels in [0, 1]: about 0.1).
+    0 for identical sets. ValueError for fewer than 2 samples, widths that differ, more components
+    than numbers a row, NaN.
     """
     reference, samples = as_rows("reference", reference), as_rows("samples", samples)
     same_width("reference", reference, "samples", samples)

@@ -1,9 +1,14 @@
-"""Known optima to compare a network with: the best discriminator and critic, even overlap of kernels."""
+"""Known optima for comparison: the best discriminator, the best critic, the overlap of kernels."""
+
+from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
+
+from minigen.engine.conv import Pair
 
 
-def optimal_discriminator(log_p, log_q):
+def optimal_discriminator(log_p: ArrayLike, log_q: ArrayLike) -> np.ndarray:
     """D*(x) = p(x) / (p(x) + q(x)), the best discriminator of data p and generator q.
 
     (Goodfellow et al. 2014, proposition 1.) From log densities of one shape, as the sigmoid of log p - log q,
@@ -21,7 +26,7 @@ def optimal_discriminator(log_p, log_q):
     return np.exp(-np.logaddexp(0.0, -logits))
 
 
-def optimal_value(x, log_p, log_q):
+def optimal_value(x: ArrayLike, log_p: ArrayLike, log_q: ArrayLike) -> float:
     """The most that the discriminator's objective can reach, in nats, for two densities on a line.
 
         V(D*) = E_p log D*(x) + E_q log(1 - D*(x)) = -ln 4 + 2 JS(p || q)
@@ -43,7 +48,7 @@ def optimal_value(x, log_p, log_q):
     return float(value)
 
 
-def penalised_estimate(x, p, q, between, lam):
+def penalised_estimate(x: ArrayLike, p: ArrayLike, q: ArrayLike, between: ArrayLike, lam: float) -> float:
     """What the best critic with gradient penalty reports for two densities on a line, in the unit of x.
 
         max_f  E_p f - E_q f - lam E_r (|f'| - 1)^2    at    |f'| = 1 + |F - G| / (2 lam r)
@@ -69,7 +74,7 @@ def penalised_estimate(x, p, q, between, lam):
     return float(step * np.sum(gap + gap**2 / (lam * (between[:-1] + between[1:]))))
 
 
-def overlap_counts(kernel_size, stride, *, dilation=1):
+def overlap_counts(kernel_size: Pair, stride: Pair, *, dilation: Pair = 1) -> np.ndarray:
     """How often a transposed convolution writes to each output pixel, away from the border.
 
         counts[a] = number of taps j with dilation j = a (mod stride),    in two dimensions the outer product
@@ -89,7 +94,7 @@ def overlap_counts(kernel_size, stride, *, dilation=1):
     return np.outer(*lines)
 
 
-def finest_share(images):
+def finest_share(images: ArrayLike) -> float:
     """The share of the variance of images (..., S, S) at the highest frequency of either axis.
 
         sum of |F|^2 where a frequency is S / 2,  over the sum of |F|^2 without the mean,  F the DFT

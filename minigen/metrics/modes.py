@@ -1,11 +1,16 @@
-"""Is every mode of the data there? Counts of modes, with what a perfect sampler would get."""
+"""Mode coverage: how many modes of the data the samples reach, and what a perfect sampler would reach."""
+
+from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from minigen.arguments import as_generator, as_rows, same_width
+from minigen.engine.backend import Seed
 
 
 class ModeCoverage(NamedTuple):
@@ -36,7 +41,9 @@ def _radius(within):
         raise ValueError(f"within is {within}, expected a number of standard deviations above 0")
 
 
-def mode_coverage(samples, centres, sigma, *, within=3.0):
+def mode_coverage(
+    samples: ArrayLike, centres: ArrayLike, sigma: ArrayLike, *, within: float = 3.0
+) -> ModeCoverage:
     """How many of the K modes the samples (N, D) reach, and how evenly.
 
         nearest(x) = argmin_k r_k(x),   r_k(x)^2 = sum_d ((x_d - centres_kd) / sigma_kd)^2     (Mahalanobis)
@@ -46,9 +53,9 @@ def mode_coverage(samples, centres, sigma, *, within=3.0):
     the protocol of PacGAN (Lin et al. 2018, their code) with N = 2500, and of VEEGAN (Srivastava et al.
     2017). The two papers train differently, and disagree about the same plain GAN: compare within one table.
 
-    Centres (K, D); `sigma`, in the unit of the data: one number, (D,) or (K, D). A perfect sampler does not
-    get 100 % and 0: see `mode_control`. ValueError for fewer than 2 samples, widths that differ, sigma <= 0,
-    NaN.
+    Centres (K, D); `sigma`, in the unit of the data: one number, (D,) or (K, D). A perfect sampler
+    does not reach 100 % and 0 nats: see `mode_control`. ValueError for fewer than 2 samples,
+    widths that differ, sigma <= 0, NaN.
     """
     samples = as_rows("samples", samples)
     centres, sigma = _modes(centres, sigma)
@@ -62,7 +69,7 @@ def mode_coverage(samples, centres, sigma, *, within=3.0):
     return ModeCoverage(captured, float(kept.mean()), reverse_kl(counts), counts)
 
 
-def reverse_kl(counts):
+def reverse_kl(counts: ArrayLike) -> float:
     """KL(counts / total || uniform) = ln K - H(counts / total), in nats; counts (K,), of modes or classes.
 
     0 when even; ln(K / m) when m of K are covered evenly; about (K - 1) / (2 N) for N perfect samples. inf
@@ -78,7 +85,7 @@ def reverse_kl(counts):
     return max(0.0, float(np.sum(share * np.log(share * len(counts)))))
 
 
-def summary(coverages):
+def summary(coverages: Sequence[ModeCoverage]) -> tuple[ModeCoverage, ModeCoverage]:
     """(mean, standard deviation) of several `ModeCoverage`s, each a ModeCoverage: over seeds, over controls.
 
     The deviation divides by the number less one, and is inf where the mean is. ValueError for fewer than 2.
@@ -95,15 +102,17 @@ def summary(coverages):
     return ModeCoverage(*means), ModeCoverage(*deviations)
 
 
-def true_sampler(centres, sigma, n, *, rng):
-    """n draws (n, D) from the even mixture of N(centres_k, diag sigma_k^2): a model that knows the answer."""
+def true_sampler(centres: ArrayLike, sigma: ArrayLike, n: int, *, rng: Seed) -> np.ndarray:
+    """n draws (n, D) from the even mixture of N(centres_k, diag sigma_k^2): the true distribution."""
     centres, sigma = _modes(centres, sigma)
     rng = as_generator(rng)
     which = rng.integers(len(centres), size=n)
     return centres[which] + sigma[which] * rng.standard_normal((n, centres.shape[1]))
 
 
-def mode_control(centres, sigma, *, n=2500, within=3.0, trials=10, rng):
+def mode_control(
+    centres: ArrayLike, sigma: ArrayLike, *, n: int = 2500, within: float = 3.0, trials: int = 10, rng: Seed
+) -> tuple[ModeCoverage, ModeCoverage]:
     """(mean, standard deviation) over `trials` perfect samplers of n draws: the row to print in every table.
 
     With n = 2500: ring of 8, 98.9 % and 0.0015 nats; grid of 25, 98.9 % and 0.0050 nats.
@@ -113,7 +122,7 @@ def mode_control(centres, sigma, *, n=2500, within=3.0, trials=10, rng):
     return summary([mode_coverage(x, centres, sigma, within=within) for x in draws])
 
 
-def true_high_quality(dimensions, within=3.0):
+def true_high_quality(dimensions: int, within: float = 3.0) -> float:
     """The share that a perfect sampler gets where modes stand far apart: P(chi^2 with D degrees < within^2).
 
     In the plane 1 - exp(-within^2 / 2), 0.98889 for 3; on a line 0.9973; in 1200 dimensions 0 even for 10.

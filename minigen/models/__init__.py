@@ -1,4 +1,4 @@
-"""The model families, by tape: one file a family, each class reading like its equations."""
+"""The model families, by tape: one file for each family, each class written as its equations."""
 
 from minigen.models.autoencoder import Autoencoder, OvercompleteAutoencoder, TiedAutoencoder
 from minigen.models.contractive import ContractiveAutoencoder

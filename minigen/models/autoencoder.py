@@ -9,8 +9,14 @@ more, a penalty or noise must keep it from copying. Rumelhart, Hinton and Willia
 1988. Each other autoencoder file changes one line of this one.
 """
 
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import DTypeLike
+
 from minigen import losses
 from minigen.engine.ops import dense, sigmoid, tanh
+from minigen.engine.tape import Tensor, Value
 from minigen.nn import Dense, Module
 from minigen.nn.init import initial_bias
 
@@ -26,24 +32,33 @@ class Autoencoder(Module):
     lies in [0, 1] and r holds logits. Raises ValueError for other names.
     """
 
-    def __init__(self, features, code_size, loss="squared_error", activation="tanh", *, rng, dtype="float32"):
+    def __init__(
+        self,
+        features: int,
+        code_size: int,
+        loss: str = "squared_error",
+        activation: str = "tanh",
+        *,
+        rng: np.random.Generator,
+        dtype: DTypeLike = "float32",
+    ) -> None:
         self.activation = choose("Autoencoder", "activation", activation, ACTIVATIONS)
         self.compare = choose("Autoencoder", "loss", loss, LOSSES)
         self.encoder = Dense(features, code_size, init="xavier", rng=rng, dtype=dtype)
         self.decoder = Dense(code_size, features, init="xavier", rng=rng, dtype=dtype)
 
-    def encode(self, x):
+    def encode(self, x: Value) -> Tensor:
         """The code, (N, D) -> (N, H)."""
         return self.activation(self.encoder(x))
 
-    def decode(self, h):
+    def decode(self, h: Value) -> Tensor:
         """The reconstruction, an image or its logits, (N, H) -> (N, D)."""
         return self.decoder(h)
 
-    def forward(self, x):
+    def forward(self, x: Value) -> Tensor:
         return self.decode(self.encode(x))
 
-    def loss(self, x):
+    def loss(self, x: Value) -> Tensor:
         """(1/N) sum_n of the distance between x_n and its reconstruction."""
         return self.compare(self(x), x)
 
@@ -55,20 +70,22 @@ class TiedAutoencoder(Module):
     section 2.1.
     """
 
-    def __init__(self, features, code_size, *, rng, dtype="float32"):
+    def __init__(
+        self, features: int, code_size: int, *, rng: np.random.Generator, dtype: DTypeLike = "float32"
+    ) -> None:
         self.encoder = Dense(features, code_size, init="xavier", rng=rng, dtype=dtype)
         self.decoder_bias = initial_bias(features, dtype)
 
-    def encode(self, x):
+    def encode(self, x: Value) -> Tensor:
         return tanh(self.encoder(x))
 
-    def decode(self, h):
+    def decode(self, h: Value) -> Tensor:
         return dense(h, self.encoder.weight.T, self.decoder_bias)
 
-    def forward(self, x):
+    def forward(self, x: Value) -> Tensor:
         return self.decode(self.encode(x))
 
-    def loss(self, x):
+    def loss(self, x: Value) -> Tensor:
         """(1/N) sum_n 1/2 ||x_n - r_n||^2"""
         return losses.squared_error(self(x), x)
 
@@ -80,7 +97,7 @@ class OvercompleteAutoencoder(Autoencoder):
     biases. In a linear autoencoder this makes the decoder directions the principal axes (Kunin et al. 2019).
     """
 
-    def loss(self, x, *, lam):
+    def loss(self, x: Value, *, lam: float) -> Tensor:
         return super().loss(x) + lam * losses.l2([self.encoder.weight, self.decoder.weight])
 
 

@@ -13,8 +13,16 @@ writes to all equally often. A convolution before a batch norm has no bias, beca
 To train them: GAN(DCGANGenerator(...), DCGANDiscriminator(...)), see gan.py.
 """
 
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from minigen.engine.conv import Pair
 from minigen.engine.ops import leaky_relu, relu, tanh
+from minigen.engine.tape import Tensor, Value
 from minigen.nn import BatchNorm, Conv2d, ConvTranspose2d, Dense, Flatten, Module, Reshape
+from minigen.nn.init import Initialiser
 
 HALVE = DOUBLE = {"kernel_size": 4, "stride": 2, "padding": 1}
 
@@ -25,7 +33,16 @@ class DCGANGenerator(Module):
     `channels` are C and B; `size` is (H, W), or one number for both, multiples of 4.
     """
 
-    def __init__(self, latent, channels, size=8, *, init="normal", rng, dtype="float32"):
+    def __init__(
+        self,
+        latent: int,
+        channels: tuple[int, int],
+        size: Pair = 8,
+        *,
+        init: str | Initialiser = "normal",
+        rng: np.random.Generator,
+        dtype: DTypeLike = "float32",
+    ) -> None:
         height, width = _quarter("DCGANGenerator", size)
         (first, second), how = channels, {"init": init, "rng": rng, "dtype": dtype}
         self.dense = Dense(latent, first * height * width, **how)
@@ -35,7 +52,7 @@ class DCGANGenerator(Module):
         self.norm1 = BatchNorm(second, dtype=dtype)
         self.conv2 = ConvTranspose2d(second, 1, **DOUBLE, **how)
 
-    def forward(self, z):
+    def forward(self, z: Value) -> Tensor:
         h = relu(self.norm0(self.picture(self.dense(z))))  # (N, Z) -> (N, C, H/4, W/4)
         h = relu(self.norm1(self.conv1(h)))  # -> (N, B, H/2, W/2)
         return tanh(self.conv2(h))  # -> (N, 1, H, W)
@@ -44,7 +61,15 @@ class DCGANGenerator(Module):
 class DCGANDiscriminator(Module):
     """Images (N, 1, H, W) to logits (N, 1); `channels` are E and F, `size` as in DCGANGenerator."""
 
-    def __init__(self, channels, size=8, *, init="normal", rng, dtype="float32"):
+    def __init__(
+        self,
+        channels: tuple[int, int],
+        size: Pair = 8,
+        *,
+        init: str | Initialiser = "normal",
+        rng: np.random.Generator,
+        dtype: DTypeLike = "float32",
+    ) -> None:
         height, width = _quarter("DCGANDiscriminator", size)
         (first, second), how = channels, {"init": init, "rng": rng, "dtype": dtype}
         self.conv1 = Conv2d(1, first, **HALVE, **how)
@@ -53,7 +78,7 @@ class DCGANDiscriminator(Module):
         self.flatten = Flatten()
         self.dense = Dense(second * height * width, 1, **how)
 
-    def forward(self, x):
+    def forward(self, x: Value) -> Tensor:
         h = leaky_relu(self.conv1(x), 0.2)  # (N, 1, H, W) -> (N, E, H/2, W/2)
         h = leaky_relu(self.norm2(self.conv2(h)), 0.2)  # -> (N, F, H/4, W/4)
         return self.dense(self.flatten(h))  # -> (N, 1)

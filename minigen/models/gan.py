@@ -6,14 +6,20 @@
     D minimises  mean softplus(-D(x)) + mean softplus(D(G(z)))
     G minimises  -mean softplus(D(G(z)))    (minimax) or  mean softplus(-D(G(z)))    (non-saturating)
 
-Goodfellow et al. (2014). Each loss trains one network only. D's loss takes G(z) as constant data. G's loss is
-differentiated through D, whose parameters stay. players.py has the steps.
+Goodfellow et al. (2014). Each loss trains one network only. D's loss takes G(z) as constant data.
+G's loss is differentiated through D, whose parameters do not change. players.py has the steps.
 """
+
+from __future__ import annotations
 
 from functools import partial
 
+import numpy as np
+from numpy.typing import DTypeLike
+
 from minigen import losses
 from minigen.engine.ops import sigmoid, tanh
+from minigen.engine.tape import Tensor, Value
 from minigen.models.players import Game
 from minigen.nn import Dense, LeakyReLU, Module, Tanh
 
@@ -30,23 +36,39 @@ def activation_by_name(caller, name):
 class Generator(Module):
     """Noise to pixels between 0 and 1."""
 
-    def __init__(self, latent, hidden, features, *, rng, dtype="float32"):
+    def __init__(
+        self,
+        latent: int,
+        hidden: int,
+        features: int,
+        *,
+        rng: np.random.Generator,
+        dtype: DTypeLike = "float32",
+    ) -> None:
         self.hidden = Dense(latent, hidden, init="xavier", rng=rng, dtype=dtype)
         self.output = Dense(hidden, features, init="xavier", rng=rng, dtype=dtype)
 
-    def forward(self, z):
+    def forward(self, z: Value) -> Tensor:
         return sigmoid(self.output(tanh(self.hidden(z))))
 
 
 class Discriminator(Module):
     """A logit for each row. In a WGAN the same network is the critic, and its output is no logit."""
 
-    def __init__(self, features, hidden, activation="leaky_relu", *, rng, dtype="float32"):
+    def __init__(
+        self,
+        features: int,
+        hidden: int,
+        activation: str = "leaky_relu",
+        *,
+        rng: np.random.Generator,
+        dtype: DTypeLike = "float32",
+    ) -> None:
         self.phi = activation_by_name("Discriminator", activation)
         self.hidden = Dense(features, hidden, init="he", rng=rng, dtype=dtype)
         self.output = Dense(hidden, 1, init="xavier", rng=rng, dtype=dtype)
 
-    def forward(self, x):
+    def forward(self, x: Value) -> Tensor:
         return self.output(self.phi(self.hidden(x)))
 
 
@@ -60,7 +82,16 @@ class GAN(Game):
                 must take (N/m, m F) for rows (N, F), or (N/m, m C, H, W) for images (N, C, H, W)
     """
 
-    def __init__(self, generator, discriminator, *, kind="nonsaturating", real_label=1.0, gamma=0.0, pack=1):
+    def __init__(
+        self,
+        generator: Module,
+        discriminator: Module,
+        *,
+        kind: str = "nonsaturating",
+        real_label: float = 1.0,
+        gamma: float = 0.0,
+        pack: int = 1,
+    ) -> None:
         if kind not in ("nonsaturating", "minimax"):
             raise ValueError(f"GAN: kind must be 'nonsaturating' or 'minimax', got {kind!r}")
         if not 0 < real_label <= 1 or not gamma >= 0 or not (isinstance(pack, int) and pack >= 1):
@@ -71,18 +102,18 @@ class GAN(Game):
         self.generator, self.discriminator = generator, discriminator
         self.kind, self.real_label, self.gamma, self.pack = kind, real_label, gamma, pack
 
-    def packs(self, x):
+    def packs(self, x: Value) -> Value:
         """Concatenate each `pack` examples along axis 1."""
         n, m = x.shape[0], self.pack
         if n % m:
             raise ValueError(f"GAN: {n} examples do not fill packs of {m}: use a batch size divisible by {m}")
         return x if m == 1 else x.reshape(n // m, m * x.shape[1], *x.shape[2:])
 
-    def judge(self, x):
+    def judge(self, x: Value) -> Tensor:
         """The logits, one for each pack."""
         return self.discriminator(self.packs(x))
 
-    def discriminator_loss(self, x, z):
+    def discriminator_loss(self, x: Value, z: Value) -> Tensor:
         """What D minimises, for real x and the samples made from z; the two batches may differ in size."""
         fake = self.samples_beside(x, z)
         loss = losses.discriminator_loss(self.judge(x), self.judge(fake), self.real_label)
@@ -92,6 +123,6 @@ class GAN(Game):
 
     adversary_loss = discriminator_loss
 
-    def generator_loss(self, z):
+    def generator_loss(self, z: Value) -> Tensor:
         """What G minimises, through D."""
         return losses.generator_loss(self.judge(self.generate(z)), self.kind)

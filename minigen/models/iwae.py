@@ -9,23 +9,25 @@ of its log-likelihood: metrics.importance_weighted_bound(log_weights(vae, x, eps
 Salakhutdinov 2016, equation 8.
 """
 
+from __future__ import annotations
+
 import math
 
 from minigen import losses
 from minigen.engine import ops
-from minigen.engine.tape import broadcast_to
+from minigen.engine.tape import Tensor, Value, broadcast_to
 from minigen.models.vae import LOG_2PI, VAE
 
 
 class IWAE(VAE):
     """A Bernoulli VAE that is trained by -L_S; its terms are those of one sample, as in `VAE`."""
 
-    def loss(self, x, eps):
+    def loss(self, x: Value, eps: Value) -> Tensor:
         """-L_S, x (N, D) and eps (S, N, K)."""
         return -ops.mean(importance_bound(self, x, eps))
 
 
-def log_weights(vae, x, eps):
+def log_weights(vae: VAE, x: Value, eps: Value) -> Tensor:
     """log w of each code, for any VAE: x (N, ...), eps (S, N, K) -> (S, N). Refuses other shapes of eps."""
     mu, logvar = vae.encode(x)
     if eps.ndim != 3 or eps.shape[1:] != mu.shape or 0 in eps.shape:
@@ -38,6 +40,6 @@ def log_weights(vae, x, eps):
     return vae.log_likelihood(x, z) + vae.log_prior(z) - log_q
 
 
-def importance_bound(vae, x, eps):
+def importance_bound(vae: VAE, x: Value, eps: Value) -> Tensor:
     """log (1/S) sum_s w_sn for each example: (S, N, K) -> (N,)."""
     return ops.logsumexp(log_weights(vae, x, eps), axis=0) - math.log(eps.shape[0])

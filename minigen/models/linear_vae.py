@@ -11,13 +11,16 @@ At its maximum the bound equals the likelihood of probabilistic PCA, and a laten
 direction varies more than sigma^2. Lucas, Tucker, Grosse and Norouzi 2019; Tipping and Bishop 1999.
 """
 
+from __future__ import annotations
+
 import math
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minigen import losses
 from minigen.engine import ops
-from minigen.engine.tape import Tensor
+from minigen.engine.tape import Tensor, Value
 from minigen.models.vae import LOG_2PI
 from minigen.nn import Dense, Module
 
@@ -28,7 +31,15 @@ class LinearVAE(Module):
     `noise` is a variance. Raises ValueError where it is not positive.
     """
 
-    def __init__(self, features, latent, *, noise=None, rng, dtype="float32"):
+    def __init__(
+        self,
+        features: int,
+        latent: int,
+        *,
+        noise: float | None = None,
+        rng: np.random.Generator,
+        dtype: DTypeLike = "float32",
+    ) -> None:
         if noise is not None and not 0 < noise < math.inf:
             raise ValueError(f"LinearVAE: noise is a variance and must be positive, got {noise}")
         self.mu = Dense(features, latent, init="xavier", rng=rng, dtype=dtype)
@@ -39,15 +50,15 @@ class LinearVAE(Module):
         else:
             self.buffer("output_logvar", np.full(1, math.log(noise), dtype))
 
-    def encode(self, x):
+    def encode(self, x: Value) -> tuple[Tensor, Tensor]:
         """(mu (N, K), logvar (K,)) of q(z|x)."""
         return self.mu(x), self.logvar
 
-    def decode(self, z):
+    def decode(self, z: Value) -> Tensor:
         """The mean of p(x|z), (N, K) -> (N, D)."""
         return self.output(z)
 
-    def terms(self, x):
+    def terms(self, x: Value) -> tuple[Tensor, Tensor]:
         """(reconstruction, KL), both exact: no noise is drawn."""
         mu, logvar = self.encode(x)
         n, d = x.shape
@@ -60,6 +71,6 @@ class LinearVAE(Module):
         kl = 0.5 * (ops.sum(mu * mu) * (1 / n) + ops.sum(losses.exp_remainder(logvar)))
         return reconstruction, kl
 
-    def loss(self, x, *, beta=1.0):
+    def loss(self, x: Value, *, beta: float = 1.0) -> Tensor:
         reconstruction, kl = self.terms(x)
         return reconstruction + beta * kl

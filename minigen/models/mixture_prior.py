@@ -8,11 +8,15 @@ the mixture itself is exact, a logsumexp over its components. Dilokthanakul et a
 2018, section 2.
 """
 
+from __future__ import annotations
+
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minigen import losses
 from minigen.engine import backend, ops
-from minigen.engine.tape import Tensor, _data
+from minigen.engine.backend import Array
+from minigen.engine.tape import Tensor, Value, _data
 from minigen.models.vae import LOG_2PI, VAE
 from minigen.nn import Module
 
@@ -23,19 +27,21 @@ class MixturePrior(Module):
     The means start apart, at draws from N(0, 1): equal components get equal gradients and never separate.
     """
 
-    def __init__(self, components, latent, *, rng, dtype="float32"):
+    def __init__(
+        self, components: int, latent: int, *, rng: np.random.Generator, dtype: DTypeLike = "float32"
+    ) -> None:
         self.logits = Tensor(np.zeros(components, dtype), requires_grad=True)
         self.mu = Tensor(rng.standard_normal((components, latent)).astype(dtype), requires_grad=True)
         self.logvar = Tensor(np.zeros((components, latent), dtype), requires_grad=True)
 
-    def log_prob(self, z):
+    def log_prob(self, z: Value) -> Tensor:
         """log sum_c pi_c N(z; m_c, exp(s_c)), (..., K) -> (...)."""
         losses.refuse_overflow("MixturePrior", self.logvar, self.logvar.dtype)
         apart = z.reshape(*z.shape[:-1], 1, z.shape[-1]) - self.mu  # (..., K) -> (..., C, K)
         squares = ops.sum(self.logvar + apart * apart * ops.exp(-self.logvar) + LOG_2PI, axis=-1)
         return ops.logsumexp(ops.log_softmax(self.logits) - 0.5 * squares, axis=-1)
 
-    def draw(self, u, eps):
+    def draw(self, u: Array, eps: Array) -> Array:
         """Codes (N, K): u (N,) ~ U[0, 1) chooses components, eps (N, K) ~ N(0, 1) the points in them."""
         logits, mu, logvar = (backend.to(_data(p), "cpu") for p in (self.logits, self.mu, self.logvar))
         shares = np.cumsum(ops.softmax(logits.astype(np.float64)))
@@ -47,14 +53,23 @@ class MixturePrior(Module):
 class MixturePriorVAE(VAE):
     """A Bernoulli VAE whose `prior` is a `MixturePrior` of `components` normals. x (N, D), eps (N, K)."""
 
-    def __init__(self, features, hidden, latent, components, *, rng, dtype="float32"):
+    def __init__(
+        self,
+        features: int,
+        hidden: int,
+        latent: int,
+        components: int,
+        *,
+        rng: np.random.Generator,
+        dtype: DTypeLike = "float32",
+    ) -> None:
         super().__init__(features, hidden, latent, rng=rng, dtype=dtype)
         self.prior = MixturePrior(components, latent, rng=rng, dtype=dtype)
 
-    def log_prior(self, z):
+    def log_prior(self, z: Value) -> Tensor:
         return self.prior.log_prob(z)
 
-    def terms(self, x, eps):
+    def terms(self, x: Value, eps: Value) -> tuple[Tensor, Tensor]:
         """(reconstruction, log q(z|x) - log p(z)); the second, at the one z drawn, may be negative."""
         mu, logvar = self.encode(x)
         z = losses.reparameterize(mu, logvar, eps)

@@ -4,11 +4,25 @@ The networks that papers use on toys differ in widths and activations, and resul
 widths are arguments here. The published pair is written down layer by layer.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import DTypeLike
+
 from minigen.engine import ops
+from minigen.engine.tape import Tensor, Value
 from minigen.nn import BatchNorm, Dense, LeakyReLU, Module, ReLU, Sequential, normal
 
 
-def mlp(sizes, activation=None, *, rng, dtype="float32"):
+def mlp(
+    sizes: Sequence[int],
+    activation: Module | None = None,
+    *,
+    rng: np.random.Generator,
+    dtype: DTypeLike = "float32",
+) -> Sequential:
     """Dense layers of these sizes, (N, sizes[0]) -> (N, sizes[-1]), with the activation between them.
 
     mlp((2, 64, 64, 1), rng=rng) has two hidden layers. `activation` is a module, by default LeakyReLU(0.2).
@@ -28,19 +42,29 @@ class Maxout(Module):
     The activation is learned, and convex (Goodfellow et al. 2013). Weights from N(0, 0.02^2).
     """
 
-    def __init__(self, in_features, out_features, pieces, *, rng, dtype="float32"):
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        pieces: int,
+        *,
+        rng: np.random.Generator,
+        dtype: DTypeLike = "float32",
+    ) -> None:
         self.planes = Dense(in_features, out_features * pieces, init="normal", rng=rng, dtype=dtype)
         self.pieces = pieces
 
-    def forward(self, x):
+    def forward(self, x: Value) -> Tensor:
         heights = self.planes(x)  # (N, in) -> (N, out P)
         return ops.max(heights.reshape(x.shape[0], -1, self.pieces), axis=2)  # -> (N, out, P) -> (N, out)
 
-    def extra(self):
+    def extra(self) -> str:
         return f"{self.pieces} pieces"
 
 
-def pacgan_networks(pack=1, *, rng, dtype="float32"):
+def pacgan_networks(
+    pack: int = 1, *, rng: np.random.Generator, dtype: DTypeLike = "float32"
+) -> tuple[Sequential, Sequential]:
     """(generator, discriminator) of PacGAN on ring and grid (Lin et al. 2018, their code).
 
     G: noise (N, 2) -> 4 x (400, no bias, batch norm, ReLU) -> points (N, 2)

@@ -1,4 +1,4 @@
-"""Training steps of a generator and an adversary: each step changes one network and no bit of the other.
+"""Training steps of a generator and an adversary: each step changes the parameters of one network only.
 
 The adversary is a discriminator or a Wasserstein critic. Both losses depend on both networks, but a step must
 update only one. `descend` asks the tape for the gradients of the parameters that its optimizer holds, and for
@@ -10,18 +10,23 @@ parameters. The two converge differently (Mescheder, Geiger and Nowozin 2018). A
 before an update cannot be used after it: `StaleGraphError`.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
 from functools import partial
+from typing import Any
 
 from minigen.engine import backend, tape
-from minigen.engine.tape import no_grad
+from minigen.engine.backend import Random
+from minigen.engine.tape import Tensor, Value, no_grad
 from minigen.nn import Module
-from minigen.optim import clip_weights
+from minigen.optim import Optimizer, clip_weights
 
 
 class Game(Module):
     """What GAN and WGAN share: `adversary_loss` and `generator_loss` are what the two networks minimise."""
 
-    def generate(self, z):
+    def generate(self, z: Value) -> Tensor:
         """G(z), recorded on the tape."""
         if z.shape[0] == 0:
             raise ValueError(
@@ -29,12 +34,12 @@ class Game(Module):
             )
         return self.generator(z)
 
-    def samples(self, z):
-        """G(z) without history: the adversary's step needs no gradient of G."""
+    def samples(self, z: Value) -> Tensor:
+        """G(z) as a constant: the step of the adversary needs no gradient of G."""
         with no_grad():
             return self.generate(z)
 
-    def samples_beside(self, x, z):
+    def samples_beside(self, x: Value, z: Value) -> Tensor:
         """`samples(z)`, after checking that they are examples like the real x."""
         fake = self.samples(z)
         if x.shape[0] == 0 or x.shape[1:] != fake.shape[1:]:
@@ -46,14 +51,16 @@ class Game(Module):
         return fake
 
 
-def descend(optimizer, loss):
+def descend(optimizer: Optimizer, loss: Tensor) -> Tensor:
     """One optimizer step on `loss`, for the parameters of this optimizer. Returns the loss, detached."""
     _move(optimizer, tape.grad(loss, optimizer.parameters))
     return loss.detach()
 
 
-def adversary_step(game, optimizer, *batch, clip=None):
-    """One step of the discriminator or critic; the generator stays. Returns the loss before the step.
+def adversary_step(game: Game, optimizer: Optimizer, *batch: Value, clip: float | None = None) -> Tensor:
+    """One step of the discriminator or critic; the generator is not changed.
+
+    Returns the loss before the step.
 
     `batch` is what `game.adversary_loss` takes: x, z, and alpha for a gradient penalty. `clip` then holds
     every weight of the critic in [-clip, clip]: after the update, not before (Arjovsky, Chintala and Bottou
@@ -66,13 +73,22 @@ def adversary_step(game, optimizer, *batch, clip=None):
     return loss
 
 
-def generator_step(game, optimizer, z):
+def generator_step(game: Game, optimizer: Optimizer, z: Value) -> Tensor:
     """One step of the generator through a fixed adversary. Returns the loss before the step."""
     _refuse_the_adversary("generator_step", game, optimizer)
     return descend(optimizer, game.generator_loss(z))
 
 
-def alternating_round(game, adversary_optimizer, generator_optimizer, batches, noise, *, k=1, clip=None):
+def alternating_round(
+    game: Game,
+    adversary_optimizer: Optimizer,
+    generator_optimizer: Optimizer,
+    batches: Iterable[tuple[Value, ...]],
+    noise: Iterable[Value],
+    *,
+    k: int = 1,
+    clip: float | None = None,
+) -> tuple[Tensor, Tensor]:
     """k steps of the adversary, then one of the generator. Returns both losses.
 
     `batches` gives k times what `game.adversary_loss` takes, (x, z) or (x, z, alpha); `noise` gives z once.
@@ -87,7 +103,15 @@ def alternating_round(game, adversary_optimizer, generator_optimizer, batches, n
     return loss, generator_step(game, generator_optimizer, _next(noise, "noise gave no z for the generator"))
 
 
-def simultaneous_round(game, adversary_optimizer, generator_optimizer, batch, z, *, clip=None):
+def simultaneous_round(
+    game: Game,
+    adversary_optimizer: Optimizer,
+    generator_optimizer: Optimizer,
+    batch: tuple[Value, ...],
+    z: Value,
+    *,
+    clip: float | None = None,
+) -> tuple[Tensor, Tensor]:
     """One step of each; both gradients are computed before the first update. Returns the two losses."""
     _refuse_the_generator("simultaneous_round", game, adversary_optimizer)
     _refuse_the_adversary("simultaneous_round", game, generator_optimizer)
@@ -101,7 +125,17 @@ def simultaneous_round(game, adversary_optimizer, generator_optimizer, batch, z,
     return tuple(loss.detach() for loss in losses)
 
 
-def rounds_on_toys(game, adversary_optimizer, generator_optimizer, toy, random, *, batch, noise=2, clip=None):
+def rounds_on_toys(
+    game: Game,
+    adversary_optimizer: Optimizer,
+    generator_optimizer: Optimizer,
+    toy: Any,
+    random: Random,
+    *,
+    batch: int,
+    noise: int = 2,
+    clip: float | None = None,
+) -> Callable[[int], dict[str, Tensor]]:
     """A function step(k) for `training.train`: k steps of the adversary, then one of the generator.
 
     Every step draws `batch` points from `toy`, which has sample(n, rng=), and `batch` noise vectors of

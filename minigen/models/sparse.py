@@ -1,11 +1,17 @@
-"""Sparse autoencoders: many units, few of which are active for one example.
+"""Sparse autoencoders: many units, of which few are active for any one example.
 
 A penalty makes the mean activity of each unit over the batch low, or the code of each example small. In both
 cases gh is the sum of two gradients, of the reconstruction and of the penalty. Ng 2011; Olshausen and Field
 1996.
 """
 
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import DTypeLike
+
 from minigen import losses
+from minigen.engine.tape import Tensor, Value
 from minigen.models.autoencoder import Autoencoder
 
 
@@ -17,10 +23,12 @@ class SparseAutoencoder(Autoencoder):
     where a unit is off or on for the whole batch, so that rhohat_j is 0 or 1 and the divergence infinite.
     """
 
-    def __init__(self, features, code_size, *, rng, dtype="float32"):
+    def __init__(
+        self, features: int, code_size: int, *, rng: np.random.Generator, dtype: DTypeLike = "float32"
+    ) -> None:
         super().__init__(features, code_size, activation="sigmoid", rng=rng, dtype=dtype)
 
-    def loss(self, x, *, rho=0.05, beta=3.0):
+    def loss(self, x: Value, *, rho: float = 0.05, beta: float = 3.0) -> Tensor:
         h = self.encode(x)
         return self.compare(self.decode(h), x) + beta * losses.sparse_kl(h, rho)
 
@@ -31,6 +39,6 @@ class L1Autoencoder(Autoencoder):
     loss = (1/N) sum_n [1/2 ||r_n - x_n||^2 + lam sum_j |h_nj|], with slope 0 at h = 0.
     """
 
-    def loss(self, x, *, lam):
+    def loss(self, x: Value, *, lam: float) -> Tensor:
         h = self.encode(x)
         return self.compare(self.decode(h), x) + lam * losses.l1_activity(h)

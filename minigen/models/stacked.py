@@ -8,11 +8,17 @@ it takes the next pair as an autoencoder of the codes of the first, and so on. A
 fine-tuned. Hinton and Salakhutdinov 2006; Bengio, Lamblin, Popovici and Larochelle 2007.
 """
 
+from __future__ import annotations
+
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import DTypeLike
+
 from minigen.engine import backend
+from minigen.engine.backend import Array
 from minigen.engine.ops import tanh
-from minigen.engine.tape import no_grad
+from minigen.engine.tape import Tensor, Value, no_grad
 from minigen.models.autoencoder import LOSSES, choose
 from minigen.nn import Dense, Module, Sequential
 from minigen.optim import Adam
@@ -31,8 +37,16 @@ class DeepAutoencoder(Module):
     """
 
     def __init__(
-        self, features, code_size, layers=4, nodes=32, loss="squared_error", *, rng, dtype="float32"
-    ):
+        self,
+        features: int,
+        code_size: int,
+        layers: int = 4,
+        nodes: int | list[int] = 32,
+        loss: str = "squared_error",
+        *,
+        rng: np.random.Generator,
+        dtype: DTypeLike = "float32",
+    ) -> None:
         self.compare = choose("DeepAutoencoder", "loss", loss, LOSSES)
         if not isinstance(layers, int) or layers < 2:
             raise ValueError(f"DeepAutoencoder: layers must be a whole number from 2 up, got {layers!r}")
@@ -47,27 +61,27 @@ class DeepAutoencoder(Module):
         sizes = zip(self.widths, self.widths[1:], strict=False)
         self.layers = Sequential(*(Dense(n, m, init="xavier", rng=rng, dtype=dtype) for n, m in sizes))
 
-    def encode(self, x):
+    def encode(self, x: Value) -> Tensor:
         """The code in the middle, (N, D) -> (N, code_size)."""
         for k in range(self.depth):
             x = self.hidden(k, x)
         return x
 
-    def decode(self, h):
+    def decode(self, h: Value) -> Tensor:
         """(N, code_size) -> (N, D)."""
         last = len(self.layers) - 1
         for k in range(self.depth, last):
             h = self.hidden(k, h)
         return self.layers[last](h)
 
-    def hidden(self, k, h):
+    def hidden(self, k: int, h: Value) -> Tensor:
         """tanh(h W_k + b_k)"""
         return tanh(self.layers[k](h))
 
-    def forward(self, x):
+    def forward(self, x: Value) -> Tensor:
         return self.decode(self.encode(x))
 
-    def loss(self, x):
+    def loss(self, x: Value) -> Tensor:
         """(1/N) sum_n of the distance between x_n and its reconstruction."""
         return self.compare(self(x), x)
 
@@ -80,7 +94,16 @@ class Stage(NamedTuple):
     after: float
 
 
-def pretrain(model, x, *, epochs=20, fine_tune=20, batch_size=32, lr=1e-3, rng):
+def pretrain(
+    model: DeepAutoencoder,
+    x: Array,
+    *,
+    epochs: int = 20,
+    fine_tune: int = 20,
+    batch_size: int = 32,
+    lr: float = 1e-3,
+    rng: np.random.Generator,
+) -> list[Stage]:
     """Train a DeepAutoencoder layer by layer, then as a whole. Returns a list of `Stage`.
 
     The last stage is "fine-tuning". Stage k trains layer k and its counterpart, layer M - k, on the codes h_k

@@ -8,11 +8,16 @@ every update (lam = 0, and `clip` of `players.adversary_step`). Gulrajani et al.
 slopes other than 1, at points between a real and a generated example.
 """
 
+from __future__ import annotations
+
 import math
+
+import numpy as np
+from numpy.typing import DTypeLike
 
 from minigen import losses
 from minigen.engine import backend, conv
-from minigen.engine.tape import Tensor, grad
+from minigen.engine.tape import Tensor, Value, Values, grad
 from minigen.models.gan import activation_by_name
 from minigen.models.players import Game
 from minigen.nn import Conv2d, Dense, Flatten, Module
@@ -24,12 +29,12 @@ class WGAN(Game):
     lam is the weight of the gradient penalty, usually 10; at 0 there is no penalty.
     """
 
-    def __init__(self, generator, critic, *, lam=0.0):
+    def __init__(self, generator: Module, critic: Module, *, lam: float = 0.0) -> None:
         if not lam >= 0:
             raise ValueError(f"WGAN: lam, the weight of the gradient penalty, must be at least 0, got {lam}")
         self.generator, self.critic, self.lam = generator, critic, lam
 
-    def critic_loss(self, x, z, alpha=None):
+    def critic_loss(self, x: Value, z: Value, alpha: Value | None = None) -> Tensor:
         """What the critic minimises: minus its estimate of the distance, and the penalty.
 
         alpha (N, 1), drawn from U[0, 1), places one xhat between each x and its G(z): a penalty needs it, and
@@ -49,7 +54,7 @@ class WGAN(Game):
 
     adversary_loss = critic_loss
 
-    def generator_loss(self, z):
+    def generator_loss(self, z: Value) -> Tensor:
         """What the generator minimises, through the critic."""
         return losses.wgan_generator_loss(self.critic(self.generate(z)))
 
@@ -57,11 +62,11 @@ class WGAN(Game):
 class PassThrough(Module):
     """A generator without parameters: it returns its input, so z may be samples."""
 
-    def forward(self, z):
+    def forward(self, z: Values) -> Values:
         return z
 
 
-def scores_and_slopes(critic, x):
+def scores_and_slopes(critic: Module, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """f(x_n) and ||grad f(x_n)||, for figures and measures: (N, D) -> (N,) and (N,).
 
     x and the results are host arrays; x is moved to the dtype and device of the critic.
@@ -80,7 +85,15 @@ class ConvCritic(Module):
     No batch norm: it would make f(x_n) depend on the other examples, and the penalty is on each gradient.
     """
 
-    def __init__(self, image, channels, activation="leaky_relu", *, rng, dtype="float32"):
+    def __init__(
+        self,
+        image: tuple[int, int, int],
+        channels: tuple[int, int],
+        activation: str = "leaky_relu",
+        *,
+        rng: np.random.Generator,
+        dtype: DTypeLike = "float32",
+    ) -> None:
         self.phi = activation_by_name("ConvCritic", activation)
         (first, *size), (second, third) = image, channels
         how = {"stride": 2, "padding": 1, "rng": rng, "dtype": dtype}
@@ -90,7 +103,7 @@ class ConvCritic(Module):
         self.flatten = Flatten()
         self.dense = Dense(third * math.prod(left), 1, init="xavier", rng=rng, dtype=dtype)
 
-    def forward(self, x):
+    def forward(self, x: Value) -> Tensor:
         h = self.phi(self.conv1(x))  # (N, C, H, W) -> (N, first, H/2, W/2)
         h = self.phi(self.conv2(h))  # -> (N, second, H/4, W/4)
         return self.dense(self.flatten(h))  # -> (N, 1)

@@ -1,4 +1,4 @@
-"""Models are built of modules: layers with parameters, activations, and whatever a person composes of them."""
+"""Models are built of modules: layers, activations, and modules that contain others."""
 
 from minigen.nn.activations import ELU, LeakyReLU, ReLU, Sigmoid, Softplus, Tanh
 from minigen.nn.dropout import Dropout, dropout

@@ -1,19 +1,24 @@
-"""Dropout: silence a random share of the units in training, so that none can rely on another."""
+"""Dropout: in training, a random share of the units is set to 0, so that no unit
+depends on particular others.
+"""
+
+from __future__ import annotations
 
 import numpy as np
 
 from minigen.engine import backend
-from minigen.engine.tape import _data, takes
+from minigen.engine.tape import Value, _data, takes
 from minigen.nn.module import Module
 
 
 @takes("x", "mask", selects=("mask",))
-def dropout(x, mask, keep):
+def dropout(x: Value, mask: Value, keep: float) -> Value:
     """x * mask / keep, where the mask holds zeros and ones, one with probability `keep`, so that the mean
     stays x.
 
-    The mask is an argument, of the shape of x, drawn by the caller: `random.bernoulli(keep, *x.shape)`.
-    Srivastava et al. 2014, section 10 (the "inverted" form: nothing is left to do in evaluation).
+    The mask is an argument, of the shape of x, drawn by the caller:
+    `random.bernoulli(keep, *x.shape)`. Srivastava et al. 2014, section 10
+    ("inverted" dropout: the division by `keep` is done in training, so evaluation changes nothing).
     """
     mask = _data(mask)
     if not 0 < keep <= 1:
@@ -31,20 +36,21 @@ class Dropout(Module):
     cannot be checked by differences: call `dropout` with a fixed mask there.
     """
 
-    def __init__(self, keep, *, rng=None):
+    def __init__(self, keep: float, *, rng: np.random.Generator | None = None) -> None:
         if not 0 < keep <= 1:
             raise ValueError(f"Dropout: keep is the share of units that stay, in (0, 1], got {keep}")
         if not isinstance(rng, np.random.Generator):
             raise TypeError(
-                f"Dropout: rng must be a NumPy generator, numpy.random.default_rng(0), got {type(rng).__name__}"
+                "Dropout: rng must be a NumPy generator, numpy.random.default_rng(0), "
+                f"got {type(rng).__name__}"
             )
         self.keep, self.rng = keep, rng
 
-    def forward(self, x):
+    def forward(self, x: Value) -> Value:
         if not self.training:
             return x
         mask = (self.rng.random(x.shape) < self.keep).astype(x.dtype)
         return dropout(x, backend.to(mask, backend.device_of(_data(x))), self.keep)
 
-    def extra(self):
+    def extra(self) -> str:
         return f"keep={self.keep}"

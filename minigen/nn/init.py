@@ -1,18 +1,26 @@
-"""Initial weights: random numbers whose variance keeps activations and gradients of one size at any depth.
+"""Initial weights: random numbers whose variance is chosen so that activations and gradients keep
+theirs from layer to layer.
 
 A unit that sums n inputs of variance v, with weights of variance s, has variance n s v. The forward pass
 keeps the variance for s = 1 / fan_in, the backward pass for s = 1 / fan_out. An initialiser is any function
 (rng, shape, fan_in, fan_out) -> array. It draws on the host, from the NumPy generator `rng`.
 """
 
+from __future__ import annotations
+
 import math
+from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 
+from minigen.engine.backend import Array
 from minigen.engine.tape import Tensor
 
+Initialiser: TypeAlias = Callable[[np.random.Generator, tuple[int, ...], float, float], Array]
 
-def he(rng, shape, fan_in, fan_out):
+
+def he(rng: np.random.Generator, shape: tuple[int, ...], fan_in: float, fan_out: float) -> Array:
     """N(0, 2 / fan_in): a ReLU sets half of its inputs to 0, so the weights need twice the variance.
 
     He, Zhang, Ren and Sun 2015, "Delving deep into rectifiers", equation 10.
@@ -20,7 +28,7 @@ def he(rng, shape, fan_in, fan_out):
     return rng.standard_normal(shape) * math.sqrt(2 / fan_in)
 
 
-def xavier(rng, shape, fan_in, fan_out):
+def xavier(rng: np.random.Generator, shape: tuple[int, ...], fan_in: float, fan_out: float) -> Array:
     """N(0, 2 / (fan_in + fan_out)): a compromise between forward and backward pass, for tanh and sigmoid.
 
     Glorot and Bengio 2010, "Understanding the difficulty of training deep feedforward neural networks",
@@ -29,7 +37,7 @@ def xavier(rng, shape, fan_in, fan_out):
     return rng.standard_normal(shape) * math.sqrt(2 / (fan_in + fan_out))
 
 
-def normal(std=0.02):
+def normal(std: float = 0.02) -> Initialiser:
     """The initialiser N(0, std^2); 0.02 is the value of DCGAN (Radford et al. 2015, section 4)."""
     if not std > 0:
         raise ValueError(f"normal: std must be positive, got {std}")
@@ -63,5 +71,5 @@ def initial_weight(layer, init, rng, shape, fan_in, fan_out, dtype):
 
 
 def initial_bias(size, dtype):
-    """A parameter of zeros: symmetry is already broken by the weights."""
+    """A parameter of zeros; the random weights already make the units differ."""
     return Tensor(np.zeros(size, dtype), requires_grad=True)

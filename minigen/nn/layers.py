@@ -1,15 +1,20 @@
-"""The layers with weights, and those that only change a shape.
+"""Layers with weights, and layers that only change a shape.
 
-A layer is thin: it holds the parameters and says with which options the operation of the same name is called.
-What is computed, and its gradient, stands in ops.py and conv.py.
+A layer holds its parameters and options, and calls the operation of the same name. The computation and its
+gradient are in ops.py and conv.py.
 """
+
+from __future__ import annotations
 
 import math
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minigen.engine import conv, ops
-from minigen.nn.init import initial_bias, initial_weight
+from minigen.engine.conv import Pair
+from minigen.engine.tape import Tensor, Value
+from minigen.nn.init import Initialiser, initial_bias, initial_weight
 from minigen.nn.module import Module
 
 
@@ -18,41 +23,50 @@ class Dense(Module):
 
     turned_in_pytorch = ("weight",)
 
-    def __init__(self, in_features, out_features, bias=True, *, init="he", rng=None, dtype=np.float32):
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        *,
+        init: str | Initialiser = "he",
+        rng: np.random.Generator | None = None,
+        dtype: DTypeLike = np.float32,
+    ) -> None:
         shape = (in_features, out_features)
         _positive("Dense", in_features=in_features, out_features=out_features)
         self.weight = initial_weight("Dense", init, rng, shape, *shape, dtype)
         self.bias = initial_bias(out_features, dtype) if bias else None
 
-    def forward(self, x):
+    def forward(self, x: Value) -> Tensor:
         return ops.dense(x, self.weight, self.bias)
 
-    def extra(self):
+    def extra(self) -> str:
         return f"{self.weight.shape[0]}, {self.weight.shape[1]}"
 
 
 class Conv2d(Module):
     """conv2d with its own weight (out, in, kh, kw) and bias (out,): (N, in, H, W) -> (N, out, OH, OW).
 
-    kernel_size, stride, padding and dilation are an int or a pair (vertical, horizontal). A pixel of the
-    output sums in kh kw numbers (fan_in); a pixel of the input is heard by out kh kw / stride^2 of them
-    (fan_out).
+    kernel_size, stride, padding and dilation are an int or a pair (vertical, horizontal). Each output
+    pixel is a sum of fan_in = in_channels kh kw products; each input pixel enters fan_out = out_channels kh
+    kw / (sh sw) outputs on average, for strides sh and sw.
     """
 
     def __init__(
         self,
-        in_channels,
-        out_channels,
-        kernel_size,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Pair,
         *,
-        stride=1,
-        padding=0,
-        dilation=1,
-        bias=True,
-        init="he",
-        rng=None,
-        dtype=np.float32,
-    ):
+        stride: Pair = 1,
+        padding: Pair = 0,
+        dilation: Pair = 1,
+        bias: bool = True,
+        init: str | Initialiser = "he",
+        rng: np.random.Generator | None = None,
+        dtype: DTypeLike = np.float32,
+    ) -> None:
         _positive("Conv2d", in_channels=in_channels, out_channels=out_channels)
         taps, strides = (
             conv._pair("Conv2d", "kernel_size", kernel_size, 1),
@@ -65,10 +79,10 @@ class Conv2d(Module):
         self.bias = initial_bias(out_channels, dtype) if bias else None
         self.options = {"stride": stride, "padding": padding, "dilation": dilation}
 
-    def forward(self, x):
+    def forward(self, x: Value) -> Tensor:
         return conv.conv2d(x, self.weight, self.bias, **self.options)
 
-    def extra(self):
+    def extra(self) -> str:
         return _convolution(self, self.weight.shape[1], self.weight.shape[0])
 
 
@@ -76,26 +90,26 @@ class ConvTranspose2d(Module):
     """conv_transpose2d with its own weight (in, out, kh, kw) and bias (out,): (N, in, H, W) -> (N, out, OH,
     OW).
 
-    The options are those of Conv2d, and output_padding, which picks among the sizes that a convolution with
-    this stride would collapse into one. Forward and backward trade places with Conv2d, so fan_in is in kh kw
-    / stride^2.
+    The options are those of Conv2d, and output_padding, which selects one of the output sizes that
+    Conv2d with this stride maps to one size. This is the backward pass of Conv2d, so the roles swap:
+    fan_in = in_channels kh kw / (sh sw) and fan_out = out_channels kh kw.
     """
 
     def __init__(
         self,
-        in_channels,
-        out_channels,
-        kernel_size,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Pair,
         *,
-        stride=1,
-        padding=0,
-        output_padding=0,
-        dilation=1,
-        bias=True,
-        init="he",
-        rng=None,
-        dtype=np.float32,
-    ):
+        stride: Pair = 1,
+        padding: Pair = 0,
+        output_padding: Pair = 0,
+        dilation: Pair = 1,
+        bias: bool = True,
+        init: str | Initialiser = "he",
+        rng: np.random.Generator | None = None,
+        dtype: DTypeLike = np.float32,
+    ) -> None:
         _positive("ConvTranspose2d", in_channels=in_channels, out_channels=out_channels)
         taps, strides = (
             conv._pair("ConvTranspose2d", "kernel_size", kernel_size, 1),
@@ -113,17 +127,17 @@ class ConvTranspose2d(Module):
             "dilation": dilation,
         }
 
-    def forward(self, x):
+    def forward(self, x: Value) -> Tensor:
         return conv.conv_transpose2d(x, self.weight, self.bias, **self.options)
 
-    def extra(self):
+    def extra(self) -> str:
         return _convolution(self, *self.weight.shape[:2])
 
 
 class Flatten(Module):
     """(N, ...) -> (N, all the rest)."""
 
-    def forward(self, x):
+    def forward(self, x: Value) -> Tensor:
         if x.ndim == 0:
             raise ValueError("Flatten: the first axis is the batch, but x is one number: use x.reshape(1)")
         return x.reshape(x.shape[0], math.prod(x.shape[1:]))
@@ -132,10 +146,10 @@ class Flatten(Module):
 class Reshape(Module):
     """(N, ...) -> (N, *shape): Reshape(16, 7, 7) turns the rows of a dense layer into images."""
 
-    def __init__(self, *shape):
+    def __init__(self, *shape: int) -> None:
         self.shape = shape
 
-    def forward(self, x):
+    def forward(self, x: Value) -> Tensor:
         if math.prod(x.shape[1:]) != math.prod(self.shape):
             raise ValueError(
                 f"Reshape: {self.shape} holds {math.prod(self.shape)} numbers an example, "
@@ -143,7 +157,7 @@ class Reshape(Module):
             )
         return x.reshape(x.shape[0], *self.shape)
 
-    def extra(self):
+    def extra(self) -> str:
         return ", ".join(map(str, self.shape))
 
 

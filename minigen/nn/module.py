@@ -1,20 +1,30 @@
-"""A model is an object whose attributes are its parameters and its parts; the rest follows from that.
+"""A model is an object whose attributes are its parameters and its submodules.
 
-Write a class with a `forward`, and assign in `__init__`: a `Tensor` with requires_grad=True is a parameter,
-another Module is a part. There is nothing to register and no parent constructor to call. The order of
-assignment is the order of `parameters()`, so it is the same in every run, and the dotted path of a parameter
-is its name: `encoder.weight`.
+Write a class with a `forward`, and assign attributes in `__init__`: a `Tensor` with requires_grad=True
+is a parameter, another Module is a submodule. Nothing has to be registered, and no parent constructor
+has to be called. The order of assignment is the order of `parameters()`, so it is the same in every run,
+and the dotted path of a parameter is its name: `encoder.weight`.
 """
 
+from __future__ import annotations
+
 import difflib
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minigen import saving
 from minigen.engine import backend, tape
+from minigen.engine.backend import Array
 from minigen.engine.shapes import inverse_of
 from minigen.engine.tape import Tensor
 from minigen.nn.table import describe
+
+if TYPE_CHECKING:
+    from typing import Self  # since Python 3.11
 
 
 class Module:
@@ -33,46 +43,51 @@ class Module:
     turned_in_pytorch = ()  # own parameters that PyTorch keeps with the axes the other way round
     _buffers = ()
 
-    def forward(self, *inputs):
+    def forward(self, *inputs: Any, **kwargs: Any) -> Any:
         raise NotImplementedError(
             f"{type(self).__name__}: write forward(self, x), which computes the output from x"
         )
 
-    def __call__(self, *inputs, **kwargs):
+    def __call__(self, *inputs: Any, **kwargs: Any) -> Any:
         return self.forward(*inputs, **kwargs)
 
-    def __setattr__(self, name, value):
+    def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(value, list | tuple | dict):
             parts = value.values() if isinstance(value, dict) else value
             if any(isinstance(part, Module) or _is_parameter(part) for part in parts):
                 raise TypeError(
-                    f"{type(self).__name__}.{name}: parameters inside a {type(value).__name__} would never be "
-                    "trained: put modules into nn.Sequential(*modules), or give each an attribute of its own"
+                    f"{type(self).__name__}.{name}: parameters inside a {type(value).__name__} would never "
+                    "be trained: put modules into nn.Sequential(*modules), "
+                    "or give each an attribute of its own"
                 )
         object.__setattr__(self, name, value)
 
-    def __getattr__(self, name):  # only asked where the ordinary look-up found nothing
+    def __getattr__(self, name: str) -> Any:  # only asked where the ordinary look-up found nothing
         raise _NoAttribute(self, name)
 
-    def buffer(self, name, array):
-        """Keep `array` as the attribute `name`: saved, loaded and moved with the parameters, but never trained."""
+    def buffer(self, name: str, array: Array) -> None:
+        """Keep `array` as the attribute `name`: saved, loaded and moved with the
+        parameters, but never trained.
+        """
         self._buffers = (*self._buffers, name)
         setattr(self, name, array)
 
     # ----- looking through the tree -----
 
-    def children(self):
-        """The parts of this module, as (attribute, module), in definition order."""
+    def children(self) -> list[tuple[str, Module]]:
+        """The submodules directly below this one, as (attribute, module), in definition order."""
         return [(name, value) for name, value in vars(self).items() if isinstance(value, Module)]
 
-    def modules(self):
-        """This module and everything below it, as (dotted path, module); the path of the module itself is empty."""
+    def modules(self) -> list[tuple[str, Module]]:
+        """This module and all below it, as (dotted path, module); the path of this
+        module is the empty string.
+        """
         found = [("", self)]
         for name, child in self.children():
             found += [(f"{name}.{path}" if path else name, module) for path, module in child.modules()]
         return found
 
-    def named_parameters(self):
+    def named_parameters(self) -> list[tuple[str, Tensor]]:
         """Every parameter once, as (dotted path, tensor), in definition order.
 
         One that has no name yet is given its path as its name.
@@ -91,11 +106,11 @@ class Module:
             elif _is_parameter(value):
                 yield f"{prefix}{name}", value
 
-    def own_parameters(self):
+    def own_parameters(self) -> list[tuple[str, Tensor]]:
         """The parameters that are attributes of this very module, as (attribute, tensor)."""
         return [(name, value) for name, value in vars(self).items() if _is_parameter(value)]
 
-    def parameters(self):
+    def parameters(self) -> list[Tensor]:
         """Every parameter once, in definition order."""
         return [tensor for _, tensor in self.named_parameters()]
 
@@ -109,11 +124,11 @@ class Module:
 
     # ----- saving and loading -----
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, np.ndarray]:
         """Copies of all parameters and buffers as NumPy arrays, by dotted path."""
         return {path: backend.to(array, "cpu").copy() for path, array in self._arrays().items()}
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: Mapping[str, Array]) -> None:
         """Write the arrays of `state` into the parameters and buffers, where they are and in their dtype.
 
         Raises what `check_state_dict` raises, having changed nothing.
@@ -123,8 +138,10 @@ class Module:
             array[...] = backend.to(backend.as_array(state[path]), backend.device_of(array))
         mark_changed(self.parameters())
 
-    def check_state_dict(self, state):
-        """Raises ValueError that lists whatever in `state` cannot be written here: names, shapes, kinds, sizes."""
+    def check_state_dict(self, state: Mapping[str, Array]) -> None:
+        """Raises ValueError that lists whatever in `state` cannot be written here:
+        names, shapes, kinds, sizes.
+        """
         arrays, state = self._arrays(), {path: backend.as_array(value) for path, value in state.items()}
         problems = [f"missing: {path} {array.shape}" for path, array in arrays.items() if path not in state]
         for path, value in state.items():
@@ -143,11 +160,19 @@ class Module:
                 f"load_state_dict: the state does not fit {type(self).__name__}:\n  " + "\n  ".join(problems)
             )
 
-    def save(self, path, *, optimizer=None, random=None, step=None, overwrite=False):
+    def save(
+        self,
+        path: str | os.PathLike,
+        *,
+        optimizer: Any = None,
+        random: Any = None,
+        step: int | None = None,
+        overwrite: bool = False,
+    ) -> None:
         """Write the model, and what its training needs if given, to an .npz file: see minigen/saving.py."""
         saving.save(self, path, optimizer=optimizer, random=random, step=step, overwrite=overwrite)
 
-    def load(self, path, *, optimizer=None, random=None):
+    def load(self, path: str | os.PathLike, *, optimizer: Any = None, random: Any = None) -> int | None:
         """Read what `save` wrote, all or nothing. Returns the step that was saved, or None."""
         return saving.load(self, path, optimizer=optimizer, random=random)
 
@@ -158,30 +183,36 @@ class Module:
 
     # ----- the whole model at once -----
 
-    def train(self, training=True):
-        """Training mode: batch norm uses the statistics of the batch, dropout drops. Returns the model."""
+    def train(self, training: bool = True) -> Self:
+        """Training mode: batch norm uses the statistics of the batch, dropout is active.
+
+        Returns the model.
+        """
         for _, module in self.modules():
             module.training = training
         return self
 
-    def eval(self):
+    def eval(self) -> Self:
         """Evaluation mode: batch norm uses running statistics, dropout does nothing. Returns the model."""
         return self.train(False)
 
-    def zero_grad(self):
-        """Forget every gradient."""
+    def zero_grad(self) -> None:
+        """Set the gradient of every parameter to None."""
         for tensor in self.parameters():
             tensor.grad = None
 
-    def astype(self, dtype):
-        """Convert every parameter and buffer: float32 for training, float64 for checking. Returns the model."""
+    def astype(self, dtype: DTypeLike) -> Self:
+        """Convert every parameter and buffer: float32 for training, float64 for checking.
+
+        Returns the model.
+        """
         if np.dtype(dtype).kind != "f":
             raise TypeError(
                 f"astype: parameters are real numbers, np.float32 or np.float64, got {np.dtype(dtype)}"
             )
         return self._convert("astype", lambda array: array.astype(dtype))
 
-    def to(self, device):
+    def to(self, device: str) -> Self:
         """Move every parameter and buffer to 'cpu' or 'cuda'. Returns the model."""
         return self._convert("to", lambda array: _moved(array, device))
 
@@ -190,7 +221,8 @@ class Module:
             if tensor.node.buffer is not None:
                 raise RuntimeError(
                     f"{what}: {path} already lives in the buffer of an optimizer, which would go on training "
-                    f"the old array: call model.{what}(...) before making the optimizer, or optimizer.release() first"
+                    f"the old array: call model.{what}(...) before making the optimizer, or "
+                    "optimizer.release() first"
                 )
         for tensor in self.parameters():
             tensor.data = convert(tensor._array)
@@ -200,11 +232,11 @@ class Module:
         mark_changed(self.parameters())
         return self
 
-    def extra(self):
+    def extra(self) -> str:
         """What `repr` prints in the parentheses after the class name; a layer overrides it."""
         return ""
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return describe(self)
 
 
@@ -217,9 +249,9 @@ class _NoAttribute(AttributeError):
 
 
 class Sequential(Module):
-    """Modules one after the other: Sequential(a, b)(x) is b(a(x)). Its parts are called 0, 1, 2, ..."""
+    """Modules one after the other: Sequential(a, b)(x) is b(a(x)). The submodules are named 0, 1, 2, ..."""
 
-    def __init__(self, *modules):
+    def __init__(self, *modules: Module) -> None:
         for i, module in enumerate(modules):
             if not isinstance(module, Module):
                 raise TypeError(
@@ -228,15 +260,15 @@ class Sequential(Module):
                 )
             setattr(self, str(i), module)
 
-    def forward(self, x):
+    def forward(self, x: Any) -> Any:
         for _, module in self.children():
             x = module(x)
         return x
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.children())
 
-    def __getitem__(self, i):
+    def __getitem__(self, i: int | slice) -> Any:
         modules = [module for _, module in self.children()]
         return Sequential(*modules[i]) if isinstance(i, slice) else modules[i]
 
@@ -274,7 +306,9 @@ def _moved(array, device):
 
 
 def mark_changed(tensors):
-    """A graph recorded before now must not be walked backwards any more: see StaleGraphError."""
+    """Mark the parameters as changed:
+    a backward pass through an earlier graph then raises StaleGraphError.
+    """
     tick = next(tape._clock)
     for tensor in tensors:
         tensor.node.changed = tick

@@ -11,14 +11,17 @@ the derivation is in byhand/normalisation.py. As one operation it keeps one arra
 keeps five.
 """
 
+from __future__ import annotations
+
 import math
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minigen.engine import ops
 from minigen.engine.backend import namespace
 from minigen.engine.shapes import axes_of
-from minigen.engine.tape import Tensor, _data, op, takes
+from minigen.engine.tape import Tensor, Value, _data, op, takes
 from minigen.nn.module import Module
 
 
@@ -41,13 +44,16 @@ _standardise.rule(
 
 
 def _mean(x, axis):
-    """The mean along `axis`, which stays with size 1; over the pixels of a batch float32 would lose digits."""
+    """The mean along `axis`, which stays with size 1;
+    over the pixels of a batch float32 would lose digits.
+    """
     return ops.sum64(x, axis) / math.prod(x.shape[a] for a in axes_of(axis, x.ndim))
 
 
 @takes("x", "weight", "bias")
-def batch_norm(x, weight, bias, *, eps=1e-5):
-    """weight * (x - mean) / sqrt(var + eps) + bias, with mean and variance (by n) of each feature over the batch.
+def batch_norm(x: Value, weight: Value, bias: Value, *, eps: float = 1e-5) -> Value:
+    """weight * (x - mean) / sqrt(var + eps) + bias, with mean and variance (by n) of each
+    feature over the batch.
 
     x (N, F) or (N, C, H, W), weight and bias (F,) or (C,); images share the statistics of a channel over all
     pixels. Raises ValueError for a batch of one example. Ioffe and Szegedy 2015, algorithm 1.
@@ -55,8 +61,8 @@ def batch_norm(x, weight, bias, *, eps=1e-5):
     _check_features("batch_norm", x, weight)
     if x.shape[0] < 2:
         raise ValueError(
-            f"batch_norm: x {x.shape} holds {x.shape[0]} example: the statistics of a batch need at least two; "
-            "give a larger batch, or use the running statistics: model.eval()"
+            f"batch_norm: x {x.shape} holds {x.shape[0]} example: the statistics of a batch need at least "
+            "two; give a larger batch, or use the running statistics: model.eval()"
         )
     rows = _rows(x)
     y = _standardise(rows, axis=0, eps=eps) * weight + bias
@@ -67,8 +73,12 @@ def batch_norm(x, weight, bias, *, eps=1e-5):
 
 
 @takes("x", "weight", "bias", "mean", "var")
-def batch_norm_eval(x, weight, bias, mean, var, *, eps=1e-5):
-    """weight * (x - mean) / sqrt(var + eps) + bias with given mean and var, (F,) or (C,), which are constants."""
+def batch_norm_eval(
+    x: Value, weight: Value, bias: Value, mean: Value, var: Value, *, eps: float = 1e-5
+) -> Value:
+    """weight * (x - mean) / sqrt(var + eps) + bias with given mean and var,
+    (F,) or (C,), which are constants.
+    """
     _check_features("batch_norm_eval", x, weight)
     column = (-1,) if x.ndim == 2 else (-1, 1, 1)
     scale = weight / namespace(var).sqrt(var + eps)
@@ -76,12 +86,13 @@ def batch_norm_eval(x, weight, bias, mean, var, *, eps=1e-5):
 
 
 @takes("x", "weight", "bias")
-def layer_norm(x, weight, bias, *, eps=1e-5):
-    """weight * (x - mean) / sqrt(var + eps) + bias, with mean and variance of each example over its last axes.
+def layer_norm(x: Value, weight: Value, bias: Value, *, eps: float = 1e-5) -> Value:
+    """weight * (x - mean) / sqrt(var + eps) + bias, with mean and variance of each
+    example over its last axes.
 
-    x (..., F), weight and bias (F,); or x (N, C, H, W), weight and bias (C, H, W): as many axes as weight has. The
-    batch does not enter. Raises ValueError where x does not end in the shape of weight. Ba, Kiros and Hinton
-    2016, equation 4.
+    x (..., F), weight and bias (F,); or x (N, C, H, W), weight and bias (C, H, W): as many axes as weight
+    has. Examples do not affect each other. Raises ValueError where x does not end in the shape of weight. Ba,
+    Kiros and Hinton 2016, equation 4.
     """
     axes = tuple(range(-weight.ndim, 0))
     if weight.ndim == 0 or x.shape[-weight.ndim :] != weight.shape or bias.shape != weight.shape:
@@ -114,14 +125,16 @@ class BatchNorm(Module):
     in PyTorch. The loss in training never depends on them.
     """
 
-    def __init__(self, features, *, momentum=0.1, eps=1e-5, dtype=np.float32):
+    def __init__(
+        self, features: int, *, momentum: float = 0.1, eps: float = 1e-5, dtype: DTypeLike = np.float32
+    ) -> None:
         self.weight = Tensor(np.ones(features, dtype), requires_grad=True)
         self.bias = Tensor(np.zeros(features, dtype), requires_grad=True)
         self.momentum, self.eps = momentum, eps
         self.buffer("running_mean", np.zeros(features, dtype))
         self.buffer("running_var", np.ones(features, dtype))
 
-    def forward(self, x):
+    def forward(self, x: Value) -> Tensor:
         if not self.training:
             return batch_norm_eval(
                 x, self.weight, self.bias, self.running_mean, self.running_var, eps=self.eps
@@ -136,7 +149,7 @@ class BatchNorm(Module):
         self.running_mean = (1 - self.momentum) * self.running_mean + self.momentum * mean
         self.running_var = (1 - self.momentum) * self.running_var + self.momentum * n / (n - 1) * var
 
-    def extra(self):
+    def extra(self) -> str:
         return str(self.weight.shape[0])
 
 
@@ -144,11 +157,13 @@ class LayerNorm(Module):
     """`layer_norm` with its own weight (ones) and bias (zeros).
 
     LayerNorm(F) normalises over the last axis of (..., F), LayerNorm((C, H, W)) over all of an image of
-    (N, C, H, W), which is what a critic of images under a gradient penalty needs. LayerNorm(W) on images would
-    normalise each row of pixels alone, as in PyTorch.
+    (N, C, H, W), which is what a critic of images under a gradient penalty needs. LayerNorm(W) on images
+    would normalise each row of pixels alone, as in PyTorch.
     """
 
-    def __init__(self, features, *, eps=1e-5, dtype=np.float32):
+    def __init__(
+        self, features: int | tuple[int, ...], *, eps: float = 1e-5, dtype: DTypeLike = np.float32
+    ) -> None:
         shape = tuple(features) if isinstance(features, tuple | list) else (features,)
         if not shape or not all(isinstance(n, int | np.integer) and n > 0 for n in shape):
             raise ValueError(
@@ -158,8 +173,8 @@ class LayerNorm(Module):
         self.bias = Tensor(np.zeros(shape, dtype), requires_grad=True)
         self.eps = eps
 
-    def forward(self, x):
+    def forward(self, x: Value) -> Tensor:
         return layer_norm(x, self.weight, self.bias, eps=self.eps)
 
-    def extra(self):
+    def extra(self) -> str:
         return ", ".join(map(str, self.weight.shape))

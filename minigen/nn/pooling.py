@@ -1,16 +1,18 @@
-"""Pooling and upsampling: maps between small and large images with nothing to learn.
+"""Pooling and upsampling: maps between small and large images, without parameters.
 
-A window of kh x kw taps visits the image; tap (a, b) of window (i, j) lies at pixel (i stride + a, j stride +
-b). The mean takes all taps alike, the maximum takes one. Each comes as a pair of operations that are each
-other's adjoint, gather and spread, so differentiating as often as one likes stays within the pair.
+A window of kh x kw taps visits the image; tap (a, b) of window (i, j) lies at pixel
+(i stride + a, j stride + b). The mean uses all taps, the maximum one of them. Each is a pair of operations
+that are adjoint to each other, gather and scatter, so derivatives of any order need no further operation.
 """
+
+from __future__ import annotations
 
 import math
 
 from minigen.engine import backend
-from minigen.engine.conv import _pair, output_size
+from minigen.engine.conv import Pair, _pair, output_size
 from minigen.engine.ops import select
-from minigen.engine.tape import _data, op, takes
+from minigen.engine.tape import Tensor, Value, _data, op, takes
 from minigen.nn.module import Module
 
 
@@ -24,19 +26,22 @@ def _gather(x, *, kernel, stride):
     return out
 
 
-_gather.rule(lambda g, out, x, kernel, stride: _spread(g, size=x.shape[2:], kernel=kernel, stride=stride))
+_gather.rule(lambda g, out, x, kernel, stride: _scatter(g, size=x.shape[2:], kernel=kernel, stride=stride))
 
 
 @op(name="upsample_nearest")
-def _spread(g, *, size, kernel, stride):
-    """Each number added to all pixels of its window: (N, C, OH, OW) -> (N, C, *size). The adjoint of `_gather`."""
+def _scatter(g, *, size, kernel, stride):
+    """Each number added to all pixels of its window: (N, C, OH, OW) -> (N, C, *size).
+
+    The adjoint of `_gather`.
+    """
     out = _blank(g, size)
     for tap in _taps(size, kernel, stride):
         out[tap] += g
     return out
 
 
-_spread.rule(lambda g, out, y, size, kernel, stride: _gather(g, kernel=kernel, stride=stride))
+_scatter.rule(lambda g, out, y, size, kernel, stride: _gather(g, kernel=kernel, stride=stride))
 
 
 @op(name="max_pool2d", branches=lambda x, kernel, stride: _winner(x, kernel, stride))
@@ -50,29 +55,33 @@ def _max_pool(x, *, kernel, stride):
 
 
 _max_pool.rule(
-    lambda g, out, x, kernel, stride: _put(
+    lambda g, out, x, kernel, stride: _scatter_max(
         g, _winner(_data(x), kernel, stride), size=x.shape[2:], kernel=kernel, stride=stride
     )
 )
 
 
 @op(name="max_pool2d")
-def _pick(x, winner, *, kernel, stride):
-    """The pixel of each window that `winner` names by the number of its tap: (N, C, H, W) -> (N, C, OH, OW)."""
+def _gather_max(x, winner, *, kernel, stride):
+    """The pixel of each window that `winner` names by the number of its tap:
+    (N, C, H, W) -> (N, C, OH, OW).
+    """
     out = 0
     for number, tap in enumerate(_taps(x.shape[2:], kernel, stride)):
         out = out + select(x[tap], winner == number)
     return out
 
 
-_pick.rule(
-    lambda g, out, x, winner, kernel, stride: _put(g, winner, size=x.shape[2:], kernel=kernel, stride=stride),
+_gather_max.rule(
+    lambda g, out, x, winner, kernel, stride: _scatter_max(
+        g, winner, size=x.shape[2:], kernel=kernel, stride=stride
+    ),
     None,
 )
 
 
 @op(name="max_pool2d")
-def _put(g, winner, *, size, kernel, stride):
+def _scatter_max(g, winner, *, size, kernel, stride):
     """Each number added to the pixel of its window that `winner` names: (N, C, OH, OW) -> (N, C, *size)."""
     out = _blank(g, size)
     for number, tap in enumerate(_taps(size, kernel, stride)):
@@ -80,13 +89,13 @@ def _put(g, winner, *, size, kernel, stride):
     return out
 
 
-_put.rule(
-    lambda g, out, y, winner, size, kernel, stride: _pick(g, winner, kernel=kernel, stride=stride), None
+_scatter_max.rule(
+    lambda g, out, y, winner, size, kernel, stride: _gather_max(g, winner, kernel=kernel, stride=stride), None
 )
 
 
 @takes("x")
-def avg_pool2d(x, kernel_size, *, stride=None):
+def avg_pool2d(x: Value, kernel_size: Pair, *, stride: Pair | None = None) -> Value:
     """The mean of each window: (N, C, H, W) -> (N, C, OH, OW) with OH = floor((H - kh) / stride) + 1.
 
     kernel_size and stride are an int or a pair; the stride is the kernel's size unless given. Pixels that no
@@ -97,7 +106,7 @@ def avg_pool2d(x, kernel_size, *, stride=None):
 
 
 @takes("x")
-def max_pool2d(x, kernel_size, *, stride=None):
+def max_pool2d(x: Value, kernel_size: Pair, *, stride: Pair | None = None) -> Value:
     """The largest pixel of each window, with the shapes and options of avg_pool2d.
 
     Of equal ones the first, row by row, takes the gradient.
@@ -107,14 +116,14 @@ def max_pool2d(x, kernel_size, *, stride=None):
 
 
 @takes("x")
-def upsample_nearest(x, factor):
+def upsample_nearest(x: Value, factor: Pair) -> Value:
     """Every pixel repeated: (N, C, H, W) -> (N, C, fh H, fw W), factor an int or a pair. Followed by a
     convolution it is the usual cure for the checkerboards of transposed convolutions (Odena, Dumoulin and
     Olah 2016).
     """
     _check_images("upsample_nearest", x)
     fh, fw = _pair("upsample_nearest", "factor", factor, 1)
-    return _spread(x, size=(fh * x.shape[2], fw * x.shape[3]), kernel=(fh, fw), stride=(fh, fw))
+    return _scatter(x, size=(fh * x.shape[2], fw * x.shape[3]), kernel=(fh, fw), stride=(fh, fw))
 
 
 def _taps(size, kernel, stride):
@@ -168,31 +177,31 @@ def _window(caller, x, kernel_size, stride):
 class AvgPool2d(Module):
     """`avg_pool2d` as a layer."""
 
-    def __init__(self, kernel_size, stride=None):
+    def __init__(self, kernel_size: Pair, stride: Pair | None = None) -> None:
         self.kernel_size, self.stride = kernel_size, stride
 
-    def forward(self, x):
+    def forward(self, x: Value) -> Tensor:
         return avg_pool2d(x, self.kernel_size, stride=self.stride)
 
-    def extra(self):
+    def extra(self) -> str:
         return f"{self.kernel_size}" + (f", stride={self.stride}" if self.stride is not None else "")
 
 
 class MaxPool2d(AvgPool2d):
     """`max_pool2d` as a layer."""
 
-    def forward(self, x):
+    def forward(self, x: Value) -> Tensor:
         return max_pool2d(x, self.kernel_size, stride=self.stride)
 
 
 class UpsampleNearest(Module):
     """`upsample_nearest` as a layer."""
 
-    def __init__(self, factor):
+    def __init__(self, factor: Pair) -> None:
         self.factor = factor
 
-    def forward(self, x):
+    def forward(self, x: Value) -> Tensor:
         return upsample_nearest(x, self.factor)
 
-    def extra(self):
+    def extra(self) -> str:
         return str(self.factor)

@@ -1,4 +1,4 @@
-"""What a model looks like in print: a line for each layer, with the shapes and the count of its parameters."""
+"""The printed form of a model: a line for each layer, with the shapes and the count of its parameters."""
 
 
 def describe(model):

@@ -1,6 +1,13 @@
-"""How an encoder stretches the neighbourhood of a point."""
+"""How an encoder stretches small neighbourhoods: the singular vectors of its Jacobian."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from minigen.plot.style import panels_of, save
 
@@ -10,7 +17,14 @@ _looks = {
 }
 
 
-def sticks(panels, title, path, *, data=None, columns=4):
+def sticks(
+    panels: Mapping[str, Any],
+    title: str,
+    path: str | os.PathLike,
+    *,
+    data: ArrayLike | None = None,
+    columns: int = 4,
+) -> None:
     """How a code moves, {panel: (points (N, 2), jacobians (N, H, 2))}, over pale data (M, 2).
 
     Two line segments at each point lie along the singular vectors of its Jacobian, with lengths proportional

@@ -1,9 +1,23 @@
 """Figures of experiments whose outcome is known exactly: PCA, probabilistic PCA, the two terms of a bound."""
 
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
 from minigen.plot.style import figure_of, save
 
 
-def linear_subspace(errors, line, cosines, title, path):
+def linear_subspace(
+    errors: Mapping[int, float],
+    line: Mapping[int, float],
+    cosines: np.ndarray,
+    title: str,
+    path: str | os.PathLike,
+) -> None:
     """Errors {K: error} on the curve of PCA {K: error}, and |cosine| (K, K) of directions and components."""
     figure, ((left, right),) = figure_of(7.2, 3.2, columns=2)
     left.plot(line.keys(), line.values(), color="0.6", linewidth=1.5, label="PCA")
@@ -19,7 +33,9 @@ def linear_subspace(errors, line, cosines, title, path):
     save(figure, path)
 
 
-def active_units(eigenvalues, spread, title, path):
+def active_units(
+    eigenvalues: np.ndarray, spread: Mapping[float, Any], title: str, path: str | os.PathLike
+) -> None:
     """Eigenvalues (D,) cut by the noise variances, and {noise: Var mu (K,)} beside 1 - noise / eigenvalue."""
     figure, ((left, right),) = figure_of(8.4, 3.4, columns=2)
     eigenvalues = eigenvalues[eigenvalues > 1e-4]
@@ -45,7 +61,9 @@ def active_units(eigenvalues, spread, title, path):
     save(figure, path)
 
 
-def two_terms(bars, levels, title, path):
+def two_terms(
+    bars: Mapping[str, tuple[float, float]], levels: Mapping[str, float], title: str, path: str | os.PathLike
+) -> None:
     """Bars {name: (reconstruction, KL)} in nats, stacked, with vertical lines at {label: level}."""
     figure, ((axis,),) = figure_of(6.6, 0.42 * len(bars) + 1.5)
     for row, (reconstruction, kl) in enumerate(bars.values()):

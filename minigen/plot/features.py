@@ -1,4 +1,10 @@
-"""What the features of a network are worth to a classifier with few labels, and what they look like."""
+"""Accuracy of a classifier with few labels on the features of a network, and pictures of the features."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -7,7 +13,9 @@ from minigen.plot.style import STYLES, figure_of, panels_of, save
 _marks = "osD^v"
 
 
-def few_labels(scores, title, path, *, counts, base):
+def few_labels(
+    scores: Mapping[str, np.ndarray], title: str, path: str | os.PathLike, *, counts: Sequence[int], base: str
+) -> None:
     """Accuracies {name: (counts, draws)} over the numbers of labels, and their gain over `base` on each draw.
 
     The bars of the accuracies are the standard deviation of a draw, those of the gains that of the mean. The
@@ -28,7 +36,15 @@ def few_labels(scores, title, path, *, counts, base):
     save(figure, path, [left])
 
 
-def filters(panels, title, path, *, axis, columns=10, most=60):
+def filters(
+    panels: Mapping[str, Any],
+    title: str,
+    path: str | os.PathLike,
+    *,
+    axis: str,
+    columns: int = 10,
+    most: int = 60,
+) -> None:
     """Panels {name: (filters (M, h, w), values)}: up to `most` filters, and how often which value comes.
 
     Every filter has a scale of its own: mid-grey is 0, black and white are minus and plus its largest size.

@@ -1,12 +1,26 @@
-"""A film of what a network makes of the same noise while it learns."""
+"""An animation of the samples from one fixed noise during training."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.animation import FuncAnimation, PillowWriter
+from numpy.typing import ArrayLike
 
 from minigen.plot.style import figure_of
 
 
-def film(frames, title, path, *, data=None, limits=None, seconds=6):
+def film(
+    frames: Mapping[int, np.ndarray],
+    title: str,
+    path: str | os.PathLike,
+    *,
+    data: ArrayLike | None = None,
+    limits: tuple[float, float] | None = None,
+    seconds: float = 6,
+) -> None:
     """A GIF of {step: images (N, H, W) or points (N, 2)}, as `minigen.training.read_frames` gives them.
 
     data, limits    points (M, 2) drawn behind the others, and (low, high) of both axes; for points only

@@ -1,11 +1,18 @@
 """Images in rows: digits, samples, outputs of layers."""
 
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from minigen.plot.style import figure_of, save
 
 
-def image_rows(rows, title, path):
+def image_rows(rows: Mapping[str, Any], title: str, path: str | os.PathLike) -> None:
     """Rows of grey images: `rows` maps a label to images (N, H, W) from 0 (white) to 1 (black)."""
     columns = max(len(images) for images in rows.values())
     size = 0.62 * columns + 1.3, 0.66 * len(rows) + 0.5
@@ -23,7 +30,7 @@ def image_rows(rows, title, path):
     save(figure, path)
 
 
-def checkerboard(rows, title, path):
+def checkerboard(rows: Mapping[str, Any], title: str, path: str | os.PathLike) -> None:
     """Rows {label: {name: (H, W)}}: whole numbers are written into the pixels, others are shades around 0."""
     columns = len(next(iter(rows.values())))
     figure, grid = figure_of(1.7 * columns + 0.3, 1.75 * len(rows) + 0.4, len(rows), columns)
@@ -42,7 +49,18 @@ def checkerboard(rows, title, path):
     save(figure, path)
 
 
-def heat_map(values, title, path, *, rows, columns, axes, low=None, high=None, form="{:.1f}"):
+def heat_map(
+    values: ArrayLike,
+    title: str,
+    path: str | os.PathLike,
+    *,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    axes: tuple[str, str],
+    low: float | None = None,
+    high: float | None = None,
+    form: str = "{:.1f}",
+) -> None:
     """Numbers (R, C) as shades and digits; `rows` and `columns` label them, `axes` names x and y."""
     values = np.asarray(values, float)
     figure, ((axis,),) = figure_of(0.85 * len(columns) + 1.6, 0.6 * len(rows) + 1.3)

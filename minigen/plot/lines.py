@@ -1,5 +1,11 @@
 """Curves, bars and histograms, in panels side by side."""
 
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from minigen.plot.style import STYLES, figure_of, panels_of, save
@@ -14,7 +20,18 @@ _hatches = (
 )
 
 
-def curves(panels, title, path, *, axes, xscale="linear", yscale="linear", ylim=None, columns=4, sharey=True):
+def curves(
+    panels: Mapping[str, Any],
+    title: str,
+    path: str | os.PathLike,
+    *,
+    axes: tuple[str, str],
+    xscale: str = "linear",
+    yscale: str = "linear",
+    ylim: tuple[float, float] | None = None,
+    columns: int = 4,
+    sharey: bool = True,
+) -> None:
     """Panels of curves {panel: {label: (x, y)}} whose axes are named `axes`; (x, y, s.d.) adds a band."""
     figure, grid = panels_of(panels, title, axes, columns, sharex=True, sharey=sharey)
     for axis, lines in zip(grid, panels.values(), strict=False):
@@ -29,7 +46,7 @@ def curves(panels, title, path, *, axes, xscale="linear", yscale="linear", ylim=
     save(figure, path, grid)
 
 
-def losses(log, title, path):
+def losses(log: Mapping[str, np.ndarray], title: str, path: str | os.PathLike) -> None:
     """Every term of a log, as `minigen.training.read_log` gives it, in a panel of its own."""
     step = log["step"]
     terms = {name: values for name, values in log.items() if name != "step"}
@@ -39,7 +56,15 @@ def losses(log, title, path):
     save(figure, path)
 
 
-def phase_portraits(panels, title, path, *, axes, limits=None, columns=3):
+def phase_portraits(
+    panels: Mapping[str, Any],
+    title: str,
+    path: str | os.PathLike,
+    *,
+    axes: tuple[str, str],
+    limits: tuple[float, float] | None = None,
+    columns: int = 3,
+) -> None:
     """Paths of two numbers, {panel: {label: (T, 2)}}, from a dot; a cross marks (0, 0)."""
     figure, grid = panels_of(panels, title, axes, columns, sharex=True, sharey=True)
     for axis, lines in zip(grid, panels.values(), strict=False):
@@ -53,7 +78,7 @@ def phase_portraits(panels, title, path, *, axes, limits=None, columns=3):
     save(figure, path, grid)
 
 
-def gradient_sizes(panels, title, path):
+def gradient_sizes(panels: Mapping[str, Any], title: str, path: str | os.PathLike) -> None:
     """Sizes of gradients on one logarithmic axis, {panel: (name of x, its scale, {label: (x, y)})}."""
     figure, grid = panels_of(panels, title, ("", "size of the gradient"), 2, width=3.2, sharey=True)
     for axis, (name, scale, lines) in zip(grid, panels.values(), strict=True):
@@ -65,7 +90,14 @@ def gradient_sizes(panels, title, path):
     save(figure, path, grid)
 
 
-def bars(groups, title, path, *, axis, levels=None):
+def bars(
+    groups: Mapping[str, Mapping[str, Any]],
+    title: str,
+    path: str | os.PathLike,
+    *,
+    axis: str,
+    levels: Mapping[str, float] | None = None,
+) -> None:
     """Bars side by side, {group: {name: value or (mean, s.d.)}}, and horizontal lines {label: height}."""
     names = list(dict.fromkeys(name for group in groups.values() for name in group))
     width = 0.8 / len(names)
@@ -84,7 +116,16 @@ def bars(groups, title, path, *, axis, levels=None):
     save(figure, path, [panel] if len(names) > 1 or levels else ())
 
 
-def histograms(panels, title, path, *, axis, bins=40, columns=3, marks=None):
+def histograms(
+    panels: Mapping[str, Any],
+    title: str,
+    path: str | os.PathLike,
+    *,
+    axis: str,
+    bins: int = 40,
+    columns: int = 3,
+    marks: Mapping[str, float] | None = None,
+) -> None:
     """Outlines of histograms {panel: {label: values}}, as densities, and vertical lines {label: x}."""
     figure, grid = panels_of(panels, title, (axis, "density"), columns, width=2.8)
     for panel, groups in zip(grid, panels.values(), strict=False):

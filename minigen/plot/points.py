@@ -1,5 +1,11 @@
 """Points of the plane: samples beside data, codes with their classes, arrows and level lines."""
 
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from minigen.plot.style import panels_of, save
@@ -12,7 +18,14 @@ _marks = (
 )
 
 
-def clouds(panels, title, path, *, limits=None, columns=4):
+def clouds(
+    panels: Mapping[str, Any],
+    title: str,
+    path: str | os.PathLike,
+    *,
+    limits: tuple[float, float] | None = None,
+    columns: int = 4,
+) -> None:
     """Points {panel: {label: (N, 2)}} with the same units along both axes, within `limits` (low, high)."""
     figure, grid = panels_of(panels, title, ("", ""), columns, sharex=True, sharey=True)
     for axis, groups in zip(grid, panels.values(), strict=False):
@@ -23,7 +36,14 @@ def clouds(panels, title, path, *, limits=None, columns=4):
     save(figure, path, grid)
 
 
-def codes(panels, title, path, *, axes=("", ""), columns=3):
+def codes(
+    panels: Mapping[str, Any],
+    title: str,
+    path: str | os.PathLike,
+    *,
+    axes: tuple[str, str] = ("", ""),
+    columns: int = 3,
+) -> None:
     """Codes {panel: (points (N, 2), labels (N,))}, each drawn as the numeral of its class."""
     figure, grid = panels_of(panels, title, axes, columns, width=3.4)
     for axis, (points, labels) in zip(grid, panels.values(), strict=False):
@@ -34,7 +54,7 @@ def codes(panels, title, path, *, axes=("", ""), columns=3):
     save(figure, path)
 
 
-def fields(panels, title, path, *, columns=3):
+def fields(panels: Mapping[str, Any], title: str, path: str | os.PathLike, *, columns: int = 3) -> None:
     """Arrows of one scale, {panel: (points (N, 2), {label: arrows (N, 2)}, background (M, 2) or None)}."""
     figure, grid = panels_of(panels, title, ("", ""), columns, width=3.0, sharex=True, sharey=True)
     longest = max(
@@ -52,7 +72,14 @@ def fields(panels, title, path, *, columns=3):
     save(figure, path, grid)
 
 
-def contours(panels, title, path, *, extent, columns=3):
+def contours(
+    panels: Mapping[str, Any],
+    title: str,
+    path: str | os.PathLike,
+    *,
+    extent: tuple[float, float, float, float],
+    columns: int = 3,
+) -> None:
     """Level lines {panel: (values (H, W), {label: points (N, 2)})}; extent (x0, x1, y0, y1), row 0 at y0."""
     figure, grid = panels_of(panels, title, ("", ""), columns, width=2.8, sharex=True, sharey=True)
     for axis, (values, groups) in zip(grid, panels.values(), strict=False):

@@ -1,11 +1,27 @@
-"""How good samples are, beside reference values that are known."""
+"""Measures of samples next to known reference values."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 from minigen.plot.style import figure_of, save
 
 _marks = ({"marker": "o", "color": "white"}, {"marker": "X", "color": "black"})
 
 
-def ladder(panels, title, path, *, subject, logarithmic=(), parts=(), levels=None, form="{:.3f}"):
+def ladder(
+    panels: Mapping[str, Any],
+    title: str,
+    path: str | os.PathLike,
+    *,
+    subject: str,
+    logarithmic: Collection[str] = (),
+    parts: Sequence[str] = (),
+    levels: Mapping[str, float] | None = None,
+    form: str = "{:.3f}",
+) -> None:
     """Panels of bars {panel: {rung: value}}; the bar of `subject` is dark.
 
     Panels named in `logarithmic` have a logarithmic scale. A value may be a tuple (value, part, part), whose

@@ -1,11 +1,23 @@
 """A code of two numbers: the images that it decodes to, beside the codes of real images."""
 
+from __future__ import annotations
+
+import os
+
 import numpy as np
 
 from minigen.plot.style import figure_of, save
 
 
-def manifold(sheet, places, labels, title, path, *, axes=("", "")):
+def manifold(
+    sheet: np.ndarray,
+    places: np.ndarray,
+    labels: np.ndarray,
+    title: str,
+    path: str | os.PathLike,
+    *,
+    axes: tuple[str, str] = ("", ""),
+) -> None:
     """Images `sheet` (R, C, H, W), row 0 below, on the unit square, and `places` (N, 2) as their numerals.
 
     Both squares have the same coordinates.

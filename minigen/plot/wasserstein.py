@@ -1,5 +1,11 @@
 """The distance that a critic estimates, beside the true one."""
 
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from minigen.plot.style import STYLES, figure_of, save
@@ -11,7 +17,7 @@ _marks = (
 )
 
 
-def estimates(panels, title, path):
+def estimates(panels: Mapping[str, Any], title: str, path: str | os.PathLike) -> None:
     """Panels {name: (name of x, name of y, lines {label: (x, y)}, points {label: (x, y)})}.
 
     Where a panel has points only, they are in order of time: the first ones pale, the last one black.

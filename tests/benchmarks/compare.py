@@ -2,9 +2,9 @@
 
     python tests/benchmarks/compare.py [WORKLOAD ...] [--rounds N] [--json] [--readme] [--anyway]
 
-Both sides run in one process and take turns in blocks; the first steps of a block are not counted, because the threads
-that the other side has just left still spin for a while. The table gives medians and their ratio. Without PyTorch
-(`pip install torch`) minigen is measured against nothing, and the table says so.
+Both sides run in one process and take turns in blocks; the first steps of a block are not counted, because
+the threads that the other side has just left still spin for a while. The table gives medians and their ratio.
+Without PyTorch (`pip install torch`) minigen is measured against nothing, and the table says so.
 
 Ratios of a busy machine are not those of a quiet one, so none are printed where the load is above 1.5; `--anyway` prints
 them all the same. `--readme` prints the table as it stands in README.
@@ -238,7 +238,9 @@ def sparse_autoencoder():
 
 
 def conv_autoencoder():
-    """28x28, convolutions 1-16-32 with k3 s2, dense code of 32, mirrored; batch 64, Bernoulli pixels, Adam."""
+    """28x28, convolutions 1-16-32 with k3 s2, dense code of 32, mirrored;
+    batch 64, Bernoulli pixels, Adam.
+    """
     rng = np.random.default_rng(0)
     x = rng.random((64, 1, 28, 28), np.float32)
     how = {"stride": 2, "padding": 1}

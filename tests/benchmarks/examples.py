@@ -2,8 +2,9 @@
 
     python tests/benchmarks/examples.py [--quick] [--gallery] [NAME ...]
 
-One after the other, as programs, in a folder that is thrown away. `--gallery` keeps the main figure of each run,
-which has the name of the example, in examples/gallery/: that is how the figures of examples/README.md are made.
+One after the other, as programs, in a folder that is thrown away. `--gallery` keeps the main figure
+of each run, which has the name of the example, in examples/gallery/: that is how the figures of
+examples/README.md are made.
 """
 
 import argparse

@@ -1,4 +1,6 @@
-"""The array libraries: which one owns an array, moving between them, random numbers, and what the stand-in counts."""
+"""The array libraries: which one owns an array, moving between them, random numbers,
+and what the stand-in counts.
+"""
 
 import subprocess
 import sys
@@ -88,7 +90,8 @@ def test_random_state_can_be_put_back():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_random_numbers_have_the_named_distribution(dtype):
     random = mg.Random(7, dtype=dtype)
-    n = 100_000  # a mean is within 5 / sqrt(n) = 0.016 standard deviations of its value but once in two million
+    # a mean is within 5 / sqrt(n) = 0.016 standard deviations of its value but once in two million
+    n = 100_000
     normal, uniform, bernoulli = random.normal(n), random.uniform(n), random.bernoulli(0.3, n)
     assert normal.dtype == uniform.dtype == bernoulli.dtype == dtype
     assert abs(normal.mean()) < 0.016
@@ -169,13 +172,14 @@ def test_a_step_neither_reads_nor_uploads():
             step(x, params)
     assert counted.reads == 0
     assert counted.uploads == 0
-    # Measured: 147, 9 of them the copies of leaves and constants that the tape keeps. More launches make a GPU slower.
+    # Measured: 147, 9 of them the copies of leaves and constants that the tape keeps.
+    # More launches make a GPU slower.
     assert counted.launches <= 151
 
 
 def test_a_product_on_a_gpu_leaves_the_threads_of_the_host_alone(stand_in, monkeypatch):
     monkeypatch.setattr(
-        threads, "alone", None
+        threads, "single_threaded_blas", None
     )  # telling a BLAS how many threads to use takes longer than a launch
     x = stand_in.ones((100, 100))  # of the size where a processor works with one thread
     np.testing.assert_array_equal(threads.matmul(x, x).get(), np.full((100, 100), 100.0))
@@ -253,7 +257,9 @@ def refusal(expression, cupy):
 
 @pytest.mark.parametrize("expression", REFUSED)
 def test_refused(expression, cupy):
-    """CuPy's own words differ from release to release and from function to function; that it refuses does not."""
+    """CuPy's own words differ from release to release and from function to function;
+    that it refuses does not.
+    """
     message = refusal(expression, cupy)
     assert cupy is not fake_cupy.cupy or REFUSED[expression] in message
 

@@ -1,7 +1,8 @@
 """The three convolutions: adjoint to each other, equal to the formula, differentiable twice, by every path.
 
-An adjoint identity <conv(x, w), y> = <x, conv_transpose(y, w)> = <w, conv_weight(x, y)> has no step size and no
-tolerance but rounding. It does not see an error that all three share; against that stand the loops of oracle.py.
+An adjoint identity <conv(x, w), y> = <x, conv_transpose(y, w)> = <w, conv_weight(x, y)> has no step
+size and no tolerance but rounding. It does not see an error that all three share; against that stand
+the loops of oracle.py.
 """
 
 import itertools
@@ -60,7 +61,9 @@ def trilinear_arrays(seed, n, c, o, size, kernel, stride, padding, dilation):
 @pytest.mark.parametrize("stride, padding, dilation, kernel", GRID)
 @pytest.mark.parametrize("c, o", [(3, 2), (11, 2), (3, 13), (11, 13)])
 def test_adjoint(c, o, stride, padding, dilation, kernel, device):
-    """Every stride, padding and dilation, odd and even kernels and images, few and many channels on either side."""
+    """Every stride, padding and dilation, odd and even kernels and images, few and many
+    channels on either side.
+    """
     for height, width in ((7, 8), (10, 7)):
         k = (stride,) * 2, (padding,) * 2, (dilation,) * 2
         arrays = trilinear_arrays((c, o, kernel), 5, c, o, (height, width), (kernel, kernel), *k)
@@ -129,7 +132,9 @@ def test_an_int_means_both_axes():
 
 @pytest.mark.parametrize("stride, padding, dilation, kernel", GRID)
 def test_sizes_that_collapse(stride, padding, dilation, kernel):
-    """The listed sizes give the one output size, their neighbours do not, and output_padding picks from the list."""
+    """The listed sizes give the one output size, their neighbours do not,
+    and output_padding picks from the list.
+    """
     k = dict(stride=stride, padding=padding, dilation=dilation)
     sizes = mg.sizes_that_collapse(4, kernel, **k)
     assert len(sizes) == stride
@@ -142,13 +147,15 @@ def test_sizes_that_collapse(stride, padding, dilation, kernel):
         assert mg.conv2d(np.ones((1, 1, size, size)), weight, **k).shape == (1, 1, 4, 4)
 
 
-# ----- gradients where samples_layers.py does not reach: many channels, in random directions -----------------------
+# ----- gradients where samples_layers.py does not reach: many channels, in random directions ----------------
 
 
 @pytest.mark.parametrize("k", SETTINGS, ids=str)
 @pytest.mark.parametrize("name", ["conv2d", "conv_transpose2d", "conv2d_weight"])
 def test_many_channels_both_orders(name, k, device):
-    """Each form is linear in each argument, so central differences are exact but for rounding, at any step."""
+    """Each form is linear in each argument,
+    so central differences are exact but for rounding, at any step.
+    """
     size, kernel = (7, 6), (3, 2)
     x, weight, y = trilinear_arrays(name, 2, 9, 11, size, kernel, *k.values())
     rng = oracle.rng_of("bias")
@@ -188,7 +195,9 @@ def test_many_channels_both_orders(name, k, device):
 
 
 def large(dtype=np.float64):
-    """A batch that is worth threads: 17 images (so that the shares are unequal) of 5 million multiplications."""
+    """A batch that is worth threads:
+    17 images (so that the shares are unequal) of 5 million multiplications.
+    """
     rng = oracle.rng_of("large")
     x, weight, y = (
         rng.normal(size=s).astype(dtype) for s in ((17, 16, 24, 23), (16, 16, 3, 3), (17, 16, 24, 23))
@@ -228,7 +237,8 @@ def test_threads_change_nothing(few):
 def test_same_input_same_bits(monkeypatch):
     """Threads may finish in any order; the sums must not depend on it, or no run could be repeated.
 
-    Five workers that do the same work in two orders: all but the first share at once, or each when it is waited for.
+    Five workers that do the same work in two orders: all but the first share at once,
+    or each when it is waited for.
     """
 
     class Job:
@@ -252,7 +262,9 @@ def test_same_input_same_bits(monkeypatch):
 
 
 def test_two_callers_at_once():
-    """A program with threads of its own: the results are right, and the BLAS keeps the threads it was told to use."""
+    """A program with threads of its own: the results are right, and the BLAS keeps the
+    threads it was told to use.
+    """
     x, weight, bias, _ = large(np.float32)
     expected, before = mg.conv2d(x, weight, bias, padding=1), threads.count()
     with ThreadPoolExecutor(4) as pool:
@@ -262,7 +274,9 @@ def test_two_callers_at_once():
 
 
 def test_products_do_not_depend_on_history():
-    """A matrix product has one result, whatever ran before it in the process: else no run could be resumed."""
+    """A matrix product has one result, whatever ran before it in the process:
+    else no run could be resumed.
+    """
     rng = oracle.rng_of("history")
     a, b = rng.normal(size=(300, 257)).astype(np.float32), rng.normal(size=(257, 131)).astype(np.float32)
     program = (
@@ -327,7 +341,9 @@ def channels_last(x):
 
 
 def test_images_are_channels_last_in_memory():
-    """What conv2d returns is a view of (N, H, W, C), and elementwise operations of NumPy keep that; CuPy's do not."""
+    """What conv2d returns is a view of (N, H, W, C), and elementwise operations of NumPy
+    keep that; CuPy's do not.
+    """
     x, weight, y = trilinear_arrays("memory", 5, 9, 11, (6, 7), (3, 3), (1, 1), (1, 1), (1, 1))
     out = mg.conv2d(x, weight, np.zeros(11), padding=1)
     assert channels_last(out)

@@ -33,8 +33,10 @@ WRAPS = {  # what would wrap or be cut off, and the right values
     "clip": (lambda u: mg.clip(u, 1.5, 2.5), [1.5, 2.5]),
     "leaky_relu": (lambda u: mg.leaky_relu(mg.neg(u)), [-0.01, -0.03]),
     "matmul": (lambda u: mg.matmul(np.array([[200, 200]], np.uint8), np.ones((2, 1), np.uint8)), [[400]]),
-    "dense": (lambda u: mg.dense(mg.expand_dims(u, 0), np.full((2, 1), 100, np.uint8), np.full(1, 100, np.uint8)), [[500]]),
-    "conv2d": (lambda u: mg.conv2d(np.full((1, 1, 2, 2), 200, np.uint8), np.ones((1, 1, 2, 2), np.uint8)), [[[[800]]]]),
+    "dense": (lambda u: mg.dense(mg.expand_dims(u, 0), np.full((2, 1), 100, np.uint8),
+        np.full(1, 100, np.uint8)), [[500]]),
+    "conv2d": (lambda u: mg.conv2d(np.full((1, 1, 2, 2), 200, np.uint8), np.ones((1, 1, 2, 2), np.uint8)),
+        [[[[800]]]]),
     "avg_pool2d": (lambda u: nn.avg_pool2d(np.full((1, 1, 2, 2), 200, np.uint8), 2), [[[[200]]]]),
     "booleans": (lambda u: mg.add(u > 0, u > 0), [2, 2]),
 }  # fmt: skip
@@ -122,19 +124,24 @@ def test_scalars_take_the_dtype_of_the_arrays():
 
 dense = nn.Dense(2, 3, rng=np.random.default_rng(0))
 TWO_DTYPES = {
-    "array and array": (lambda: mg.mul(np.ones(2), np.ones(2, f32)), "mul: x is float64, but y is float32: use x.astype(np.float32)"),
-    "tensor and tensor": (lambda: leaf([1.0], f32) @ leaf([1.0]), "matmul: y is float64, but x is float32: use y.astype(np.float32)"),
-    "the odd one of three": (lambda: mg.where(np.array(True), leaf([1.0]), np.ones(1, f32)), "where: x is float64, but y is float32"),
+    "array and array": (lambda: mg.mul(np.ones(2), np.ones(2, f32)),
+        "mul: x is float64, but y is float32: use x.astype(np.float32)"),
+    "tensor and tensor": (lambda: leaf([1.0], f32) @ leaf([1.0]),
+        "matmul: y is float64, but x is float32: use y.astype(np.float32)"),
+    "the odd one of three": (lambda: mg.where(np.array(True), leaf([1.0]), np.ones(1, f32)),
+        "where: x is float64, but y is float32"),
     "data and layer": (
         lambda: dense(np.ones((4, 2))),
-        "dense: x is float64, but weight and bias are float32: use x.astype(np.float32), or layer.astype(np.float64)",
+        "dense: x is float64, but weight and bias are float32: use x.astype(np.float32), "
+        "or layer.astype(np.float64)",
     ),
     "conv2d": (
         lambda: mg.conv2d(leaf(np.ones((1, 1, 4, 4)), f32), leaf(np.ones((1, 1, 3, 3)))),
         "conv2d: weight is float64, but x is float32",
     ),
     "concatenate": (lambda: mg.concatenate([leaf([1.0]), leaf([1.0], f32)]), "concatenate: "),
-    "a wrong bias": (lambda: mg.dense(np.ones((1, 2), f32), np.ones((2, 1), f32), np.ones(1)), "dense: bias is float64, but x and weight are float32"),
+    "a wrong bias": (lambda: mg.dense(np.ones((1, 2), f32), np.ones((2, 1), f32), np.ones(1)),
+        "dense: bias is float64, but x and weight are float32"),
 }  # fmt: skip
 
 

@@ -1,8 +1,9 @@
-"""Random calls of every public function: right values, or a refusal that is meant; never a crash, a hang or a silent mistake.
+"""Random calls of every public function: right values, or a refusal that is meant; never a crash,
+a hang or a silent mistake.
 
-Each call draws a function, a dtype, shapes, layouts (F order, negative strides, broadcast views, 0-d, empty), containers and
-sizes. Where minigen answers, the answer is compared with NumPy in float64; where it refuses, the exception must be a
-TypeError or a ValueError (an index may also be out of range).
+Each call draws a function, a dtype, shapes, layouts (F order, negative strides, broadcast views, 0-d, empty),
+containers and sizes. Where minigen answers, the answer is compared with NumPy in float64; where it refuses,
+the exception must be a TypeError or a ValueError (an index may also be out of range).
 """
 
 import math
@@ -126,12 +127,16 @@ def squared_slopes(x, w):
 
 
 UNARY = {
-    "exp": np.exp, "log": np.log, "log1p": np.log1p, "expm1": np.expm1, "sqrt": np.sqrt, "sin": np.sin, "cos": np.cos, "tanh": np.tanh, "abs": np.abs,
-    "neg": np.negative, "sigmoid": sigmoid, "softplus": lambda x: np.logaddexp(0, x), "relu": lambda x: np.maximum(x, 0),
-    "leaky_relu": lambda x: np.where(x > 0, x, 0.01 * x), "elu": lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
+    "exp": np.exp, "log": np.log, "log1p": np.log1p, "expm1": np.expm1, "sqrt": np.sqrt, "sin": np.sin,
+    "cos": np.cos, "tanh": np.tanh, "abs": np.abs,
+    "neg": np.negative, "sigmoid": sigmoid, "softplus": lambda x: np.logaddexp(0, x),
+    "relu": lambda x: np.maximum(x, 0),
+    "leaky_relu": lambda x: np.where(x > 0, x, 0.01 * x),
+    "elu": lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
 }  # fmt: skip
 BINARY = {
-    "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide, "pow": np.power, "maximum": np.maximum,
+    "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide, "pow": np.power,
+    "maximum": np.maximum,
     "minimum": np.minimum, "logaddexp": np.logaddexp,
 }  # fmt: skip
 REDUCTIONS = {
@@ -159,40 +164,52 @@ CALLS |= {
 }
 CALLS |= {
     "softmax": (1, mg.softmax, softmax, lambda rng: {"axis": int(rng.integers(-3, 3))}),
-    "log_softmax": (1, mg.log_softmax, lambda x, axis: x - lse(x, axis, True), lambda rng: {"axis": int(rng.integers(-3, 3))}),
+    "log_softmax": (1, mg.log_softmax, lambda x, axis: x - lse(x, axis, True),
+        lambda rng: {"axis": int(rng.integers(-3, 3))}),
     "clip": (1, lambda x: mg.clip(x, -0.5, 1.0), lambda x: np.clip(x, -0.5, 1.0), lambda rng: {}),
-    "where": (3, lambda m, x, y: mg.where(mg.to(np.asarray(m.data if isinstance(m, Tensor) else m) > 0, "cpu"), x, y),
+    "where": (3,
+        lambda m, x, y: mg.where(mg.to(np.asarray(m.data if isinstance(m, Tensor) else m) > 0, "cpu"), x, y),
               lambda m, x, y: np.where(m > 0, x, y), lambda rng: {}),
     "reshape": (1, lambda x: mg.reshape(x, (-1,)), lambda x: x.reshape(-1), lambda rng: {}),
     "transpose": (1, mg.transpose, np.transpose, lambda rng: {}),
     "flip": (1, mg.flip, np.flip, lambda rng: {"axis": AXES[rng.integers(5)]}),
     "getitem": (1, lambda x: mg.getitem(x, 0), lambda x: x[0], lambda rng: {}),
     "scatter": (1, lambda x: mg.scatter(x, slice(None), shape(x)), lambda x: x, lambda rng: {}),
-    "pad": (1, lambda x: mg.pad(x, [(1, 2)] * len(shape(x))), lambda x: np.pad(x, [(1, 2)] * x.ndim) if x.ndim else x, lambda rng: {}),
+    "pad": (1, lambda x: mg.pad(x, [(1, 2)] * len(shape(x))),
+        lambda x: np.pad(x, [(1, 2)] * x.ndim) if x.ndim else x, lambda rng: {}),
     "squeeze": (1, mg.squeeze, np.squeeze, lambda rng: {"axis": AXES[rng.integers(4)]}),
     "expand_dims": (1, mg.expand_dims, np.expand_dims, lambda rng: {"axis": int(rng.integers(-3, 3))}),
-    "concatenate": (2, lambda x, y: mg.concatenate([x, y]), lambda x, y: np.concatenate([x, y]), lambda rng: {}),
+    "concatenate": (2, lambda x, y: mg.concatenate([x, y]), lambda x, y: np.concatenate([x, y]),
+        lambda rng: {}),
     "stack": (2, lambda x, y: mg.stack([x, y]), lambda x, y: np.stack([x, y]), lambda rng: {}),
-    "broadcast_to": (1, lambda x: mg.broadcast_to(x, (2, *shape(x))), lambda x: np.broadcast_to(x, (2, *x.shape)), lambda rng: {}),
+    "broadcast_to": (1, lambda x: mg.broadcast_to(x, (2, *shape(x))),
+        lambda x: np.broadcast_to(x, (2, *x.shape)), lambda rng: {}),
     "sum_to": (1, lambda x: mg.sum_to(x, shape(x)[1:]), lambda x: x.sum(0), lambda rng: {}),
-    "einsum": (2, lambda x, y: mg.einsum("ab,bc->ac", x, y), lambda x, y: np.einsum("ab,bc->ac", x, y) if x.shape[1] == y.shape[0] else same(), lambda rng: {}),
+    "einsum": (2, lambda x, y: mg.einsum("ab,bc->ac", x, y),
+        lambda x, y: np.einsum("ab,bc->ac", x, y) if x.shape[1] == y.shape[0] else same(), lambda rng: {}),
     "matmul": (2, mg.matmul, np.matmul, lambda rng: {}),
     "dense": (2, mg.dense, lambda x, w: x @ w if w.ndim == 2 else same(), lambda rng: {}),
     "conv2d": (2, mg.conv2d, conv, lambda rng: {}),
     "conv2d with strides": (2, lambda x, w: mg.conv2d(x, w, stride=2, padding=1),
-                            lambda x, w: conv(np.pad(x, [(0, 0), (0, 0), (1, 1), (1, 1)]), w)[:, :, ::2, ::2], lambda rng: {}),
+                            lambda x, w: conv(np.pad(x, [(0, 0), (0, 0), (1, 1), (1, 1)]), w)[:, :, ::2, ::2],
+                            lambda rng: {}),
     "conv_transpose2d": (2, mg.conv_transpose2d, conv_transpose, lambda rng: {}),
     "conv2d_weight": (2, lambda x, g: mg.conv2d_weight(x, g, kernel_size=2),
-                      lambda x, g: np.einsum("nchwab,noab->ochw", np.lib.stride_tricks.sliding_window_view(x, g.shape[2:], axis=(2, 3)), g)
-                      if x.shape[2] == g.shape[2] + 1 and x.shape[3] == g.shape[3] + 1 else same(), lambda rng: {}),
+                      lambda x, g: np.einsum("nchwab,noab->ochw",
+                          np.lib.stride_tricks.sliding_window_view(x, g.shape[2:], axis=(2, 3)), g)
+                      if x.shape[2] == g.shape[2] + 1 and x.shape[3] == g.shape[3] + 1 else same(),
+                      lambda rng: {}),
     "batch_norm": (1, lambda x: nn.batch_norm(x, *scale_and_shift(x, 1)),
                    batch_norm, lambda rng: {}),
     "avg_pool2d": (1, lambda x: nn.avg_pool2d(x, 2), lambda x: windows(x, np.mean), lambda rng: {}),
     "max_pool2d": (1, lambda x: nn.max_pool2d(x, 2), lambda x: windows(x, np.max), lambda rng: {}),
-    "upsample_nearest": (1, lambda x: nn.upsample_nearest(x, 2), lambda x: x.repeat(2, 2).repeat(2, 3), lambda rng: {}),
+    "upsample_nearest": (1, lambda x: nn.upsample_nearest(x, 2), lambda x: x.repeat(2, 2).repeat(2, 3),
+        lambda rng: {}),
     "layer_norm": (1, lambda x: nn.layer_norm(x, *scale_and_shift(x)),
-                   lambda x: (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-5), lambda rng: {}),
-    "squared_error": (2, losses.squared_error, lambda x, y: 0.5 * ((x - y) ** 2).sum() / same(x, y), lambda rng: {}),
+                   lambda x: (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-5),
+                   lambda rng: {}),
+    "squared_error": (2, losses.squared_error, lambda x, y: 0.5 * ((x - y) ** 2).sum() / same(x, y),
+        lambda rng: {}),
     "l1_activity": (1, losses.l1_activity, lambda x: np.abs(x).sum() / same(x), lambda rng: {}),
     "gaussian_kl": (2, losses.gaussian_kl, lambda m, v: 0.5 * (np.exp(v) + m * m - 1 - v).sum() / same(m, v), lambda rng: {}),
     "bce_with_logits": (2, lambda s, x: losses.bce_with_logits(s, mg.sigmoid(x)),
@@ -240,7 +257,9 @@ SHAPES = [
 
 
 def layout(rng, a):
-    """The same values in another layout: F order, negative strides, every second entry, or a stretched view."""
+    """The same values in another layout: F order, negative strides,
+    every second entry, or a stretched view.
+    """
     kind = rng.integers(5)
     if kind == 1:
         return np.asfortranarray(a) if a.ndim else a
@@ -270,9 +289,11 @@ def contain(rng, a):
 
 
 def differences(rng, like, options, arrays, given):
-    """(slope by minigen, slope by differences of NumPy's function) of the sum along a random direction, in float64.
+    """(slope by minigen, slope by differences of NumPy's function) of the sum along a random
+    direction, in float64.
 
-    None where nothing float64 has a gradient, where a value is not finite, and at a kink: the one-sided slopes differ.
+    None where nothing float64 has a gradient, where a value is not finite, and at a kink:
+    the one-sided slopes differ.
     """
     moved = [isinstance(v, Tensor) and v.requires_grad and v.grad is not None for v in given]
     if not any(moved) or any(a.dtype != np.float64 for a in arrays):
@@ -311,7 +332,8 @@ def one_call(seed):
     ]
     arrays = [draw(rng, shape, kind) for shape, kind in zip(shapes, kinds, strict=True)]
     given = [contain(rng, a) for a in arrays]
-    label = f"seed {seed}: {name}{options} of {[(a.shape, str(a.dtype), type(v).__name__) for a, v in zip(arrays, given, strict=True)]}"
+    arguments = [(a.shape, str(a.dtype), type(v).__name__) for a, v in zip(arrays, given, strict=True)]
+    label = f"seed {seed}: {name}{options} of {arguments}"
     try:
         got = function(*given, **options)
     except Exception as error:

@@ -1,4 +1,6 @@
-"""Every operation: its value against NumPy, its gradients of both orders against differences, on every device."""
+"""Every operation: its value against NumPy, its gradients of both orders against
+differences, on every device.
+"""
 
 import importlib
 import pkgutil
@@ -54,7 +56,8 @@ def test_every_argument_of_every_op_has_a_sample():
         if parent is not None
     }
     assert not needed - sampled, (
-        f"samples.py or {samples_layers.__name__}.py lacks a line for (op, argument) {sorted(needed - sampled)}"
+        f"samples.py or {samples_layers.__name__}.py lacks a line for (op, argument) "
+        f"{sorted(needed - sampled)}"
     )
     assert len(needed) > 50
 
@@ -115,7 +118,8 @@ def test_float32_stays_float32(sample, device):
     bends = oracle.second_order(f, arrays, g, directions)
     assert {t.dtype for t in (value, *slopes, *bends)} == {np.dtype(np.float32)}
     assert [t.shape for t in (value, *slopes, *bends)] == [a.shape for a in (g, *arrays, *arrays, g)]
-    # Single precision carries 7 digits and these sums have few terms; 1e-4 catches digits that were rounded away.
+    # Single precision carries 7 digits and these sums have few terms; 1e-4 catches digits
+    # that were rounded away.
     for found, measured in zip(
         (*slopes, *bends), (*sample.measured_first, *sample.measured_second), strict=True
     ):
@@ -124,7 +128,9 @@ def test_float32_stays_float32(sample, device):
 
 @pytest.mark.parametrize("sample", [s for s in SAMPLES if not s.host], ids=str)
 def test_a_gpu_would_not_wait(sample):
-    """No operation and no rule asks the device for a result, or sends it an array: that would cost a round trip."""
+    """No operation and no rule asks the device for a result, or sends it an array:
+    that would cost a round trip.
+    """
     with fake_cupy.installed():
         device = Device("stand-in")
         arrays, g = [device.array(a) for a in sample.floats], device.array(sample.cotangent)

@@ -22,7 +22,9 @@ def changed_by_an_optimizer(tensor):
 
 @pytest.fixture
 def made_op():
-    """Declares an operation for one test: not by minigen.op, which would put it into the registry for good."""
+    """Declares an operation for one test: not by minigen.op,
+    which would put it into the registry for good.
+    """
     return lambda forward, *rules, **kind: _declare(forward, rules, **{"broadcasts": False, **kind})
 
 
@@ -202,7 +204,9 @@ def test_higher_orders(device):
 
 
 def test_forward_mode_by_two_backward_passes():
-    """The gradient with respect to the cotangent is the Jacobian times a direction: `gradient` has a history."""
+    """The gradient with respect to the cotangent is the Jacobian times a direction:
+    `gradient` has a history.
+    """
     x, v, u = leaf([0.5, 2.0]), leaf([1.0, 1.0]), np.array([3.0, -1.0])
     (slope,) = mg.grad(mg.exp(x), [x], gradient=v, create_graph=True)
     (jvp,) = mg.grad((slope * u).sum(), [v])
@@ -295,7 +299,9 @@ def alive():
 
 
 def one_graph(device):
-    """Every kind of use: branches, sharing, indexing, convolution, double backward, a graph never walked, an error."""
+    """Every kind of use: branches, sharing, indexing, convolution, double backward,
+    a graph never walked, an error.
+    """
     x, w = device.tensor(np.ones((2, 9, 4, 4))), device.tensor(np.full((8, 9, 3, 3), 0.1))
     h = mg.relu(mg.conv2d(x, w, padding=1)) + x[:, :8]
     h = mg.concatenate([h, mg.softplus(h)], axis=1)

@@ -1,4 +1,6 @@
-"""Nothing that belongs to the whole process outlives a fork or an interrupt, and importing minigen changes nothing."""
+"""Nothing that belongs to the whole process outlives a fork or an interrupt, and importing
+minigen changes nothing.
+"""
 
 import os
 import signal
@@ -36,7 +38,7 @@ FORK = """
     child = os.fork()
     if child == 0:
         signal.alarm(60)  # a child that waits for threads it does not have is killed
-        right = mg.matmul(x, x)[0, 0] == 512 and threads.count() == 2 == max(threads._told())
+        right = mg.matmul(x, x)[0, 0] == 512 and threads.count() == 2 == max(threads._thread_counts())
         grandchild = os.fork()
         if grandchild == 0:
             signal.alarm(60)
@@ -57,7 +59,7 @@ def test_a_child_born_while_another_thread_multiplies():
     """The child inherits a BLAS that is held to one thread by a visitor who will never leave."""
     before = """
     inside, done = threading.Event(), threading.Event()
-    visitor = threading.Thread(target=threads.alone, args=(lambda: (inside.set(), done.wait()),))
+    visitor = threading.Thread(target=threads.single_threaded_blas, args=(lambda: (inside.set(), done.wait()),))
     visitor.start(), inside.wait()"""
     assert run(FORK.format(before=before.strip(), after="done.set(); visitor.join()")) == ["0", "2"]
 
@@ -67,7 +69,7 @@ INTERRUPTS = """
     import numpy as np
     from minigen.engine.fast import threads
 
-    told, caught = threads._told(), 0
+    told, caught = threads._thread_counts(), 0
     x = np.ones((96, 96), np.float32)  # one thread by itself: the guard is entered and left, and little else
     signal.signal(signal.SIGALRM, signal.default_int_handler)
     rng = random.Random(0)
@@ -78,8 +80,8 @@ INTERRUPTS = """
                 threads.matmul(x, x)
         except KeyboardInterrupt:
             caught += 1
-        assert threads._told() == told, (caught, threads._told(), told)
-        assert not threads._held.visitors
+        assert threads._thread_counts() == told, (caught, threads._thread_counts(), told)
+        assert not threads._single.inside
     print(caught)
 """
 
@@ -104,7 +106,8 @@ IMPORT = """
     def state():
         import os, signal, threading, warnings, sys
         threads = [library["num_threads"] for library in threadpool_info()]
-        return threads, dict(os.environ), threading.active_count(), np.geterr(), list(warnings.filters), sys.excepthook
+        process = dict(os.environ), threading.active_count(), list(warnings.filters), sys.excepthook
+        return threads, np.geterr(), process
 
     before, ctypes.CDLL = state(), lambda name: Library()
     import minigen
@@ -118,7 +121,9 @@ IMPORT = """
 
 
 def test_importing_changes_nothing():
-    """mallopt is called where training begins, once for each of its two thresholds, unless it is switched off."""
+    """mallopt is called where training begins, once for each of its two thresholds,
+    unless it is switched off.
+    """
     unset = {"MALLOC_TRIM_THRESHOLD_": "", "MALLOC_MMAP_THRESHOLD_": ""}
     program = "    import os\n" + "".join(f"    del os.environ[{name!r}]\n" for name in unset) + IMPORT
     assert run(program, **unset) == ["True", "0", "2"]

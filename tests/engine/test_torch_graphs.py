@@ -1,8 +1,10 @@
-"""Random graphs of operations against PyTorch, in float64, to second order: value, gradients, and gradients of gradients.
+"""Random graphs of operations against PyTorch, in float64, to second order: value, gradients,
+and gradients of gradients.
 
-A graph starts from three leaves, (3, 4), (4,) and (3, 1), takes four to nine random steps of operations that both libraries
-have, and ends in a random weighting. The same numbers go through both. Operations with a kink are taken as they come: a
-random number lies on a kink with probability 0, and both then choose the same piece.
+A graph starts from three leaves, (3, 4), (4,) and (3, 1), takes four to nine random steps of
+operations that both libraries have, and ends in a random weighting. The same numbers go through both.
+Operations with a kink are taken as they come: a random number lies on a kink with probability 0,
+and both then choose the same piece.
 """
 
 import numpy as np
@@ -15,7 +17,8 @@ torch = pytest.importorskip("torch")
 F = torch.nn.functional
 
 GRAPHS = 2000
-# Two programs that round differently over nine operations and two orders; entries are compared beside the largest one.
+# Two programs that round differently over nine operations and two orders; entries are compared
+# beside the largest one.
 TOLERANCE = 1e-8
 LARGEST = 1e4  # a graph whose numbers leave this range is ill conditioned and is drawn again
 
@@ -39,7 +42,8 @@ UNARY = {
     "cube": (lambda x: x**3 * 0.1, lambda x: x**3 * 0.1),
     "inverse": (lambda x: (x * x + 1) ** -1, lambda x: (x * x + 1) ** -1),
     "base": (lambda x: 1.7**x, lambda x: 1.7**x),
-    "where": (lambda x: mg.where(x > 0.2, x * x, mg.sin(x)), lambda x: torch.where(x > 0.2, x * x, torch.sin(x))),
+    "where": (lambda x: mg.where(x > 0.2, x * x, mg.sin(x)),
+        lambda x: torch.where(x > 0.2, x * x, torch.sin(x))),
     "softmax": (mg.softmax, lambda x: torch.softmax(x, -1)),
     "log_softmax": (lambda x: mg.log_softmax(x, 0), lambda x: torch.log_softmax(x, 0)),
     "logsumexp": (lambda x: mg.logsumexp(x, -1, True), lambda x: torch.logsumexp(x, -1, True)),
@@ -65,7 +69,8 @@ UNARY = {
         lambda x: nn.layer_norm(x, np.ones(x.shape[-1:]), np.zeros(x.shape[-1:]), eps=0.1),
         lambda x: F.layer_norm(x, x.shape[-1:], eps=0.1),
     ),
-    "gram": (lambda x: mg.tanh(x) @ mg.tanh(x).T, lambda x: torch.tanh(x) @ torch.tanh(x).permute(*reversed(range(x.ndim)))),
+    "gram": (lambda x: mg.tanh(x) @ mg.tanh(x).T,
+        lambda x: torch.tanh(x) @ torch.tanh(x).permute(*reversed(range(x.ndim)))),
     "einsum": (
         lambda x: mg.einsum("i,j->ij", x.flatten(), mg.sin(x).flatten())[:4, :3],
         lambda x: torch.einsum("i,j->ij", x.flatten(), torch.sin(x).flatten())[:4, :3],
@@ -101,7 +106,9 @@ def fits(x, y):
 
 
 def steps_of(rng):
-    """Four to nine steps: (name, which value, which other value), the last two as shares of the values there are then."""
+    """Four to nine steps: (name, which value, which other value), the last two as shares of the
+    values there are then.
+    """
     steps = []
     for _ in range(rng.integers(4, 10)):
         first = 1 - 0.5 * rng.random() ** 2  # rather a late value, so that the graph is deep
@@ -153,7 +160,9 @@ def weights(shape):
 
 
 def disagreement(mine, other):
-    """The largest difference beside the largest entry; None, a graph that does not reach a leaf, counts as 0."""
+    """The largest difference beside the largest entry; None,
+    a graph that does not reach a leaf, counts as 0.
+    """
     if mine is None or other is None:
         present = mine if other is None else other
         return 0.0 if present is None else float(np.abs(present).max())

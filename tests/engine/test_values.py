@@ -1,4 +1,5 @@
-"""Right values where a formula is easily wrong: at masks, far from 0, at infinities, at powers of 0, over no entries.
+"""Right values where a formula is easily wrong: at masks, far from 0, at infinities,
+at powers of 0, over no entries.
 
 Each line is an input that some engine gets wrong, with the value of mathematics beside it.
 """
@@ -19,7 +20,9 @@ INF, NAN = math.inf, math.nan
 
 
 def slope(f, x, g=1.0):
-    """The gradient at x of the sum of f(x) weighted by g; the warnings of slopes that are infinite are not its subject."""
+    """The gradient at x of the sum of f(x) weighted by g; the warnings of slopes that are
+    infinite are not its subject.
+    """
     x = Tensor(np.array(x, np.float64), requires_grad=True)
     with np.errstate(all="ignore"):
         y = f(x)
@@ -27,7 +30,7 @@ def slope(f, x, g=1.0):
     return x.grad
 
 
-# ----- masks select -------------------------------------------------------------------------------------------
+# ----- masks select -----------------------------------------------------------------------------------------
 
 GUARDS = {
     "sqrt(relu(x))": (lambda x: mg.sqrt(mg.relu(x)), [-1, 0, 4], [0, 0, 0.25]),
@@ -103,10 +106,10 @@ def test_any_mask_chooses(mask, device):
 
 def test_pick_takes_one_tap_and_leaves_the_others():
     x, winner = np.array([[[[INF, NAN, 3.0]]]]), np.array([[[[2]]]])
-    assert pooling._pick(x, winner, kernel=(1, 3), stride=(1, 3)).item() == 3.0
+    assert pooling._gather_max(x, winner, kernel=(1, 3), stride=(1, 3)).item() == 3.0
 
 
-# ----- limits -------------------------------------------------------------------------------------------------
+# ----- limits -----------------------------------------------------------------------------------------------
 
 LIMITS = {
     "logsumexp of -inf": (mg.logsumexp, [-INF, -INF], -INF, [0.5, 0.5]),
@@ -148,7 +151,7 @@ def test_a_masked_class_takes_no_part(device):
     np.testing.assert_allclose(device.host(logits.grad), [[p, -p, 0]], rtol=1e-14)
 
 
-# ----- shifts do not cost digits ------------------------------------------------------------------------------
+# ----- shifts do not cost digits ----------------------------------------------------------------------------
 
 N, K = 64, 37
 ONES, ZEROS = np.ones(K), np.zeros(K)
@@ -170,10 +173,12 @@ SHIFTED = {
 @pytest.mark.parametrize("offset", [0, 1, 1e2, 1e4, 1e6, 1e8])
 @pytest.mark.parametrize("name", SHIFTED)
 def test_float32_has_the_digits_of_float64(name, offset, scale):
-    """Value and gradient against float64 of the same inputs, in units of the last place of the largest entry of the row.
+    """Value and gradient against float64 of the same inputs, in units of the last place of the
+    largest entry of the row.
 
-    4 units; PyTorch has 60 at an offset of 100 and 6 000 at 1e4 in the gradients of logsumexp and var. Where softmax is 0 or 1
-    to 7 digits (scales of 100 and more), its own slope is a difference of these, which no float32 holds: to eps, then.
+    4 units; PyTorch has 60 at an offset of 100 and 6 000 at 1e4 in the gradients of logsumexp and var.
+    Where softmax is 0 or 1 to 7 digits (scales of 100 and more), its own slope is a difference of these,
+    which no float32 holds: to eps, then.
     """
     f, axis = SHIFTED[name]
     x32 = (offset + scale * oracle.rng_of(name).normal(size=(N, K))).astype(np.float32)
@@ -215,7 +220,7 @@ def test_exp_remainder_is_exact_on_both_sides_of_its_seam(dtype):
     np.testing.assert_allclose(losses.exp_remainder(x), exact, rtol=4 * np.finfo(dtype).eps, atol=0)
 
 
-# ----- powers of 0 --------------------------------------------------------------------------------------------
+# ----- powers of 0 ------------------------------------------------------------------------------------------
 
 
 def test_powers_of_0():
@@ -231,12 +236,13 @@ def test_powers_of_0():
     np.testing.assert_allclose(slope(lambda y: 2.0**y, [3]), 8 * math.log(2), rtol=1e-15)
 
 
-# ----- axes ---------------------------------------------------------------------------------------------------
+# ----- axes -------------------------------------------------------------------------------------------------
 
 t = Tensor(np.ones((2, 3)), requires_grad=True)
 REDUCTIONS = [mg.sum, mg.max, mg.min, mg.mean, mg.var, mg.std, mg.logsumexp]
 NO_AXIS = {
-    **{f"{f.__name__ if inspect.isfunction(f) else f.name} of a number": lambda f=f: f(Tensor(np.array(2.0), requires_grad=True), 0) for f in REDUCTIONS},
+    **{f"{f.__name__ if inspect.isfunction(f) else f.name} of a number": lambda f=f: f(Tensor(np.array(2.0),
+        requires_grad=True), 0) for f in REDUCTIONS},
     **{f"{f.__name__ if inspect.isfunction(f) else f.name}, axis 2": lambda f=f: f(t, 2) for f in REDUCTIONS},
     "expand_dims 7": lambda: mg.expand_dims(t, 7),
     "expand_dims -4": lambda: mg.expand_dims(t.data, -4),
@@ -254,6 +260,19 @@ NO_AXIS = {
 def test_an_axis_that_does_not_exist_is_refused_at_the_call(name):
     with pytest.raises(ValueError, match="axis"):
         NO_AXIS[name]()
+
+
+@pytest.mark.parametrize("axis", [-4, 3, 7])
+def test_a_new_axis_out_of_range_names_the_shape_and_the_range(axis):
+    message = rf"axis {axis} is out of range: .* shape \(2, 3\), so the new axis must lie between -3 and 2"
+    with pytest.raises(ValueError, match=f"expand_dims: {message}"):
+        mg.expand_dims(t, axis)
+    with pytest.raises(ValueError, match=f"stack: {message}"):
+        mg.stack([t, t], axis)
+
+
+def test_a_new_axis_at_every_place():
+    assert [mg.expand_dims(t, axis).shape.index(1) for axis in range(-3, 3)] == [0, 1, 2, 0, 1, 2]
 
 
 @pytest.mark.parametrize("f", REDUCTIONS)
@@ -298,13 +317,15 @@ def test_a_bound_that_stretches():
     assert x.grad.tolist() == [[0], [1], [0]]
 
 
-# ----- messages -----------------------------------------------------------------------------------------------
+# ----- messages ---------------------------------------------------------------------------------------------
 
 f32, f64 = (Tensor(np.ones((1, 1, 3, 3), dtype), requires_grad=True) for dtype in (np.float32, np.float64))
 MESSAGES = {
-    "conv2d": (TypeError, ["conv2d: weight is float64, but x is float32", "x.astype(np.float64)", "layer.astype(np.float32)"],
+    "conv2d": (TypeError, ["conv2d: weight is float64, but x is float32", "x.astype(np.float64)",
+        "layer.astype(np.float32)"],
                lambda: mg.conv2d(f32, f64)),
-    "dense": (TypeError, ["dense: x is float64, but weight and bias are float32", "x.astype(np.float32)", "layer.astype(np.float64)"],
+    "dense": (TypeError, ["dense: x is float64, but weight and bias are float32", "x.astype(np.float32)",
+        "layer.astype(np.float64)"],
               lambda: nn.Dense(2, 3, rng=np.random.default_rng(0))(np.ones((4, 2)))),
     "matmul": (TypeError, ["matmul: x is float64, but y is float32"], lambda: f64[0, 0] @ f32[0, 0]),
     "concatenate": (TypeError, ["concatenate: tensors[0] is float64, but tensors[1] is float32"],
@@ -312,22 +333,34 @@ MESSAGES = {
     "concatenate of nothing": (ValueError, ["concatenate: no arrays given"], lambda: mg.concatenate([])),
     "concatenate, sizes": (ValueError, ["concatenate", "all axes but axis 0", "(2, 3), (2, 2)"],
                            lambda: mg.concatenate([np.ones((2, 3)), np.ones((2, 2))])),
-    "stack": (ValueError, ["stack: arrays of one shape expected", "[(2,), (3,)]"], lambda: mg.stack([np.ones(2), np.ones(3)])),
-    "pad 1": (ValueError, ["pad: widths must hold (before, after)", "((1, 1), (1, 1))"], lambda: mg.pad(np.ones((2, 3)), 1)),
-    "pad of one axis": (ValueError, ["each of the 2 axes of x (2, 3)"], lambda: mg.pad(np.ones((2, 3)), ((1, 1),))),
+    "stack": (ValueError, ["stack: arrays of one shape expected", "[(2,), (3,)]"],
+        lambda: mg.stack([np.ones(2), np.ones(3)])),
+    "pad 1": (ValueError, ["pad: widths must hold (before, after)", "((1, 1), (1, 1))"],
+        lambda: mg.pad(np.ones((2, 3)), 1)),
+    "pad of one axis": (ValueError, ["each of the 2 axes of x (2, 3)"],
+        lambda: mg.pad(np.ones((2, 3)), ((1, 1),))),
     "pad below 0": (ValueError, ["not below 0"], lambda: mg.pad(np.ones((2, 3)), ((-1, 0), (0, 0)))),
-    "no channels": (ValueError, ["conv2d: an axis has size 0"], lambda: mg.conv2d(np.zeros((1, 0, 3, 3)), np.zeros((2, 0, 2, 2)))),
-    "Flatten": (ValueError, ["Flatten: the first axis is the batch"], lambda: nn.Flatten()(Tensor(np.array(1.0)))),
-    "labels": (TypeError, ["labels is a list", "np.asarray(labels)"], lambda: losses.softmax_cross_entropy(np.zeros((2, 2)), [0, 1])),
+    "no channels": (ValueError, ["conv2d: an axis has size 0"],
+        lambda: mg.conv2d(np.zeros((1, 0, 3, 3)), np.zeros((2, 0, 2, 2)))),
+    "Flatten": (ValueError, ["Flatten: the first axis is the batch"],
+        lambda: nn.Flatten()(Tensor(np.array(1.0)))),
+    "labels": (TypeError, ["labels is a list", "np.asarray(labels)"],
+        lambda: losses.softmax_cross_entropy(np.zeros((2, 2)), [0, 1])),
     "batches without a generator": (TypeError, ["batches: rng must be a NumPy generator", "default_rng(0)"],
                                     lambda: list(mg.data.batches(np.ones(3), 1, 0))),
-    "as_pytorch of nothing": (TypeError, ["as_pytorch: a minigen model expected, got NoneType"], lambda: exchange.as_pytorch(None)),
-    "sum_to": (ValueError, ["sum_to: (2, 6) does not broadcast to (4, 3)"], lambda: mg.sum_to(np.ones((4, 3)), (2, 6))),
-    "einsum, one operand": (ValueError, ["einsum: subscripts of two operands"], lambda: mg.einsum("ij", t, t)),
-    "einsum, twice": (ValueError, ["einsum: the first operand", "a letter of its own"], lambda: mg.einsum("ii,i->i", t, t)),
-    "einsum, sizes": (ValueError, ["einsum: 'j' is 3 in the first operand and 2 in the second"], lambda: mg.einsum("ij,jk->ik", t, t)),
+    "as_pytorch of nothing": (TypeError, ["as_pytorch: a minigen model expected, got NoneType"],
+        lambda: exchange.as_pytorch(None)),
+    "sum_to": (ValueError, ["sum_to: (2, 6) does not broadcast to (4, 3)"],
+        lambda: mg.sum_to(np.ones((4, 3)), (2, 6))),
+    "einsum, one operand": (ValueError, ["einsum: subscripts of two operands"],
+        lambda: mg.einsum("ij", t, t)),
+    "einsum, twice": (ValueError, ["einsum: the first operand", "a letter of its own"],
+        lambda: mg.einsum("ii,i->i", t, t)),
+    "einsum, sizes": (ValueError, ["einsum: 'j' is 3 in the first operand and 2 in the second"],
+        lambda: mg.einsum("ij,jk->ik", t, t)),
     "einsum, unknown": (ValueError, ["einsum: subscripts"], lambda: mg.einsum("ij,jk->iz", t, t)),
-    "einsum, output twice": (ValueError, ["einsum: a letter stands twice"], lambda: mg.einsum("ij,jk->ii", t, t)),
+    "einsum, output twice": (ValueError, ["einsum: a letter stands twice"],
+        lambda: mg.einsum("ij,jk->ii", t, t)),
 }  # fmt: skip
 
 
@@ -358,7 +391,7 @@ def test_every_op_has_a_name_that_can_be_typed_and_a_docstring():
                 assert name in internal or any(hasattr(place, name) for place in places), name
 
 
-# ----- the methods of a tensor --------------------------------------------------------------------------------
+# ----- the methods of a tensor ------------------------------------------------------------------------------
 
 
 def test_methods_are_the_functions(device):

@@ -1,4 +1,6 @@
-"""Modules: what counts as a parameter, in which order and under which name, and how it is saved, loaded and moved."""
+"""Modules: what counts as a parameter, in which order and under which name, and how it is
+saved, loaded and moved.
+"""
 
 import re
 

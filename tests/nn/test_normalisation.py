@@ -198,7 +198,9 @@ def images(device):
 
 
 def test_layer_norm_over_an_image_is_layer_norm_over_its_numbers_in_a_row(device):
-    """Value and gradients of both orders: (N, C, H, W) with weight (C, H, W) against (N, C H W) with weight (C H W,)."""
+    """Value and gradients of both orders: (N, C, H, W) with weight (C, H, W) against
+    (N, C H W) with weight (C H W,).
+    """
     x, weight, bias = images(device)
     g = device.tensor(np.random.default_rng(4).normal(size=x.shape), requires_grad=False)
     found = []

@@ -1,4 +1,6 @@
-"""Pooling and upsampling: values against loops as the formula reads, gradients of both orders, ties, edges."""
+"""Pooling and upsampling: values against loops as the formula reads,
+gradients of both orders, ties, edges.
+"""
 
 import numpy as np
 import oracle

@@ -1,1 +1,4 @@
-"""How arrays are multiplied fast: threads, matrix products in place of convolutions, memory. Nothing here is needed to understand a gradient."""
+"""How arrays are multiplied fast: threads, matrix products in place of convolutions, memory.
+
+Nothing here is needed to understand a gradient.
+"""

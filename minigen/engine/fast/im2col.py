@@ -1,13 +1,13 @@
 """Convolution on plain arrays: gather the windows of an image into the rows of a matrix, and multiply.
 
-Images are channels-last in memory: the array behind (N, C, H, W) is a view of a contiguous (N, H, W, C). A window row is then
-one run of contiguous numbers, and every product is one plain matrix product. With few channels the runs are short, and
-columns with one row per kernel tap are faster.
+Images are channels-last in memory: the array behind (N, C, H, W) is a view of a contiguous (N, H, W, C).
+A window row is then one run of contiguous numbers, and every product is one plain matrix product.
+With few channels the runs are short, and columns with one row per kernel tap are faster.
 
-The columns are kernel-size times larger than the image and are never kept. The batch is cut into chunks whose columns stay
-in the cache, in memory that each thread uses again and again (fresh memory costs a page fault every 4 KiB), and the
-chunks of a large convolution are shared by as many threads as the BLAS uses, each with a single-threaded BLAS: the copies
-are then parallel too.
+The columns are kernel-size times larger than the image and are never kept. The batch is cut
+into chunks whose columns stay in the cache, in memory that each thread uses again and again
+(fresh memory costs a page fault every 4 KiB), and the chunks of a large convolution are shared by as many
+threads as the BLAS uses, each with a single-threaded BLAS: the copies are then parallel too.
 """
 
 import operator
@@ -25,7 +25,9 @@ _few_channels = 8
 
 
 def correlate(x, weight, bias, stride, padding, dilation, size):
-    """out[n, o, i, j] = bias[o] + sum over c, a, b of x[n, c, i*stride + a*dilation - padding, ...] * weight[o, c, a, b]."""
+    """out[n, o, i, j] = bias[o] + sum over c, a, b of
+    x[n, c, i*stride + a*dilation - padding, ...] * weight[o, c, a, b].
+    """
     (n, c, _, _), (o, _, kh, kw) = x.shape, weight.shape
     xp = namespace(x)
     matrix = weight.transpose(2, 3, 1, 0).reshape(kh * kw * c, o)
@@ -36,7 +38,7 @@ def correlate(x, weight, bias, stride, padding, dilation, size):
 
     def part(images, worker):
         y = out[images]
-        columns = _columns(x[images], (kh, kw), stride, padding, dilation, size)
+        columns = _im2col(x[images], (kh, kw), stride, padding, dilation, size)
         xp.matmul(columns, matrix, out=y.reshape(-1, o))
         if bias is not None:
             y = y.reshape(-1, size[1] * o)
@@ -55,7 +57,7 @@ def correlate_weight(x, y, kernel, stride, padding, dilation):
     totals = {}  # one for each worker: none waits, and the order of the sum is always the same
 
     def part(images, worker):
-        columns = _columns(x[images], kernel, stride, padding, dilation, size)
+        columns = _im2col(x[images], kernel, stride, padding, dilation, size)
         rows = y[images].reshape(-1, o)
         if worker in totals:
             totals[worker] += xp.matmul(columns.T, rows, out=_scratch(xp, "product", (taps, o), x.dtype))
@@ -67,12 +69,14 @@ def correlate_weight(x, y, kernel, stride, padding, dilation):
     return total.reshape(*kernel, c, o).transpose(3, 2, 0, 1)
 
 
-def spread(y, weight, bias, size, stride, padding, dilation):
-    """The adjoint of `correlate` in x: each y[n, o, i, j] is spread over the window it would have been gathered from."""
+def correlate_transpose(y, weight, bias, size, stride, padding, dilation):
+    """The adjoint of `correlate` in x: each y[n, o, i, j], times the kernel, is added to its window
+    of the image (col2im).
+    """
     (n, o, *places), (_, c, kh, kw) = y.shape, weight.shape
     xp = namespace(y)
     y, matrix = y.transpose(0, 2, 3, 1), weight.transpose(2, 3, 1, 0)  # (kh, kw, C, O)
-    out, into = (_tap_by_tap if _few(xp, c) or dilation[1] > 1 else _row_by_row)(
+    out, into = (_col2im_by_tap if _few(xp, c) or dilation[1] > 1 else _col2im_by_row)(
         xp, n, bias, matrix, places, size, stride, padding, dilation, y.dtype
     )
 
@@ -83,8 +87,10 @@ def spread(y, weight, bias, size, stride, padding, dilation):
     return out
 
 
-def _tap_by_tap(xp, n, bias, matrix, places, size, stride, padding, dilation, dtype):
-    """An empty result (N, C, H, W), and how to fill images of it: one product, then each tap at the pixels it meets."""
+def _col2im_by_tap(xp, n, bias, matrix, places, size, stride, padding, dilation, dtype):
+    """An empty result (N, C, H, W), and the function that fills images of it: one product,
+    then each tap is added at its pixels.
+    """
     (kh, kw, c, o), (h, w), (ph, pw) = matrix.shape, size, padding
 
     def into(out, rows):
@@ -101,10 +107,11 @@ def _tap_by_tap(xp, n, bias, matrix, places, size, stride, padding, dilation, dt
     return xp.empty((n, c, h, w), dtype), into
 
 
-def _row_by_row(xp, n, bias, matrix, places, size, stride, padding, dilation, dtype):
+def _col2im_by_row(xp, n, bias, matrix, places, size, stride, padding, dilation, dtype):
     """The same for an undilated kernel and channels-last memory, where image rows are lines of W*C numbers.
 
-    As many neighbouring taps as the stride is wide fill such a line without gaps, so they are one product and one long sum.
+    As many neighbouring taps as the stride is wide fill such a line without gaps, so they are one
+    product and one long sum.
     """
     (kh, kw, c, o), (h, w), (ph, pw) = matrix.shape, size, padding
     (oh, ow), (sh, sw) = places, stride
@@ -135,7 +142,9 @@ def _row_by_row(xp, n, bias, matrix, places, size, stride, padding, dilation, dt
 
 
 def _products(xp, rows, matrix, dtype):
-    """rows @ matrix[a, b].T as a function of (a, b): one at a time in the cache, but on a GPU all in one launch."""
+    """rows @ matrix[a, b].T as a function of (a, b): one at a time in the cache,
+    but on a GPU all in one launch.
+    """
     kh, groups, wide, o = matrix.shape
     if xp is not np:
         every = (rows @ matrix.reshape(-1, o).T).reshape(-1, kh, groups, wide)
@@ -151,8 +160,10 @@ def _put(xp, out, values, bias):
         xp.add(values, bias, out=out)
 
 
-def _columns(x, kernel, stride, padding, dilation, size):
-    """The windows of x (m, H, W, C) as the rows of a matrix (m*OH*OW, kh*kw*C), in the memory order that is quick to fill."""
+def _im2col(x, kernel, stride, padding, dilation, size):
+    """The windows of x (m, H, W, C) as the rows of a matrix (m*OH*OW, kh*kw*C), in the memory order
+    that is quick to fill.
+    """
     m, h, w, c = x.shape
     xp = namespace(x)
     if padding != (0, 0):
@@ -170,7 +181,9 @@ def _columns(x, kernel, stride, padding, dilation, size):
 
 
 def _few(xp, channels):
-    """Whether runs of so many channels are too short to copy; to a GPU a launch for each tap costs more than short runs."""
+    """Whether runs of so many channels are too short to copy; to a GPU a launch for each tap
+    costs more than short runs.
+    """
     return xp is np and channels < _few_channels
 
 
@@ -181,7 +194,9 @@ def _zeros(xp, shape, dtype):
 
 
 def _places(image, kernel, size, stride, dilation):
-    """For each tap (a, b) of a kernel, the pixels of image (m, C, H, W) it meets, as a view (m, C, OH, OW)."""
+    """For each tap (a, b) of a kernel, the pixels of image (m, C, H, W) it meets,
+    as a view (m, C, OH, OW).
+    """
     (sh, sw), (dh, dw) = stride, dilation
     for a in range(kernel[0]):
         for b in range(kernel[1]):
@@ -193,7 +208,9 @@ _memory = threading.local()
 
 
 def _scratch(xp, use, shape, dtype):
-    """An uninitialised array in memory that this thread keeps for this use; valid until the next call for the same use."""
+    """An uninitialised array in memory that this thread keeps for this use; valid until the next
+    call for the same use.
+    """
     if xp is not np:
         return xp.empty(shape, dtype)
     kept = _memory.__dict__
@@ -204,7 +221,9 @@ def _scratch(xp, use, shape, dtype):
 
 
 def _in_chunks(part, xp, n, columns_per_image, products_per_column, dtype):
-    """Call part(slice, worker) over the n images, in chunks that fit the cache, on several threads where it is worth it."""
+    """Call part(slice, worker) over the n images, in chunks that fit the cache, on several
+    threads where it is worth it.
+    """
     if xp is not np:
         return part(slice(0, n), 0)
     most = max(1, _chunk_bytes // (columns_per_image * dtype.itemsize))

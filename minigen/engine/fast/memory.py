@@ -1,10 +1,10 @@
-"""Keep freed memory at hand, because training makes arrays of the same sizes again and again.
+"""Keep freed memory in the process, because training allocates arrays of the same sizes in every step.
 
-By default the C library hands a large block back to the system as soon as its array dies, and the next array pays a page fault for
-every 4 KiB: measured, 40 % of a training step of a small convolutional network. Here glibc is asked to keep up to 512 MiB.
-This changes the whole process, so importing minigen does not do it: the first optimizer does. Whoever sets
-MINIGEN_KEEP_MEMORY=0, MALLOC_TRIM_THRESHOLD_ or MALLOC_MMAP_THRESHOLD_ has decided already, and nothing is changed; nor is
-it where there is no glibc.
+By default the C library returns a large block to the system as soon as its array is freed,
+and the next array costs a page fault for every 4 KiB: 40 % of a training step of a small convolutional
+network, measured. Here glibc is asked to keep up to 512 MiB. This changes the whole process,
+so importing minigen does not do it: the first optimizer does. Nothing is changed where MINIGEN_KEEP_MEMORY=0,
+MALLOC_TRIM_THRESHOLD_ or MALLOC_MMAP_THRESHOLD_ is set, or where there is no glibc.
 """
 
 import ctypes
@@ -21,7 +21,10 @@ def training_begins():
 
 
 def keep_freed_memory(kept=512 << 20, largest=64 << 20):
-    """Let up to `kept` bytes stay with the process, in blocks of at most `largest`. True if glibc has agreed."""
+    """Keep up to `kept` freed bytes in the process, in blocks of at most `largest`.
+
+    True if glibc accepted this.
+    """
     if os.environ.get("MINIGEN_KEEP_MEMORY") == "0":
         return False
     if "MALLOC_TRIM_THRESHOLD_" in os.environ or "MALLOC_MMAP_THRESHOLD_" in os.environ:
