@@ -4,8 +4,13 @@ Read record.py (what is in a graph, and what its things are called), walk.py (th
 become boxes), layout.py (where the boxes stand) and svg.py.
 """
 
-import sys
+from __future__ import annotations
 
+import sys
+from collections.abc import Mapping
+
+from minigen.engine.backend import Array
+from minigen.engine.tape import Node, Tensor
 from minigen.graph.fold import fold
 from minigen.graph.record import Names, Record
 from minigen.graph.svg import Drawing
@@ -14,7 +19,9 @@ from minigen.graph.walk import Steps, walk
 LIMIT = 150  # more boxes than these nobody reads
 
 
-def draw(loss, names=None, *, layers=True, limit=LIMIT):
+def draw(
+    loss: Tensor, names: Mapping[str, Tensor] | None = None, *, layers: bool = True, limit: int = LIMIT
+) -> Drawing:
     """The graph that `loss` was computed by. Shows itself in a notebook; `.save("graph.svg")` writes a file; `.svg` is the text.
 
     Names are those of parameters (`encoder.weight`), of the caller's own variables, and those of `names`, a dict of tensors.
@@ -28,7 +35,7 @@ def draw(loss, names=None, *, layers=True, limit=LIMIT):
     return Drawing(*fold(record, layers, limit))
 
 
-def steps(loss, names=None, *, gradient=None):
+def steps(loss: Tensor, names: Mapping[str, Tensor] | None = None, *, gradient: Array | None = None) -> Steps:
     """The backward pass of `loss` as a table; print it. One row for each rule: tick, operation, rule, shapes and norms.
 
     The last column says when a gradient is complete: all its parts have arrived. Nothing is changed: no `.grad`, and the
@@ -41,8 +48,6 @@ def steps(loss, names=None, *, gradient=None):
 
 
 def _with_history(caller, loss):
-    from minigen.engine.tape import Node, Tensor
-
     if not isinstance(loss, Tensor):
         raise TypeError(f"{caller}: expected the tensor that was computed, got {type(loss).__name__}")
     if type(loss.node) is not Node:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -38,7 +40,9 @@ def importance_weighted_bound(log_weights: ArrayLike) -> float:
     return float((np.logaddexp.reduce(log_weights, axis=0) - math.log(len(log_weights))).mean())
 
 
-def grid_log_likelihood(decode, x, *, edge=5.0, side=201):
+def grid_log_likelihood(
+    decode: Callable[[Any], Any], x: ArrayLike, *, edge: float = 5.0, side: int = 201
+) -> float:
     """The mean over the rows of log p(x), in nats, for a code of two numbers: an integral, with no encoder in it.
 
         log p(x) = log sum_ij step^2 N(z_ij; 0, I) p(x|z_ij),    z_ij on a square grid over [-edge, edge]^2
