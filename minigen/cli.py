@@ -93,12 +93,24 @@ def _run(arguments):
     check.set_defaults(run=_check, usage=check.format_usage())
     from minigen.exercises import command
 
-    explain = commands.add_parser("explain", help="print a page of the catalogue of mistakes, such as V02")
+    explain = commands.add_parser(
+        "explain", help="print a page about a mistake, by its code or kind: V02, factor"
+    )
     explain.add_argument("code", metavar="CODE")
-    explain.set_defaults(run=lambda options: main(["exercise", "explain", options.code]))
+    explain.set_defaults(run=_explain)
     command.add_to(commands)
     options = parser.parse_args(arguments)
     return options.run(options)
+
+
+def _explain(options):
+    from minigen.explain import kinds
+
+    page = kinds.page(options.code)
+    if page is None:
+        return main(["exercise", "explain", options.code])
+    print(page)
+    return 0
 
 
 def _check(options):

@@ -16,7 +16,7 @@ from minigen.explain.bench import UNTOUCHED, repeatable
 from minigen.explain.naming import promised
 from minigen.explain.search import Search
 
-PAGES = {  # of the catalogue: where a kind of change has a page of its own
+PAGES = {  # of the catalogue: where a kind is an entry there; the page of the kind itself otherwise
     "sign": "G04", "transpose": "G09", "swap": "G40", "in-place": "G18", "ignored g": "G17", "stale value": "G20",
     "randomness": "G50", "missing path": "G14", "dtype": "G38",
 }  # fmt: skip
@@ -167,10 +167,7 @@ def explain_task(task, *, seconds=20.0, reveal=False, report=None, seed=0):
         before = _lines(search)
     if report is not None:
         report(said)
-    if said.verdict == "ok":
-        said.seconds = time.monotonic() - started
-        return said
-    if seconds <= 0:
+    if said.verdict != "wrong" or seconds <= 0:
         said.seconds = time.monotonic() - started
         return said
     repairs = search.run(seconds)
@@ -213,7 +210,8 @@ def _judge(said, search, status):
             )
     if not status[UNTOUCHED] and gradients is not None:
         said.certain.append("backward changes, in place, an array that it was given")
-    said.verdict = "ok" if all(status.values()) else "wrong"
+    said.certain += task.missed
+    said.verdict = "wrong" if not all(status.values()) else "inconclusive" if task.missed else "ok"
 
 
 def _error(raised, search):
@@ -311,7 +309,7 @@ def _finding(repair, search, said):
         )
     return Finding(
         function.path, line, end_line, column, end_column, edit.kind, before, after, _sentence(edit), verified, others,
-        PAGES.get(edit.kind), function.lines[line - 1] if line <= len(function.lines) else "",
+        PAGES.get(edit.kind, edit.kind.replace(" ", "-")), function.lines[line - 1] if line <= len(function.lines) else "",
     )  # fmt: skip
 
 

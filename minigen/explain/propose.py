@@ -625,11 +625,11 @@ def _search(proposal, given, seconds=SECONDS):
 
 
 def _tier(place, found, clean):
-    """What a choice of inputs can tell: 3 most; 2 all is right, but a mistake may hide; 1 backward raises; 0 nothing much."""
+    """How much a choice of inputs tells: 3 most; 2 all is right, but a mistake may hide; 1 backward raises."""
     if all(f.raised for f in found):
         return 0 if place.hides else 1
     told = any(f.right or any(m.named for m in f.matches) for f in found if not f.raised)
-    return 3 * told if not place.hides else 2 * clean
+    return (3 if told else 1.5) if not place.hides else (2 if clean else 0.5)
 
 
 def _key(worth):

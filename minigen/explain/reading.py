@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from minigen.explain import arrays
 from minigen.explain import scene as scenes
 
 _output_names = (
@@ -39,7 +40,10 @@ class Step:
 
     def call(self, live, context):
         arguments = {p: _fetch(source, live, context) for p, source in self.bound}
-        return self.function(live)(**arguments)
+        library = live.program.library
+        if not library:
+            return self.function(live)(**arguments)
+        return arrays.wrapped(self.function(live), library)(**arguments)
 
 
 @dataclass

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from minigen.explain import edits as changes
+from minigen.explain.arrays import host
 from minigen.explain.bench import (
     UNTOUCHED,
     Bench,
@@ -272,6 +273,7 @@ class Search:
         rng = np.random.default_rng(5)
 
         def moved(value):
+            value = host(value)
             if isinstance(value, np.ndarray) and value.dtype.kind == "f":
                 return value * 1.1 + 0.05 * rng.standard_normal(value.shape)
             if type(value) in (tuple, list):
