@@ -150,7 +150,7 @@ def _assign(reading, slopes, values, outcome):
     for order, (source, gradient) in enumerate(candidates):
         for value in values:
             score = _promise(source, value, reading)
-            if score and same(value, gradient):
+            if score and same(value, gradient) and not is_kept(source, value):
                 ranked.append((-score, order, source, gradient, value))
     owed = _owed(candidates, values, same, reading)
     best = {}
@@ -335,7 +335,7 @@ def _is_label(address):
 
 def is_kept(source, value):
     """Whether what is stored there is the value itself, such as an attribute g for a generator's state."""
-    return source.kind == "stored" and source.address == value
+    return source.kind in ("stored", "added") and source.address == value
 
 
 def _candidates(reading, values, outcome):
