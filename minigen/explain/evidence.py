@@ -457,11 +457,12 @@ def promises(reading, scene):
         score, value = max(scores, key=lambda pair: pair[0], default=(0, None))
         if score and value not in found:
             found[value] = Match(value, source, False, True)
-        elif not source.label:
+        elif source.kind == "returned" and not score:
             nameless.append(source)
     left = [a for a in arguments if a not in found and not _is_label(a)]
     for source in nameless:
         place = source.address[-1][1]
+        source = Source(source.kind, source.address, "")  # its name is not that of any argument
         if len(nameless) == 1 and left:
             found[left[0]] = Match(left[0], source, False, False)
         elif isinstance(place, int) and place < len(arguments) and arguments[place] in left:

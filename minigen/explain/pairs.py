@@ -15,6 +15,7 @@ import re
 import sys
 import traceback
 import types
+from dataclasses import replace
 
 import numpy as np
 
@@ -476,10 +477,31 @@ def _attempt(place, reading, scene, warm):
         return None
     if reading.elementwise and any(np.shape(y) != np.shape(_value(scene, m.value)) for m in matches):
         return None
+    if _leaves_out_a_gradient(reading, scene, matches):
+        return None  # it would be right only because what comes from above is not used
     if reading.takes_g and not scalar and not _linear(reading, scene, matches):
         if not _asks_for_g(place, reading) or not all(m.named for m in matches):
             return None  # a backward that asks for g and ignores it is a mistake; what else is given is not g
     return Found(place, reading, matches, y, warm, open_, missed)
+
+
+def _leaves_out_a_gradient(reading, scene, matches):
+    """Whether a parameter that is named like a gradient was given something else, and is not used at all."""
+    if reading.backward is None or not (reading.reduce or reading.elementwise):
+        return False
+    sources = {m.value: m.source for m in matches}
+    for p, source in reading.backward.bound:
+        if not is_gradient_name(p) or source[0] not in ("y", "given", "kept", "out"):
+            continue
+        bound = tuple((q, ("moved", source) if q == p else s) for q, s in reading.backward.bound)
+        other = replace(reading, backward=replace(reading.backward, bound=bound))
+        try:
+            once, moved = (gradients(r, scene.live(), sources, None) for r in (reading, other))
+        except Exception:
+            continue
+        if all(np.array_equal(once[k], moved.get(k), equal_nan=True) for k in once):
+            return True
+    return False
 
 
 def _asks_for_g(place, reading):

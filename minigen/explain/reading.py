@@ -178,6 +178,9 @@ def _fetch(source, live, context):
         return getattr(live.owner, what[0])
     if kind == "constant":
         return what[0]
+    if kind == "moved":  # another value, to see whether it is used
+        value = _fetch(what[0], live, context)
+        return 1.3 * value + 0.1 if is_number(value) else value
     return context[kind]  # "g", "y", "result"
 
 
