@@ -93,7 +93,9 @@ def _run(arguments):
     check.set_defaults(run=_check, usage=check.format_usage())
     from minigen.exercises import command
 
-    explain = commands.add_parser("explain", help="print a page of the catalogue of mistakes, such as V02")
+    explain = commands.add_parser(
+        "explain", help="print a page about a mistake, by its code or kind: V02, factor"
+    )
     explain.add_argument("code", metavar="CODE")
     explain.set_defaults(run=_explain)
     from minigen import read
@@ -105,6 +107,12 @@ def _run(arguments):
 
 
 def _explain(options):
+    from minigen.explain import kinds
+
+    page = kinds.page(options.code)
+    if page is not None:
+        print(page)
+        return 0
     code = main(["exercise", "explain", options.code])
     if code == 0:
         print(f"in the book, with a worked example: minigen read {options.code.upper().partition('.')[0]}")

@@ -248,6 +248,9 @@ def _of_node(node, parent, place, value, values, arrays, numbers, functions):
         yield from _of_call(node, values)
     if isinstance(node, ast.Attribute) and node.attr == "T":
         yield e(1.0, "transpose", f"{text(node.value)} is transposed, and must not be", node.value)
+    if isinstance(value, list | tuple | range) and isinstance(parent, ast.Expr):  # what a loop goes through
+        new = ast.Call(ast.Name("reversed", ast.Load()), [node], [])
+        yield e(1.2, "order", f"the loop goes through {own} in the wrong order", new)
     if isinstance(node, ast.Subscript):
         yield e(1.4, "index", f"the index of {text(node.value)} is not due", node.value)
     if (
@@ -747,6 +750,11 @@ def _insertions(node, parent, place, value, own, arrays, numbers):
                 f"the term -{other.text} is missing beside {own}",
                 binary(node, ast.Sub(), other.node),
             )
+        for number in numbers:  # the derivative of a leaky relu
+            if isinstance(number.value, float) and 0 < abs(number.value) < 1:
+                factor = f"np.where({other.text} > 0, 1, {number.text})"
+                said = f"the factor {factor} is missing at {own}"
+                yield e(1.6 + more, "factor", said, binary(node, ast.Mult(), parsed(factor)))
         for template, extra in SIMPLE_FUNCTIONS:
             factor = template.format(v=other.text)
             if ".T" in template:
@@ -848,6 +856,7 @@ def statement_edits(body, index, statement):
                 yield e(1.3, "swap", words, [ast.Assign([ast.Tuple(names, ast.Store())], statement.value)])
     elif isinstance(statement, ast.Expr) and len(body) > 1:
         yield e(1.5, "term", f"the line is not due: {text(statement)}", [ast.Pass()])
+    yield from _exchanged_targets(body, index, statement)
     if (
         index + 1 < len(body)
         and not isinstance(statement, ast.Return)
@@ -858,11 +867,23 @@ def statement_edits(body, index, statement):
         yield edit
 
 
+def _exchanged_targets(body, index, statement):
+    """Two lines, one after the other, each of which stores under the other's name: self.dW = ...; self.db = ..."""
+    after = body[index + 1] if index + 1 < len(body) else None
+    if not all(isinstance(s, ast.Assign) and len(s.targets) == 1 for s in (statement, after)):
+        return
+    one, other = statement.targets[0], after.targets[0]
+    if all(isinstance(t, ast.Name | ast.Attribute | ast.Subscript) for t in (one, other)):
+        words = f"{text(one)} and {text(other)} have each other's value"
+        new = [ast.Assign([other], statement.value), ast.Assign([one], after.value)]
+        yield Edit(1.3, "swap", words, statement, body=body, index=index, gone=2, statements=new, last=after)
+
+
 def applied(edit, function):
     """Put an edit into the tree of `function`; returns a function that takes it out again."""
     if edit.body is not None:
         old = edit.body[edit.index : edit.index + edit.gone]
-        new = [_placed(copy.copy(s), edit.node) for s in edit.statements]
+        new = [placed(copy.copy(s), edit.node) for s in edit.statements]
         edit.body[edit.index : edit.index + edit.gone] = new
 
         def undo():
@@ -882,7 +903,7 @@ def applied(edit, function):
     raise ValueError("the changed expression is no longer there")
 
 
-def _placed(statement, like):
+def placed(statement, like):
     for node in ast.walk(statement):
         if not hasattr(node, "lineno") and isinstance(node, ast.expr | ast.stmt):
             ast.copy_location(node, like)

@@ -150,7 +150,7 @@ def _assign(reading, slopes, values, outcome):
     for order, (source, gradient) in enumerate(candidates):
         for value in values:
             score = _promise(source, value, reading)
-            if score and same(value, gradient):
+            if score and same(value, gradient) and not is_kept(source, value):
                 ranked.append((-score, order, source, gradient, value))
     owed = _owed(candidates, values, same, reading)
     best = {}
@@ -335,7 +335,7 @@ def _is_label(address):
 
 def is_kept(source, value):
     """Whether what is stored there is the value itself, such as an attribute g for a generator's state."""
-    return source.kind == "stored" and source.address == value
+    return source.kind in ("stored", "added") and source.address == value
 
 
 def _candidates(reading, values, outcome):
@@ -457,11 +457,12 @@ def promises(reading, scene):
         score, value = max(scores, key=lambda pair: pair[0], default=(0, None))
         if score and value not in found:
             found[value] = Match(value, source, False, True)
-        elif not source.label:
+        elif source.kind == "returned" and not score:
             nameless.append(source)
     left = [a for a in arguments if a not in found and not _is_label(a)]
     for source in nameless:
         place = source.address[-1][1]
+        source = Source(source.kind, source.address, "")  # its name is not that of any argument
         if len(nameless) == 1 and left:
             found[left[0]] = Match(left[0], source, False, False)
         elif isinstance(place, int) and place < len(arguments) and arguments[place] in left:

@@ -5,6 +5,7 @@ what is certain is told. The corrected line is told on request.
 """
 
 import ast
+import copy
 import html
 import time
 from dataclasses import dataclass, field
@@ -13,10 +14,11 @@ import numpy as np
 
 from minigen.explain import trace
 from minigen.explain.bench import UNTOUCHED, repeatable
+from minigen.explain.edits import placed
 from minigen.explain.naming import promised
 from minigen.explain.search import Search
 
-PAGES = {  # of the catalogue: where a kind of change has a page of its own
+PAGES = {  # of the catalogue: where a kind is an entry there; the page of the kind itself otherwise
     "sign": "G04", "transpose": "G09", "swap": "G40", "in-place": "G18", "ignored g": "G17", "stale value": "G20",
     "randomness": "G50", "missing path": "G14", "dtype": "G38",
 }  # fmt: skip
@@ -68,6 +70,7 @@ class Explanation:
     returned: dict = field(
         default_factory=dict, repr=False
     )  # the gradients as they came, at the first inputs
+    raised: bool = False  # then only the gradients that the text of backward names could be compared
     complete: bool = True  # whether, with the findings mended, every gradient is right
 
     @property
@@ -172,14 +175,11 @@ def explain_task(task, *, seconds=20.0, reveal=False, report=None, seed=0):
         before = _lines(search)
     if report is not None:
         report(said)
-    if said.verdict == "ok":
+    if said.verdict != "wrong" or seconds <= 0:
         said.seconds = time.monotonic() - started
         return said
-    if seconds <= 0:
-        said.seconds = time.monotonic() - started
-        return said
-    repairs = search.run(seconds)
-    said.complete = all(search.base.values())
+    repairs = search.run(seconds) if search.task.names else []
+    said.complete = all(getattr(search, "base", {UNTOUCHED: False}).values())
     said.findings = [_finding(repair, search, said) for repair in repairs] or said.findings
     if search.functions:
         said.lines = _table(search, before, said)
@@ -197,7 +197,7 @@ def _judge(said, search, status):
     if raised:
         where = f" in line {raised[1]}" if raised[1] else ""
         said.certain.append(f"backward raised {raised[2].replace(': ', f'{where}: ', 1)}")
-        said.findings = _error(raised, search)
+        said.raised, said.findings = True, _error(raised, search)
     worst, said.returned = 0.0, gradients or {}
     for name, truth in trial.truth.items():
         given = None if gradients is None else gradients.get(name)
@@ -218,7 +218,8 @@ def _judge(said, search, status):
             )
     if not status[UNTOUCHED] and gradients is not None:
         said.certain.append("backward changes, in place, an array that it was given")
-    said.verdict = "ok" if all(status.values()) else "wrong"
+    said.certain += task.missed
+    said.verdict = "wrong" if not all(status.values()) else "inconclusive" if task.missed else "ok"
 
 
 def _error(raised, search):
@@ -306,7 +307,7 @@ def _finding(repair, search, said):
         "inputs": repair.trials,
         "sizes": repair.sizes,
         "gradients": named,
-        "all": len(search.repairs) == 1 and said.complete,
+        "all": len(search.repairs) == 1 and said.complete and not said.raised,
     }
     others = []
     for other in repair.alternatives:
@@ -316,7 +317,7 @@ def _finding(repair, search, said):
         )
     return Finding(
         function.path, line, end_line, column, end_column, edit.kind, before, after, _sentence(edit), verified, others,
-        PAGES.get(edit.kind), function.lines[line - 1] if line <= len(function.lines) else "",
+        PAGES.get(edit.kind, edit.kind.replace(" ", "-")), function.lines[line - 1] if line <= len(function.lines) else "",
     )  # fmt: skip
 
 
@@ -360,7 +361,7 @@ def _range(edit, function):
         return line, end_line, column, end_column, before, after
     first = edit.node
     indent = lines[first.lineno - 1][: len(lines[first.lineno - 1]) - len(lines[first.lineno - 1].lstrip())]
-    texts = [ast.unparse(s) for s in edit.statements]
+    texts = [ast.unparse(placed(copy.copy(s), first)) for s in edit.statements]
     if edit.gone == 0:
         at = first.end_lineno + 1
         return at, at, 0, 0, "", "\n".join(indent + t for t in texts)

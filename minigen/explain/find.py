@@ -7,7 +7,7 @@ import types
 
 import numpy as np
 
-from minigen.explain import pairs, propose
+from minigen.explain import arrays, pairs, propose
 from minigen.explain.scene import Scene, widen
 
 
@@ -16,7 +16,16 @@ class NotFound(Exception):
 
 
 def find(program, shapes=None, seconds=8.0):
-    """[Found] of the outermost pairs in a Program."""
+    """[Found] of the outermost pairs in a Program; its functions may take arrays of a library of its own."""
+    for library in ["", *program.libraries]:
+        program.library = library
+        found = _find(program, shapes, seconds)
+        if found:
+            break
+    return found
+
+
+def _find(program, shapes, seconds):
     found = []
     for place in _places(program, shapes, seconds):
         found += pairs.try_all(place, seconds=seconds)
@@ -122,7 +131,7 @@ def with_inputs(program, inputs):
 
     def arguments(seed):
         np.random.seed(seed % 2**32)  # noqa: NPY002
-        given = inputs(np.random.default_rng(seed))
+        given = arrays.host(inputs(np.random.default_rng(seed)))
         if isinstance(given, dict):
             return dict(given)
         if isinstance(given, tuple | list | np.ndarray):
@@ -243,6 +252,9 @@ def why_not(program, path, names=()):
     )
     if program.refused:
         return f"{who}: {program.refused[0]}"
+    unknown = [name for name in arrays.LIBRARIES if name in program.missing]
+    if unknown:
+        return f"{who}: {' and '.join(unknown)} is not installed here, and the file computes with it"
     left = "; ".join(f"line {line} {why}" for line, why in program.left_out[:3])
     what = f"; left out: {left}" if left else ""
     if "inputs" in program.names:

@@ -9,14 +9,23 @@ import numpy as np
 from minigen.check.inputs import Inputs, title
 from minigen.check.pair import Pair
 from minigen.check.preserve import restore, snapshot
+from minigen.explain import arrays
 from minigen.explain.task import Played, Task
 
 
 def task(forward, backward, inputs, *, settings=None, wrt=None):
     """The Task of a forward and its backward, in any of the forms that check_vjp takes.
 
-    `settings` are arguments by name that are no inputs; `wrt` names the inputs whose gradients are asked for, if not all.
+    `settings` are arguments by name that are no inputs; `wrt` names the inputs whose gradients are asked for,
+    if not all. Where the inputs are tensors of PyTorch or arrays of CuPy, the person's functions are given such.
     """
+    own = forward, backward
+    library = arrays.library_of(inputs(np.random.default_rng(0)) if callable(inputs) else inputs)
+    if library:
+        theirs = inputs
+        inputs = (lambda rng: arrays.host(theirs(rng))) if callable(theirs) else arrays.host(theirs)
+        forward = arrays.wrapped(forward, library)
+        backward = None if backward is None else arrays.wrapped(backward, library)
     rng = np.random.default_rng(np.random.SeedSequence(0, spawn_key=(32,)))
     first = Pair("explain", forward, backward, Inputs("explain", forward, inputs, rng), settings)
     first.prepare(first.inputs.floats)
@@ -36,9 +45,9 @@ def task(forward, backward, inputs, *, settings=None, wrt=None):
         return {n: values[n] for n in names}
 
     def play(values, g=None):
-        arrays = pair_at(values)
-        y = first.forward(arrays)
-        gradients = first.gradients(arrays, np.ones(()) if g is None else g)
+        given = pair_at(values)
+        y = first.forward(given)
+        gradients = first.gradients(given, np.ones(()) if g is None else g)
         return Played(y, gradients)
 
     def run(values):
@@ -46,14 +55,35 @@ def task(forward, backward, inputs, *, settings=None, wrt=None):
 
     return Task(
         title=title(backward) or title(forward) or "backward",
-        functions=tuple(reachable(forward, backward)),
+        functions=tuple(reachable(*own)),
         draw=draw,
         play=play,
         forward=run,
         names={n: n for n in asked},
         sizes_vary=callable(inputs),
         takes_g=first.takes_g,
+        missed=tuple(_missed(first)),
     )
+
+
+def _missed(pair):
+    """A sentence for each gradient that backward gives at whole numbers, which are taken as constants."""
+    whole = [n for n, v in pair.inputs.constants.items() if v.dtype.kind in "iu"]
+    if not whole:
+        return
+    try:
+        y = pair.forward(pair.inputs.floats)
+        found = pair.backward(pair.inputs.floats, np.ones(np.shape(y)))
+    except Exception:
+        return
+    if isinstance(found, tuple | list) and len(found) == len(pair.inputs.order):
+        found = dict(zip(pair.inputs.order, found, strict=True))
+    for n in whole:
+        if (
+            isinstance(found, dict)
+            and getattr(found.get(n), "dtype", np.dtype(type(found.get(n)))).kind == "f"
+        ):
+            yield f"the gradient of {n} was not compared: {n} holds whole numbers; to compare it, give {n} as floats"
 
 
 def _near(value, rng):

@@ -26,6 +26,8 @@ from pathlib import Path
 
 import numpy as np
 
+from minigen.explain import arrays
+
 STATEMENT_SECONDS = 1.0  # a definition takes no time; what takes longer is work, which belongs under __main__
 _work = (
     "train",
@@ -54,6 +56,13 @@ class Program:
     missing: list[str] = field(default_factory=list)
     folder: Path = None
     refused: list[str] = field(default_factory=list)
+    library: str = ""  # whose arrays its functions take: "torch" or "cupy", else NumPy's
+
+    @property
+    def libraries(self):
+        """The names of the libraries with arrays of their own that the file imports."""
+        used = {getattr(v, "__name__", "") for v in self.names.values() if isinstance(v, types.ModuleType)}
+        return [name for name in arrays.LIBRARIES if name in used]
 
     def owns(self, module):
         """Whether a module, by name, is the person's: this file, or one in the same package or folder."""

@@ -15,6 +15,7 @@ import re
 import sys
 import traceback
 import types
+from dataclasses import replace
 
 import numpy as np
 
@@ -26,10 +27,10 @@ from minigen.explain.task import Played, Task
 SEED = "(draw)"  # the entry of a task's values that says which scene they belong to
 _back = re.compile(
     r"backward|back_?prop|bprop|bwd|backpass|grad|prime|deriv|vjp|^(?:d|g)_|^d(?=[A-Z])|^d(?=relu|sigmoid|tanh|softmax)"
-    r"|_(?:back|der|d|dx|bp)$|^back$|Back$|_jacobian$|^delta_"
+    r"|_(?:back|der|d|dx|bp)$|^back$|Back$|_jacobian$|^delta_|[a-z]Backward$|[a-z]Grad$|[a-z]Prime$"
 )
 _neutral = re.compile(
-    r"forward|feed_?forward|fprop|fwd|backwards?|back_?prop|bprop|bwd|backpass|gradients?|grads?|prime|derivatives?"
+    r"(?<=[a-z])(?:Backward|Forward|Grad|Prime)$|forward|feed_?forward|fprop|fwd|backwards?|back_?prop|bprop|bwd|backpass|gradients?|grads?|prime|derivatives?"
     r"|deriv|vjp|loss(?=_grad|_deriv)|pass|propagation|propagate|(?<=_)(?:back|der|d|bp|f|fn)$|^(?:back|d|der|compute|calc|get)_"
     r"|^d(?=[A-Z]|relu|sigmoid|tanh|softmax)|^(?:back|call)$|__call__|^apply$"
 )
@@ -71,7 +72,10 @@ def stem(name):
     return re.sub(r"[\W_]+", "", _neutral.sub("", name)).lower()
 
 
-def goes_back(name):
+def goes_back(name, others=()):
+    """Whether a function's name says that it goes back; `others`: dloss does beside a function called loss."""
+    if name[:1] == "d" and name[1:] in others:
+        return True
     return bool(_back.search(name)) and not _forward_word(name)
 
 
@@ -126,14 +130,16 @@ def _lambdas(program):
 def readings(place, arguments):
     """Every Reading of a place that can be called with these arguments, the likeliest first."""
     functions = place.functions()
-    backs = [n for n in functions if goes_back(n) and not _skip.match(n) and not _second.search(n)]
+    backs = [n for n in functions if goes_back(n, functions) and not _skip.match(n) and not _second.search(n)]
     for back in backs:
         fronts = _fronts(place, functions, back)
         for front in (f for f in fronts if place.only in (None, f)):
             for forward in _bind(place, front, arguments):
                 title = f"{front} / {back}" if place.kind is None else f"{place.title}.{front} / {back}"
                 losses = [
-                    n for n in functions if _cost.search(n) and n not in (front, back) and not goes_back(n)
+                    n
+                    for n in functions
+                    if _cost.search(n) and n not in (front, back) and not goes_back(n, functions)
                 ]
                 steps = [_loss_step(place, forward, n, arguments) for n in losses]
                 for loss in [None, *(step for step in steps if step is not None)]:
@@ -155,17 +161,25 @@ def readings(place, arguments):
 
 def _has_front(functions, back):
     """Whether a function goes back for another one, by its name: then it is not asked for loss and gradient at once."""
-    if not goes_back(back) or re.search(r"_and_|step", back):
+    if not goes_back(back, functions) or re.search(r"_and_|step", back):
         return False
     wanted = stem(back)
-    return not wanted or any(stem(n) == wanted for n in functions if n != back and not goes_back(n))
+    return (
+        not wanted
+        or back[1:] in functions
+        or any(stem(n) == wanted for n in functions if n != back and not goes_back(n, functions))
+    )
 
 
 def _fronts(place, functions, back):
     """The functions that may be the forward of `back`, the likeliest first."""
-    others = [n for n in functions if n != back and not goes_back(n) and not _skip.match(n) or n == "predict"]
+    others = [
+        n
+        for n in functions
+        if n != back and not goes_back(n, functions) and not _skip.match(n) or n == "predict"
+    ]
     wanted = stem(back)
-    same = [n for n in others if stem(n) == wanted]
+    same = [n for n in others if stem(n) == wanted or back == f"d{n}"]
     if same:
         same.sort(key=lambda n: (n != back.replace("backward", "forward"), not _forward_word(n)))
         wide = place.kind is not None or not wanted
@@ -234,6 +248,7 @@ def _options(place, forward, back, arguments):
     """For each parameter of a backward, the (name, source) pairs that may fill it, the likeliest first."""
     returned = _names_returned(place, forward.name)
     parameters = place.parameters(back)
+    settings = {p.name: p.default for p in place.parameters(forward.name) if p.default is not p.empty}
     options, upstream = [], 0
     gradients = [p for p in parameters if p.name not in arguments and is_gradient_name(p.name)]
     for i, p in enumerate(parameters):
@@ -263,6 +278,8 @@ def _options(place, forward, back, arguments):
                 choice.append(None)
         elif p.default is not p.empty:
             choice = [None]
+        elif name in settings:
+            choice = [("constant", settings[name])]
         else:
             choice = [("g",), ("y",), ("rest",), ("result",)]
             if len(parameters) == 1 and len(arguments) >= 1:  # f_prime(z) beside f(x)
@@ -460,10 +477,31 @@ def _attempt(place, reading, scene, warm):
         return None
     if reading.elementwise and any(np.shape(y) != np.shape(_value(scene, m.value)) for m in matches):
         return None
+    if _leaves_out_a_gradient(reading, scene, matches):
+        return None  # it would be right only because what comes from above is not used
     if reading.takes_g and not scalar and not _linear(reading, scene, matches):
         if not _asks_for_g(place, reading) or not all(m.named for m in matches):
             return None  # a backward that asks for g and ignores it is a mistake; what else is given is not g
     return Found(place, reading, matches, y, warm, open_, missed)
+
+
+def _leaves_out_a_gradient(reading, scene, matches):
+    """Whether a parameter that is named like a gradient was given something else, and is not used at all."""
+    if reading.backward is None or not (reading.reduce or reading.elementwise):
+        return False
+    sources = {m.value: m.source for m in matches}
+    for p, source in reading.backward.bound:
+        if not is_gradient_name(p) or source[0] not in ("y", "given", "kept", "out"):
+            continue
+        bound = tuple((q, ("moved", source) if q == p else s) for q, s in reading.backward.bound)
+        other = replace(reading, backward=replace(reading.backward, bound=bound))
+        try:
+            once, moved = (gradients(r, scene.live(), sources, None) for r in (reading, other))
+        except Exception:
+            continue
+        if all(np.array_equal(once[k], moved.get(k), equal_nan=True) for k in once):
+            return True
+    return False
 
 
 def _asks_for_g(place, reading):

@@ -6,6 +6,7 @@ decide. What was chosen is told, with the command that fixes it.
 """
 
 import ast
+import inspect
 import itertools
 import re
 import sys
@@ -60,7 +61,7 @@ class Sizes:
 
 _shapes = [
     "N A", "N B", "A N", "N", "A", "N 1", "1 A", "A 1", "A B", "B A", "B", "1 B", "B 1", "N C", "C N", "C", "B C", "C B",
-    "N c H W", "N H W c", "N c L", "N L c", "N T A", "T N A", "o c 3 2", "o", "c", "1 c 1 1", "A A", "B B", "C C", "B N",
+    "N c H W", "N H W c", "N c L", "N L c", "N T A", "T N A", "o c 3 2", "o", "c", "o c 3 3", "1 c 1 1", "A A", "B B", "C C", "B N",
     "H W", "c H W", "o c 3", "3 2 c o", "1 C", "C 1", "", "c H W N", "T A N",
 ]  # fmt: skip
 
@@ -98,6 +99,8 @@ class Choice:
         if kind == "made":
             function, options = what
             return function(**{name: c.make(rng, sizes) for name, c in options.items() if c.kind != "omit"})
+        if kind == "settings":
+            return {key: c.make(rng, sizes) for key, c in what.items()}
         if kind == "pairs":
             return tuple(getattr(sizes, w) for w in what)
         shape = what if isinstance(what, tuple) else _shape(what, sizes)
@@ -295,6 +298,20 @@ def _turn(indices, by):
     return indices[by:] + indices[:by]
 
 
+def _settings(keys):
+    """The Choice of a dict with these keys: arrays for weights and biases, numbers for the rest."""
+    found, weights = {}, 0
+    for key in keys:
+        parameter = inspect.Parameter(key, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        array = _weight.match(key) or _bias.match(key)
+        if re.search(r"(height|width|size|kernel|pool|^k|filter)", key) and not array:
+            found[key] = Choice("constant", 2 + ("width" in key))
+        else:
+            found[key] = choices(parameter, 1, {}, not array, weights)[0]
+        weights += bool(_weight.match(key))
+    return Choice("settings", found)
+
+
 def _for_initialising(parameters):
     """Two or three ways to call a function that makes parameters: a list of sizes, or widths in order."""
     ways = []
@@ -341,10 +358,26 @@ class Proposal:
             promised = p.name.lower() in self.program.promised
             options = choices(p, i, given, False, weights, extra, promised)
             weights += bool(_weight.match(p.name))
+            keys = self._keys_read(p.name)
+            if keys and p.name not in given:
+                options = [_settings(keys), *options]
             if re.search(r"param|weights|theta|net|model", p.name):
                 options = self._initialised() + options
             found.append((("call", p.name), options))
         return found
+
+    def _keys_read(self, name):
+        """The keys that the file reads from a dict of this name, in order: pool_param["stride"]."""
+        places = [
+            (n.lineno, n.col_offset, n.slice.value)
+            for n in ast.walk(self.program.tree)
+            if isinstance(n, ast.Subscript)
+            and isinstance(n.value, ast.Name)
+            and n.value.id == name
+            and isinstance(n.slice, ast.Constant)
+            and isinstance(n.slice.value, str)
+        ]
+        return list(dict.fromkeys(key for *_, key in sorted(places)))
 
     def _widths_in_globals(self):
         """The widths of the file's global arrays: what x must fit."""
@@ -455,7 +488,7 @@ def _proposals(program):
     bare = pairs.Place(program, program.path.stem, None)
     functions = bare.functions()
     fronts = []
-    for back in (n for n in functions if pairs.goes_back(n)):
+    for back in (n for n in functions if pairs.goes_back(n, functions)):
         fronts += pairs._fronts(bare, functions, back)
     fronts += [
         n for n in functions if _may_be_single(program, functions[n]) and not pairs._has_front(functions, n)
@@ -468,7 +501,7 @@ def _proposals(program):
     for name, kind in program.classes().items():
         place = pairs.Place(program, name, None, kind)
         methods = place.functions()
-        backs = [n for n in methods if pairs.goes_back(n)]
+        backs = [n for n in methods if pairs.goes_back(n, methods)]
         fronts = [f for b in backs for f in pairs._fronts(place, methods, b)]
         fronts += [
             n for n in methods if _may_be_single(program, methods[n]) and not pairs._has_front(methods, n)
@@ -485,7 +518,10 @@ def _of_backs(place, front, parameters):
     functions = place.functions()
     known = {p.name for p in parameters} | set(pairs._names_returned(place, front))
     found = []
-    for back in (n for n in functions if pairs.goes_back(n) and front in pairs._fronts(place, functions, n)):
+    alone = len(parameters) == 1  # f(z) and f_prime(x): the same argument under another name
+    for back in (
+        n for n in functions if pairs.goes_back(n, functions) and front in pairs._fronts(place, functions, n)
+    ):
         for p in place.parameters(back):
             ours = p.name not in known and p.default is p.empty and not pairs._cache.match(p.name)
             if (
@@ -494,6 +530,8 @@ def _of_backs(place, front, parameters):
                 and p.name not in pairs.evidence.steps
             ):
                 known.add(p.name)
+                if alone and len(place.parameters(back)) == 1:
+                    continue
                 if _labels.match(p.name) or re.match(r"^[xX]$", p.name):
                     found.append(p)
     return found
@@ -541,8 +579,6 @@ def _gives_the_way_back(tree):
 
 
 def _constructor(kind):
-    import inspect
-
     try:
         parameters = inspect.signature(kind).parameters.values()
     except (TypeError, ValueError):
@@ -625,11 +661,11 @@ def _search(proposal, given, seconds=SECONDS):
 
 
 def _tier(place, found, clean):
-    """What a choice of inputs can tell: 3 most; 2 all is right, but a mistake may hide; 1 backward raises; 0 nothing much."""
+    """How much a choice of inputs tells: 3 most; 2 all is right, but a mistake may hide; 1 backward raises."""
     if all(f.raised for f in found):
         return 0 if place.hides else 1
     told = any(f.right or any(m.named for m in f.matches) for f in found if not f.raised)
-    return 3 * told if not place.hides else 2 * clean
+    return (3 if told else 1.5) if not place.hides else (2 if clean else 0.5)
 
 
 def _key(worth):
@@ -671,6 +707,6 @@ def _distance(proposal, chosen):
     except (Exception, load.Timeout):
         return count
     y = pairs.Reading("", step[0]).pick(result, live)
-    if y is None or pairs.is_number(y) and not np.all(np.isfinite(y)):
+    if y is None or pairs.is_number(y) and not (np.size(y) and np.all(np.isfinite(y))):
         return count + 1 if y is not None else DONE
     return DONE

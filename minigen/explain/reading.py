@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from minigen.explain import arrays
 from minigen.explain import scene as scenes
 
 _output_names = (
@@ -39,7 +40,10 @@ class Step:
 
     def call(self, live, context):
         arguments = {p: _fetch(source, live, context) for p, source in self.bound}
-        return self.function(live)(**arguments)
+        library = live.program.library
+        if not library:
+            return self.function(live)(**arguments)
+        return arrays.wrapped(self.function(live), library)(**arguments)
 
 
 @dataclass
@@ -174,6 +178,9 @@ def _fetch(source, live, context):
         return getattr(live.owner, what[0])
     if kind == "constant":
         return what[0]
+    if kind == "moved":  # another value, to see whether it is used
+        value = _fetch(what[0], live, context)
+        return 1.3 * value + 0.1 if is_number(value) else value
     return context[kind]  # "g", "y", "result"
 
 

@@ -1,6 +1,10 @@
 """Random right networks, deep and shallow, of every scale: none is called wrong, and few cannot be decided."""
 
+import os
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from itertools import count
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
@@ -145,18 +149,22 @@ def test_a_right_network_is_never_called_wrong():
     assert verdicts(range(100, 101), SCALES[::2]).count("ok") >= 7
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("start", range(0, 1000, 250))
-def test_a_thousand_right_networks_of_scale_1_are_decided(start):
-    found = verdicts(range(start, start + 250), [1.0])
-    assert len(found) > 240 and found.count("inconclusive") <= 0.01 * len(found)
+def on_all_cores(seeds, scales):
+    with ProcessPoolExecutor(os.cpu_count(), get_context("forkserver")) as pool:
+        parts = [seeds[i : i + 4] for i in range(0, len(seeds), 4)]
+        return [v for part in pool.map(verdicts, parts, [scales] * len(parts)) for v in part]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("start", range(1000, 1064, 16))
-def test_a_thousand_right_networks_of_every_scale(start):
-    found = verdicts(range(start, start + 16), SCALES)
-    assert len(found) > 240 and found.count("inconclusive") <= 0.05 * len(found)
+def test_a_thousand_right_networks_of_scale_1_are_decided():
+    found = on_all_cores(range(1000), [1.0])
+    assert len(found) == 1000 and found.count("inconclusive") <= 0.01 * len(found), Counter(found)
+
+
+@pytest.mark.slow
+def test_a_thousand_right_networks_of_every_scale():
+    found = on_all_cores(range(1000, 1064), SCALES)
+    assert len(found) == 1088 and found.count("inconclusive") <= 0.05 * len(found), Counter(found)
 
 
 @pytest.mark.slow  # half a minute

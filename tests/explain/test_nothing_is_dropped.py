@@ -173,3 +173,52 @@ def backward(g, x, net, other):
     assert said.verdict == "inconclusive"
     assert "backward was not judged" in " ".join(said.to_dict()["certain"])
     assert "--shapes x=" in " ".join(said.to_dict()["certain"])
+
+
+IGNORED = """
+def tanh_forward(x):
+    return np.tanh(x), np.tanh(x)
+def tanh_backward(dout, cache):
+    return 1 - cache**2
+def forward(x, W):
+    h, cache = tanh_forward(x @ W)
+    return h, (x, W, cache)
+def backward(dout, cache):
+    x, W, kept = cache
+    da = tanh_backward(dout, kept)
+    return da @ W.T, x.T @ da
+"""
+
+
+def test_an_upstream_gradient_that_is_not_used_is_seen(tmp_path):
+    said, verdicts = checked(
+        tmp_path, IGNORED
+    )  # right for the sum of what forward returns, and for nothing else
+    assert said.verdict == "wrong", verdicts
+    said, verdicts = checked(
+        tmp_path, IGNORED.replace("return 1 -", "return dout * (1 -").replace("**2", "**2)")
+    )
+    assert said.verdict == "ok", verdicts
+
+
+def test_a_line_that_raises_is_not_mended_by_leaving_out_what_it_calls(tmp_path):
+    text = (
+        STORED
+        + """
+class Net:
+    def __init__(self, d, h, k):
+        self.layers = [Dense(d, h), Dense(h, k)]
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x
+    def backward(self, g):
+        for layer in self.layers:
+            g = layer.backward(g)
+        return g
+"""
+    )
+    said, _ = checked(tmp_path, text, seconds=15)
+    assert said.verdict == "wrong"
+    for finding in said.to_dict()["findings"]:
+        assert finding["kind"] in ("error", "order"), finding
