@@ -1,6 +1,7 @@
 """The engine in two columns, notes beside code, and the table of all operations: cut from the files of engine/."""
 
 import ast
+import importlib
 import re
 from pathlib import Path
 
@@ -97,6 +98,11 @@ def _section(name, node, end, lines, prefix=""):
         doc = ast.get_docstring(node)
         skip = set(range(node.body[0].lineno, node.body[0].end_lineno + 1))
     rows = [(i, lines[i - 1]) for i in range(start, end + 1) if i not in skip]
+    rows = [
+        row
+        for row, before in zip(rows, [(0, "")] + rows, strict=False)
+        if row[1].strip() or before[1].strip()
+    ]
     notes = [re.sub(r"^\s*# ?", "", row) for _, row in rows if re.match(r"^\s*#", row)]
     html = typeset.code_lines("\n".join(row for _, row in rows))
     return {
@@ -126,8 +132,8 @@ def _class(node, lines):
 
 def operations():
     """Every operation of the registry: name, formula, its rules as they are written, where it lies, what tests it."""
-    minigen.nn  # noqa: B018: the layers' operations join the registry when they are loaded
-    minigen.losses  # noqa: B018
+    for part in ("losses", "nn"):
+        importlib.import_module(f"minigen.{part}")  # their operations join the registry when they are loaded
     tested = sampled()
     rows = []
     for name, op in registry.items():

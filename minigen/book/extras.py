@@ -55,7 +55,7 @@ def _examples():
     pages = {id: page for page, ids in order.EXERCISES.items() for id in ids}
     found = {}
     for id, made in master.all_masters().items():
-        shown = {key.partition(".")[0]: key for key in breakit._different(made)} if id in pages else {}
+        shown = {key.partition(".")[0]: key for key in breakit.shown(made)} if id in pages else {}
         for key, mutant in made.mutants.items():
             code = key.partition(".")[0]
             here = shown.get(code) == key
@@ -64,7 +64,7 @@ def _examples():
             found[code] = {
                 "exercise": id,
                 "cause": mutant.cause,
-                "lines": breakit._changes(made.solution(), made.mutant(key)),
+                "lines": breakit.changes(made.solution(), made.mutant(key)),
                 "link": f"{pages[id]}.html#{id}-{key.replace('.', '-')}" if here else "",
             }
     return found
