@@ -147,7 +147,9 @@ def operations():
         rows.append(
             {
                 "name": op.name if op.name != name and not name.startswith("_") else name.strip("_"),
-                "formula": typeset.prose(re.split(r"(?<=[.;]) ", re.sub(r"\s+", " ", formula))[0]),
+                "formula": typeset.prose(
+                    re.split(r"(?<=[.;]) ", re.sub(r"\s+", " ", formula))[0].rstrip(".;") + "."
+                ),
                 "rules": rules_of(op),
                 "file": file,
                 "page": page_,
@@ -165,8 +167,6 @@ def sampled():
         return None
     found = set()
     for path in files:
-        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "sample":
-                first = call.args[0]
-                found |= {c.value for c in ast.walk(first) if isinstance(c, ast.Constant)}
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        found |= {c.value for c in ast.walk(tree) if isinstance(c, ast.Constant) and isinstance(c.value, str)}
     return found

@@ -106,9 +106,8 @@ def _rows(derivation, run, marks):
             if paragraph:
                 yield {"prose": typeset.prose(" ".join(paragraph))}
                 paragraph = []
-            html, _ = typeset.line(text)
             yield {
-                "html": html,
+                "html": typeset.line(text),
                 "indent": max(0, len(text) - len(text.lstrip()) - 4 * (not text.strip().startswith("="))),
                 "marks": " ".join(marks[id(s)] for s in line.statements),
                 "id": f"{derivation.name.strip('_')}-line-{line.number}",
@@ -145,8 +144,13 @@ def _piece(derivation, statement):
 def _code(derivation, marks):
     """The function, and the helpers that belong to it, without docstrings: number, HTML and marks of every line."""
     rows = []
+    used = {s.first for s in derivation.statements if s.lines}
     for function in (derivation.function, *derivation.helpers):
         source, start = inspect.getsourcelines(function)
+        if not used & set(range(start, start + len(source))):
+            continue  # a helper that only refuses what does not fit
+        if rows:
+            rows.append({"number": "", "html": "", "marks": ""})
         doc = ast.parse("".join(source)).body[0].body[0]
         skip = (
             range(start + doc.lineno - 1, start + doc.end_lineno)
