@@ -3,6 +3,7 @@
 import ast
 import importlib
 import re
+from collections import Counter
 from pathlib import Path
 
 import minigen
@@ -25,8 +26,18 @@ def page(name):
         "title": f"engine/{name}.py",
         "intro": typeset.paragraphs(ast.get_docstring(tree)),
         "file": f"minigen/engine/{name}.py",
-        "sections": list(_sections(tree.body[1:], lines)),
+        "sections": _with_own_ids(_sections(tree.body[1:], lines)),
     }
+
+
+def _with_own_ids(sections):
+    """A property and its setter have one name; the second place is called name-2."""
+    seen, found = Counter(), []
+    for section in sections:
+        seen[section["id"]] += 1
+        number = seen[section["id"]]
+        found.append({**section, "id": section["id"] + (f"-{number}" if number > 1 else "")})
+    return found
 
 
 def _sections(body, lines):
@@ -168,5 +179,6 @@ def sampled():
     found = set()
     for path in files:
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        found |= {c.value for c in ast.walk(tree) if isinstance(c, ast.Constant) and isinstance(c.value, str)}
+        texts = [c.value for c in ast.walk(tree) if isinstance(c, ast.Constant) and isinstance(c.value, str)]
+        found |= set(re.findall(r"\w+", " ".join(texts)))
     return found

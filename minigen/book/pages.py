@@ -167,7 +167,8 @@ def _code(derivation, marks):
 def _layers(runs):
     """The layers by hand that the model calls and that have a page of their own."""
     here = runs[0].module if runs else ""
-    names = {r.code.co_name.replace("_", "-") for r in runs if r.module != here}
+    apart = [r for r in runs if r.module != here and not r.module.endswith(".functions")]
+    names = {r.code.co_name.replace("_", "-") for r in apart}
     return [n for n in subjects.NAMES if n in names]
 
 
