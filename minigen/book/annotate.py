@@ -6,12 +6,11 @@ import re
 from collections import Counter
 from pathlib import Path
 
-import minigen
 from minigen.book import typeset
 from minigen.engine.tape import registry
 from minigen.graph.record import rules_of
 
-PACKAGE = Path(minigen.__file__).parent
+PACKAGE = Path(__file__).parents[1]
 FILES = ("backend", "tape", "ops", "shapes", "conv", "anomaly", "numpy_protocol")
 
 

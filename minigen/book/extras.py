@@ -3,11 +3,10 @@
 import re
 from pathlib import Path
 
-import minigen
 from minigen.book import breakit, order, typeset
 from minigen.exercises import catalogue, master
 
-EXAMPLES = Path(minigen.__file__).parents[1] / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def experiments():

@@ -10,13 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-import minigen
 from minigen.book import breakit, order, typeset, values
 from minigen.book.pictures import number, picture, words
 from minigen.check import subjects, witnesses
 from minigen.graph.record import Record, norm, rules_of
 
-PACKAGE = Path(minigen.__file__).parent
+PACKAGE = Path(__file__).parents[1]
 BY_TAPE = tuple(str(PACKAGE / part) for part in ("models", "losses.py", "nn"))
 
 
