@@ -1,15 +1,16 @@
 """The engine in two columns, notes beside code, and the table of all operations: cut from the files of engine/."""
 
 import ast
+import importlib
 import re
+from collections import Counter
 from pathlib import Path
 
-import minigen
 from minigen.book import typeset
 from minigen.engine.tape import registry
 from minigen.graph.record import rules_of
 
-PACKAGE = Path(minigen.__file__).parent
+PACKAGE = Path(__file__).parents[1]
 FILES = ("backend", "tape", "ops", "shapes", "conv", "anomaly", "numpy_protocol")
 
 
@@ -24,8 +25,18 @@ def page(name):
         "title": f"engine/{name}.py",
         "intro": typeset.paragraphs(ast.get_docstring(tree)),
         "file": f"minigen/engine/{name}.py",
-        "sections": list(_sections(tree.body[1:], lines)),
+        "sections": _with_own_ids(_sections(tree.body[1:], lines)),
     }
+
+
+def _with_own_ids(sections):
+    """A property and its setter have one name; the second place is called name-2."""
+    seen, found = Counter(), []
+    for section in sections:
+        seen[section["id"]] += 1
+        number = seen[section["id"]]
+        found.append({**section, "id": section["id"] + (f"-{number}" if number > 1 else "")})
+    return found
 
 
 def _sections(body, lines):
@@ -97,6 +108,11 @@ def _section(name, node, end, lines, prefix=""):
         doc = ast.get_docstring(node)
         skip = set(range(node.body[0].lineno, node.body[0].end_lineno + 1))
     rows = [(i, lines[i - 1]) for i in range(start, end + 1) if i not in skip]
+    rows = [
+        row
+        for row, before in zip(rows, [(0, "")] + rows, strict=False)
+        if row[1].strip() or before[1].strip()
+    ]
     notes = [re.sub(r"^\s*# ?", "", row) for _, row in rows if re.match(r"^\s*#", row)]
     html = typeset.code_lines("\n".join(row for _, row in rows))
     return {
@@ -126,8 +142,8 @@ def _class(node, lines):
 
 def operations():
     """Every operation of the registry: name, formula, its rules as they are written, where it lies, what tests it."""
-    minigen.nn  # noqa: B018 (the operations of the layers join the registry when they are loaded)
-    minigen.losses  # noqa: B018
+    for part in ("losses", "nn"):
+        importlib.import_module(f"minigen.{part}")  # their operations join the registry when they are loaded
     tested = sampled()
     rows = []
     for name, op in registry.items():
@@ -141,7 +157,9 @@ def operations():
         rows.append(
             {
                 "name": op.name if op.name != name and not name.startswith("_") else name.strip("_"),
-                "formula": typeset.prose(re.split(r"(?<=[.;]) ", re.sub(r"\s+", " ", formula))[0]),
+                "formula": typeset.prose(
+                    re.split(r"(?<=[.;]) ", re.sub(r"\s+", " ", formula))[0].rstrip(".;") + "."
+                ),
                 "rules": rules_of(op),
                 "file": file,
                 "page": page_,
@@ -159,8 +177,7 @@ def sampled():
         return None
     found = set()
     for path in files:
-        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "sample":
-                first = call.args[0]
-                found |= {c.value for c in ast.walk(first) if isinstance(c, ast.Constant)}
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        texts = [c.value for c in ast.walk(tree) if isinstance(c, ast.Constant) and isinstance(c.value, str)]
+        found |= set(re.findall(r"\w+", " ".join(texts)))
     return found

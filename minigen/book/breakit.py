@@ -20,7 +20,7 @@ from minigen.exercises import catalogue, check, master
 def exercise(id):
     """What the page shows about one exercise: its statement, and its mistakes."""
     found = master.all_masters()[id]
-    chosen = _different(found)
+    chosen = shown(found)
     return {
         "id": id,
         "title": found.title,
@@ -31,12 +31,13 @@ def exercise(id):
     }
 
 
-def _different(found):
-    """The first few mistakes, no two with the same code of the catalogue."""
+def shown(found):
+    """The mistakes that a page shows: a few from all of them, no two with the same code of the catalogue."""
     codes = {}
     for key in found.mutants:
         codes.setdefault(key.partition(".")[0], key)
-    return list(codes.values())[:MISTAKES]
+    keys = list(codes.values())
+    return [keys[i * len(keys) // MISTAKES] for i in range(MISTAKES)] if len(keys) > MISTAKES else keys
 
 
 def mistake(found, key):
@@ -49,14 +50,14 @@ def mistake(found, key):
         "code": code if code in catalogue.entries() else "",
         "title": catalogue.entries()[code].title if code in catalogue.entries() else found.mutants[key].cause,
         "cause": found.mutants[key].cause,
-        "lines": _changes(found.solution(), found.mutant(key)),
+        "lines": changes(found.solution(), found.mutant(key)),
         "arrays": [_pair(name, right[name], wrong[name]) for name in changed],
         "same": [name for name in right if name not in changed],
         "says": str(check(found.id, found.backward(key))),
     }
 
 
-def _changes(before, after):
+def changes(before, after):
     """The lines of backward with the change marked: (kind, HTML), kind "", "minus" or "plus"; far lines are left out."""
     before, after = _backward(before), _backward(after)
     rows = []

@@ -3,11 +3,10 @@
 import re
 from pathlib import Path
 
-import minigen
 from minigen.book import breakit, order, typeset
 from minigen.exercises import catalogue, master
 
-EXAMPLES = Path(minigen.__file__).parents[1] / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def experiments():
@@ -55,7 +54,7 @@ def _examples():
     pages = {id: page for page, ids in order.EXERCISES.items() for id in ids}
     found = {}
     for id, made in master.all_masters().items():
-        shown = {key.partition(".")[0]: key for key in breakit._different(made)} if id in pages else {}
+        shown = {key.partition(".")[0]: key for key in breakit.shown(made)} if id in pages else {}
         for key, mutant in made.mutants.items():
             code = key.partition(".")[0]
             here = shown.get(code) == key
@@ -64,7 +63,7 @@ def _examples():
             found[code] = {
                 "exercise": id,
                 "cause": mutant.cause,
-                "lines": breakit._changes(made.solution(), made.mutant(key)),
+                "lines": breakit.changes(made.solution(), made.mutant(key)),
                 "link": f"{pages[id]}.html#{id}-{key.replace('.', '-')}" if here else "",
             }
     return found

@@ -10,13 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-import minigen
 from minigen.book import breakit, order, typeset, values
 from minigen.book.pictures import number, picture, words
 from minigen.check import subjects, witnesses
 from minigen.graph.record import Record, norm, rules_of
 
-PACKAGE = Path(minigen.__file__).parent
+PACKAGE = Path(__file__).parents[1]
 BY_TAPE = tuple(str(PACKAGE / part) for part in ("models", "losses.py", "nn"))
 
 
@@ -106,9 +105,8 @@ def _rows(derivation, run, marks):
             if paragraph:
                 yield {"prose": typeset.prose(" ".join(paragraph))}
                 paragraph = []
-            html, _ = typeset.line(text)
             yield {
-                "html": html,
+                "html": typeset.line(text),
                 "indent": max(0, len(text) - len(text.lstrip()) - 4 * (not text.strip().startswith("="))),
                 "marks": " ".join(marks[id(s)] for s in line.statements),
                 "id": f"{derivation.name.strip('_')}-line-{line.number}",
@@ -145,8 +143,13 @@ def _piece(derivation, statement):
 def _code(derivation, marks):
     """The function, and the helpers that belong to it, without docstrings: number, HTML and marks of every line."""
     rows = []
+    used = {s.first for s in derivation.statements if s.lines}
     for function in (derivation.function, *derivation.helpers):
         source, start = inspect.getsourcelines(function)
+        if not used & set(range(start, start + len(source))):
+            continue  # a helper that only refuses what does not fit
+        if rows:
+            rows.append({"number": "", "html": "", "marks": ""})
         doc = ast.parse("".join(source)).body[0].body[0]
         skip = (
             range(start + doc.lineno - 1, start + doc.end_lineno)
@@ -163,7 +166,8 @@ def _code(derivation, marks):
 def _layers(runs):
     """The layers by hand that the model calls and that have a page of their own."""
     here = runs[0].module if runs else ""
-    names = {r.code.co_name.replace("_", "-") for r in runs if r.module != here}
+    apart = [r for r in runs if r.module != here and not r.module.endswith(".functions")]
+    names = {r.code.co_name.replace("_", "-") for r in apart}
     return [n for n in subjects.NAMES if n in names]
 
 

@@ -4,13 +4,13 @@ import functools
 import hashlib
 import os
 import shutil
+import sys
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
 import jinja2
 
-import minigen
 from minigen.book import annotate, extras, order, pages, typeset, watch
 from minigen.check import subjects
 from minigen.exercises import catalogue
@@ -66,7 +66,7 @@ def build(folder, jobs=None):
 
 def fingerprint():
     """A name for the state of the sources: another book is built when it changes."""
-    files = sorted(Path(minigen.__file__).parent.rglob("*"))
+    files = sorted(HERE.parent.rglob("*"))
     facts = [
         f"{p} {p.stat().st_mtime_ns} {p.stat().st_size}"
         for p in files
@@ -148,5 +148,5 @@ def _environment():
         undefined=jinja2.StrictUndefined,
     )
     environment.filters["prose"] = typeset.prose
-    environment.globals.update(top=TOP, version=minigen.__version__)
+    environment.globals.update(top=TOP, version=sys.modules["minigen"].__version__)
     return environment

@@ -14,16 +14,18 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
+from minigen.book.derivation import defined
+
 LETTER = "A-Za-zα-ωΑ-Ωℓ"
 HAT = "\u0300-\u036f"
 MATHS = re.compile(
-    rf"(?P<code>\b[a-z]{{3,}}(?:_[a-z0-9]{{2,}})+\b)"
+    rf"(?P<code>\b[a-z]{{3,}}(?:_[a-z0-9]{{2,}})+\b)|(?P<number>\d+e-\d+)"
     rf"|(?P<word>[{LETTER}](?:[{HAT}]|[{LETTER}{HAT}])*)"
     rf"|(?P<small>[₀-₉₊₋]+)|(?P<high>[⁰¹²³⁴-⁹⁺⁻ᵀᵛˢˡˣⁿ]+)"
-    rf"|_\((?P<in1>[^()]*)\)|_(?P<in2>[\w*]+)|\^\((?P<up1>[^()]*(?:\([^()]*\)[^()]*)*)\)|\^(?P<up2>[-−]?[\w]+)"
+    rf"|_\((?P<in1>[^()]*)\)|_(?P<in2>[A-Za-z0-9α-ωℓ*]+)|\^\((?P<up1>[^()]*(?:\([^()]*\)[^()]*)*)\)|\^(?P<up2>[-−]?[\w]+)"
 )
 FUNCTIONS = {"tanh", "sinh", "cosh", "log", "exp", "softplus", "sigmoid", "relu", "leaky", "max", "min", "sign", "else", "where",
-             "for", "of", "KL", "with", "Σ", "at", "flat", "conv", "dense", "norm", "picture", "back", "argmax", "onehot", "lse"}  # fmt: skip
+             "for", "of", "KL", "with", "Σ", "in", "frame", "zeros", "without", "the", "at", "flat", "conv", "dense", "norm", "picture", "back", "argmax", "onehot", "lse"}  # fmt: skip
 
 
 def maths(text):
@@ -45,6 +47,9 @@ def _token(found):
     kind, token = found.lastgroup, found[found.lastgroup]
     if kind == "code":
         return f"<code>{token}</code>"
+    if kind == "number":
+        mantissa, _, power = token.partition("e-")
+        return f"{mantissa}e−{power}"
     if kind == "word":
         return unicodedata.normalize("NFC", _word(token))
     if kind == "small":
@@ -59,7 +64,7 @@ def _word(token):
     letters = [c for c in token if not unicodedata.combining(c)]
     if token in FUNCTIONS or (len(letters) > 2 and token[0] not in "gδd") or len(letters) > 3:
         return escape(token)
-    if token in ("at", "as", "is", "in", "of", "or", "to", "so", "it", "by"):
+    if token in ("a", "at", "as", "is", "in", "of", "or", "to", "so", "it", "by"):
         return token
     return f"<i>{escape(token)}</i>"
 
@@ -83,30 +88,26 @@ def prose(text):
 
 
 def is_formula(text):
-    """Whether a line of a docstring is set as a formula, and not as prose."""
+    """Whether a piece of a docstring is set as a formula, and not as prose."""
     text = text.strip()
-    if text.startswith(("= ", "back of ", "d ", "∂")):
+    if text.startswith(("= ", "back of ")) or defined(text):
         return True
-    left, equals, _ = text.partition(" = ")
-    if not equals:
-        left, equals, _ = text.partition(" += ")
-    return bool(equals) and len(left.split()) <= 4 and not left.endswith((":", ";")) and "." not in left[-2:]
+    left, equals, _ = re.sub(r"\s+(\+?=)\s", r" \1 ", text).partition(" = ")
+    return bool(equals) and len(left.split()) <= 2 and not text.endswith(":") and left[-1] not in ",;"
 
 
 def line(text):
-    """A line of a derivation: its formulas, and after them, apart, its shapes and remarks."""
+    """A line of a derivation: its formulas, and between or after them, quieter, shapes and remarks."""
     text = re.sub(r"(\S)\s+(\+?=)\s", r"\1 \2 ", text.strip()).replace("->", "→")
-    parts = re.split(r" {2,}", text)
-    formulas = [p for p in parts if is_formula(p)]
-    first_note = next(
-        (i for i, p in enumerate(parts) if i and (not is_formula(p) or _is_reason(p))), len(parts)
-    )
-    left, right = parts[:first_note], parts[first_note:]
-    out = '<span class="gap"></span>'.join(_formula(p) for p in left)
-    notes = " ".join(str(_note(p)) for p in right)
-    return Markup(
-        f'<span class="formula">{out}</span>' + (f' <span class="note">{notes}</span>' if notes else "")
-    ), bool(formulas)
+    out, before = [], ""
+    for i, part in enumerate(re.split(r" {2,}", text)):
+        kind = "formula" if i == 0 or (is_formula(part) and not _is_reason(part)) else "note"
+        if kind == before == "formula":
+            out.append('<span class="gap"></span>')
+        shown = _formula(part) if kind == "formula" else _note(part)
+        out.append(f'<span class="{kind}">{shown}</span>')
+        before = kind
+    return Markup(" ".join(out))
 
 
 def _is_reason(text):

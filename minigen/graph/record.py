@@ -69,7 +69,7 @@ class Entry:
         """The keywords, and the arguments that are plain numbers or shapes, as short text."""
         if self.kind != "operation":
             return ""
-        values = [v for v in self.thing.values if isinstance(v, int | float | tuple | str)]
+        values = [v for v in self.thing.values if isinstance(v, int | float | tuple | str) and v is not False]
         given = [_short(v) for v in values]
         given += [f"{k}={_short(v)}" for k, v in self.thing.kwargs.items() if not backend.is_array(v)]
         return ", ".join(g for g in given if g)

@@ -1,5 +1,6 @@
 """The folder that `minigen read --out` writes: whole, small, without a request to anywhere, every link and anchor there."""
 
+import importlib
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -8,10 +9,14 @@ import pytest
 
 import minigen
 from minigen import cli
-from minigen.book import annotate, order, site, watch
+from minigen.book import order
 from minigen.check import subjects
 from minigen.exercises import catalogue, master
 
+for library in ("jinja2", "pygments", "latex2mathml"):
+    pytest.importorskip(library, reason="the book needs pip install '.[book]'")
+site = importlib.import_module("minigen.book.site")
+annotate, watch = site.annotate, site.watch
 ROOT = Path(minigen.__file__).parents[1]
 
 
@@ -138,7 +143,15 @@ def test_the_table_of_operations_is_the_registry(book):
     own = [op for op in annotate.registry.values() if op.forward.__module__.startswith("minigen.")]
     assert len(rows) == len(own) and {"mul", "tanh", "sum"} <= set(rows)
     assert "g * (1 - out * out)" in text
-    assert text.count("<td>yes</td>") == len(own), "every operation is tested to second order"
+    assert text.count("<td>yes</td>") == len(own), "test_ops.py compares every operation to second order"
+
+
+def test_the_samples_are_those_of_the_tests():
+    """The table reads the names from the text of the samples; here they are asked for themselves."""
+    samples, _ = importlib.import_module("samples"), importlib.import_module("samples_layers")
+    tested = {sample.op for sample in samples.SAMPLES}
+    own = {name for name, op in annotate.registry.items() if op.forward.__module__.startswith("minigen.")}
+    assert own & tested == own & annotate.sampled()
 
 
 def test_the_mistakes_of_the_catalogue_are_all_there(parsed):
