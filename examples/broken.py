@@ -313,8 +313,8 @@ MISTAKES = {
     ),
     "no tanh between the layers": Mistake(
         at(DEEP + "hidden", wrong=lambda right: lambda self, k, h: self.layers[k](h)),
-        ("dimensionality_reduction", "lime_digits", "anomaly_detection", "stacked_pretraining"),
-        ("lime_digits", "anomaly_detection"),
+        ("dimensionality_reduction",),
+        ("lime_digits",),
     ),
     "tanh in a linear autoencoder": Mistake(
         at(MODELS + "autoencoder:ACTIVATIONS", wrong=lambda right: right | {"linear": ops.tanh}),
@@ -327,7 +327,7 @@ MISTAKES = {
                 lambda self, x, noisy: self.compare(self(noisy), ops.clip(Tensor(_data(noisy)), 0, 1))
             ),
         ),
-        ("few_labels", "denoising", "tied_and_overcomplete", "stacked_pretraining"),
+        ("few_labels", "denoising", "tied_and_overcomplete"),
     ),
     "noise twice as large": Mistake(
         at(
@@ -339,7 +339,7 @@ MISTAKES = {
         at(
             "minigen.models:add_noise", wrong=lambda right: lambda x, noise, sigma: right(x, noise, 0 * sigma)
         ),
-        ("few_labels", "denoising_score", "tied_and_overcomplete", "stacked_pretraining"),
+        ("few_labels", "denoising_score", "tied_and_overcomplete"),
     ),
     "sigma taken for a variance": Mistake(
         at(
@@ -360,6 +360,21 @@ MISTAKES = {
     ),
     "pretrained weights not loaded": Mistake(
         at("minigen.nn:Sequential.load_state_dict", wrong=unloaded), ("stacked_pretraining",)
+    ),
+    "layers never pretrained": Mistake(
+        at("minigen.models:pretrain", wrong=lambda right: lambda *args, **how: []),
+        ("stacked_pretraining",),
+        short=False,
+    ),
+    "the gradient of softmax as p (1 - p) (ML-From-Scratch)": Mistake(
+        at(
+            LOSSES + "_softmax_cross_entropy.rules",
+            wrong=lambda right: (
+                lambda g, out, x, labels: g[:, None] * ops.softmax(x) * (1 - ops.softmax(x)),
+                None,
+            ),
+        ),
+        ("stacked_pretraining",),
     ),
     "a contraction with the slope for its square": Mistake(
         at(
