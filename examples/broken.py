@@ -206,6 +206,20 @@ def without_root(right):
     return penalty
 
 
+def random_decoder(right):
+    """The layers of the decoder keep the weights they began with."""
+
+    def decode(self, h):
+        last = len(self.layers) - 1
+        for k in range(self.depth, last + 1):
+            weight, bias = self.layers[k].weight, self.layers[k].bias
+            h = h @ weight.detach() + bias.detach() + 0 * (ops.sum(weight) + ops.sum(bias))
+            h = h if k == last else ops.tanh(h)
+        return h
+
+    return decode
+
+
 def first_order_only(right):
     return lambda y, inputs, **how: [g if g is None else g.detach() for g in right(y, inputs, **how)]
 
@@ -299,6 +313,11 @@ MISTAKES = {
             "few_labels",
             "tied_and_overcomplete",
         ),
+    ),
+    "the decoder never trains": Mistake(
+        at(DEEP + "decode", wrong=random_decoder),
+        ("anomaly_detection", "lime_digits", "dimensionality_reduction"),
+        short=False,
     ),
     "the decoder does not see the code": Mistake(
         at(ENCODE, DEEP + "encode", MODELS + "convolutional:ConvAutoencoder.encode", wrong=scaled(0.0)),
