@@ -138,9 +138,9 @@ def draw_ladder(table, path):
 
 def criteria(accuracy, kl):
     return [
-        Criterion(f"DCGAN: {ACCURACY}", "a full Gaussian .912, other training digits .490", below=accuracy),
+        Criterion(f"DCGAN: {ACCURACY}", "a full Gaussian .912, other training digits .490", 0.45, accuracy),
         Criterion(f"DCGAN: {REAL}", "0 for copies of the 500, .5 for the best", above=0.4),
-        Criterion(f"DCGAN: {APART}", "0 for copies of anything, 1 for new ones of the kind", above=0.5),
+        Criterion(f"DCGAN: {APART}", "0 for copies of anything, 1 for new ones of the kind", 0.5, 3),
         Criterion(f"DCGAN: {KL}", "one class alone 2.303, pixels shuffled .170, even .01", below=kl),
         Criterion(f"DCGAN: {MISSING}", "none", below=0.5),
     ]

@@ -101,13 +101,13 @@ def encoded(run, encode, *sets):
 def criteria(*least):
     """The gains of the code: at least round numbers, two standard deviations of a run below what is known."""
     return [
-        Criterion(gain(CODE, n), f"{KNOWN[n]} in an earlier run", above)
+        Criterion(gain(CODE, n), f"{KNOWN[n]} in an earlier run", above, 15)
         for n, above in zip(COUNTS, least, strict=False)
     ]
 
 
 if __name__ == "__main__":
-    copies = Criterion(gain(COPY, 1), "copying teaches nothing", below=1)
+    copies = Criterion(gain(COPY, 1), "copying teaches nothing", -10, 1)
     sys.exit(
         experiment(
             "few_labels",

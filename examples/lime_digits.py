@@ -156,7 +156,7 @@ if __name__ == "__main__":
             one_seed,
             __doc__,
             settings={"epochs": 200, "masks": 1000},
-            criteria=criteria(90, 1.05),
+            criteria=criteria(90, 0.95),
             quick={"epochs": 50, "masks": 200},
             quick_criteria=criteria(85, 1.4),
         )

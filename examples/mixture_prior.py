@@ -137,6 +137,9 @@ def draw(run, models, densities, samples, test):
 
 def criteria(gain, more, fewer):
     return [
+        Criterion(
+            BOUND.format(LEARNED), f"{TRUTH:.3f}, the ring's own, is the most there is", -2, TRUTH + 0.05
+        ),
         Criterion(GAIN.format(LEARNED), f"at most {TRUTH:.3f} less the bound of N(0, I)", above=gain),
         Criterion(MORE.format(LEARNED), "at most 98.9 less those of N(0, I)", above=more),
         Criterion(FEWER.format(LEARNED), "at best 0", below=fewer),

@@ -134,8 +134,8 @@ def oriented(filters):
 
 
 def edge_criteria(kind):
-    known = {GAIN: (1.5, "expected"), DETECTORS: (50, "most; random filters: 0.02 %")}
-    return [Criterion(f"{what}, edges, {kind}", why, above=bound) for what, (bound, why) in known.items()]
+    known = {GAIN: (1.5, 7, "expected; all energy: 7"), DETECTORS: (50, 101, "most; random filters: 0.02 %")}
+    return [Criterion(f"{what}, edges, {kind}", why, *bounds) for what, (*bounds, why) in known.items()]
 
 
 def criteria(rates, zeros):
@@ -150,7 +150,7 @@ def criteria(rates, zeros):
 
 
 if __name__ == "__main__":
-    local_digits = Criterion(f"{GAIN}, digits, KL", "1.5 expected, but strokes are longer", above=1.1)
+    local_digits = Criterion(f"{GAIN}, digits, KL", "1.5 expected, but strokes are longer", 1.1, 3)
     settings = {"units": 100, "rho": 0.05, "beta": 1.0, "price": 0.5, "decay": 1e-3}
     settings |= {"patches": 8000, "batch": 500, "steps": 5000}
     quick = {"steps": 900, "batch": 250, "patches": 3000}

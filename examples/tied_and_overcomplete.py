@@ -34,8 +34,13 @@ from minigen.training import shuffled
 WIDE, NARROW, LABELS = 256, 16, (1, 2, 5, 10)
 SIGMA = {"untrained": None, "without noise": 0.0, "with noise": 0.5}
 BOTH, FORGOTTEN, ALONE = "both paths", "the encoder's path forgotten", "the decoder's path forgotten"
+WORTH = "with noise", "those of the code without noise"
 ERROR, OFF = "test error a pixel, ", "relative error of the tied gradient, "
 TIED, HALF = "error, tied over untied", "error, the encoder's path forgotten over tied"
+
+
+def mean_gain(name, over="the pixels'"):
+    return f"accuracy over {over}, points, mean of all numbers of labels, {name}"
 
 
 def gain(name, labels):
@@ -52,9 +57,12 @@ class Forgetful(TiedAutoencoder):
 def one_seed(run):
     train, labels, test, test_labels = digits_split()
     train, test = (x.reshape(len(x), -1) for x in (train, test))
-    weight = TiedAutoencoder(64, NARROW, rng=run.random.generator, dtype="float64").encoder.weight.data
     values = wide(run, train, labels, test, test_labels) | narrow(run, train, test)
-    return values | paths(weight, train[:64].astype(np.float64))
+    draws = []  # how much one path weighs depends on the weights
+    for _ in range(5):
+        model = TiedAutoencoder(64, NARROW, rng=run.random.generator, dtype="float64")
+        draws.append(paths(model.encoder.weight.data, train[:64].astype(np.float64)))
+    return values | {name: np.median([draw[name] for draw in draws]) for name in draws[0]}
 
 
 def wide(run, train, labels, test, test_labels):
@@ -74,6 +82,9 @@ def wide(run, train, labels, test, test_labels):
         }
         gains[f"{count} a class"] = {name: accuracy[name] - accuracy["pixels"] for name in SIGMA}
         measured |= {gain(name, count): value for name, value in gains[f"{count} a class"].items()}
+    mean = {name: np.mean([of[name] for of in gains.values()]) for name in SIGMA}
+    measured |= {mean_gain(name): value for name, value in mean.items()}
+    measured[mean_gain(*WORTH)] = mean["with noise"] - mean["without noise"]
     # each shuffled pixel keeps its brightness, and no digit is left
     for kind, x in {"digits": test, "shuffled": run.random.generator.permuted(test, axis=0)}.items():
         rows[kind] = x
@@ -141,17 +152,20 @@ def apply(run, function, x):
 
 
 if __name__ == "__main__":
-    criteria = [
+    shared = [
         Criterion(ERROR + "digits, without noise", "it copies", below=1e-3),
         Criterion(ERROR + "shuffled, without noise", "even what nobody drew", below=1e-3),
-        Criterion(ERROR + "digits, with noise", "it does not", above=1e-3),
-        *(Criterion(gain("without noise", n), "copying teaches nothing", below=1) for n in LABELS),
-        Criterion(gain("with noise", 1), "undoing noise does", above=1),
-        Criterion(TIED, "about as much, with half the weights", below=1.1),
-        Criterion(HALF, "it trains all the same", below=1.25),
+        Criterion(ERROR + "digits, with noise", "it does not; the mean image has 0.073", 1e-3, 0.04),
+        Criterion(mean_gain("without noise"), "copying teaches nothing", -5, 1),
+        Criterion(mean_gain(*WORTH), "undoing noise does: the labels are the same", 0.7, 10),
+        Criterion(TIED, "about as much, with half the weights", 0.8, 1.1),
+        Criterion(HALF, "it trains all the same", 0.9, 1.25),
         Criterion(OFF + BOTH, "the derivation", below=1e-6),
         *(Criterion(OFF + half, "half a gradient is wrong", above=0.1) for half in (FORGOTTEN, ALONE)),
     ]
-    settings, quick = {"steps": 4000, "draws": 20}, {"steps": 1200, "draws": 6}
-    modes = {"criteria": criteria, "settings": settings, "quick": quick}
+    each = [Criterion(gain("without noise", n), "copying teaches nothing", below=1) for n in LABELS]
+    each.append(Criterion(gain("with noise", 1), "undoing noise does", above=1))
+    # with the few draws of a quick run a single number of labels is off by a point and more
+    modes = {"criteria": [*shared, *each], "quick_criteria": shared}
+    modes |= {"settings": {"steps": 4000, "draws": 20}, "quick": {"steps": 1200, "draws": 6}}
     sys.exit(experiment("tied_and_overcomplete", one_seed, __doc__, **modes))

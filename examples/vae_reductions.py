@@ -104,7 +104,7 @@ if __name__ == "__main__":
             criteria=[
                 near("sums", 0.3),
                 Criterion(EXACT, "-19.85 has been seen", -20.5, -19),
-                Criterion(BELOW, "above 0, by what q(z|x) is from p(z|x)", -0.1, 1),
+                Criterion(BELOW, "above 0, by what q(z|x) is from p(z|x)", -0.1, 1.5),
                 # over five seeds these spread by 0.01, 0.7, 0.3 and 0.05
                 near("mean over pixels", 0.1),
                 Criterion(divergence("mean over pixels"), "0: the code says nothing", below=0.01),

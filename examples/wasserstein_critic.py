@@ -55,7 +55,12 @@ KNOWN = {  # measure: (what is known, above, below)
     "slope, critic": ("1 + W1 / (2 lambda), near 1", 0.9, 1.1),
     "rank correlation, discriminator": ("its loss is no distance", -1.01, 0.5),
 }
-QUICK = {"rank correlation, critic": ("1", 0.7, 1.01), "slope, critic": ("1 + W1 / (2 lambda)", 0.9, 1.2)}
+# the samples of a quick run soon stand nearly still, where the order is that of chance; the way there is not
+QUICK = {measure: known for measure, known in KNOWN.items() if not measure.startswith("rank")} | {
+    "correlation, critic": ("1", 0.5, 1.01),
+    "slope, critic": ("1 + W1 / (2 lambda)", 0.9, 1.2),
+    "slope, discriminator": ("nothing holds it near 1", 3, 1000),
+}
 
 
 def one_seed(run):
@@ -67,6 +72,7 @@ def one_seed(run):
         axes = "sliced Wasserstein distance", f"minus the loss of the {name}"
         panels[f"{name}, rank correlation {order:.2f}"] = (*axes, {}, {"": (distances, losses)})
         values |= {f"rank correlation, {name}": order, f"slope, {name}": slope}
+        values[f"correlation, {name}"] = np.corrcoef(distances, losses)[0, 1]
         values[f"sliced distance at last, {name}"] = distances[-1]
     title = "A critic's loss is a distance, up to a price that is known; a discriminator's loss is none"
     plot.estimates(panels, title, run.folder / "wasserstein_critic.png")
@@ -164,6 +170,6 @@ if __name__ == "__main__":
             settings={"steps": 200, "moves": 5000, "games": 3},
             criteria=[Criterion(measure, *known) for measure, known in KNOWN.items()],
             quick={"steps": 60, "moves": 2200, "games": 2},
-            quick_criteria=[Criterion(measure, *known) for measure, known in (KNOWN | QUICK).items()],
+            quick_criteria=[Criterion(measure, *known) for measure, known in QUICK.items()],
         )
     )

@@ -11,7 +11,8 @@ beaten. A mixture of 30 Gaussians, fitted by EM in a second, is as near as the n
 three.
 
 Modes are counted by samples near them, so the share of such samples stands beside the count: a perfect sampler
-has 98.9 %, one Gaussian and noise about 1 %. In this time our networks put a third of their samples there.
+has 98.9 %, one Gaussian and noise about 1 %. In this time our networks put 59 % of their samples there with 8 modes,
+and 29 % with 25: they find all modes, and have learned none exactly.
 
 Then, as in their figure 2, a generator that does not learn, data + N(0, 1): the critic with penalty makes a
 hill of each of the 8 modes, a critic with clipped weights only one, between them. A third critic has neither

@@ -26,7 +26,7 @@ def test_the_quick_run_reaches_its_criterion(tmp_path):
 def test_a_run_too_short_misses_and_says_so(tmp_path):
     done = run("dcgan_digits", tmp_path, "--channels", "4", "--steps", "5")
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "missed: DCGAN: 1-NN accuracy < 0.9" in done.stdout
+    assert "missed: DCGAN: 1-NN accuracy > 0.45 and < 0.9" in done.stdout
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ def test_the_quick_run_reaches_its_criterion(tmp_path):
     done = run("few_labels", tmp_path, "--quick")
     assert done.returncode == 0, done.stdout + done.stderr
     assert verdict(tmp_path) == "reached"
-    assert "reached: points over pixels, 1 a class, denoising autoencoder > 2 (" in done.stdout
+    assert "reached: points over pixels, 1 a class, denoising autoencoder > 2 and < 15 (" in done.stdout
     assert (tmp_path / "run" / "few_labels.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -15,4 +15,4 @@ def test_an_autoencoder_that_has_no_noise_to_undo_misses(tmp_path):
     done = run("few_labels", tmp_path, "--quick", "--sigma", "0.01")
     assert done.returncode == 1, done.stdout + done.stderr
     assert verdict(tmp_path) == "missed"
-    assert "missed: points over pixels, 1 a class, denoising autoencoder > 2 (" in done.stdout
+    assert "missed: points over pixels, 1 a class, denoising autoencoder > 2 and < 15 (" in done.stdout

@@ -7,7 +7,7 @@ def test_the_quick_run_reaches_its_criterion(tmp_path):
     done = run("mode_collapse", tmp_path, "--quick")
     assert done.returncode == 0, done.stdout + done.stderr
     assert verdict(tmp_path) == "reached"
-    assert "reached: modes, ring, GAN, lr ratio 10, k 1 < 4.5" in done.stdout
+    assert "reached: modes, ring, GAN, lr ratio 10, k 1 > 0.5 and < 4.5" in done.stdout
     for figure in ("mode_collapse.png", "heat_map.png"):
         assert (tmp_path / "run" / figure).read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "run" / "collapse.gif").read_bytes().startswith(b"GIF8")
