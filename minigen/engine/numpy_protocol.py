@@ -44,7 +44,7 @@ class NumPyProtocol:
         )
 
     def __dlpack__(self, **kwargs):
-        """The data for another library, without a copy: torch.from_dlpack(tensor).
+        """The memory of `data` for another library: torch.from_dlpack(tensor).
 
         BufferError where there is a history.
         """

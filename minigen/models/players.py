@@ -158,7 +158,7 @@ def rounds_on_toys(
 
 def _move(optimizer, gradients):
     for parameter, g in zip(optimizer.parameters, gradients, strict=True):
-        parameter.grad = g.data
+        parameter.grad = g._array
     optimizer.step()
 
 
