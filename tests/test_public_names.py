@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import minigen
+from minigen.engine import ops, shapes, tape
 
 PARTS = (
     "baselines byhand check data exchange exercises explain losses metrics models nn optim plot "
@@ -42,6 +43,18 @@ def test_a_star_import_replaces_no_builtin():
     names = {}
     exec("from minigen import *", names)
     assert names["Tensor"] is minigen.Tensor and "sum" not in names
+
+
+def test_every_operation_is_offered():
+    """An op that is declared in ops.py or shapes.py must be imported in minigen/__init__.py too."""
+    parts_of_others = {"astype", "centred", "select", "sum64"}
+    declared = {
+        name
+        for name, op in tape.registry.items()
+        if op.forward.__module__ in (ops.__name__, shapes.__name__, tape.__name__) and name[0] != "_"
+    }
+    missing = declared - parts_of_others - set(dir(minigen))
+    assert not missing, f"minigen/__init__.py does not import {', '.join(sorted(missing))}"
 
 
 def test_the_version_stands_in_one_place():

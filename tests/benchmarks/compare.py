@@ -6,11 +6,12 @@ Both sides run in one process and take turns in blocks; the first steps of a blo
 the threads that the other side has just left still spin for a while. The table gives medians and their ratio.
 Without PyTorch (`pip install torch`) minigen is measured against nothing, and the table says so.
 
-Ratios of a busy machine are not those of a quiet one, so none are printed where the load is above 1.5; `--anyway` prints
-them all the same. `--readme` prints the table as it stands in README.
+Ratios of a busy machine are not those of a quiet one, so none are printed where the load is above 1.5;
+`--anyway` prints them all the same. `--readme` prints the table as it stands in README.
 
-Each side chooses its own kernels for the processor at hand. Some machines pin NumPy's with OPENBLAS_CORETYPE, so that the
-bits are the same everywhere; PyTorch knows no such pin, so it is taken off here, and a line says so.
+Each side chooses its own kernels for the processor at hand. Some machines pin NumPy's with OPENBLAS_CORETYPE,
+so that the bits are the same everywhere; PyTorch knows no such pin, so it is taken off
+here, and a line says so.
 """
 
 # ruff: noqa: E402 (the environment is changed before NumPy reads it)
@@ -144,7 +145,9 @@ def small_mlp():
 
 
 def wgan_gp():
-    """WGAN-GP on points of the plane: both players 512x3 ReLU, batch 256, five critic steps and one of the generator, Adam."""
+    """WGAN-GP on points of the plane: both players 512x3 ReLU, batch 256, five critic steps and one
+    of the generator, Adam.
+    """
     from minigen.models import WGAN
 
     rng = np.random.default_rng(0)
@@ -206,7 +209,9 @@ def wgan_gp():
 
 
 def sparse_autoencoder():
-    """Sparse autoencoder 64-25-64, sigmoid code, batch 10 000, squared error and 3 KL(0.05 || mean activity), SGD."""
+    """Sparse autoencoder 64-25-64, sigmoid code, batch 10 000, squared error and 3
+    KL(0.05 || mean activity), SGD.
+    """
     from minigen.models import SparseAutoencoder
 
     rng = np.random.default_rng(0)
@@ -287,12 +292,16 @@ def conv_autoencoder():
 
 
 def dcgan():
-    """One discriminator and one generator step at 32x32, channels 64-128-256 with k4 s2, batch 64, no batch norm."""
+    """One discriminator and one generator step at 32x32, channels 64-128-256 with k4 s2,
+    batch 64, no batch norm.
+    """
     return _dcgan(lambda layer, channels: [layer], lambda torch, layer, channels: [layer])
 
 
 def dcgan_batch_norm():
-    """The step of `dcgan` with batch norm after every convolution but the first of the discriminator and the last."""
+    """The step of `dcgan` with batch norm after every convolution but the first of the
+    discriminator and the last.
+    """
     return _dcgan(
         lambda layer, channels: [layer, nn.BatchNorm(channels)],
         lambda torch, layer, channels: [layer, torch.nn.BatchNorm2d(channels)],

@@ -59,7 +59,8 @@ def test_a_child_born_while_another_thread_multiplies():
     """The child inherits a BLAS that is held to one thread by a visitor who will never leave."""
     before = """
     inside, done = threading.Event(), threading.Event()
-    visitor = threading.Thread(target=threads.single_threaded_blas, args=(lambda: (inside.set(), done.wait()),))
+    work = (lambda: (inside.set(), done.wait()),)
+    visitor = threading.Thread(target=threads.single_threaded_blas, args=work)
     visitor.start(), inside.wait()"""
     assert run(FORK.format(before=before.strip(), after="done.set(); visitor.join()")) == ["0", "2"]
 

@@ -20,10 +20,14 @@ def test_it_opens_with_its_claim(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_is_tested_and_stands_in_the_gallery(name):
-    assert (EXAMPLES.parent / "tests" / "examples" / f"test_{name}.py").exists()
-    (row,) = re.findall(rf"^\|.*\({name}\.py\).*$", GALLERY, re.MULTILINE)
-    (figure,) = re.findall(r'src="(gallery/[^"]+)"', row)
+    test = EXAMPLES.parent / "tests" / "examples" / f"test_{name}.py"
+    assert test.exists(), f"tests/examples/test_{name}.py is missing"
+    assert "missed" in test.read_text(), f"{test.name} has no broken model whose verdict is missed"
+    rows = re.findall(rf"^\|.*\({name}\.py\).*$", GALLERY, re.MULTILINE)
+    assert len(rows) == 1, f"the table in examples/README.md has {len(rows)} rows for {name}"
+    (figure,) = re.findall(r'src="(gallery/[^"]+)"', rows[0])
     assert figure.startswith(f"gallery/{name}.")
+    assert (EXAMPLES / figure).exists(), f"examples/{figure} is missing"
     assert (EXAMPLES / figure).read_bytes().startswith((b"\x89PNG", b"GIF8"))
 
 

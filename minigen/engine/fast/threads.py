@@ -83,7 +83,9 @@ def count():
 
 
 class _SingleThreadedBLAS:
-    """Keeps the BLAS at one thread: the first to enter saves the thread count, the last to leave restores it."""
+    """Keeps the BLAS at one thread: the first to enter saves the thread count,
+    the last to leave restores it.
+    """
 
     def __init__(self):
         self.lock = threading.RLock()  # a signal handler may multiply too
@@ -104,7 +106,9 @@ class _SingleThreadedBLAS:
                 self.saved = None
 
     def after_fork_in_child(self):
-        """Only the thread that forked exists in the child: no other will leave, and the pool has no threads."""
+        """Only the thread that forked exists in the child: no other will leave,
+        and the pool has no threads.
+        """
         self.lock = threading.RLock()
         self.inside.clear()
         self.leave()
