@@ -77,7 +77,9 @@ def gaussian_nll(mu, logvar, x):
     -log N(x; mu, exp(logvar)); logvar may also be one Python number. Unbounded below where logvar may go to
     -inf. Raises ValueError where exp(logvar) overflows. Kingma and Welling 2014, appendix C.2.
     """
-    shapes = {"mu": mu, "x": x} | ({} if isinstance(logvar, int | float) else {"logvar": logvar})
+    shapes = {"mu": mu, "x": x}
+    if not isinstance(logvar, int | float):
+        logvar = shapes["logvar"] = tape._settled("gaussian_nll", {"logvar": logvar}, ())["logvar"]
     n = _rows("gaussian_nll", **shapes)
     refuse_overflow("gaussian_nll", logvar, mu.dtype)
     apart = x - mu
@@ -205,7 +207,8 @@ def l2(parameters):
     tensors = [parameters] if isinstance(parameters, Tensor) else list(parameters)
     if not tensors:
         raise ValueError("l2: no parameters given")
-    return 0.5 * sum((ops.sum(p * p) for p in tensors[1:]), ops.sum(tensors[0] * tensors[0]))
+    squares = [ops.sum(ops.mul(p, p)) for p in tensors]
+    return 0.5 * sum(squares[1:], squares[0])
 
 
 # ----- adversarial games --------------------------------------------------------------------------------

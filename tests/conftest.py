@@ -4,6 +4,7 @@ A test that takes `device` runs over NumPy, over the strict stand-in for CuPy (s
 being run), and over CuPy itself where a graphics card is present.
 """
 
+import os
 import signal
 from contextlib import nullcontext
 
@@ -17,6 +18,9 @@ from minigen.engine import backend
 
 # A suite that was started in the background inherits "ignore Ctrl-C", and so would the programs it starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+os.environ["COLUMNS"] = (
+    "100"  # reports follow the width of the terminal, and tests run in terminals of any width
+)
 
 settings.register_profile("minigen", derandomize=True, database=None, deadline=None, max_examples=60)
 settings.load_profile("minigen")

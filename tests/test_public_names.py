@@ -1,10 +1,12 @@
 """The face of the package: what `import minigen` offers, and that nothing internal stands among it."""
 
 import builtins
+import configparser
 import importlib
+import re
 import subprocess
 import sys
-from importlib import metadata
+from pathlib import Path
 
 import pytest
 
@@ -39,8 +41,11 @@ def test_a_star_import_replaces_no_builtin():
     assert names["Tensor"] is minigen.Tensor and "sum" not in names
 
 
-def test_the_version_is_that_of_the_package():
-    assert metadata.version("minigen") == minigen.__version__
+def test_the_version_stands_in_one_place():
+    config = configparser.ConfigParser()
+    config.read(Path(__file__).parents[1] / "setup.cfg")
+    assert config["metadata"]["version"] == "attr: minigen.__version__"
+    assert re.fullmatch(r"\d+\.\d+\.\d+", minigen.__version__)
 
 
 def test_a_name_that_does_not_exist_is_an_attribute_error():

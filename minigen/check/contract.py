@@ -191,11 +191,12 @@ def _promises(call, problem, answer):
     return [Finding(name, kind, sentence) for name, (kind, sentence) in found.items()]
 
 
-def broken_promises(call, first, g, elsewhere):
+def broken_promises(call, first, g, elsewhere, noise=dict):
     """{name: (kind, sentence)} for gradients that differ from call to call, or are not linear in g.
 
     `call(g)` gives the gradients by name, `first` are those it gave. `elsewhere()` computes something else in
-    between. g is None where backward is not handed one.
+    between. g is None where backward is not handed one. `noise()` is by how much a last digit of the inputs
+    changes each of them.
     """
     found = {}
     again, third = call(g), call(g)
@@ -218,10 +219,10 @@ def broken_promises(call, first, g, elsewhere):
         if not _same(a, again.get(name)):
             before = f"the gradient of {name} depends on what was computed before"
             found[name] = ("stale value", f"{before}: a value is kept from another call")
-    return found or ({} if g is None else _linear(call, first, g))
+    return found or ({} if g is None else _linear(call, first, g, noise()))
 
 
-def _linear(call, first, g):
+def _linear(call, first, g, noise):
     """Does each gradient depend on g, vanish with it, and add up as g does?"""
     found, g2 = {}, generator(0, 5).standard_normal(g.shape)
     zero, other, mixed = call(0 * g), call(g2), call(2 * g + 3 * g2)
@@ -238,7 +239,7 @@ def _linear(call, first, g):
                 "ignored g",
                 "is not 0 for g = 0: something is added that does not come from g",
             )
-        elif _same(expected, mixed[name]):
+        elif _same(expected, mixed[name]) or norm(expected - mixed[name]) <= 100 * noise.get(name, 0.0):
             continue
         elif _same(expected, mixed[name], 1e-5):
             kind, sentence = "dtype", "is rounded: something inside is computed in less than float64"

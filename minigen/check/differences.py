@@ -4,7 +4,7 @@ The steps are those of stencil.py: order 6 where the loss is smooth, order 2 whe
 (relu, max, clip) and a step must not reach the next piece. Which of the two applies is known exactly where a tape
 tells which piece was taken; elsewhere order 2 comes first, and order 6 serves entries that rounding would drown.
 
-An error bar has two parts. What changes with half the step is the error of the step. What the rounding of the loss
+An error bar has two parts. What a second opinion differs by is the error of the step. What the rounding of the loss
 does is measured for every output by itself: an entry of a gradient that reaches only small outputs is seen as
 exactly as a large one. No tolerance needs to be guessed.
 
@@ -17,7 +17,9 @@ cancel, and along positive ones, errors of either sign. So that small entries ar
 directions stay among entries that are claimed to be of about the same size.
 """
 
+import functools
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,8 +41,12 @@ TRIES = 3
 MOST_WORK = 50_000
 # Entries whose claims differ by more than this factor get directions of their own.
 BAND = 100.0
+# A step that suits a tensor is looked for among 3e-3 of its entries, and longer and shorter by these powers of ten.
+POWERS = (0, 2, -2, 4, -4, 6, -6, 8, -8)
+LONG_EPS = float(np.finfo(np.longdouble).eps)
 # The steps, relative to the inputs, between which the rounding of the loss is measured, and how often.
 JITTERS, JITTER_TRIES = (1e-2, 1e-3, 1e-5), 4
+FINER = (1e-5, 1e-7, 1e-9, 1e-11, 1e-12)  # the steps that a function of large numbers may need to be followed
 
 
 class _Kink(Exception):
@@ -59,6 +65,8 @@ class Slope:
     bar: float
     along: np.ndarray
     floor: float  # the part of the bar that is rounding: a smaller step would make it larger
+    order: int
+    step: float
 
 
 @dataclass
@@ -103,12 +111,13 @@ class Loss:
 
     def __init__(self, evaluate, arrays, cotangent=None, seed=0):
         self.evaluate, self.arrays = evaluate, arrays
-        self._steps, self._varies = {}, None
+        self.seed, self._suitable, self._varies, self._unit = seed, {}, None, []
         self.felt = False  # whether any slope was seen that is not 0
         with np.errstate(all="ignore"):
             self.y, self.branches = evaluate(arrays)
             self.cotangent = np.ones_like(self.y) if cotangent is None else cotangent
             self.order = 6 if self.branches == [] else 2
+            self.eps = float(np.finfo(self.y.dtype).eps) if self.y.dtype.kind == "f" else EPS
             self.flaw = self._find_flaw()
             self.rounding = np.zeros(self.y.shape) if self.flaw else self._measure_rounding(seed)
             self._weighted = np.abs(self.cotangent) * self.rounding
@@ -126,6 +135,24 @@ class Loss:
     def noise(self):
         """How much the loss jitters by rounding."""
         return norm(self._weighted)
+
+    @functools.cached_property
+    def finer(self):
+        """The same loss in the longer floating-point numbers that most processors have; None where it is no finer.
+
+        NumPy computes in them what it is handed in them. Rounding is then 2000 times smaller, and a gradient that it
+        drowned is seen.
+        """
+        if self.flaw or LONG_EPS >= EPS or sum(x.size for x in self.arrays.values()) > MOST_WORK:
+            return None
+        arrays = {n: x.astype(np.longdouble) for n, x in self.arrays.items()}
+        with np.errstate(all="ignore"):
+            try:
+                found = Loss(self.evaluate, arrays, self.cotangent, self.seed)
+            except Exception:  # what is not written for them, or a person's own refusal
+                return None
+            same = found.y.shape == self.y.shape and norm(found.y - self.y) <= 1e-6 * norm(self.y)
+        return found if same and not found.flaw and found.noise < 0.1 * self.noise else None
 
     @property
     def varies(self):
@@ -157,7 +184,7 @@ class Loss:
                 f"the loss is not deterministic: two evaluations at the same inputs differ by {apart:.2g}; noise "
                 "drawn inside must become an argument (eps=, z=, mask=), and no state may be updated inside"
             )
-        if self.y.dtype != np.float64 or self._is_rounded():
+        if self.y.dtype.itemsize < 8 or self._is_rounded():
             return (
                 "the loss is rounded to float32 although the inputs are float64, and differences of rounded "
                 "values are noise: look for a cast inside"
@@ -200,15 +227,16 @@ class Loss:
 
         Sixth differences of a smooth function are step**6, those of a kink grow as the step does. What is as large
         with a tenth of the step is neither, but rounding; and with the shortest step all is, that is not a kink.
+        A function that turns faster than the steps looks the same, until shorter ones follow it.
         Tries may have met kinks by chance, so it is the second smallest of a few, or where few outputs make
         kinks rare, the second largest.
         """
-        tries = []
+        tries, least = [], self.eps * np.abs(self.y)
         work = sum(x.size for x in self.arrays.values())
         for t in range(JITTER_TRIES if work <= MOST_WORK else 2):
             found, before = np.zeros(self.y.shape), None
             for step in JITTERS:
-                now = self._jitter(step, seed, t)
+                now, _ = self._jitter(step, seed, t)
                 if now is None:
                     before = None
                     continue
@@ -216,12 +244,18 @@ class Loss:
                     found = np.maximum(found, np.where(now > 0.3 * before, np.minimum(now, before), 0.0))
                 before = now
                 if step == JITTERS[-1]:
-                    smaller = self._jitter(0.1 * step, seed, t)
+                    smaller, _ = self._jitter(0.1 * step, seed, t)
                     if smaller is not None:
                         kink = (0.09 * now < smaller) & (smaller < 0.11 * now)
                         found = np.maximum(found, np.where(kink, 0.0, np.minimum(now, 3 * smaller + found)))
+            for step in FINER if (found > 1e6 * least).any() else ():
+                looks = [self._jitter(s, seed, t) for s in (step, 0.3 * step)]
+                if all(now is not None for now, _ in looks):  # two, as one may see no rounding by luck
+                    followed = np.all([now < 1e-3 * change for now, change in looks], axis=0)
+                    now = 10 * np.maximum(looks[0][0], looks[1][0])
+                    found = np.where(followed, np.minimum(found, now), found)
             tries.append(found)
-        found, least = np.sort(tries, axis=0)[1 if self.y.size >= 16 else -2], EPS * np.abs(self.y)
+        found = np.sort(tries, axis=0)[1 if self.y.size >= 16 else -2]
         if (
             self.y.size >= 16
         ):  # one output in a hundred that jitters far more than the others has met a kink every time
@@ -229,19 +263,21 @@ class Loss:
         return np.maximum(least, found)
 
     def _jitter(self, step, seed, number):
-        """The sixth difference of each output along some d of size step * |x|; None if that leaves the domain."""
+        """The sixth difference of each output along some d of size step * |x|, and how much the output changes.
+
+        None, None if that leaves the domain.
+        """
         rng = generator(seed, 1, number)
         d = {k: step * x * rng.uniform(0.5, 2, x.shape) for k, x in self.arrays.items()}
         d = {k: v * rng.choice([-1, 1], v.shape) for k, v in d.items()}
-        total = np.zeros(self.y.shape)
+        total, largest = np.zeros(self.y.shape), np.zeros(self.y.shape)
         try:
             for i, weight in SIXTH:
-                total = total + weight * (
-                    self._value_at({k: x + i * d[k] for k, x in self.arrays.items()}) - self.y
-                )
+                change = self._value_at({k: x + i * d[k] for k, x in self.arrays.items()}) - self.y
+                total, largest = total + weight * change, np.maximum(largest, np.abs(change))
         except (_Kink, _Outside):
-            return None
-        return np.abs(total)
+            return None, None
+        return np.abs(total), largest
 
     def _value_at(self, arrays, any_branch=False):
         try:
@@ -258,8 +294,9 @@ class Loss:
         """The slope along a direction, or the string "kink" or "outside" where there is none.
 
         The step shrinks while it meets an obstacle or while the bar is more than 1e-9 of the slope (or of
-        `typical`, the usual size of such a slope), unless rounding is already what limits it. What rounding drowns
-        at order 2 is seen with the long steps of order 6, if no kink is in their way.
+        `typical`, the usual size of such a slope), unless rounding is already what limits it. Where the slope is
+        hardly known even so, or a step of this size meets a kink wherever it goes, the step that suits the tensor is
+        looked for.
         """
         x, best, obstacle = self.arrays[name], None, None
         with np.errstate(all="ignore"):
@@ -273,25 +310,103 @@ class Loss:
                 if best is not None and found.bar > 0.1 * best.bar:
                     break  # no gain, or luck: the error of a step falls faster
                 best = found
-                if found.bar <= max(1e-9 * abs(found.value), 1e-9 * typical, 10 * found.floor):
+                if self._enough(best, typical) or best.bar <= 10 * best.floor:
                     break
-            if best is not None and obstacle is None and self.order == 2:
-                best = self._longer(name, x, direction, typical, best)
+            if not self._suffices(best, typical) and obstacle != "outside":
+                best = self._with_suitable_step(name, x, direction, typical, best)
         return obstacle if best is None else best
 
-    def _longer(self, name, x, direction, typical, best):
-        """`best`, or the slope with long steps where that is more exact and `best` is hardly known."""
-        for step in (SCHEMES[6][0], 10 * SCHEMES[6][0]):
-            if best.bar <= max(1e-6 * abs(best.value), 1e-13 * typical):
-                break
-            found = self._try(name, x, direction, step * self._step(name) / SCHEMES[2][0], 6, typical)
-            if (
-                isinstance(found, Slope)
-                and found.bar < 0.1 * best.bar
-                and abs(found.value - best.value) < 5 * best.bar
-            ):
-                best = found
+    @staticmethod
+    def _enough(found, typical):
+        return found.bar <= 1e-9 * max(abs(found.value), typical)
+
+    def _suffices(self, found, typical):
+        if found is None:
+            return False
+        still = found.value == 0 and found.bar <= (1e-7 * typical or 1e-9 * self.size)
+        return still or found.bar <= max(1e-6 * abs(found.value), 1e-13 * typical)
+
+    def _with_suitable_step(self, name, x, direction, typical, best):
+        """`best`, or the slope of order 6 with the step that suits the tensor, where that knows more."""
+        step = self._suitable_step(name)
+        if step is None or (best is None and step >= self._step(name)):
+            return best  # a kink is hidden by the curvature that a longer step sees
+        for _ in range(TRIES):
+            found = self._try(name, x, direction, step, 6, typical)
+            if isinstance(found, Slope):
+                best = self._better(name, x, direction, typical, best, found)
+                if self._suffices(best, typical) or found.bar <= 10 * found.floor:
+                    break
+            step /= 10
         return best
+
+    def _better(self, name, x, direction, typical, best, found):
+        """The one of two slopes that knows more."""
+        if best is None:  # rounding may hide a kink that the longer steps have seen
+            found.bar = max(found.bar, 10 * found.floor)
+            return found if found.bar <= 1e-2 * max(abs(found.value), typical) else None
+        # what is rounding alone is small with a long step, whatever the slope is
+        if found.value and found.bar > 1e-3 * max(abs(found.value), self._suitable[name][1]):
+            return best
+        if abs(found.value - best.value) > 5 * (found.bar + best.bar):  # one of the bars is small by luck
+            third = self._try(name, x, direction, 0.37 * found.step, 6, typical)
+            agrees = isinstance(third, Slope) and abs(found.value - third.value) <= 5 * (
+                found.bar + third.bar
+            )
+            return found if agrees else best
+        return min(found, best, key=lambda s: s.bar)
+
+    def _suitable_step(self, name):
+        """The step whose slope of order 6 along some direction has the least bar for its size; None if none has.
+
+        A gradient that is small beside the loss wants a long step, a function that turns fast (the sine of a large
+        number) a short one.
+        """
+        if name not in self._suitable:
+            x = self.arrays[name]
+            u = generator(0, 2).standard_normal(x.shape)
+            found, slopes = {}, {}
+
+            def known(power):
+                if power not in found:
+                    step = SCHEMES[6][0] * _scale(x) * 10.0**power
+                    slope = slopes[power] = self._try(name, x, u / norm(u), step, 6, 0.0)
+                    seen = isinstance(slope, Slope) and slope.value != 0
+                    found[power] = slope.bar / abs(slope.value) if seen else np.inf
+                return found[power] < 1e-9
+
+            if not any(known(p) for p in POWERS):
+                best = min(found, key=found.get)
+                any(known(best + p) for p in (1, -1))
+            best = min(found, key=found.get)
+            self._suitable[name] = (None, 0.0)
+            if found[best] < 1e-3:
+                self._suitable[name] = (slopes[best].step, abs(slopes[best].value))
+        return self._suitable[name][0]
+
+    def stands(self, name, direction, claim, typical=0.0):
+        """Whether a claim contradicts the slope along a direction with every step, down to where rounding blurs it.
+
+        A bar may be small by luck. But then the slope with a shorter step is another one.
+        """
+        x, first, seen = self.arrays[name], self.slope(name, direction, typical), 0
+        if not isinstance(first, Slope):
+            return False
+        off = float((claim * first.along).sum()) - first.value
+        step, shortest = first.step / 10, 1e3 * EPS * _scale(x)
+        with np.errstate(all="ignore"):
+            while step > shortest:
+                found = self._try(name, x, direction, step, first.order, typical)
+                step /= 10
+                if not isinstance(found, Slope):
+                    continue
+                still = float((claim * found.along).sum()) - found.value
+                if 100 * found.floor > abs(off) and seen:
+                    break
+                if abs(still) <= 10 * found.bar or abs(still - off) > 0.1 * abs(off):
+                    return False
+                seen += 1
+        return seen > 0
 
     def _try(self, name, x, direction, step, order, typical):
         try:
@@ -302,34 +417,22 @@ class Loss:
             return "outside"
 
     def _step(self, name):
-        """The first step for a tensor. The size of its entries is a guess; where that is unusual, a few steps are tried."""
-        if name not in self._steps:
-            x, h = self.arrays[name], SCHEMES[self.order][0]
-            size = _scale(x)
-            steps = [h * max(1.0, size)]
-            if not 0.01 < size < 100:
-                low, high = sorted((h * size, h))
-                steps = np.geomspace(low, high, 1 + round(abs(np.log10(size)) / 2)).tolist()
-                u = generator(0, 2).standard_normal(x.shape)
-                found = [self._try(name, x, u / (norm(u) or 1.0), s, self.order, 0.0) for s in steps]
-                bars = [f.bar if isinstance(f, Slope) else np.inf for f in found]
-                steps = [steps[int(np.argmin(bars))] if min(bars) < np.inf else h * min(1.0, size)]
-            self._steps[name] = steps[0]
-        return self._steps[name]
+        """The first step for a tensor: a part of the size of its entries where those are large."""
+        return SCHEMES[self.order][0] * max(1.0, _scale(self.arrays[name]))
 
     def _slope(self, name, x, direction, h, order, typical=0.0):
         c, g = (
             central(lambda v: self._value_at({**self.arrays, name: v}), self.y, x, direction, h, order),
             self.cotangent,
         )
-        value, halved = float((g * c.slope).sum()), float((g * c.halved).sum())
+        value, second = float((g * c.slope).sum()), float((g * c.second).sum())
         floor = norm(self._weighted) / h
         if floor > 1e-9 * abs(value) and self.y.size > 1 and not c.moved.all():
             floor = norm(self._weighted[self._reached(name, direction, c.moved)]) / h
         kinks = self._kinks(c, h)
         if kinks is not None and np.abs(g * c.half_bend)[kinks].sum() > 1e-8 * (abs(value) + typical):
             raise _Kink
-        return Slope(value, abs(value - halved) + floor, c.along, floor)
+        return Slope(value, abs(value - second) + floor, c.along, floor, order, h)
 
     def _kinks(self, c, h):
         """Which outputs have different slopes on the two sides, however close one comes; None if none.
@@ -344,18 +447,36 @@ class Loss:
     def _reached(self, name, direction, moved):
         """Which outputs moves along `direction` change, the steps (`moved`) or longer ones: their rounding blurs this slope.
 
-        Where nothing changes, rounding itself may be what hides the change (a saturated tanh), and all of it counts.
+        An output that stays the same may be saturated, and change by less than it is rounded; so this is also asked
+        where all inputs are of size 1. Where nothing changes at all, the rounding of all outputs counts.
         """
         x, found = self.arrays[name], moved
-        far = _scale(x) / float(np.abs(direction).max())
-        for size in (0.3, -3.0, 30.0):
-            try:
-                y = self._value_at({**self.arrays, name: x + size * far * direction}, any_branch=True)
+        far = 1 / float(np.abs(direction).max())
+        try:
+            for size in (0.3, -3.0, 30.0):
+                y = self._value_at(
+                    {**self.arrays, name: x + size * far * _scale(x) * direction}, any_branch=True
+                )
                 found = found | (y != self.y)
+        except _Outside:
+            if size == 0.3:
+                return np.ones(self.y.shape, bool)
+        for arrays, here in self._of_size_1():
+            try:
+                y = self._value_at({**arrays, name: arrays[name] + 0.3 * far * direction}, any_branch=True)
+                found = found | (y != here)
             except _Outside:
-                if size == 0.3:
-                    return np.ones(self.y.shape, bool)
+                continue
         return found if found.any() else np.ones(self.y.shape, bool)
+
+    def _of_size_1(self):
+        """The inputs and the output there, with the entries of all inputs of size 1, and a few other sizes."""
+        if not self._unit:
+            for size in (1.0, 0.3):
+                arrays = {n: size / _scale(x) * x for n, x in self.arrays.items()}
+                with suppress(_Outside):
+                    self._unit.append((arrays, self._value_at(arrays, any_branch=True)))
+        return self._unit
 
     def sides(self, name, direction):
         """(lowest, highest, bar) of the slopes that a kink at x allows along `direction`, None where nobody can tell.
@@ -364,7 +485,7 @@ class Loss:
         pieces change at once, each of them may be taken to have any slope of its own, so nothing follows.
         """
         x, g, lowest, highest, bars = self.arrays[name], self.cotangent, [], [], 0.0
-        h = self._steps[name] if self.order == 2 else self._steps[name] * SCHEMES[2][0] / SCHEMES[6][0]
+        h = self._step(name) * SCHEMES[2][0] / SCHEMES[self.order][0]
 
         def f(v):
             return self._value_at({**self.arrays, name: v}, any_branch=True)
@@ -378,6 +499,10 @@ class Loss:
                     return None
                 right, right_bar = one_sided(f, self.y, x, direction, h)
                 left, left_bar = one_sided(f, self.y, x, -direction, h)
+                for side, way in ((right, direction), (left, -direction)):
+                    closer, _ = one_sided(f, self.y, x, way, h / 10)
+                    if norm(g * (closer - side)) > 0.1 * norm(g * side) + 80 * self.noise / h:
+                        return None  # no kink, but a function that turns faster than the steps
             except _Outside:
                 return None
             lowest, highest = np.minimum(g * right, -g * left), np.maximum(g * right, -g * left)
@@ -421,7 +546,7 @@ def _same_branches(a, b):
 
 
 def numeric_gradient(
-    loss, name, rng, *, typical=0.0, every=EVERY, directions=DIRECTIONS, watch=(), claim=None
+    loss, name, rng, *, typical=0.0, every=EVERY, directions=DIRECTIONS, sample=SAMPLE, watch=(), claim=None
 ):
     """What differences say of `arrays[name]`; the flat indices in `watch` are among the entries looked at.
 
@@ -430,7 +555,7 @@ def numeric_gradient(
     x = loss.arrays[name]
     numeric = Numeric(x.shape)
     work = sum(a.size for a in loss.arrays.values())
-    every = min(every, max(SAMPLE, int(every * MOST_WORK / work))) if work else every
+    every = min(every, max(sample, int(every * MOST_WORK / work))) if work else every
     how = f"order {loss.order}, h={SCHEMES[loss.order][0]:g}"
     if x.size <= every:
         add_entries(numeric, loss, name, range(x.size), typical)
@@ -438,7 +563,7 @@ def numeric_gradient(
         return numeric
     for _ in range(3 * directions):
         u = rng.standard_normal(x.shape)
-        found = loss.slope(name, u / np.linalg.norm(u), typical)
+        found = loss.slope(name, u / norm(u), typical)
         if isinstance(found, Slope):
             numeric.directions.append(found)
             loss.felt = loss.felt or abs(found.value) > 10 * found.bar
@@ -447,15 +572,15 @@ def numeric_gradient(
         if len(numeric.directions) == directions:
             break
     for band in _bands(claim) if claim is not None else ():
-        for _ in range(2):
+        for _ in range(2 if sample > 1 else 1):
             u = np.zeros(x.shape)
             u.reshape(-1)[band] = rng.standard_normal(len(band))
-            found = loss.slope(name, u / np.linalg.norm(u), typical)
+            found = loss.slope(name, u / norm(u), typical)
             if isinstance(found, Slope):
                 numeric.bands.append((band, found))
-    sample = {*watch, x.size - 1, *rng.choice(x.size, SAMPLE).tolist()}
-    add_entries(numeric, loss, name, sorted(sample), typical)
-    numeric.method = f"{how}, {len(numeric.directions)} directions and {len(sample)} of {x.size} entries"
+    chosen = {*watch, x.size - 1, *rng.choice(x.size, sample).tolist()}
+    add_entries(numeric, loss, name, sorted(chosen), typical)
+    numeric.method = f"{how}, {len(numeric.directions)} directions and {len(chosen)} of {x.size} entries"
     return numeric
 
 

@@ -9,8 +9,7 @@ import numpy as np
 
 from minigen.check.differences import DIRECTIONS, EVERY, Loss
 from minigen.check.inputs import Inputs, misfit, title
-from minigen.check.moved import EVERY as FEW
-from minigen.check.moved import second_look
+from minigen.check.moved import FEW, second_look
 from minigen.check.pair import takes
 from minigen.check.preserve import preserved
 from minigen.check.report import Report
@@ -90,12 +89,12 @@ def _check(f, gradients, inputs, wrt, order, seed, every, directions, device):
     names = inputs.select(wrt)
     function = ByTape(lambda tensors: inputs.call(f, tensors), device)
 
-    def look(arrays, every, orders):
+    def look(arrays, options, orders):
         rng = generator(seed)
         recorded, g = function.gradients(
             arrays, names, lambda shape: np.ones(shape) if np.prod(shape) == 1 else rng.standard_normal(shape)
         )
-        options = {"every": every, "directions": directions, "rng": rng}
+        options = {**options, "rng": rng}
         hand = _by_hand(gradients, g, inputs, arrays)
         if any(x.shape != inputs.floats[n].shape for n, x in arrays.items()):  # a second look at other sizes
             if any(n in arrays and claim.shape != arrays[n].shape for n, claim in hand.items()):
@@ -112,11 +111,11 @@ def _check(f, gradients, inputs, wrt, order, seed, every, directions, device):
             records += second
         return records
 
-    report = Report(look(inputs.floats, every, order), inputs.notes)
+    report = Report(look(inputs.floats, {"every": every, "directions": directions}, order), inputs.notes)
     if report.ok and not inputs.draw and (gradients is None or callable(gradients)):
         second_look(
             report,
-            lambda arrays: look(arrays, min(every, FEW), order),
+            lambda arrays: look(arrays, FEW, order),
             lambda arrays: function(arrays)[0],
             inputs.floats,
             names,

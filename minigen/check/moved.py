@@ -25,7 +25,9 @@ MOST_WAYS, MOST_LOOKS, SECONDS = (
     3.0,
 )  # combinations of axes of length 1 tried, looked at, and for how long
 SMALL = 0.1  # inputs below this are grown as well: near 0 every function is linear
-EVERY = 64  # a tensor of at most so many entries is looked at entry by entry again
+# A tensor of at most so many entries is looked at entry by entry again, a larger one along two directions: what was
+# right at the person's inputs, and is not there, is so in more than an entry of little weight.
+FEW = {"every": 4, "directions": 2, "sample": 1}
 
 
 def second_look(report, look, values, arrays, names, rng, constants=()):

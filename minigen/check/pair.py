@@ -84,7 +84,7 @@ class Pair:
             )
         if paired:
             y, cache = y
-        if not isinstance(y, np.ndarray | float) or np.asarray(y).dtype.kind != "f":
+        if not isinstance(y, np.ndarray | float | np.floating) or np.asarray(y).dtype.kind != "f":
             kind = str(y.dtype) if isinstance(y, np.ndarray | np.generic) else type(y).__name__
             raise TypeError(
                 f"{self.caller}: forward must return one array of real numbers, or (y, cache), got {kind}; for one "

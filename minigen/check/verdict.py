@@ -1,25 +1,27 @@
 """From numbers to a verdict: do by hand, by tape and by differences agree on one tensor, and if not, who differs?
 
-Every entry is judged by itself. Every entry is judged by itself. With a the claim, n the differences and E ten times their error bar there: |a - n|
+Every entry is judged by itself. With a the claim, n the differences and E ten times their error bar there: |a - n|
 within E is ok; beyond 100 E, and beyond 1e-5 of |a| + |n|, it is wrong; between the two nobody can tell, and
 the verdict says so. Where E is above a thousandth of the entry, differences have nothing to say of it; and to confirm
 the gradient as a whole, E must be below 1e-5 of it, or it could hide what would be called wrong. An entry may be
-drowned where E is a ten-millionth of the largest. At a kink a claim must lie between the slopes of the two sides. By
+drowned where E is a ten-millionth of the largest. What looks wrong must look so with shorter steps, too: bars are small
+by luck, now and then, where a function turns faster than the steps. At a kink a claim must lie between the slopes of the two sides. By
 hand and by tape are both exact, so those two must agree to rounding.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from minigen.check.differences import add_entries, locate, numeric_gradient
 from minigen.check.report import WITNESSES, Record
-from minigen.check.stencil import generator, norm
+from minigen.check.stencil import EPS, generator, norm
 
 EXACT = 1e-10  # relative, by hand against by tape: rounding in sums of a few thousand terms stays below 1e-12
 AGREES = 1e-7  # relative, beside the error bar
 WRONG = 1e-5  # relative: the smallest mistake that is called one
 BLIND = 1e-3  # relative: above such a bar differences say nothing at all
+SUSPECTS = 3  # entries that look wrong and are looked at again
 ROUNDING = 16 * float(np.finfo(float).eps)
 
 
@@ -28,7 +30,8 @@ class Comparison:
     """One claim against the differences: distance, ten times the bar, the sum of both norms, and what follows.
 
     `worst` is the flat index of the entry that decides, None where a direction does or all are fine; `kink` says
-    whether it lies on a kink, and `drowned` how many entries are too small to be seen.
+    whether it lies on a kink, and `drowned` how many entries are too small to be seen. `suspects` are the entries that
+    look wrong, the worst first.
     """
 
     distance: float
@@ -38,17 +41,18 @@ class Comparison:
     worst: int | None = None
     kink: bool = False
     drowned: int = 0
+    suspects: list = field(default_factory=list)
 
     @property
     def error(self):
         return self.distance / self.size if self.size else 0.0
 
 
-def record(subject, name, loss, *, hand=None, tape=None, largest=0.0, rng=None, bands=True, **options):
+def record(subject, name, loss, *, hand=None, tape=None, largest=0.0, rng=None, doubt=None, **options):
     """The Record of `loss.arrays[name]`: `hand` and `tape` are gradients of its shape, None for a witness not asked.
 
     `largest` is the norm of the largest gradient in sight: against it and the loss itself a gradient counts
-    as zero. With `bands`, entries of each size are also looked at by themselves. The other options are those of `numeric_gradient`.
+    as zero. `doubt` is how far the entries by hand are rounded, where that is known. The other options are those of `numeric_gradient`.
     """
     out = Record(subject, name, loss.arrays[name].shape)
     claims = {w: g for w, g in (("hand", hand), ("tape", tape)) if g is not None}
@@ -73,10 +77,23 @@ def record(subject, name, loss, *, hand=None, tape=None, largest=0.0, rng=None, 
     rng = rng or generator(0)
     typical = max(norm(g) / g.size**0.5 for g in claims.values())
     watch = () if apart is None else (int(apart.argmax()),)
-    claim = next(iter(claims.values())) if bands else None
+    claim = next(iter(claims.values()))
     numeric = numeric_gradient(loss, name, rng, typical=typical, watch=watch, claim=claim, **options)
     unit = max(min(loss.size, 1.0), largest)
-    compared = {w: compare_with(g, numeric, scale, unit) for w, g in claims.items()}
+    compared = {w: compare_with(g, numeric, scale, unit, doubt) for w, g in claims.items()}
+    for w, c in compared.items():
+        if c.verdict == "wrong" and not c.kink and not _stands(claims[w], c, loss, name, numeric, typical):
+            c.verdict = "unsteady"
+    if tape is None and doubt is not None and compared["hand"].verdict == "blind" and loss.finer:
+        finer = numeric_gradient(loss.finer, name, rng, typical=typical, claim=claim, **options)
+        again = compare_with(hand, finer, scale, unit, doubt)
+        large = again.distance > ROUNDING * scale  # smaller ones may be rounding of the derivation by hand
+        if again.verdict == "wrong" and not (
+            large and _stands(hand, again, loss.finer, name, finer, typical)
+        ):
+            again.verdict = "blind"
+        if again.verdict in ("ok", "wrong") or again.bar < compared["hand"].bar:
+            loss, numeric, compared = loss.finer, finer, {"hand": again}
     out.hand_vs_differences = compared["hand"].error if hand is not None else None
     out.tape_vs_differences = compared["tape"].error if tape is not None else None
     farthest = max(compared, key=lambda w: (compared[w].verdict == "wrong", compared[w].distance))
@@ -100,14 +117,17 @@ def record(subject, name, loss, *, hand=None, tape=None, largest=0.0, rng=None, 
     return out
 
 
-def compare_with(claim, numeric, scale, unit=None):
+def compare_with(claim, numeric, scale, unit=None, doubt=None):
     """The Comparison of a claimed gradient with the differences.
 
     `scale` is the size of the whole problem, against whose rounding a claim counts as zero; `unit` is what a gradient
-    that is not zero may be expected to be, against which the differences must be exact to confirm a zero.
+    that is not zero may be expected to be, against which the differences must be exact to confirm a zero. `doubt` is
+    the rounding of the claim, entry by entry.
     """
     flat, norm_of = claim.reshape(-1), norm(claim)
     entries, values, bars = flat[numeric.entries], np.asarray(numeric.values), 10 * np.asarray(numeric.bars)
+    if doubt is not None:
+        bars = bars + 10 * doubt.reshape(-1)[numeric.entries]
     top = max(float(np.abs(entries).max(initial=0)), float(np.abs(values).max(initial=0)))
     unit = scale if unit is None else unit
     found = judge(entries, values, bars, top, scale, unit)
@@ -121,6 +141,7 @@ def compare_with(claim, numeric, scale, unit=None):
         slopes = np.array([s.value for s in numeric.directions])
         distance = max(distance, stretch * norm(claimed - slopes))
         bar = max(bar, 10 * stretch * norm([s.bar for s in numeric.directions]))
+        bar += 0 if doubt is None else 10 * norm(doubt)
         size = stretch * (norm(claimed) + norm(slopes)) if len(slopes) else 2 * norm_of
         if not (distance <= bar <= AGREES * unit and norm_of <= ROUNDING * scale):
             verdicts.add(_one(distance, bar, size))
@@ -129,6 +150,8 @@ def compare_with(claim, numeric, scale, unit=None):
     if bar > WRONG * size and not (distance <= bar <= AGREES * unit and norm_of <= ROUNDING * scale):
         verdicts.add("blind")
     verdict, worst, kink = "ok", None, False
+    suspects = np.flatnonzero(found == "wrong")
+    suspects = [numeric.entries[i] for i in suspects[np.argsort(-np.abs(entries - values)[suspects])]]
     beyond = [i for i, sides in numeric.sides.items() if _outside(flat[i], *sides)]
     for kind in ("wrong", "blind", "unclear"):
         if kind in verdicts:
@@ -142,8 +165,28 @@ def compare_with(claim, numeric, scale, unit=None):
     if verdict == "ok" and distance <= bar and norm_of <= ROUNDING * scale:
         distance = size = 0.0  # zero, as claimed; what is left is noise of the differences
     return Comparison(
-        float(distance), float(bar), float(size), verdict, worst, kink, int((found == "drowned").sum())
+        float(distance),
+        float(bar),
+        float(size),
+        verdict,
+        worst,
+        kink,
+        int((found == "drowned").sum()),
+        suspects,
     )
+
+
+def _stands(claim, comparison, loss, name, numeric, typical):
+    """Whether what looks wrong does so with every step; the entry that does is then the one to show."""
+    direction = np.zeros(claim.shape)
+    for i in comparison.suspects[:SUSPECTS]:
+        direction.flat[i] = 1.0
+        if loss.stands(name, direction, claim, typical):
+            comparison.worst = i
+            return True
+        direction.flat[i] = 0.0
+    ways = [s.along for s in (*numeric.directions, *(s for _, s in numeric.bands))]
+    return not comparison.suspects and any(loss.stands(name, u, claim, typical) for u in ways)
 
 
 def judge(claims, values, bars, top, scale, unit):
@@ -154,15 +197,18 @@ def judge(claims, values, bars, top, scale, unit):
     claims, values, bars = (np.asarray(v, float) for v in (claims, values, bars))
     off, size = np.abs(claims - values), np.abs(claims) + np.abs(values)
     zero = (off <= bars) & (bars <= AGREES * unit) & (np.abs(claims) <= ROUNDING * scale)
+    lost = claims == 0  # 1 + tanh(-50) is 0: what is smaller than a last digit is lost in a right formula
     return np.select(
         [
             zero,
+            lost & (np.abs(values) <= EPS * top),
+            lost & (np.abs(values) <= EPS * scale),
             (bars > WRONG * size) & (off <= bars) & (bars <= AGREES * top),
             bars > BLIND * size,
             off > np.maximum(100 * bars, WRONG * size),
             off <= bars + AGREES * size,
         ],
-        ["ok", "drowned", "blind", "wrong", "ok"],
+        ["ok", "drowned", "blind", "drowned", "blind", "wrong", "ok"],
         "unclear",
     )
 
@@ -226,6 +272,11 @@ def _judge(out, numeric, compared, apart, rounding):
         )
     if numeric.skipped > len(numeric.entries) if numeric.whole else not numeric.directions:
         return "inconclusive", _obstacle(numeric)
+    if "unsteady" in verdicts.values():
+        return "inconclusive", (
+            "the differences change with the step, however short: the function turns faster than they can follow (the "
+            "sine of a large number?); use inputs of size about 1"
+        )
     if "blind" in verdicts.values():
         return "inconclusive", (
             f"the differences are only good to {100 * out.error_bar:.2g} % of this gradient, which is small against "

@@ -6,17 +6,19 @@ upstream gradient g. A backward that forgets to multiply by g breaks the last, w
 the check is repeated at moved inputs, where no symmetry hides a mistake.
 """
 
+import functools
+from contextlib import suppress
+
 import numpy as np
 
 from minigen.check.contract import broken_promises
-from minigen.check.differences import DIRECTIONS, EVERY, Loss
+from minigen.check.differences import DIRECTIONS, EVERY, LONG_EPS, MOST_WORK, Loss
 from minigen.check.inputs import Inputs, misfit, title
-from minigen.check.moved import EVERY as FEW
-from minigen.check.moved import near, second_look
+from minigen.check.moved import FEW, near, second_look
 from minigen.check.pair import ContractError, Pair
 from minigen.check.preserve import preserved
 from minigen.check.report import Record, Report
-from minigen.check.stencil import generator, norm
+from minigen.check.stencil import EPS, generator, norm
 from minigen.check.verdict import ROUNDING, record
 
 DRAWS = 3  # of inputs that are a function of a generator
@@ -77,12 +79,12 @@ def _check(pair, subject, wrt, *, seed, every, directions):
         except ContractError as error:
             report.records.append(_wrong(subject, "(backward)", str(error)))
             return report
-    look = _Look(pair, subject, names, seed, directions)
-    report.records += look(arrays, every, thorough=True)
+    look = _Look(pair, subject, names, seed)
+    report.records += look(arrays, {"every": every, "directions": directions}, thorough=True)
     if report.ok and y.size and not pair.inputs.draw:
         second_look(
             report,
-            lambda there: look(there, min(every, FEW)),
+            lambda there: look(there, FEW),
             pair.forward,
             arrays,
             names,
@@ -95,16 +97,10 @@ def _check(pair, subject, wrt, *, seed, every, directions):
 class _Look:
     """One comparison of backward with the differences, at any inputs."""
 
-    def __init__(self, pair, subject, names, seed, directions):
-        self.pair, self.subject, self.names, self.seed, self.directions = (
-            pair,
-            subject,
-            names,
-            seed,
-            directions,
-        )
+    def __init__(self, pair, subject, names, seed):
+        self.pair, self.subject, self.names, self.seed = pair, subject, names, seed
 
-    def __call__(self, arrays, every, thorough=False):
+    def __call__(self, arrays, options, thorough=False):
         """The records at these inputs; `thorough` asks for the whole contract as well."""
         pair, subject, names, rng = self.pair, self.subject, self.names, generator(self.seed)
         with np.errstate(all="ignore"):
@@ -129,16 +125,21 @@ class _Look:
         promised = {
             n: a for n, a in fits.items() if not norm(a) <= rounding or a.dtype != np.float64 or not a.any()
         }
-        broken = self._promises(arrays, g, promised) if thorough and not loss.flaw else {}
+        doubts = functools.cache(lambda: self._doubts(arrays, g, fits))
+
+        def noise():
+            return {n: max(norm(doubt), EPS * max(largest, loss.size)) for n, doubt in doubts().items()}
+
+        broken = self._promises(arrays, g, promised, noise) if thorough and not loss.flaw else {}
         for name in names:
             if name not in fits:
                 records.append(
                     _wrong(subject, name, _unfit(name, found, arrays[name].shape), arrays[name].shape)
                 )
                 continue
-            options = {"every": every, "directions": self.directions, "largest": largest, "rng": rng}
-            options |= {} if thorough else {"directions": min(2, self.directions), "bands": False}
-            r = record(subject, name, loss, hand=fits[name].astype(np.float64), **options)
+            hand = fits[name].astype(np.float64)
+            doubt = doubts().get(name) if thorough and not broken else None
+            r = record(subject, name, loss, hand=hand, largest=largest, rng=rng, doubt=doubt, **options)
             if name in broken and np.isfinite(fits[name]).all():
                 r.verdict, r.reason = "wrong", broken[name]
             if loss.flaw and loss.flaw not in r.reason:
@@ -146,7 +147,7 @@ class _Look:
             records.append(r)
         return nothing_compared(records, loss)
 
-    def _promises(self, arrays, g, first):
+    def _promises(self, arrays, g, first, noise):
         """{name: sentence} for gradients that break the contract."""
         rounded = {
             n: f"the gradient of {n} has dtype {a.dtype} where everything given is float64: "
@@ -161,8 +162,31 @@ class _Look:
             {n: a for n, a in first.items() if n not in rounded},
             g if self.pair.takes_g else None,
             lambda: self.pair.gradients(there, g),
+            noise,
         )
         return rounded | {n: sentence for n, (_, sentence) in found.items()}
+
+    def _doubts(self, arrays, g, fits):
+        """By how much every entry of the gradients is rounded: {name: array}.
+
+        It is not known better than to what it changes by with a last digit of the inputs, nor than to what it differs
+        by where everything is computed in longer numbers. A digit may decide which side of a kink is taken, so the
+        smaller of two tries counts.
+        """
+        rng = generator(self.seed, 13)
+
+        def apart(change, g):
+            with suppress(Exception):  # the person's own code, at inputs it may refuse
+                found = self.pair.gradients({n: change(x) for n, x in arrays.items()}, g)
+                return {n: np.abs(found[n] - a).astype(float) for n, a in fits.items()}
+
+        nudged = [apart(lambda x: x * (1 + 2 * EPS * rng.choice([-1, 1], x.shape)), g) for _ in range(2)]
+        tries = [*filter(None, nudged)]
+        doubts = {n: min((t[n] for t in tries), key=norm) for n in fits} if tries else {}
+        if LONG_EPS < EPS and sum(x.size for x in arrays.values()) <= MOST_WORK:
+            longer = apart(lambda x: x.astype(np.longdouble), g.astype(np.longdouble)) or {}
+            doubts |= {n: np.maximum(d, doubts.get(n, 0.0)) for n, d in longer.items()}
+        return doubts
 
 
 def nothing_compared(records, loss):

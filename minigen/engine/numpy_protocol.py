@@ -39,7 +39,7 @@ class NumPyProtocol:
         )
 
     def __dlpack__(self, **kwargs):
-        """The data for another library, without a copy: torch.from_dlpack(tensor). BufferError where there is a history."""
+        """The memory of `data` for another library: torch.from_dlpack(tensor). BufferError where there is a history."""
         if self.node is not None:
             raise BufferError(
                 "a Tensor with a history, or that asks for a gradient, is not handed to another library, which "

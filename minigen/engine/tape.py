@@ -273,6 +273,7 @@ class Op:
     def __call__(self, *args, **kwargs):
         if Tensor not in map(type, args):
             return self.forward(*args, **kwargs) if _settled_here.get() else self._on_arrays(args, kwargs)
+        # What came: the arrays, and the nodes they came from.
         values, parents, exposed = [], [], []  # exposed: the places of what somebody may write to
         tracked = leaf = odd = False
         dtype, rules = None, len(self.rules)
@@ -287,23 +288,28 @@ class Op:
                     leaf = leaf or type(node) is Leaf
             elif type(a) is not float and type(a) is not int and a is not None:
                 exposed.append(len(values))
-            if type(a) is _ndarray:
-                if a.dtype is not dtype and len(values) not in self.masks:
-                    odd, dtype = odd or dtype is not None, a.dtype
-            elif type(a) is not float and type(a) is not int and a is not None:
+            else:
+                values.append(a)
+                parents.append(None)
+                continue
+            if type(a) is not _ndarray:
                 odd = odd or len(values) < rules or isinstance(a, np.generic)
+            elif a.dtype is not dtype and len(values) not in self.masks:
+                odd, dtype = odd or dtype is not None, a.dtype
             values.append(a)
             parents.append(node)
         if odd or not (dtype is _float32 or dtype is _float64):
             values = self._settle(values)
         if kwargs:
             kwargs = {key: self._keyword(key, value) for key, value in kwargs.items()}
+        # What the tape keeps is its own.
         recorded = tracked and _recording.get()
         if recorded:
             for i in exposed:
                 values[i] = backend.own(values[i])
             if kwargs:
                 kwargs = {key: backend.own(value) for key, value in kwargs.items()}
+        # The result.
         try:
             out = self.forward(*values, **kwargs)
         except (TypeError, ValueError) as error:

@@ -124,7 +124,7 @@ def rounds_on_toys(game, adversary_optimizer, generator_optimizer, toy, random, 
 
 def _move(optimizer, gradients):
     for parameter, g in zip(optimizer.parameters, gradients, strict=True):
-        parameter.grad = g.data
+        parameter.grad = g._array
     optimizer.step()
 
 

@@ -1,10 +1,13 @@
 """How long a training step takes in minigen, against the same step in PyTorch (eager, on the processor).
 
-    python tests/benchmarks/compare.py [WORKLOAD ...] [--rounds N] [--json]
+    python tests/benchmarks/compare.py [WORKLOAD ...] [--rounds N] [--json] [--readme] [--anyway]
 
 Both sides run in one process and take turns in blocks; the first steps of a block are not counted, because the threads
 that the other side has just left still spin for a while. The table gives medians and their ratio. Without PyTorch
 (`pip install torch`) minigen is measured against nothing, and the table says so.
+
+Ratios of a busy machine are not those of a quiet one, so none are printed where the load is above 1.5; `--anyway` prints
+them all the same. `--readme` prints the table as it stands in README.
 
 Each side chooses its own kernels for the processor at hand. Some machines pin NumPy's with OPENBLAS_CORETYPE, so that the
 bits are the same everywhere; PyTorch knows no such pin, so it is taken off here, and a line says so.
@@ -22,6 +25,7 @@ import argparse
 import importlib.util
 import json
 import statistics
+import sys
 import time
 
 import numpy as np
@@ -32,6 +36,7 @@ from minigen import Tensor, losses, nn, no_grad, optim
 from minigen.engine.fast import threads
 
 THREADS = 2
+QUIET = 1.5  # the highest load average, over one minute, at which a ratio means something
 _torch = importlib.util.find_spec("torch") is not None
 
 
@@ -138,6 +143,100 @@ def small_mlp():
     return _training(lambda: losses.squared_error(model(tx), ty), model), torch_step
 
 
+def wgan_gp():
+    """WGAN-GP on points of the plane: both players 512x3 ReLU, batch 256, five critic steps and one of the generator, Adam."""
+    from minigen.models import WGAN
+
+    rng = np.random.default_rng(0)
+    x, z = rng.standard_normal((2, 5, 256, 2)).astype(np.float32)
+    alpha = rng.random((5, 256, 1), np.float32)
+
+    def network(inputs, outputs):
+        layers, sizes = [], (inputs, 512, 512, 512)
+        for a, b in zip(sizes, sizes[1:], strict=False):
+            layers += [nn.Dense(a, b, rng=rng), nn.ReLU()]
+        return nn.Sequential(*layers, nn.Dense(512, outputs, rng=rng))
+
+    game = WGAN(network(2, 2), network(2, 1), lam=10)
+    how = {"lr": 1e-4, "betas": (0.0, 0.9)}
+    for_critic, for_generator = optim.Adam(game.critic, **how), optim.Adam(game.generator, **how)
+    tx, tz, talpha = ([Tensor(part) for part in array] for array in (x, z, alpha))
+
+    def step():
+        for batch in zip(tx, tz, talpha, strict=True):
+            for_critic.zero_grad()
+            game.critic_loss(*batch).backward()
+            for_critic.step()
+        for_critic.zero_grad()
+        for_generator.zero_grad()
+        game.generator_loss(tz[0]).backward()
+        for_generator.step()
+
+    def torch_step(torch):
+        t = torch.nn
+
+        def net(inputs, outputs):
+            layers, sizes = [], (inputs, 512, 512, 512)
+            for a, b in zip(sizes, sizes[1:], strict=False):
+                layers += [t.Linear(a, b), t.ReLU()]
+            return t.Sequential(*layers, t.Linear(512, outputs))
+
+        g, f = net(2, 2), net(2, 1)
+        adam_f, adam_g = (torch.optim.Adam(m.parameters(), **how) for m in (f, g))
+        xs, zs, alphas = torch.tensor(x), torch.tensor(z), torch.tensor(alpha)
+
+        def run():
+            for real, noise, a in zip(xs, zs, alphas, strict=True):
+                adam_f.zero_grad()
+                with torch.no_grad():
+                    fake = g(noise)
+                between = (a * real + (1 - a) * fake).requires_grad_()
+                (slope,) = torch.autograd.grad(f(between).sum(), between, create_graph=True)
+                norms = (slope.square().sum(1) + 1e-12).sqrt()
+                (f(fake).mean() - f(real).mean() + 10 * (norms - 1).square().mean()).backward()
+                adam_f.step()
+            adam_f.zero_grad()
+            adam_g.zero_grad()
+            (-f(g(zs[0])).mean()).backward()
+            adam_g.step()
+
+        return run
+
+    return step, torch_step
+
+
+def sparse_autoencoder():
+    """Sparse autoencoder 64-25-64, sigmoid code, batch 10 000, squared error and 3 KL(0.05 || mean activity), SGD."""
+    from minigen.models import SparseAutoencoder
+
+    rng = np.random.default_rng(0)
+    x = rng.random((10_000, 64), np.float32)
+    model = SparseAutoencoder(64, 25, rng=rng)
+    tx, optimizer = Tensor(x), optim.SGD(model, lr=0.01)
+
+    def step():
+        optimizer.zero_grad()
+        model.loss(tx).backward()
+        optimizer.step()
+
+    def torch_step(torch):
+        encoder, decoder = torch.nn.Linear(64, 25), torch.nn.Linear(25, 64)
+        parameters = [*encoder.parameters(), *decoder.parameters()]
+        sgd, xt = torch.optim.SGD(parameters, lr=0.01), torch.tensor(x)
+
+        def run():
+            sgd.zero_grad()
+            h = torch.sigmoid(encoder(xt))
+            r = h.mean(0)
+            kl = (0.05 * torch.log(0.05 / r) + 0.95 * torch.log(0.95 / (1 - r))).sum()
+            (0.5 * (decoder(h) - xt).square().sum() / len(xt) + 3 * kl).backward()
+            sgd.step()
+
+        return run
+
+    return step, torch_step
+
+
 def conv_autoencoder():
     """28x28, convolutions 1-16-32 with k3 s2, dense code of 32, mirrored; batch 64, Bernoulli pixels, Adam."""
     rng = np.random.default_rng(0)
@@ -187,6 +286,19 @@ def conv_autoencoder():
 
 def dcgan():
     """One discriminator and one generator step at 32x32, channels 64-128-256 with k4 s2, batch 64, no batch norm."""
+    return _dcgan(lambda layer, channels: [layer], lambda torch, layer, channels: [layer])
+
+
+def dcgan_batch_norm():
+    """The step of `dcgan` with batch norm after every convolution but the first of the discriminator and the last."""
+    return _dcgan(
+        lambda layer, channels: [layer, nn.BatchNorm(channels)],
+        lambda torch, layer, channels: [layer, torch.nn.BatchNorm2d(channels)],
+    )
+
+
+def _dcgan(ours, theirs):
+    """`ours(layer, channels)` and `theirs(torch, layer, channels)` give a convolution and what follows it."""
     rng = np.random.default_rng(0)
     real = np.tanh(rng.standard_normal((64, 3, 32, 32))).astype(np.float32)
     noise = rng.standard_normal((64, 100)).astype(np.float32)
@@ -195,9 +307,9 @@ def dcgan():
         nn.Dense(100, 256 * 4 * 4, rng=rng),
         nn.ReLU(),
         nn.Reshape(256, 4, 4),
-        nn.ConvTranspose2d(256, 128, 4, **how, rng=rng),
+        *ours(nn.ConvTranspose2d(256, 128, 4, **how, rng=rng), 128),
         nn.ReLU(),
-        nn.ConvTranspose2d(128, 64, 4, **how, rng=rng),
+        *ours(nn.ConvTranspose2d(128, 64, 4, **how, rng=rng), 64),
         nn.ReLU(),
         nn.ConvTranspose2d(64, 3, 4, **how, rng=rng),
         nn.Tanh(),
@@ -205,9 +317,9 @@ def dcgan():
     discriminator = nn.Sequential(
         nn.Conv2d(3, 64, 4, **how, rng=rng),
         nn.LeakyReLU(0.2),
-        nn.Conv2d(64, 128, 4, **how, rng=rng),
+        *ours(nn.Conv2d(64, 128, 4, **how, rng=rng), 128),
         nn.LeakyReLU(0.2),
-        nn.Conv2d(128, 256, 4, **how, rng=rng),
+        *ours(nn.Conv2d(128, 256, 4, **how, rng=rng), 256),
         nn.LeakyReLU(0.2),
         nn.Flatten(),
         nn.Dense(256 * 4 * 4, 1, rng=rng),
@@ -232,9 +344,9 @@ def dcgan():
             t.Linear(100, 256 * 4 * 4),
             t.ReLU(),
             t.Unflatten(1, (256, 4, 4)),
-            t.ConvTranspose2d(256, 128, 4, **how),
+            *theirs(torch, t.ConvTranspose2d(256, 128, 4, **how), 128),
             t.ReLU(),
-            t.ConvTranspose2d(128, 64, 4, **how),
+            *theirs(torch, t.ConvTranspose2d(128, 64, 4, **how), 64),
             t.ReLU(),
             t.ConvTranspose2d(64, 3, 4, **how),
             t.Tanh(),
@@ -242,9 +354,9 @@ def dcgan():
         d = t.Sequential(
             t.Conv2d(3, 64, 4, **how),
             t.LeakyReLU(0.2),
-            t.Conv2d(64, 128, 4, **how),
+            *theirs(torch, t.Conv2d(64, 128, 4, **how), 128),
             t.LeakyReLU(0.2),
-            t.Conv2d(128, 256, 4, **how),
+            *theirs(torch, t.Conv2d(128, 256, 4, **how), 256),
             t.LeakyReLU(0.2),
             t.Flatten(),
             t.Linear(256 * 4 * 4, 1),
@@ -302,7 +414,18 @@ def _shares(c, size, o, k):
         yield bare / ours
 
 
-WORKLOADS = {f.__name__: f for f in (chain, small_mlp, mlp_vae, conv_autoencoder, dcgan)}
+# the steps, and what README calls them
+NAMES = {
+    chain: "100 multiplications of 8×8 arrays, forward and backward",
+    small_mlp: "MLP 2-64-64-1, batch 128, Adam",
+    mlp_vae: "VAE 784-400-20, batch 128, Adam",
+    wgan_gp: "WGAN-GP, 512×3 ReLU, batch 256, 5 + 1 steps, Adam",
+    sparse_autoencoder: "sparse autoencoder 64-25-64, batch 10 000, SGD",
+    conv_autoencoder: "conv autoencoder 28×28 (1-16-32), batch 64, Adam",
+    dcgan: "DCGAN 32×32 (64-128-256), batch 64, both players, Adam",
+    dcgan_batch_norm: "the same with batch norm",
+}
+WORKLOADS = {f.__name__: f for f in NAMES}
 
 
 def measure(sides, rounds, block=0.25, settle=0.08):
@@ -328,11 +451,18 @@ def main():
     )
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--readme", action="store_true", help="print the table of README")
+    parser.add_argument("--anyway", action="store_true", help=f"print ratios above a load of {QUIET}, too")
     options = parser.parse_args()
     unknown = set(options.workloads) - set(WORKLOADS) - {"convolutions"}
     if unknown:
         parser.error(
             f"no workload {', '.join(sorted(unknown))}; there are {', '.join([*WORKLOADS, 'convolutions'])}"
+        )
+    if busy() and not options.anyway:
+        sys.exit(
+            f"the load of this machine is {os.getloadavg()[0]:.1f}: other programs are running, and a ratio "
+            "would not be that of a quiet machine; wait, or add --anyway"
         )
     chosen = options.workloads or [*WORKLOADS, "convolutions"]
     torch = __import__("torch") if _torch else None
@@ -349,32 +479,43 @@ def main():
     print(f"NumPy {np.__version__} ({', '.join(blas)}, {threads.count()} threads) against {against}")
     if PINNED:
         print(f"not obeyed here: {', '.join('='.join(pair) for pair in PINNED.items())}")
-    print(f"{'workload':18} {'minigen ms':>11} {'PyTorch ms':>11} {'ratio':>7}")
+    print(f"load at the start {load()}")
     rows = []
+    print(f"{'workload':18} {'minigen ms':>11} {'PyTorch ms':>11} {'ratio':>7}")
     for name in chosen:
-        if name == "convolutions":
-            continue
-        step, torch_step = WORKLOADS[name]()
-        sides = [step] + ([torch_step(torch)] if torch else [])
-        medians = [1e3 * m for m in measure(sides, options.rounds)]
-        ratio = medians[0] / medians[1] if torch else None
-        rows.append(
-            {
-                "workload": name,
-                "minigen_ms": medians[0],
-                "torch_ms": medians[1] if torch else None,
-                "ratio": ratio,
-            }
-        )
-        print(
-            f"{name:18} {medians[0]:11.3f} "
-            + (f"{medians[1]:11.3f} {ratio:7.2f}" if torch else f"{'–':>11} {'–':>7}"),
-            flush=True,
-        )
+        if name != "convolutions":
+            rows.append(_row(name, torch, options.rounds))
+    print(f"load at the end {load()}")
     if "convolutions" in chosen:
         convolutions()
     if options.json:
         print(json.dumps(rows))
+    if options.readme:
+        print("| step | minigen ms | PyTorch ms | ratio |\n|---|---|---|---|")
+        for row in rows:
+            numbers = [f"{row[k]:.2f}" if row[k] else "–" for k in ("minigen_ms", "torch_ms", "ratio")]
+            print(f"| {NAMES[WORKLOADS[row['workload']]]} | {' | '.join(numbers)} |")
+
+
+def load():
+    return f"{os.getloadavg()[0]:.2f}" if hasattr(os, "getloadavg") else "unknown"
+
+
+def busy():
+    return hasattr(os, "getloadavg") and os.getloadavg()[0] > QUIET
+
+
+def _row(name, torch, rounds):
+    """Measure one workload, print its line, and return it as a dict."""
+    step, torch_step = WORKLOADS[name]()
+    sides = [step] + ([torch_step(torch)] if torch else [])
+    ours, *theirs = (1e3 * m for m in measure(sides, rounds))
+    row = {"workload": name, "minigen_ms": ours, "torch_ms": None, "ratio": None}
+    if theirs:
+        row |= {"torch_ms": theirs[0], "ratio": ours / theirs[0]}
+    beside = f"{row['torch_ms']:11.3f} {row['ratio']:7.2f}" if theirs else f"{'–':>11} {'–':>7}"
+    print(f"{name:18} {ours:11.3f} {beside}", flush=True)
+    return row
 
 
 if __name__ == "__main__":

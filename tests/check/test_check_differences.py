@@ -153,7 +153,11 @@ def test_a_smaller_step_is_taken_only_if_it_helps():
         return np.where(near, np.sin(0.5) + np.cos(0.5) * (v - 0.5), np.round(np.sin(v), 7)).sum()
 
     loss = at([0.5], f, [])
-    loss._weighted = 0 * loss._weighted  # as if it had been overlooked
+    loss.rounding, loss._weighted = (
+        np.asarray(1e-7),
+        np.zeros(()),
+    )  # no kink, and as if it had been overlooked
+    loss._suitable["x"] = (None, 0.0)  # and no other step were looked for
     slope = loss.slope("x", np.ones(1))
     assert slope.bar == loss._slope("x", loss.arrays["x"], np.ones(1), 3e-3, 6).bar < 1e-4
 

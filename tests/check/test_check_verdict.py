@@ -52,11 +52,11 @@ def test_zero_is_zero_down_to_the_noise_of_the_differences():
 
 
 def test_the_bars_of_directions_count():
-    seen = Numeric((100,), [0], [1.0], [1e-15], [Slope(1.0, 1e-3, np.eye(100)[0], 0.0)] * 2)
+    seen = Numeric((100,), [0], [1.0], [1e-15], [Slope(1.0, 1e-3, np.eye(100)[0], 0.0, 6, 3e-3)] * 2)
     assert compare_with(np.ones(100), seen, 1.0).verdict == "blind"
-    seen = Numeric((100,), [0], [1.0], [1e-3], [Slope(1.0, 1e-15, np.eye(100)[0], 0.0)] * 2)
+    seen = Numeric((100,), [0], [1.0], [1e-3], [Slope(1.0, 1e-15, np.eye(100)[0], 0.0, 6, 3e-3)] * 2)
     assert compare_with(np.ones(100), seen, 1.0).verdict == "blind"
-    seen = Numeric((100,), [0], [1.0], [1e-15], [Slope(1.0, 1e-15, np.eye(100)[0], 0.0)] * 2)
+    seen = Numeric((100,), [0], [1.0], [1e-15], [Slope(1.0, 1e-15, np.eye(100)[0], 0.0, 6, 3e-3)] * 2)
     assert compare_with(np.ones(100), seen, 1.0).verdict == "ok"
 
 
@@ -97,7 +97,7 @@ def test_hand_and_tape_must_agree_beyond_what_differences_see():
 
 
 def test_hand_and_tape_cannot_both_be_right_where_differences_see_nothing():
-    tiny = loss(f=lambda x: 1e6 + 1e-6 * x.sum())
+    tiny = loss(f=lambda x: 1e6 + 1e-6 * np.tanh(x).sum())
     claim = np.full(3, 1e-6)
     r = record("s", "x", tiny, hand=claim, tape=claim)
     assert r.verdict == "inconclusive" and "the differences are only good to" in r.reason

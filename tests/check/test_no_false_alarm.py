@@ -1,5 +1,7 @@
 """Random right networks, deep and shallow, of every scale: none is called wrong, and few cannot be decided."""
 
+from itertools import count
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from minigen.check import check_vjp
 
 
 def sigmoid(z):
-    return 0.5 * (1 + np.tanh(0.5 * z))
+    return np.exp(-np.logaddexp(0, -z))
 
 
 ACTIVATIONS = {  # name: (function, slope as a function of z and y)
@@ -22,9 +24,14 @@ ACTIVATIONS = {  # name: (function, slope as a function of z and y)
 }
 
 
+def mean(h):
+    return h.sum(1, keepdims=True) / h.shape[1]
+
+
 def normalise(h):
-    s = np.sqrt(((h - h.mean(1, keepdims=True)) ** 2).mean(1, keepdims=True) + 1e-3)
-    return (h - h.mean(1, keepdims=True)) / s, s
+    c = h - mean(h)
+    s = np.sqrt(mean(c * c) + 1e-3)
+    return c / s, s
 
 
 class Network:
@@ -32,7 +39,7 @@ class Network:
 
     def __init__(self, seed, scale, depth=None):
         rng = np.random.default_rng(seed)
-        depth = int(rng.integers(1, 13)) if depth is None else depth
+        depth = 1 + int(12 * rng.random() ** 2) if depth is None else depth  # few are deep: those take long
         sizes = rng.integers(2, 6, depth + 1)
         self.kinds = rng.choice(list(ACTIVATIONS), depth)
         self.normed = rng.random(depth) < 0.2
@@ -48,6 +55,19 @@ class Network:
         )  # one of them is of another size, and what it meets makes up for some
         self.inputs[name] = scale * self.inputs[name]
         self.factor = scale if rng.random() < 0.3 else 1.0
+        self.seed = seed
+
+    def has_a_gradient(self):
+        """Whether a step as long as the inputs changes the output by more than rounding, as the gradient tells it.
+
+        It does not where all relu are dead, or a softmax of large numbers is saturated.
+        """
+        with np.errstate(all="ignore"):
+            y = self.forward(self.inputs)
+            g = np.random.default_rng([self.seed, 1]).standard_normal(y.shape)
+            found = self.backward(g, self.inputs)
+        change = max(np.abs(found[n] * x).max() for n, x in self.inputs.items())
+        return change > 1e-10 * np.abs(g * y).max()
 
     def forward(self, p):
         return self.run(p)[0]
@@ -85,7 +105,7 @@ class Network:
         for i in reversed(range(len(self.kinds))):
             before, z, y, n, s = trace[i]
             if s is not None:
-                gh = (gh - gh.mean(1, keepdims=True) - n * (gh * n).mean(1, keepdims=True)) / s
+                gh = (gh - mean(gh) - n * mean(gh * n)) / s
             gz = gh * ACTIVATIONS[self.kinds[i]][1](z, y)
             found |= {f"w{i}": before.T @ gz, f"b{i}": gz.sum(0)}
             gh = gz @ p[f"w{i}"].T
@@ -96,15 +116,28 @@ SCALES = [10.0**k for k in range(-8, 9)]
 
 
 def verdicts(seeds, scales):
+    """The verdicts on a network for each seed and scale; one without a gradient is drawn again."""
     out = []
     for seed in seeds:
         for scale in scales:
-            network = Network(seed, scale)
+            draws = (Network([seed, draw], scale) for draw in count())
+            network = next(n for n in draws if n.has_a_gradient())
             with np.errstate(all="ignore"):
                 report = check_vjp(network.forward, network.backward, network.inputs, seed=seed)
+            assert report.verdict != "wrong", f"{network.seed}, {scale}\n{report}"
             out.append(report.verdict)
-            assert report.verdict != "wrong", f"{seed}, {scale}\n{report}"
     return out
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e4, 1e8])
+def test_a_network_without_a_gradient_is_not_called_wrong(scale):
+    """Where nothing can be compared it is inconclusive; where the loss is seen to be constant, a claim of 0 is right."""
+    networks = [n for n in (Network(seed, scale) for seed in range(300)) if not n.has_a_gradient()]
+    found = []
+    for network in networks[:6]:
+        with np.errstate(all="ignore"):
+            found.append(check_vjp(network.forward, network.backward, network.inputs).verdict)
+    assert "wrong" not in found and (scale == 1 or "inconclusive" in found), found
 
 
 def test_a_right_network_is_never_called_wrong():
@@ -113,15 +146,17 @@ def test_a_right_network_is_never_called_wrong():
 
 
 @pytest.mark.slow
-def test_a_thousand_right_networks_of_scale_1_are_decided():
-    found = verdicts(range(1000), [1.0])
-    assert found.count("inconclusive") <= 0.01 * len(found)
+@pytest.mark.parametrize("start", range(0, 1000, 250))
+def test_a_thousand_right_networks_of_scale_1_are_decided(start):
+    found = verdicts(range(start, start + 250), [1.0])
+    assert len(found) > 240 and found.count("inconclusive") <= 0.01 * len(found)
 
 
 @pytest.mark.slow
-def test_a_thousand_right_networks_of_every_scale():
-    found = verdicts(range(1000, 1064), SCALES)
-    assert len(found) > 1000 and found.count("inconclusive") <= 0.05 * len(found)
+@pytest.mark.parametrize("start", range(1000, 1064, 16))
+def test_a_thousand_right_networks_of_every_scale(start):
+    found = verdicts(range(start, start + 16), SCALES)
+    assert len(found) > 240 and found.count("inconclusive") <= 0.05 * len(found)
 
 
 @pytest.mark.slow  # half a minute

@@ -85,6 +85,46 @@ def windows(x, of):
     return of(np.lib.stride_tricks.sliding_window_view(x, (2, 2), axis=(2, 3))[:, :, ::2, ::2], axis=(-1, -2))
 
 
+def labels(x):
+    """A class for each row of the logits x (N, K)."""
+    if len(shape(x)) != 2 or 0 in shape(x):
+        raise ValueError
+    return np.arange(len(x)) % shape(x)[1]
+
+
+def softplus(x):
+    return np.logaddexp(0, x)
+
+
+def scores(x):
+    """One score an example, (N,) or (N, 1)."""
+    if x.ndim not in (1, 2) or len(x) == 0 or x.shape[1:] not in ((), (1,)):
+        raise ValueError
+    return x
+
+
+def quarter(x):
+    """The weights of an interpolation, (N, 1) in the dtype of x."""
+    dtype = getattr(x, "dtype", None)
+    return np.full((*shape(x)[:1], 1), 0.25, dtype if dtype in (np.float32, np.float64) else np.float64)
+
+
+def critic(w):
+    """sum tanh(x) w over the features: a critic whose slope at x is (1 - tanh(x)^2) w."""
+
+    def f(x):
+        if shape(w) != x.shape:
+            raise ValueError
+        return mg.sum(mg.tanh(x) * w, tuple(range(1, x.ndim)))
+
+    return f
+
+
+def squared_slopes(x, w):
+    same(x, w)
+    return (((1 - np.tanh(x) ** 2) * w) ** 2).reshape(len(x), -1).sum(1)
+
+
 UNARY = {
     "exp": np.exp, "log": np.log, "log1p": np.log1p, "expm1": np.expm1, "sqrt": np.sqrt, "sin": np.sin, "cos": np.cos, "tanh": np.tanh, "abs": np.abs,
     "neg": np.negative, "sigmoid": sigmoid, "softplus": lambda x: np.logaddexp(0, x), "relu": lambda x: np.maximum(x, 0),
@@ -155,8 +195,33 @@ CALLS |= {
     "squared_error": (2, losses.squared_error, lambda x, y: 0.5 * ((x - y) ** 2).sum() / same(x, y), lambda rng: {}),
     "l1_activity": (1, losses.l1_activity, lambda x: np.abs(x).sum() / same(x), lambda rng: {}),
     "gaussian_kl": (2, losses.gaussian_kl, lambda m, v: 0.5 * (np.exp(v) + m * m - 1 - v).sum() / same(m, v), lambda rng: {}),
+    "bce_with_logits": (2, lambda s, x: losses.bce_with_logits(s, mg.sigmoid(x)),
+                        lambda s, x: (softplus(s) - sigmoid(x) * s).sum() / same(s, x), lambda rng: {}),
+    "gaussian_nll": (3, losses.gaussian_nll,
+                     lambda m, v, x: 0.5 * (np.log(2 * np.pi) + v + (x - m) ** 2 * np.exp(-v)).sum() / same(m, v, x), lambda rng: {}),
+    "softmax_cross_entropy": (1, lambda x: losses.softmax_cross_entropy(x, labels(x)),
+                              lambda x: (lse(x, 1) - x[np.arange(len(x)), labels(x)]).mean(), lambda rng: {}),
+    "sparse_kl": (1, lambda h: losses.sparse_kl(mg.sigmoid(mg.clip(h, -3, 3)), 0.1),
+                  lambda h: (lambda r: (0.1 * np.log(0.1 / r) + 0.9 * np.log(0.9 / (1 - r))).sum())(
+                      sigmoid(np.clip(h, -3, 3)).sum(0) / same(h)), lambda rng: {}),
+    "l2": (2, lambda x, y: losses.l2([x, y]), lambda x, y: 0.5 * ((x * x).sum() + (y * y).sum()), lambda rng: {}),
+    "discriminator_loss": (2, lambda r, f: losses.discriminator_loss(r, f, 0.9),
+                           lambda r, f: (softplus(-scores(r)) + 0.1 * r).mean() + softplus(scores(f)).mean(), lambda rng: {}),
+    "generator_loss": (1, losses.generator_loss, lambda f: softplus(-scores(f)).mean(), lambda rng: {}),
+    "generator_loss, minimax": (1, lambda f: losses.generator_loss(f, "minimax"), lambda f: -softplus(scores(f)).mean(), lambda rng: {}),
+    "critic_loss": (2, losses.critic_loss, lambda r, f: scores(f).mean() - scores(r).mean(), lambda rng: {}),
+    "wgan_generator_loss": (1, losses.wgan_generator_loss, lambda f: -scores(f).mean(), lambda rng: {}),
+    "gradient_penalty": (3, lambda x, fake, w: losses.gradient_penalty(critic(w), x, fake, quarter(x)),
+                         lambda x, fake, w: ((np.sqrt(squared_slopes(x / 4 + fake * (3 * same(x, fake) / len(x) / 4), w) + 1e-12) - 1) ** 2).mean(),
+                         lambda rng: {}),
+    "r1_penalty": (2, lambda x, w: losses.r1_penalty(critic(w), x), lambda x, w: 0.5 * squared_slopes(x, w).mean(), lambda rng: {}),
+    "dropout": (1, lambda x: nn.dropout(x, np.arange(max(1, math.prod(shape(x)))).reshape(shape(x) or ()) % 2, 0.5),
+                lambda x: 2 * x * (np.arange(x.size).reshape(x.shape) % 2), lambda rng: {}),
+    "batch_norm_eval": (1, lambda x: nn.batch_norm_eval(x, *scale_and_shift(x, 1), *scale_and_shift(x, 1)[::-1]),
+                        lambda x: x / np.sqrt(1 + 1e-5) if x.ndim in (2, 4) else same(), lambda rng: {}),
     "reparameterize": (3, losses.reparameterize, lambda m, v, e: m + np.exp(v / 2) * e + 0 * same(m, v, e), lambda rng: {}),
 }  # fmt: skip
+NO_GRADIENT = {"where": 1, "gradient_penalty": 2, "r1_penalty": 1}  # the first arguments, masks and data
 SHAPES = [
     (),
     (1,),
@@ -272,7 +337,7 @@ def one_call(seed):
             got.backward(np.ones(got.shape, got.dtype))
         except Exception as error:
             return label, "backward", error
-        for v in given[name == "where" :]:  # a mask has no gradient
+        for v in given[NO_GRADIENT.get(name, 0) :]:
             if (
                 isinstance(v, Tensor)
                 and v.requires_grad
