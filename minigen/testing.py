@@ -1,5 +1,5 @@
-"""For test suites: assert that a backward written by hand is right, or fail with a report that says where it
-is not.
+"""For test suites: assert that a backward written by hand is right, or fail with a report
+that says where it is not.
 
     def test_my_layer():
         rng = np.random.default_rng(0)
@@ -9,9 +9,13 @@ is not.
 Small arrays are checked entry by entry, so choose small sizes, all different: 5, 3, 2.
 """
 
+from __future__ import annotations
+
 import inspect
 import os
 import warnings
+from collections.abc import Collection, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +25,7 @@ from minigen.check.lines import judge_lines
 from minigen.check.net import Problem
 from minigen.check.pair import UPSTREAM
 from minigen.check.preserve import preserved
+from minigen.check.report import Report
 from minigen.check.stencil import generator
 from minigen.check.vjp import check_pair
 from minigen.explain import explained, live
@@ -36,14 +41,24 @@ class GradientMismatch(AssertionError):
     explain.
     """
 
-    def __init__(self, text, report=None, table=None, explanation=None):
+    def __init__(
+        self, text: str, report: Report | None = None, table: Any = None, explanation: Any = None
+    ) -> None:
         super().__init__(text)
         self.report, self.table, self.explanation = report, table, explanation
 
 
 def assert_gradients(
-    forward, backward, inputs, *, wanted=None, settings=None, seed=0, seconds=SECONDS, reveal=False
-):
+    forward: Any,
+    backward: Any,
+    inputs: Any,
+    *,
+    wanted: Collection[str] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    seconds: float = SECONDS,
+    reveal: bool = False,
+) -> Report:
     """Assert that `backward` gives the gradients of `forward` at `inputs`; returns the Report of `check_vjp`.
 
     `forward`, `backward` and `inputs` are those of `check_vjp`, in every form it takes; for y an array, the
@@ -65,10 +80,11 @@ def assert_gradients(
     >>> assert_gradients(square, slope, {"x": np.array([0.5, -1.0])}).verdict
     'ok'
     """
+    __tracebackhide__ = True  # what pytest shows ends at the person's line
     settings = settings or {}
     forward, backward = _in_order(forward, backward, inputs, settings)
     named, table, explanation = "net" in _parameters(forward), None, None
-    asked = None if wanted is None else [n for n in wanted if n in inputs] or None
+    asked = [n for n in wanted or () if not isinstance(inputs, dict) or n in inputs] or None
     with preserved(forward, backward):
         try:
             options = {"settings": settings, "wrt": asked, "seed": seed}
@@ -88,7 +104,8 @@ def assert_gradients(
         return report
     if report.verdict == "wrong" and seconds > 0 and hasattr(os, "fork"):
         task = live.task(forward, backward, inputs, settings=settings, wrt=asked)
-        explanation = explained(task, seconds=seconds, reveal=reveal)
+        found = explained(task, seconds=seconds, reveal=reveal)
+        explanation = None if found.ok else found  # a broken promise is seen by the report alone
     said = [f"gradients are {verdict}\n{report}", *(str(x) for x in (table, explanation) if x is not None)]
     raise GradientMismatch("\n\n".join(said), report, table, explanation)
 

@@ -1,7 +1,23 @@
 """Exercises: derive a gradient, write it down, and learn which line is wrong and why."""
 
+from __future__ import annotations
 
-def check(id, backward=None, *, seed=0, seconds=6.0, reveal=False):
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from minigen.exercises.judge import Result
+
+
+def check(
+    id: str,
+    backward: Callable[..., Any] | None = None,
+    *,
+    seed: int = 0,
+    seconds: float = 6.0,
+    reveal: bool = False,
+) -> Result:
     """Check a backward written for the exercise `id`; returns a Result that prints as a report.
 
     What is wrong is searched for in a child process, for at most `seconds`. `reveal=True` tells the corrected

@@ -85,7 +85,7 @@ class Result:
         ]
         return "\n".join(lines)
 
-    def to_dict(self):
+    def to_dict(self) -> dict:
         """Plain values, ready for JSON."""
         out = {
             "id": self.id,
