@@ -247,6 +247,7 @@ class _Tried:
         return Result(master, "passed", message, seed=seed)
 
 
+@np.errstate(all="ignore")  # a warning would show the line of a mutant
 def _listed(master, backward, problems):
     """The key of the mutant that gives the same gradients as `backward` in every problem, or None."""
     if not problems:
