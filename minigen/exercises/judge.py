@@ -67,6 +67,8 @@ class Result:
     @property
     def unclear(self):
         """Whether there is a mistake that the explainer can look for."""
+        if isinstance(self.exception, MemoryError):  # what eats memory is not run again and again
+            return False
         return isinstance(self.exception, Exception) or (self.table is not None and self.status == "wrong")
 
     def told(self):
