@@ -67,6 +67,8 @@ class Result:
     @property
     def unclear(self):
         """Whether there is a mistake that the explainer can look for."""
+        if isinstance(self.exception, MemoryError):  # what eats memory is not run again and again
+            return False
         return isinstance(self.exception, Exception) or (self.table is not None and self.status == "wrong")
 
     def told(self):
@@ -179,10 +181,16 @@ def _searched(result, backward, wanted, seconds, reveal, here):
     ways = [(result.raised + result.failed, True), (result.raised + result.failed, False)]
     if result.raised and result.failed:  # where backward runs there is more to be seen than where it raises
         ways = [(result.failed, False), *ways]
-    for configs, small in ways:  # a mistake may not show in small sizes
-        if (left := until - time.monotonic()) > 0 and not _explains(best):
-            said = run(task(result.master, backward, wanted, configs, small), seconds=left, reveal=reveal)
-            best = said if not said.ok and (best is None or said.findings) else best
+    for configs, small in ways:
+        left = until - time.monotonic()
+        if left <= 0 or _explains(best):
+            break
+        said = run(task(result.master, backward, wanted, configs, small), seconds=left, reveal=reveal)
+        if said.ok:  # the mistake does not show in these sizes
+            continue
+        best = said if best is None or said.findings else best
+        if small:
+            break
     return best
 
 
@@ -241,6 +249,7 @@ class _Tried:
         return Result(master, "passed", message, seed=seed)
 
 
+@np.errstate(all="ignore")  # a warning would show the line of a mutant
 def _listed(master, backward, problems):
     """The key of the mutant that gives the same gradients as `backward` in every problem, or None."""
     if not problems:

@@ -242,6 +242,27 @@ def test_promises(backward, node, kind):
     assert refused(backward).report.verdict == "wrong"
 
 
+def test_the_explanation_never_contradicts_the_report():
+    """A state that outlives the call is seen by the report, and not by a search that renews it."""
+    STATE.clear()
+    error = refused(adds_up, seconds=5)
+    assert error.report.verdict == "wrong" and "adds the same again" in str(error)
+    assert ": right: " not in str(error)
+
+
+def test_pytest_shows_the_person_s_line():
+    frames = []
+    try:
+        assert_gradients(lambda x, weight: x @ weight, lambda g, x, weight: {"x": g}, LAYER, seconds=0)
+    except GradientMismatch as error:
+        trace = error.__traceback__
+        while trace is not None:
+            frames.append(trace.tb_frame)
+            trace = trace.tb_next
+    shown = [f.f_code.co_name for f in frames if not f.f_locals.get("__tracebackhide__")]
+    assert shown == ["test_pytest_shows_the_person_s_line"]
+
+
 @pytest.mark.parametrize(
     ("returned", "message"),
     [

@@ -25,6 +25,12 @@ from minigen.exercises.workspace import Workspace, initialise
 DENSE = all_masters()["dense"]
 
 
+@pytest.fixture(autouse=True)
+def wide(monkeypatch):
+    """The list of exercises has a line for each where there is room."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+
 @pytest.fixture
 def here(tmp_path, monkeypatch):
     """A fresh folder of exercises, and in it."""
