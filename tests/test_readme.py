@@ -88,8 +88,7 @@ def test_counts_are_those_of_the_package():
 
 
 def test_the_gallery_is_complete():
-    experiments = {path.stem for path in (ROOT / "examples").glob("*.py")} - {"broken"}
-    assert len(experiments) == len(
+    assert len(list((ROOT / "examples").glob("*.py"))) == len(
         re.findall(r"^\| <img", (ROOT / "examples/README.md").read_text(), re.MULTILINE)
     )
 
