@@ -1,19 +1,22 @@
-"""Cover parts of a strange digit, fit a line to how strange it still is, and the line knows which part was to blame.
+"""Cover parts of a strange digit, fit a line to how strange it still is, and the line knows
+which part was to blame.
 
-    python examples/lime_digits.py [--quick] [--epochs 200] [--masks 1000] [--seed 0] [--seeds 5 --jobs 2] [--out DIR]
+    python examples/lime_digits.py [--quick] [--epochs 200] [--masks 1000] [--seed 0]
+    [--seeds 5 --jobs 2] [--out DIR]
 
-An autoencoder, 64-64-8-64-64, has learned the digits; the error of its reconstruction says how strange one is. LIME
-(Ribeiro, Singh and Guestrin 2016) explains this score for one digit: cover some of its 16 patches of 2 x 2 pixels with
-the mean image, in a thousand ways, and fit a line to the scores, in which the ways that cover little count most. The
-weight of a patch is what it adds to the score. Where each patch has a share of its own in the score, as in the distance
-to the mean image, the weights must be these shares. And in digits by other writers of which one patch was turned into
-its negative, that patch must have the largest weight in 90 % of the cases; a guess is right in 6.25 %.
+An autoencoder, 64-64-8-64-64, has learned the digits; the error of its reconstruction says how strange
+one is. LIME (Ribeiro, Singh and Guestrin 2016) explains this score for one digit: cover some of its
+16 patches of 2 x 2 pixels with the mean image, in a thousand ways, and fit a line to the scores,
+in which the ways that cover little count most. The weight of a patch is what it adds to the score.
+Where each patch has a share of its own in the score, as in the distance to the mean image, the weights
+must be these shares. And in digits by other writers of which one patch was turned into its negative,
+that patch must have the largest weight in 90 % of the cases; a guess is right in 6.25 %.
 
-The error map, the patch that is redrawn worst, takes one look instead of a thousand and is almost as good; covering
-one patch at a time takes 17 and is a little better than LIME. What decides is what covers a patch: with paper, not the
-mean image, LIME falls far behind them all, because a digit without a piece of its stroke is strange itself.
-And a negative is a coarse change: of a patch of random greys, all of these find about 7 in 10, and of the same patch of
-another digit, which often looks no worse, about 3 in 10.
+The error map, the patch that is redrawn worst, takes one look instead of a thousand and is almost as good;
+covering one patch at a time takes 17 and is a little better than LIME. What decides is what covers a patch:
+with paper, not the mean image, LIME falls far behind them all, because a digit without a piece of its stroke
+is strange itself. And a negative is a coarse change: of a patch of random greys, all of these find about 7 in
+10, and of the same patch of another digit, which often looks no worse, about 3 in 10.
 """
 
 import sys
@@ -112,7 +115,8 @@ def explain(score, x, cover, masks):
 
     min over w of  sum_s k_s (score_s - w_0 - sum_j w_j mask_sj)^2,   k_s = exp(-D_s^2 / width^2),
 
-    with D the cosine distance of a mask to the one that keeps all (Ribeiro et al. 2016, sections 3.3 and 3.4).
+    with D the cosine distance of a mask to the one that keeps all
+    (Ribeiro et al. 2016, sections 3.3 and 3.4).
     """
     root = np.exp(-((1 - np.sqrt(masks.mean(axis=1))) ** 2) / (2 * WIDTH**2))[:, None]  # the square root of k
     design = np.column_stack([np.ones(len(masks)), masks])  # (S, 17)

@@ -1,8 +1,9 @@
 """Calls a person's backward the way a suspicious caller would, before any derivative is compared.
 
-A backward must give one gradient for each name asked for, of the right shape, in float64, finite; it must change none
-of the arrays it was handed, give the same answer twice, and, in a layer, be linear in the upstream gradient g. Each of
-these is cheap to test, and each failure has one sentence that says what happened.
+A backward must give one gradient for each name asked for, of the right shape, in float64, finite;
+it must change none of the arrays it was handed, give the same answer twice, and, in a layer,
+be linear in the upstream gradient g. Each of these is cheap to test, and each failure has one sentence
+that says what happened.
 """
 
 import difflib
@@ -33,7 +34,9 @@ class BackwardRaised(Exception):
 
 @dataclass
 class Finding:
-    """A promise that was not kept: `signature` for the catalogue, `sentence` for the person; `node` None is backward itself."""
+    """A promise that was not kept: `signature` for the catalogue, `sentence` for the person;
+    `node` None is backward itself.
+    """
 
     node: str | None
     signature: str
@@ -42,7 +45,9 @@ class Finding:
 
 @dataclass
 class Answer:
-    """What backward gave: the gradients of use, what is still to be written, and the promises that were not kept."""
+    """What backward gave: the gradients of use, what is still to be written,
+    and the promises that were not kept.
+    """
 
     gradients: dict
     raw: dict
@@ -94,7 +99,10 @@ class Caller:
 
 
 def examine(problem, backward, wanted):
-    """Call backward, look at what it returns and at what it did. Returns an Answer, or raises ContractError or Unwritten."""
+    """Call backward, look at what it returns and at what it did.
+
+    Returns an Answer, or raises ContractError or Unwritten.
+    """
     call = Caller(problem, backward)
     changed = []
     with np.errstate(all="ignore"):
@@ -166,7 +174,10 @@ def _look(answer, name, value, shape):
     elif not np.isfinite(a).all():
         where = np.argwhere(~np.isfinite(a))
         index = ", ".join(map(str, where[0]))
-        sentence = f"{len(where)} of {a.size} entries of the gradient of {name} are not finite, the first at [{index}]"
+        sentence = (
+            f"{len(where)} of {a.size} entries of the gradient of {name} are not finite, the first at "
+            f"[{index}]"
+        )
         answer.findings.append(Finding(name, f"{name}: not finite", sentence))
     elif a.dtype != np.float64:
         cure = (
@@ -193,8 +204,9 @@ def _promises(call, problem, answer):
 def broken_promises(call, first, g, elsewhere, noise=dict):
     """{name: (how, sentence)} for gradients that differ from call to call, or are not linear in g.
 
-    `call(g)` gives the gradients by name, `first` are those it gave. `elsewhere()` computes something else in between.
-    g is None where backward is not handed one. `noise()` is by how much a last digit of the inputs changes each of them.
+    `call(g)` gives the gradients by name, `first` are those it gave. `elsewhere()` computes something else
+    in between. g is None where backward is not handed one. `noise()` is by how much a last digit of the
+    inputs changes each of them.
     """
     found = {}
     again, third = call(g), call(g)
@@ -215,7 +227,10 @@ def broken_promises(call, first, g, elsewhere, noise=dict):
     again = call(g)
     for name, a in first.items():
         if not _same(a, again.get(name)):
-            sentence = f"the gradient of {name} depends on what was computed before: a value is kept from another call"
+            sentence = (
+                f"the gradient of {name} depends on what was computed before: a value is kept from another "
+                "call"
+            )
             found[name] = ("remembers the last call", sentence)
     return found or ({} if g is None else _linear(call, first, g, noise()))
 

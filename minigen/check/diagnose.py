@@ -1,8 +1,8 @@
 """Finds the first wrong line of a person's backward and says what was seen there.
 
-Lines are judged one by one, from the loss towards the parameters, and each with the person's own gradients of what
-follows: so a mistake is found where it is made and not where it shows, and two mistakes give two findings. A line
-whose value is wrong only because of the lines above it is called a consequence.
+Lines are judged one by one, from the loss towards the parameters, and each with the person's own gradients
+of what follows: so a mistake is found where it is made and not where it shows, and two mistakes give two
+findings. A line whose value is wrong only because of the lines above it is called a consequence.
 """
 
 from dataclasses import dataclass, field
@@ -19,13 +19,15 @@ from minigen.check.stencil import norm
 AGREES, WRONG = 1e-9, 3e-9  # relative; the differences themselves are good to 1e-11 or tell that they are not
 SMALL = 1e-6  # of the largest entry: below, an entry is judged by what rounding leaves of the largest
 KINK = 1e-4  # relative: one-sided slopes are only that exact
-NOISE = 1e-5  # relative: smaller than any mistake in a formula that was ever seen, larger than rounding to float32
+# relative: smaller than any mistake in a formula that was ever seen, larger than rounding to float32
+NOISE = 1e-5
 BLIND = 1e-3  # where the error bar is a thousandth of the gradient, differences say nothing
 
 
 @dataclass
 class Knowledge:
-    """What an exercise knows of its formulas: arrays they are made of, numbers in them, and mistakes that have a name.
+    """What an exercise knows of its formulas: arrays they are made of, numbers in them,
+    and mistakes that have a name.
 
     A mistake has `key`, `code`, `cause`, `reads` (the signatures it leaves) and `values(problem, own)`.
     """
@@ -36,10 +38,13 @@ class Knowledge:
 
 
 def diagnose(problem, backward, wanted, knowledge=None, *, title=""):
-    """Judge every gradient in `wanted` (from the loss towards the parameters) that `backward` returns. Returns a Diagnosis.
+    """Judge every gradient in `wanted` (from the loss towards the parameters) that `backward` returns.
 
-    Raises ContractError where what backward returns cannot be compared, Unwritten where nothing is written yet, and
-    BackwardRaised where backward does. The table comes first: where the search for words fails, a note says so.
+    Returns a Diagnosis.
+
+    Raises ContractError where what backward returns cannot be compared, Unwritten where nothing is
+    written yet, and BackwardRaised where backward does. The table comes first: where the search for words
+    fails, a note says so.
     """
     knowledge = knowledge or Knowledge()
     answer = examine(problem, backward, wanted)
@@ -73,7 +78,8 @@ def _settle(lines, broken):
     for line in lines:
         guilty = guilty or line.verdict == "wrong"
         if line.verdict == "consequence" and not guilty:
-            # A consequence of what? At a kink above both slopes are right, and the truth has taken one of them.
+            # A consequence of what? At a kink above both slopes are right, and the truth
+            # has taken one of them.
             line.verdict = "ok" if kink else "inconclusive"
         kink = kink or line.skipped > 0
         if broken:  # an array that was changed in place is reason enough for numbers that nothing explains
@@ -101,7 +107,8 @@ class _Work:
         else:
             line.verdict, wrong = "wrong", None
         if self.broken_above and line.verdict in ("ok", "consequence"):
-            findings = []  # noise above, or a g that was ignored above, shows here as well, and is no fault of this line
+            # noise above, or a g that was ignored above, shows here as well, and is no fault of this line
+            findings = []
         line.readings = [Reading(f.signature, f.sentence, promise=True) for f in findings]
         if findings:
             line.verdict, self.broken_above = "wrong", True
@@ -126,7 +133,9 @@ class _Work:
         return found
 
     def _compare(self, line, a):
-        """Fill in numbers and verdict; returns a Wrong to be read where the line itself is wrong, else None."""
+        """Fill in numbers and verdict;
+        returns a Wrong to be read where the line itself is wrong, else None.
+        """
         node, truth, problem = line.node, self.truth[line.node], self.problem
         parts, bars = problem.parts(node, self.own)
         local, sound = sum(parts.values(), np.zeros(a.shape)), problem.sound(node)
@@ -143,7 +152,8 @@ class _Work:
         if a.size:
             i = np.unravel_index(int(np.abs(off_truth).argmax()), a.shape)
             line.worst, line.off = (tuple(map(int, i)), float(a[i]), float(truth[i])), np.abs(off_truth)
-        # a line is exact but for rounding of its parts, which may cancel: what is small beside those is not judged
+        # a line is exact but for rounding of its parts, which may cancel: what is small
+        # beside those is not judged
         floor = AGREES * np.maximum(np.abs(claim) + ways, SMALL * max(float(ways.max(initial=0)), 1e-300))
         good = floor + bar
         local_good = bool((off <= good).all())
@@ -169,7 +179,10 @@ class _Work:
             claim = float(a.flat[i])
             if max(lowest - claim, claim - highest) > KINK * (abs(claim) + abs(lowest) + abs(highest)):
                 place = ", ".join(map(str, np.unravel_index(i, a.shape)))
-                return f"at [{place}] is a kink, where the slope lies between {lowest:.6g} and {highest:.6g}, not {claim:.6g}"
+                return (
+                    f"at [{place}] is a kink, where the slope lies between {lowest:.6g} and {highest:.6g}, "
+                    f"not {claim:.6g}"
+                )
         return None
 
     def _wrong(self, node, claim, parts):

@@ -1,4 +1,6 @@
-"""The report on one backward: a line for each gradient, the first wrong one marked, what was seen there, what it means."""
+"""The report on one backward: a line for each gradient, the first wrong one marked,
+what was seen there, what it means.
+"""
 
 from dataclasses import dataclass, field
 from html import escape
@@ -13,9 +15,9 @@ _MARKS = {"wrong": "WRONG", "consequence": "follows from the lines above", "unwr
 class Line:
     """One gradient: `verdict` is ok, wrong, consequence, inconclusive or unwritten.
 
-    `yours` and `numeric` are norms, `error` is relative and against the truth; `local_error` is against what this line
-    should give for the person's own gradients of what follows. `worst` is (index, yours, numeric). `off` holds the
-    absolute error of every entry.
+    `yours` and `numeric` are norms, `error` is relative and against the truth; `local_error` is against what
+    this line should give for the person's own gradients of what follows. `worst` is (index, yours, numeric).
+    `off` holds the absolute error of every entry.
     """
 
     node: str
@@ -40,10 +42,11 @@ class Line:
 
 @dataclass
 class Diagnosis:
-    """All that was found in one configuration: the lines from the loss towards the parameters, and promises not kept.
+    """All that was found in one configuration: the lines from the loss towards the parameters,
+    and promises not kept.
 
-    `broken` are the Readings of backward as a whole, `notes` further sentences; `evidence` is what the readings were
-    named by.
+    `broken` are the Readings of backward as a whole, `notes` further sentences; `evidence` is what the
+    readings were named by.
     """
 
     title: str
@@ -67,7 +70,9 @@ class Diagnosis:
 
     @property
     def first(self):
-        """The first Reading: of backward as a whole, else of the first wrong line; None where nothing was read."""
+        """The first Reading: of backward as a whole, else of the first wrong line;
+        None where nothing was read.
+        """
         return next(iter(self.readings), None)
 
     @property
@@ -116,7 +121,10 @@ class Diagnosis:
             if line and line.remark and readings and not readings[0].code:
                 out.append(("where", start + line.remark))
             if line and line.skipped:
-                many = f"{line.skipped} of {line.off.size} entries lie on a kink (relu at exactly 0, a tie of max)"
+                many = (
+                    f"{line.skipped} of {line.off.size} entries lie on a kink (relu at exactly 0, a tie of "
+                    "max)"
+                )
                 out.append(("note", f"{start}{many}, where the two sides differ; they were not compared"))
         return out + [("note", n) for n in self.notes]
 
@@ -158,17 +166,23 @@ def _seen(reading):
 
 
 def _heat_map(line, pixel=14):
-    """A small picture of |yours - numeric|, darker where it is larger: rows are the first axis, columns all others."""
+    """A small picture of |yours - numeric|, darker where it is larger: rows are the first
+    axis, columns all others.
+    """
     off = line.off.reshape(line.off.shape[0] if line.off.ndim > 1 else 1, -1)[:40, :60]
     top = float(off.max()) or 1.0
     cells = [
         f'<rect x="{j * pixel}" y="{i * pixel}" width="{pixel - 1}" height="{pixel - 1}" fill="#cf222e" '
-        f'fill-opacity="{0.06 + 0.94 * float(off[i, j]) / top:.2f}"><title>[{i}, {j}] off by {off[i, j]:.3g}</title></rect>'
+        f'fill-opacity="{0.06 + 0.94 * float(off[i, j]) / top:.2f}"><title>[{i}, {j}] off by '
+        f"{off[i, j]:.3g}</title></rect>"
         for i in range(off.shape[0])
         for j in range(off.shape[1])
     ]
     size = f'width="{off.shape[1] * pixel}" height="{off.shape[0] * pixel}"'
-    return f"<figure><svg {size}>{''.join(cells)}</svg><figcaption>where {escape(line.node)} is off</figcaption></figure>"
+    return (
+        f"<figure><svg {size}>{''.join(cells)}</svg><figcaption>where {escape(line.node)} is "
+        "off</figcaption></figure>"
+    )
 
 
 def _short(value, digits=2):

@@ -8,7 +8,9 @@ ENOUGH = 3  # numbers that a field must account for: two or fewer could be hit b
 
 
 def fitting(shape, arrays, first):
-    """The arrays that broadcast to a shape, those in `first` in front; those that are constant or doubled left out."""
+    """The arrays that broadcast to a shape, those in `first` in front; those that are
+    constant or doubled left out.
+    """
     out = {}
     for name in [*first, *(n for n in arrays if n not in first)]:
         try:

@@ -1,9 +1,10 @@
-"""Gives names to what was seen: which known mistake, or which entry of the general catalogue, accounts for most of it?
+"""Gives names to what was seen: which known mistake, or which entry of the general catalogue,
+accounts for most of it?
 
-What was seen is a set of signatures, "logvar: via z * 1/sigma". A known mistake declares the signatures that it leaves
-behind; or it is recognised by its formula, because a line gives exactly its values. One mistake may show on several
-lines (a divergence forgotten altogether), so the one that accounts for the most is named first. What is left over gets
-the general name of its kind, if it has one.
+What was seen is a set of signatures, "logvar: via z * 1/sigma". A known mistake declares the signatures
+that it leaves behind; or it is recognised by its formula, because a line gives exactly its values.
+One mistake may show on several lines (a divergence forgotten altogether), so the one that accounts for the
+most is named first. What is left over gets the general name of its kind, if it has one.
 """
 
 import re
@@ -60,7 +61,9 @@ _GENERAL = (  # a pattern of signatures, the code, the cause
 
 @dataclass
 class Reading:
-    """What was seen on a line (`signature`, `sentence`), and the entry of the catalogue it points to, if any."""
+    """What was seen on a line (`signature`, `sentence`),
+    and the entry of the catalogue it points to, if any.
+    """
 
     signature: str
     sentence: str
@@ -75,8 +78,9 @@ class Reading:
 class Evidence:
     """What there is to name the readings of one configuration by.
 
-    `lines` are the Lines with their readings, `compared` holds for each (what was given, what is right, which entries
-    count), `formulas` what the lines of every known mistake give: {key: {line: array}}.
+    `lines` are the Lines with their readings, `compared` holds for each
+    (what was given, what is right, which entries count), `formulas` what the lines of every known mistake
+    give: {key: {line: array}}.
     """
 
     def __init__(self, diagnosis, compared, formulas, mistakes):
@@ -113,9 +117,11 @@ _PAIR = "two known mistakes at once lead to exactly these values"
 
 
 def claims(readings, matches, known):
-    """{key: [(how, signatures)]}: what each known mistake could account for; `matches` is what formula_matches found.
+    """{key: [(how, signatures)]}: what each known mistake could account for; `matches` is
+    what formula_matches found.
 
-    A mistake that leaves several signatures may also have been made on some of its lines only: then it claims "partly".
+    A mistake that leaves several signatures may also have been made on some of its lines only:
+    then it claims "partly".
     """
     seen, found = {r.signature for r in readings}, {}
     for mistake in known:
@@ -129,7 +135,8 @@ def claims(readings, matches, known):
 
 
 def name_readings(readings, claimed, known, votes=None):
-    """Fill in code and cause of the readings: the mistake that accounts for most of them first, then for what is left.
+    """Fill in code and cause of the readings: the mistake that accounts for most of them first,
+    then for what is left.
 
     `votes` counts for each key the configurations in which it has a claim; it decides between equals.
     """
@@ -186,7 +193,8 @@ def formula_matches(lines, formulas):
 
 
 def two_at_once(line, formulas):
-    """Two mistakes (keys) that together account for a line: their effects added, or one after the other; or None.
+    """Two mistakes (keys) that together account for a line: their effects added,
+    or one after the other; or None.
 
     Two that do the same to the line are one mistake there: twice the effect of "missing" is a wrong sign.
 

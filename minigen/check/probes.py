@@ -1,6 +1,7 @@
 """When no reading explains a wrong line: under which changes of the problem does the line become right?
 
-A mistake that disappears at stride 1, or at N = 1, or for noise 0, is a mistake in what stride, N or the noise do.
+A mistake that disappears at stride 1, or at N = 1, or for noise 0, is a mistake in what
+stride, N or the noise do.
 """
 
 import time
@@ -14,9 +15,12 @@ SECONDS = 3.0  # for all probes together: they only add a remark to a table that
 
 
 def probe(problems, backward, wanted, node):
-    """The names of those problems at which the line `node` is right. `problems` yields (name, function that makes one).
+    """The names of those problems at which the line `node` is right.
 
-    Counted are only problems at which there is something to be right about: a gradient that is zero is no evidence.
+    `problems` yields (name, function that makes one).
+
+    Counted are only problems at which there is something to be right about: a gradient that
+    is zero is no evidence.
     """
     until, found = time.monotonic() + SECONDS, []
     for name, make in problems:

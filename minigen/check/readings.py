@@ -1,11 +1,11 @@
 """Reads a wrong gradient: by which simple change does the right one become what the person gave?
 
-The right gradient of a line comes in parts, one for every way by which it arrives. A reading looks for the simplest
-change to the parts that accounts for all of the difference: a factor on everything, a part that is missing, doubled or
-turned round, a factor on one part, a field (an array such as sigma or 1 - h^2) that a part was multiplied with or
-divided by, the derivative of a step left out, an axis that was summed or turned, something added. What is found is
-called an atom: a short signature, "via z * 1/sigma", and a sentence. Nothing counts that leaves more than a millionth
-of the difference.
+The right gradient of a line comes in parts, one for every way by which it arrives. A reading looks for the
+simplest change to the parts that accounts for all of the difference: a factor on everything, a part that is
+missing, doubled or turned round, a factor on one part, a field (an array such as sigma or 1 - h^2) that a
+part was multiplied with or divided by, the derivative of a step left out, an axis that was summed or turned,
+something added. What is found is called an atom: a short signature, "via z * 1/sigma", and a sentence.
+Nothing counts that leaves more than a millionth of the difference.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,9 @@ EXACT = 1e-6  # of the difference may be left over: far above rounding, far belo
 
 @dataclass
 class Atom:
-    """One change that was seen: its signature (without the line), a sentence, and how much of the difference is explained."""
+    """One change that was seen: its signature (without the line), a sentence, and how much of the
+    difference is explained.
+    """
 
     signature: str
     sentence: str
@@ -31,8 +33,9 @@ class Atom:
 class Wrong:
     """One wrong line: what was given, the parts of what is right, and everything that may stand in a formula.
 
-    `fields` and `values` are arrays by name, `upstream` the gradients at the values that use this one, `others` the
-    right gradients of the other lines; `sound` says which entries count. A way is a key of `parts`, and a term of the loss if it is in `terms`.
+    `fields` and `values` are arrays by name, `upstream` the gradients at the values that use this one,
+    `others` the right gradients of the other lines; `sound` says which entries count. A way is a key of
+    `parts`, and a term of the loss if it is in `terms`.
     """
 
     def __init__(
@@ -108,14 +111,19 @@ def where(wrong):
     for axis in range(off.ndim):
         lines = np.flatnonzero(off.any(axis=tuple(a for a in range(off.ndim) if a != axis)))
         if len(lines) <= max(1, off.shape[axis] // 3):
-            return f"all {count} wrong entries lie at {', '.join(map(str, lines))} of axis {axis}, which counts from 0 to {off.shape[axis] - 1}"
+            return (
+                f"all {count} wrong entries lie at {', '.join(map(str, lines))} of axis {axis}, which counts "
+                f"from 0 to {off.shape[axis] - 1}"
+            )
     if off.ndim >= 2 and not off[(..., slice(1, -1), slice(1, -1))].any():
         return f"all {count} wrong entries lie on the border of the last two axes"
     return f"{count} of {off.size} entries are wrong"
 
 
 def _fit(w, rest, base):
-    """(c, left): the factor by which `base` comes closest to `rest`, and the fraction of the difference that is left."""
+    """(c, left): the factor by which `base` comes closest to `rest`, and the fraction of the
+    difference that is left.
+    """
     square = float((base * base).sum())
     if not square or not np.isfinite(square):
         return 0.0, np.inf
@@ -147,7 +155,8 @@ def _scaled_parts(w):
 
 
 def _combined(w, bases, field="", changed=None, plus=None):
-    """One factor for each base, all at once, each with a name or 0; `plus` is one more array that may have been added.
+    """One factor for each base, all at once, each with a name or 0; `plus` is one more array
+    that may have been added.
 
     `bases` are the parts, that of the way `changed` times a field.
     """
@@ -184,7 +193,9 @@ def _field(w):
 
 
 def _passed_on(w):
-    """The step between this value and its user left out: the user's gradient passed on, perhaps with a factor."""
+    """The step between this value and its user left out: the user's gradient passed on,
+    perhaps with a factor.
+    """
     return _upstream(w, (user if len(w.parts) > 1 else None for user in w.upstream))
 
 

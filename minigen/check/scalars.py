@@ -16,7 +16,9 @@ _PLAIN = (
 
 
 class Scalars:
-    """The sizes and settings of a problem, their inverses, products and ratios, each also times 2, 4, 1/2, 1/4 and -1."""
+    """The sizes and settings of a problem, their inverses, products and ratios, each also times
+    2, 4, 1/2, 1/4 and -1.
+    """
 
     def __init__(self, named=None):
         single = []
@@ -39,7 +41,9 @@ class Scalars:
         self._values = np.array([value for _, value, _ in found])
 
     def name(self, value, *, simple=False):
-        """The simplest name of a number, such as "1/N", "-beta" or "1"; None if it has none, or none that is simple."""
+        """The simplest name of a number, such as "1/N", "-beta" or "1"; None if it has none,
+        or none that is simple.
+        """
         if not math.isfinite(value) or value == 0:
             return None
         close = np.flatnonzero(np.abs(self._values - abs(value)) < NEAR * abs(value))

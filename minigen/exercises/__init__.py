@@ -33,7 +33,9 @@ def check(id: str, backward: Callable[..., Any] | None = None, *, seed: int = 0)
 
 
 def _masters_around():
-    """{id: Master} of the folder of exercises in which one works, or in which the program lies; and what prevents them."""
+    """{id: Master} of the folder of exercises in which one works, or in which the program lies;
+    and what prevents them.
+    """
     import sys
     from pathlib import Path
 

@@ -1,4 +1,6 @@
-"""`minigen exercise check`: judges files, prints what was found, and says as the last line what to do next."""
+"""`minigen exercise check`: judges files, prints what was found,
+and says as the last line what to do next.
+"""
 
 import contextlib
 import json
@@ -113,7 +115,10 @@ def after_passing(workspace, exercise):
     """The last line after an exercise that passed: what to do then."""
     todo = _todo(workspace, exercise)
     if not todo:
-        return f"next: all exercises have passed; minigen exercise bug ID{workspace.extra} hides mistakes for you to find"
+        return (
+            f"next: all exercises have passed; minigen exercise bug ID{workspace.extra} hides mistakes for "
+            "you to find"
+        )
     done = f"{len(workspace.masters) - len(todo)} of {len(workspace.masters)} passed"
     new = workspace.exercise(todo[0])
     path = workspace.path(new)
@@ -171,7 +176,9 @@ def _judged(workspace, exercise, options):
 
 
 def _without_codes(value):
-    """A result, or a part of it, in which no code of the catalogue names the mistake that a person is to find."""
+    """A result, or a part of it, in which no code of the catalogue names the mistake
+    that a person is to find.
+    """
     if isinstance(value, dict):
         return {k: None if k in ("code", "key") else _without_codes(v) for k, v in value.items()}
     if isinstance(value, list):

@@ -23,7 +23,9 @@ except ImportError:  # Windows
 
 
 def main():
-    """Do the task given on the command line: where the answer goes, where the stack goes when time is up, the task."""
+    """Do the task given on the command line: where the answer goes, where the stack goes
+    when time is up, the task.
+    """
     answer, stack, task = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
     with open(stack, "w") as watch:
         faulthandler.dump_traceback_later(task["seconds"], exit=True, file=watch)
@@ -38,7 +40,10 @@ def main():
 
 
 def examine(path, master, seed, memory):
-    """Load and judge one file as the exercise of the master in the file `master`. Returns a dict, whatever the file does."""
+    """Load and judge one file as the exercise of the master in the file `master`.
+
+    Returns a dict, whatever the file does.
+    """
     from minigen.exercises import judge
     from minigen.exercises.master import BrokenMaster, Master
 
@@ -122,7 +127,9 @@ class _Person:
         return module.backward
 
     def trace(self, error):
-        """[[line number, function, text]] of the frames in this file, the innermost last; long ones shortened."""
+        """[[line number, function, text]] of the frames in this file, the innermost
+        last; long ones shortened.
+        """
         if isinstance(error, SyntaxError) and error.filename == str(self.path):
             text = (error.text or "").rstrip()
             column = (error.offset or 0) - 1 - (len(text) - len(text.lstrip()))
@@ -141,16 +148,23 @@ class _Person:
         if isinstance(error, SyntaxError) and error.filename == str(self.path):
             return f"{name} is not valid Python: {error.msg} in line {error.lineno}"
         if isinstance(error, MemoryError):
-            return f"{name} needed more than {memory / 2**30:g} GiB of memory: does a list or an array grow without end?"
+            return (
+                f"{name} needed more than {memory / 2**30:g} GiB of memory: does a list or an array grow "
+                "without end?"
+            )
         if not self.trace(error):
             return None
         if isinstance(error, SystemExit):
             return f"{name} calls exit(){when}: take it out, a backward returns its gradients"
         if isinstance(error, EOFError):
-            return f"{name} waits for input{when}, and in a check nobody answers: take input() or the reading of stdin out"
+            return (
+                f"{name} waits for input{when}, and in a check nobody answers: take input() or the reading "
+                "of stdin out"
+            )
         what = f"{type(error).__name__}: {error}".rstrip(": ")
         if sizes := re.search(r"matmul: .*(size \d+ is different from \d+)", what):
-            what = f"{type(error).__name__}: a matrix product does not fit, {sizes[1]}"  # without NumPy's grammar
+            # without NumPy's grammar
+            what = f"{type(error).__name__}: a matrix product does not fit, {sizes[1]}"
         who = "backward" if self.loaded else name
         return f"{who} raised {what}" + ("" if self.loaded else when)
 

@@ -1,8 +1,10 @@
-"""Recognises a known mistake by its numbers: what would this line give, had the person made exactly that mistake?
+"""Recognises a known mistake by its numbers: what would this line give, had the person
+made exactly that mistake?
 
-Every mutant of an exercise is a backward with one mistake in it. To compare it with a person's answer line by line,
-its source is rewritten so that after each line the person's own gradient takes the place of the computed one. Each
-line of the mutant then says what it makes of the person's numbers, so that it is recognised also below other mistakes.
+Every mutant of an exercise is a backward with one mistake in it. To compare it with a person's answer
+line by line, its source is rewritten so that after each line the person's own gradient takes the
+place of the computed one. Each line of the mutant then says what it makes of the person's numbers,
+so that it is recognised also below other mistakes.
 """
 
 import ast
@@ -25,7 +27,9 @@ class Known:
         self._master, self._function = master, None
 
     def values(self, problem, own):
-        """{line: what the mutant's line gives for the gradients `own` of what follows}; empty where the mutant fails."""
+        """{line: what the mutant's line gives for the gradients `own` of what follows};
+        empty where the mutant fails.
+        """
         computed = {}
 
         def lead(name, value):
@@ -50,7 +54,9 @@ def known(master):
 
 
 def led(text):
-    """The source of a person's file, whose backward hands every gradient it returns to `lead` and goes on with the result."""
+    """The source of a person's file, whose backward hands every gradient it returns to `lead` and
+    goes on with the result.
+    """
     tree = ast.parse(text)
     backward = next(n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == "backward")
     returned = backward.body[-1].value

@@ -20,7 +20,8 @@ _OURS = "minigen itself failed here, which is no fault of your file; please repo
 
 @dataclass
 class Result:
-    """`status` is "passed", "wrong", "inconclusive", "not attempted" or "error"; `message` says it in a sentence.
+    """`status` is "passed", "wrong", "inconclusive", "not attempted" or "error";
+    `message` says it in a sentence.
 
     `diagnosis` is the report on the first configuration that failed, None where there was nothing to compare.
     `exception` is what the person's code raised, if it did; its traceback is the caller's to print.
@@ -61,7 +62,10 @@ class Result:
 
 
 def judge(master, backward, seed=0, configs=None):
-    """Check `backward` on every configuration of the master (or on `configs`). Returns a Result; raises nothing of its own."""
+    """Check `backward` on every configuration of the master (or on `configs`).
+
+    Returns a Result; raises nothing of its own.
+    """
     tried = _Tried()
     for trial in trials(master, seed, configs):
         try:
@@ -118,7 +122,9 @@ class _Tried:
         )
 
     def _explain(self, master, backward):
-        """Choose between readings by all configurations that failed; say which did not; and probe what nobody can read."""
+        """Choose between readings by all configurations that failed; say which did not;
+        and probe what nobody can read.
+        """
         trial, found = self.wrong[0]
         if len(self.wrong) > 1 and found.evidence is not None:
             found.evidence.name(
@@ -212,7 +218,10 @@ def _drawn(master, seed, configs):
 
 
 def _variations(master, config):
-    """Configurations that differ in one value: N = 1, a number 0 or 1, or what another configuration has. (words, config)"""
+    """Configurations that differ in one value: N = 1, a number 0 or 1, or what another configuration has.
+
+    (words, config)
+    """
     seen = []
     for key, value in config.items():
         if key == "why":

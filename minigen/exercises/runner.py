@@ -1,7 +1,8 @@
-"""Judges a person's file in a process of its own, with a limit on time and on memory, and waits for the answer.
+"""Judges a person's file in a process of its own, with a limit on time and on memory,
+and waits for the answer.
 
-Whatever the file does (an endless loop, exit(), a flood of text) happens over there. The answer comes back as JSON in a
-temporary file; where none comes, how the process ended says why.
+Whatever the file does (an endless loop, exit(), a flood of text) happens over there. The answer comes back as
+JSON in a temporary file; where none comes, how the process ended says why.
 """
 
 import json
@@ -30,8 +31,8 @@ _START = (
 def run(path, master, seed=0, seconds=SECONDS, memory=MEMORY):
     """Judge the file at `path` as the exercise of `master`. Returns a dict: what Result.to_dict gives, and
 
-    `report` (text), `trace` ([[line number, function, text]] in the person's file), `place` ([line number, text] of the
-    first wrong line), `printed` and `seconds`.
+    `report` (text), `trace` ([[line number, function, text]] in the person's file),
+    `place` ([line number, text] of the first wrong line), `printed` and `seconds`.
     """
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="minigen-") as folder:
@@ -53,7 +54,10 @@ def run(path, master, seed=0, seconds=SECONDS, memory=MEMORY):
 
 
 def _call(command, seconds):
-    """Run to the end or to the time limit. Returns (exit code, None if it was stopped; the beginning of what it printed)."""
+    """Run to the end or to the time limit.
+
+    Returns (exit code, None if it was stopped; the beginning of what it printed).
+    """
     one = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     process = subprocess.Popen(
         command,
@@ -107,7 +111,8 @@ class _Beginning(threading.Thread):
 
 
 def _search_path(path):
-    """Where the process finds modules: as here, but a file beside the exercise never hides one of Python's own.
+    """Where the process finds modules: as here, but a file beside the exercise never
+    hides one of Python's own.
 
     `random.py` in the folder of the exercises must not break NumPy; that folder comes last instead of first.
     """

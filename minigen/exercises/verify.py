@@ -1,4 +1,5 @@
-"""Proves that an exercise is fit to be given: the stub fails, the solution passes, every mutant is rejected and named.
+"""Proves that an exercise is fit to be given: the stub fails, the solution passes, every mutant
+is rejected and named.
 
 python -m minigen.exercises.verify dense conv2d-input-gradient      (all exercises, if none is named)
 """

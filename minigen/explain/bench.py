@@ -1,11 +1,12 @@
 """Runs a task with changes in it, and compares what comes out with the truth.
 
 The truth is taken from differences of the person's own forward. A change is one of two things. A change of an
-expression needs no new function: the expression is wrapped once, `e` becomes `watch(k, e)`, and watch may answer with
-another value. A change of a statement is compiled anew. In both cases the whole program runs, forward and backward.
+expression needs no new function: the expression is wrapped once, `e` becomes `watch(k, e)`,
+and watch may answer with another value. A change of a statement is compiled anew. In both cases the whole
+program runs, forward and backward.
 
-A program in which y is no longer what it was has changed its forward, and is not a repair: that is how the lines of
-forward are told from those of backward, wherever they stand.
+A program in which y is no longer what it was has changed its forward, and is not a repair:
+that is how the lines of forward are told from those of backward, wherever they stand.
 """
 
 import ast
@@ -54,7 +55,9 @@ class Truth:
         return abs(along - self.slope) <= 1e-5 * (abs(self.slope) + np.linalg.norm(given))
 
     def error(self, given):
-        """(largest error relative to the largest entry, (index, given, right) where it is); None where shapes differ."""
+        """(largest error relative to the largest entry, (index, given, right) where it is);
+        None where shapes differ.
+        """
         try:
             given = np.asarray(given)
         except ValueError:
@@ -173,7 +176,9 @@ class Bench:
         return {**played.gradients, UNTOUCHED: untouched or self.task.step is not None}
 
     def raises(self, trial):
-        """The sentence of what a run raises, with the line of the person's that raised it; "" if it does not."""
+        """The sentence of what a run raises, with the line of the person's that raised it;
+        "" if it does not.
+        """
         np.random.seed(0)
         try:
             with np.errstate(all="ignore"):
@@ -214,8 +219,8 @@ def repeatable():
 def slope(loss, size):
     """The derivative of loss(h) at 0, by differences of order four; NaN where there is a kink.
 
-    Where loss is smooth, loss(h) + loss(-h) - 2 loss(0) grows like h squared. Where it does not, a kink of the function
-    or of its slope (Huber's loss) lies within reach, and a smaller step is taken.
+    Where loss is smooth, loss(h) + loss(-h) - 2 loss(0) grows like h squared. Where it does not,
+    a kink of the function or of its slope (Huber's loss) lies within reach, and a smaller step is taken.
     """
     here = loss(0.0)
     for h in (1e-3 * max(1.0, size), 1e-5 * max(1.0, size)):
@@ -232,7 +237,7 @@ def slope(loss, size):
     return (p1 - m1) / (2 * h) if abs(one - other) <= 1e-3 * (abs(one) + abs(other)) + 1e-6 else np.nan
 
 
-# ----- the wrapped expressions ---------------------------------------------------------------------------------------
+# ----- the wrapped expressions ------------------------------------------------------------------------------
 
 _answers = {}
 
@@ -253,7 +258,9 @@ def answering(answers):
 
 
 def recorded(ks, run):
-    """Run, and return {k: [(value, names in scope, globals)]} of the watched expressions, in the order of the calls."""
+    """Run, and return {k: [(value, names in scope, globals)]} of the watched expressions,
+    in the order of the calls.
+    """
     kept = {}
 
     def keep(k):

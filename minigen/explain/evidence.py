@@ -1,8 +1,9 @@
 """Pairs gradients with the values they belong to: by name, by shape, and by what a difference says.
 
-Whatever backward returned, stored or changed is a candidate. A name such as dW1 promises W1; a slope along random
-directions says whether the promise is kept. A promise stands even where it is broken, since that is what is to be
-found out; what promises nothing is taken where its slope fits, or where only one place is left for its shape.
+Whatever backward returned, stored or changed is a candidate. A name such as dW1 promises W1;
+a slope along random directions says whether the promise is kept. A promise stands even where it is broken,
+since that is what is to be found out; what promises nothing is taken where its slope fits,
+or where only one place is left for its shape.
 """
 
 import ast
@@ -33,7 +34,9 @@ steps = (
 
 @dataclass(frozen=True)
 class Source:
-    """Where a gradient is read: returned at, stored at, added to, or the change of a parameter over a step."""
+    """Where a gradient is read: returned at, stored at, added to,
+    or the change of a parameter over a step.
+    """
 
     kind: str  # "returned", "stored", "added", "changed"
     address: tuple
@@ -97,7 +100,10 @@ class Slopes:
 
 
 def match(reading, scene):
-    """[Match] for one scene, y, and how many returned gradients found no value. Raises what the person's code raises."""
+    """[Match] for one scene, y, and how many returned gradients found no value.
+
+    Raises what the person's code raises.
+    """
     slopes = Slopes(reading, scene)
     live = scene.live()
     values = {a: np.array(v) for a, (_, _, v) in scenes.leaves(live, live.program).items()}
@@ -279,7 +285,9 @@ def _holds_gradient(name, known):
 
 
 def _steps(reading, live):
-    """The step sizes that the program may have used: names such as lr, and numbers that stand before a gradient."""
+    """The step sizes that the program may have used: names such as lr, and numbers that
+    stand before a gradient.
+    """
     found = []
     for holder in (
         live.arguments,

@@ -1,7 +1,8 @@
-"""What is said about one task: the verdict, the lines of backward, and what was found, as text, HTML and a dict.
+"""What is said about one task: the verdict, the lines of backward, and what was found,
+as text, HTML and a dict.
 
-A sentence is made from the change that was verified, so it is true or it is not said. Where no change was found, only
-what is certain is told. The corrected line is told on request.
+A sentence is made from the change that was verified, so it is true or it is not said. Where no change was
+found, only what is certain is told. The corrected line is told on request.
 """
 
 import ast
@@ -17,12 +18,14 @@ from minigen.explain.naming import promised
 from minigen.explain.search import Search
 
 PAGES = {  # of the catalogue: where a kind of change has a page of its own
-    "sign": "G04", "transpose": "G09", "swap": "G40", "in-place": "G18", "ignored g": "G17", "stale value": "G20",
+    "sign": "G04", "transpose": "G09", "swap": "G40", "in-place": "G18", "ignored g": "G17",
+    "stale value": "G20",
     "randomness": "G50", "missing path": "G14", "dtype": "G38",
 }  # fmt: skip
 STEPS = (  # a factor that is the derivative of a step
     ("1 - {v} ** 2", "the derivative of tanh"), ("{v} * (1 - {v})", "the derivative of the sigmoid"),
-    ("{v} > 0", "the derivative of relu, 1 where its input is positive"), ("1 - np.tanh({v}) ** 2", "the derivative of tanh"),
+    ("{v} > 0", "the derivative of relu, 1 where its input is positive"),
+    ("1 - np.tanh({v}) ** 2", "the derivative of tanh"),
 )  # fmt: skip
 
 
@@ -146,7 +149,10 @@ def _count(n, what):
 def _verified(on):
     mended = "all" if on["all"] else ", ".join(on["gradients"])
     sizes = " of other sizes" if on["sizes"] else " like these"
-    return f"with this one change {mended} {'gradients are' if on['all'] or len(on['gradients']) > 1 else 'is'} right, on {on['inputs']} independent inputs{sizes}"
+    return (
+        f"with this one change {mended} {'gradients are' if on['all'] or len(on['gradients']) > 1 else 'is'} "
+        f"right, on {on['inputs']} independent inputs{sizes}"
+    )
 
 
 def explain_task(task, *, seconds=20.0, reveal=False, report=None, seed=0):
@@ -294,7 +300,8 @@ def _finding(repair, search, said):
             {"line": place[0], "before": place[4], "after": place[5], "sentence": _sentence(other.edit)}
         )
     return Finding(
-        function.path, line, end_line, column, end_column, edit.kind, before, after, _sentence(edit), verified, others,
+        function.path, line, end_line, column, end_column, edit.kind, before, after, _sentence(edit),
+        verified, others,
         PAGES.get(edit.kind), function.lines[line - 1] if line <= len(function.lines) else "",
     )  # fmt: skip
 
@@ -394,7 +401,8 @@ def _certain(search):
     elif suspects and not search.repairs:
         lines = sorted({s.statement.lineno for s in suspects})
         said.append(
-            f"the mistake is in lines {', '.join(map(str, lines[:12]))}: nothing else reaches the wrong gradients"
+            f"the mistake is in lines {', '.join(map(str, lines[:12]))}: "
+            "nothing else reaches the wrong gradients"
         )
     trial, gradients = search.trials[0], search.bench.play(search.trials[0])
     for name, truth in trial.truth.items():

@@ -1,7 +1,8 @@
 """`minigen check FILE`: every pair in a person's file, judged and explained, in a process with limits.
 
-The child loads the file, finds the pairs and explains them; what it finds comes back as messages, so that the verdict
-stands before the search begins. What keeps it from judging is a sentence with the next command.
+The child loads the file, finds the pairs and explains them; what it finds comes back as messages,
+so that the verdict stands before the search begins. What keeps it from judging is a sentence
+with the next command.
 """
 
 import ast
@@ -20,7 +21,9 @@ EXIT = {"ok": 0, "wrong": 1, "misuse": 2, "inconclusive": 3, "error": 3}
 
 @dataclass
 class FileReport:
-    """What is said about one file: an Explanation for each pair, notes, and a sentence where there is none."""
+    """What is said about one file: an Explanation for each pair, notes,
+    and a sentence where there is none.
+    """
 
     path: str
     explanations: list = field(default_factory=list)
@@ -54,7 +57,10 @@ class FileReport:
 
 
 def check(path, *, names=(), shapes=None, seconds=20.0, reveal=False, report=None):
-    """A FileReport. `report(kind, content)` is told "verdict" (a FileReport) early and "progress" (seconds) later."""
+    """A FileReport.
+
+    `report(kind, content)` is told "verdict" (a FileReport) early and "progress" (seconds) later.
+    """
     said = FileReport(str(path))
     started = time.monotonic()
 
@@ -105,7 +111,10 @@ def _work(path, names, shapes, seconds, reveal, send):
     tasks = [find.pairs.task_of(f.place, f.reading, f.warm) for f in found]
     stale = [f.reading.title for f in found if f.stale]
     if stale:
-        what = "right at the first call, wrong once forward has been called on other inputs: backward reads what is left"
+        what = (
+            "right at the first call, wrong once forward has been called on other inputs: backward reads "
+            "what is left"
+        )
         send(("notes", [f"{', '.join(stale)}: {what} from the earlier call"]))
     open_ = []
     deadline = time.monotonic() + seconds
@@ -125,7 +134,8 @@ def _work(path, names, shapes, seconds, reveal, send):
                     (
                         "notes",
                         [
-                            f"{said.title}: right, up to the small number in line {where}, which backward leaves out"
+                            f"{said.title}: right, up to the small number in line {where}, "
+                            "which backward leaves out"
                         ],
                     )
                 )
@@ -142,7 +152,9 @@ def _work(path, names, shapes, seconds, reveal, send):
 
 @contextlib.contextmanager
 def small_numbers_left_out(program):
-    """Numbers below 1e-4 in the person's code, such as an eps under a root, are 0 inside; yields their lines."""
+    """Numbers below 1e-4 in the person's code, such as an eps under a root,
+    are 0 inside; yields their lines.
+    """
     functions = find.pairs.reachable(program)
     kept = [(f, f.__code__, f.__defaults__, f.__kwdefaults__) for f in functions]
     lines = sorted(
@@ -191,5 +203,8 @@ def _stopped(text, path):
     if kind == "SyntaxError":
         return f"{path} is not Python yet: {rest}"
     if "time is over" in text:
-        return f'{path}: it did not come to an end; a forward that loops for ever, or loads data? Move work under `if __name__ == "__main__":`'
+        return (
+            f"{path}: it did not come to an end; a forward that loops for ever, or loads data? Move work "
+            'under `if __name__ == "__main__":`'
+        )
     return f"{path}: {head}"

@@ -1,8 +1,10 @@
-"""From a person's file to a list of Tasks: which functions are a forward and its backward, and how they are called.
+"""From a person's file to a list of Tasks: which functions are a forward and its backward,
+and how they are called.
 
-Names propose (forward / backward, x_forward / x_backward, f / f_prime, loss / loss_grad, a class with both, one
-function for loss and gradients), running them decides. Every reading that can be called is tried, and the one under
-which most gradients come out right is taken: a right program must not be called wrong for its style.
+Names propose (forward / backward, x_forward / x_backward, f / f_prime, loss / loss_grad, a class with
+both, one function for loss and gradients), running them decides. Every reading that can be called is tried,
+and the one under which most gradients come out right is taken: a right program must not be
+called wrong for its style.
 """
 
 import ast
@@ -153,7 +155,9 @@ def readings(place, arguments):
 
 
 def _has_front(functions, back):
-    """Whether a function goes back for another one, by its name: then it is not asked for loss and gradient at once."""
+    """Whether a function goes back for another one, by its name: then it is not asked for
+    loss and gradient at once.
+    """
     if not goes_back(back) or re.search(r"_and_|step", back):
         return False
     wanted = stem(back)
@@ -327,9 +331,9 @@ def try_all(place, seed=0, seconds=4.0):
 def attempt(place, reading, scene, warm=None):
     """A Found, or None where the reading is not one: no gradient, or y and the way g enters do not fit.
 
-    Where objects or globals keep state, forward has been called before on other inputs: what backward reads must not
-    be left from that call. A program that empties its lists in backward is right if a whole round came before; only
-    what is wrong after either is called wrong.
+    Where objects or globals keep state, forward has been called before on other inputs:
+    what backward reads must not be left from that call. A program that empties its lists in backward is right
+    if a whole round came before; only what is wrong after either is called wrong.
     """
     with load.quiet(), load.refusing(place.program), np.errstate(all="ignore"), load.limited(5):
         if warm is not None:
@@ -442,7 +446,9 @@ def _attempt(place, reading, scene, warm):
 
 
 def _asks_for_g(place, reading):
-    """Whether backward needs the upstream gradient: a parameter named so without a default, or one that it reads."""
+    """Whether backward needs the upstream gradient: a parameter named so without a
+    default, or one that it reads.
+    """
     if not reading.takes_g:
         return False
     if reading.closure:
@@ -472,7 +478,9 @@ def _value(scene, address):
 
 
 def _linear(reading, scene, matches):
-    """Whether doubling g doubles the gradients, or at least one of them: a g that is not the upstream gradient does not."""
+    """Whether doubling g doubles the gradients, or at least one of them: a g that is not the
+    upstream gradient does not.
+    """
     once = gradients(reading, scene.live(), {m.value: m.source for m in matches}, lambda y: np.ones_like(y))
     twice = gradients(
         reading, scene.live(), {m.value: m.source for m in matches}, lambda y: 2 * np.ones_like(y)
@@ -505,7 +513,9 @@ def _read(outcome, sources, live):
 
 
 def task_of(place, reading, warm="cold", seeds=(1, 2, 3)):
-    """The Task of a reading: gradients paired on a few scenes, and for others by the pattern of their addresses."""
+    """The Task of a reading: gradients paired on a few scenes, and for others by the
+    pattern of their addresses.
+    """
     rules, patterns, names, shapes = {}, {}, {}, set()
     places = {}
     for seed in seeds:
@@ -632,7 +642,9 @@ def _distinct(fed):
 
 
 def reachable(program):
-    """Every plain function of the file that a mistake may sit in: functions, methods, getters, static methods."""
+    """Every plain function of the file that a mistake may sit in: functions, methods,
+    getters, static methods.
+    """
     found = list(program.functions().values()) + list(_lambdas(program).values())
     for kind in program.classes().values():
         for value in vars(kind).values():

@@ -1,8 +1,9 @@
-"""Inputs for a file that says none: sizes, labels and objects are tried until forward runs and a gradient fits.
+"""Inputs for a file that says none: sizes, labels and objects are tried until forward
+runs and a gradient fits.
 
-Sizes are distinct and images are not square, so that no mistake hides in an equal number. The search changes one
-argument at a time and keeps what lets the person's code run further before it stops; among what runs, the gradients
-decide. What was chosen is told, with the command that fixes it.
+Sizes are distinct and images are not square, so that no mistake hides in an equal number.
+The search changes one argument at a time and keeps what lets the person's code run further before it stops;
+among what runs, the gradients decide. What was chosen is told, with the command that fixes it.
 """
 
 import ast
@@ -19,20 +20,24 @@ from minigen.explain.scene import Scene, widen
 SECONDS = 1.5  # of the search for one class or function
 _rng = re.compile(r"^(rng|random|gen|generator|prng|rs|random_state|rand)$")
 _list = re.compile(
-    r"layer_?dims|layer_?sizes|^(layers|sizes|dims|architecture|arch|hidden_sizes|topology|nn_structure|shape)$"
+    r"layer_?dims|layer_?sizes|^(layers|sizes|dims|architecture|arch|hidden_sizes|topology|nn_structure|"
+    r"shape)$"
 )
 _kernel = re.compile(r"^(k|kernel|kernel_?size|filter_?size|f|field|pool_?size|size|ksize|HF|WF|pool|kh|kw)$")
 _one = re.compile(r"^(stride|strides|s|dilation|groups)$")
 _pad = re.compile(r"^(pad|padding|p)$")
 _rate = re.compile(
-    r"lr|learning|rate|alpha|eta|eps|momentum|beta|prob|keep|dropout|drop|decay|lam|reg|slope|scale|sigma|std|gamma|delta|smooth|temp|tau|rho"
+    r"lr|learning|rate|alpha|eta|eps|momentum|beta|prob|keep|dropout|drop|decay|lam|reg|slope|scale|sigma|"
+    r"std|gamma|delta|smooth|temp|tau|rho"
 )
 _labels = re.compile(
     r"^(y|t|labels?|targets?|y_true|Y|gt|truth|y_batch|ys|tgt|true|idx|indices|index|classes|actual|desired)$"
 )
 _size = re.compile(
-    r"(^|_)(n|num|dim|dims|in|out|size|units|hidden|features|fan|channels|width|depth|neurons|inputs?|outputs?|nodes|"
-    r"latent|classes|vocab|embed|embedding|d|h|k|z|x|y|v|m|len|length)(_|$)|size$|dim$|^[a-zA-Z]$|[a-z](In|Out|Dim|Size)$|^(nin|nout)$"
+    r"(^|_)(n|num|dim|dims|in|out|size|units|hidden|features|fan|channels|width|depth|neurons|inputs?|"
+    r"outputs?|nodes|"
+    r"latent|classes|vocab|embed|embedding|d|h|k|z|x|y|v|m|len|length)(_|$)|size$|dim$|^[a-zA-Z]$|[a-z](In|"
+    r"Out|Dim|Size)$|^(nin|nout)$"
 )
 _text = {
     "activation": ("tanh", "relu", "sigmoid"),
@@ -46,7 +51,9 @@ def _tanh_prime(x):
 
 
 class Sizes:
-    """N rows, and distinct widths A, B, C, ...; another seed gives other numbers where the program allows it."""
+    """N rows, and distinct widths A, B, C, ...;
+    another seed gives other numbers where the program allows it.
+    """
 
     def __init__(self, seed=None):
         shift = 0 if seed is None else seed % 3
@@ -58,8 +65,10 @@ class Sizes:
 
 
 _shapes = [
-    "N A", "N B", "A N", "N", "A", "N 1", "1 A", "A 1", "A B", "B A", "B", "1 B", "B 1", "N C", "C N", "C", "B C", "C B",
-    "N c H W", "N H W c", "N c L", "N L c", "N T A", "T N A", "o c 3 2", "o", "c", "1 c 1 1", "A A", "B B", "C C", "B N",
+    "N A", "N B", "A N", "N", "A", "N 1", "1 A", "A 1", "A B", "B A", "B", "1 B", "B 1", "N C", "C N", "C",
+    "B C", "C B",
+    "N c H W", "N H W c", "N c L", "N L c", "N T A", "T N A", "o c 3 2", "o", "c", "1 c 1 1", "A A", "B B",
+    "C C", "B N",
     "H W", "c H W", "o c 3", "3 2 c o", "1 C", "C 1", "", "c H W N", "T A N",
 ]  # fmt: skip
 
@@ -238,13 +247,16 @@ def choices(parameter, position, given, constructor, weights=0, extra=()):
 _weight = re.compile(r"^(W|V|U|w|weights?|Theta|K|M)[\w]*$")
 _bias = re.compile(r"^(b|c|bias|biases|beta|gamma|gain|shift)[\w]{0,3}$")
 _scalar = re.compile(
-    r"^(lam|lambd|lambda_|reg|beta|alpha|lr|learning_rate|eta|rho|gamma|delta|sparsity\w*|weight_decay|temperature|tau|slope|keep_prob|dropout|eps)$"
+    r"^(lam|lambd|lambda_|reg|beta|alpha|lr|learning_rate|eta|rho|gamma|delta|sparsity\w*|weight_decay|"
+    r"temperature|tau|slope|keep_prob|dropout|eps)$"
 )
 _flat = re.compile(r"^(theta|params?|weights?|w|initial_theta|nn_params)$")
 
 
 def _hinted(name, position, weights, extra):
-    """Shapes that a name suggests, before all others: W2 is the second weight, b2 belongs to it, theta is flat."""
+    """Shapes that a name suggests, before all others: W2 is the second weight,
+    b2 belongs to it, theta is flat.
+    """
     found = []
     if _flat.match(name):
         found += ["A", "A 1"]
@@ -311,7 +323,9 @@ class Proposal:
         return list(dict.fromkeys(d for v in arrays for d in v.shape))[:4]
 
     def _initialised(self):
-        """Choices that call the file's own function for its parameters, such as initialize_parameters(n_x, n_h, n_y)."""
+        """Choices that call the file's own function for its parameters, such as
+        initialize_parameters(n_x, n_h, n_y).
+        """
         found = []
         for name, function in self.program.functions().items():
             if re.match(r"(init|create|make|build|random|new)", name, re.I) and name != self.front:
@@ -360,7 +374,9 @@ class ProposedPlace(pairs.Place):
 
 
 def places(program, shapes, seconds=8.0, known=()):
-    """A ProposedPlace for every class and function that may be a forward and could be called, the outermost first."""
+    """A ProposedPlace for every class and function that may be a forward and could be
+    called, the outermost first.
+    """
     reached = set(known)
     graph = pairs.call_graph(program)
     deadline = time.process_time() + seconds
@@ -476,7 +492,9 @@ def _call_forward(place, scene, front):
 
 
 def _search(proposal, given, seconds=SECONDS):
-    """Change one argument at a time while forward gets further; then let the gradients decide among what runs."""
+    """Change one argument at a time while forward gets further; then let the gradients
+    decide among what runs.
+    """
     variables = proposal.variables(given)
     deadline = time.process_time() + seconds
     chosen = {key: options[0] for key, options in variables}
@@ -499,7 +517,9 @@ def _search(proposal, given, seconds=SECONDS):
         return worth is not None and worth[0] > 0 and worth[2] == 0
 
     def around(start, options_of):
-        """Change one argument of what runs already, twice if that helps; True where all gradients are right."""
+        """Change one argument of what runs already, twice if that helps;
+        True where all gradients are right.
+        """
         for key, options in options_of:
             for option in options:
                 other = {**start, key: option}

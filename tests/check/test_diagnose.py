@@ -1,6 +1,8 @@
-"""The diagnosis: the first wrong line, what is read from it, and the traps into which gradient checkers have fallen.
+"""The diagnosis: the first wrong line, what is read from it, and the traps into which
+gradient checkers have fallen.
 
-The mistakes here are written out by hand and unknown to the checker, so every reading rests on the numbers alone.
+The mistakes here are written out by hand and unknown to the checker, so every reading
+rests on the numbers alone.
 """
 
 from dataclasses import dataclass
@@ -69,7 +71,9 @@ def knowledge(problem):
 
 
 def judged(problem, knowledge, spoil):
-    """The Diagnosis of a backward in which `spoil(gradients, cache)` changes the dict before the last lines follow."""
+    """The Diagnosis of a backward in which `spoil(gradients, cache)` changes the dict before
+    the last lines follow.
+    """
 
     def backward(cache, x, eps, Wmu, Wv, beta):
         g = right(cache, x, eps, Wmu, Wv, beta)
@@ -314,7 +318,9 @@ def test_a_field_must_account_for_enough_numbers():
 
 
 def test_a_gradient_that_is_zero_is_no_evidence_for_a_probe(problem):
-    """Wrong by a factor wherever it is not zero: with eps = 0 the gradient at sigma is 0, and 0 times anything is right."""
+    """Wrong by a factor wherever it is not zero: with eps = 0 the gradient at sigma is 0,
+    and 0 times anything is right.
+    """
 
     def forward(net, x, y):
         net.output(x * y)

@@ -100,7 +100,9 @@ def test_the_right_answer_may_be_spelled_otherwise():
 
 
 def test_a_known_formula_is_recognised_below_another_mistake():
-    """V16 shows no simple change; its line is compared with what the mistake makes of this person's own gz."""
+    """V16 shows no simple change;
+    its line is compared with what the mistake makes of this person's own gz.
+    """
 
     def backward(cache, mu, logvar, eps, target, beta):
         right = VAE.backward()(cache=cache, mu=mu, logvar=logvar, eps=eps, target=target, beta=beta)
@@ -172,7 +174,9 @@ def test_check_for_notebooks():
     ],
 )
 def test_a_term_with_a_wrong_factor_has_one_name(old, new, signature, code):
-    """And the sentence that says what happened is not contradicted by two mistakes that lead to the same numbers."""
+    """And the sentence that says what happened is not contradicted by two mistakes that
+    lead to the same numbers.
+    """
     found = judge(VAE, load(VAE.solution().replace(old, new))).diagnosis
     assert [(r.signature, r.code) for r in found.readings] == [(signature, code)]
     assert "two known mistakes" not in str(found)

@@ -1,4 +1,6 @@
-"""Every master: the stub is unsolved, the solution passes, every mutant is rejected and named, nothing is given away."""
+"""Every master: the stub is unsolved, the solution passes, every mutant is rejected and named,
+nothing is given away.
+"""
 
 import ast
 import itertools
@@ -82,7 +84,9 @@ def test_what_a_mutant_declares_is_what_is_seen(verified, id):
 
 
 def test_the_table(verified, capsys):
-    """All mutants are rejected, 95 % named, none named wrongly by a reading that claims to explain everything."""
+    """All mutants are rejected, 95 % named, none named wrongly by a reading that claims
+    to explain everything.
+    """
     planted = [p for v in verified.values() for p in v.planted]
     rejected, named = sum(p.rejected for p in planted), sum(p.named for p in planted)
     by_numbers = sum(p.named and p.how != "formula" for p in planted)
@@ -111,7 +115,9 @@ def test_no_false_alarm_in_200_seeds(id):
 
 @pytest.mark.slow
 def test_two_mistakes_at_once(capsys):
-    """Every pair of mutants that can be planted together: the first reading names one of the two, nine times in ten."""
+    """Every pair of mutants that can be planted together: the first reading names one of the
+    two, nine times in ten.
+    """
     tried = first = both = 0
     for master in MASTERS.values():
         for a, b in itertools.combinations(master.mutants, 2):
@@ -125,7 +131,8 @@ def test_two_mistakes_at_once(capsys):
                 tried, first, both = tried + 1, first + (result.code in made), both + (made <= codes)
     with capsys.disabled():
         print(
-            f"\n{tried} pairs of mistakes: the first reading is one of the two in {first}, both are named in {both}"
+            f"\n{tried} pairs of mistakes: the first reading is one of the two in {first}, "
+            f"both are named in {both}"
         )
     assert first >= 0.9 * tried
 
@@ -230,7 +237,9 @@ def test_a_mutant_must_find_its_place_exactly_once():
 
 
 def test_configurations_decide_between_mistakes_that_look_alike(write):
-    """Where the slope is 0.7, twice the slope and the slope plus 0.7 are the same; the second configuration knows better."""
+    """Where the slope is 0.7, twice the slope and the slope plus 0.7 are the same;
+    the second configuration knows better.
+    """
     alike = '{"G05": Mutant("slope * g", "2 * slope * g"), "G46": Mutant("slope * g", "(slope + 0.7) * g")}'
     text = ONE.replace('{"N": 5, "slope": 0.7},', '{"N": 5, "slope": 0.7}, {"N": 5, "slope": 1.3},')
     master = write(text[: text.index("MUTANTS = ")] + f"MUTANTS = {alike}\n")

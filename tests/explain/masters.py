@@ -1,4 +1,6 @@
-"""The exercises as tasks of the explainer: a forward that names its values, a person's backward, sizes that vary."""
+"""The exercises as tasks of the explainer: a forward that names its values, a person's
+backward, sizes that vary.
+"""
 
 import inspect
 
@@ -8,7 +10,8 @@ from minigen.explain.task import Played, Task
 
 
 class Net:
-    """What a master's forward is given: it names values, adds terms of the loss, and says which value is the output.
+    """What a master's forward is given: it names values, adds terms of the loss,
+    and says which value is the output.
 
     `moved` is added to the named values, so that the gradient at each of them can be measured.
     """
@@ -38,7 +41,9 @@ def task(master, names, path):
     turn = iter(range(10**9))
 
     def draw(rng):
-        """Arguments by their names; a value of forward as "~z", what is added to it; a setting as "~~beta"."""
+        """Arguments by their names; a value of forward as "~z", what is added to it;
+        a setting as "~~beta".
+        """
         config = module.CONFIGS[next(turn) % len(module.CONFIGS)]
         sizes = {k: v for k, v in config.items() if k != "why"}
         small = {k: _smaller(v, rng) for k, v in sizes.items()}

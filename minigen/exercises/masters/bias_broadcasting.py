@@ -1,8 +1,8 @@
 r"""Bias and broadcasting
 
-When arrays of different shapes meet, NumPy repeats the smaller one until they fit, and says nothing. Here a scale and a
-bias belong to the features, and an offset belongs to the examples:
-$$y_{nd} = s_d \, x_{nd} + b_d + c_n .$$
+When arrays of different shapes meet, NumPy repeats the smaller one until they fit, and says nothing.
+Here a scale and a bias belong to the features, and an offset belongs to the examples: $$y_{nd} = s_d \,
+x_{nd} + b_d + c_n .$$
 
 | given | shape |
 |---|---|
@@ -11,9 +11,9 @@ $$y_{nd} = s_d \, x_{nd} + b_d + c_n .$$
 | `offset` $c$ | (N, 1) |
 | `g`, the gradient of the loss at $y$ | (N, D) |
 
-Wanted: the gradients at all four. One question answers them all: *in how many places is this number used?* $x_{nd}$
-stands in one entry of $y$, $b_d$ in a whole column, $c_n$ in a whole row. A gradient has the shape of what it belongs to,
-down to the last 1.
+Wanted: the gradients at all four. One question answers them all: *in how many places is this
+number used?* $x_{nd}$ stands in one entry of $y$, $b_d$ in a whole column, $c_n$ in a whole row.
+A gradient has the shape of what it belongs to, down to the last 1.
 """
 
 from minigen.exercises.master import Mutant
@@ -39,9 +39,12 @@ def backward(g, cache, x, scale, bias, offset):
 
 
 HINTS = (
-    "What was copied on the way forward is collected on the way back: every copy sends something, and it adds up.",
-    "Write down a single entry of y and differentiate it by one number of each array; then ask which entries contain it.",
-    "Bias and scale run down a column, so they sum over the examples; the offset sums over the features and stays a column.",
+    "What was copied on the way forward is collected on the way back: every copy sends something, and it "
+    "adds up.",
+    "Write down a single entry of y and differentiate it by one number of each array; then ask which entries "
+    "contain it.",
+    "Bias and scale run down a column, so they sum over the examples; "
+    "the offset sums over the features and stays a column.",
 )
 
 CONFIGS = (
@@ -120,7 +123,8 @@ MUTANTS = {
     "G23": Mutant(
         "g.sum(axis=1, keepdims=True)",
         "g.sum(axis=1)",
-        "the numbers are right, but they lie in a row where a column belongs; the next operation would make a table",
+        "the numbers are right, but they lie in a row where a column belongs; "
+        "the next operation would make a table",
         reads="offset: reshape missing",
     ),
     "G40": Mutant(

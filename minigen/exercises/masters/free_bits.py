@@ -1,10 +1,10 @@
 r"""Free bits
 
-Early in training the divergence is lowered most cheaply by units that say nothing, and a unit that has fallen silent
-rarely speaks again. With *free bits* every unit of the code may carry $\lambda$ for free: only what lies above is paid.
-$$\kappa_k = \frac1N \sum_n \tfrac12 ( e^{v_{nk}} + \mu_{nk}^2 - 1 - v_{nk} ), \qquad
-L = \text{reconstruction}(z) + \sum_k \max(\lambda, \kappa_k), \qquad z = \mu + e^{v/2} \odot \varepsilon .$$
-Note the order: first the mean over the batch, one number a unit, then the maximum.
+Early in training the divergence is lowered most cheaply by units that say nothing, and a unit that has
+fallen silent rarely speaks again. With *free bits* every unit of the code may carry $\lambda$ for free:
+only what lies above is paid. $$\kappa_k = \frac1N \sum_n \tfrac12 ( e^{v_{nk}} + \mu_{nk}^2 - 1 - v_{nk} ),
+\qquad L = \text{reconstruction}(z) + \sum_k \max(\lambda, \kappa_k), \qquad z = \mu + e^{v/2} \odot
+\varepsilon .$$ Note the order: first the mean over the batch, one number a unit, then the maximum.
 
 | given | shape |
 |---|---|
@@ -13,8 +13,8 @@ Note the order: first the mean over the batch, one number a unit, then the maxim
 | `free_bits` $\lambda$ | a number |
 | `gz`, the reconstruction's gradient at $z$ | (N, K) |
 
-Wanted: the gradients at `kappa`, `mu` and `logvar`. In the batch some units pay and some do not. Where $\kappa_k$ is
-exactly $\lambda$ the constant wins.
+Wanted: the gradients at `kappa`, `mu` and `logvar`. In the batch some units pay and some do not.
+Where $\kappa_k$ is exactly $\lambda$ the constant wins.
 """
 
 import numpy as np
@@ -49,8 +49,10 @@ def backward(cache, mu, logvar, eps, target, *, free_bits):
 
 
 HINTS = (
-    "For one unit draw the price as a function of its divergence: what is its slope on the left and on the right?",
-    "The gradient at kappa has one entry a unit, and each is one of two numbers. It then weights the divergence's part.",
+    "For one unit draw the price as a function of its divergence: what is its slope on the left and on the "
+    "right?",
+    "The gradient at kappa has one entry a unit, and each is one of two numbers. It then weights the "
+    "divergence's part.",
     "Through z nothing has changed. Where the maximum picks the constant, mu and logvar hear from z alone.",
 )
 
@@ -108,7 +110,8 @@ MUTANTS = {
             "(0.5 * (sigma**2 + mu**2 - 1 - logvar) > free_bits) * mu",
             "(0.5 * (sigma**2 + mu**2 - 1 - logvar) > free_bits) * 0.5 * (sigma**2 - 1)",
         ),
-        "the threshold was applied to every example by itself, and the loss applies it after the mean over the batch",
+        "the threshold was applied to every example by itself, "
+        "and the loss applies it after the mean over the batch",
     ),
     "V19": Mutant(
         "(kappa > free_bits).astype(float)",
@@ -158,7 +161,8 @@ MUTANTS = {
     "V15": Mutant(
         "(sigma**2 - 1)",
         "sigma**2",
-        "in the divergence logvar stands twice, in the exponential and by itself; the second one was forgotten",
+        "in the divergence logvar stands twice, in the exponential and by itself; "
+        "the second one was forgotten",
         reads="logvar: 1/(2*N) * paid added",
     ),
     "V02": Mutant(

@@ -6,8 +6,8 @@ a = \tilde x W_1 + b_1, \quad h = \varphi(a), \quad \ell = h\, w_2 + b_2,$$
 with $\varphi$ the leaky relu of slope 0.2. There are two losses to choose from:
 $$\text{minimax: } L = -\frac1N \sum_n \log(1 + e^{\ell_n}) \qquad\qquad
 \text{non-saturating: } L = \frac1N \sum_n \log(1 + e^{-\ell_n}).$$
-Both fall when $\ell$ rises. Compare the two first lines that you find, where the discriminator is sure of its case and
-$\ell$ is far below 0: that is why nearly everybody plays the second game.
+Both fall when $\ell$ rises. Compare the two first lines that you find, where the discriminator is sure of its
+case and $\ell$ is far below 0: that is why nearly everybody plays the second game.
 
 | given | shape |
 |---|---|
@@ -16,7 +16,8 @@ $\ell$ is far below 0: that is why nearly everybody plays the second game.
 | `game` | `"minimax"` or `"non-saturating"` |
 | `cache["s"]`, `cache["xfake"]` $\tilde x$, `cache["a"]`, `cache["logit"]` | (N, S), (N, D), (N, H), (N, 1) |
 
-Wanted: the gradients at `logit`, `a`, `xfake`, `o`, `s` and `t`, and those of the generator's four parameters.
+Wanted: the gradients at `logit`, `a`, `xfake`, `o`, `s` and `t`, and those of the
+generator's four parameters.
 """
 
 import numpy as np
@@ -72,9 +73,12 @@ def backward(cache, z, V1, c1, V2, c2, W1, b1, w2, b2, *, game):
 
 
 HINTS = (
-    "The derivative of softplus is the sigmoid. In both games every logit is pulled up; only the strength differs.",
-    "The discriminator is passed like any network: its parameters are used, and get no gradient in this step.",
-    "Behind the logit the two games are the same: leaky relu, dense, sigmoid, dense, tanh, dense, each backwards once.",
+    "The derivative of softplus is the sigmoid. In both games every logit is pulled up; only the strength "
+    "differs.",
+    "The discriminator is passed like any network: its parameters are used, and get no gradient in this "
+    "step.",
+    "Behind the logit the two games are the same: leaky relu, dense, sigmoid, dense, tanh, dense, "
+    "each backwards once.",
 )
 
 CONFIGS = (
@@ -125,7 +129,8 @@ MUTANTS = {
     "N01": Mutant(
         "-sigmoid(-logit) / N",
         "-sigmoid(logit) / N",
-        "this is the minimax game, and the other one was asked for: same direction, but no strength where it is needed",
+        "this is the minimax game, and the other one was asked for: same direction, "
+        "but no strength where it is needed",
         reads="logit: all * e^logit",
     ),
     "N01.reverse": Mutant(
@@ -185,7 +190,8 @@ MUTANTS = {
     "G10": Mutant(
         "ga @ W1.T",
         "ga @ W1",
-        "on the way back the discriminator's weight is used as on the way forward, and not the other way round",
+        "on the way back the discriminator's weight is used as on the way forward, "
+        "and not the other way round",
     ),
     "A05": Mutant(
         "gxfake * xfake * (1 - xfake)",

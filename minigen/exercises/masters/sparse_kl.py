@@ -2,9 +2,9 @@ r"""Sparse autoencoder: a target for how often a unit speaks
 
 Sigmoid units speak with a strength between 0 and 1. The mean over the batch is the rate of a unit, and every
 rate is drawn to a small target $\rho$. The two are compared like the chances of two coins:
-$$a = x W_1 + b_1, \qquad h = \sigma(a), \qquad \hat x = h W_2 + b_2, \qquad \hat\rho_j = \frac1N \sum_n h_{nj},$$
-$$L = \frac1N \sum_n \tfrac12 \lVert \hat x_n - x_n \rVert^2 + \beta \sum_j ( \rho \log\frac{\rho}{\hat\rho_j}
-+ (1-\rho) \log\frac{1-\rho}{1-\hat\rho_j} ).$$
+$$a = x W_1 + b_1, \qquad h = \sigma(a), \qquad \hat x = h W_2 + b_2, \qquad \hat\rho_j = \frac1N
+\sum_n h_{nj},$$ $$L = \frac1N \sum_n \tfrac12 \lVert \hat x_n - x_n \rVert^2 + \beta \sum_j
+( \rho \log\frac{\rho}{\hat\rho_j} + (1-\rho) \log\frac{1-\rho}{1-\hat\rho_j} ).$$
 
 | given | shape |
 |---|---|
@@ -62,8 +62,10 @@ def backward(cache, x, encoder_weight, encoder_bias, decoder_weight, decoder_bia
 
 HINTS = (
     "Go by way of the rate: first the gradient at rhohat, one number for each unit, and only then on to h.",
-    "rhohat stands in both logarithms, each time below the line: log(r/s) changes by -1/s when s does. And 1 - s?",
-    "h reaches the loss twice, through the picture and through the rate. Each example makes up one N-th of a rate.",
+    "rhohat stands in both logarithms, each time below the line: log(r/s) changes by -1/s when s does. And 1 "
+    "- s?",
+    "h reaches the loss twice, through the picture and through the rate. Each example makes up one N-th of a "
+    "rate.",
 )
 
 CONFIGS = (
@@ -151,7 +153,8 @@ MUTANTS = {
     "S09": Mutant(
         (" + grhohat / N", "gh * h * (1 - h)"),
         ("", "gh * h * (1 - h) + grhohat / N"),
-        "the pull was added after the sigmoid had been passed, and it is a pull on what comes out of the sigmoid",
+        "the pull was added after the sigmoid had been passed, "
+        "and it is a pull on what comes out of the sigmoid",
         reads="h: via rhohat missing; a: 1/N * pull added",
     ),
     "S11": Mutant(
@@ -162,7 +165,8 @@ MUTANTS = {
     "A08": Mutant(
         "gh * h * (1 - h)",
         'gh * cache["a"] * (1 - cache["a"])',
-        "the derivative of the sigmoid was written with what goes into it, and the formula wants what comes out",
+        "the derivative of the sigmoid was written with what goes into it, "
+        "and the formula wants what comes out",
         reads="a: all = upstream of h * a(1 - a)",
     ),
     "G11": Mutant(

@@ -2,9 +2,10 @@ r"""Transposed convolution
 
 A decoder has to enlarge pictures. Every pixel of $x$ paints a copy of the kernel, as strong as the pixel is,
 onto a canvas; the copies lie `stride` $s$ apart, and where they overlap they add up:
-$$\text{canvas}_{n,o,\,su+i,\,sv+j} \mathrel{+}= \sum_c x_{ncuv} \, w_{coij} \qquad \text{for all } (i, j) \text{ and } (u, v).$$
-A frame of `padding` pixels is then cut off the canvas, and $y$ is what is left, plus the bias. The canvas has
-`output_padding` more rows and columns at the bottom and right, so that every size can be reached.
+$$\text{canvas}_{n,o,\,su+i,\,sv+j} \mathrel{+}= \sum_c x_{ncuv} \, w_{coij} \qquad \text{for all } (i, j)
+\text{ and } (u, v).$$ A frame of `padding` pixels is then cut off the canvas, and $y$ is what is left,
+plus the bias. The canvas has `output_padding` more rows and columns at the bottom and right,
+so that every size can be reached.
 
 | given | shape |
 |---|---|
@@ -28,14 +29,18 @@ WANTED = ("canvas", "x", "weight", "bias")
 
 
 def taps(kh, kw, H, W, stride):
-    """(i, j, slices): which pixels of the canvas each tap of the kernel paints on, for all pixels of x at once."""
+    """(i, j, slices): which pixels of the canvas each tap of the kernel paints on,
+    for all pixels of x at once.
+    """
     for i in range(kh):
         for j in range(kw):
             yield i, j, (..., slice(i, i + stride * H, stride), slice(j, j + stride * W, stride))
 
 
 def framed(y, before, after):
-    """The pictures y with `before` rows and columns of zeros at the top and left, `after` at the bottom and right."""
+    """The pictures y with `before` rows and columns of zeros at the top and left,
+    `after` at the bottom and right.
+    """
     return np.pad(y, ((0, 0), (0, 0), (before, after), (before, after)))
 
 
@@ -64,9 +69,12 @@ def backward(g, cache, x, weight, bias, *, stride, padding, output_padding):
 
 
 HINTS = (
-    "Cutting off is a step of its own: pixels of the canvas that are not in y get no gradient, all others get that of y.",
-    "Where the forward writes, the way back reads. A pixel of x has painted with every tap, and hears from every tap.",
-    "For one tap it is a dense layer from C to O channels. Without the frame, the way back to x is a convolution of g.",
+    "Cutting off is a step of its own: pixels of the canvas that are not in y get no gradient, all others "
+    "get that of y.",
+    "Where the forward writes, the way back reads. A pixel of x has painted with every tap, and hears from "
+    "every tap.",
+    "For one tap it is a dense layer from C to O channels. Without the frame, "
+    "the way back to x is a convolution of g.",
 )
 
 CONFIGS = (
@@ -154,7 +162,8 @@ MUTANTS = {
     "C13": Mutant(
         "framed(g, padding, padding)",
         "framed(g[:, :, output_padding:, output_padding:], padding, padding + output_padding)",
-        "the rows and columns of output_padding were taken for the first ones, and everything is shifted by them",
+        "the rows and columns of output_padding were taken for the first ones, "
+        "and everything is shifted by them",
     ),
     "G06": Mutant(
         "g.sum(axis=(0, 2, 3))",
