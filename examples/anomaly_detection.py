@@ -2,17 +2,18 @@
 
     python examples/anomaly_detection.py [--quick] [--epochs 200] [--seed 0] [--seeds 5 --jobs 2] [--out DIR]
 
-Ten networks, 64-64-k-64-64, learn one digit each, and ten others nine digits each. The error of the reconstruction
-should tell the digits that were left out from new ones of the known kind, all by other writers; the area under the ROC
-curve (AUC) is how often it puts two of them in the right order, averaged over the ten. PCA with codes of 2, 8, 16, 32
-has .981, .988, .991, .978 after one digit, and .801, .866, .827, .740 after nine. The networks must reach .985 and .86
-with a code of 8, and after nine digits lose .08 and more with one of 32: what has room to draw anything draws the
-tenth digit too (Bouman and Heskes 2025, arXiv 2501.13864).
+Ten networks, 64-64-k-64-64, learn one digit each, and ten others nine digits each.
+The error of the reconstruction should tell the digits that were left out from new ones of the known kind,
+all by other writers; the area under the ROC curve (AUC) is how often it puts two of them in the right order,
+averaged over the ten. PCA with codes of 2, 8, 16, 32 has .981, .988, .991, .978 after one digit,
+and .801, .866, .827, .740 after nine. The networks must reach .985 and .86 with a code of 8,
+and after nine digits lose .08 and more with one of 32: what has room to draw anything draws the tenth digit
+too (Bouman and Heskes 2025, arXiv 2501.13864).
 
-Nobody needs a network for it. After one digit PCA does as well, with a code of 2 better; after nine the distance to the
-nearest training digit, .966, beats all networks. All see 80 % of the training digits, and the threshold is the 95th
-percentile of the error on the rest: few digits, and by the same writers. So 9 % are false alarms after nine digits, and
-18 % after one, where 5 % were asked for.
+Nobody needs a network for it. After one digit PCA does as well, with a code of 2 better; after nine the
+distance to the nearest training digit, .966, beats all networks. All see 80 % of the training digits,
+and the threshold is the 95th percentile of the error on the rest: few digits, and by the same writers.
+So 9 % are false alarms after nine digits, and 18 % after one, where 5 % were asked for.
 """
 
 import sys

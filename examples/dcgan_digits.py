@@ -4,17 +4,18 @@
     python examples/dcgan_digits.py --data shapes --steps 2000         circles, squares, triangles, 16 x 16
 
 The recipe of Radford, Metz and Chintala (2016), with half of its channels and of its batch. How good are its
-samples? The nearest neighbour of a picture, among 500 training digits and 500 samples, is of its own kind half
-of the time where nobody could tell them apart, always where they are bad, and never for those 500 beside their
-copies (Lopez-Paz and Oquab 2017). Copies of any of the 1297 hide better, .39 on the real side, so that samples
-must also lie as far from the training digits as these from each other. A distance of means and covariances and
-the class counts complete the ladder.
+samples? The nearest neighbour of a picture, among 500 training digits and 500 samples,
+is of its own kind half of the time where nobody could tell them apart, always where they are bad,
+and never for those 500 beside their copies (Lopez-Paz and Oquab 2017). Copies of any of the 1297 hide better,
+.39 on the real side, so that samples must also lie as far from the training digits as these from each other.
+A distance of means and covariances and the class counts complete the ladder.
 
 Known rungs, accuracy / distance / class KL: other training digits .490 / .066 / .007, digits of other writers
-.734 / .154 / .002, a full Gaussian .912 / .208 / .026, a mixture of 10 of them .708 / .116 / .012, of 30 .520 /
-.072 / .003. The GAN ends beside the mixture of 10. That of 30, fitted in a tenth of a second, is better in
-accuracy and classes and no worse in distance: for a thousand tiny pictures a GAN is not the best tool. For the
-shapes it is between the two again, .76; but alone of all it draws edges as sharp as there are, on both.
+.734 / .154 / .002, a full Gaussian .912 / .208 / .026, a mixture of 10 of them .708 / .116 / .012,
+of 30 .520 / .072 / .003. The GAN ends beside the mixture of 10. That of 30, fitted in a tenth of a second,
+is better in accuracy and classes and no worse in distance: for a thousand tiny pictures a GAN is not
+the best tool. For the shapes it is between the two again, .76; but alone of all it draws edges as sharp
+as there are, on both.
 """
 
 import sys

@@ -1,15 +1,18 @@
-"""A denoising autoencoder restores damaged digits better than the best map that is affine, and worse than it could.
+"""A denoising autoencoder restores damaged digits better than the best map that is affine,
+and worse than it could.
 
     python examples/denoising.py [--quick] [--epochs 1500] [--seed 0] [--seeds 5 --jobs 2] [--out DIR]
 
-Digits go in with Gaussian noise of s.d. .3 or .5, or with half of their pixels lost, and are asked for whole (Vincent
-et al. 2008). What remains of the error on digits by other writers, a pixel, with noise of .3 and .5: untouched .089
-and .251, clipped to [0, 1] .051 and .119, PCA of the best size .0336 and .0541. No affine map leaves less than
-Wiener's filter, .0235 and .0372, and with lost pixels .0387. One hidden layer of 256 units, wider than the digit, has
-been seen at .0204, .0339 and .0291. Each of the three must stay at least 5 % below the affine map.
+Digits go in with Gaussian noise of s.d. .3 or .5, or with half of their pixels lost,
+and are asked for whole (Vincent et al. 2008). What remains of the error on digits by other writers,
+a pixel, with noise of .3 and .5: untouched .089 and .251, clipped to [0, 1] .051 and .119,
+PCA of the best size .0336 and .0541. No affine map leaves less than Wiener's filter, .0235 and .0372,
+and with lost pixels .0387. One hidden layer of 256 units, wider than the digit, has been seen at .0204,
+.0339 and .0291. Each of the three must stay at least 5 % below the affine map.
 
-It is not the best there is. Thirty Gaussians, fitted once to the clean digits, say in closed form what to expect behind
-noise of any size, and restore both kinds better than the network that was trained for each: .0175 and .0289.
+It is not the best there is. Thirty Gaussians, fitted once to the clean digits, say in closed form what
+to expect behind noise of any size, and restore both kinds better than the network that was trained for
+each: .0175 and .0289.
 """
 
 import sys

@@ -1,17 +1,20 @@
-"""A network that takes noise away knows where the data are denser: it moves a point by sigma^2 times the score.
+"""A network that takes noise away knows where the data are denser: it moves a point by
+sigma^2 times the score.
 
     python examples/denoising_score.py [--quick] [--steps 12000] [--seed 0] [--seeds 5 --jobs 2] [--out DIR]
 
-The best guess at what was there before Gaussian noise is r(x) = x + sigma^2 grad log p_sigma(x), where p_sigma is the
-density of the noisy points (Tweedie's formula, Robbins 1956; for denoising autoencoders Vincent 2011, and for small
-sigma Alain and Bengio 2014). Eight Gaussians on a ring stay Gaussians under noise, so the slope of log p_sigma has a
-closed form; a spiral is 500 small Gaussians along a line. The arrows (r(x) - x) / sigma^2 of a trained network must
-point the same way, with a mean cosine of .95 over a fine grid wherever p_sigma is above 1 % of its maximum, and be as
-long: their error, weighted by the density, must stay below 10 %.
+The best guess at what was there before Gaussian noise is r(x) = x + sigma^2 grad log p_sigma(x),
+where p_sigma is the density of the noisy points (Tweedie's formula, Robbins 1956; for denoising autoencoders
+Vincent 2011, and for small sigma Alain and Bengio 2014). Eight Gaussians on a ring stay Gaussians under
+noise, so the slope of log p_sigma has a closed form; a spiral is 500 small Gaussians along a line.
+The arrows (r(x) - x) / sigma^2 of a trained network must point the same way, with a mean cosine
+of .95 over a fine grid wherever p_sigma is above 1 % of its maximum, and be as long: their error,
+weighted by the density, must stay below 10 %.
 
-An untrained network knows neither. The best affine map only knows that the mean is in the middle. And the slope without
-noise, of the density of the data themselves, has almost the same direction on the ring but is, around a centre, 5 and 2
-times as long for a noise of .2 and .1: the cosine alone would not tell which of the two a network has learned.
+An untrained network knows neither. The best affine map only knows that the mean is in the middle. And the
+slope without noise, of the density of the data themselves, has almost the same direction on the ring but is,
+around a centre, 5 and 2 times as long for a noise of .2 and .1: the cosine alone would not tell which of the
+two a network has learned.
 """
 
 import sys
@@ -90,7 +93,9 @@ def one_seed(run):
 
 
 def smoothed(x, centres, variance):
-    """grad log p (N, 2) and log p (N,), up to a constant, for p the mean of N(centre, variance I) over the centres."""
+    """grad log p (N, 2) and log p (N,), up to a constant, for p the mean of
+    N(centre, variance I) over the centres.
+    """
     to_centres = centres - x[:, None]  # (N, K, 2)
     log_joint = -(to_centres**2).sum(axis=2) / (2 * variance)  # (N, K)
     log_p = logsumexp(log_joint, axis=1)
@@ -104,7 +109,8 @@ def cosines(a, b):
 
 def guesses(run, name, task, x):
     """{method: what it says was there before the noise}, for points x (N, 2)."""
-    # First weights three times as large as He's: the map begins bent, and finds a spiral several times faster.
+    # First weights three times as large as He's: the map begins bent, and finds a
+    # spiral several times faster.
     first = Dense(2, HIDDEN, init=normal(3.0), rng=run.random.generator)
     second, last = (Dense(HIDDEN, n, init="xavier", rng=run.random.generator) for n in (HIDDEN, 2))
     model = Sequential(first, Tanh(), second, Tanh(), last).to(run.device)

@@ -3,10 +3,10 @@
     python examples/linear_vae_ppca.py [--quick] [--steps 20000] [--seed 0] [--seeds 5 --jobs 2] [--out DIR]
 
 Where encoder and decoder are linear, the bound has no bad local maximum, and at the best its value is the
-likelihood of probabilistic PCA (Lucas, Tucker, Grosse and Norouzi 2019). Posterior collapse is then no accident:
-of 64 units those stay in use whose eigenvalue of the covariance exceeds the variance sigma^2 of the decoder. On
-the digits that leaves 40, 18, 6 and 3 units for sigma^2 = 0.01, 0.05, 0.2 and 0.5. With sigma^2 learned, too, 2
-and 10 units reach -0.2476 and 17.567 nats a digit.
+likelihood of probabilistic PCA (Lucas, Tucker, Grosse and Norouzi 2019). Posterior collapse is then no
+accident: of 64 units those stay in use whose eigenvalue of the covariance exceeds the variance sigma^2
+of the decoder. On the digits that leaves 40, 18, 6 and 3 units for sigma^2 = 0.01, 0.05, 0.2 and 0.5.
+With sigma^2 learned, too, 2 and 10 units reach -0.2476 and 17.567 nats a digit.
 """
 
 import sys
@@ -65,7 +65,8 @@ def fitted(run, x, latent, noise, into):
     optimizer, steps = Adam(model), run.settings.steps
 
     def step(number):
-        # Three times as fast loses the 40th direction, which exceeds the smallest noise by 2 % only, in 4 of 5 runs.
+        # Three times as fast loses the 40th direction, which exceeds the smallest noise by 2
+        # % only, in 4 of 5 runs.
         optimizer.lr = cosine(number, steps, 0.01, 1e-5)
         reconstruction, kl = model.terms(x)
         optimizer.zero_grad()

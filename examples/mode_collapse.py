@@ -1,17 +1,20 @@
-"""A generator ten times as fast as its discriminator forgets most modes; packing helps, a price on D's slope does not.
+"""A generator ten times as fast as its discriminator forgets most modes; packing helps,
+a price on D's slope does not.
 
-    python examples/mode_collapse.py [--quick] [--paper] [--steps 1600] [--seed 0] [--seeds 5 --jobs 2] [--out DIR]
+    python examples/mode_collapse.py [--quick] [--paper] [--steps 1600] [--seed 0]
+    [--seeds 5 --jobs 2] [--out DIR]
 
-On a ring of 8 Gaussians its samples lie on 2 modes at a time, and run from one to the next; with equal rates they
-find 8. More steps of D help it, but a D far ahead (k / lr ratio of 10 and more) often leaves G with 3 or 4 modes, where
-it stays. That is cured by R1 and WGAN-GP, which hold D back: 8 modes. Where G outruns D they leave it at 2 and 4, and
-D must see two samples at once (PacGAN2: 8; PacGAN4 only scatters). It is a stage, though: at rates of 1e-3 and 1e-4 a
-run had 8 modes after 8000 steps. Numbers are medians of 11 looks in the last third of 1600 steps of G, or of 4000 of D
-where k is 5 or 10. Read them with the share of samples near a mode: one Gaussian puts 6 % there, and finds all 8. On
-the grid it finds 20 of 25 with 1.5 %, and our networks, 3 % at best, are no better: they have not learned it. A perfect
-sampler has 98.89 %, PacGAN's networks 95 %: after 400 000 steps, and VEEGAN's protocol is another one still. --paper
-trains these rows by PacGAN's (maxout D, 100 packs a batch), days on one core, and the map as always. The default is 29
-trainings, a minute in all, or half with --jobs 2.
+On a ring of 8 Gaussians its samples lie on 2 modes at a time, and run from one to the next;
+with equal rates they find 8. More steps of D help it, but a D far ahead (k / lr ratio of 10 and more) often
+leaves G with 3 or 4 modes, where it stays. That is cured by R1 and WGAN-GP, which hold D back: 8 modes. Where
+G outruns D they leave it at 2 and 4, and D must see two samples at once (PacGAN2: 8; PacGAN4 only scatters).
+It is a stage, though: at rates of 1e-3 and 1e-4 a run had 8 modes after 8000 steps. Numbers are medians of
+11 looks in the last third of 1600 steps of G, or of 4000 of D where k is 5 or 10. Read them with the share of
+samples near a mode: one Gaussian puts 6 % there, and finds all 8. On the grid it finds 20 of 25 with 1.5 %,
+and our networks, 3 % at best, are no better: they have not learned it. A perfect sampler has 98.89 %,
+PacGAN's networks 95 %: after 400 000 steps, and VEEGAN's protocol is another one still.
+--paper trains these rows by PacGAN's (maxout D, 100 packs a batch), days on one core, and the map as always.
+The default is 29 trainings, a minute in all, or half with --jobs 2.
 """
 
 import math
@@ -97,7 +100,9 @@ def draw(run, found, square, cures):
 
 
 def trained(run, cell):
-    """Medians of what the samples cover in the last third of a training: they move, and may miss every mode once."""
+    """Medians of what the samples cover in the last third of a training: they move,
+    and may miss every mode once.
+    """
     told, random, data, k = CURES.get(cell.cure, {}), run.random, (TOYS | PAPER)[cell.toy], cell.k
     pack = told.get("pack", 1)
     if cell.toy in TOYS:

@@ -3,14 +3,15 @@
     python examples/pca_autoencoder.py [--quick] [--steps 6000] [--seed 0] [--seeds 5 --jobs 2] [--out DIR]
 
 With a linear code of k numbers, no reconstruction has a smaller squared error than that of PCA, and gradient
-descent has no local minimum to get stuck in (Baldi and Hornik 1989). On digits by other writers PCA leaves, for
-2, 8 and 16 numbers, 0.05194, 0.02481 and 0.01217 a pixel: the autoencoder must end with the same digits, and
-with no angle left between its space and that of PCA. Its directions are another matter: every basis of the
-space is as good, so the one it ends in depends on where it began.
+descent has no local minimum to get stuck in (Baldi and Hornik 1989). On digits by other writers PCA leaves,
+for 2, 8 and 16 numbers, 0.05194, 0.02481 and 0.01217 a pixel: the autoencoder must end with the same digits,
+and with no angle left between its space and that of PCA. Its directions are another matter:
+every basis of the space is as good, so the one it ends in depends on where it began.
 
-A price on the weights, 1/2 price (|encoder|^2 + |decoder|^2), leaves less choice (Kunin, Bloom, Goeva and Seed
-2019): the encoder becomes the transpose of the decoder, and the decoder's singular vectors become the components
-themselves, in order, with singular values s^2 = 1 - price / eigenvalue. Only a rotation of the code stays free.
+A price on the weights, 1/2 price (|encoder|^2 + |decoder|^2), leaves less choice
+(Kunin, Bloom, Goeva and Seed 2019): the encoder becomes the transpose of the decoder,
+and the decoder's singular vectors become the components themselves, in order, with singular values
+s^2 = 1 - price / eigenvalue. Only a rotation of the code stays free.
 """
 
 import sys
@@ -129,7 +130,8 @@ if __name__ == "__main__":
             criteria=[
                 *(Criterion(error(k), f"PCA: {v:.5f}", v - half, v + half) for k, v in KNOWN.items()),
                 *(Criterion(angle(k), "the same space: 0", below=0.1) for k in KNOWN),
-                # random orthogonal bases of a plane are 22.5 degrees apart on average, of more dimensions more
+                # random orthogonal bases of a plane are 22.5 degrees apart on average,
+                # of more dimensions more
                 *(Criterion(apart(k), "the same axes would be 0", above=22.5) for k in (8, 16)),
                 *priced(1e-3, 1e-6),
             ],

@@ -1,4 +1,7 @@
-"""Is a gradient right? Finite differences with error bars, three witnesses side by side, and a readable report."""
+"""Is a gradient right?
+
+Finite differences with error bars, three witnesses side by side, and a readable report.
+"""
 
 from minigen.check.gradients import check_gradients
 from minigen.check.report import Record, Report

@@ -1,20 +1,21 @@
 """Slopes of a loss from its values alone, each with an error bar that says how far to trust it.
 
-The steps are those of stencil.py: order 6 where the loss is smooth, order 2 where it is put together from pieces
-(relu, max, clip) and a step must not reach the next piece. Which of the two applies is known exactly where a tape
-tells which piece was taken; elsewhere order 2 comes first, and order 6 serves entries that rounding would drown.
+The steps are those of stencil.py: order 6 where the loss is smooth, order 2 where it is put together
+from pieces (relu, max, clip) and a step must not reach the next piece. Which of the two applies is known
+exactly where a tape tells which piece was taken; elsewhere order 2 comes first, and order 6 serves entries
+that rounding would drown.
 
-An error bar has two parts. What a second opinion differs by is the error of the step. What the rounding of the loss
-does is measured for every output by itself: an entry of a gradient that reaches only small outputs is seen as
-exactly as a large one. No tolerance needs to be guessed.
+An error bar has two parts. What a second opinion differs by is the error of the step. What the rounding of
+the loss does is measured for every output by itself: an entry of a gradient that reaches only small outputs
+is seen as exactly as a large one. No tolerance needs to be guessed.
 
 At a kink there is no slope, but one on each side, and a claim must lie between the two.
 
 A small tensor is checked entry by entry. A large one is checked along random directions of unit length: if
 the claimed gradient is wrong by a vector e, then |<e, u>| is |e| / sqrt(size) times a normal variable, and
 several of those are almost never all small. Directions are Gaussian: along signs +-1, two wrong entries could
-cancel, and along positive ones, errors of either sign. So that small entries are not drowned by large ones, further
-directions stay among entries that are claimed to be of about the same size.
+cancel, and along positive ones, errors of either sign. So that small entries are not drowned by large ones,
+further directions stay among entries that are claimed to be of about the same size.
 """
 
 import functools
@@ -29,19 +30,22 @@ from minigen.check.stencil import EPS, SCHEMES, SIXTH, central, generator, norm,
 
 # A tensor of at most so many entries is checked entry by entry: below 1 ms each for a small network.
 EVERY = 400
-# A larger one along so many directions. A gradient that is wrong by 100 times what is tolerated (only then it is
-# called wrong) looks right along all five with probability (0.8 / 100)**5 = 3e-11; three would do, but five also make
-# the relative error that is shown right to about a third.
+# A larger one along so many directions. A gradient that is wrong by 100 times what is tolerated
+# (only then it is called wrong) looks right along all five with probability (0.8 / 100)**5 = 3e-11;
+# three would do, but five also make the relative error that is shown right to about a third.
 DIRECTIONS = 5
-# So many entries of a larger one are looked at one by one all the same: the report should have numbers to show.
+# So many entries of a larger one are looked at one by one all the same: the report
+# should have numbers to show.
 SAMPLE = 8
 # Tries with h, h/10, h/100: for losses that bend sharply, end nearby (log at 0.001) or have a kink nearby.
 TRIES = 3
-# Above so many entries of all inputs together, one evaluation takes milliseconds, and fewer are looked at one by one.
+# Above so many entries of all inputs together, one evaluation takes milliseconds,
+# and fewer are looked at one by one.
 MOST_WORK = 50_000
 # Entries whose claims differ by more than this factor get directions of their own.
 BAND = 100.0
-# A step that suits a tensor is looked for among 3e-3 of its entries, and longer and shorter by these powers of ten.
+# A step that suits a tensor is looked for among 3e-3 of its entries, and longer and shorter
+# by these powers of ten.
 POWERS = (0, 2, -2, 4, -4, 6, -6, 8, -8)
 LONG_EPS = float(np.finfo(np.longdouble).eps)
 # The steps, relative to the inputs, between which the rounding of the loss is measured, and how often.
@@ -71,7 +75,9 @@ class Slope:
 
 @dataclass
 class Numeric:
-    """What differences say of one tensor: every entry one by one, or a few, with directions across all of them."""
+    """What differences say of one tensor: every entry one by one, or a few,
+    with directions across all of them.
+    """
 
     shape: tuple
     entries: list = field(default_factory=list)  # flat indices, in order
@@ -106,7 +112,8 @@ class Loss:
 
     `evaluate(arrays)` returns f as a float64 array, and the list of (op, mask) by which piecewise operations
     chose their pieces, or None where that cannot be known. `flaw` says, where it is not None, why no
-    difference of this loss means anything. `rounding` holds for every entry of f how much it jitters by rounding.
+    difference of this loss means anything. `rounding` holds for every entry of f how much
+    it jitters by rounding.
     """
 
     def __init__(self, evaluate, arrays, cotangent=None, seed=0):
@@ -138,10 +145,11 @@ class Loss:
 
     @functools.cached_property
     def finer(self):
-        """The same loss in the longer floating-point numbers that most processors have; None where it is no finer.
+        """The same loss in the longer floating-point numbers that most processors have;
+        None where it is no finer.
 
-        NumPy computes in them what it is handed in them. Rounding is then 2000 times smaller, and a gradient that it
-        drowned is seen.
+        NumPy computes in them what it is handed in them. Rounding is then 2000 times smaller,
+        and a gradient that it drowned is seen.
         """
         if self.flaw or LONG_EPS >= EPS or sum(x.size for x in self.arrays.values()) > MOST_WORK:
             return None
@@ -181,8 +189,9 @@ class Loss:
         apart = np.abs(again - self.y).max(initial=0)
         if not apart <= 100 * EPS * np.abs(self.y).max(initial=0):  # another order of summation is forgiven
             return (
-                f"the loss is not deterministic: two evaluations at the same inputs differ by {apart:.2g}; noise "
-                "drawn inside must become an argument (eps=, z=, mask=), and no state may be updated inside"
+                f"the loss is not deterministic: two evaluations at the same inputs differ by {apart:.2g}; "
+                "noise drawn inside must become an argument (eps=, z=, mask=), "
+                "and no state may be updated inside"
             )
         if self.y.dtype.itemsize < 8 or self._is_rounded():
             return (
@@ -225,11 +234,11 @@ class Loss:
     def _measure_rounding(self, seed):
         """How much each output jitters by rounding, for it may be a small difference of large terms.
 
-        Sixth differences of a smooth function are step**6, those of a kink grow as the step does. What is as large
-        with a tenth of the step is neither, but rounding; and with the shortest step all is, that is not a kink.
-        A function that turns faster than the steps looks the same, until shorter ones follow it.
-        Tries may have met kinks by chance, so it is the second smallest of a few, or where few outputs make
-        kinks rare, the second largest.
+        Sixth differences of a smooth function are step**6, those of a kink grow as the step does.
+        What is as large with a tenth of the step is neither, but rounding; and with the shortest step all is,
+        that is not a kink. A function that turns faster than the steps looks the same, until shorter
+        ones follow it. Tries may have met kinks by chance, so it is the second smallest of a few,
+        or where few outputs make kinks rare, the second largest.
         """
         tries, least = [], self.eps * np.abs(self.y)
         work = sum(x.size for x in self.arrays.values())
@@ -263,7 +272,8 @@ class Loss:
         return np.maximum(least, found)
 
     def _jitter(self, step, seed, number):
-        """The sixth difference of each output along some d of size step * |x|, and how much the output changes.
+        """The sixth difference of each output along some d of size step * |x|,
+        and how much the output changes.
 
         None, None if that leaves the domain.
         """
@@ -294,9 +304,9 @@ class Loss:
         """The slope along a direction, or the string "kink" or "outside" where there is none.
 
         The step shrinks while it meets an obstacle or while the bar is more than 1e-9 of the slope (or of
-        `typical`, the usual size of such a slope), unless rounding is already what limits it. Where the slope is
-        hardly known even so, or a step of this size meets a kink wherever it goes, the step that suits the tensor is
-        looked for.
+        `typical`, the usual size of such a slope), unless rounding is already what limits it.
+        Where the slope is hardly known even so, or a step of this size meets a kink wherever it goes,
+        the step that suits the tensor is looked for.
         """
         x, best, obstacle = self.arrays[name], None, None
         with np.errstate(all="ignore"):
@@ -357,10 +367,11 @@ class Loss:
         return min(found, best, key=lambda s: s.bar)
 
     def _suitable_step(self, name):
-        """The step whose slope of order 6 along some direction has the least bar for its size; None if none has.
+        """The step whose slope of order 6 along some direction has the least bar for its
+        size; None if none has.
 
-        A gradient that is small beside the loss wants a long step, a function that turns fast (the sine of a large
-        number) a short one.
+        A gradient that is small beside the loss wants a long step, a function that turns fast
+        (the sine of a large number) a short one.
         """
         if name not in self._suitable:
             x = self.arrays[name]
@@ -385,7 +396,8 @@ class Loss:
         return self._suitable[name][0]
 
     def stands(self, name, direction, claim, typical=0.0):
-        """Whether a claim contradicts the slope along a direction with every step, down to where rounding blurs it.
+        """Whether a claim contradicts the slope along a direction with every step,
+        down to where rounding blurs it.
 
         A bar may be small by luck. But then the slope with a shorter step is another one.
         """
@@ -445,10 +457,12 @@ class Loss:
         return found if found.any() else None
 
     def _reached(self, name, direction, moved):
-        """Which outputs moves along `direction` change, the steps (`moved`) or longer ones: their rounding blurs this slope.
+        """Which outputs moves along `direction` change, the steps (`moved`) or longer ones:
+        their rounding blurs this slope.
 
-        An output that stays the same may be saturated, and change by less than it is rounded; so this is also asked
-        where all inputs are of size 1. Where nothing changes at all, the rounding of all outputs counts.
+        An output that stays the same may be saturated, and change by less than it is rounded;
+        so this is also asked where all inputs are of size 1. Where nothing changes at all,
+        the rounding of all outputs counts.
         """
         x, found = self.arrays[name], moved
         far = 1 / float(np.abs(direction).max())
@@ -470,7 +484,9 @@ class Loss:
         return found if found.any() else np.ones(self.y.shape, bool)
 
     def _of_size_1(self):
-        """The inputs and the output there, with the entries of all inputs of size 1, and a few other sizes."""
+        """The inputs and the output there, with the entries of all inputs of size 1,
+        and a few other sizes.
+        """
         if not self._unit:
             for size in (1.0, 0.3):
                 arrays = {n: size / _scale(x) * x for n, x in self.arrays.items()}
@@ -479,10 +495,12 @@ class Loss:
         return self._unit
 
     def sides(self, name, direction):
-        """(lowest, highest, bar) of the slopes that a kink at x allows along `direction`, None where nobody can tell.
+        """(lowest, highest, bar) of the slopes that a kink at x allows along `direction`,
+        None where nobody can tell.
 
-        Each output has a slope on either side, and what is between them is allowed. Where a tape says that several
-        pieces change at once, each of them may be taken to have any slope of its own, so nothing follows.
+        Each output has a slope on either side, and what is between them is allowed.
+        Where a tape says that several pieces change at once, each of them may be taken to have any slope of
+        its own, so nothing follows.
         """
         x, g, lowest, highest, bars = self.arrays[name], self.cotangent, [], [], 0.0
         h = self._step(name) * SCHEMES[2][0] / SCHEMES[self.order][0]
@@ -619,7 +637,9 @@ def add_entries(numeric, loss, name, indices, typical):
 
 
 def locate(loss, name, claim, rng):
-    """An entry at which `claim` is wrong: halve the tensor, keep the half that disagrees more, until one is left."""
+    """An entry at which `claim` is wrong: halve the tensor, keep the half that disagrees
+    more, until one is left.
+    """
     low, high = 0, claim.size
     while high - low > 1:
         middle = (low + high) // 2

@@ -39,21 +39,24 @@ def check_gradients(
     directions: int = DIRECTIONS,
     device: str = "cpu",
 ) -> Report:
-    """Compare the gradient of `forward` by tape, and by hand if given, with finite differences. Returns a Report.
+    """Compare the gradient of `forward` by tape, and by hand if given, with finite differences.
 
-    `check_gradients(forward, inputs)`, or `check_gradients(forward, backward, inputs)` with your own derivation.
+    Returns a Report.
 
-    `inputs`: a list or tuple is passed as `forward(*tensors)`, a single array as `forward(tensor)`, a dict by name to a
-    function with arguments of these names, and as one dict of tensors to others; or a function of a generator that
-    returns a dict. All are float64 copies. `forward` returns a Tensor; a scalar is differentiated as it is, any other
-    shape is weighted by a random g.
+    `check_gradients(forward, inputs)`, or `check_gradients(forward, backward, inputs)`
+    with your own derivation.
 
-    `backward(g, *inputs)` of arrays gives your gradients, one, several in the order of the inputs, or by name; g is 1
-    for a scalar, and need not be taken there. One that is None or not named is not compared. The keyword `gradients`
-    takes the same, or the gradients of a scalar themselves.
+    `inputs`: a list or tuple is passed as `forward(*tensors)`, a single array as `forward(tensor)`,
+    a dict by name to a function with arguments of these names, and as one dict of tensors to others;
+    or a function of a generator that returns a dict. All are float64 copies. `forward` returns a Tensor;
+    a scalar is differentiated as it is, any other shape is weighted by a random g.
 
-    After an ok the check is repeated at moved inputs, as in `check_vjp`. A model that `forward` uses is afterwards
-    what it was before, its running statistics too.
+    `backward(g, *inputs)` of arrays gives your gradients, one, several in the order of the inputs, or by
+    name; g is 1 for a scalar, and need not be taken there. One that is None or not named is not compared.
+    The keyword `gradients` takes the same, or the gradients of a scalar themselves.
+
+    After an ok the check is repeated at moved inputs, as in `check_vjp`. A model that `forward` uses is
+    afterwards what it was before, its running statistics too.
 
     `wrt` names the inputs to check (all). `order=2` also checks the gradient of <gradient, v> for random v,
     which is what a gradient penalty needs. A tensor above `every` entries is checked along that many random

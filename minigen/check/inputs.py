@@ -20,10 +20,10 @@ Given: TypeAlias = (
 class Inputs:
     """The inputs of a function, by name, and the way back to the form in which the function takes them.
 
-    A dict goes to the function by name, or as one dict where the function takes one argument of another name; a list
-    by position, named after the function's own arguments; a single array as the only argument. A function of a
-    generator draws the inputs itself. `floats` are float64 copies on the host, `constants` the rest (labels,
-    indices), and `notes` says what was copied to another dtype.
+    A dict goes to the function by name, or as one dict where the function takes one argument of another name;
+    a list by position, named after the function's own arguments; a single array as the only argument.
+    A function of a generator draws the inputs itself. `floats` are float64 copies on the host,
+    `constants` the rest (labels, indices), and `notes` says what was copied to another dtype.
     """
 
     def __init__(self, caller, function, inputs, rng=None):
@@ -33,8 +33,8 @@ class Inputs:
             inputs = self.draw(rng)
             if not isinstance(inputs, dict):
                 raise TypeError(
-                    f"{caller}: inputs is a function of a generator, and must return a dict of arrays by name, got "
-                    f"{type(inputs).__name__}"
+                    f"{caller}: inputs is a function of a generator, and must return a dict of arrays by "
+                    f"name, got {type(inputs).__name__}"
                 )
         self.by_name = isinstance(inputs, dict) and _takes_names(function, inputs)
         self.one_dict = isinstance(inputs, dict) and not self.by_name
@@ -58,7 +58,8 @@ class Inputs:
                 self.constants[name] = x
                 if x.dtype.kind != "b":
                     self.notes.append(
-                        f"{name} is {x.dtype} and was treated as a constant: use {name}.astype(float) to have it checked"
+                        f"{name} is {x.dtype} and was treated as a constant: "
+                        f"use {name}.astype(float) to have it checked"
                     )
                 continue
             self.floats[name] = np.array(x, np.float64)
@@ -68,13 +69,15 @@ class Inputs:
                 )
 
     def _refuse_a_dict(self, function):
-        """A dict whose names are not the function's own is one argument; a function of several would fail inside."""
+        """A dict whose names are not the function's own is one argument; a function of
+        several would fail inside.
+        """
         needed = [p.name for p in _positional(function) if p.default is p.empty]
         if len(needed) > 1:
             name = title(function) or "the function"
             raise TypeError(
-                f"{self.caller}: {name} takes {len(needed)} arguments ({', '.join(needed)}), the inputs are named "
-                f"{', '.join(self.order)}: give them the same names, or pass a list"
+                f"{self.caller}: {name} takes {len(needed)} arguments ({', '.join(needed)}), the inputs are "
+                f"named {', '.join(self.order)}: give them the same names, or pass a list"
             )
 
     def arguments(self, values):
@@ -88,13 +91,15 @@ class Inputs:
         return function(*self.arguments(values), **settings)
 
     def named(self, gradients, who):
-        """Gradients as a dict of host arrays, whatever form they came in; those that are None are left out."""
+        """Gradients as a dict of host arrays, whatever form they came in;
+        those that are None are left out.
+        """
         if not isinstance(gradients, dict):
             several = gradients if isinstance(gradients, list | tuple) else [gradients]
             if len(several) != len(self.order):
                 raise ValueError(
-                    f"{who} returned {len(several)} gradients for {len(self.order)} inputs: give one for each of "
-                    f"{', '.join(self.order)}, in this order, or a dict by name"
+                    f"{who} returned {len(several)} gradients for {len(self.order)} inputs: give one for "
+                    f"each of {', '.join(self.order)}, in this order, or a dict by name"
                 )
             gradients = dict(zip(self.order, several, strict=True))
         for name in gradients:
@@ -161,7 +166,9 @@ def _argument_names(function, count):
 
 
 def misfit(who, name, gradient, shape):
-    """None where `gradient` has that shape; otherwise a sentence, with the reduction that would make it fit."""
+    """None where `gradient` has that shape; otherwise a sentence,
+    with the reduction that would make it fit.
+    """
     came = gradient.shape
     return (
         None if came == shape else f"{who} gives shape {came} for {name} of shape {shape}{_cure(came, shape)}"
@@ -176,7 +183,10 @@ def _cure(came, shape):
             if shape in (left, kept):
                 keepdims = "" if shape == left else ", keepdims=True"
                 axis = axes[0] if count == 1 else axes
-                return f"; .sum(axis={axis}{keepdims}) would fit: what was broadcast gets the sum of its gradients"
+                return (
+                    f"; .sum(axis={axis}{keepdims}) would fit: what was broadcast gets the sum of its "
+                    "gradients"
+                )
     if sorted(came) == sorted(shape):
         return "; the axes are in another order: is a transpose missing?"
     if np.prod(came) == np.prod(shape):

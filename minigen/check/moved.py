@@ -1,13 +1,14 @@
 """After an "ok", look again elsewhere: ones, zeros, symmetric matrices, a batch of 1 hide mistakes.
 
-With W symmetric, W and W.T are the same; with x = 1, x and x**2; with a batch of 1, a sum and a mean. So the check is
-repeated near the person's inputs, where nothing has such a symmetry. Inputs have a domain (logarithms, variances,
-probabilities), so a move keeps what can be seen of it: the sign, the interval from 0 to 1, rows that sum to 1. Where
-the forward still has no finite value it moves less; if that does not help, the report says that only the person's own
-point was looked at.
+With W symmetric, W and W.T are the same; with x = 1, x and x**2; with a batch of 1, a sum and a mean.
+So the check is repeated near the person's inputs, where nothing has such a symmetry.
+Inputs have a domain (logarithms, variances, probabilities), so a move keeps what can be seen of it: the sign,
+the interval from 0 to 1, rows that sum to 1. Where the forward still has no finite value it moves less;
+if that does not help, the report says that only the person's own point was looked at.
 
-Moves that give up the sign (|x| and relu have another formula there), that make small inputs large, or that make axes
-of length 1 longer ask for more than the person may have meant: what is wrong only there is inconclusive, not wrong.
+Moves that give up the sign (|x| and relu have another formula there), that make small inputs large,
+or that make axes of length 1 longer ask for more than the person may have meant: what is wrong only there is
+inconclusive, not wrong.
 """
 
 import time
@@ -25,16 +26,16 @@ MOST_WAYS, MOST_LOOKS, SECONDS = (
     3.0,
 )  # combinations of axes of length 1 tried, looked at, and for how long
 SMALL = 0.1  # inputs below this are grown as well: near 0 every function is linear
-# A tensor of at most so many entries is looked at entry by entry again, a larger one along two directions: what was
-# right at the person's inputs, and is not there, is so in more than an entry of little weight.
+# A tensor of at most so many entries is looked at entry by entry again, a larger one along two directions:
+# what was right at the person's inputs, and is not there, is so in more than an entry of little weight.
 FEW = {"every": 4, "directions": 2, "sample": 1}
 
 
 def second_look(report, look, values, arrays, names, rng, constants=()):
     """Repeat an ok check at moved inputs and write what is found into `report`.
 
-    `look(arrays)` gives the records there, `values(arrays)` what forward gives; they raise where there is no answer.
-    `names` are the inputs that are checked, the others are moved only if they are no whole numbers.
+    `look(arrays)` gives the records there, `values(arrays)` what forward gives; they raise where there is no
+    answer. `names` are the inputs that are checked, the others are moved only if they are no whole numbers.
     """
     words = special(arrays, names)
     found = None
@@ -165,7 +166,9 @@ def longer(arrays, names, constants, rng):
 
 
 def _matter(values, there, arrays, rng):
-    """Whether what was added changes the values: x[:, 0] looks at nothing else, and was written for one column."""
+    """Whether what was added changes the values: x[:, 0] looks at nothing else,
+    and was written for one column.
+    """
     try:
         y = values(there)
         for n, x in there.items():

@@ -8,8 +8,9 @@
 | a layer's method, which keeps what it needs | `backward(g)` |
 | a loss: y is one number | any of these, also without g |
 
-A forward is called right before its backward, so that a layer which keeps what it needs has it. Gradients come as one
-array, a tuple or list in the order of the inputs, or a dict by name. What does not fit is refused with the cure.
+A forward is called right before its backward, so that a layer which keeps what it needs has it.
+Gradients come as one array, a tuple or list in the order of the inputs, or a dict by name.
+What does not fit is refused with the cure.
 """
 
 import inspect
@@ -80,20 +81,23 @@ class Pair:
         cache, paired = None, isinstance(y, tuple) and len(y) == 2
         if self._backward is None and not (paired and callable(y[1])):
             raise TypeError(
-                f"{self.caller}: with backward=None, forward must return (y, backward), got {type(y).__name__}"
+                f"{self.caller}: with backward=None, forward must return (y, backward), "
+                f"got {type(y).__name__}"
             )
         if paired:
             y, cache = y
         if not isinstance(y, np.ndarray | float | np.floating) or np.asarray(y).dtype.kind != "f":
             kind = str(y.dtype) if isinstance(y, np.ndarray | np.generic) else type(y).__name__
             raise TypeError(
-                f"{self.caller}: forward must return one array of real numbers, or (y, cache), got {kind}; for one "
-                "result of several, pass lambda *inputs: forward(*inputs)[0]"
+                f"{self.caller}: forward must return one array of real numbers, or (y, cache), got {kind}; "
+                "for one result of several, pass lambda *inputs: forward(*inputs)[0]"
             )
         return np.asarray(y), cache, paired
 
     def _decide(self, y, cache, paired):
-        """The arguments of backward: names out of "g", "cache", "inputs" and, by name, inputs and settings."""
+        """The arguments of backward: names out of "g", "cache", "inputs" and,
+        by name, inputs and settings.
+        """
         if self._backward is None:
             return ("g",) if _least(cache) or not takes(cache, 1) else ()
         inputs, parameters = self.inputs, _parameters(self._backward)
@@ -143,12 +147,15 @@ class Pair:
         for name in needed:
             if name not in offered:
                 raise ContractError(
-                    f"backward asks for an argument {name!r}, which there is not{did_you_mean(name, offered)}. It can "
-                    f"have: {', '.join(sorted(offered))}"
+                    f"backward asks for an argument {name!r}, which there is "
+                    f"not{did_you_mean(name, offered)}. It can have: {', '.join(sorted(offered))}"
                 )
 
     def backward(self, arrays, g):
-        """What backward returned at these inputs, as it came. What it changed in place is in `changed_in_place`."""
+        """What backward returned at these inputs, as it came.
+
+        What it changed in place is in `changed_in_place`.
+        """
         given, upstream = self.fresh(arrays), np.array(g)
         before = self.fresh(given)
         found, spoilt = self._backward_at(given, upstream, before)
@@ -198,7 +205,9 @@ class Pair:
             raise ContractError(f"{error}{hint}") from error
 
     def by_name(self):
-        """Backward as a function of g and all inputs by name that gives a dict, working on the very arrays it is handed."""
+        """Backward as a function of g and all inputs by name that gives a dict, working on the
+        very arrays it is handed.
+        """
 
         def backward(**given):
             g = given.pop("g", np.ones(()))
@@ -209,7 +218,9 @@ class Pair:
         return backward
 
     def _call(self, who, function, arguments, keywords):
-        """Call it, and where sizes or arguments do not fit, say how it was called: the order may be another one."""
+        """Call it, and where sizes or arguments do not fit, say how it was called:
+        the order may be another one.
+        """
         try:
             return function(*arguments, **keywords)
         except (TypeError, ValueError) as error:
@@ -225,7 +236,10 @@ class Pair:
             if asks and who == "backward" and "cache" not in self._way:
                 hint = "; it wants a cache: let forward return (y, cache)"
             elif arguments and not takes(function, len(arguments)):
-                hint = "; it takes other arguments: is the order (forward, backward, inputs)? For other forms pass a lambda"
+                hint = (
+                    "; it takes other arguments: is the order (forward, backward, inputs)? For other forms "
+                    "pass a lambda"
+                )
             raise kind(
                 f"{self.caller}: {who} is called as {who}({', '.join(names)}); it raised "
                 f"{type(error).__name__}: {error}{hint}"

@@ -1,9 +1,9 @@
 """A check leaves a model as it was: running statistics, gradients, counters, whatever its methods change.
 
-Forward and backward are called hundreds of times. The objects that they can reach by name (the one a method belongs
-to, those a function closes over or names among its globals) are remembered before and put back afterwards: attributes
-are bound to what they were bound to, and arrays hold what they held. A list or an array that a function closes over
-without such an object is the person's own affair.
+Forward and backward are called hundreds of times. The objects that they can reach by name
+(the one a method belongs to, those a function closes over or names among its globals) are remembered before
+and put back afterwards: attributes are bound to what they were bound to, and arrays hold what they held.
+A list or an array that a function closes over without such an object is the person's own affair.
 """
 
 import functools

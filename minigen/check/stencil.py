@@ -1,11 +1,13 @@
 """The one stencil: by what is a function's change divided to give a slope, and how wrong can that be?
 
-Move x a little both ways: s_k = (f(x + kh) - f(x - kh)) / 2kh is the slope plus errors in even powers of h. Three of
-them, weighted 1.5, -0.6, 0.1, cancel the powers 2 and 4: order 6, whose best step is large (3e-3), so that rounding
-hardly matters. One alone is order 2; its best step is small (1e-5), which is what a function made of pieces needs.
+Move x a little both ways: s_k = (f(x + kh) - f(x - kh)) / 2kh is the slope plus errors in even powers of h.
+Three of them, weighted 1.5, -0.6, 0.1, cancel the powers 2 and 4: order 6, whose best step is large (3e-3),
+so that rounding hardly matters. One alone is order 2; its best step is small (1e-5), which is what a
+function made of pieces needs.
 
-The slope is computed a second time from values at other distances: at order 2 with half the step, at order 6 with
-9/8 s_1 - 1/8 s_3, which is of order 4. How far the two are apart bounds the error of the step, and costs little.
+The slope is computed a second time from values at other distances: at order 2 with half the step,
+at order 6 with 9/8 s_1 - 1/8 s_3, which is of order 4. How far the two are apart bounds the error of the
+step, and costs little.
 
 Whatever is drawn at random in check, explain, testing and exercises comes from `generator`.
 """
@@ -21,13 +23,14 @@ SCHEMES = {
 }
 EPS = float(np.finfo(float).eps)
 _OURS = int.from_bytes(b"minigen", "big")
-# Binomial weights, scaled so that independent errors of size 1 in the values give an error of size 1. The points are
-# not symmetric about x: there rounding may be, and would cancel.
+# Binomial weights, scaled so that independent errors of size 1 in the values give an error of size 1.
+# The points are not symmetric about x: there rounding may be, and would cancel.
 SIXTH = [(i, w / 924**0.5) for i, w in ((-2, 1), (-1, -6), (1, -20), (2, 15), (3, -6), (4, 1))]
 
 
 def generator(seed, *purpose):
-    """Random numbers that nobody else draws: a person's inputs may come from `default_rng(seed)` or a child of it.
+    """Random numbers that nobody else draws: a person's inputs may come from
+    `default_rng(seed)` or a child of it.
 
     A cotangent or a direction must be independent of what is checked: along the inputs it would see little.
     `purpose` are integers that tell several streams of one seed apart.
@@ -39,9 +42,9 @@ def generator(seed, *purpose):
 class Central:
     """Central differences of an array-valued function with the step h.
 
-    `slope` is the slope, `second` the second opinion on it. `bend` and `half_bend` are (f(d) - 2 f(0) + f(-d)) / d at
-    two distances d, of which the second is half the first. `along` is the direction as the floating-point steps
-    really went.
+    `slope` is the slope, `second` the second opinion on it. `bend` and `half_bend` are
+    (f(d) - 2 f(0) + f(-d)) / d at two distances d, of which the second is half the first.
+    `along` is the direction as the floating-point steps really went.
     """
 
     slope: np.ndarray

@@ -1,12 +1,14 @@
-"""From numbers to a verdict: do by hand, by tape and by differences agree on one tensor, and if not, who differs?
+"""From numbers to a verdict: do by hand, by tape and by differences agree on one tensor,
+and if not, who differs?
 
-Every entry is judged by itself. With a the claim, n the differences and E ten times their error bar there: |a - n|
-within E is ok; beyond 100 E, and beyond 1e-5 of |a| + |n|, it is wrong; between the two nobody can tell, and
-the verdict says so. Where E is above a thousandth of the entry, differences have nothing to say of it; and to confirm
-the gradient as a whole, E must be below 1e-5 of it, or it could hide what would be called wrong. An entry may be
-drowned where E is a ten-millionth of the largest. What looks wrong must look so with shorter steps, too: bars are small
-by luck, now and then, where a function turns faster than the steps. At a kink a claim must lie between the slopes of the two sides. By
-hand and by tape are both exact, so those two must agree to rounding.
+Every entry is judged by itself. With a the claim, n the differences and E ten times their error bar there:
+|a - n| within E is ok; beyond 100 E, and beyond 1e-5 of |a| + |n|, it is wrong;
+between the two nobody can tell, and the verdict says so. Where E is above a thousandth of the entry,
+differences have nothing to say of it; and to confirm the gradient as a whole, E must be below 1e-5 of it,
+or it could hide what would be called wrong. An entry may be drowned where E is a ten-millionth of the
+largest. What looks wrong must look so with shorter steps, too: bars are small by luck, now and then,
+where a function turns faster than the steps. At a kink a claim must lie between the slopes of the two sides.
+By hand and by tape are both exact, so those two must agree to rounding.
 """
 
 from dataclasses import dataclass, field
@@ -27,11 +29,12 @@ ROUNDING = 16 * float(np.finfo(float).eps)
 
 @dataclass
 class Comparison:
-    """One claim against the differences: distance, ten times the bar, the sum of both norms, and what follows.
+    """One claim against the differences: distance, ten times the bar, the sum of both
+    norms, and what follows.
 
-    `worst` is the flat index of the entry that decides, None where a direction does or all are fine; `kink` says
-    whether it lies on a kink, and `drowned` how many entries are too small to be seen. `suspects` are the entries that
-    look wrong, the worst first.
+    `worst` is the flat index of the entry that decides, None where a direction does or all are fine;
+    `kink` says whether it lies on a kink, and `drowned` how many entries are too small to be seen.
+    `suspects` are the entries that look wrong, the worst first.
     """
 
     distance: float
@@ -49,10 +52,12 @@ class Comparison:
 
 
 def record(subject, name, loss, *, hand=None, tape=None, largest=0.0, rng=None, doubt=None, **options):
-    """The Record of `loss.arrays[name]`: `hand` and `tape` are gradients of its shape, None for a witness not asked.
+    """The Record of `loss.arrays[name]`: `hand` and `tape` are gradients of its shape,
+    None for a witness not asked.
 
     `largest` is the norm of the largest gradient in sight: against it and the loss itself a gradient counts
-    as zero. `doubt` is how far the entries by hand are rounded, where that is known. The other options are those of `numeric_gradient`.
+    as zero. `doubt` is how far the entries by hand are rounded, where that is known. The other options are
+    those of `numeric_gradient`.
     """
     out = Record(subject, name, loss.arrays[name].shape)
     claims = {w: g for w, g in (("hand", hand), ("tape", tape)) if g is not None}
@@ -120,9 +125,9 @@ def record(subject, name, loss, *, hand=None, tape=None, largest=0.0, rng=None, 
 def compare_with(claim, numeric, scale, unit=None, doubt=None):
     """The Comparison of a claimed gradient with the differences.
 
-    `scale` is the size of the whole problem, against whose rounding a claim counts as zero; `unit` is what a gradient
-    that is not zero may be expected to be, against which the differences must be exact to confirm a zero. `doubt` is
-    the rounding of the claim, entry by entry.
+    `scale` is the size of the whole problem, against whose rounding a claim counts as zero;
+    `unit` is what a gradient that is not zero may be expected to be, against which the differences must be
+    exact to confirm a zero. `doubt` is the rounding of the claim, entry by entry.
     """
     flat, norm_of = claim.reshape(-1), norm(claim)
     entries, values, bars = flat[numeric.entries], np.asarray(numeric.values), 10 * np.asarray(numeric.bars)
@@ -192,7 +197,8 @@ def _stands(claim, comparison, loss, name, numeric, typical):
 def judge(claims, values, bars, top, scale, unit):
     """The verdict on every entry: an array of "ok", "drowned", "blind", "wrong" and "unclear".
 
-    `bars` are ten error bars, `top` is the largest entry of the tensor, `scale` and `unit` as in `compare_with`.
+    `bars` are ten error bars, `top` is the largest entry of the tensor, `scale` and
+    `unit` as in `compare_with`.
     """
     claims, values, bars = (np.asarray(v, float) for v in (claims, values, bars))
     off, size = np.abs(claims - values), np.abs(claims) + np.abs(values)
@@ -248,8 +254,8 @@ def _judge(out, numeric, compared, apart, rounding):
     disagree = apart is not None and out.hand_vs_tape > EXACT
     if disagree and numeric.kinks and numeric.whole and not (apart[numeric.entries] > rounding).any():
         return "inconclusive", (
-            "by hand and by tape differ only at kinks, where any slope between those of the two sides is allowed; "
-            "minigen takes 0 for relu and abs, and the first of equals for max"
+            "by hand and by tape differ only at kinks, where any slope between those of the two sides is "
+            "allowed; minigen takes 0 for relu and abs, and the first of equals for max"
         )
     if at_kink is not None:
         lowest, highest, _ = numeric.sides[at_kink]
@@ -274,24 +280,27 @@ def _judge(out, numeric, compared, apart, rounding):
         return "inconclusive", _obstacle(numeric)
     if "unsteady" in verdicts.values():
         return "inconclusive", (
-            "the differences change with the step, however short: the function turns faster than they can follow (the "
-            "sine of a large number?); use inputs of size about 1"
+            "the differences change with the step, however short: the function turns faster than they can "
+            "follow (the sine of a large number?); use inputs of size about 1"
         )
     if "blind" in verdicts.values():
         return "inconclusive", (
-            f"the differences are only good to {100 * out.error_bar:.2g} % of this gradient, which is small against "
-            "the rounding of the loss: use float64 throughout, a mean instead of a sum, inputs of size about 1"
+            f"the differences are only good to {100 * out.error_bar:.2g} % of this gradient, which is small "
+            "against the rounding of the loss: use float64 throughout, a mean instead of a sum, "
+            "inputs of size about 1"
         )
     if "unclear" in verdicts.values() or disagree:
         return "inconclusive", (
-            "the disagreement is more than rounding and the error bar explain, and too little to call it a mistake: "
-            "look for a small constant (an epsilon) in one of them, or for something computed in float32"
+            "the disagreement is more than rounding and the error bar explain, and too little to call it a "
+            "mistake: look for a small constant (an epsilon) in one of them, "
+            "or for something computed in float32"
         )
     told = [f"{_left_out(numeric)}; they were not compared"] if numeric.skipped else []
     drowned = max(c.drowned for c in compared.values())
     if drowned:
         told.append(
-            f"{drowned} of {len(numeric.entries)} entries are so small beside the others that rounding drowns them"
+            f"{drowned} of {len(numeric.entries)} entries are so small beside the others that rounding "
+            "drowns them"
         )
     return "ok", "; ".join(told)
 
@@ -299,12 +308,12 @@ def _judge(out, numeric, compared, apart, rounding):
 def _obstacle(numeric):
     if numeric.outside and not numeric.kinks:
         return (
-            f"{_left_out(numeric)}: a step to one side, however small, leaves the place where the loss is finite "
-            "(log, sqrt or a division at 0); move the inputs inside"
+            f"{_left_out(numeric)}: a step to one side, however small, leaves the place where the loss is "
+            "finite (log, sqrt or a division at 0); move the inputs inside"
         )
     return (
-        f"{_left_out(numeric)} (relu at exactly 0, a tie of max), where any slope between those of the two sides is "
-        "allowed, and minigen takes 0 for relu and abs; move the inputs off the kink to compare"
+        f"{_left_out(numeric)} (relu at exactly 0, a tie of max), where any slope between those of the two "
+        "sides is allowed, and minigen takes 0 for relu and abs; move the inputs off the kink to compare"
     )
 
 

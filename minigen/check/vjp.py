@@ -2,8 +2,8 @@
 
 Before any difference is taken, the backward must keep a contract that is cheap to test: a gradient of the
 right shape for each input, the same answer twice, nothing changed in place, and an answer proportional to the
-upstream gradient g. A backward that forgets to multiply by g breaks the last, whatever its formula is. After an ok
-the check is repeated at moved inputs, where no symmetry hides a mistake.
+upstream gradient g. A backward that forgets to multiply by g breaks the last, whatever its formula is.
+After an ok the check is repeated at moved inputs, where no symmetry hides a mistake.
 """
 
 from __future__ import annotations
@@ -38,19 +38,24 @@ def check_vjp(
     every: int = EVERY,
     directions: int = DIRECTIONS,
 ) -> Report:
-    """Check `backward(g, *inputs)` against differences of `forward(*inputs)`, for a random g. Returns a Report.
+    """Check `backward(g, *inputs)` against differences of `forward(*inputs)`, for a random g.
+
+    Returns a Report.
 
     `forward(*inputs) -> y`, an array or a number. `backward(g, *inputs)` returns the gradient of <g, y>: one
-    array, a tuple or list in the order of the inputs, or a dict by name. Where y is a number, the loss itself, g is 1
-    and backward need not take it. Other forms: `forward -> (y, cache)` with `backward(g, cache)`; a layer's methods
-    `forward(*inputs)` and `backward(g)`; `backward=None` and `forward -> (y, backward)` with `backward(g)`.
+    array, a tuple or list in the order of the inputs, or a dict by name. Where y is a number,
+    the loss itself, g is 1 and backward need not take it. Other forms: `forward -> (y, cache)` with
+    `backward(g, cache)`; a layer's methods `forward(*inputs)` and `backward(g)`; `backward=None` and
+    `forward -> (y, backward)` with `backward(g)`.
 
-    `inputs`: a list, a tuple, one array, or a dict, which goes to functions with arguments of these names by name and
-    else as one dict; or a function of a generator that returns a dict, of other sizes every time if it likes.
+    `inputs`: a list, a tuple, one array, or a dict, which goes to functions with arguments of
+    these names by name and else as one dict; or a function of a generator that returns a dict,
+    of other sizes every time if it likes.
 
     Everything is done in float64, on copies. Inputs of integers (labels, indices) are constants; their
     gradient, and that of inputs not in `wrt`, may be None or missing. Kinks are noticed from the values
-    alone, as there is no tape. Objects that forward and backward change (a layer, a model) are as they were afterwards.
+    alone, as there is no tape. Objects that forward and backward change (a layer, a model) are
+    as they were afterwards.
 
     The report raises nothing unless asked: `report.assert_ok()`. TypeError is for a forward that returns no
     real numbers.
@@ -182,9 +187,9 @@ class _Look:
     def _doubts(self, arrays, g, fits):
         """By how much every entry of the gradients is rounded: {name: array}.
 
-        It is not known better than to what it changes by with a last digit of the inputs, nor than to what it differs
-        by where everything is computed in longer numbers. A digit may decide which side of a kink is taken, so the
-        smaller of two tries counts.
+        It is not known better than to what it changes by with a last digit of the inputs,
+        nor than to what it differs by where everything is computed in longer numbers. A digit may decide
+        which side of a kink is taken, so the smaller of two tries counts.
         """
         rng = generator(self.seed, 13)
 
@@ -208,8 +213,8 @@ def nothing_compared(records, loss):
         reason = "nothing was compared: the output or the inputs have no entries"
     elif not loss.felt and not loss.flaw and not any(r.skipped for r in records) and loss.varies:
         reason = (
-            "nothing was compared: no input changes the output here, though it does farther away (all relu dead, "
-            "everything clipped or saturated?); move the inputs"
+            "nothing was compared: no input changes the output here, though it does farther away (all relu "
+            "dead, everything clipped or saturated?); move the inputs"
         )
     else:
         return records

@@ -49,7 +49,8 @@ def layer_subject(
     wrt: list[str] | None = None,
     seed: int = 0,
 ) -> Subject:
-    """A Subject for a layer, whose output is an array: the loss is that output weighted by fixed random numbers.
+    """A Subject for a layer, whose output is an array: the loss is that output weighted
+    by fixed random numbers.
 
     `by_tape(*tensors) -> Tensor`; `by_hand(*arrays) -> (y, backward)`, where `backward(g)` gives one gradient
     for each input, in their order. The weights are what flows into `backward`; were they all 1, many a
@@ -95,7 +96,8 @@ class ByTape:
         return y.numpy(), branches
 
     def gradients(self, arrays, names, choose_cotangent):
-        """The gradients of <cotangent, value> by name, as host arrays or None where there is no path; the cotangent.
+        """The gradients of <cotangent, value> by name, as host arrays or None where there is
+        no path; the cotangent.
 
         `choose_cotangent(shape)` is asked once the shape of the value is known.
         """
@@ -104,8 +106,9 @@ class ByTape:
             y = self.function(tensors)
             if not isinstance(y, Tensor):
                 raise TypeError(
-                    f"the function must return a Tensor, got {type(y).__name__}: write it with operators and minigen "
-                    "functions, without .numpy() or .data; for a backward in plain NumPy there is check_vjp"
+                    f"the function must return a Tensor, got {type(y).__name__}: write it with operators and "
+                    "minigen functions, without .numpy() or .data; "
+                    "for a backward in plain NumPy there is check_vjp"
                 )
             cotangent = choose_cotangent(y.shape)
             found = [None] * len(names)
@@ -158,7 +161,8 @@ def _by_hand(subject, arrays, names):
     missing = [n for n in names if n not in gradients]
     if missing:
         raise ValueError(
-            f"{subject.name}: by hand gives no gradient for {', '.join(missing)}; it gives {', '.join(gradients)}"
+            f"{subject.name}: by hand gives no gradient for {', '.join(missing)}; "
+            f"it gives {', '.join(gradients)}"
         )
     for name in names:
         if np.shape(gradients[name]) != arrays[name].shape:
@@ -179,5 +183,8 @@ def _other_loss(name, hand, by_tape):
         worst_index=(),
         worst={"hand": hand, "tape": by_tape},
         verdict="wrong",
-        reason="the losses themselves differ, so these are gradients of two functions: compare the forwards first",
+        reason=(
+            "the losses themselves differ, so these are gradients of two functions: compare the forwards "
+            "first"
+        ),
     )

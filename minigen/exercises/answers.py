@@ -1,4 +1,5 @@
-"""`minigen exercise solution, diff, bug, reset`: what shows the answer, and what takes a file back to its beginning.
+"""`minigen exercise solution, diff, bug, reset`: what shows the answer, and what takes a file
+back to its beginning.
 
 A solution is shown after the exercise has passed; before that one has to ask with --reveal, and it is noted.
 """
@@ -124,7 +125,8 @@ def _allow(workspace, exercise, reveal, command):
         words, _, code = command.partition(" ")
         again = " ".join(["minigen exercise", words, exercise.typed, *filter(None, [code]), "--reveal"])
         raise UserError(
-            f"this shows the solution of {exercise.name}, which has not passed yet; a hint may do: minigen exercise hint {exercise.typed}",
+            f"this shows the solution of {exercise.name}, which has not passed yet; a hint may do: minigen "
+            f"exercise hint {exercise.typed}",
             f"next: minigen exercise check {exercise.typed}, or, to see it all the same: {again}",
         )
     workspace.progress.change(exercise.id, revealed=True)

@@ -1,4 +1,6 @@
-"""Looks up a mistake by its code: mistakes.md, the catalogue that people read, is also the one the program reads."""
+"""Looks up a mistake by its code: mistakes.md, the catalogue that people read, is also the
+one the program reads.
+"""
 
 import difflib
 import functools

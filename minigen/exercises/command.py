@@ -1,8 +1,9 @@
 """`minigen exercise`: the words of the command line, and the way to the functions behind them.
 
-Nothing is loaded before it is needed: `list` answers without computing anything. Every command ends with a line that
-says what to do next. The exit code of `check` is 0 passed, 1 wrong, 2 misused (also for a name that does not exist),
-3 inconclusive, 4 an error in the file or a time-out, 5 not attempted.
+Nothing is loaded before it is needed: `list` answers without computing anything.
+Every command ends with a line that says what to do next. The exit code of `check` is 0 passed,
+1 wrong, 2 misused (also for a name that does not exist), 3 inconclusive, 4 an error in the file or a
+time-out, 5 not attempted.
 """
 
 import argparse

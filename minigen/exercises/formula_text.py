@@ -1,8 +1,9 @@
 r"""Writes the formulas of a statement in Unicode, for a terminal: `$\hat x_n^2$` becomes `x̂ₙ²`.
 
-A statement is Markdown with LaTeX, as a notebook shows it. Only the part of LaTeX that statements use is known here;
-another command is an error, which `minigen exercise verify` reports. Indices are written as small letters (xₙ) where
-Unicode has every letter that the statement needs, and otherwise all of them as x_n.
+A statement is Markdown with LaTeX, as a notebook shows it. Only the part of LaTeX that statements
+use is known here; another command is an error, which `minigen exercise verify` reports.
+Indices are written as small letters (xₙ) where Unicode has every letter that the statement needs,
+and otherwise all of them as x_n.
 """
 
 import re
@@ -32,7 +33,9 @@ _MATH = re.compile(r"\$\$(.+?)\$\$|\$(.+?)\$", re.DOTALL)
 
 
 def in_unicode(text, width):
-    """A text with formulas between `$` as plain text; those between `$$` stand on lines of their own, at most `width` wide."""
+    """A text with formulas between `$` as plain text; those between `$$` stand on lines of their
+    own, at most `width` wide.
+    """
     formulas = [a or b for a, b in _MATH.findall(text)]
     small = all(_Formula(f, True).all_small for f in formulas)
     out, end = [], 0

@@ -1,4 +1,6 @@
-"""`minigen exercise init, list, next, show, hint, explain, notebook`: everything to read before and while one works."""
+"""`minigen exercise init, list, next, show, hint, explain, notebook`: everything to read
+before and while one works.
+"""
 
 import itertools
 import re
@@ -130,7 +132,9 @@ def explain(options):
 
 
 def _last_checked(code):
-    """The exercise that a person is at: the last one in which this mistake was seen, else the last one checked."""
+    """The exercise that a person is at: the last one in which this mistake was seen,
+    else the last one checked.
+    """
     try:
         workspace = Workspace.here()
         tried = {i: e for i, e in workspace.progress.entries().items() if e.get("when")}
@@ -165,7 +169,8 @@ def _present(workspace, exercise, entries):
     path = workspace.path(exercise)
     if path is None:
         print(
-            f"\nnext: minigen exercise init{workspace.extra}   (writes the files into a new folder, {DEFAULT})"
+            f"\nnext: minigen exercise init{workspace.extra}   (writes the files into a new folder, "
+            f"{DEFAULT})"
         )
     elif not path.is_file():
         print(f"\nnext: {workspace.adding(exercise)}   (writes the file)")
@@ -190,7 +195,9 @@ def _wrapped(text):
 
 
 def _parts(text):
-    """The lines of a text, each with what it belongs to: (kind, line); a kind of prose has the number of its paragraph."""
+    """The lines of a text, each with what it belongs to: (kind, line); a kind of prose has the
+    number of its paragraph.
+    """
     number = 0
     for line in text.splitlines():
         number += bool(_ITEM.match(line))
@@ -204,7 +211,9 @@ def _parts(text):
 
 
 def _table(lines, most):
-    """A table of Markdown: its columns one beside the other; where that is too wide, the last cell after the others."""
+    """A table of Markdown: its columns one beside the other; where that is too wide,
+    the last cell after the others.
+    """
     rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in lines]
     rows = [row for row in rows if set("".join(row)) - set("-: ")]
     if len({len(row) for row in rows}) > 1:
@@ -228,7 +237,9 @@ def _filled(text, most, under):
 
 
 def _readable(text, most):
-    """The text with its formulas in Unicode; as it is, where the terminal lacks the letters, or the formula is unusual."""
+    """The text with its formulas in Unicode; as it is, where the terminal lacks the letters,
+    or the formula is unusual.
+    """
     from minigen.exercises.formula_text import in_unicode
 
     try:

@@ -1,8 +1,10 @@
-"""Finds the exercise that a person means: by its id, by its file's name or content, or the nearest name if there is none.
+"""Finds the exercise that a person means: by its id, by its file's name or content, or the nearest
+name if there is none.
 
-Beside each exercise stand its bugs: the solution with one known mistake in it, to be found and repaired. They are
-numbered, for the code of the mistake, such as G06, would give it away: the first one of `dense` is called `dense-1` and
-lies in bugs/dense-1.py. It is checked as `dense` is. Only the record of progress knows it as `dense-G06`.
+Beside each exercise stand its bugs: the solution with one known mistake in it, to be found and repaired.
+They are numbered, for the code of the mistake, such as G06, would give it away:
+the first one of `dense` is called `dense-1` and lies in bugs/dense-1.py. It is checked as `dense` is.
+Only the record of progress knows it as `dense-G06`.
 """
 
 import difflib
@@ -30,7 +32,8 @@ class UserError(Exception):
 class Exercise:
     """An exercise, or, where `bug` is the key of a mutant, one of its bugs.
 
-    `at` is the person's file, if it is not at its usual place; `said` is what to type then to mean this exercise.
+    `at` is the person's file, if it is not at its usual place; `said` is what to type then
+    to mean this exercise.
     """
 
     master: object
@@ -73,7 +76,9 @@ class Exercise:
 
 
 def find(name, masters=None, cure=CURE):
-    """The Exercise of `masters` (default: minigen's own) that `name` stands for: an id, or a file of that name."""
+    """The Exercise of `masters` (default: minigen's own) that `name` stands for: an id,
+    or a file of that name.
+    """
     given = str(name).replace("\\", "/").rstrip("/").rpartition("/")[2].removesuffix(".py")
     every, id = master.all_masters() if masters is None else masters, given.lower().replace("_", "-")
     if id in every:
@@ -97,7 +102,9 @@ def find(name, masters=None, cure=CURE):
 
 
 def find_by_file(path, said, masters=None):
-    """The Exercise that the file `path` answers, by its name or else by its content; `said` is what a person types for it."""
+    """The Exercise that the file `path` answers, by its name or else by its content; `said` is what
+    a person types for it.
+    """
     text = path.read_bytes().decode("utf-8", "replace")
     planted = HEAD.strip() in text
     try:

@@ -1,7 +1,8 @@
 """Remembers what has been tried and passed, in .minigen/progress.json.
 
-The file is a cache: `minigen exercise check --all` makes it anew. It is written beside itself and then moved into
-place, so that a reader sees the old file or the new one and nothing in between. What this version does not know is kept.
+The file is a cache: `minigen exercise check --all` makes it anew. It is written beside itself and
+then moved into place, so that a reader sees the old file or the new one and nothing in between.
+What this version does not know is kept.
 """
 
 import contextlib
@@ -25,9 +26,9 @@ def fingerprint(content):
 class Progress:
     """What is known of each exercise, by id. Without a folder (None) it knows nothing and remembers nothing.
 
-    An entry has: `state`, the last status; `attempts`; `passed_hash` and `exercise_hash`, of the person's file and of
-    the untouched one when it passed; `hints`, how many were read; `revealed`; `code` and `same`, the last mistake named
-    and how often in a row; `when`.
+    An entry has: `state`, the last status; `attempts`; `passed_hash` and `exercise_hash`,
+    of the person's file and of the untouched one when it passed; `hints`, how many were read; `revealed`;
+    `code` and `same`, the last mistake named and how often in a row; `when`.
     """
 
     def __init__(self, folder):
@@ -47,7 +48,10 @@ class Progress:
         return self.change_all({id: facts})
 
     def change_all(self, facts):
-        """Note {id: facts}. Where the folder cannot be written, say so, once, and go on. Returns whether they are kept."""
+        """Note {id: facts}. Where the folder cannot be written, say so, once, and go on.
+
+        Returns whether they are kept.
+        """
         if self.path is None or not facts:
             return False
         known = self.read()

@@ -9,14 +9,15 @@ from minigen.exercises.lookup import UserError
 from minigen.exercises.master import ID, Master, all_masters, read_masters
 from minigen.exercises.workspace import Workspace, shown, write_new
 
-# A small exercise that is complete: it verifies as it stands, and one changes it piece by piece. (Indented, so that
-# this file is not taken for an exercise itself.)
+# A small exercise that is complete: it verifies as it stands, and one changes it piece by piece.
+# (Indented, so that this file is not taken for an exercise itself.)
 _SCAFFOLD = '''
     r"""TITLE
 
-    Five to fifteen lines in Markdown: what is computed, with the shapes, and what is wanted. Here, as an example: every
-    column of $x$, of shape (N, D), is stretched by its own `scale`, of shape (D,), so $y_{nd} = x_{nd} s_d$, and `g`, the
-    gradient of the loss at $y$, is given. Wanted: the gradients at `x` and at `scale`.
+    Five to fifteen lines in Markdown: what is computed, with the shapes, and what is wanted. Here, as an
+    example: every column of $x$, of shape (N, D), is stretched by its own `scale`, of shape (D,), so
+    $y_{nd} = x_{nd} s_d$, and `g`, the gradient of the loss at $y$, is given. Wanted: the gradients at `x`
+    and at `scale`.
     """
 
     import numpy as np
@@ -30,7 +31,8 @@ _SCAFFOLD = '''
 
 
     def forward(net, x, scale):
-        net.output(x * scale)  # (N, D); or net("h", value) for what lies between, and net.term("kl", number) for a loss
+        # net("h", value) names what lies between, and net.term("kl", number) a term of a loss.
+        net.output(x * scale)  # (N, D)
 
 
     def backward(g, cache, x, scale):
@@ -70,7 +72,8 @@ def new(options):
     id = options.id.lower().replace("_", "-")
     if not re.fullmatch(ID, id):
         raise UserError(
-            f"{options.id!r} cannot be the name of an exercise: expected words of letters and digits, joined by '-'",
+            f"{options.id!r} cannot be the name of an exercise: expected words of letters and digits, joined "
+            "by '-'",
             "next: minigen exercise new my-exercise",
         )
     if id in all_masters():

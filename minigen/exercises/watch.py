@@ -1,8 +1,8 @@
 """`minigen exercise watch`: checks a file each time it is saved.
 
-It looks at the files every 0.3 s and compares what is in them, which works wherever files can be read: network folders
-too, where the system reports no changes. After a pass it watches the next exercise too. On a terminal each answer gets
-a clear screen; elsewhere lines are only ever added.
+It looks at the files every 0.3 s and compares what is in them, which works wherever files can be read:
+network folders too, where the system reports no changes. After a pass it watches the next exercise too.
+On a terminal each answer gets a clear screen; elsewhere lines are only ever added.
 """
 
 import os
@@ -45,7 +45,10 @@ def _go_on(workspace, checked, passed, said):
     if new not in checked:
         checked |= look(workspace, [new])
         head, _, last_line = said.rpartition("\n")
-        said = f"{head}\n{shown(workspace.path(new))} is watched from now on: open it in your editor\n{last_line}"
+        said = (
+            f"{head}\n{shown(workspace.path(new))} is watched from now on: open it in your "
+            f"editor\n{last_line}"
+        )
     return new, said
 
 
@@ -58,7 +61,8 @@ def _clear():
 
 
 def changes(workspace, checked, first, pause=PAUSE):
-    """Yields `first`, and then, without end, each Exercise of `checked` whose file differs from what `checked` says.
+    """Yields `first`, and then, without end, each Exercise of `checked` whose file differs
+    from what `checked` says.
 
     `checked` is what `look` returned; exercises may be added to it meanwhile.
     """

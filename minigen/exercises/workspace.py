@@ -1,7 +1,7 @@
 """The folder with a person's exercises: finding it, filling it, and never overwriting what somebody wrote.
 
-A folder of exercises is one that has a `.minigen` folder in it. Commands look for it upward from where they are called,
-and then one level below.
+A folder of exercises is one that has a `.minigen` folder in it. Commands look for it upward from where they
+are called, and then one level below.
 """
 
 import contextlib
@@ -24,8 +24,9 @@ DEFAULT = "minigen-exercises"
 class Workspace:
     """A folder of exercises, or none (`root` is None): then there is a catalogue, but no files and no memory.
 
-    Its exercises are those of `source`, a folder of masters or one master: as given, else as the folder remembers,
-    else minigen's own (None). `extra` is what a person has to add to a command to mean these exercises.
+    Its exercises are those of `source`, a folder of masters or one master: as given,
+    else as the folder remembers, else minigen's own (None). `extra` is what a person has to add to a command
+    to mean these exercises.
     """
 
     def __init__(self, root, source=None):
@@ -98,7 +99,9 @@ class Workspace:
             return None
 
     def remember(self, source):
-        """Note where the exercises of this folder come from: seen from the folder, so that both can be moved."""
+        """Note where the exercises of this folder come from: seen from the folder,
+        so that both can be moved.
+        """
         try:
             seen = Path(os.path.relpath(source, self.root)).as_posix()
         except ValueError:  # another drive
@@ -128,7 +131,10 @@ class Workspace:
         return write_new(self.path(exercise), text)
 
     def replace(self, exercise, text):
-        """Write a file, after a backup of what was there. Returns the path of the backup, or None if nothing was there."""
+        """Write a file, after a backup of what was there.
+
+        Returns the path of the backup, or None if nothing was there.
+        """
         path, backup = self.path(exercise), None
         if path.exists():
             folder = path.parent if self.root is None else self.root / ".minigen" / "backup"

@@ -1,6 +1,9 @@
-"""Which line of a backward pass is wrong, and what is wrong there? `minigen.explain(forward, backward, inputs)`.
+"""Which line of a backward pass is wrong, and what is wrong there?
 
-Read task.py (what is explained), search.py (how), edits.py (which changes are tried) and explanation.py (what is said).
+`minigen.explain(forward, backward, inputs)`.
+
+Read task.py (what is explained), search.py (how), edits.py (which changes are tried) and
+explanation.py (what is said).
 """
 
 from __future__ import annotations
@@ -17,7 +20,9 @@ if TYPE_CHECKING:
 
 
 class _Callable(types.ModuleType):
-    """The package and the function that it is for have the same name: `minigen.explain(...)` calls `explain` below."""
+    """The package and the function that it is for have the same name: `minigen.explain(...)`
+    calls `explain` below.
+    """
 
     def __call__(self, *arguments, **keywords):
         return explain(*arguments, **keywords)
@@ -32,15 +37,17 @@ def explain(
     reveal: bool = False,
     here: bool = False,
 ) -> Explanation:
-    """Judge `backward` and explain what is wrong with it. Returns an Explanation: it prints; `.ok`, `.findings`, `.to_dict()`.
+    """Judge `backward` and explain what is wrong with it.
 
-    `forward` and `backward` have any of the forms that `minigen.check_vjp` takes. `inputs` is a dict of arrays, a list,
-    or a function of a generator that returns a dict: then sizes may differ from call to call, and what is said is
-    verified on other sizes too. `reveal=True` tells the corrected line.
+    Returns an Explanation: it prints; `.ok`, `.findings`, `.to_dict()`.
 
-    Edited copies of the functions run in a child process with limits of time and memory; nothing of yours is changed.
-    Where the system has no fork, RuntimeError: `here=True` runs them in this process. Raises TypeError and ValueError
-    where forward cannot be called with the inputs.
+    `forward` and `backward` have any of the forms that `minigen.check_vjp` takes. `inputs` is a dict of
+    arrays, a list, or a function of a generator that returns a dict: then sizes may differ from call to call,
+    and what is said is verified on other sizes too. `reveal=True` tells the corrected line.
+
+    Edited copies of the functions run in a child process with limits of time and memory; nothing of
+    yours is changed. Where the system has no fork, RuntimeError: `here=True` runs them in this process.
+    Raises TypeError and ValueError where forward cannot be called with the inputs.
     """
     from minigen.explain import live
     from minigen.explain.explanation import explain_task

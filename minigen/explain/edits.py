@@ -1,7 +1,8 @@
 """The small changes that a person may have to make: one constant, sign, factor, operand, axis, index, line.
 
-Every change has a kind, a cost (the likelier and the smaller, the cheaper) and words for what it does. Changes of an
-expression are pairs (node, new node); changes of a statement replace one statement by others in its body.
+Every change has a kind, a cost (the likelier and the smaller, the cheaper) and words for what it does.
+Changes of an expression are pairs (node, new node); changes of a statement replace one statement
+by others in its body.
 """
 
 import ast
@@ -15,8 +16,10 @@ import numpy as np
 from minigen.explain.source import SIMPLE
 
 KINDS = (
-    "factor", "term", "sign", "operator", "operand", "transpose", "order", "axis", "reduction", "broadcast", "index",
-    "accumulate", "swap", "function", "constant", "in-place", "missing path", "ignored g", "stale value", "randomness",
+    "factor", "term", "sign", "operator", "operand", "transpose", "order", "axis", "reduction", "broadcast",
+    "index",
+    "accumulate", "swap", "function", "constant", "in-place", "missing path", "ignored g", "stale value",
+    "randomness",
     "dtype",
 )  # fmt: skip
 
@@ -106,8 +109,10 @@ def sizes(arrays):
 SIMPLE_FUNCTIONS = (  # of an array or a number v, with its cost
     ("{v}", 0.0), ("(1 - {v})", 0.1), ("(1 - {v} ** 2)", 0.1), ("{v} ** 2", 0.2), ("({v} > 0)", 0.1),
     ("{v} * (1 - {v})", 0.2), ("np.exp({v})", 0.2), ("np.exp({v} / 2)", 0.3), ("np.exp(-{v})", 0.3),
-    ("(1 + {v})", 0.4), ("({v} - 1)", 0.4), ("np.sign({v})", 0.3), ("np.sqrt({v})", 0.4), ("np.tanh({v})", 0.4),
-    ("(1 - np.tanh({v}) ** 2)", 0.4), ("1 / (1 + np.exp(-{v}))", 0.4), ("np.cos({v})", 0.4), ("np.sin({v})", 0.5),
+    ("(1 + {v})", 0.4), ("({v} - 1)", 0.4), ("np.sign({v})", 0.3), ("np.sqrt({v})", 0.4),
+    ("np.tanh({v})", 0.4),
+    ("(1 - np.tanh({v}) ** 2)", 0.4), ("1 / (1 + np.exp(-{v}))", 0.4), ("np.cos({v})", 0.4),
+    ("np.sin({v})", 0.5),
     ("({v} < 0)", 0.4), ("({v} >= 0)", 0.4), ("{v} ** 3", 0.5), ("np.log({v})", 0.5), ("{v}.T", 0.3),
 )  # fmt: skip
 
@@ -175,7 +180,9 @@ class Slots:
 
 
 def expression_edits(slots, values, arrays, numbers, functions):
-    """Every simple change of one statement, as Edits with `new`; `values` are what the slots gave in one run."""
+    """Every simple change of one statement, as Edits with `new`;
+    `values` are what the slots gave in one run.
+    """
     for node in slots.nodes:
         value = values.get(id(node))
         parent, place = slots.place(node)
@@ -598,7 +605,8 @@ def _of_function(node, functions):
     """Another function of the same group."""
     groups = (
         ("exp", "log", "tanh", "sqrt", "sign", "abs", "square", "cos", "sin", "log1p", "expm1"),
-        ("maximum", "minimum"), ("ones_like", "zeros_like"), ("add", "subtract"), ("outer", "dot", "matmul", "multiply"),
+        ("maximum", "minimum"), ("ones_like", "zeros_like"), ("add", "subtract"),
+        ("outer", "dot", "matmul", "multiply"),
         ("argmax", "argmin"), ("cumsum", "sum"),
     )  # fmt: skip
     if isinstance(node.func, ast.Attribute):

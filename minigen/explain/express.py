@@ -1,7 +1,7 @@
 """Finds an expression for an array that is needed, out of the arrays and numbers that can be named.
 
-Products are found without trying all of them: what is needed, divided by one array, must be a multiple of another one,
-and multiples of one array share a fingerprint.
+Products are found without trying all of them: what is needed, divided by one array, must be a multiple of
+another one, and multiples of one array share a fingerprint.
 """
 
 import itertools
@@ -129,7 +129,9 @@ class Library:
                             )
 
     def _scaled(self, needed, array, name, cost, found):
-        """needed = c * array, for a number c that has a name; what is equal here may differ elsewhere, so every name."""
+        """needed = c * array, for a number c that has a name; what is equal here may differ
+        elsewhere, so every name.
+        """
         at = np.unravel_index(np.argmax(np.abs(array)), array.shape) if array.size else None
         if at is None or not array[at]:
             return

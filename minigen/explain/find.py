@@ -127,7 +127,9 @@ def by_name(program, names, shapes=None, seconds=8.0):
 
 
 def with_inputs(program, inputs):
-    """The places of a file that says its inputs: the file itself, and each object that inputs gives or the globals hold."""
+    """The places of a file that says its inputs: the file itself, and each object that inputs
+    gives or the globals hold.
+    """
 
     def arguments(seed):
         np.random.seed(seed % 2**32)  # noqa: NPY002
@@ -166,7 +168,9 @@ def with_inputs(program, inputs):
 
 
 def _by_name(program, given):
-    """Arguments in order, as the arguments by name of the function, or of the object's method, that takes so many."""
+    """Arguments in order, as the arguments by name of the function, or of the object's
+    method, that takes so many.
+    """
     count = len(given)
     own = tuple(program.classes().values())
     if isinstance(given[0], own):
@@ -182,8 +186,8 @@ def _by_name(program, given):
         if parameters is not None and len(parameters) == count:
             return dict(zip(parameters, given, strict=True))
     raise NotFound(
-        f"inputs(rng) gives {count} values in order, and no function takes so many arguments; let it return a dict: the "
-        "arguments of forward by name"
+        f"inputs(rng) gives {count} values in order, and no function takes so many arguments; let it return "
+        "a dict: the arguments of forward by name"
     )
 
 
@@ -245,7 +249,8 @@ def why_not(program, path, names=()):
     if not backs:
         return (
             f"{path}: no backward was found among {len(functions)} functions; name it after its forward, "
-            "such as forward and backward, relu_forward and relu_backward, f and f_prime, or return (loss, gradients)"
+            "such as forward and backward, relu_forward and relu_backward, f and f_prime, or return (loss, "
+            "gradients)"
         )
     who = (
         f"{path}: {', '.join(backs[:4])} {'goes' if len(backs) == 1 else 'go'} back, but could not be called"
@@ -258,8 +263,11 @@ def why_not(program, path, names=()):
     left = "; ".join(f"line {line} {why}" for line, why in program.left_out[:3])
     what = f"; left out: {left}" if left else ""
     if "inputs" in program.names:
-        return f"{who} with what inputs(rng) gives{what}; inputs must return a dict of the arguments of forward by name"
+        return (
+            f"{who} with what inputs(rng) gives{what}; inputs must return a dict of the arguments of forward "
+            "by name"
+        )
     return (
-        f"{who} with sizes chosen by trying{what}; give them, minigen check {path} --shapes x=5,7 W=7,6, or write "
-        "inputs(rng) into the file: it returns a dict of the arguments of forward, by name"
+        f"{who} with sizes chosen by trying{what}; give them, minigen check {path} --shapes x=5,7 W=7,6, or "
+        "write inputs(rng) into the file: it returns a dict of the arguments of forward, by name"
     )

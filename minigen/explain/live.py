@@ -94,7 +94,9 @@ def _near(value, rng):
 
 
 def reachable(*roots):
-    """The plain functions that these can call: through globals, closures, methods and objects, outside packages."""
+    """The plain functions that these can call: through globals, closures, methods and
+    objects, outside packages.
+    """
     found, todo, seen = [], list(roots), set()
     while todo:
         one = todo.pop()

@@ -1,8 +1,10 @@
-"""Loads a person's file so that its functions can be called, without running what it does besides defining them.
+"""Loads a person's file so that its functions can be called, without running what it does
+besides defining them.
 
-A file that trains and plots is read statement by statement. What stands under `if __name__ == "__main__":` does not
-run. A loop or a call that trains is cut off, a module that is not installed is replaced by an empty one, printing is
-swallowed, and whatever opens a file, plots or waits is refused. What was left out is told with its line.
+A file that trains and plots is read statement by statement. What stands under `if __name__ == "__main__":`
+does not run. A loop or a call that trains is cut off, a module that is not installed is replaced
+by an empty one, printing is swallowed, and whatever opens a file, plots or waits is refused.
+What was left out is told with its line.
 """
 
 import __future__
@@ -269,7 +271,9 @@ def _with_names(statement, names):
 
 
 class Stub:
-    """Stands where a module is not installed: it can be named and decorated with, and says so when it is used."""
+    """Stands where a module is not installed: it can be named and decorated with,
+    and says so when it is used.
+    """
 
     def __init__(self, name):
         self.__dict__["_name"] = name

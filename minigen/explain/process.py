@@ -1,7 +1,7 @@
 """Runs work that may loop, crash or eat memory in a child process with limits, and hands over what it sends.
 
-The child is forked, so it has the caller's functions and arrays; nothing it does to them is seen by the caller. Edited
-programs run nowhere else.
+The child is forked, so it has the caller's functions and arrays; nothing it does to them is seen by the
+caller. Edited programs run nowhere else.
 """
 
 import contextlib
@@ -29,8 +29,8 @@ class Stopped(Exception):
 def limited(work, *, seconds, memory=MEMORY, receive=None):
     """`work(send)` in a child process; returns what it returns, which must be picklable.
 
-    Every `send(message)` in the child calls `receive(message)` here. The child may take `seconds` in all. Raises
-    Stopped when the time is over or the child dies, and RuntimeError where the system cannot fork.
+    Every `send(message)` in the child calls `receive(message)` here. The child may take `seconds` in all.
+    Raises Stopped when the time is over or the child dies, and RuntimeError where the system cannot fork.
     """
     if not hasattr(os, "fork"):
         raise RuntimeError("this system has no fork: call with here=True to run in this process")
@@ -75,7 +75,8 @@ def _be_the_child(work, writer, memory):
 
 
 _CHANGES = {  # what Python tells of before it happens: a program that is only checked may do none of it
-    "os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.truncate", "os.chmod", "os.chown",
+    "os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.truncate", "os.chmod",
+    "os.chown",
     "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.kill", "os.startfile", "os.putenv",
     "shutil.rmtree", "shutil.move", "shutil.copyfile", "subprocess.Popen", "socket.connect", "socket.bind",
     "urllib.Request", "ftplib.connect", "smtplib.connect", "winreg.CreateKey", "webbrowser.open",

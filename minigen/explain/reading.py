@@ -1,7 +1,9 @@
-"""One way to read a file as a forward with its backward: which functions are called, with what, and where y is.
+"""One way to read a file as a forward with its backward: which functions are called,
+with what, and where y is.
 
-A reading is a guess until it has been tried. `perform` calls the program on a fresh scene and keeps everything from
-which a gradient may be read: what backward returned, what it stored, and which parameters it changed.
+A reading is a guess until it has been tried. `perform` calls the program on a fresh scene and
+keeps everything from which a gradient may be read: what backward returned, what it stored,
+and which parameters it changed.
 """
 
 import re
@@ -58,7 +60,10 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Reading:
-    """`forward`, then `loss` of its result if there is one, then `backward`. Without a backward, forward does it all."""
+    """`forward`, then `loss` of its result if there is one, then `backward`.
+
+    Without a backward, forward does it all.
+    """
 
     title: str
     forward: Step
@@ -219,7 +224,10 @@ _plain = (
     "gout",
     "derivs",
 )
-_before = r"^(?:d_|g_|grad_|grads_|gradient_|delta_|d(?=[A-Za-z])|g(?=[A-Za-z])|grad(?=[A-Z0-9])|delta(?=[A-Z0-9])|nabla_)"
+_before = (
+    r"^(?:d_|g_|grad_|grads_|gradient_|delta_|d(?=[A-Za-z])|g(?=[A-Za-z])|grad(?=[A-Z0-9])|delta(?=[A-Z0-9])|"
+    r"nabla_)"
+)
 _after = r"(?:_grads?|_gradients?|_d|_g|_delta|Grads?|Gradients?|grads?|_bar|_derivative)$"
 
 

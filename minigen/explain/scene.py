@@ -1,7 +1,8 @@
 """Everything a person's program computes with, as named arrays: arguments, objects, dicts, lists and globals.
 
-A scene is built from a seed, kept as a copy, and handed out fresh for every call, so that no call sees what another
-left behind: caches, updated weights, generators. An address is the way to an array: (("arg", "net"), ("attr", "W")).
+A scene is built from a seed, kept as a copy, and handed out fresh for every call, so that no call
+sees what another left behind: caches, updated weights, generators. An address is the way to an array:
+(("arg", "net"), ("attr", "W")).
 """
 
 import copy
@@ -65,7 +66,9 @@ class Scene:
 
 
 class Kept:
-    """A value as it was, of which many copies are made: as bytes where it can be, since that is ten times faster."""
+    """A value as it was, of which many copies are made: as bytes where it can be,
+    since that is ten times faster.
+    """
 
     def __init__(self, value):
         self.shared, self.bytes, self.value = [], None, None
@@ -211,7 +214,9 @@ def text(address):
 
 
 def pattern(address):
-    """An address with its numbers taken out, and these numbers: layers[0].W1 and layers[2].W3 have one pattern."""
+    """An address with its numbers taken out, and these numbers: layers[0].W1 and
+    layers[2].W3 have one pattern.
+    """
     numbers = []
 
     def take(match):

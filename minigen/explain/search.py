@@ -1,12 +1,16 @@
 """Finds the smallest change of a person's own lines that makes every gradient right.
 
 1. Watch one run: which statements are executed, with what values and names in scope.
-2. A statement whose value y depends on belongs to forward and is left alone. One whose value no wrong gradient depends
-   on cannot be at fault. Backward is linear in most of its values, so for many statements the value that would make all
-   wrong gradients right can be solved for; if there is none, this statement alone is not at fault.
-3. Try the simple changes, cheapest first, on the statements that are left; then expressions built for the solved value;
+2. A statement whose value y depends on belongs to forward and is left alone. One whose value no
+wrong gradient depends
+   on cannot be at fault. Backward is linear in most of its values, so for many statements
+   the value that would make all wrong gradients right can be solved for; if there is none,
+   this statement alone is not at fault.
+3. Try the simple changes, cheapest first, on the statements that are left; then expressions
+built for the solved value;
    then lines that are missing; then two changes in one line.
-4. Accept a change only if all gradients are right at other inputs, of other sizes where they can vary. Where no single
+4. Accept a change only if all gradients are right at other inputs, of other sizes where they
+can vary. Where no single
    change does that, accept one that makes some gradients right and breaks none, and go on: several mistakes.
 """
 
@@ -242,7 +246,9 @@ class Search:
         return recorded(wanted, lambda: self.bench.play(other))
 
     def _is_setup(self, s, kept, other):
-        """A line that prepares values of forward is less likely at fault than one that computes a gradient."""
+        """A line that prepares values of forward is less likely at fault
+        than one that computes a gradient.
+        """
         key = s.keys.get(id(s.value_node))
         if key not in kept or isinstance(s.statement, ast.Return):
             return False
@@ -308,7 +314,9 @@ class Search:
             s.rank = 0.5
 
     def _solve(self, s, kept, wrong):
-        """Solve for the value of this statement with which the wrong gradients that depend on it are right."""
+        """Solve for the value of this statement with which the wrong gradients
+        that depend on it are right.
+        """
         key = s.keys.get(id(s.value_node))
         calls = kept.get(key, [])
         base = [np.asarray(c[0], float) for c in calls if _moves(c[0])]
@@ -680,7 +688,7 @@ class Search:
             s.function.put(s.function.compiled())
 
 
-# ----- small things ----------------------------------------------------------------------------------------------------
+# ----- small things -----------------------------------------------------------------------------------------
 
 
 def _moves(value):

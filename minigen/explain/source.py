@@ -1,7 +1,8 @@
 """A person's functions as syntax trees, and trees as code objects that can be put into the living functions.
 
-A function is found in its file by the line it starts at. Where it is a method or closes over variables, it is compiled
-inside a class or an outer function of the same shape, so that the new code object has the same free variables.
+A function is found in its file by the line it starts at. Where it is a method or closes over variables,
+it is compiled inside a class or an outer function of the same shape, so that the new code object has
+the same free variables.
 """
 
 import ast

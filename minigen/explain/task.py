@@ -1,8 +1,9 @@
 """One forward with its backward, as a person wrote them, and how to call them: what the search works on.
 
-Whatever the style (functions, methods, closures, a list of layers, parameters in globals), the search needs only to
-call the program on given values and to know which functions a change may be made in. `play` and `forward` reach the
-person's code through the same function objects, so a candidate change is tried by putting another `__code__` into one.
+Whatever the style (functions, methods, closures, a list of layers, parameters in globals),
+the search needs only to call the program on given values and to know which functions a change may be made in.
+`play` and `forward` reach the person's code through the same function objects, so a candidate change is tried
+by putting another `__code__` into one.
 """
 
 from collections.abc import Callable
@@ -22,12 +23,13 @@ class Played:
 class Task:
     """One forward with its backward.
 
-    `draw(rng) -> {name: array or number}`: everything that is differentiated or fed in; sizes vary from call to call
-    where `sizes_vary`. `play(values, g=None) -> Played`: puts objects and globals into a fresh state, calls forward,
-    then backward with the upstream gradient g (None where y is a number, the loss). `forward(values) -> y` alone.
-    `names` says what the person calls the gradient of each value: {"W1": "dW1", "b": 'grads["b"]'}.
-    Where `takes_g` is False, backward gives the gradient for g = 1 and `play` multiplies.
-    `step` is the step size where a gradient is measured as the change of a parameter divided by it.
+    `draw(rng) -> {name: array or number}`: everything that is differentiated or fed in; sizes vary from call
+    to call where `sizes_vary`. `play(values, g=None) -> Played`: puts objects and globals into a fresh state,
+    calls forward, then backward with the upstream gradient g (None where y is a number, the loss).
+    `forward(values) -> y` alone. `names` says what the person calls the gradient of each value:
+    {"W1": "dW1", "b": 'grads["b"]'}. Where `takes_g` is False, backward gives the gradient for g = 1
+    and `play` multiplies. `step` is the step size where a gradient is measured as the change of a
+    parameter divided by it.
     """
 
     title: str

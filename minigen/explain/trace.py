@@ -1,7 +1,7 @@
 """What the lines of backward compute: which value's gradient each one is, and which one its name promises.
 
-The gradient at any named value of forward is measured by moving that value while forward runs; no derivative rule is
-needed. Names such as gz, dz, d_z, grad_z, delta_z and z_grad promise the gradient at z.
+The gradient at any named value of forward is measured by moving that value while forward runs;
+no derivative rule is needed. Names such as gz, dz, d_z, grad_z, delta_z and z_grad promise the gradient at z.
 """
 
 import ast

@@ -1,4 +1,6 @@
-"""Operations with a mistake in one rule, for the checker to find; they are not in the registry of operations."""
+"""Operations with a mistake in one rule, for the checker to find;
+they are not in the registry of operations.
+"""
 
 import numpy as np
 

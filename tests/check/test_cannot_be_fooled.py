@@ -1,9 +1,10 @@
-"""Wrong backwards on inputs of every kind: none is called ok, by any of the checkers; the right ones never wrong.
+"""Wrong backwards on inputs of every kind: none is called ok, by any of the checkers;
+the right ones never wrong.
 
-Each layer comes with its right backward and with wrong ones, and with inputs that hide the mistakes of others: ones,
-zeros, the identity, whole numbers, positive, symmetric, a batch or a width of 1, a random state that is the checker's
-favourite. A mistake that no input of a kind can show (the right formula, at these values, everywhere near them) is not
-in the table.
+Each layer comes with its right backward and with wrong ones, and with inputs that hide the mistakes
+of others: ones, zeros, the identity, whole numbers, positive, symmetric, a batch or a width of 1,
+a random state that is the checker's favourite. A mistake that no input of a kind can show
+(the right formula, at these values, everywhere near them) is not in the table.
 """
 
 import numpy as np

@@ -1,4 +1,5 @@
-"""Slopes from values alone: how close they come to exact gradients, and whether the error bars tell the truth.
+"""Slopes from values alone: how close they come to exact gradients, and whether the
+error bars tell the truth.
 
 The exact gradients here are formulas in NumPy, so neither the tape nor any rule of minigen is involved.
 """
@@ -84,7 +85,9 @@ def test_the_error_bar_bounds_the_error(wrap, activation):
 
 
 def test_the_rounding_of_large_terms_that_cancel_is_in_the_bar():
-    """The loss is 1e-6 while its terms are 1e6: |L| times the machine precision would promise far too much."""
+    """The loss is 1e-6 while its terms are 1e6:
+    |L| times the machine precision would promise far too much.
+    """
     rng = np.random.default_rng(0)
     c = rng.normal(size=50)
 
@@ -118,7 +121,9 @@ def test_the_step_is_divided_by_as_it_was_gone():
 
 
 def test_rounding_inside_the_loss_is_in_the_bar():
-    """Values of seven digits: with one entry, two steps may agree by luck, so the noise itself must be measured."""
+    """Values of seven digits: with one entry, two steps may agree by luck, so the noise
+    itself must be measured.
+    """
     for branches, width in (([], 1e-3), (None, 0.3)):
         for x in np.linspace(0.1, 1.3, 40):
             loss = at([x], lambda v: np.round(np.sin(v).sum(), 7), branches)
@@ -131,7 +136,9 @@ def test_rounding_inside_the_loss_is_in_the_bar():
     [0.18754387694, 0.18851925963, 0.22071035518, 0.12655663915978996, 0.4035258814703676, 1.771305326331583],
 )
 def test_noise_is_not_overlooked_by_luck(x):
-    """Here rounding is symmetric about x, or all the steps of one size are almost whole multiples of the last digit."""
+    """Here rounding is symmetric about x, or all the steps of one size are almost whole
+    multiples of the last digit.
+    """
     assert at([x], lambda v: np.round(np.sin(v).sum(), 7)).noise > 1e-9
 
 
@@ -304,7 +311,9 @@ def test_arrays_are_left_as_they_were():
 
 
 def test_what_is_random_is_independent_of_the_inputs():
-    """Inputs come from default_rng(0) more often than not; weights or a direction equal to them would see little."""
+    """Inputs come from default_rng(0) more often than not; weights or a direction equal to
+    them would see little.
+    """
     x = np.random.default_rng(0).normal(size=(31, 31))
     seen = []
     check_vjp(lambda x: 2 * x, lambda g, x: seen.append(g) or 2 * g, x)

@@ -1,4 +1,6 @@
-"""Inputs that once fooled the checker, crashed its report, or frightened its reader, each with what is right."""
+"""Inputs that once fooled the checker, crashed its report, or frightened its reader,
+each with what is right.
+"""
 
 import inspect
 import warnings

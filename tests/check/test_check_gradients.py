@@ -1,4 +1,6 @@
-"""`check_gradients`: planted mistakes are found, right gradients never accused, and what cannot be checked says so."""
+"""`check_gradients`: planted mistakes are found, right gradients never accused,
+and what cannot be checked says so.
+"""
 
 import numpy as np
 import planted

@@ -1,4 +1,6 @@
-"""`minigen check`, with a published mistake in place of the derivation, says `wrong` for the parameters it spoils."""
+"""`minigen check`, with a published mistake in place of the derivation, says `wrong` for
+the parameters it spoils.
+"""
 
 import numpy as np
 import pytest

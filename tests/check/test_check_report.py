@@ -1,4 +1,6 @@
-"""Reports: the table, the sentences below it, the dict, the notebook table, and that they say nothing false."""
+"""Reports: the table, the sentences below it, the dict, the notebook table,
+and that they say nothing false.
+"""
 
 import json
 from html.parser import HTMLParser

@@ -1,4 +1,6 @@
-"""`check_vjp`: a backward in plain NumPy, the contract it must keep, and the sentence for each way to break it."""
+"""`check_vjp`: a backward in plain NumPy, the contract it must keep, and the sentence
+for each way to break it.
+"""
 
 import numpy as np
 import pytest

@@ -56,7 +56,10 @@ def test_an_autoencoder_under_three_witnesses():
 
 
 def test_the_loss_is_evaluated_about_a_thousand_times():
-    """At a tenth of a millisecond each: a tenth of a second. Entry by entry it would be fifteen thousand times."""
+    """At a tenth of a millisecond each: a tenth of a second.
+
+    Entry by entry it would be fifteen thousand times.
+    """
     evaluations = []
     compare(Subject("ae", P, lambda p: evaluations.append(1) or by_tape(p), by_hand))
     assert 700 < len(evaluations) < 1400

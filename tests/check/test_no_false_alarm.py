@@ -1,4 +1,6 @@
-"""Random right networks, deep and shallow, of every scale: none is called wrong, and few cannot be decided."""
+"""Random right networks, deep and shallow, of every scale: none is called wrong,
+and few cannot be decided.
+"""
 
 import os
 from collections import Counter
@@ -62,7 +64,8 @@ class Network:
         self.seed = seed
 
     def has_a_gradient(self):
-        """Whether a step as long as the inputs changes the output by more than rounding, as the gradient tells it.
+        """Whether a step as long as the inputs changes the output by more than rounding,
+        as the gradient tells it.
 
         It does not where all relu are dead, or a softmax of large numbers is saturated.
         """
@@ -135,7 +138,9 @@ def verdicts(seeds, scales):
 
 @pytest.mark.parametrize("scale", [1.0, 1e4, 1e8])
 def test_a_network_without_a_gradient_is_not_called_wrong(scale):
-    """Where nothing can be compared it is inconclusive; where the loss is seen to be constant, a claim of 0 is right."""
+    """Where nothing can be compared it is inconclusive; where the loss is seen to be constant,
+    a claim of 0 is right.
+    """
     networks = [n for n in (Network(seed, scale) for seed in range(300)) if not n.has_a_gradient()]
     found = []
     for network in networks[:6]:

@@ -1,4 +1,6 @@
-"""What holds of every example: it opens with its claim, it is tested, it stands in the gallery, and its verdict is reached."""
+"""What holds of every example: it opens with its claim, it is tested, it stands in the gallery,
+and its verdict is reached.
+"""
 
 import ast
 import re

@@ -1,4 +1,6 @@
-"""The example as a program: the quick run reaches its criterion among controls that are known, noise does not."""
+"""The example as a program: the quick run reaches its criterion among controls that are
+known, noise does not.
+"""
 
 import json
 import math

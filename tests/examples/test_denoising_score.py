@@ -39,5 +39,6 @@ def test_the_slopes_are_those_of_the_noisy_points(name):
     task, rng = example.tasks()[name], np.random.default_rng(0)
     noisy = task.data.sample(40_000, rng=rng) + task.sigma * rng.standard_normal((40_000, 2))
     slopes, _ = example.smoothed(noisy, task.centres, task.spread**2 + task.sigma**2)
-    # Stein's identity, E[slope x^T] = -I, holds for the density of the points alone; 0.1 is four standard deviations
+    # Stein's identity, E[slope x^T] = -I, holds for the density of the points alone;
+    # 0.1 is four standard deviations
     np.testing.assert_allclose(slopes.T @ noisy / len(noisy), -np.eye(2), atol=0.1)

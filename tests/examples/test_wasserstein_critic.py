@@ -1,4 +1,6 @@
-"""The example as a program: the critic's loss is a distance when it is trained to its optimum, and not before."""
+"""The example as a program: the critic's loss is a distance when it is trained to its
+optimum, and not before.
+"""
 
 import importlib.util
 

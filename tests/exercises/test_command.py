@@ -1,4 +1,6 @@
-"""The command line of the exercises: what a person sees on the way through, and that nothing they wrote is lost."""
+"""The command line of the exercises: what a person sees on the way through, and that
+nothing they wrote is lost.
+"""
 
 import io
 import json
@@ -166,7 +168,9 @@ def test_a_file_far_from_any_folder_of_exercises_is_judged(tmp_path, monkeypatch
     reason="needs a user with few rights",
 )
 def test_a_folder_in_which_one_may_not_write(tmp_path):
-    """The real command, of a user without rights there: it answers, says that nothing is kept, and shows every hint."""
+    """The real command, of a user without rights there: it answers, says that nothing is
+    kept, and shows every hint.
+    """
     folder = Path(tempfile.mkdtemp(prefix="read only "))
     try:
         workspace, _, _ = initialise(folder)
@@ -668,7 +672,12 @@ def test_new_and_verify(tmp_path, monkeypatch, say):
         assert say("new", name, "--into", ".")[0] == 2
     assert [p.name for p in tmp_path.iterdir()] == ["my_exercise.py"]
     path = tmp_path / "my_exercise.py"
-    path.write_text(path.read_text().replace("gx = g * scale\n        g", "gx = g\n        g").replace("gx = g * scale\n", "gx = g\n"))  # fmt: skip
+    # fmt: skip
+    path.write_text(
+        path.read_text()
+        .replace("gx = g * scale\n        g", "gx = g\n        g")
+        .replace("gx = g * scale\n", "gx = g\n")
+    )
     assert say("verify", "my_exercise.py")[0] == 1
     path.write_text(path.read_text().replace("$y_{nd} =", r"$\overbrace{y} ="))
     assert (
@@ -834,7 +843,9 @@ def test_a_broken_exercise_is_named(monkeypatch, say):
 
 
 def test_list_loads_no_more_than_the_package(tmp_path):
-    """What makes `list` quick: nothing is loaded beyond `import minigen`, argparse and the text of the masters."""
+    """What makes `list` quick: nothing is loaded beyond `import minigen`, argparse and
+    the text of the masters.
+    """
     program = (
         "import sys, minigen; before = set(sys.modules)\n"
         "from minigen.cli import main; main(['exercise', 'list'])\n"
@@ -842,7 +853,8 @@ def test_list_loads_no_more_than_the_package(tmp_path):
     )
     root = str(Path(minigen.__file__).parents[1])
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=tmp_path, env=os.environ | {"PYTHONPATH": root}, capture_output=True, text=True
+        [sys.executable, "-c", program], cwd=tmp_path, env=os.environ | {"PYTHONPATH": root},
+        capture_output=True, text=True
     )  # fmt: skip
     loaded = set(done.stdout.splitlines()[-1].split()[1:])
     ours = {name for name in loaded if name.startswith("minigen")}

@@ -1,4 +1,6 @@
-"""Whatever a person's file does, the real command answers with a sentence, and the record of progress survives."""
+"""Whatever a person's file does, the real command answers with a sentence,
+and the record of progress survives.
+"""
 
 import json
 import os
@@ -63,18 +65,22 @@ BAD = {
     "a null byte": (b"gx = 1\x00", 4, "bytes that no text has", ""),
     "empty": (b"", 4, "has no function `backward`", ""),
     "backward is a number": (RIGHT + "\nbackward = 3\n", 4, "has no function `backward`", ""),
-    "fails while loading": (STUB.replace("import numpy", "import nunpy"), 4, "while it was being loaded", "nunpy"),
+    "fails while loading": (STUB.replace("import numpy", "import nunpy"), 4, "while it was being loaded",
+        "nunpy"),
     "endless loop": (inside("while True: pass"), 4, "stopped after 1 s, in line", "while True: pass"),
-    "endless loop while loading": ("while True:\n    pass\n", 4, "stopped after 1 s, in line", "dense.py, line"),
+    "endless loop while loading": ("while True:\n    pass\n", 4, "stopped after 1 s, in line",
+        "dense.py, line"),
     "sleeps": (inside("import time; time.sleep(99)"), 4, "stopped after 1 s", "time.sleep(99)"),
     "returns None": (RIGHT.replace(BODY, "    {"), 1, "backward returned nothing", ""),
     "returns a list": (inside("return [gx, gweight, gbias]"), 1, "returned a list", ""),
     "returns a number": (inside("return 3.0"), 1, "returned a float", ""),
     "wrong names": (RIGHT.replace('{"x":', '{"X":'), 1, "did you mean 'x'", ""),
     "misses a name": (inside('return {"x": gx, "weight": gweight}'), 1, "no gradient named 'bias'", ""),
-    "wrong argument": (RIGHT.replace("weight, bias):\n    # --", "weigth, bias):\n    # --"), 1, "did you mean 'weight'", ""),
+    "wrong argument": (RIGHT.replace("weight, bias):\n    # --", "weigth, bias):\n    # --"), 1,
+        "did you mean 'weight'", ""),
     "raises": (inside("1 / 0"), 4, "backward raised ZeroDivisionError", "1 / 0"),
-    "does not fit": (RIGHT.replace("g @ weight.T", "g @ weight"), 4, "a matrix product does not fit", "g is (5, 7)"),
+    "does not fit": (RIGHT.replace("g @ weight.T", "g @ weight"), 4, "a matrix product does not fit",
+        "g is (5, 7)"),
     "recursion": (inside("backward(g, cache, x, weight, bias)"), 4, "RecursionError", "line"),
     "prints a lot": (inside("print('word ' * 99999)", STUB), 5, "still to write", "more characters"),
     "prints without end": (inside("while True: print('word')"), 4, "stopped after 1 s", "| word"),
@@ -88,8 +94,10 @@ BAD = {
     "deletes its arguments": (inside("del g, x"), 0, "passed", ""),
     "deletes from its argument": (inside("cache.clear()"), 1, 'changes cache["y"] in place', ""),
     "overwrites its argument": (inside("x[:] = 0"), 1, "changes x in place", ""),
-    "one big array": (inside("import numpy as np; np.ones(10**10)"), 4, "more than 1 GiB of memory", "np.ones"),
-    "ever more memory": (inside("a = [b'']\n    while True: a.append(a[-1] + b'.' * 10**7)"), 4, "GiB of memory", "a.append"),
+    "one big array": (inside("import numpy as np; np.ones(10**10)"), 4, "more than 1 GiB of memory",
+        "np.ones"),
+    "ever more memory": (inside("a = [b'']\n    while True: a.append(a[-1] + b'.' * 10**7)"), 4,
+        "GiB of memory", "a.append"),
     "a thread that goes on": (
         inside("import threading, time; threading.Thread(target=time.sleep, args=(50,)).start()"),
         0,
@@ -120,7 +128,9 @@ def test_a_bad_file_gets_a_sentence(minigen_exercise, folder, name):
 
 
 def test_a_file_called_like_a_module_breaks_nothing(minigen_exercise, folder):
-    """random.py beside the exercises hides Python's only from the person's file, not from NumPy; helpers are found."""
+    """random.py beside the exercises hides Python's only from the person's file,
+    not from NumPy; helpers are found.
+    """
     (folder / "random.py").write_text("raise RuntimeError('not this one')\n")
     (folder / "helpers.py").write_text("def turned(a):\n    return a.T\n")
     text = RIGHT.replace("import numpy", "from helpers import turned\nimport numpy")
@@ -169,7 +179,14 @@ def test_a_terminal_without_greek_letters(minigen_exercise, tmp_path):
 
 
 def test_misuse_is_not_mistaken_for_not_attempted(minigen_exercise, folder):
-    for arguments in (["chekc"], ["check", "--seed", "x"], ["check", "--seed", "-1"], ["hint"], ["check", "--time-limit", "0"]):  # fmt: skip
+    # fmt: skip
+    for arguments in (
+        ["chekc"],
+        ["check", "--seed", "x"],
+        ["check", "--seed", "-1"],
+        ["hint"],
+        ["check", "--time-limit", "0"],
+    ):
         done = minigen_exercise(folder, *arguments)
         assert done.returncode == command.MISUSED == 2, arguments
         assert done.stderr.splitlines()[-1].startswith("next: minigen exercise")

@@ -15,13 +15,19 @@ SAME = {
     r"\tanh a = (e^a - e^{-a}) / (e^a + e^{-a})": "tanh a = (eᵃ - e⁻ᵃ) / (eᵃ + e⁻ᵃ)",
     r"y = \begin{cases} a & a > 0 \\ s\,a & a \le 0 \end{cases}": "y = { a if a > 0; s a if a ≤ 0 }",
     r"\begin{cases} a & a > 0 \\ 0.2\, a & \text{otherwise,} \end{cases}": "{ a if a > 0; 0.2 a otherwise },",
-    r"\frac1N \sum_n \tfrac12 \lVert \hat t_n - t_n \rVert^2 + \tfrac{\lambda}{2} \lVert W \rVert^2": "(1/N) ∑ₙ ½ ‖t̂ₙ - tₙ‖² + (λ/2) ‖W‖²",
+    r"\frac1N \sum_n \tfrac12 \lVert \hat t_n - t_n \rVert^2 + \tfrac{\lambda}{2} \lVert W \rVert^2": (
+        "(1/N) ∑ₙ ½ ‖t̂ₙ - tₙ‖² + (λ/2) ‖W‖²"
+    ),
     r"p_{nk} = e^{\ell_{nk}} / \sum_j e^{\ell_{nj}}": "pₙₖ = e^(ℓₙₖ) / ∑ⱼ e^(ℓₙⱼ)",
     r"s = \sqrt{v + \epsilon}, \quad \hat x_n = \frac{c_n}{s}": "s = √(v + ϵ),  x̂ₙ = cₙ/s",
     r"\bar x_{n,c,\,su+i,\,sv+j} \; w_{ocij}": "x̄[n, c, su+i, sv+j] w_ocij",
-    r"\rho \log\frac{\rho}{\hat\rho_j} + (1-\rho) \log\frac{1-\rho}{1-\hat\rho_j}": "ρ log (ρ/ρ̂ⱼ) + (1-ρ) log ((1-ρ)/(1-ρ̂ⱼ))",
+    r"\rho \log\frac{\rho}{\hat\rho_j} + (1-\rho) \log\frac{1-\rho}{1-\hat\rho_j}": (
+        "ρ log (ρ/ρ̂ⱼ) + (1-ρ) log ((1-ρ)/(1-ρ̂ⱼ))"
+    ),
     r"\frac{\partial h_{nj}}{\partial x_{ni}} = s_{nj} W_{1,ij}": "∂hₙⱼ/∂xₙᵢ = sₙⱼ W[1, ij]",
-    r"\mathrm{KL} = \frac{\beta}{N} \sum_{n=1}^{N} ( e^{v_{nk}} + \mu_{nk}^2 )": "KL = (β/N) ∑[n=1…N] (e^(vₙₖ) + μₙₖ²)",
+    r"\mathrm{KL} = \frac{\beta}{N} \sum_{n=1}^{N} ( e^{v_{nk}} + \mu_{nk}^2 )": (
+        "KL = (β/N) ∑[n=1…N] (e^(vₙₖ) + μₙₖ²)"
+    ),
     r"z_s = \mu + e^{v/2}\varepsilon_s": "zₛ = μ + e^(v/2) εₛ",
     r"w_s = p(x \mid z_s)\, p(z_s)": "wₛ = p(x | zₛ) p(zₛ)",
     r"\log \frac1S \sum_s w_{sn}": "log (1/S) ∑ₛ wₛₙ",

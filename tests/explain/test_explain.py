@@ -121,7 +121,8 @@ def test_the_shape_that_programs_rely_on(tmp_path):
     assert set(said["gradients"][0]) == {"name", "verdict", "error"}
     assert set(said["lines"][0]) == {"line", "name", "is"}
     assert set(said["findings"][0]) == set(
-        "file line end_line column end_column kind before after sentence verified_on alternatives code".split()
+        "file line end_line column end_column kind before after sentence verified_on alternatives "
+        "code".split()
     )
     json.dumps(said)
 

@@ -1,4 +1,6 @@
-"""Programs in the manner of public repositories, each with what is due in its first line; and which of them are not reached yet."""
+"""Programs in the manner of public repositories, each with what is due in its first line;
+and which of them are not reached yet.
+"""
 
 import json
 import re

@@ -1,7 +1,7 @@
 """The mistakes planted in the exercises are found by the search, which knows nothing of them.
 
-Exact: with what was found, every gradient is right at four independent inputs. A wrong repair is one of which this is
-said and does not hold; the search itself verifies it, so none may occur.
+Exact: with what was found, every gradient is right at four independent inputs. A wrong repair is one of which
+this is said and does not hold; the search itself verifies it, so none may occur.
 """
 
 import time

@@ -1,4 +1,6 @@
-"""A wrong gradient must not come out right because it was dropped, or because it was never asked the right question."""
+"""A wrong gradient must not come out right because it was dropped, or because it was never
+asked the right question.
+"""
 
 import pytest
 

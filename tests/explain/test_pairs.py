@@ -177,7 +177,8 @@ def test_random_state_is_as_it_was():
 def test_shapes_that_are_given_are_used(tmp_path):
     path = program(
         tmp_path,
-        "import numpy as np\ndef forward(x):\n    return np.tanh(x)\ndef backward(g, x):\n    return g * (1 - np.tanh(x)**2)\n",
+        "import numpy as np\ndef forward(x):\n    return np.tanh(x)\ndef backward(g, "
+        "x):\n    return g * (1 - np.tanh(x)**2)\n",
     )
     (found,) = find.find(load.load(path), {"x": (3, 2)})
     assert np.shape(found.y) == (3, 2)
@@ -189,8 +190,10 @@ def test_shapes_that_are_given_are_used(tmp_path):
         ("x = 1\n", "no backward was found"),
         ("def backward(g):\n    return g\n", "could not be called"),
         ("def f(:\n", "is not Python yet"),
-        ("def forward(x):\n    return x\ndef backward(g, x):\n    return g\ndef inputs(rng):\n    return 3\n", "must give a dict"),
-        ("def forward(x):\n    while True:\n        pass\ndef backward(g, x):\n    return g\n", "could not be called"),
+        ("def forward(x):\n    return x\ndef backward(g, x):\n    return g\ndef inputs(rng):\n    return 3\n",
+            "must give a dict"),
+        ("def forward(x):\n    while True:\n        pass\ndef backward(g, x):\n    return g\n",
+            "could not be called"),
     ],
 )  # fmt: skip
 def test_what_keeps_it_from_judging_is_a_sentence(tmp_path, text, sentence):

@@ -1,4 +1,6 @@
-"""The child in which a person's program and its edited copies run: limits of time, and nothing outside is changed."""
+"""The child in which a person's program and its edited copies run: limits of time,
+and nothing outside is changed.
+"""
 
 import os
 import subprocess

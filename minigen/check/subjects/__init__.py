@@ -1,4 +1,6 @@
-"""What `minigen check` checks: every model with its loss by tape, its loss by hand, and a batch of real digits."""
+"""What `minigen check` checks: every model with its loss by tape, its loss by hand,
+and a batch of real digits.
+"""
 
 from minigen.check.subjects import autoencoders, gans, layers, vaes, wgans
 from minigen.check.subjects.registry import build, names

@@ -1,8 +1,8 @@
 """What every subject of `minigen check` shares: its name, real digits, noise, and parameters worth checking.
 
-Sizes are distinct primes, batches have at least five rows, biases are not zero and hyper-parameters are not 1, so that no
-mistake can hide in a 1 or in a symmetry. Three pixels of the 8x8 digits are never inked in the whole data set; without
-them an image has 61 pixels, which is prime.
+Sizes are distinct primes, batches have at least five rows, biases are not zero and hyper-parameters are not
+1, so that no mistake can hide in a 1 or in a symmetry. Three pixels of the 8x8 digits are never inked in the
+whole data set; without them an image has 61 pixels, which is prime.
 """
 
 import zlib
@@ -32,7 +32,10 @@ def names(*modules):
 
 
 def build(name, device="cpu"):
-    """The subject called `name`, with its tape on `device`. The same name gives the same numbers every time."""
+    """The subject called `name`, with its tape on `device`.
+
+    The same name gives the same numbers every time.
+    """
     return _makers[name](Setting(name, device))
 
 
@@ -63,7 +66,10 @@ class Setting:
         return Tensor(backend.to(array, self.device))
 
     def model(self, model, by_tape, by_hand, only=""):
-        """A subject from a model; its biases start at 0, where mistakes hide, so they are moved. `only` names a player."""
+        """A subject from a model; its biases start at 0, where mistakes hide, so they are moved.
+
+        `only` names a player.
+        """
         for _, parameter in model.named_parameters():
             if parameter.ndim == 1:
                 parameter.data[...] = self.rng.normal(0, 0.3, parameter.shape)

@@ -1,1 +1,3 @@
-"""The thirty exercises: one file each, with its statement, its solution and the mistakes people make in it."""
+"""The thirty exercises: one file each, with its statement,
+its solution and the mistakes people make in it.
+"""

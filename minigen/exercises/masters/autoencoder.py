@@ -62,9 +62,12 @@ def backward(cache, x, encoder_weight, encoder_bias, decoder_weight, decoder_bia
 
 
 HINTS = (
-    "Begin at the loss. The derivative of softplus is the sigmoid, which the given lines have computed: xhat.",
-    "Decoder and encoder are dense layers: each line of the dense exercise appears here twice, with other names.",
-    "Between them lies the tanh, whose derivative is known once its output is. The 1/N comes in once, at the loss.",
+    "Begin at the loss. The derivative of softplus is the sigmoid, which the given lines have computed: "
+    "xhat.",
+    "Decoder and encoder are dense layers: each line of the dense exercise appears here twice, with other "
+    "names.",
+    "Between them lies the tanh, whose derivative is known once its output is. The 1/N comes in once, "
+    "at the loss.",
 )
 
 CONFIGS = (

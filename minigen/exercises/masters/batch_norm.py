@@ -1,9 +1,9 @@
 r"""Batch normalisation
 
-Every feature is shifted and stretched so that, over the batch, its mean is 0 and its variance 1; then a scale $\gamma$ and
-a shift $\beta$, both learned, give it whatever range it needs:
-$$m = \frac1N \sum_n x_n, \quad c_n = x_n - m, \quad v = \frac1N \sum_n c_n^2, \quad s = \sqrt{v + \epsilon}, \quad
-\hat x_n = \frac{c_n}{s}, \quad y_n = \gamma \, \hat x_n + \beta .$$
+Every feature is shifted and stretched so that, over the batch, its mean is 0 and its variance 1;
+then a scale $\gamma$ and a shift $\beta$, both learned, give it whatever range it needs:
+$$m = \frac1N \sum_n x_n, \quad c_n = x_n - m, \quad v = \frac1N \sum_n c_n^2, \quad s = \sqrt{v + \epsilon},
+\quad \hat x_n = \frac{c_n}{s}, \quad y_n = \gamma \, \hat x_n + \beta .$$
 
 | given | shape |
 |---|---|
@@ -13,9 +13,10 @@ $$m = \frac1N \sum_n x_n, \quad c_n = x_n - m, \quad v = \frac1N \sum_n c_n^2, \
 | `eps` $\epsilon$ | a number |
 | `g`, the gradient of the loss at $y$ | (N, D) |
 
-Wanted: the gradients at all of them, from `xhat` up to `x`, one line for each formula above, read from right to left. What
-makes it hard: every example depends on all others, through $m$ and through $s$. So $c$ is used twice, and so is $x$.
-When all is done, sum the gradient of `x` over the batch: shifting a feature changes nothing, so that sum must be 0.
+Wanted: the gradients at all of them, from `xhat` up to `x`, one line for each formula above,
+read from right to left. What makes it hard: every example depends on all others, through $m$ and through $s$.
+So $c$ is used twice, and so is $x$. When all is done, sum the gradient of `x` over the batch:
+shifting a feature changes nothing, so that sum must be 0.
 """
 
 import numpy as np
@@ -63,9 +64,12 @@ def backward(g, cache, x, weight, bias, *, eps):
 
 
 HINTS = (
-    "Take one formula at a time and ask of each letter on its right: who uses it? c is used by two, x by two, all else by one.",
-    "What has one entry for a feature is used by all N examples, so its gradient is a sum over them. This is so for s and m.",
-    "s stands below a fraction, v below a root, c in a square: three rules from school. Each of the two means leaves a 1/N.",
+    "Take one formula at a time and ask of each letter on its right: who uses it? c is used by two, x by "
+    "two, all else by one.",
+    "What has one entry for a feature is used by all N examples, so its gradient is a sum over them. This is "
+    "so for s and m.",
+    "s stands below a fraction, v below a root, c in a square: "
+    "three rules from school. Each of the two means leaves a 1/N.",
 )
 
 CONFIGS = (

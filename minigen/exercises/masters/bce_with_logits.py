@@ -1,9 +1,9 @@
 r"""Cross-entropy on logits
 
-The last layer of many decoders gives a *logit* $\ell$ for each pixel, any number, and the pixel is on with probability
-$p = \sigma(\ell)$. How surprised is the model by the picture $x$? With $\log(1 + e^{\ell})$ called softplus,
-$$L = \frac1N \sum_n \sum_d ( \log(1 + e^{\ell_{nd}}) - x_{nd} \, \ell_{nd} ), \qquad \ell = h W + b .$$
-This is $-x \log p - (1 - x) \log(1 - p)$, written so that no logarithm ever meets a 0.
+The last layer of many decoders gives a *logit* $\ell$ for each pixel, any number, and the pixel is on with
+probability $p = \sigma(\ell)$. How surprised is the model by the picture $x$? With $\log(1 + e^{\ell})$
+called softplus, $$L = \frac1N \sum_n \sum_d ( \log(1 + e^{\ell_{nd}}) - x_{nd} \, \ell_{nd} ), \qquad
+\ell = h W + b .$$ This is $-x \log p - (1 - x) \log(1 - p)$, written so that no logarithm ever meets a 0.
 
 | given | shape |
 |---|---|
@@ -12,9 +12,9 @@ This is $-x \log p - (1 - x) \log(1 - p)$, written so that no logarithm ever mee
 | `cache["logits"]` $\ell$ | (N, D) |
 | `sigmoid` | a function |
 
-Wanted: the gradients at `logits`, `h`, `weight` and `bias`. Differentiate the formula above as it stands, and do not pass
-through $p$: on that way a division and a multiplication by $p(1 - p)$ cancel on paper, and become 0/0 on a machine that is
-very sure. The second configuration is.
+Wanted: the gradients at `logits`, `h`, `weight` and `bias`. Differentiate the formula above as it stands,
+and do not pass through $p$: on that way a division and a multiplication by $p(1 - p)$ cancel on paper,
+and become 0/0 on a machine that is very sure. The second configuration is.
 """
 
 import numpy as np
@@ -54,7 +54,8 @@ def backward(cache, h, weight, bias, x):
 HINTS = (
     "Two summands depend on a logit, and one of them is a product with a constant. Begin with that one.",
     "Differentiate log(1 + e^l) with the chain rule: the fraction that comes out is an old acquaintance.",
-    "The result is what the model says minus what it should say, averaged over the batch. No p(1 - p) is left.",
+    "The result is what the model says minus what it should say, "
+    "averaged over the batch. No p(1 - p) is left.",
 )
 
 CONFIGS = (

@@ -1,7 +1,7 @@
 r"""Convolution: the gradient of the picture
 
-A convolution slides O small kernels over a picture with C channels, in steps of `stride` $s$, after putting a frame of
-`padding` $p$ zeros around it. With $\bar x$ the picture in its frame:
+A convolution slides O small kernels over a picture with C channels, in steps of `stride` $s$,
+after putting a frame of `padding` $p$ zeros around it. With $\bar x$ the picture in its frame:
 $$y_{nouv} = b_o + \sum_c \sum_{ij} \bar x_{n,c,\,su+i,\,sv+j} \; w_{ocij} .$$
 
 | given | shape |
@@ -10,9 +10,9 @@ $$y_{nouv} = b_o + \sum_c \sum_{ij} \bar x_{n,c,\,su+i,\,sv+j} \; w_{ocij} .$$
 | `weight`, `bias` | (O, C, kh, kw), (O,) |
 | `g`, the gradient of the loss at $y$ | (N, O, OH, OW) |
 
-Wanted: the gradient of `x`. The given lines prepare the frame `gframe`, full of zeros, and go through the taps $(i, j)$
-of the kernel one by one; `frame[tap]` is what this tap reads for all outputs at once, in the shape (N, C, OH, OW). A pixel
-is read by several taps.
+Wanted: the gradient of `x`. The given lines prepare the frame `gframe`, full of zeros, and go through
+the taps $(i, j)$ of the kernel one by one; `frame[tap]` is what this tap reads for all outputs at once,
+in the shape (N, C, OH, OW). A pixel is read by several taps.
 """
 
 import numpy as np
@@ -57,8 +57,10 @@ def backward(g, cache, x, weight, bias, *, stride, padding):
 
 HINTS = (
     "Read the forward backwards: where a tap has read from the frame, it now writes into it.",
-    "For one tap everything is a dense layer from C to O channels, so its gradient is a matrix product over o.",
-    "np.einsum with the letters of the statement does it; add, since taps overlap, and cut the frame off at the end.",
+    "For one tap everything is a dense layer from C to O channels, so its gradient is a matrix product over "
+    "o.",
+    "np.einsum with the letters of the statement does it; add, since taps overlap, "
+    "and cut the frame off at the end.",
 )
 
 CONFIGS = (

@@ -35,7 +35,9 @@ def taps(kh, kw, OH, OW, stride):
 
 
 def framed(x, before, after):
-    """The pictures x with `before` rows and columns of zeros at the top and left, `after` at the bottom and right."""
+    """The pictures x with `before` rows and columns of zeros at the top and left,
+    `after` at the bottom and right.
+    """
     return np.pad(x, ((0, 0), (0, 0), (before, after), (before, after)))
 
 
@@ -62,9 +64,12 @@ def backward(g, cache, x, weight, bias, *, stride, padding):
 
 
 HINTS = (
-    "In the formula for y, which entries of y contain one fixed number of the kernel, and what stands beside it there?",
-    "For one tap it is the dense layer again: input times upstream gradient, summed over all that share the weight.",
-    "np.einsum: letters that are not named after the arrow are summed. Go through the taps of the frame, not of x.",
+    "In the formula for y, which entries of y contain one fixed number of the kernel, and what stands beside "
+    "it there?",
+    "For one tap it is the dense layer again: input times upstream gradient, summed over all that share the "
+    "weight.",
+    "np.einsum: letters that are not named after the arrow are summed. Go through the taps of the frame, "
+    "not of x.",
 )
 
 CONFIGS = (

@@ -66,8 +66,10 @@ def backward(cache, x, mask, encoder_weight, encoder_bias, decoder_weight, decod
 
 HINTS = (
     "x stands in the forward twice: where the damage is done, and in the loss. What meets W1 is not x.",
-    "A weight's gradient contains what the weight was multiplied by; a difference passes its gradient on with two signs.",
-    "A lost pixel was multiplied by 0, so nothing that the encoder says can reach it; the comparison still does.",
+    "A weight's gradient contains what the weight was multiplied by; a difference passes its gradient on "
+    "with two signs.",
+    "A lost pixel was multiplied by 0, so nothing that the encoder says can reach it; "
+    "the comparison still does.",
 )
 
 CONFIGS = (

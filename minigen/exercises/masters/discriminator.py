@@ -1,10 +1,10 @@
 r"""The discriminator
 
-A discriminator gives every sample a number $\ell$, the logit; $\sigma(\ell)$ is its belief that the sample is real.
-It has one hidden layer, and is shown N real samples $x$ and M fakes $\tilde x$, which in this step are data and nothing else:
-$$a = x W_1 + b_1, \qquad h = \varphi(a), \qquad \ell = h\, w_2 + b_2, \qquad
-\varphi(a) = \begin{cases} a & a > 0 \\ 0.2\, a & \text{otherwise,} \end{cases}$$
-$$L = \frac1N \sum_n s(-\ell_n) + \frac1M \sum_m s(\tilde\ell_m), \qquad s(t) = \log(1 + e^t) \text{, the softplus}.$$
+A discriminator gives every sample a number $\ell$, the logit; $\sigma(\ell)$ is its belief that the sample
+is real. It has one hidden layer, and is shown N real samples $x$ and M fakes $\tilde x$, which in this
+step are data and nothing else: $$a = x W_1 + b_1, \qquad h = \varphi(a), \qquad \ell = h\, w_2 + b_2,
+\qquad \varphi(a) = \begin{cases} a & a > 0 \\ 0.2\, a & \text{otherwise,} \end{cases}$$ $$L = \frac1N \sum_n
+s(-\ell_n) + \frac1M \sum_m s(\tilde\ell_m), \qquad s(t) = \log(1 + e^t) \text{, the softplus}.$$
 
 | given | shape |
 |---|---|
@@ -12,9 +12,9 @@ $$L = \frac1N \sum_n s(-\ell_n) + \frac1M \sum_m s(\tilde\ell_m), \qquad s(t) = 
 | `W1`, `b1`, `w2`, `b2` | (D, H), (H,), (H, 1), (1,) |
 | `cache["a_real"]`, `cache["h_real"]`, `cache["logit_real"]`; the same with `_fake` | (N, H), (N, H), (N, 1) |
 
-Wanted: the gradients at the logits and the pre-activations of both halves, and those of the four parameters. Both halves
-went through the same network.
-"""
+Wanted: the gradients at the logits and the pre-activations of both halves, and those of the four parameters.
+Both halves went through the same network.
+"""  # noqa: E501 (a row of a table cannot be broken)
 
 import numpy as np
 
@@ -66,7 +66,8 @@ def backward(cache, real, fake, W1, b1, w2, b2):
 
 
 HINTS = (
-    "The derivative of softplus is the sigmoid. Should a real logit rise or fall, and which sign must its gradient have?",
+    "The derivative of softplus is the sigmoid. Should a real logit rise or fall, and which sign must its "
+    "gradient have?",
     "At a logit stands the belief minus the label, 1 for real and 0 for fake, with the mean of its own half.",
     "Every parameter was used by both halves, so each of the four gradients is a sum of two.",
 )

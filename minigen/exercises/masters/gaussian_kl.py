@@ -1,17 +1,17 @@
 r"""The divergence of two Gaussians
 
 A variational autoencoder pays for every code that is far from standard normal noise:
-$$\mathrm{KL} = \frac{\beta}{N} \sum_{n=1}^{N} \sum_{k=1}^{K} \tfrac12 ( e^{v_{nk}} + \mu_{nk}^2 - 1 - v_{nk} ),$$
-where $\mu$ is the mean that the encoder gives and $v$ is the *logarithm* of the variance, so that $e^v = \sigma^2$ and
-any number is allowed. Here $v$ is called `logvar`.
+$$\mathrm{KL} = \frac{\beta}{N} \sum_{n=1}^{N} \sum_{k=1}^{K} \tfrac12
+( e^{v_{nk}} + \mu_{nk}^2 - 1 - v_{nk} ),$$ where $\mu$ is the mean that the encoder gives and $v$ is the
+*logarithm* of the variance, so that $e^v = \sigma^2$ and any number is allowed. Here $v$ is called `logvar`.
 
 | given | shape |
 |---|---|
 | `mu`, `logvar` | (N, K) |
 | `beta` $\beta$ | a number |
 
-Wanted: the gradients at `mu` and `logvar`. Check your result in your head: where is the divergence smallest, and are your
-gradients 0 there?
+Wanted: the gradients at `mu` and `logvar`. Check your result in your head: where is the divergence smallest,
+and are your gradients 0 there?
 """
 
 import numpy as np

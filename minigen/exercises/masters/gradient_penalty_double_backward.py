@@ -1,11 +1,11 @@
 r"""Gradient penalty: through the slope
 
-The last step of the gradient penalty, and the one that libraries call double backward. Nothing in it is new: the slope
-is written out as the computation that it is, and one goes back through it like through any other.
-$$a = \hat x W_1 + b_1, \qquad q = \varphi'(a) \odot w_2^\top, \qquad v = q\, W_1^\top, \qquad
-\rho_n = ( \sum_d v_{nd}^2 + 10^{-12} )^{1/2}, \qquad P = \frac{\lambda}{N} \sum_n (\rho_n - 1)^2 .$$
-Here $v$ is the slope of the critic $f = \varphi(a)\, w_2$ at $\hat x$. On the way forward stands $\varphi'$, so on the way
-back there will be $\varphi''$, which you have to find, for both activations:
+The last step of the gradient penalty, and the one that libraries call double backward. Nothing in it is new:
+the slope is written out as the computation that it is, and one goes back through it like through any other.
+$$a = \hat x W_1 + b_1, \qquad q = \varphi'(a) \odot w_2^\top, \qquad v = q\, W_1^\top,
+\qquad \rho_n = ( \sum_d v_{nd}^2 + 10^{-12} )^{1/2}, \qquad P = \frac{\lambda}{N} \sum_n (\rho_n - 1)^2 .$$
+Here $v$ is the slope of the critic $f = \varphi(a)\, w_2$ at $\hat x$. On the way forward stands $\varphi'$,
+so on the way back there will be $\varphi''$, which you have to find, for both activations:
 
 | given | shape |
 |---|---|
@@ -14,9 +14,9 @@ back there will be $\varphi''$, which you have to find, for both activations:
 | `activation`, the name of $\varphi$; `slope(a, activation)`, which is $\varphi'(a)$ | `"tanh"` or `"leaky relu"` |
 | `cache["a"]`, `cache["q"]`, `cache["v"]`, `cache["rho"]` | (N, H), (N, H), (N, D), (N, 1) |
 
-Wanted: the gradients of $P$ at `rho`, `v`, `q` and `a`, and those of `W1`, `b1` and `w2`. Count in how many places $W_1$
-stands. And what does a leaky relu do to the gradient of $b_1$?
-"""
+Wanted: the gradients of $P$ at `rho`, `v`, `q` and `a`, and those of `W1`, `b1` and `w2`.
+Count in how many places $W_1$ stands. And what does a leaky relu do to the gradient of $b_1$?
+"""  # noqa: E501 (a row of a table cannot be broken)
 
 import numpy as np
 
@@ -59,11 +59,13 @@ def backward(cache, xhat, W1, b1, w2, *, lam, activation):
 
 
 HINTS = (
-    "Forget that v is a gradient. Five lines lead from a to the penalty, and each is a step that you have gone before.",
-    "v comes out of q by the turned weight; on the way back the weight is not turned, and it gets a gradient of its own. "
-    "q is a product: w2 and a each see the other factor.",
-    "W1 stands in a and in v, so its gradient is a sum of two; b1 and a matter through the derivative of the activation "
-    "alone. Differentiate 1 - tanh(a)^2 once more; then the leaky relu, which consists of two straight lines.",
+    "Forget that v is a gradient. Five lines lead from a to the penalty, and each is a step that you have "
+    "gone before.",
+    "v comes out of q by the turned weight; on the way back the weight is not turned, and it gets a gradient "
+    "of its own. q is a product: w2 and a each see the other factor.",
+    "W1 stands in a and in v, so its gradient is a sum of two; b1 and a matter through the derivative of the "
+    "activation alone. Differentiate 1 - tanh(a)^2 once more; then the leaky relu, "
+    "which consists of two straight lines.",
 )
 
 CONFIGS = (
@@ -79,7 +81,8 @@ def inputs(rng, N, D, H, lam, activation):
         xhat, W1, b1, w2 = draw((N, D)), 0.7 * draw((D, H)), 0.3 * draw(H), draw((H, 1))
         a = xhat @ W1 + b1
         rho = np.sort(np.linalg.norm(slope(a, activation) * w2.T @ W1.T, axis=1))
-        # the slope of a leaky relu jumps at its kink, and the length of a vector has one at 0: keep away from both
+        # the slope of a leaky relu jumps at its kink, and the length of a vector has one at
+        # 0: keep away from both
         if np.abs(a).min() > 0.05 * (activation != "tanh") and (
             N == 1 or 1.5 * rho[0] < rho[-1] < 15 * rho[0]
         ):

@@ -1,14 +1,16 @@
 r"""Gradient penalty, first step: slopes and their price
 
 A critic is kept from becoming steep by a price on its slope, measured between a real sample and a fake:
-$$\hat x_n = \alpha_n x_n + (1 - \alpha_n) \tilde x_n, \quad a = \hat x W_1 + b_1, \quad f = \varphi(a)\, w_2, \qquad
-v_n = \frac{\partial f(\hat x_n)}{\partial \hat x_n}, \quad \rho_n = \lVert v_n \rVert, \qquad
-P = \frac{\lambda}{N} \sum_n (\rho_n - 1)^2 .$$
-It takes three steps to differentiate $P$; here are the first two.
+$$\hat x_n = \alpha_n x_n + (1 - \alpha_n) \tilde x_n, \quad a = \hat x W_1 + b_1, \quad f = \varphi(a)\,
+w_2, \qquad v_n = \frac{\partial f(\hat x_n)}{\partial \hat x_n}, \quad \rho_n = \lVert v_n \rVert,
+\qquad P = \frac{\lambda}{N} \sum_n (\rho_n - 1)^2 .$$ It takes three steps to differentiate $P$;
+here are the first two.
 
-1. **The slope.** $f(\hat x_n)$ depends on $\hat x_n$ alone, so the slopes of all examples at once are the gradient of the
+1. **The slope.** $f(\hat x_n)$ depends on $\hat x_n$ alone, so the slopes of all examples at once
+are the gradient of the
    sum $\sum_n f(\hat x_n)$ at $\hat x$. Find it by going back from $f$ to `a` and to `xhat`.
-2. **Its price.** The gradient of $P$ at `rho`, and at the slope `v`. The right slope is given as an argument `v`, so that
+2. **Its price.** The gradient of $P$ at `rho`, and at the slope `v`. The right slope is given as
+an argument `v`, so that
    this step can be found before the first one works; $\rho_n = (\sum_d v_{nd}^2 + 10^{-12})^{1/2}$.
 
 | given | shape |
@@ -19,7 +21,7 @@ It takes three steps to differentiate $P$; here are the first two.
 | `activation`, the name of $\varphi$; `slope(a, activation)`, which is $\varphi'(a)$ | `"tanh"` or `"leaky relu"` |
 
 Wanted: the gradients at `a`, `xhat`, `rho` and `v`. Some slopes are below 1 and some above, and both cost.
-"""
+"""  # noqa: E501 (a row of a table cannot be broken)
 
 import numpy as np
 
@@ -64,10 +66,11 @@ def backward(cache, real, fake, alpha, W1, b1, w2, v, *, lam, activation):
 
 
 HINTS = (
-    "The gradient of a sum at each of its summands is 1; from there it is two steps of an ordinary backward pass.",
+    "The gradient of a sum at each of its summands is 1; from there it is two steps of an ordinary backward "
+    "pass.",
     "The price is a mean of squares. Where the slope is below 1, the gradient at rho has the other sign.",
-    "By how much does a length grow when the vector moves a little? As much as the step goes along the vector: the "
-    "gradient of a length is itself a vector, of length 1.",
+    "By how much does a length grow when the vector moves a little? As much as the step goes along the "
+    "vector: the gradient of a length is itself a vector, of length 1.",
 )
 
 CONFIGS = (

@@ -1,12 +1,12 @@
 r"""Importance weights
 
-A variational autoencoder bounds $\log p(x)$ with one sample a picture. With S samples $z_s = \mu + e^{v/2}\varepsilon_s$,
-each given the weight $w_s = p(x \mid z_s)\, p(z_s) / q(z_s \mid x)$, the bound becomes tighter:
-$$L = -\frac1N \sum_n \log \frac1S \sum_s w_{sn}, \qquad
-\log w = \sum_d ( x\, l - \log(1 + e^l) ) - \tfrac12 \sum_k z^2 + \tfrac12 \sum_k ( \varepsilon^2 + v ) .$$
-The three sums are $\log p(x \mid z)$, $\log p(z)$ and $-\log q(z \mid x)$.
-The decoder is one dense layer, $l = z W + b$. The constants $\log 2\pi$ cancel, and so does everything in $\log q$ that
-is not written, since $(z_s - \mu)/\sigma = \varepsilon_s$.
+A variational autoencoder bounds $\log p(x)$ with one sample a picture. With S samples
+$z_s = \mu + e^{v/2}\varepsilon_s$, each given the weight $w_s = p(x \mid z_s)\, p(z_s) / q(z_s \mid x)$,
+the bound becomes tighter: $$L = -\frac1N \sum_n \log \frac1S \sum_s w_{sn}, \qquad \log w = \sum_d
+( x\, l - \log(1 + e^l) ) - \tfrac12 \sum_k z^2 + \tfrac12 \sum_k ( \varepsilon^2 + v ) .$$ The three
+sums are $\log p(x \mid z)$, $\log p(z)$ and $-\log q(z \mid x)$. The decoder is one dense layer,
+$l = z W + b$. The constants $\log 2\pi$ cancel, and so does everything in $\log q$ that is not written,
+since $(z_s - \mu)/\sigma = \varepsilon_s$.
 
 | given | shape |
 |---|---|
@@ -15,7 +15,8 @@ is not written, since $(z_s - \mu)/\sigma = \varepsilon_s$.
 | `weight` $W$, `bias` $b$; `cache["logits"]` $l$ | (K, D), (D,); (S, N, D) |
 | `cache["log_w"]` | (S, N) |
 
-Wanted: the gradients at `log_w`, `logits`, `weight`, `bias`, `z`, `mu` and `logvar`. The first line is what is new.
+Wanted: the gradients at `log_w`, `logits`, `weight`, `bias`, `z`, `mu` and `logvar`.
+The first line is what is new.
 """
 
 import numpy as np
@@ -58,15 +59,18 @@ def backward(cache, x, mu, logvar, eps, weight, bias):
     glogvar = (gz * 0.5 * sigma * eps).sum(axis=0) + 0.5 * glog_w.sum(axis=0)[:, None]
     # END SOLUTION
     return {
-        "log_w": glog_w, "logits": glogits, "weight": gweight, "bias": gbias, "z": gz, "mu": gmu, "logvar": glogvar
+        "log_w": glog_w, "logits": glogits, "weight": gweight, "bias": gbias, "z": gz, "mu": gmu,
+        "logvar": glogvar
     }  # fmt: skip
 
 
 HINTS = (
-    "The logarithm of a sum of exponentials has a softmax as its gradient: the samples compete for each example.",
-    "From the weights downwards everything is that of a VAE, sample by sample, weighted with what log_w has received. "
-    "z stands in two of the three parts of log w.",
-    "mu, logvar and the decoder are shared: by S samples, or by S times N of them. What is shared collects a sum.",
+    "The logarithm of a sum of exponentials has a softmax as its gradient: the samples compete for each "
+    "example.",
+    "From the weights downwards everything is that of a VAE, sample by sample, weighted with what log_w has "
+    "received. z stands in two of the three parts of log w.",
+    "mu, logvar and the decoder are shared: by S samples, "
+    "or by S times N of them. What is shared collects a sum.",
 )
 
 CONFIGS = (

@@ -1,9 +1,9 @@
 r"""Squared error: a linear regression
 
-The first complete gradient, from a loss down to the parameters. A linear model predicts K numbers for each example,
-$\hat t = x W + b$. The loss is the squared error, summed over the K numbers and averaged over the N examples, plus a
-penalty on large weights:
-$$L = \frac1N \sum_n \tfrac12 \lVert \hat t_n - t_n \rVert^2 + \tfrac{\lambda}{2} \lVert W \rVert^2 .$$
+The first complete gradient, from a loss down to the parameters. A linear model predicts K numbers for
+each example, $\hat t = x W + b$. The loss is the squared error, summed over the K numbers and averaged
+over the N examples, plus a penalty on large weights: $$L = \frac1N \sum_n \tfrac12 \lVert \hat t_n - t_n
+\rVert^2 + \tfrac{\lambda}{2} \lVert W \rVert^2 .$$
 
 | given | shape |
 |---|---|
@@ -12,8 +12,9 @@ $$L = \frac1N \sum_n \tfrac12 \lVert \hat t_n - t_n \rVert^2 + \tfrac{\lambda}{2
 | `cache["prediction"]` $\hat t$ | (N, K) |
 | `lam` $\lambda$ | a number |
 
-Wanted: the gradients at `prediction`, `weight` and `bias`. No `g` arrives, as nothing comes after a loss: the first line
-starts the chain. All that the loss says about the batch, it says there, so the 1/N enters once and travels along.
+Wanted: the gradients at `prediction`, `weight` and `bias`. No `g` arrives, as nothing comes after a loss:
+the first line starts the chain. All that the loss says about the batch, it says there, so the 1/N enters
+once and travels along.
 """
 
 from minigen.exercises.master import Mutant
@@ -44,8 +45,10 @@ def backward(cache, x, target, weight, bias, *, lam):
 
 HINTS = (
     "Start with one entry of the prediction: in how many squares of the double sum does it stand?",
-    "The 2 that comes down from the square meets the half in front of it. What is left is a difference, over something.",
-    "Below the prediction it is a dense layer. The penalty has not seen the batch: it reaches the weight directly, whole.",
+    "The 2 that comes down from the square meets the half in front of it. What is left is a difference, over "
+    "something.",
+    "Below the prediction it is a dense layer. The penalty has not seen the batch: "
+    "it reaches the weight directly, whole.",
 )
 
 CONFIGS = (

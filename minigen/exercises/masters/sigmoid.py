@@ -9,10 +9,10 @@ $$a = x W + b, \qquad y = \sigma(a) = \frac{1}{1 + e^{-a}} .$$
 | `cache["a"]`, `cache["y"]` | (N, H) |
 | `g`, the gradient of the loss at $y$ | (N, H) |
 
-Wanted: the gradients at `a`, `x`, `weight` and `bias`. Find $\sigma'(a)$ on paper, then write it with $y$ alone: the forward
-pass has computed it already, and no exponential is needed on the way back. That is more than elegance. In the second
-configuration one neuron is so sure of itself that $e^{-a}$ or $e^{a}$ is larger than any number the machine knows, and a
-formula that divides one such exponential by another gives NaN.
+Wanted: the gradients at `a`, `x`, `weight` and `bias`. Find $\sigma'(a)$ on paper, then write it with $y$
+alone: the forward pass has computed it already, and no exponential is needed on the way back. That is more
+than elegance. In the second configuration one neuron is so sure of itself that $e^{-a}$ or $e^{a}$ is larger
+than any number the machine knows, and a formula that divides one such exponential by another gives NaN.
 """
 
 import numpy as np
@@ -48,8 +48,10 @@ def backward(g, cache, x, weight, bias):
 
 HINTS = (
     "Each neuron acts on its own input only, so the step from y to a is a multiplication, entry by entry.",
-    "Differentiate 1/(1 + e^-a). The result is a fraction with a square below; split it into y times something.",
-    "That something is what y lacks to 1. From there on it is a dense layer, with the gradient at a as what arrives.",
+    "Differentiate 1/(1 + e^-a). The result is a fraction with a square below; split it into y times "
+    "something.",
+    "That something is what y lacks to 1. From there on it is a dense layer, "
+    "with the gradient at a as what arrives.",
 )
 
 CONFIGS = (

@@ -12,8 +12,9 @@ The shortcut from $x$ to $y$ is why gradients survive a hundred such blocks.
 | `g`, the gradient of the loss at $y$ | (N, D) |
 
 Wanted: the gradients at `h`, `a`, `x` and the three parameters. Find $\tanh'$ on paper, from
-$\tanh a = (e^a - e^{-a}) / (e^a + e^{-a})$, and write it with $h$ alone. A test for it: the curve looks the same turned
-upside down, so its slope at $-a$ is its slope at $a$. And count the ways that lead from $x$ to $y$.
+$\tanh a = (e^a - e^{-a}) / (e^a + e^{-a})$, and write it with $h$ alone. A test for it:
+the curve looks the same turned upside down, so its slope at $-a$ is its slope at $a$. And count the ways
+that lead from $x$ to $y$.
 """
 
 import numpy as np
@@ -47,7 +48,8 @@ def backward(g, cache, x, weight, bias, out_weight):
 
 HINTS = (
     "Go backwards through the three formulas, one line for each: y to h, h to a, a to x, weight and bias.",
-    "The quotient rule gives a difference of two squares over a square; divide it out, and one of the parts is h again.",
+    "The quotient rule gives a difference of two squares over a square; divide it out, and one of the parts "
+    "is h again.",
     "x is used twice, in the dense layer and in the shortcut. What two ways bring back is added.",
 )
 

@@ -2,8 +2,9 @@ r"""Tied autoencoder
 
 A tied autoencoder uses one weight matrix twice: to encode, and turned round, to decode:
 $$a = x W + b, \qquad h = \tanh a, \qquad \hat x = h W^\top + c.$$
-The loss is the squared error, summed over the D features and averaged over the N examples, plus a penalty on the weight:
-$$L = \frac1N \sum_n \tfrac12 \lVert \hat x_n - x_n \rVert^2 + \tfrac{\lambda}{2} \lVert W \rVert^2 .$$
+The loss is the squared error, summed over the D features and averaged over the N examples,
+plus a penalty on the weight: $$L = \frac1N \sum_n \tfrac12 \lVert \hat x_n - x_n
+\rVert^2 + \tfrac{\lambda}{2} \lVert W \rVert^2 .$$
 
 | given | shape |
 |---|---|
@@ -12,7 +13,8 @@ $$L = \frac1N \sum_n \tfrac12 \lVert \hat x_n - x_n \rVert^2 + \tfrac{\lambda}{2
 | `cache["h"]`, `cache["xhat"]` | (N, H), (N, D) |
 | `lam` $\lambda$ | a number |
 
-Wanted: the gradients at `xhat`, `h` and `a`, and those of the three parameters. Count in how many places $W$ stands.
+Wanted: the gradients at `xhat`, `h` and `a`, and those of the three parameters. Count in how
+many places $W$ stands.
 """
 
 import numpy as np
@@ -49,8 +51,10 @@ def backward(cache, x, weight, bias, decoder_bias, *, lam):
 
 
 HINTS = (
-    "Call the two copies of W by different names, find both gradients, and only then remember that they are the same W.",
-    "The decoder uses W turned round, so its contribution comes out turned, too; the shapes (D, H) tell which way.",
+    "Call the two copies of W by different names, find both gradients, and only then remember that they are "
+    "the same W.",
+    "The decoder uses W turned round, so its contribution comes out turned, too; the shapes (D, H) tell "
+    "which way.",
     "Three things reach the weight: the encoder with the gradient at a, the decoder, and the penalty.",
 )
 

@@ -1,11 +1,11 @@
 r"""Wasserstein: the critic and the generator
 
-A critic is a discriminator without a sigmoid: its output $f$ is any number, high for what looks real. Its step comes
-first, on real samples and on fakes, which are data here; then follows the generator's step, with fresh noise $z$ and
-with the critic *as it is after its own step*, $f_{\text{new}}$:
-$$f(x) = \varphi(x W_1 + b_1)\, w_2 + b_2, \qquad
-L_{\text{critic}} = \frac1M \sum_m f(\tilde x_m) - \frac1N \sum_n f(x_n),$$
-$$\bar x = \sigma(o), \quad o = z V + c, \qquad L_{\text{generator}} = -\frac1P \sum_p f_{\text{new}}(\bar x_p).$$
+A critic is a discriminator without a sigmoid: its output $f$ is any number, high for what looks real.
+Its step comes first, on real samples and on fakes, which are data here; then follows the generator's step,
+with fresh noise $z$ and with the critic *as it is after its own step*, $f_{\text{new}}$:
+$$f(x) = \varphi(x W_1 + b_1)\, w_2 + b_2, \qquad L_{\text{critic}} = \frac1M \sum_m f(\tilde x_m) - \frac1N
+\sum_n f(x_n),$$ $$\bar x = \sigma(o), \quad o = z V + c, \qquad L_{\text{generator}} = -\frac1P
+\sum_p f_{\text{new}}(\bar x_p).$$
 
 | given | shape |
 |---|---|
@@ -16,9 +16,10 @@ $$\bar x = \sigma(o), \quad o = z V + c, \qquad L_{\text{generator}} = -\frac1P 
 | `cache["a_real"]`, `cache["h_real"]`, ...; `_fake` and `_made` alike | (N, H), ... |
 | `cache["made"]` $\bar x$ | (P, D) |
 
-Wanted: for the critic's step the gradients at `f_real`, `f_fake`, `a_real`, `a_fake`, `W1`, `b1`, `w2` and `b2`; for the
-generator's step those at `f_made`, `a_made`, `made`, `o`, `V` and `c`. One of them is always 0: which, and why?
-"""
+Wanted: for the critic's step the gradients at `f_real`, `f_fake`, `a_real`, `a_fake`, `W1`, `b1`,
+`w2` and `b2`; for the generator's step those at `f_made`, `a_made`, `made`, `o`, `V` and `c`.
+One of them is always 0: which, and why?
+"""  # noqa: E501 (a row of a table cannot be broken)
 
 import numpy as np
 
@@ -88,10 +89,12 @@ def backward(cache, real, fake, z, W1, b1, w2, b2, W1_new, b1_new, w2_new, b2_ne
 
 
 HINTS = (
-    "Both losses are means of outputs, with a plus or a minus: the gradients that start backwards are constants.",
-    "A critic is trained to be high on what is real, a generator to make what is high. Loss means: smaller is better.",
-    "The critic's parameters were used by two halves. The generator's gradient passes the new critic and leaves nothing "
-    "there; the samples come out of a sigmoid.",
+    "Both losses are means of outputs, with a plus or a minus: the gradients that start backwards are "
+    "constants.",
+    "A critic is trained to be high on what is real, a generator to make what is high. Loss means: smaller "
+    "is better.",
+    "The critic's parameters were used by two halves. The generator's gradient passes the new critic and "
+    "leaves nothing there; the samples come out of a sigmoid.",
 )
 
 CONFIGS = (
