@@ -18,9 +18,7 @@ from minigen.engine import backend
 
 # A suite that was started in the background inherits "ignore Ctrl-C", and so would the programs it starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-os.environ["COLUMNS"] = (
-    "100"  # reports follow the width of the terminal, and tests run in terminals of any width
-)
+os.environ.pop("COLUMNS", None)  # reports follow the width of the terminal; here there is none
 
 settings.register_profile("minigen", derandomize=True, database=None, deadline=None, max_examples=60)
 settings.load_profile("minigen")
