@@ -492,7 +492,7 @@ def places(program, shapes, seconds=8.0, known=()):
 
 
 def _rank(place, right, clean):
-    return not place.hides, clean, right
+    return place.tier, clean, right
 
 
 def _proposals(program):
@@ -625,7 +625,7 @@ def _search(proposal, given, seconds=SECONDS):
             return False
         worth = max(f.worth for f in found)
         clean = worth[0] > 0 and worth[2] == 0
-        tier = _tier(place, found, clean)
+        tier = place.tier = _tier(place, found, clean)
         if best is None or (tier, _key(worth)) > (best[2], _key(best[0])):
             best = worth, place, tier, any(f.missed or f.open for f in found)
         return clean and not place.hides
