@@ -322,7 +322,7 @@ def try_all(place, seed=0, seconds=4.0):
 
     deadline = time.process_time() + seconds
     start = place.build(seed)
-    best, errors = {}, []
+    best, spare, errors = {}, {}, []
     for reading in readings(place, start.arguments):
         if time.process_time() > deadline:
             break
@@ -337,13 +337,14 @@ def try_all(place, seed=0, seconds=4.0):
             errors.append((reading, error))
             continue
         if found and reading.reduce and not found.right:
+            spare.setdefault(reading.title, found)
             continue
         if found and (known is None or found.worth > known.worth):
             best[reading.title] = found
     place.errors = errors
     for reading, error in errors:
         if reading.title not in best and _breaks_in_backward(place, reading, error):
-            best[reading.title] = _broken(place, reading, start, error)
+            best[reading.title] = spare.get(reading.title) or _broken(place, reading, start, error)
     return list(best.values())
 
 

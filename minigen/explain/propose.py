@@ -72,7 +72,7 @@ def _shape(spec, sizes):
         "H": sizes.H, "W": sizes.W, "L": sizes.L, "T": sizes.T,
         "D": sizes.widths[3],
     }  # fmt: skip
-    return tuple(table.get(s) or int(s) for s in spec.split())
+    return tuple(table[s] if s in table else int(eval(s, {"__builtins__": {}}, table)) for s in spec.split())
 
 
 class Choice:
@@ -169,6 +169,8 @@ def choices(parameter, position, given, constructor, weights=0, extra=(), promis
         found += [Choice("constant", v) for v in _text[name]]
     shapes = [*_hinted(name, position, weights, extra), *_shapes]
     arrays = [Choice("array", s) for s in dict.fromkeys(shapes)]
+    if not constructor and _width.search(name) and not re.search("iter|epoch|step|batch|examples", name):
+        return found + [Choice("width", i) for i in _turn(range(4), position)] + [Choice("constant", 2)]
     domains = [
         Choice("array", s, d)
         for d in ("probability", "one-hot", "distribution", "binary", "sign")
@@ -271,6 +273,12 @@ _bias = re.compile(r"^(b|c|bias|biases|beta|gamma|gain|shift)[\w]{0,3}$")
 _scalar = re.compile(
     r"^(lam|lambd|lambda_|reg|beta|alpha|lr|learning_rate|eta|rho|gamma|delta|sparsity\w*|weight_decay|temperature|tau|slope|keep_prob|dropout|eps)$"
 )
+_flat_sizes = (  # all weights of a network in one vector: with biases, tied, with a decoder, with a column of ones
+    "A*B+B", "A*B+A+B", "A*B", "2*A*B+A+B", "A*B+B+B*C+C", "B*(A+1)+C*(B+1)",
+)  # fmt: skip
+_width = re.compile(
+    r"^(n|num|size|dim)_\w+$|_(size|dim|dims|units)$|^(n_?(x|h|y|in|out|hid|vis)|hidden|visible|classes)$|^num_?labels$"
+)
 _flat = re.compile(r"^(theta|params?|weights?|w|initial_theta|nn_params)$")
 
 
@@ -278,7 +286,7 @@ def _hinted(name, position, weights, extra):
     """Shapes that a name suggests, before all others: W2 is the second weight, b2 belongs to it, theta is flat."""
     found = []
     if _flat.match(name) and not _weight.match(name):
-        found += ["A", "A 1"]
+        found += ["A", "A 1", *_flat_sizes]
     letters = "ABCD"
     if _weight.match(name):
         k = min(weights, 2)
@@ -353,10 +361,12 @@ class Proposal:
                 options += choices(p, position, given, True)
                 weights += bool(_weight.match(p.name))
             found.append((("new", p.name), options))
-        weights, extra = 0, self._widths_in_globals()
+        weights, extra, widths = 0, self._widths_in_globals(), 0
         for i, p in enumerate(self.parameters):
             promised = p.name.lower() in self.program.promised
-            options = choices(p, i, given, False, weights, extra, promised)
+            wide = bool(_width.search(p.name))
+            options = choices(p, widths if wide else i, given, False, weights, extra, promised)
+            widths += wide
             weights += bool(_weight.match(p.name))
             keys = self._keys_read(p.name)
             if keys and p.name not in given:
@@ -441,7 +451,8 @@ class ProposedPlace(pairs.Place):
             len(set(s.split())) < len(s.split()) for s in arrays.values()
         ):
             return True
-        rows = any(s.startswith("1 ") and not _bias.match(n) for n, s in arrays.items())
+        single = (n for n, s in arrays.items() if s.startswith("1 ") or s.endswith(" 1"))
+        rows = any(not _bias.match(n) for n in single)
         return rows and not any("N" in s.split() for s in arrays.values())
 
     @property
@@ -481,7 +492,7 @@ def places(program, shapes, seconds=8.0, known=()):
 
 
 def _rank(place, right, clean):
-    return not place.hides, clean, right
+    return place.tier, clean, right
 
 
 def _proposals(program):
@@ -614,7 +625,7 @@ def _search(proposal, given, seconds=SECONDS):
             return False
         worth = max(f.worth for f in found)
         clean = worth[0] > 0 and worth[2] == 0
-        tier = _tier(place, found, clean)
+        tier = place.tier = _tier(place, found, clean)
         if best is None or (tier, _key(worth)) > (best[2], _key(best[0])):
             best = worth, place, tier, any(f.missed or f.open for f in found)
         return clean and not place.hides
@@ -664,7 +675,8 @@ def _tier(place, found, clean):
     """How much a choice of inputs tells: 3 most; 2 all is right, but a mistake may hide; 1 backward raises."""
     if all(f.raised for f in found):
         return 0 if place.hides else 1
-    told = any(f.right or any(m.named for m in f.matches) for f in found if not f.raised)
+    paired = [f for f in found if not f.raised]
+    told = any(f.right or any(m.named for m in f.matches) or not f.open for f in paired)
     return (3 if told else 1.5) if not place.hides else (2 if clean else 0.5)
 
 

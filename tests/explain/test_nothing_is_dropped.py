@@ -222,3 +222,44 @@ class Net:
     assert said.verdict == "wrong"
     for finding in said.to_dict()["findings"]:
         assert finding["kind"] in ("error", "order"), finding
+
+
+FLAT = """
+def cost(nn_params, input_size, hidden_size, X, lambda_=0.0):
+    W = nn_params[: input_size * hidden_size].reshape(input_size, hidden_size)
+    b = nn_params[input_size * hidden_size :]
+    m = len(X)
+    h = np.tanh(X @ W + b)
+    J = 0.5 * np.sum((h - 0.3) ** 2) / m + 0.5 * lambda_ * np.sum(W**2)
+    da = (h - 0.3) * (1 - h**2) / m
+    W_grad = X.T @ da + lambda_ * W
+    b_grad = da.sum(axis=0)
+    return J, np.concatenate([W_grad.ravel(), b_grad])
+"""
+
+
+def test_all_weights_in_one_vector(tmp_path):
+    said, verdicts = checked(tmp_path, FLAT)
+    assert said.verdict == "ok" and len(verdicts) >= 1
+    for before, after in (("+ lambda_ * W\n", "\n"), ("(1 - h**2) / m", "(1 - h**2)")):
+        assert before in FLAT
+        said, _ = checked(tmp_path, FLAT.replace(before, after))
+        assert said.verdict == "wrong"
+
+
+ABSOLUTE = """
+class Absolute:
+    def forward(self, y_pred, y_true):
+        return np.mean(np.abs(y_true - y_pred), axis=-1)
+    def backward(self, dvalues, y_true):
+        samples = len(dvalues)
+        outputs = len(dvalues[0])
+        self.dinputs = np.sign(dvalues - y_true) / outputs / samples
+"""
+
+
+def test_a_loss_for_each_row_whose_backward_is_given_the_prediction(tmp_path):
+    assert checked(tmp_path, ABSOLUTE)[0].verdict == "ok"
+    said, verdicts = checked(tmp_path, ABSOLUTE.replace("dvalues - y_true", "y_true - dvalues"))
+    assert said.verdict == "wrong" and verdicts == {"self.dinputs": "wrong"}
+    assert not [f for f in said.to_dict()["findings"] if f["kind"] == "error"]
