@@ -133,7 +133,7 @@ def trained(run, cell):
     return dict(zip(MEASURES, np.median(covered, axis=0), strict=True))
 
 
-def both(cell, known, above, below=8.5, share=0.2):
+def both(cell, known, above, below=8.5, share=0.12):
     """Modes are counted by samples near them, so the share of such samples is judged beside them."""
     near = "one Gaussian has 6 %, noise 4 %, a perfect sampler 98.9 %"
     share = Criterion(f"high-quality share, {cell}", near, above=share)
