@@ -96,7 +96,15 @@ def _render(job):
         context, template = {**annotate.page(name), "next": _neighbours(name, annotate.FILES)}, "source.html"
     else:
         context, template = _top(name), f"{name}.html"
-    return _environment().get_template(template).render(kind=kind, here=name, **context)
+    return _environment().get_template(template).render(kind=kind, here=name, place=_place(name), **context)
+
+
+def _place(name):
+    """(number, step, the step that follows or None) for a page that the reading order names; None for others."""
+    at = next((i for i, step in enumerate(order.STEPS) if step.page == name), None)
+    if at is None:
+        return None
+    return at + 1, order.STEPS[at], order.STEPS[at + 1] if at + 1 < len(order.STEPS) else None
 
 
 def _top(name):
