@@ -858,7 +858,7 @@ def test_list_loads_no_more_than_the_package(tmp_path):
     )  # fmt: skip
     loaded = set(done.stdout.splitlines()[-1].split()[1:])
     ours = {name for name in loaded if name.startswith("minigen")}
-    assert ours == {"minigen.cli", "minigen.terminal", "minigen.exercises"} | {
+    assert ours == {"minigen.cli", "minigen.read", "minigen.terminal", "minigen.exercises"} | {
         f"minigen.exercises.{n}"
         for n in "attempts command lessons lookup master progress runner workspace".split()
     }
