@@ -295,7 +295,7 @@ MISTAKES = {
     "a stale critic (museum: Chainer's DCGAN)": Mistake(at(*GENERATOR_STEP, wrong=stale), ("dirac_gan",)),
     "upsampling picks a gradient (ML-From-Scratch)": Mistake(
         at(
-            "minigen.nn.pooling:_spread.rules",
+            "minigen.nn.pooling:_scatter.rules",
             wrong=lambda right: (lambda g, out, y, size, kernel, stride: g[..., :: stride[0], :: stride[1]],),
         ),
         ("conv_autoencoder", "checkerboard"),
@@ -516,7 +516,7 @@ MISTAKES = {
     ),
     # ----- pictures
     "zeros between the pixels": Mistake(
-        at("minigen.nn.pooling:_spread.forward", wrong=zeros_between), ("checkerboard", "conv_autoencoder")
+        at("minigen.nn.pooling:_scatter.forward", wrong=zeros_between), ("checkerboard", "conv_autoencoder")
     ),
     "the transposed convolution never trains": Mistake(
         at("minigen.engine.conv:conv_transpose2d", wrong=frozen),

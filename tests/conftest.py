@@ -1,10 +1,11 @@
-"""What the engine's tests share: the devices they run on.
+"""What tests share: devices of the engine, the book, which is built once, and the browser that reads it.
 
 A test that takes `device` runs over NumPy, over the strict stand-in for CuPy
 (see fake_cupy.py: no GPU code is being run), and over CuPy itself where a graphics card is present.
 """
 
 import os
+import shutil
 import signal
 from contextlib import nullcontext
 
@@ -19,6 +20,8 @@ from minigen.engine import backend
 # A suite that was started in the background inherits "ignore Ctrl-C", and so would the programs it starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.pop("COLUMNS", None)  # reports follow the width of the terminal; here there is none
+
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 
 settings.register_profile("minigen", derandomize=True, database=None, deadline=None, max_examples=60)
 settings.load_profile("minigen")
@@ -79,3 +82,31 @@ def one_thread_for_the_examples(request, monkeypatch):
     """The example programs are small; more BLAS threads than one only make them wait on a busy machine."""
     if "examples" in request.path.parts:
         monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(scope="session")
+def book(tmp_path_factory):
+    """The folder of the whole book; where its libraries are missing, the tests that read it skip."""
+    site = pytest.importorskip(
+        "minigen.book.site", reason="the book needs pip install '.[book]'", exc_type=ImportError
+    )
+
+    return site.build(tmp_path_factory.mktemp("book"))
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """A headless Chromium; tests that ask for it skip where there is none."""
+    webdriver = pytest.importorskip(
+        "selenium.webdriver", reason="the browser tests need pip install selenium"
+    )
+    if not (CHROMIUM and DRIVER):
+        pytest.skip("the browser tests need Debian's packages chromium and chromium-driver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    yield driver
+    driver.quit()

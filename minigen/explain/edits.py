@@ -884,7 +884,7 @@ def _exchanged_targets(body, index, statement):
     if all(isinstance(t, ast.Name | ast.Attribute | ast.Subscript) for t in (one, other)):
         words = f"{text(one)} and {text(other)} have each other's value"
         new = [ast.Assign([other], statement.value), ast.Assign([one], after.value)]
-        yield Edit(1.3, "swap", words, statement, body=body, index=index, gone=2, statements=new, last=after)
+        yield Edit(1.31, "swap", words, statement, body=body, index=index, gone=2, statements=new, last=after)
 
 
 def applied(edit, function):

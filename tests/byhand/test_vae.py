@@ -71,7 +71,7 @@ MISTAKES = [
     (vae_beta, "beta=beta)", "beta=beta)[0], vae_bernoulli(p, x, eps)[1]"),  # β in the loss only
     (vae_free_bits, "gkappa * mu / N", "mu / N"),  # the mask
     (vae_mixture_prior, " - 0.5 / N", ""),  # log q depends on v
-    (vae_mixture_prior, " + gz_prior", ""),  # the prior pulls on z
+    (vae_mixture_prior, "delta2 @ W2.T + gz_prior", "delta2 @ W2.T"),  # the prior pulls on z
     (iwae, "delta3 = omega / N", "delta3 = 1 / S / N"),  # all codes heard alike
     (iwae, " + omega / N * z", ""),  # log p(z)
     (vae_conv, "gh2 = gh2_mu + gh2_logvar", "gh2 = gh2_mu"),

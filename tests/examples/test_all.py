@@ -24,7 +24,7 @@ def test_it_opens_with_its_claim(name):
 def test_it_is_tested_and_stands_in_the_gallery(name):
     test = EXAMPLES.parent / "tests" / "examples" / f"test_{name}.py"
     assert test.exists(), f"tests/examples/test_{name}.py is missing"
-    assert "missed" in test.read_text(), f"{test.name} has no broken model whose verdict is missed"
+    assert "missed" in test.read_text().lower(), f"{test.name} has no broken model whose verdict is missed"
     rows = re.findall(rf"^\|.*\({name}\.py\).*$", GALLERY, re.MULTILINE)
     assert len(rows) == 1, f"the table in examples/README.md has {len(rows)} rows for {name}"
     (figure,) = re.findall(r'src="(gallery/[^"]+)"', rows[0])
