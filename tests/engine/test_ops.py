@@ -36,7 +36,9 @@ def nodes_below(tensor):
 
 def test_every_argument_of_every_op_has_a_sample():
     for module in pkgutil.walk_packages(mg.__path__, "minigen."):  # an op is registered by its file's import
-        if not module.name.endswith("__main__"):
+        if (
+            not module.name.endswith("__main__") and "book" not in module.name
+        ):  # no ops, but libraries of its own
             importlib.import_module(module.name)
     needed = {
         (name, i)
