@@ -217,7 +217,7 @@ CALLS |= {
                         lambda s, x: (softplus(s) - sigmoid(x) * s).sum() / same(s, x), lambda rng: {}),
     "gaussian_nll": (3, losses.gaussian_nll,
                      lambda m, v, x: 0.5 * (np.log(2 * np.pi) + v + (x - m) ** 2 * np.exp(-v)).sum() / same(m,
-                         v, x), lambda rng: {}),
+                         x, *[v] * (v.ndim > 0)), lambda rng: {}),
     "softmax_cross_entropy": (1, lambda x: losses.softmax_cross_entropy(x, labels(x)),
                               lambda x: (lse(x, 1) - x[np.arange(len(x)), labels(x)]).mean(), lambda rng: {}),
     "sparse_kl": (1, lambda h: losses.sparse_kl(mg.sigmoid(mg.clip(h, -3, 3)), 0.1),
