@@ -66,7 +66,7 @@ def _kept(site):
         f"minigen-book-{os.getuid() if hasattr(os, 'getuid') else ''}-{site.fingerprint()}",
     )
     if not (folder / "complete").is_file():
-        print("building the book, about half a minute ...", flush=True)
+        print("building the book, one or two minutes ...", flush=True)
         site.build(folder)
         (folder / "complete").touch()
     return folder
