@@ -124,7 +124,7 @@ def _check(options):
         from minigen import check_file
 
         return check_file.run(options)
-    from minigen.check import subjects, witnesses
+    from minigen.check import subjects
 
     if options.list:
         print("\n".join(subjects.NAMES))
@@ -152,8 +152,8 @@ def _check(options):
     table = _Table(width(default=sum(size + 1 for _, size, _ in _columns)))
     if not options.json:
         print(table.heading())
-    for name in dict.fromkeys(chosen):
-        for record in witnesses.compare(subjects.build(name, options.device), device=options.device):
+    for of_subject in subjects.compare(list(dict.fromkeys(chosen)), options.device):
+        for record in of_subject:
             records.append(record)
             if not options.json:
                 print(table.row(record), flush=True)

@@ -113,11 +113,11 @@ class Loss:
     `evaluate(arrays)` returns f as a float64 array, and the list of (op, mask) by which piecewise operations
     chose their pieces, or None where that cannot be known. `flaw` says, where it is not None, why no
     difference of this loss means anything. `rounding` holds for every entry of f how much
-    it jitters by rounding.
+    it jitters by rounding, as seen in so many `tries`.
     """
 
-    def __init__(self, evaluate, arrays, cotangent=None, seed=0):
-        self.evaluate, self.arrays = evaluate, arrays
+    def __init__(self, evaluate, arrays, cotangent=None, seed=0, tries=JITTER_TRIES):
+        self.evaluate, self.arrays, self.tries = evaluate, arrays, tries
         self.seed, self._suitable, self._varies, self._unit = seed, {}, None, []
         self.felt = False  # whether any slope was seen that is not 0
         with np.errstate(all="ignore"):
@@ -156,7 +156,7 @@ class Loss:
         arrays = {n: x.astype(np.longdouble) for n, x in self.arrays.items()}
         with np.errstate(all="ignore"):
             try:
-                found = Loss(self.evaluate, arrays, self.cotangent, self.seed)
+                found = Loss(self.evaluate, arrays, self.cotangent, self.seed, self.tries)
             except Exception:  # what is not written for them, or a person's own refusal
                 return None
             same = found.y.shape == self.y.shape and norm(found.y - self.y) <= 1e-6 * norm(self.y)
@@ -242,7 +242,7 @@ class Loss:
         """
         tries, least = [], self.eps * np.abs(self.y)
         work = sum(x.size for x in self.arrays.values())
-        for t in range(JITTER_TRIES if work <= MOST_WORK else 2):
+        for t in range(self.tries if work <= MOST_WORK else 2):
             found, before = np.zeros(self.y.shape), None
             for step in JITTERS:
                 now, _ = self._jitter(step, seed, t)

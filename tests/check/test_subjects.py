@@ -12,7 +12,9 @@ import pytest
 from conftest import standing
 
 from minigen.check import subjects, witnesses
-from minigen.check.differences import Loss
+from minigen.check.differences import Loss, numeric_gradient
+from minigen.check.stencil import generator, norm
+from minigen.check.verdict import compare_with
 from minigen.engine.tape import Tensor, record_branches
 
 NO_HAND = {"wgan-gp-critic-conv"}  # by tape and differences; deriving it by hand is left to the reader
@@ -98,6 +100,31 @@ def test_a_mistake_in_any_gradient_is_seen(name, monkeypatch):
                 r.explain()
             )  # 5e-3 for the scale; along 3 directions it varies
             assert r.tape_vs_differences <= 1e-6, r.explain()
+
+
+@pytest.mark.slow
+@every_subject
+def test_a_mistake_in_any_single_entry_is_seen_by_differences_alone(name):
+    """By hand and by tape may share a mistake. Entries below a millionth of the largest are left out."""
+    case = case_of(name)
+    arrays = {k: np.array(x, np.float64) for k, x in case.subject.parameters.items()}
+    loss = Loss(witnesses.ByTape(case.subject.by_tape, tracked=True), arrays, tries=witnesses.TRIES)
+    largest = max(norm(g) for g in case.gradients.values())
+    scale, unit = max(loss.size, largest), max(min(loss.size, 1.0), largest)
+    rng, planted = generator(0), 0
+    for n in case.names:
+        g = case.gradients[n]
+        how = {"typical": norm(g) / g.size**0.5, "claim": g, **witnesses.LOOKS}
+        numeric = numeric_gradient(loss, n, rng, **how)
+        assert compare_with(g, numeric, scale, unit).verdict == "ok"
+        off_kinks = np.delete(np.arange(g.size), numeric.kinks)
+        for i in off_kinks[np.abs(g.flat[off_kinks]) > max(1e-6 * np.abs(g).max(), 1e-15)]:
+            for factor in (1.01, -1, 0) if i % 10 == 0 else (1.01,):
+                wrong = g.copy()
+                wrong.flat[i] *= factor
+                assert compare_with(wrong, numeric, scale, unit).verdict != "ok", (n, i, factor)
+                planted += 1
+    assert planted
 
 
 @every_subject
