@@ -7,7 +7,12 @@ A test that takes `device` runs over NumPy, over the strict stand-in for CuPy
 import os
 import shutil
 import signal
+import time
 from contextlib import nullcontext
+
+# Before NumPy is imported: the processes of one run fill the processors by themselves.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import fake_cupy
 import numpy as np
@@ -86,12 +91,30 @@ def one_thread_for_the_examples(request, monkeypatch):
 
 @pytest.fixture(scope="session")
 def book(tmp_path_factory):
-    """The folder of the whole book; where its libraries are missing, the tests that read it skip."""
+    """The folder of the whole book; where its libraries are missing, the tests that read it skip.
+
+    It takes a minute to build, so the processes of one run share it: the first that asks for it builds it.
+    """
     site = pytest.importorskip(
         "minigen.book.site", reason="the book needs pip install '.[book]'", exc_type=ImportError
     )
-
-    return site.build(tmp_path_factory.mktemp("book"))
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return site.build(tmp_path_factory.mktemp("book"))
+    shared = tmp_path_factory.getbasetemp().parent / "book"
+    try:
+        shared.mkdir()
+    except FileExistsError:
+        while not (shared / "built").exists():
+            time.sleep(0.2)
+            assert not (shared / "failed").exists(), "another process could not build the book"
+        return shared / "site"
+    try:
+        site.build(shared / "site")
+    except BaseException:
+        (shared / "failed").touch()
+        raise
+    (shared / "built").touch()
+    return shared / "site"
 
 
 @pytest.fixture(scope="session")

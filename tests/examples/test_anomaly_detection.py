@@ -1,6 +1,7 @@
 """The example as a program, and who may see which digits."""
 
 import numpy as np
+import pytest
 from programs import load, run, verdict
 
 from minigen.data import digits_split
@@ -16,6 +17,7 @@ def test_the_quick_run_reaches_its_criterion(tmp_path):
         assert (tmp_path / "run" / figure).read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_a_run_too_short_misses_and_says_so(tmp_path):
     done = run("anomaly_detection", tmp_path, "--epochs", "1")
     assert done.returncode == 1, done.stdout + done.stderr

@@ -25,6 +25,7 @@ def test_the_quick_run_reaches_its_criterion(tmp_path):
     assert values["one picture: classes missing"] == 9
 
 
+@pytest.mark.slow
 def test_a_run_too_short_misses_and_says_so(tmp_path):
     done = run("dcgan_digits", tmp_path, "--channels", "4", "--steps", "5")
     assert done.returncode == 1, done.stdout + done.stderr

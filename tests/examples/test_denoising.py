@@ -20,6 +20,7 @@ def test_the_quick_run_reaches_its_criterion(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_a_run_too_short_misses_and_says_so(tmp_path):
     done = run("denoising", tmp_path, "--epochs", "2")
     assert done.returncode == 1, done.stdout + done.stderr

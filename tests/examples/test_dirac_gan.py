@@ -13,6 +13,7 @@ def test_the_quick_run_reaches_its_criterion(tmp_path):
         assert (tmp_path / "run" / name).read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_a_shorter_run_misses_and_says_so(tmp_path):
     done = run("dirac_gan", tmp_path, "--quick", "--steps", "100")
     assert done.returncode == 1, done.stderr

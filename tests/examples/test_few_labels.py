@@ -1,5 +1,6 @@
 """The example as a program: the quick run reaches its criterion, and without noise it cannot."""
 
+import pytest
 from programs import run, verdict
 
 
@@ -11,6 +12,7 @@ def test_the_quick_run_reaches_its_criterion(tmp_path):
     assert (tmp_path / "run" / "few_labels.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_an_autoencoder_that_has_no_noise_to_undo_misses(tmp_path):
     done = run("few_labels", tmp_path, "--quick", "--sigma", "0.01")
     assert done.returncode == 1, done.stdout + done.stderr

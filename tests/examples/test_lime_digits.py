@@ -1,6 +1,7 @@
 """The example as a program, and its masks and weights by themselves."""
 
 import numpy as np
+import pytest
 from programs import load, run, verdict
 from sklearn.linear_model import LinearRegression
 
@@ -14,6 +15,7 @@ def test_the_quick_run_reaches_its_criterion(tmp_path):
     assert (tmp_path / "run" / "lime_digits.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_fewer_masks_than_weights_miss(tmp_path):
     done = run("lime_digits", tmp_path, "--masks", "12", "--epochs", "20")
     assert done.returncode == 1, done.stdout + done.stderr

@@ -18,6 +18,7 @@ def test_the_quick_run_reaches_its_criterion(tmp_path):
         assert (tmp_path / "run" / f"{figure}.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_a_mixture_of_one_misses_and_says_so(tmp_path):
     """A single normal that is learned can be had from N(0, I) by moving the codes."""
     done = run("mixture_prior", tmp_path, "--components", "1", "--steps", "200")

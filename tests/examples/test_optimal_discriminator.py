@@ -1,5 +1,6 @@
 """The example as a program: a trained discriminator finds D*, and one that was hardly trained does not."""
 
+import pytest
 from programs import run, verdict
 
 
@@ -11,6 +12,7 @@ def test_the_quick_run_reaches_its_criterion(tmp_path):
         assert (tmp_path / "run" / name).read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_a_shorter_run_misses_and_says_so(tmp_path):
     done = run("optimal_discriminator", tmp_path, "--steps", "10", "--rounds", "10")
     assert done.returncode == 1, done.stderr

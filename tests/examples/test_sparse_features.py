@@ -20,6 +20,7 @@ def test_the_quick_run_reaches_its_criterion(tmp_path):
         assert (tmp_path / "run" / name).read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_without_its_price_the_kl_network_keeps_its_units_busy(tmp_path):
     done = run("sparse_features", tmp_path, "--quick", "--beta", "0", "--steps", "40")
     assert done.returncode == 1, done.stdout + done.stderr

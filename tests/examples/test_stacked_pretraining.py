@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 from programs import load, run, verdict
 
 from minigen import Random
@@ -18,6 +19,7 @@ def test_the_quick_run_reaches_its_criterion(tmp_path):
         assert (tmp_path / "run" / figure).read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_a_run_too_short_misses_and_says_so(tmp_path):
     done = run("stacked_pretraining", tmp_path, "--steps", "1", "--draws", "2", "--epochs", "1")
     assert done.returncode == 1, done.stdout + done.stderr

@@ -21,6 +21,7 @@ def test_the_quick_run_reaches_its_criterion(tmp_path):
         assert (tmp_path / "run" / figure).read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_a_run_too_short_misses_and_says_so(tmp_path):
     done = run("tied_and_overcomplete", tmp_path, "--steps", "5", "--draws", "1")
     assert done.returncode == 1, done.stdout + done.stderr

@@ -1,11 +1,13 @@
 """The example as a program: a quick run reaches its criterion, one that is too short does not."""
 
+import pytest
 from PIL import Image
 from programs import run, verdict
 
 from minigen.training import read_log
 
 
+@pytest.mark.slow
 def test_a_short_run_misses_and_says_so(tmp_path):
     done = run("vae_digits", tmp_path, "--epochs", "2")
     assert done.returncode == 1, done.stderr

@@ -1,5 +1,6 @@
 """The example as a program: the quick run reaches its criterion, one that is too short does not."""
 
+import pytest
 from programs import run, verdict
 
 
@@ -11,6 +12,7 @@ def test_the_quick_run_reaches_its_criterion(tmp_path):
     assert (tmp_path / "run" / "vae_reductions.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_a_run_too_short_misses_and_says_so(tmp_path):
     done = run("vae_reductions", tmp_path, "--epochs", "1")
     assert done.returncode == 1, done.stdout + done.stderr

@@ -1,5 +1,6 @@
 """The example as a program: the exact gradients, and what a trained discriminator leaves of them."""
 
+import pytest
 from programs import run, verdict
 
 
@@ -10,6 +11,7 @@ def test_the_quick_run_reaches_its_criterion(tmp_path):
     assert (tmp_path / "run" / "vanishing_gradient.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_a_shorter_run_misses_and_says_so(tmp_path):
     done = run("vanishing_gradient", tmp_path, "--steps", "5")
     assert done.returncode == 1, done.stderr

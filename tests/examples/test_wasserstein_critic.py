@@ -17,6 +17,7 @@ def test_the_quick_run_reaches_its_criterion(tmp_path):
         assert (tmp_path / "run" / name).read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_a_critic_that_is_not_at_its_optimum_misses(tmp_path):
     done = run("wasserstein_critic", tmp_path, "--quick", "--steps", "2", "--moves", "100")
     assert done.returncode == 1, done.stdout + done.stderr

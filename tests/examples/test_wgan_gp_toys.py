@@ -3,6 +3,7 @@
 import importlib.util
 
 import numpy as np
+import pytest
 from programs import EXAMPLES, run, verdict
 
 from minigen import Tensor
@@ -19,6 +20,7 @@ def test_the_quick_run_reaches_its_criterion(tmp_path):
     assert (tmp_path / "run" / "8gaussians.gif").read_bytes().startswith(b"GIF8")
 
 
+@pytest.mark.slow
 def test_a_critic_that_has_not_learned_misses(tmp_path):
     done = run("wgan_gp_toys", tmp_path, "--quick", "--rounds", "2", "--steps", "2")
     assert done.returncode == 1, done.stdout + done.stderr

@@ -32,8 +32,8 @@ JOBS = 4  # at most so many processes at a time
 def compare(names, device="cpu", jobs=None):
     """The records of each of these subjects, a list at a time, in their order.
 
-    On the CPU `jobs` processes share the work (default: one for each processor, at most 4) where the system can
-    fork; a graphics card belongs to one process.
+    On the CPU `jobs` processes share the work (default: one for each processor, at most 4)
+    where the system can fork; a graphics card belongs to one process.
     """
     jobs = min(jobs or JOBS, os.cpu_count() or 1, len(names))
     if jobs < 2 or device != "cpu" or not hasattr(os, "fork"):
