@@ -109,7 +109,8 @@ def _table(said):
     if said.verdict == "ok":
         whole = f"{said.path}: right: {n} compared"
     elif not bad and said.verdict == "wrong":
-        whole = f"{said.path}: not right yet, though {n} compared agree{'s' if len(rows) == 1 else ''} with forward"
+        agree = "agrees" if len(rows) == 1 else "agree"
+        whole = f"{said.path}: not right yet, though {n} compared {agree} with forward"
     elif not bad:
         whole = f"{said.path}: {n} compared, all right; not everything could be judged"
     return "\n".join([*(f"note: {note}" for note in said.notes), *lines, whole])

@@ -87,7 +87,8 @@ def _run(arguments):
         "--as",
         dest="like",
         metavar="SUBJECT",
-        help="for a file: its forward must compute what this subject of --list computes, such as vae-bernoulli",
+        help="for a file: its forward must compute what this subject of --list computes, such as "
+        "vae-bernoulli",
     )
     check.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where the tape computes")
     check.set_defaults(run=_check, usage=check.format_usage())

@@ -15,8 +15,9 @@ def add_to(commands):
     read = commands.add_parser(
         "read",
         help="build the book of derivations and open it in a browser",
-        description="Build the book that is cut from the sources: derivations beside their code, backward passes to watch, "
-        "the engine annotated. Needs no network and no server. Exit code 0: built; 2: bad usage.",
+        description="Build the book that is cut from the sources: derivations beside their code, backward "
+        "passes to watch, the engine annotated. Needs no network and no server. "
+        "Exit code 0: built; 2: bad usage.",
     )
     read.add_argument(
         "page",
@@ -38,8 +39,8 @@ def run(options):
         if error.name.partition(".")[0] not in LIBRARIES:
             raise
         print(
-            f"minigen read: the library {error.name} is missing; install it with: pip install 'minigen[book]'   "
-            "(in a checkout: pip install '.[book]')",
+            f"minigen read: the library {error.name} is missing; install it with: "
+            "pip install 'minigen[book]'   (in a checkout: pip install '.[book]')",
             file=sys.stderr,
         )
         return 2

@@ -1,4 +1,6 @@
-"""The engine in two columns, notes beside code, and the table of all operations: cut from the files of engine/."""
+"""The engine in two columns, notes beside code, and the table of all operations: cut from the files of
+engine/.
+"""
 
 import ast
 import importlib
@@ -137,11 +139,13 @@ def _class(node, lines):
         yield _section(name, inner, inner.end_lineno, lines, prefix=f"{node.name}." if name else "")
 
 
-# ----- the table of all operations ------------------------------------------------------------------------------------
+# ----- the table of all operations -----
 
 
 def operations():
-    """Every operation of the registry: name, formula, its rules as they are written, where it lies, what tests it."""
+    """Every operation of the registry: name, formula, its rules as they are written, where it lies, what
+    tests it.
+    """
     for part in ("losses", "nn"):
         importlib.import_module(f"minigen.{part}")  # their operations join the registry when they are loaded
     tested = sampled()
@@ -170,7 +174,9 @@ def operations():
 
 
 def sampled():
-    """The names of operations for which tests/ has a sample: each is tested to second order. None without tests/."""
+    """The names of operations for which tests/ has a sample: each is tested to second order. None without
+    tests/.
+    """
     folder = PACKAGE.parent / "tests"
     files = [folder / "samples.py", folder / "samples_layers.py"]
     if not all(path.is_file() for path in files):

@@ -1,4 +1,5 @@
-"""Mistakes to choose from: the exercise's solution with one line changed, which arrays change, and what minigen says.
+"""Mistakes to choose from: the exercise's solution with one line changed, which arrays change, and what
+minigen says.
 
 Everything is computed when the book is built. The mistakes are those that the exercise is tested with.
 """
@@ -58,7 +59,9 @@ def mistake(found, key):
 
 
 def changes(before, after):
-    """The lines of backward with the change marked: (kind, HTML), kind "", "minus" or "plus"; far lines are left out."""
+    """The lines of backward with the change marked: (kind, HTML), kind "", "minus" or "plus"; far lines are
+    left out.
+    """
     before, after = _backward(before), _backward(after)
     rows = []
     for row in difflib.ndiff(before, after):
@@ -81,7 +84,7 @@ def _backward(source):
 
 
 def _both(found, key):
-    """The gradients by name, right and wrong, in the first configuration where the mistake raises no error."""
+    """Gradients by name, right and wrong, in the first configuration where the mistake raises no error."""
     for config in found.module().CONFIGS:
         try:
             return _gradients(found, None, config), _gradients(found, key, config)

@@ -1,9 +1,11 @@
-"""Which line of code is which line of the derivation? Both are read from one source file, and joined by their names.
+"""Which line of code is which line of the derivation? Both are read from one source file, and joined by their
+names.
 
-A derivation by hand is a docstring; the code under it is the same again, in the same letters. What a line of the docstring
-defines stands left of its equals sign. The code calls it the same, as far as Python's letters go: x̂ is xhat, δ₂ is delta2
-or d2, gW_μ is gWmu. `LETTERS` has the few words that code spells out. A line of the docstring without a line of code, or a
-line of code without a line of the docstring, is a fault, and a test fails that names the function.
+A derivation by hand is a docstring; the code under it is the same again, in the same letters. What a line of
+the docstring defines stands left of its equals sign. The code calls it the same, as far as Python's letters
+go: x̂ is xhat, δ₂ is delta2 or d2, gW_μ is gWmu. `LETTERS` has the few words that code spells out. A line of
+the docstring without a line of code, or a line of code without a line of the docstring, is a fault, and a
+test fails that names the function.
 """
 
 import ast
@@ -15,8 +17,8 @@ from dataclasses import dataclass, field
 
 LETTERS = {"L": "loss", "l": "logits", "v": "logvar", "NLL": "nll", "KL": "kl", "Wv": "Wv"}
 GREEK = {
-    "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "eps", "κ": "kappa", "λ": "lam", "μ": "mu", "π": "pi",
-    "ρ": "rho", "σ": "sigma", "τ": "tau", "θ": "theta", "ω": "omega", "ℓ": "l",
+    "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "eps", "κ": "kappa", "λ": "lam", "μ": "mu",
+    "π": "pi", "ρ": "rho", "σ": "sigma", "τ": "tau", "θ": "theta", "ω": "omega", "ℓ": "l",
 }  # fmt: skip
 MARKS = {"\u0302": "hat", "\u0304": "bar", "\u0303": "tilde"}
 EQUALS = re.compile(r" \+?= ")
@@ -25,7 +27,8 @@ ROOM = re.compile(r" {2,}")
 
 @dataclass(eq=False)
 class Line:
-    """A line of the docstring; `number` is its line in the file. `names` are the things it defines, as code spells them.
+    """A line of the docstring; `number` is its line in the file. `names` are the things it defines, as code
+    spells them.
 
     Each of `names` is a list of spellings, and the code may use any of them.
     """
@@ -38,7 +41,9 @@ class Line:
 
 @dataclass(eq=False)
 class Statement:
-    """A piece of code that computes something: lines `first` to `last` of the file, and the names it gives values to."""
+    """A piece of code that computes something: lines `first` to `last` of the file, and the names it gives
+    values to.
+    """
 
     first: int
     last: int
@@ -50,8 +55,8 @@ class Statement:
 class Derivation:
     """The docstring of a function and its code, line by line, with who belongs to whom.
 
-    `is_setup(names)` says of a statement that gives values to these names whether it only unpacks arguments; the values
-    themselves tell that.
+    `is_setup(names)` says of a statement that gives values to these names whether it only unpacks arguments;
+    the values themselves tell that.
     """
 
     def __init__(self, function, is_setup=lambda names: False):
@@ -82,7 +87,9 @@ class Derivation:
         return lines[0].text, lines[1:]
 
     def _notation(self):
-        """What the docstring of the module defines, and those of the modules that it names; no function needs all of it."""
+        """What the docstring of the module defines, and those of the modules that it names; no function needs
+        all of it.
+        """
         module = inspect.getmodule(self.function)
         others = [
             importlib.import_module(f"{module.__package__}.{name}")
@@ -136,18 +143,19 @@ class Derivation:
                 names = [name for statement in line.statements for name in statement.names]
                 if not any(_is_one_of(name, spellings) for name in names):
                     yield (
-                        f"{self.name}: line {line.number} of the derivation, {line.text.strip()!r}, has no line of code: "
-                        f"nothing is called {' or '.join(dict.fromkeys(spellings))}"
+                        f"{self.name}: line {line.number} of the derivation, {line.text.strip()!r}, has no "
+                        f"line of code: nothing is called {' or '.join(dict.fromkeys(spellings))}"
                     )
         for statement in self.statements:
             if not statement.lines and not statement.setup:
                 code = "".join(self.source[statement.first - self.start : statement.last - self.start + 1])
                 yield (
-                    f"{self.name}: line {statement.first} of the code, {code.strip()!r}, has no line in the derivation"
+                    f"{self.name}: line {statement.first} of the code, {code.strip()!r}, has no line in the "
+                    "derivation"
                 )
 
 
-# ----- the docstring --------------------------------------------------------------------------------------------------
+# ----- the docstring -----
 
 
 def defined(text):
@@ -176,7 +184,7 @@ def layers_gone_back(text):
 
 
 def _is_one_of(name, spellings):
-    """Whether code's `name` is one of these; a_r and a_f are a on two batches, and gb stands for every bias."""
+    """Whether code's `name` is one of these; a_r and a_f are a on two batches, gb is any bias."""
     return (
         name in spellings
         or re.sub("_[rf]$", "", name) in spellings
@@ -219,7 +227,7 @@ def spell(name):
     return re.sub(r"\s+", "_", out)
 
 
-# ----- the code -------------------------------------------------------------------------------------------------------
+# ----- the code -----
 
 
 def _parameter_names(tree):

@@ -21,10 +21,12 @@ class Step:
 
 STEPS = (
     Step("One multiplication", "ops", 10,
-         "An operation is a forward on arrays and one rule for each argument. Read `mul`, then `tanh`, then `sum`.",
+         "An operation is a forward on arrays and one rule for each argument. Read `mul`, then `tanh`, then "
+         "`sum`.",
          exercise="mse"),
     Step("The tape", "tape", 30,
-         "What is remembered of each operation, and why walking from the youngest to the oldest is all of backpropagation.",
+         "What is remembered of each operation, and why walking from the youngest to the oldest is all of "
+         "backpropagation.",
          exercise="sigmoid", watch="watch-vae"),
     Step("A dense layer", "dense", 10,
          "Three gradients of one matrix product. Every network that follows is made of them.",
@@ -36,13 +38,15 @@ STEPS = (
          "Why a loss takes logits: the derivative of the sigmoid cancels, and σ(l) − x is left.",
          exercise="bce-with-logits", experiment="denoising"),
     Step("A penalty on the code", "ae-sparse-kl", 20,
-         "A quantity that is used twice receives the sum of two gradients, and one of them came through a mean.",
+         "A quantity that is used twice receives the sum of two gradients, and one of them came through a "
+         "mean.",
          exercise="sparse-kl", experiment="sparse_features"),
     Step("A variational autoencoder", "vae-bernoulli", 40,
          "The code is a distribution. Noise is an argument, so the chain rule goes through the sample.",
          exercise="full-vae", experiment="vae_digits", watch="watch-vae"),
     Step("Convolution", "conv2d", 30,
-         "Every tap of the kernel is a small matrix product; read backwards, the same lines are the gradient.",
+         "Every tap of the kernel is a small matrix product; read backwards, the same lines are the "
+         "gradient.",
          exercise="conv2d-input-gradient", experiment="checkerboard"),
     Step("The discriminator", "gan-discriminator", 25,
          "One network is used on two batches, so its parameters collect twice; the other network is data.",

@@ -1,4 +1,6 @@
-"""What stands on the page of a derivation: its lines, their code, their values, the tape's version, three witnesses."""
+"""What stands on the page of a derivation: its lines, their code, their values, the tape's version, three
+witnesses.
+"""
 
 import ast
 import inspect
@@ -141,7 +143,9 @@ def _piece(derivation, statement):
 
 
 def _code(derivation, marks):
-    """The function, and the helpers that belong to it, without docstrings: number, HTML and marks of every line."""
+    """The function, and the helpers that belong to it, without docstrings: number, HTML and marks of every
+    line.
+    """
     rows = []
     used = {s.first for s in derivation.statements if s.lines}
     for function in (derivation.function, *derivation.helpers):
@@ -192,11 +196,13 @@ def _batch(subject):
     return [(name, words(value)) for name, value in subject.parameters.items()]
 
 
-# ----- the same by tape -----------------------------------------------------------------------------------------------
+# ----- the same by tape -----
 
 
 def by_tape(subject):
-    """The functions of models/, losses and nn that ran while the loss was computed, in the order of their calls."""
+    """The functions of models/, losses and nn that ran while the loss was computed, in the order of their
+    calls.
+    """
     tensors = witnesses.ByTape(subject.by_tape).tensors(subject.parameters, tracked=True)
     called = {}
 

@@ -1,6 +1,7 @@
 """Small pictures of arrays, as PNG inside the page: blue above zero, orange below, the stronger the larger.
 
-The strength is opacity, so a picture sits on light paper as on dark. Written with zlib alone: 33 colours, one byte a pixel.
+The strength is opacity, so a picture sits on light paper as on dark. Written with zlib alone: 33 colours, one
+byte a pixel.
 """
 
 import base64
@@ -43,7 +44,9 @@ def number(value):
 
 
 def _plane(array):
-    """The array as rows and columns: of images the first, its channels side by side; of other stacks the first."""
+    """The array as rows and columns: of images the first, its channels side by side; of other stacks the
+    first.
+    """
     if array.ndim == 0:
         plane, note = array.reshape(1, 1), ""
     elif array.ndim == 1:

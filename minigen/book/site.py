@@ -45,7 +45,7 @@ def page_names():
 
 
 def build(folder, jobs=None):
-    """Write the book into `folder`, which is made; files of the same names are replaced. Returns the folder."""
+    """Write the book into `folder`, replacing files of the same names. Returns the folder."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for file in (HERE / "static").iterdir():
@@ -100,7 +100,7 @@ def _render(job):
 
 
 def _place(name):
-    """(number, step, the step that follows or None) for a page that the reading order names; None for others."""
+    """(number, step, the step that follows or None) for a page of the reading order; None for others."""
     at = next((i for i, step in enumerate(order.STEPS) if step.page == name), None)
     if at is None:
         return None

@@ -1,7 +1,8 @@
-"""From the Unicode mathematics of a docstring to HTML: sub- and superscripts, italic letters; LaTeX becomes MathML.
+"""From the Unicode mathematics of a docstring to HTML: sub- and superscripts, italic letters; LaTeX becomes
+MathML.
 
-The docstring stays as a terminal shows it. x_n, W₁ and h_(k+1) get subscripts, xᵀ, e^(v/2) and σ² superscripts, and a
-letter that stands for a quantity is set in italics, functions such as tanh are not.
+The docstring stays as a terminal shows it. x_n, W₁ and h_(k+1) get subscripts, xᵀ, e^(v/2) and σ²
+superscripts, and a letter that stands for a quantity is set in italics, functions such as tanh are not.
 """
 
 import re
@@ -22,10 +23,14 @@ MATHS = re.compile(
     rf"(?P<code>\b[a-z]{{3,}}(?:_[a-z0-9]{{2,}})+\b)|(?P<number>\d+e-\d+)"
     rf"|(?P<word>[{LETTER}](?:[{HAT}]|[{LETTER}{HAT}])*)"
     rf"|(?P<small>[₀-₉₊₋]+)|(?P<high>[⁰¹²³⁴-⁹⁺⁻ᵀᵛˢˡˣⁿ]+)"
-    rf"|_\((?P<in1>[^()]*)\)|_(?P<in2>[A-Za-z0-9α-ωℓ*]+)|\^\((?P<up1>[^()]*(?:\([^()]*\)[^()]*)*)\)|\^(?P<up2>[-−]?[\w]+)"
+    rf"|_\((?P<in1>[^()]*)\)|_(?P<in2>[A-Za-z0-9α-ωℓ*]+)"
+    rf"|\^\((?P<up1>[^()]*(?:\([^()]*\)[^()]*)*)\)|\^(?P<up2>[-−]?[\w]+)"
 )
-FUNCTIONS = {"tanh", "sinh", "cosh", "log", "exp", "softplus", "sigmoid", "relu", "leaky", "max", "min", "sign", "else", "where",
-             "for", "of", "KL", "with", "Σ", "in", "frame", "zeros", "without", "the", "at", "flat", "conv", "dense", "norm", "picture", "back", "argmax", "onehot", "lse"}  # fmt: skip
+FUNCTIONS = {
+    "tanh", "sinh", "cosh", "log", "exp", "softplus", "sigmoid", "relu", "leaky", "max", "min",
+    "sign", "else", "where", "for", "of", "KL", "with", "Σ", "in", "frame", "zeros", "without",
+    "the", "at", "flat", "conv", "dense", "norm", "picture", "back", "argmax", "onehot", "lse",
+}  # fmt: skip
 
 
 def maths(text):

@@ -1,6 +1,8 @@
-"""Real numbers beside every line: a derivation is run on the batch of `minigen check`, and every name is noted.
+"""Real numbers beside every line: a derivation is run on the batch of `minigen check`, and every name is
+noted.
 
-Python's profiler tells when a function of byhand/ returns; its local variables then are the values of its lines.
+Python's profiler tells when a function of byhand/ returns; its local variables then are the values of its
+lines.
 """
 
 import sys
@@ -17,7 +19,9 @@ FOLDER = str(Path(byhand.__file__).parent)
 
 @dataclass(eq=False)
 class Run:
-    """One function of byhand/ while a subject was computed: what it was given, its local values, what it returned."""
+    """One function of byhand/ while a subject was computed: what it was given, its local values, what it
+    returned.
+    """
 
     code: object
     module: str
@@ -46,7 +50,7 @@ class Run:
         return Derivation(self.function(), self.is_setup)
 
     def value(self, name, keys):
-        """The value of a name, or of the gradient that is returned under a parameter's name; None if unknown."""
+        """The value of a name, or of the gradient returned under a parameter's name; None if unknown."""
         if name in self.values:
             return self.values[name]
         for key, letter in keys.items():
@@ -74,7 +78,9 @@ def _leaves(value):
 
 
 def run(compute):
-    """Call `compute()`. Returns (what it gave, the Runs of byhand's functions in the order in which they were called)."""
+    """Call `compute()`. Returns (what it gave, the Runs of byhand's functions in the order in which they were
+    called).
+    """
     runs, outer = {}, {}
 
     def notice(frame, event, argument):

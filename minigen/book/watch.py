@@ -1,7 +1,7 @@
 """Three backward passes to watch, tick by tick: a small VAE, a generator's step, and a gradient penalty.
 
-They are real: the models of models/ on real digits, the graph as `minigen.draw` draws it, the gradients as `minigen.steps`
-finds them.
+They are real: the models of models/ on real digits, the graph as `minigen.draw` draws it, the gradients as
+`minigen.steps` finds them.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,9 @@ LIMIT = 150
 
 @dataclass(eq=False)
 class Scene:
-    """A loss to watch: its title, what it shows, names of values, and ticks that were themselves a backward pass."""
+    """A loss to watch: its title, what it shows, names of values, and ticks that were themselves a backward
+    pass.
+    """
 
     title: str
     about: str
@@ -43,8 +45,9 @@ def watch_vae():
     loss = reconstruction + kl
     names = dict(x=x, eps=eps, mu=mu, logvar=logvar, z=z, reconstruction=reconstruction, kl=kl, loss=loss)
     about = (
-        "Two numbers a digit, five digits. Watch `mu` and `logvar`: each is used by the sample and by the divergence, so its "
-        "gradient is complete only when both parts have arrived, and only then may it be sent on."
+        "Two numbers a digit, five digits. Watch `mu` and `logvar`: each is used by the sample and by the "
+        "divergence, so its gradient is complete only when both parts have arrived, and only then may "
+        "it be sent on."
     )
     _name(model)
     return Scene("A small variational autoencoder", about, loss, names)
@@ -59,8 +62,9 @@ def watch_gan():
     logits = game.judge(fake)
     loss = losses.generator_loss(logits, game.kind)
     about = (
-        "The generator's loss holds no data. Its gradient goes through the discriminator first, to the samples, and from there "
-        "into the generator. `generator_step` asks for the generator's parameters only; here all are shown."
+        "The generator's loss holds no data. Its gradient goes through the discriminator first, to the "
+        "samples, and from there into the generator. `generator_step` asks for the generator's "
+        "parameters only; here all are shown."
     )
     _name(game)
     return Scene("A step of the generator", about, loss, dict(z=z, fake=fake, logits=logits, loss=loss))
@@ -78,8 +82,9 @@ def watch_penalty():
     excess = norms - 1
     loss = (excess * excess).sum() * (1 / 5)
     about = (
-        "The loss holds the gradient of the critic at x̂. That gradient was a backward pass of its own, and because of "
-        "`create_graph=True` its operations are on the tape like all others: they are marked as *inner backward pass*. "
+        "The loss holds the gradient of the critic at x̂. That gradient was a backward pass of its own, and "
+        "because of `create_graph=True` its operations are on the tape like all others: they are marked as "
+        "*inner backward pass*. "
         "The walk differentiates them, and the weights are reached twice."
     )
     _name(critic)
@@ -151,7 +156,10 @@ def _why(record, tick, waiting):
     if tick.node is record.root:
         first = "The walk begins at the loss: its gradient by itself is 1."
     else:
-        first = f"Node {entry.number} is the youngest that is left. Whatever used it is younger, so all of its gradient has arrived."
+        first = (
+            f"Node {entry.number} is the youngest that is left. Whatever used it is younger, "
+            "so all of its gradient has arrived."
+        )
     if waiting:
         names = ", ".join(dict.fromkeys(_called(record.entry(p.parent)) for p in waiting))
         first += f" {names} has to wait: another part of its gradient comes from an older node."

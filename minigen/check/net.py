@@ -5,12 +5,13 @@ A forward passes every intermediate worth a name through `net`, and every term o
     h = net("h", np.tanh(x @ W1 + b1))
     net.term("kl", beta * ...)
 
-While nothing is asked of it, `net` only keeps what it sees. To measure how h acts on what follows, every named value
-is held at what was recorded (the code that follows receives the recorded array, whatever was computed), h is moved a
-little, and those values that come out differently are the ones that use h directly. Their slopes are the local
-Jacobian of h. From the local Jacobians alone follows everything else by the chain rule: the gradient of the loss at
-every value, split into the ways by which it arrives, and, just as easily, what a line of a person's backward should
-have given for the gradients that the person had so far. No derivative rule is used anywhere, only values.
+While nothing is asked of it, `net` only keeps what it sees. To measure how h acts on what follows, every
+named value is held at what was recorded (the code that follows receives the recorded array, whatever was
+computed), h is moved a little, and those values that come out differently are the ones that use h directly.
+Their slopes are the local Jacobian of h. From the local Jacobians alone follows everything else by the chain
+rule: the gradient of the loss at every value, split into the ways by which it arrives, and, just as easily,
+what a line of a person's backward should have given for the gradients that the person had so far. No
+derivative rule is used anywhere, only values.
 """
 
 from dataclasses import dataclass
@@ -28,7 +29,9 @@ CURVED = 1e-8  # relative difference of order 4 and order 6 above which the step
 
 
 class Net:
-    """What a forward talks to: keeps the named values and the terms of the loss, and holds values fixed when asked."""
+    """What a forward talks to: keeps the named values and the terms of the loss, and holds values fixed when
+    asked.
+    """
 
     def __init__(self, held=None, output_name="y"):
         self.held, self.values, self.terms = held, {}, {}
@@ -49,14 +52,18 @@ class Net:
         return value
 
     def output(self, value):
-        """The result y of a layer, which has no loss of its own: the loss is <g, y> for an upstream gradient g."""
+        """The result y of a layer, which has no loss of its own: the loss is <g, y> for an upstream gradient
+        g.
+        """
         self.has_output = True
         return self(self.output_name, value)
 
 
 @dataclass
 class Jacobian:
-    """How one value acts on those that use it directly: for each, (size of the value, size of the user) slopes and bars."""
+    """How one value acts on those that use it directly: for each, (size of the value, size of the user)
+    slopes and bars.
+    """
 
     slopes: dict
     bars: dict
@@ -64,7 +71,7 @@ class Jacobian:
 
 
 class _Gradients(dict):
-    """Gradients by name; one that is missing follows from those of the values that use it, by the chain rule."""
+    """Gradients by name; a missing one follows from those of the values that use it, by the chain rule."""
 
     def __init__(self, problem, given):
         super().__init__(given)
@@ -77,10 +84,12 @@ class _Gradients(dict):
 
 
 class Problem:
-    """A forward at fixed arguments, ready to be differentiated; `settings` are keyword arguments that are no arrays.
+    """A forward at fixed arguments, ready to be differentiated; `settings` are keyword arguments that are no
+    arrays.
 
-    `values` holds what was named, in order, `arguments` the arrays given, and `terms` the terms of the loss. Where
-    the forward has an output instead, `g` is the gradient that arrives at it, drawn at random from `rng`.
+    `values` holds what was named, in order, `arguments` the arrays given, and `terms` the terms of the loss.
+    Where the forward has an output instead, `g` is the gradient that arrives at it, drawn at random from
+    `rng`.
     """
 
     def __init__(self, forward, arguments, settings=None, rng=None):
@@ -124,15 +133,17 @@ class Problem:
     def gradients(self, given=None):
         """The gradient at every name, worked out when asked for. Those in `given` are taken as they are.
 
-        With nothing given these are the true gradients; with a person's gradients given they are what the person's
-        own numbers lead to.
+        With nothing given these are the true gradients; with a person's gradients given they are what the
+        person's own numbers lead to.
         """
         return _Gradients(self, given or {})
 
     def parts(self, name, gradients):
-        """The gradient at `name`, one part for every value that uses it and every term: ({way: part}, {way: bar}).
+        """The gradient at `name`, one part for every value that uses it and every term: ({way: part}, {way:
+        bar}).
 
-        `gradients` holds the gradients of the values that use it. A way is the name of the user or of the term.
+        `gradients` holds the gradients of the values that use it. A way is the name of the user or of the
+        term.
         """
         if name == self.output and self.g is not None:
             return {name: self.g}, {name: np.zeros(self.g.shape)}
@@ -145,13 +156,14 @@ class Problem:
         return parts, bars
 
     def sound(self, name):
-        """Which entries can be compared: all but those on a kink, where the slopes on the two sides differ."""
+        """Which entries can be compared: all but those on a kink, where the two sides have other slopes."""
         if name == self.output and self.g is not None:
             return np.ones(self.g.shape, bool)
         return self.jacobian(name).sound.reshape(self.value(name).shape)
 
     def sides(self, name, gradients):
-        """{flat index: (lowest, highest)}: the gradients that the two sides of a kink allow, for the entries on one.
+        """{flat index: (lowest, highest)}: the gradients that the two sides of a kink allow, for the entries
+        on one.
 
         `gradients` as in `parts`. Each value that uses this one has a slope on either side.
         """
@@ -256,7 +268,9 @@ class Problem:
         return slopes, bars, sound
 
     def _try(self, name, x, entries, h):
-        """Slopes with one step: order 4 where that is exact, else order 6. `good` says for which entries they can be trusted."""
+        """Slopes with one step: order 4 where that is exact, else order 6. `good` says for which entries they
+        can be trusted.
+        """
         change, bend = [], []
 
         def look(k, which):
@@ -283,13 +297,16 @@ class Problem:
             apart = np.abs(finer - slopes[curved])
             good[curved] &= (apart <= CURVED * size[curved] + 4 * noise).all(axis=1)
             slopes[curved], bars[curved] = finer, 0.05 * apart + noise
-        # Entries on a kink are not compared; for what lies above them the convention is relu'(0) = 0 and |x|'(0) = 0.
+        # Entries on a kink are not compared; for what lies above them the convention is relu'(0) = 0 and
+        # |x|'(0) = 0.
         slopes[broken] = bars[broken] = 0.0
         return good, slopes, bars
 
 
 def _kinked(bend, bend_twice, size, noise):
-    """Where do the slopes on the two sides differ? f(h) - 2 f(0) + f(-h) grows like h at a kink, like h^2 elsewhere."""
+    """Where do the slopes on the two sides differ? f(h) - 2 f(0) + f(-h) grows like h at a kink, like h^2
+    elsewhere.
+    """
     bent = (np.abs(bend) > 1e-6 * size) & (np.abs(bend) > 100 * noise)
     return bent & (np.abs(bend_twice) < 3 * np.abs(bend))
 

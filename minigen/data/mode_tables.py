@@ -50,8 +50,8 @@ VEEGAN = {  # Srivastava et al. 2017, Table 1
 def controls(mixture: Mixture, *, samples: int = 2500, rng: Seed) -> dict[str, ModeCoverage]:
     """{name: ModeCoverage} of a perfect sampler, of one Gaussian fitted to the data, and of noise around it.
 
-    The last two reach every mode where they have density, by chance. Only the high-quality share tells them from
-    a network that has learned the modes, so always read both numbers.
+    The last two reach every mode where they have density, by chance. Only the high-quality share tells them
+    from a network that has learned the modes, so always read both numbers.
     """
     rng = as_generator(rng)
     data = mixture.sample(100_000, rng=rng)

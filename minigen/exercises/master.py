@@ -1,8 +1,10 @@
-"""Reads the master files of the exercises, and makes from each the stub, the solution, the mutants and the notebook.
+"""Reads the master files of the exercises, and makes from each the stub, the solution, the mutants and the
+notebook.
 
-A master is a plain Python file in this folder with an `ID`. Only the solution is written down; everything a person
-gets to see is cut out of it here, so nothing can drift apart. Titles and hints are read without executing the file,
-which keeps `minigen exercise list` quick: NumPy is loaded when something is computed, not before.
+A master is a plain Python file in this folder with an `ID`. Only the solution is written down; everything a
+person gets to see is cut out of it here, so nothing can drift apart. Titles and hints are read without
+executing the file, which keeps `minigen exercise list` quick: NumPy is loaded when something is computed, not
+before.
 """
 
 import ast
@@ -17,8 +19,8 @@ from pathlib import Path
 
 BEGIN, END = "# BEGIN SOLUTION", "# END SOLUTION"
 YOURS, GIVEN = "# ---- your lines: put a formula in place of each ... ----", "# ---- given from here on ----"
-_READ = """# The forward pass, to read; the checker runs its own copy. net("h", value) gives the value a name, under which
-# backward finds it in `cache`: cache["h"].
+_READ = """# The forward pass, to read; the checker runs its own copy. net("h", value) gives the value a name, under
+# which backward finds it in `cache`: cache["h"].
 """
 _RUN = """if __name__ == "__main__":
     from minigen.exercises import check
@@ -37,8 +39,8 @@ class BrokenMaster(ValueError):
 class Mutant:
     """A mistake to plant: `old`, which stands exactly once between the solution markers, becomes `new`.
 
-    Several replacements are tuples of equal length. `cause` says in one sentence what went wrong, never what would be
-    right.
+    Several replacements are tuples of equal length. `cause` says in one sentence what went wrong, never what
+    would be right.
     """
 
     old: str | tuple
@@ -51,7 +53,8 @@ class Mutant:
         for old, new in pairs:
             if text.count(old) != 1:
                 raise BrokenMaster(
-                    f"a mutant replaces {old!r}, which stands {text.count(old)} times in the solution, not once"
+                    f"a mutant replaces {old!r}, which stands {text.count(old)} times in the solution, not "
+                    "once"
                 )
             text = text.replace(old, new)
         return text
@@ -172,7 +175,9 @@ class Master:
         return [block for is_solution, block in _split(self.source, self.path.name) if is_solution]
 
     def _person(self, fill):
-        """Statement, imports, what forward and backward use, forward, backward; each solution block as `fill` gives it."""
+        """Statement, imports, what forward and backward use, forward, backward; each solution block as `fill`
+        gives it.
+        """
         needed = dict(self._needed())
         given, body = needed.pop("backward"), []
         for is_solution, block in _split(given, self.path.name):
@@ -188,7 +193,9 @@ class Master:
         return "\n\n".join([top, *defined, "".join(body), _RUN.format(id=self.id)])
 
     def _needed(self):
-        """[(name, source)] of the top-level statements that forward and backward reach by name, in the file's order."""
+        """[(name, source)] of the top-level statements that forward and backward reach by name, in the file's
+        order.
+        """
         lines = self.source.splitlines(keepends=True)
         named = {}
         for node in self._tree.body:
@@ -221,7 +228,7 @@ def all_masters():
 
 
 def broken_masters():
-    """{file name: what is wrong}: masters that cannot be read; one of them does not take the others with it."""
+    """{file name: what is wrong}: masters that cannot be read; the others still can."""
     return _own()[1]
 
 
@@ -236,7 +243,9 @@ def is_master(path):
 
 
 def read_masters(source):
-    """({id: Master} in teaching order, {file name: what is wrong}): the files with an `ID` in a folder, or one master."""
+    """({id: Master} in teaching order, {file name: what is wrong}): the files with an `ID` in a folder, or
+    one master.
+    """
     masters, broken = {}, {}
     for path in sorted(source.glob("*.py")) if source.is_dir() else [source]:
         if not is_master(path):
@@ -255,7 +264,9 @@ def read_masters(source):
 
 
 def load(text, filename="<backward>"):
-    """The function `backward` that a person's file defines; its source can be looked up as that of a file can."""
+    """The function `backward` that a person's file defines; its source can be looked up as that of a file
+    can.
+    """
     names = {"__name__": "minigen_exercise"}
     linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
     exec(compile(text, filename, "exec"), names)

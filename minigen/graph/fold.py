@@ -1,7 +1,9 @@
-"""From a record to the boxes of a drawing: layers become one box, and a graph that is too large becomes smaller.
+"""From a record to the boxes of a drawing: layers become one box, and a graph that is too large becomes
+smaller.
 
-Two steps make a graph smaller, each only as far as it is needed. A chain, where each operation is read by the next one
-alone, becomes one box. Then neighbours in time become one box: time orders the graph, so no arrow can turn back.
+Two steps make a graph smaller, each only as far as it is needed. A chain, where each operation is read by the
+next one alone, becomes one box. Then neighbours in time become one box: time orders the graph, so no arrow
+can turn back.
 """
 
 from collections import Counter
@@ -41,8 +43,8 @@ def fold(record, layers, limit):
             room = limit
         clusters = _neighbours(clusters, room)
         sentence = (
-            f"folded: {len(operations)} operations into {len(clusters)} boxes, because more than {limit} boxes "
-            "are not readable; draw(loss, limit=...) changes that"
+            f"folded: {len(operations)} operations into {len(clusters)} boxes, because more than {limit} "
+            "boxes are not readable; draw(loss, limit=...) changes that"
         )
         if not shown:
             sentence += "; constants and parameters are left out"

@@ -1,7 +1,9 @@
-"""Where the boxes of a drawing stand: rows from the inputs at the top to the loss at the bottom, with few crossings.
+"""Where the boxes of a drawing stand: rows from the inputs at the top to the loss at the bottom, with few
+crossings.
 
-A box stands one row below the lowest box that it reads; an arrow over several rows bends around the boxes there. Within
-a row the boxes are sorted by the middle of their neighbours, up and down a few times (Sugiyama, Tagawa and Toda 1981).
+A box stands one row below the lowest box that it reads; an arrow over several rows bends around the boxes
+there. Within a row the boxes are sorted by the middle of their neighbours, up and down a few times (Sugiyama,
+Tagawa and Toda 1981).
 """
 
 from dataclasses import dataclass, field
@@ -97,7 +99,9 @@ def _middle(values, otherwise):
 
 
 def _spread(rows, rounds=12):
-    """Give every place its x: near the middle of its neighbours, without overlap. Returns the width of the whole."""
+    """Give every place its x: near the middle of its neighbours, without overlap. Returns the width of the
+    whole.
+    """
     for row in rows:
         x = 0.0
         for place in row:

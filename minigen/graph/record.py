@@ -1,7 +1,8 @@
-"""What is in a graph: its operations in the order of time, what each of them read, and what everything is called.
+"""What is in a graph: its operations in the order of time, what each of them read, and what everything is
+called.
 
-The tape knows the names of parameters. Those of a person's own variables are found where `draw` was called: a tensor
-that a variable there holds is drawn under the name of that variable.
+The tape knows the names of parameters. Those of a person's own variables are found where `draw` was called: a
+tensor that a variable there holds is drawn under the name of that variable.
 """
 
 import ast
@@ -19,7 +20,9 @@ from minigen.nn import Module
 
 
 class Names:
-    """What tensors and arrays are called: by `names`, by the variables of the caller, by the module they belong to."""
+    """What tensors and arrays are called: by `names`, by the variables of the caller, by the module they
+    belong to.
+    """
 
     def __init__(self, variables=None, names=None):
         self._by_id, self._kept = {}, []
@@ -44,7 +47,8 @@ class Names:
 
 @dataclass(eq=False)
 class Entry:
-    """One thing of the graph. `number` is its place in time: the oldest operation has 1, and so has the oldest parameter.
+    """One thing of the graph. `number` is its place in time: the oldest operation has 1, and so has the
+    oldest parameter.
 
     `inputs` are (entry or None, value), one for each argument.
     """
@@ -138,11 +142,13 @@ def norm(array):
     return math.sqrt(float((array * array).sum()))
 
 
-# ----- the rules, as they are written ---------------------------------------------------------------------------------
+# ----- the rules, as they are written -----
 
 
 def rule_text(op, i):
-    """Rule i of an operation as it stands in its source, without `lambda g, out, ...:`; None where there is none."""
+    """Rule i of an operation as it stands in its source, without `lambda g, out, ...:`; None where there is
+    none.
+    """
     if isinstance(op.rules, RuleForEach):  # one rule for any number of arguments
         rules, i = [op.rules.rule], 0
     else:

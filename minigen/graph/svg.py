@@ -1,4 +1,6 @@
-"""A drawing as SVG text: nothing is loaded, and the colours follow the page that shows it, where that has any."""
+"""A drawing as SVG text: nothing is loaded, and the colours follow the page that shows it, where that has
+any.
+"""
 
 from html import escape
 from pathlib import Path
@@ -20,7 +22,9 @@ STYLE = (
 
 
 class Drawing:
-    """A graph as boxes and arrows. `svg` is the text, `save(path)` writes it, a notebook shows it; `folded` is a sentence or None."""
+    """A graph as boxes and arrows. `svg` is the text, `save(path)` writes it, a notebook shows it; `folded`
+    is a sentence or None.
+    """
 
     def __init__(self, boxes, folded=None):
         self.boxes, self.folded = boxes, folded
@@ -31,8 +35,9 @@ class Drawing:
         top = 22 if self.folded else 0
         width = max(width, 2 * PAD + 6.6 * len(self.folded or ""))
         parts = [
-            f'<svg xmlns="http://www.w3.org/2000/svg" class="minigen-graph" width="{width:.0f}" height="{height + top:.0f}" '
-            f'viewBox="0 {-top} {width:.0f} {height + top:.0f}" role="img"><title>{escape(self._says())}</title>'
+            f'<svg xmlns="http://www.w3.org/2000/svg" class="minigen-graph" width="{width:.0f}" '
+            f'height="{height + top:.0f}" viewBox="0 {-top} {width:.0f} {height + top:.0f}" '
+            f'role="img"><title>{escape(self._says())}</title>'
             f"<style>{STYLE}</style>",
             f'<rect class="page" y="{-top}" width="{width:.0f}" height="{height + top:.0f}"/>',
         ]
@@ -47,12 +52,13 @@ class Drawing:
         numbers = " ".join(str(e.number) for e in box.members if e.kind == "operation")
         lines = [(box.title, ""), *((line, ' class="dim"') for line in box.lines)]
         texts = "".join(
-            f'<text{dim} x="{place.x:.1f}" y="{place.y + PAD + 8 + LINE * i:.1f}" text-anchor="middle">{escape(line)}</text>'
+            f'<text{dim} x="{place.x:.1f}" y="{place.y + PAD + 8 + LINE * i:.1f}" '
+            f'text-anchor="middle">{escape(line)}</text>'
             for i, (line, dim) in enumerate(lines)
         )
         return (
-            f'<g class="{box.kind}" data-ticks="{numbers}"><rect class="box" x="{left:.1f}" y="{place.y:.1f}" '
-            f'width="{place.width:.1f}" height="{place.height:.1f}" rx="5"/>{texts}</g>'
+            f'<g class="{box.kind}" data-ticks="{numbers}"><rect class="box" x="{left:.1f}" '
+            f'y="{place.y:.1f}" width="{place.width:.1f}" height="{place.height:.1f}" rx="5"/>{texts}</g>'
         )
 
     def _says(self):
@@ -77,7 +83,7 @@ class Drawing:
 
 
 def _path(arrow):
-    """From the lower edge of the source through the bends to the upper edge of the target, with an arrowhead."""
+    """From the lower edge of the source through the bends to the upper edge of the target, with a head."""
     first, last = arrow[0], arrow[-1]
     points = [(first.x, first.y + first.height), *((p.x, p.y) for p in arrow[1:-1]), (last.x, last.y)]
     d = f"M{points[0][0]:.1f} {points[0][1]:.1f}"

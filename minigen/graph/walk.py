@@ -1,7 +1,7 @@
 """The backward pass of a graph, one node after the other, with everything that each rule gave.
 
-It is the walk of the engine: from the youngest node to the oldest, each when its gradient is complete. The rules are
-called by the engine's own function; here only is kept what they return.
+It is the walk of the engine: from the youngest node to the oldest, each when its gradient is complete. The
+rules are called by the engine's own function; here only is kept what they return.
 """
 
 import html
@@ -14,7 +14,9 @@ from minigen.graph.record import norm, rule_text, shape_text
 
 @dataclass(eq=False)
 class Part:
-    """What one rule sent to one argument. `arrived` of `due` parts are there now; at `due` the gradient is complete."""
+    """What one rule sent to one argument. `arrived` of `due` parts are there now; at `due` the gradient is
+    complete.
+    """
 
     argument: int
     parent: object

@@ -43,13 +43,15 @@ def importance_weighted_bound(log_weights: ArrayLike) -> float:
 def grid_log_likelihood(
     decode: Callable[[Any], Any], x: ArrayLike, *, edge: float = 5.0, side: int = 201
 ) -> float:
-    """The mean over the rows of log p(x), in nats, for a code of two numbers: an integral, with no encoder in it.
+    """The mean over the rows of log p(x), in nats, for a code of two numbers: an integral, with no encoder in
+    it.
 
         log p(x) = log sum_ij step^2 N(z_ij; 0, I) p(x|z_ij),    z_ij on a square grid over [-edge, edge]^2
 
-    p(x|z) are independent Bernoullis: `decode` takes codes (M, 2) and gives logits (M, D); x (N, D) in [0, 1].
-    It holds for any decoder, however it was trained, so a bound that lies above it is computed wrongly. The sum
-    is exact to many digits where `step` is not larger than the deviation of p(z|x). ValueError for other shapes.
+    p(x|z) are independent Bernoullis: `decode` takes codes (M, 2) and gives logits (M, D); x (N, D) in [0,
+    1]. It holds for any decoder, however it was trained, so a bound that lies above it is computed wrongly.
+    The sum is exact to many digits where `step` is not larger than the deviation of p(z|x). ValueError for
+    other shapes.
     """
     x = as_rows("x", x, least=1)
     line = np.linspace(-edge, edge, side)

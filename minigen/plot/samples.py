@@ -25,7 +25,8 @@ def ladder(
     """Panels of bars {panel: {rung: value}}; the bar of `subject` is dark.
 
     Panels named in `logarithmic` have a logarithmic scale. A value may be a tuple (value, part, part), whose
-    parts, named by `parts`, are marked on the bar; `levels` {panel: x} are vertical lines; `form` writes a value.
+    parts, named by `parts`, are marked on the bar; `levels` {panel: x} are vertical lines; `form` writes a
+    value.
     """
     rungs = list(next(iter(panels.values())))
     figure, (line,) = figure_of(2.6 * len(panels) + 1.5, 0.3 * len(rungs) + 1.4, 1, len(panels), sharey=True)

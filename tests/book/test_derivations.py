@@ -1,4 +1,6 @@
-"""No drift: every line of a derivation has its line of code, and every line of code its line of the derivation."""
+"""No drift: every line of a derivation has its line of code, and every line of code its line of the
+derivation.
+"""
 
 import importlib
 import shutil
@@ -37,7 +39,9 @@ def test_the_page_has_no_line_without_its_partner(name):
 
 @pytest.fixture
 def changed_byhand(tmp_path, monkeypatch):
-    """`changed_byhand(file, old, new)` is a copy of byhand/ with one change: the package, ready to be imported."""
+    """`changed_byhand(file, old, new)` is a copy of byhand/ with one change: the package, ready to be
+    imported.
+    """
     package = tmp_path / "byhand_copy"
     shutil.copytree(values.FOLDER, package, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.syspath_prepend(tmp_path)
@@ -105,7 +109,9 @@ def test_a_change_on_one_side_alone_is_told(changed_byhand, old, new, told):
     "name", ["vae-bernoulli", "wgan-gp-critic-tanh", "batch-norm", "ae-contractive", "conv2d"]
 )
 def test_each_deleted_line_of_code_is_missed(name):
-    """Without the line, its line of the derivation has no partner; no statement is covered by another's name alone."""
+    """Without the line, its line of the derivation has no partner; no statement is covered by another's name
+    alone.
+    """
     for d in derivations_of(name)[:1]:
         for statement in d.statements:
             if statement.setup or not statement.lines:

@@ -1,4 +1,6 @@
-"""The folder that `minigen read --out` writes: whole, small, without a request to anywhere, every link and anchor there."""
+"""The folder that `minigen read --out` writes: whole, small, without a request to anywhere, every link and
+anchor there.
+"""
 
 import importlib
 import re

@@ -1,4 +1,6 @@
-"""The contract of a backward, and the traps into which other gradient checkers have fallen: each is shown to be caught."""
+"""The contract of a backward, and the traps into which other gradient checkers have fallen: each is shown to
+be caught.
+"""
 
 import numpy as np
 import pytest
@@ -100,7 +102,9 @@ def test_trap_float32():
 
 
 def test_trap_kink_at_exactly_zero():
-    """At relu(0) the difference is 1/2, which is nobody's derivative: such an entry is left out and mentioned."""
+    """At relu(0) the difference is 1/2, which is nobody's derivative: such an entry is left out and
+    mentioned.
+    """
     x = np.array([[-1.0, 0.0, 2.0], [0.5, -0.3, 0.0]])
     for at_zero in (0.0, 1.0):
 
@@ -145,7 +149,9 @@ def relu_backward(g, cache, x, W, slope=lambda a: np.where(a > 0, 1.0, 0.2)):
 
 
 def test_a_kink_above_does_no_harm_below():
-    """At a = 0 both slopes are right, so x, which is compared with what follows from this choice of them, is right."""
+    """At a = 0 both slopes are right, so x, which is compared with what follows from this choice of them, is
+    right.
+    """
     found = judge_lines(with_a_kink(), relu_backward, ("a", "x", "W"))
     assert found.verdict == "ok" and found.lines[0].skipped == H
 

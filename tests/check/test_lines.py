@@ -53,7 +53,9 @@ def problem():
 
 
 def judged(problem, spoil):
-    """The Table of a backward in which `spoil(gradients, cache)` changes the dict before the last lines follow."""
+    """The Table of a backward in which `spoil(gradients, cache)` changes the dict before the last lines
+    follow.
+    """
 
     def backward(cache, x, eps, Wmu, Wv, beta):
         g = right(cache, x, eps, Wmu, Wv, beta)

@@ -1,4 +1,6 @@
-"""Every master: the stub is unsolved, the solution passes, every mutant is rejected and named, nothing is given away."""
+"""Every master: the stub is unsolved, the solution passes, every mutant is rejected and named, nothing is
+given away.
+"""
 
 import ast
 import json
@@ -72,7 +74,9 @@ def test_an_exercise_is_fit_to_be_given(verified, id):
 
 
 def test_the_table(verified):
-    """All mutants are rejected, and each one's page is known by its gradients (but for what is no gradient at all)."""
+    """All mutants are rejected, and each one's page is known by its gradients (but for what is no gradient at
+    all).
+    """
     planted = [(id, p) for id, v in verified.items() for p in v.planted]
     assert all(p.rejected for _, p in planted)
     assert len(planted) >= 150 and all(len(v.planted) >= 5 for v in verified.values())
@@ -186,7 +190,9 @@ def test_a_mutant_must_find_its_place_exactly_once():
 
 
 def test_configurations_decide_between_mistakes_that_look_alike(write):
-    """Where the slope is 0.7, twice the slope and the slope plus 0.7 are the same; the second configuration knows better."""
+    """Where the slope is 0.7, twice the slope and the slope plus 0.7 are the same; the second configuration
+    knows better.
+    """
     alike = '{"G05": Mutant("slope * g", "2 * slope * g"), "G46": Mutant("slope * g", "(slope + 0.7) * g")}'
     text = ONE.replace('{"N": 5, "slope": 0.7},', '{"N": 5, "slope": 0.7}, {"N": 5, "slope": 1.3},')
     master = write(text[: text.index("MUTANTS = ")] + f"MUTANTS = {alike}\n")

@@ -1,4 +1,6 @@
-"""draw and steps: on every model, on functions of one's own, on gradients of gradients, and on graphs that are too large."""
+"""draw and steps: on every model, on functions of one's own, on gradients of gradients, and on graphs that
+are too large.
+"""
 
 import xml.etree.ElementTree as xml
 
