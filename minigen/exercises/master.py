@@ -19,7 +19,8 @@ from pathlib import Path
 
 BEGIN, END = "# BEGIN SOLUTION", "# END SOLUTION"
 YOURS, GIVEN = "# ---- your lines: put a formula in place of each ... ----", "# ---- given from here on ----"
-_READ = """# The forward pass, to read; the checker runs its own copy. net("h", value) gives the value a name, under
+_READ = """\
+# The forward pass, to read; the checker runs its own copy. net("h", value) gives the value a name, under
 # which backward finds it in `cache`: cache["h"].
 """
 _RUN = """if __name__ == "__main__":
