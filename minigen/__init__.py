@@ -14,9 +14,6 @@ derivations to write oneself.
 import importlib
 import typing
 
-__version__ = "0.1.0"
-
-from minigen.check import check_gradients, check_vjp
 from minigen.engine.anomaly import detect_anomaly
 from minigen.engine.backend import Random, to
 from minigen.engine.conv import (
@@ -100,7 +97,12 @@ _PARTS = {  # loaded when they are first asked for, so that `import minigen` sta
     "testing",
     "training",
 }
-_FUNCTIONS = {"draw": "graph", "steps": "graph"}  # loaded on demand too; each with the part it lies in
+_FUNCTIONS = {  # loaded on demand too; each with the part it lies in
+    "check_gradients": "check",
+    "check_vjp": "check",
+    "draw": "graph",
+    "steps": "graph",
+}
 
 
 if typing.TYPE_CHECKING:
@@ -121,6 +123,7 @@ if typing.TYPE_CHECKING:
         testing,
         training,
     )
+    from minigen.check import check_gradients, check_vjp
     from minigen.explain import explain  # the package is callable too
     from minigen.graph import draw, steps
 else:
