@@ -33,11 +33,6 @@ FUNCTIONS = {
 }  # fmt: skip
 
 
-def maths(text):
-    """One formula as HTML."""
-    return Markup(_formula(text))
-
-
 def _formula(text):
     out, end = [], 0
     text = unicodedata.normalize("NFD", text)
