@@ -19,7 +19,7 @@ from typing import TypeAlias
 import numpy as np
 
 from minigen.engine import tape
-from minigen.engine.backend import Array, device_of, namespace, to
+from minigen.engine.backend import Array, device_of, namespace, to, whole
 from minigen.engine.fast import memory
 from minigen.engine.shapes import inverse_of
 from minigen.engine.tape import Tensor
@@ -74,6 +74,7 @@ class Optimizer:
         return self._lr
 
     @lr.setter
+    @whole
     def lr(self, lr: float) -> None:
         _learning_rate(type(self).__name__, lr, zero=True)
         self._lr = lr
@@ -99,6 +100,7 @@ class Optimizer:
             blocks.append((data, grad, scratch[: len(data)], *rest))
         return blocks
 
+    @whole
     def step(self) -> None:
         """Move every parameter by its gradient.
 
@@ -133,6 +135,7 @@ class Optimizer:
     def update(self, p: Array, g: Array, scratch: Array, *slots: Array) -> None:
         raise NotImplementedError(f"{type(self).__name__}: write update(self, p, g, scratch, *slots)")
 
+    @whole
     def zero_grad(self) -> None:
         """Set the gradients to None; the next backward() starts from 0."""
         for leaf in self._leaves:
@@ -154,6 +157,7 @@ class Optimizer:
         return state | {name: to(view, "cpu").copy() for name, view in self._remembered().items()}
 
     @state.setter
+    @whole
     def state(self, state: dict[str, np.ndarray]) -> None:
         mine = self._remembered()
         names = {"lr", "steps", *mine}
@@ -333,6 +337,7 @@ class AdamW(Adam):
 # ----- what one may do to weights and gradients between the steps ---------------------------------------
 
 
+@whole
 def clip_weights(parameters: Parameters | Optimizer, c: float) -> None:
     """Hold every weight in [-c, c]: WGAN's way to bound the critic's slope. Call it after step(), never
     before.
@@ -350,6 +355,7 @@ def clip_weights(parameters: Parameters | Optimizer, c: float) -> None:
     mark_changed(tensors)
 
 
+@whole
 def clip_grad_norm(parameters: Parameters | Optimizer, max_norm: float) -> Array:
     """Scale all gradients together so that their joint Euclidean norm is at most `max_norm`. Returns the norm
     before.

@@ -85,6 +85,7 @@ class Leaf:
         self.grad = self.buffer = self.kept = None
         self.name = name
 
+    @backend.whole
     def accumulate(self, g):
         if self.grad is not None:
             self.grad += g
@@ -127,11 +128,11 @@ class Tensor(Methods):
                 self._array.setflags(write=False)
         elif not self._lent:
             self._lend()
-        return self._array
+        return _data(self)
 
     @data.setter
     def data(self, data: Array) -> None:
-        if data is self._array:
+        if data is _data(self):
             return  # p.data *= 2 has written in place already
         if type(self.node) is Node:
             raise TypeError(
@@ -173,9 +174,10 @@ class Tensor(Methods):
 
         Only a tensor made with requires_grad=True has one.
         """
-        return self.node.grad if type(self.node) is Leaf else None
+        return _data(self.node.grad) if type(self.node) is Leaf else None
 
     @grad.setter
+    @partial(backend.whole, keeps=True)
     def grad(self, g: Array | None) -> None:
         if type(self.node) is not Leaf:
             raise AttributeError("only a tensor made with requires_grad=True holds a gradient")
@@ -211,11 +213,11 @@ class Tensor(Methods):
 
     def item(self) -> float:
         """The one value of a one-element tensor as a Python number. On a GPU this waits for the result."""
-        return self._array.item()
+        return _data(self).item()
 
     def detach(self) -> Tensor:
         """The same data without its history: a constant, through which no gradient passes."""
-        return _tensor(self._array if type(self.node) is Node else backend.own(self._array), None)
+        return _tensor(self._array if type(self.node) is Node else backend.own(_data(self)), None)
 
     def backward(self, gradient: Value | None = None, retain_graph: bool = False) -> None:
         """Add d(self)/d(leaf), weighted by `gradient` (1 for a scalar), to the `.grad` of every leaf
@@ -236,10 +238,10 @@ class Tensor(Methods):
         return (self[i] for i in range(len(self)))
 
     def __bool__(self) -> bool:
-        return bool(self._array)
+        return bool(_data(self))
 
     def __float__(self) -> float:
-        return float(self._array)
+        return float(_data(self))
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise TypeError(
@@ -278,6 +280,8 @@ def _tensor(data, node):
 
 
 def _data(value):
+    if backend.recorder.get() is not None:
+        return backend.recorder.get().seen(value)
     return value._array if isinstance(value, Tensor) else value
 
 
@@ -286,7 +290,7 @@ def _real_array(what, data, differentiable):
     gradient; TypeError otherwise.
     """
     backend.refuse_container(what, data)
-    array = backend.as_array(data)
+    array = _data(backend.as_array(data))
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{what}: expected real numbers, got dtype {array.dtype}")
     if differentiable and array.dtype.kind != "f":
@@ -333,6 +337,8 @@ class Op(Generic[_P]):
     def __call__(self, *args, **kwargs):
         if Tensor not in map(type, args):
             return self.forward(*args, **kwargs) if _settled_here.get() else self._on_arrays(args, kwargs)
+        if backend.recorder.get() is not None:
+            args = backend.recorder.get().arguments(args)
         # What came: the arrays, and the nodes they came from.
         values, parents, exposed = [], [], []  # exposed: the places of what somebody may write to
         tracked = leaf = odd = False
@@ -548,7 +554,7 @@ def _settled(caller, given, selects):
     arrays = [np.asarray(a) if isinstance(a, int | float | np.generic) else a for a in arrays]
     settled = backend.settle(caller, list(given), arrays, [name in selects for name in given])
     return {
-        name: new if not isinstance(a, Tensor) else a if new is a._array else _tensor(new, None)
+        name: new if not isinstance(a, Tensor) else a if new is _data(a) else _tensor(new, None)
         for (name, a), new in zip(given.items(), settled, strict=True)
     }
 

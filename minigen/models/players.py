@@ -157,8 +157,9 @@ def rounds_on_toys(
 
 
 def _move(optimizer, gradients):
+    optimizer.zero_grad()
     for parameter, g in zip(optimizer.parameters, gradients, strict=True):
-        parameter.grad = g._array
+        parameter.node.accumulate(g._array)
     optimizer.step()
 
 

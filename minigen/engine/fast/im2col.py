@@ -17,14 +17,15 @@ from math import prod
 
 import numpy as np
 
-from minigen.engine.backend import namespace, windows
+from minigen.engine.backend import namespace, whole, windows
 from minigen.engine.fast.threads import share_out
 
 _chunk_bytes = 3 << 20  # of columns: larger ones leave the cache, smaller ones make the product inefficient
 _few_channels = 8
 
 
-def correlate(x, weight, bias, stride, padding, dilation, size):
+@whole
+def correlate(x, weight, bias, stride, padding, dilation, size, out=None):
     """out[n, o, i, j] = bias[o] + sum over c, a, b of
     x[n, c, i*stride + a*dilation - padding, ...] * weight[o, c, a, b].
     """
@@ -32,7 +33,7 @@ def correlate(x, weight, bias, stride, padding, dilation, size):
     xp = namespace(x)
     matrix = weight.transpose(2, 3, 1, 0).reshape(kh * kw * c, o)
     x = x.transpose(0, 2, 3, 1)
-    out = xp.empty((n, *size, o), x.dtype)
+    out = xp.empty((n, *size, o), x.dtype) if out is None else out.transpose(0, 2, 3, 1)
     # the bias as long as an image row, so that adding it is one long sum and not many short ones
     line = None if bias is None else xp.tile(bias, size[1])
 
@@ -48,6 +49,7 @@ def correlate(x, weight, bias, stride, padding, dilation, size):
     return out.transpose(0, 3, 1, 2)
 
 
+@whole
 def correlate_weight(x, y, kernel, stride, padding, dilation):
     """out[o, c, a, b] = sum over n, i, j of x[n, c, i*stride + a*dilation - padding, ...] * y[n, o, i, j]."""
     (n, c, _, _), (_, o, *size) = x.shape, y.shape
@@ -69,16 +71,18 @@ def correlate_weight(x, y, kernel, stride, padding, dilation):
     return total.reshape(*kernel, c, o).transpose(3, 2, 0, 1)
 
 
-def correlate_transpose(y, weight, bias, size, stride, padding, dilation):
+@whole
+def correlate_transpose(y, weight, bias, size, stride, padding, dilation, out=None):
     """The adjoint of `correlate` in x: each y[n, o, i, j], times the kernel, is added to its window
     of the image (col2im).
     """
     (n, o, *places), (_, c, kh, kw) = y.shape, weight.shape
     xp = namespace(y)
     y, matrix = y.transpose(0, 2, 3, 1), weight.transpose(2, 3, 1, 0)  # (kh, kw, C, O)
-    out, into = (_col2im_by_tap if _few(xp, c) or dilation[1] > 1 else _col2im_by_row)(
+    new, into = (_col2im_by_tap if _few(xp, c) or dilation[1] > 1 else _col2im_by_row)(
         xp, n, bias, matrix, places, size, stride, padding, dilation, y.dtype
     )
+    out = new() if out is None else out
 
     def part(images, worker):
         into(out[images], y[images].reshape(-1, o))
@@ -88,7 +92,7 @@ def correlate_transpose(y, weight, bias, size, stride, padding, dilation):
 
 
 def _col2im_by_tap(xp, n, bias, matrix, places, size, stride, padding, dilation, dtype):
-    """An empty result (N, C, H, W), and the function that fills images of it: one product,
+    """A function for an empty result (N, C, H, W), and one that fills images of it: one product,
     then each tap is added at its pixels.
     """
     (kh, kw, c, o), (h, w), (ph, pw) = matrix.shape, size, padding
@@ -104,7 +108,7 @@ def _col2im_by_tap(xp, n, bias, matrix, places, size, stride, padding, dilation,
         kept = canvas[:, :, ph : ph + h, pw : pw + w]
         _put(xp, out, kept, None if bias is None else bias[:, None, None])
 
-    return xp.empty((n, c, h, w), dtype), into
+    return lambda: xp.empty((n, c, h, w), dtype), into
 
 
 def _col2im_by_row(xp, n, bias, matrix, places, size, stride, padding, dilation, dtype):
@@ -138,7 +142,7 @@ def _col2im_by_row(xp, n, bias, matrix, places, size, stride, padding, dilation,
         kept = lines[:, ph : ph + h, pw * c : (pw + w) * c]
         _put(xp, out.transpose(0, 2, 3, 1).reshape(m, h, -1), kept, line)
 
-    return xp.empty((n, h, w, c), dtype).transpose(0, 3, 1, 2), into
+    return lambda: xp.empty((n, h, w, c), dtype).transpose(0, 3, 1, 2), into
 
 
 def _products(xp, rows, matrix, dtype):
