@@ -3,7 +3,7 @@
 A `Recorded` holds an array and behaves like one. What is computed with it is computed at once, on the array
 inside, and noted in the `Recording` that it belongs to; the result is a `Recorded` again. To the engine it is
 a third array library beside NumPy and CuPy: operators and methods belong to the array, and `namespace(x)`
-gives the rest. An entry is one call that writes to memory. A view needs none: it shows the same memory always.
+gives the rest. An entry is one call that writes to memory. A view needs none: it always shows the same.
 
 What cannot be repeated (a value that is read, a result whose size depends on values, a function that is not
 known here) is done all the same, so that the step ends as it would have; the recording remembers the reason.
@@ -72,7 +72,7 @@ class Recorded:
         if method == "at":
             return self.recording.write(ufunc.at, inputs, kwargs, inputs[0])
         if ufunc.nout == 1 and method == "__call__" and out is not None:
-            return self.recording.write(ufunc, (*inputs, *out), kwargs, out[0])
+            return self.recording.write(ufunc, inputs, {**kwargs, "out": out[0]}, out[0])
         if (ufunc.nout == 1 and method == "__call__") or (method == "reduce" and out is None):
             return self.recording.note(ufunc if method == "__call__" else ufunc.reduce, inputs, kwargs)
         self.recording.refuse(f"np.{ufunc.__name__} in this form is not written down")
@@ -127,7 +127,10 @@ class Recorded:
     def __setitem__(self, index, value):
         target = self
         if not backend.has_arrays(plain(index)):
-            target, index = self.value[(*plain(parts(index)), ...)], ...
+            whole = () if any(i is Ellipsis for i in parts(index)) else (...,)
+            target, index = self.value[(*parts(index), *whole)], ...
+            if type(value) is Recorded and same_place(value.value, target):
+                return  # x[i] += y has added in place already
         self.recording.write(operator.setitem, (target, index, value), {}, target)
 
     def __pow__(self, other):
@@ -163,7 +166,7 @@ def _give(names, make):
 def _binary_operators(name, ufunc):
     setattr(Recorded, f"__{name}__", lambda x, y: x._operator(ufunc, x, y))
     setattr(Recorded, f"__r{name}__", lambda x, y: x._operator(ufunc, y, x))
-    setattr(Recorded, f"__i{name}__", lambda x, y: x.recording.write(ufunc, (x, y, x), {}, x))
+    setattr(Recorded, f"__i{name}__", lambda x, y: x.recording.write(ufunc, (x, y), {"out": x}, x))
 
 
 _give(_binary, _binary_operators)
@@ -432,8 +435,6 @@ def written_into(function, args, kwargs, result):
 
 
 def _with_out(function, args, kwargs, out):
-    if isinstance(function, np.ufunc):
-        return function, (*args, out), kwargs
     if function is operator.pow and args[1:] == (2,):
         return np.multiply, (args[0], args[0], out), {}
     if function in (np.ndarray.copy, np.ndarray.astype):
@@ -510,6 +511,10 @@ def address(array):
 def place(array):
     """Where an array lies in the memory of its owner, and how."""
     return address(array) - address(home(array)), array.shape, array.strides, array.dtype.str
+
+
+def same_place(a, b):
+    return home(a) is home(b) and place(a) == place(b)
 
 
 def twin(array):
