@@ -230,6 +230,13 @@ class Recording:
             backend.recorder.reset(token)
         self._undisturbed([array for array, _ in self.held.values()])
 
+    def clear(self):
+        """Let go of all arrays: they and their recording refer to each other."""
+        self.known.clear()
+        self.entries.clear()
+        self.held.clear()
+        self.result = None
+
     def refuse(self, reason):
         """Remember the first reason why this step cannot be replayed."""
         self.why = self.why or f"{reason}; {_line()}"

@@ -116,12 +116,17 @@ class Replay:
         for kept in (self.lists, self.runs):
             while len(kept) > _most_lists:
                 del kept[next(iter(kept))]
+        result = _given(run.result, run)
+        if before:
+            before.clear()
+        if key not in self.runs:
+            run.clear()
         if why:
             self._forget()
             if self.strict:
                 raise NotReplayable(f"replay: {why}")
             self.why = why
-        return _given(run.result, run)
+        return result
 
 
 class Play:
