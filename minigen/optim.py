@@ -19,7 +19,7 @@ from typing import TypeAlias
 import numpy as np
 
 from minigen.engine import tape
-from minigen.engine.backend import Array, device_of, namespace, to, whole
+from minigen.engine.backend import Array, device_of, namespace, recorder, to, whole
 from minigen.engine.fast import memory
 from minigen.engine.shapes import inverse_of
 from minigen.engine.tape import Tensor
@@ -54,7 +54,7 @@ class Optimizer:
         self.weight_decay = weight_decay
         self.names, self.parameters = _checked(type(self).__name__, parameters)
         _learning_rate(type(self).__name__, lr, zero=False)
-        self._lr, self.steps = lr, 0
+        self._lr, self._steps = lr, 0
         memory.training_begins()
         first = self.parameters[0]._array
         self._xp = namespace(first)
@@ -69,8 +69,23 @@ class Optimizer:
         weakref.finalize(self, _release, self._leaves).atexit = False
 
     @property
+    def steps(self) -> int:
+        """How many steps there have been."""
+        if recorder.get() is not None:
+            recorder.get().refuse(
+                "optimizer.steps, which changes, is read: set what depends on it before the step"
+            )
+        return self._steps
+
+    @steps.setter
+    def steps(self, steps: int) -> None:
+        self._steps = steps
+
+    @property
     def lr(self) -> float:
         """The learning rate. Raises ValueError, when it is set, for what is not finite or is negative."""
+        if recorder.get() is not None:
+            recorder.get().refuse("optimizer.lr, which may change, is read: read it outside the step")
         return self._lr
 
     @lr.setter
@@ -300,7 +315,7 @@ class Adam(Optimizer):
 
     def update(self, p: Array, g: Array, scratch: Array, m: Array, v: Array) -> None:
         beta1, beta2 = self.betas
-        k = math.sqrt((1 - beta2) / (1 - beta2**self.steps))
+        k = math.sqrt((1 - beta2) / (1 - beta2**self._steps))
         m *= beta1
         m += g
         self._xp.multiply(g, g, out=scratch)
@@ -309,7 +324,7 @@ class Adam(Optimizer):
         self._xp.sqrt(v, out=scratch)
         scratch += self.eps / k
         self._xp.divide(m, scratch, out=scratch)
-        scratch *= self.lr * (1 - beta1) / (1 - beta1**self.steps) / k
+        scratch *= self.lr * (1 - beta1) / (1 - beta1**self._steps) / k
         p -= scratch
 
 

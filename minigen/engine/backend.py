@@ -203,6 +203,22 @@ def _cupy():
     return cupy
 
 
+def whole(function: F, keeps: bool = False) -> F:
+    """Make a function one entry of a replay, called as it is: for what has a state, checks values, or is one
+    large call. Where it has an argument `out`, its result is written there. `keeps` says that the arrays it
+    is given are kept by somebody, so it has to be given copies.
+    """
+
+    @wraps(function)
+    def called(*args, **kwargs):
+        recording = recorder.get()
+        return (
+            function(*args, **kwargs) if recording is None else recording.call(function, args, kwargs, keeps)
+        )
+
+    return called
+
+
 class Random:
     """Random numbers drawn on the host by one seeded NumPy generator and moved to `device`.
 
@@ -217,22 +233,26 @@ class Random:
     def generator(self) -> np.random.Generator:
         """The generator of NumPy that draws the numbers."""
         if recorder.get() is not None:
-            recorder.get().refuse("random numbers are drawn: noise is an argument of the step")
+            recorder.get().refuse("numbers are drawn by a generator of NumPy: draw them by minigen.Random")
         return self._generator
 
+    @whole
     def normal(self, *shape: int) -> Array:
         """Independent draws from N(0, 1)."""
         return to(self.generator.standard_normal(shape).astype(self.dtype), self.device)
 
+    @whole
     def uniform(self, *shape: int) -> Array:
         """Independent draws from U[0, 1)."""
         below_one = np.nextafter(1, 0, dtype=self.dtype)  # float32 rounds the largest draws up to 1
         return to(np.minimum(self.generator.random(shape).astype(self.dtype), below_one), self.device)
 
+    @whole
     def bernoulli(self, p: float, *shape: int) -> Array:
         """Independent zeros and ones, one with probability `p`: the mask of dropout and of masking noise."""
         return to((self.generator.random(shape) < p).astype(self.dtype), self.device)
 
+    @whole
     def permutation(self, n: int) -> Array:
         """0 .. n-1 in random order."""
         return to(self.generator.permutation(n), self.device)
@@ -271,22 +291,6 @@ def windows(x, kernel, stride, dilation):
     return namespace(x).lib.stride_tricks.as_strided(
         x, (n, oh, ow, kh, kw, c), (bn, bh * sh, bw * sw, bh * dh, bw * dw, bc)
     )
-
-
-def whole(function: F, keeps: bool = False) -> F:
-    """Make a function one entry of a replay, called as it is: for what has a state, checks values, or is one
-    large call. Where it has an argument `out`, its result is written there. `keeps` says that the arrays it
-    is given are kept by somebody, so it has to be given copies.
-    """
-
-    @wraps(function)
-    def called(*args, **kwargs):
-        recording = recorder.get()
-        return (
-            function(*args, **kwargs) if recording is None else recording.call(function, args, kwargs, keeps)
-        )
-
-    return called
 
 
 @contextmanager

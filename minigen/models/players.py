@@ -143,7 +143,7 @@ def rounds_on_toys(
     """
 
     def draw():
-        x = backend.to(toy.sample(batch, rng=random.generator), random.device)
+        x = _sample(toy, batch, random)
         alpha = [random.uniform(batch, 1)] if getattr(game, "lam", 0) else []  # a penalty needs it
         return x, random.normal(batch, noise), *alpha
 
@@ -154,6 +154,11 @@ def rounds_on_toys(
         return dict(zip(("adversary", "generator"), losses, strict=True))
 
     return step
+
+
+@backend.whole
+def _sample(toy, n, random):
+    return backend.to(toy.sample(n, rng=random.generator), random.device)
 
 
 def _move(optimizer, gradients):

@@ -1,4 +1,4 @@
-"""A step that is played again does what the plain one does, to the bit; what cannot be repeated is refused."""
+"""A step that is played again does what the plain one does, to the bit; what cannot be played is refused."""
 
 import inspect
 import os
