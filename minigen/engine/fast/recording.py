@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -202,6 +203,8 @@ class Entry:
     line: str  # of the person's program
     errors: dict  # what NumPy is to do about a division by zero and the like, unlike outside the step
     constant: bool = False  # the result is the same in every play
+    leaf: Leaf | None = None  # whose gradient this call adds to
+    first: bool = False  # ... and the step has set the gradient to None before
 
     def arrays(self):
         return arrays_in(self.args, self.kwargs)
@@ -218,7 +221,10 @@ class Recording:
         self.tensors = {}  # id of a tensor that was there before -> (tensor, its array)
         self.held = {}  # place of an array that was there before -> (array, copy of what it must hold)
         self.namespace, self.start = Namespace(self), next(tape._clock)
-        self._undisturbed([array for array, _ in before.held.values()] if before else [])
+        self.leaves = {}  # id of a leaf that was given a gradient -> the leaf
+        before = before or SimpleNamespace(held={}, leaves={})
+        self.had = {key for key, leaf in before.leaves.items() if leaf.grad is not None}
+        self._undisturbed([array for array, _ in before.held.values()])
 
     def run(self, step, args, kwargs):
         """The step, done and written down; `result` is what it returns."""
@@ -327,8 +333,10 @@ class Recording:
     def call(self, function, args, kwargs=None, keeps=False):
         """A call of a function that is `whole`."""
         args, kwargs = plain((args, kwargs or {}))
-        if args and type(args[0]) is Leaf and args[0].tick > self.start:
+        leaf = args[0] if args and type(args[0]) is Leaf else None
+        if leaf and leaf.tick > self.start:
             return function(*args, **kwargs)  # a gradient at a point that the step made: nobody will see it
+        first = leaf is not None and leaf.grad is None and leaf.buffer is not None and id(leaf) in self.had
         self._undisturbed(arrays_in(args, kwargs))
         token = backend.recorder.set(None)
         try:
@@ -340,6 +348,9 @@ class Recording:
                 function, args, kwargs, result, "out" in inspect.signature(function).parameters
             )
         self._add(*(with_copies, (function, args)) if keeps else (function, args), kwargs, None)
+        if leaf:
+            self.leaves[id(leaf)] = leaf
+            self.entries[-1].leaf, self.entries[-1].first = leaf, first
         return None
 
     def _result(self, function, args, kwargs, result, into):

@@ -33,7 +33,16 @@ import numpy as np
 
 from minigen.engine import anomaly, backend, tape
 from minigen.engine.fast import memory
-from minigen.engine.fast.recording import NUMBERS, Recorded, Recording, address, home, mapped, place
+from minigen.engine.fast.recording import (
+    NUMBERS,
+    Recorded,
+    Recording,
+    address,
+    home,
+    mapped,
+    place,
+    same_place,
+)
 from minigen.engine.tape import Tensor
 
 _most_runs = 5  # of one kind, without two in a row that agree
@@ -136,9 +145,12 @@ class Play:
         self.fixed, self.tensors = run.fixed, list(run.tensors.values())
         self.variables, self.settings = variables, settings
         entries, results = _needed(run)
-        blocks = _blocks(run, entries, results)
+        straight = _straight_into_gradients(entries, results)
+        blocks = _blocks(run, entries, results, straight)
 
         def placed(value):
+            if type(value) is np.ndarray and id(home(value)) in straight:
+                return straight[id(home(value))]
             block = blocks.get(id(home(value))) if type(value) is np.ndarray and value.size else None
             if block is None:
                 return value
@@ -217,7 +229,7 @@ def _needed(run):
     return entries[::-1], results
 
 
-def _blocks(run, entries, results):
+def _blocks(run, entries, results, elsewhere):
     """Memory for what the step makes, by the id of the memory it had while it was written down.
 
     Two results share a block if the one is used for the last time before the other is made. What
@@ -235,12 +247,12 @@ def _blocks(run, entries, results):
             np.ndarray(array.shape, array.dtype, same[alike], place(array)[0], array.strides)[...] = array
         blocks[id(home(array))] = same[alike]
         entries.remove(entry)
-    fixed = {id(home(array)) for array in run.fixed}
+    elsewhere = {*elsewhere, *(id(home(array)) for array in run.fixed)}
     first, last = {}, {}
     for i, arrays in enumerate([*(entry.arrays() for entry in entries), results]):
         for array in arrays:
             one = home(array)
-            if id(one) in run.own and id(one) not in blocks and id(one) not in fixed:
+            if id(one) in run.own and id(one) not in blocks and id(one) not in elsewhere:
                 first.setdefault(id(one), (i, one))
                 last[id(one)] = i
     begins, ends, free = {}, {}, []
@@ -255,6 +267,41 @@ def _blocks(run, entries, results):
             blocks[id(owner)] = block
         free += [blocks[one] for one in ends.get(i, ())]
     return blocks
+
+
+def _straight_into_gradients(entries, results):
+    """Where the call that makes a gradient may write it into the optimizer's array: {id of the memory that
+    its result had while it was written down: that array}. The entry that copied it then only tells the leaf.
+
+    The old gradient must be gone by then, so no other function with effects, and no use of the optimizer's
+    array, may come in between.
+    """
+    uses, straight = {}, {}
+    for i, arrays in enumerate([*(entry.arrays() for entry in entries), results]):
+        for array in arrays:
+            uses.setdefault(id(home(array)), []).append((i, array))
+    for i, entry in enumerate(entries):
+        if not entry.first:
+            continue
+        array, target = entry.args[1], entry.leaf.buffer
+        used = uses[id(home(array))]
+        j = used[0][0]
+        if (
+            {k for k, _ in used} == {j, i}
+            and entries[j].writes is not None
+            and not entries[j].constant
+            and all(same_place(array, other) for _, other in used)
+            and place(array)[1:] == place(target)[1:]
+            and all(one.writes is not None or one.leaf for one in entries[j:i])
+            and not any(home(a) is home(target) for one in entries[j:i] for a in one.arrays())
+        ):
+            straight[id(home(array))] = target
+            entry.function, entry.args = _arrived, (entry.leaf,)
+    return straight
+
+
+def _arrived(leaf):
+    leaf.grad = leaf.buffer
 
 
 def _block(size):
