@@ -8,6 +8,7 @@ size of the work alone, so the same program gives the same bits.
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import cache
 
 import numpy as np
@@ -22,6 +23,8 @@ _one_for_a_vector = 1 << 17  # where one of the factors is a vector
 _worth_waking = 2e6
 # Below this two Python threads lose as much to the lock as they gain, and the threads of the BLAS are faster.
 _worth_sharing = 2e7
+# Numbers of results of elementwise calls, one after the other, below which a second thread gains nothing.
+_worth_sharing_numbers = 250_000
 
 
 def share_out(part, n, multiplications, unit=1):
@@ -32,6 +35,13 @@ def share_out(part, n, multiplications, unit=1):
         return part(0, n)
     share = -(-n // (count() * unit)) * unit
     single_threaded_blas(_in_parallel, part, n, min(share, n))
+
+
+def share_numbers(part, n, numbers):
+    """The same for elementwise calls with so many results: nothing but their number decides."""
+    if numbers < _worth_sharing_numbers:
+        return part(0, n)
+    _in_parallel(part, n, -(-n // count()))
 
 
 def matmul(x, y, out=None):
@@ -129,9 +139,13 @@ def _set_thread_counts(threads):
 
 
 def _in_parallel(part, n, share):
-    others = [_pool().submit(part, first, min(first + share, n)) for first in range(share, n, share)]
+    # each in a copy of the context, which says what NumPy does about a division by zero
+    others = [
+        _pool().submit(copy_context().run, part, first, min(first + share, n))
+        for first in range(share, n, share)
+    ]
     try:
-        part(0, share)
+        part(0, min(share, n))
     finally:
         for (
             other
