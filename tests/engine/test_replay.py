@@ -15,7 +15,8 @@ from samples import SAMPLES
 
 import minigen as mg
 from minigen import NotReplayable, Tensor, losses, nn, optim
-from minigen.engine.fast import recording
+from minigen.engine.fast import recording, threads
+from minigen.engine.fast import replay as engine_replay
 from minigen.models import WGAN, alternating_round
 from minigen.nn.dropout import dropout
 
@@ -32,7 +33,9 @@ def bits(value):
         return {key: bits(v) for key, v in value.items()}
     if isinstance(value, tuple | list):
         return [bits(v) for v in value]
-    array = np.asarray(value)
+    array = np.array(value)
+    if array.dtype.kind == "f":
+        array[np.isnan(array)] = np.nan  # whose sign depends on how many numbers a loop takes at a time
     return array.dtype.str, array.shape, array.tobytes()
 
 
@@ -260,6 +263,64 @@ def test_the_random_networks_have_everything():
     assert public - {"refuse_overflow", "exp_remainder", "functools"} <= drawn | set(LOSSES) | set(
         PENALTIES
     ) | {"l2"}
+
+
+# ----- shared by threads ------------------------------------------------------------------------------------
+
+
+def last_row_first(part, n, numbers):
+    """What threads may do at worst: each row alone, and the last one first."""
+    for i in reversed(range(n)):
+        part(i, i + 1)
+
+
+@pytest.fixture
+def rows_in_any_order(monkeypatch):
+    monkeypatch.setattr(threads, "share_numbers", last_row_first)
+    monkeypatch.setattr(threads, "worth_sharing_numbers", 1)
+    monkeypatch.setattr(engine_replay, "_worth_grouping", 1)
+
+
+@pytest.mark.parametrize("seed", range(0, 200, 5))
+def test_neighbouring_calls_row_by_row(seed, rows_in_any_order):
+    same(random_training(seed))
+
+
+def test_calls_that_mix_rows_are_no_neighbours(rows_in_any_order):
+    def training():
+        model, rng = Holder([np.eye(5) + 1.0]), np.random.default_rng(0)
+
+        def step(x):
+            y = model.p0 * x
+            z = (y * 2).T * y + (y + 1)[::-1] + (y * y)[:1]
+            loss = mg.sum(z.T * z)
+            loss.backward()
+            return loss, z
+
+        return step, model, [], ([rng.normal(size=(5, 5))] for _ in range(9))
+
+    same(training)
+
+
+def test_large_calls_on_three_threads(monkeypatch):
+    def training():
+        rng = np.random.default_rng(0)
+        model = nn.Sequential(
+            nn.Dense(30, 300, rng=rng), nn.Sigmoid(), nn.Dense(300, 1000, rng=rng), nn.ELU()
+        )
+        optimizer = optim.Adam(model)
+
+        def step(x):
+            optimizer.zero_grad()
+            loss = mg.mean(mg.tanh(model(x) * 2 + 1) ** 2)
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        return step, model, [optimizer], ([rng.normal(size=(1001, 30)).astype(np.float32)] for _ in range(9))
+
+    monkeypatch.setattr(threads, "count", lambda: 3)
+    same(training)
 
 
 # ----- players ----------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ _worth_waking = 2e6
 # Below this two Python threads lose as much to the lock as they gain, and the threads of the BLAS are faster.
 _worth_sharing = 2e7
 # Numbers of results of elementwise calls, one after the other, below which a second thread gains nothing.
-_worth_sharing_numbers = 250_000
+worth_sharing_numbers = 250_000
 
 
 def share_out(part, n, multiplications, unit=1):
@@ -39,7 +39,7 @@ def share_out(part, n, multiplications, unit=1):
 
 def share_numbers(part, n, numbers):
     """The same for elementwise calls with so many results: nothing but their number decides."""
-    if numbers < _worth_sharing_numbers:
+    if numbers < worth_sharing_numbers:
         return part(0, n)
     _in_parallel(part, n, -(-n // count()))
 
