@@ -211,10 +211,9 @@ def whole(function: F, keeps: bool = False) -> F:
 
     @wraps(function)
     def called(*args, **kwargs):
-        recording = recorder.get()
-        return (
-            function(*args, **kwargs) if recording is None else recording.call(function, args, kwargs, keeps)
-        )
+        if recorder.get() is None:
+            return function(*args, **kwargs)
+        return recorder.get().call(function, args, kwargs, keeps)
 
     return called
 

@@ -46,10 +46,8 @@ _clock = count(1)
 _recording = ContextVar("recording", default=True)
 _branches: ContextVar[list | None] = ContextVar("branches", default=None)
 _settled_here = ContextVar("rules are running on arrays, which are settled", default=False)
-_youngest_first = attrgetter("tick")
-_watching, _new = anomaly.watching, object.__new__
+_watching, _new, _ndarray = anomaly.watching, object.__new__, np.ndarray
 _float32, _float64 = np.dtype(np.float32), np.dtype(np.float64)
-_ndarray = np.ndarray
 _floating = frozenset((np.ndarray, np.float32, np.float64))
 
 
@@ -85,7 +83,6 @@ class Leaf:
         self.grad = self.buffer = self.kept = None
         self.name = name
 
-    @backend.whole
     def accumulate(self, g):
         if self.grad is not None:
             self.grad += g
@@ -94,6 +91,11 @@ class Leaf:
             self.grad = self.buffer
         else:
             self.grad = backend.as_array(g).copy()  # never borrowed: x + x hands one array to two owners
+
+
+def accumulate():
+    """`Leaf.accumulate`, as one entry of a replay where a step is being written down."""
+    return Leaf.accumulate if backend.recorder.get() is None else backend.whole(Leaf.accumulate)
 
 
 class Tensor(Methods):
@@ -124,7 +126,7 @@ class Tensor(Methods):
         `.data.copy()` may be changed.
         """
         if type(self.node) is Node:
-            if type(self._array) is np.ndarray:
+            if hasattr(self._array, "setflags"):  # CuPy's arrays are always writable
                 self._array.setflags(write=False)
         elif not self._lent:
             self._lend()
@@ -227,7 +229,7 @@ class Tensor(Methods):
         parameter has moved since.
         """
         seed = _seed("backward", self, gradient)
-        _walk(self.node, seed, Leaf.accumulate, free=not retain_graph)
+        _walk(self.node, seed, accumulate(), free=not retain_graph)
 
     __hash__ = object.__hash__  # == compares entries, so it cannot serve to find a tensor in a set
 
@@ -451,9 +453,9 @@ def _unshared(out, values, parents):
     or an array that a person holds.
     """
     for value, parent in zip(values, parents, strict=True):
-        if type(parent) is not Node and backend.is_array(value):
-            if backend.namespace(out).may_share_memory(out, value):
-                return out.copy(order="K")
+        mine = type(parent) is Node or not backend.is_array(value)
+        if not mine and backend.namespace(out).may_share_memory(out, value):
+            return out.copy(order="K")
     return out
 
 
@@ -722,7 +724,7 @@ def _reachable(root):
             if parent not in seen:
                 seen.add(parent)
                 stack.append(parent)
-    return sorted(seen, key=_youngest_first, reverse=True)
+    return sorted(seen, key=attrgetter("tick"), reverse=True)
 
 
 def _values_of_then(node, leaf):

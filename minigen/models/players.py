@@ -163,8 +163,9 @@ def _sample(toy, n, random):
 
 def _move(optimizer, gradients):
     optimizer.zero_grad()
+    accumulate = tape.accumulate()
     for parameter, g in zip(optimizer.parameters, gradients, strict=True):
-        parameter.node.accumulate(g._array)
+        accumulate(parameter.node, g._array)
     optimizer.step()
 
 

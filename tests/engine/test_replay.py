@@ -524,6 +524,22 @@ def test_warnings_are_those_of_the_step():
         step(np.zeros(2))
 
 
+def test_numbers_of_random_and_dropout_are_drawn_in_every_play():
+    left = []
+    for use in (True, False):
+        random, rng = mg.Random(3), np.random.default_rng(4)
+        model = nn.Sequential(nn.Dense(3, 4, rng=rng), nn.Dropout(0.5, rng=rng), nn.Dense(4, 1, rng=rng))
+
+        def step(x, model=model, random=random):
+            noise = random.normal(5, 3), random.uniform(5, 3), random.bernoulli(0.5, 5, 3)
+            return model(Tensor(x + sum(noise[1:], noise[0]))).sum()
+
+        step = mg.replay(step) if use else step
+        left.append([[bits(step(data(seed=i))) for i in range(8)], random.state, rng.bit_generator.state])
+        assert not use or step.plays == 6
+    assert left[0] == left[1]
+
+
 # ----- checks hold ------------------------------------------------------------------------------------------
 
 
@@ -578,6 +594,7 @@ W = Tensor(np.ones((3, 2), np.float32), requires_grad=True)
 RNG, RANDOM = np.random.default_rng(0), mg.Random(0)
 CONSTANT, BUFFER, LIST = np.ones(3, np.float32), np.ones(3, np.float32), []
 COUNTER = 0
+ADAM = optim.Adam([Tensor(np.ones(3), requires_grad=True)])
 
 
 def counting(x):
@@ -619,12 +636,14 @@ REFUSED = {
     "if an array": (lambda x: 1 if (x > 0).all() else 2, "a value is read"),
     "tolist": (lambda x: (x @ W).tolist(), "a value is read, by .tolist"),
     "parameter": (lambda x: W.data[0, 0] * x if W.data[0, 0] > 0 else x, "a value is read"),
-    "random": (lambda x: mg.sum(x @ W) + RANDOM.normal(2).sum(), "noise is an argument"),
+    "its generator": (lambda x: x * RANDOM.generator.standard_normal(3), "draw them by minigen.Random"),
+    "chance": (lambda x: x if RANDOM.generator.random() < 2 else -x, "draw them by minigen.Random"),
+    "steps": (lambda x: x if ADAM.steps < 9 else -x, "optimizer.steps"),
+    "lr": (lambda x: x if ADAM.lr < 9 else -x, "optimizer.lr"),
     "generator": (lambda x: x * RNG.standard_normal(3).astype(np.float32), "made anew in every call"),
     "number": (lambda x: mg.sum(x @ W) * RNG.random(), "differs from call to call"),
     "plain arithmetic": (lambda x: x * (CONSTANT + 1), "made anew in every call"),
     "tensor": (lambda x: Tensor(CONSTANT + 1) * x, "made anew in every call"),
-    "dropout": (nn.Dropout(0.5, rng=np.random.default_rng(0)), "made anew in every call"),
     "mask": (lambda x: x[x > 0].sum(), "a mask selects"),
     "nonzero": (lambda x: x.nonzero()[0], "a value is read"),
     "unknown": (lambda x: np.sort(x), "np.sort"),
@@ -820,3 +839,15 @@ def test_a_call_that_would_not_give_the_same_bits_is_not_taken(monkeypatch):
     p = Tensor(np.arange(3.0), requires_grad=True)
     step = mg.replay(lambda x: mg.sum(p * x))
     assert [step(np.full(3, i)).item() for i in range(1, 6)] == [3, 6, 9, 12, 15] and step.plays == 3
+
+
+def test_a_result_stays_read_only():
+    p = Tensor(np.ones(3, np.float32), requires_grad=True)
+
+    def step(x):
+        y = p * Tensor(x)
+        y.data[0] = 5.0
+
+    for f in (step, mg.replay(step)):
+        with pytest.raises(ValueError, match="read-only"):
+            f(data(1)[0])

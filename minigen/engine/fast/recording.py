@@ -113,6 +113,9 @@ class Recorded:
     def fill(self, value):
         self[...] = value
 
+    def setflags(self, write):
+        self.value.setflags(write=write)
+
     def __len__(self):
         return len(self.value)
 

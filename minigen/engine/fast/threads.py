@@ -56,7 +56,7 @@ def matmul(x, y, out=None):
     if (_one_for_a_vector if vector else _one_by_itself) < multiplications < _worth_waking:
         return single_threaded_blas(np.matmul, x, y, out)
     if multiplications < _worth_sharing or x.ndim + y.ndim > 4 or x.dtype != y.dtype:
-        return np.matmul(x, y, out)
+        return x @ y if out is None else np.matmul(x, y, out)
     (n, _), m = x.shape, y.shape[1]
     out = np.empty((n, m), x.dtype) if out is None else out
 
