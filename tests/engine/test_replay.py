@@ -7,6 +7,7 @@ import sys
 import textwrap
 import threading
 import tracemalloc
+from functools import partial
 
 import numpy as np
 import pytest
@@ -302,6 +303,19 @@ def test_calls_that_mix_rows_are_no_neighbours(rows_in_any_order):
     same(training)
 
 
+def test_what_goes_together_row_by_row(rows_in_any_order):
+    a, b, c = np.zeros((3, 4, 4))
+    made = [partial(np.multiply, a, 2.0, out=b)]
+    for pair in [(a, b), (b, a), (b, a[0]), (b, a[:1]), (a, 3.0)]:
+        assert engine_replay._goes_with(made, partial(np.add, *pair, out=c))
+    for pair in [(a, b[:1]), (a, b[0]), (a, b.T), (a, b[::-1])]:  # other rows of what was just made
+        assert not engine_replay._goes_with(made, partial(np.add, *pair, out=c))
+    for out in (a[::-1], b.T):  # other rows of what is still read
+        assert not engine_replay._goes_with(made, partial(np.add, c, 1.0, out=out))
+    assert not engine_replay._goes_with(made, partial(np.matmul, a, b, out=c))
+    assert not engine_replay._goes_with(made, partial(np.add.reduce, b, out=c[0]))
+
+
 def test_large_calls_on_three_threads(monkeypatch):
     def training():
         rng = np.random.default_rng(0)
@@ -593,7 +607,7 @@ def test_stale_graphs_are_found():
 W = Tensor(np.ones((3, 2), np.float32), requires_grad=True)
 RNG, RANDOM = np.random.default_rng(0), mg.Random(0)
 CONSTANT, BUFFER, LIST = np.ones(3, np.float32), np.ones(3, np.float32), []
-COUNTER = 0
+COUNTER, RATES = 0, np.arange(1.0, 99.0).tolist()
 ADAM = optim.Adam([Tensor(np.ones(3), requires_grad=True)])
 
 
@@ -614,7 +628,7 @@ def remembering(x):
 
 
 def setting_the_rate(x, optimizer=optim.SGD([Tensor(np.ones(3), requires_grad=True)], lr=1.0)):  # noqa: B008
-    optimizer.lr = optimizer.lr / 2
+    optimizer.lr = float(RATES.pop())
     return mg.sum(x @ W)
 
 
@@ -652,7 +666,7 @@ REFUSED = {
     "counter": (counting, "the variable COUNTER"),
     "list": (remembering, "the variable LIST"),
     "refilled": (refilling, "changed by a call that is not written down"),
-    "rate": (setting_the_rate, "a number differs from call to call"),
+    "rate": (setting_the_rate, "a number differs from call to call|the variable RATES"),
     "carried": (carrying, "a result of an earlier call"),
     "argument": (writing_to_the_argument, "an argument is written to"),
     "module": (lambda x, m=nn.Tanh(): (setattr(m, "seen", 1), x)[1], "attribute seen"),  # noqa: B008
@@ -733,8 +747,13 @@ def test_two_threads_with_one_step():
                 failed.append(n)
 
     workers = [threading.Thread(target=work, args=(offset,)) for offset in (1, 100)]
-    [w.start() for w in workers]
-    [w.join() for w in workers]
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        [w.start() for w in workers]
+        [w.join() for w in workers]
+    finally:
+        sys.setswitchinterval(usual)
     assert not failed and step.plays > 900
 
 
