@@ -304,7 +304,7 @@ def test_calls_that_mix_rows_are_no_neighbours(rows_in_any_order):
 
 
 def test_what_goes_together_row_by_row(rows_in_any_order):
-    a, b, c = np.zeros((3, 4, 4))
+    a, b, c = (np.zeros((4, 4)) for _ in range(3))
     made = [partial(np.multiply, a, 2.0, out=b)]
     for pair in [(a, b), (b, a), (b, a[0]), (b, a[:1]), (a, 3.0)]:
         assert engine_replay._goes_with(made, partial(np.add, *pair, out=c))
