@@ -18,7 +18,7 @@ import minigen as mg
 from minigen import NotReplayable, Tensor, losses, nn, optim
 from minigen.engine.fast import recording, threads
 from minigen.engine.fast import replay as engine_replay
-from minigen.models import WGAN, alternating_round
+from minigen.models import WGAN, alternating_round, players
 from minigen.nn.dropout import dropout
 
 STEPS = 6  # two are written down, the others are played
@@ -513,6 +513,46 @@ def test_gradients_add_up_where_nobody_sets_them_to_none():
             step(data(1)[0].astype(float) * i)
         left.append(bits(p.grad))
     assert left[0] == left[1]
+
+
+def test_gradients_that_are_set_to_none_outside_the_step_or_not_at_all():
+    """While it was written down they were None, so a play could write them straight to their place."""
+    left = []
+    for use in (True, False):
+        model = Holder([np.ones(3)])
+        optimizer = optim.Adam(model, lr=0.1)
+
+        def step(x, model=model, optimizer=optimizer):
+            mg.sum(model.p0 * model.p0 * x).backward()
+            optimizer.step()
+
+        step = mg.replay(step) if use else step
+        for i in range(9):
+            if i in (0, 1, 2, 3, 6):
+                optimizer.zero_grad()
+            step(data(1)[0].astype(float) * (i + 1))
+        left.append([bits(model.state_dict()), bits(model.p0.grad)])
+        assert not use or step.plays >= 4
+    assert left[0] == left[1]
+
+
+def test_gradients_of_two_losses_wait_for_each_other():
+    """The second is made before the optimizer has used the first: it may not lie in its place yet."""
+
+    def training():
+        model, rng = Holder([np.ones((3, 2))]), np.random.default_rng(0)
+        optimizer = optim.Adam(model, lr=0.1)
+
+        def step(x):
+            optimizer.zero_grad()
+            mg.sum((x @ model.p0) ** 2).backward()
+            later = mg.grad(mg.sum(mg.tanh(x @ model.p0)), model.parameters())
+            optimizer.step()
+            players._move(optimizer, later)
+
+        return step, model, [optimizer], ([rng.normal(size=(4, 3))] for _ in range(9))
+
+    same(training)
 
 
 def test_results_are_copies_and_parameters_are_themselves():

@@ -402,7 +402,7 @@ def _kind(value, arrays):
     if type(array) is np.ndarray:
         arrays.append(array)
         return kind, array.shape, array.strides, array.dtype
-    return kind, repr(value) if isinstance(value, NUMBERS) else None
+    return kind, value if isinstance(value, NUMBERS) else None
 
 
 def _variables(step):
