@@ -121,10 +121,8 @@ def trained(run, splits, size, batch_size):
     batches = [shuffled(to(split.train, run.device), batch_size, seed=run.seed) for split in splits]
     steps = run.settings.epochs * (min(len(split.train) for split in splits) // batch_size)
 
-    def step(number):
-        optimizer.lr = cosine(number, steps, RATE)
-        pairs = zip(models.values(), batches, strict=True)
-        loss = sum(model.loss(Tensor(batch(number))) for model, batch in pairs)
+    def step(xs):
+        loss = sum(model.loss(Tensor(x)) for model, x in zip(models.values(), xs, strict=True))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -134,7 +132,8 @@ def trained(run, splits, size, batch_size):
         with no_grad():
             return to(model(Tensor(to(x, run.device))).data, "cpu")
 
-    run.train(step, lambda number: number, steps, model=models, optimizer=optimizer)
+    how = {"lr": lambda n: cosine(n, steps, RATE), "replay": True}
+    run.train(step, lambda n: [b(n) for b in batches], steps, model=models, optimizer=optimizer, **how)
     return [partial(redrawn, model) for model in models.values()]
 
 

@@ -118,9 +118,8 @@ def training(run, name, images):
     pairs = codes, to(images.astype(np.float64).reshape(-1, 1, 16, 16), run.device)
     frames = {"frame": lambda: model(Tensor(codes)), "frame_every": max(1, run.settings.steps // 20)}
     batch = shuffled(pairs, 64, seed=run.seed)
-    run.train(
-        step, batch, run.settings.steps, into=into, model=model, optimizer=optimizer, log_every=10, **frames
-    )
+    how = {"into": into, "model": model, "optimizer": optimizer, "log_every": 10, "replay": True}
+    run.train(step, batch, run.settings.steps, **how, **frames)
     kept, log = read_frames(run.folder / into), read_log(run.folder / into)
     return (list(kept), list(map(finest_share, kept.values()))), (log["step"], log["squared error"])
 

@@ -102,7 +102,7 @@ def fit(run, name, model, x, sigma=0.0, lam=0.0, decay=0.0):
     optimizer, steps = Adam(model.to(run.device)), run.settings.steps
 
     def step(x):
-        optimizer.lr, x = cosine(optimizer.steps, steps, RATE), Tensor(x)
+        x = Tensor(x)
         loss = squared_error(model(add_noise(x, Tensor(run.random.normal(*x.shape)), sigma)), x)
         if lam:
             loss = loss + lam * contraction(model, x.data)
@@ -115,7 +115,8 @@ def fit(run, name, model, x, sigma=0.0, lam=0.0, decay=0.0):
 
     batch = shuffled(to(x, run.device), 64, seed=run.seed)
     folder = name.replace(",", "").replace(" ", "-")
-    run.train(step, batch, steps, into=folder, model=model, optimizer=optimizer)
+    how = {"lr": lambda n: cosine(n, steps, RATE), "replay": True}
+    run.train(step, batch, steps, into=folder, model=model, optimizer=optimizer, **how)
 
 
 def contraction(model, x):

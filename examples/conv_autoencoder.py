@@ -71,9 +71,8 @@ def trained(run, cell):
     steps = run.settings.steps * (4 if name == DENSE else 1)
     optimizer, batch = Adam(model), shuffled(train.reshape(shape), BATCH, seed=run.seed)
 
-    def step(number):
-        optimizer.lr = linear(number, steps, RATE[data])
-        loss = model.loss(Tensor(batch(number)))
+    def step(x):
+        loss = model.loss(Tensor(x))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -84,7 +83,8 @@ def trained(run, cell):
             return to(model(Tensor(x.reshape(shape))).data, "cpu").reshape(x.shape)
 
     film = {"frame": lambda: sigmoid(logits(test[:KEPT])), "frame_every": max(1, steps // 50)}
-    run.train(step, lambda number: number, steps, model=model, optimizer=optimizer, **film)
+    how = {"lr": lambda n: linear(n, steps, RATE[data]), "replay": True}
+    run.train(step, batch, steps, model=model, optimizer=optimizer, **film, **how)
     last = logits(test)
     return {"error": np.mean((sigmoid(last) - to(test, "cpu")) ** 2), "logits": finest_share(last)}
 

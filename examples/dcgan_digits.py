@@ -90,7 +90,7 @@ def trained(run, train):
     batch = shuffled(to(2 * train[:, None] - 1, run.device), settings.batch, seed=run.seed)
     fixed, every = random.normal(64, LATENT), max(1, settings.steps // 20)
     players, frame = {"D": theirs, "G": its}, {"frame": lambda: painted(game, fixed), "frame_every": every}
-    run.train(step, batch, settings.steps, model=game, optimizer=players, **frame)
+    run.train(step, batch, settings.steps, model=game, optimizer=players, replay=True, **frame)
     return game
 
 

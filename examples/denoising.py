@@ -78,16 +78,15 @@ def trained(run, kind, train):
     optimizer, batch = Adam(model), shuffled(train, BATCH, seed=run.seed)
     steps = run.settings.epochs * (len(train) // BATCH)
 
-    def step(number):
-        optimizer.lr = linear(number, steps, RATE)
-        x = batch(number)
+    def step(x):
         loss = model.loss(Tensor(x), Tensor(damage(kind, x, run.random)))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         return {"squared error": loss}
 
-    run.train(step, lambda number: number, steps, into=kind, model=model, optimizer=optimizer)
+    how = {"lr": lambda n: linear(n, steps, RATE), "replay": True}
+    run.train(step, batch, steps, into=kind, model=model, optimizer=optimizer, **how)
     return model
 
 

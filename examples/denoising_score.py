@@ -117,16 +117,18 @@ def guesses(run, name, task, x):
     optimizer, steps = Adam(model), run.settings.steps
     untrained = answers(run, model, x)
 
-    def step(number):
-        optimizer.lr = cosine(number, steps, RATE)
-        clean = to(task.data.sample(BATCH, rng=run.random.generator), run.device)
+    def batch(number):
+        return to(task.data.sample(BATCH, rng=run.random.generator), run.device)
+
+    def step(clean):
         loss = squared_error(model(Tensor(add_noise(clean, run.random.normal(BATCH, 2), task.sigma))), clean)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         return {"squared error": loss}
 
-    run.train(step, lambda number: number, steps, into=name, model=model, optimizer=optimizer)
+    how = {"lr": lambda n: cosine(n, steps, RATE), "replay": True}
+    run.train(step, batch, steps, into=name, model=model, optimizer=optimizer, **how)
     affine = Wiener(task.data.sample(20000, rng=run.random.generator), sigma=task.sigma)
     return {NETWORK: answers(run, model, x), UNTRAINED: untrained, AFFINE: affine.restore(x)}
 

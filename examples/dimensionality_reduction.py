@@ -114,7 +114,7 @@ def fit(run, name, model, loss, x):
         optimizer.step()
         return {"loss": value}
 
-    run.train(step, batch, steps, into=name, model=model, optimizer=optimizer)
+    run.train(step, batch, steps, into=name, model=model, optimizer=optimizer, replay=True)
 
 
 def on_host(run, function):

@@ -81,7 +81,6 @@ def trained(run, images, sigma):
     optimizer = Adam(model, RATE)
 
     def step(x):
-        optimizer.lr = cosine(optimizer.steps, steps, RATE)
         loss = model.loss(Tensor(x), Tensor(add_noise(x, random.normal(*x.shape), sigma)))
         optimizer.zero_grad()
         loss.backward()
@@ -89,7 +88,8 @@ def trained(run, images, sigma):
         return {"cross-entropy": loss}
 
     batch = shuffled(to(images, run.device), BATCH, seed=run.seed)
-    run.train(step, batch, steps, into=f"sigma-{sigma:g}", model=model, optimizer=optimizer)
+    how = {"lr": lambda n: cosine(n, steps, RATE), "replay": True}
+    run.train(step, batch, steps, into=f"sigma-{sigma:g}", model=model, optimizer=optimizer, **how)
     return model
 
 

@@ -80,15 +80,15 @@ def trained(run, train):
     optimizer, batch = Adam(model), shuffled(train, BATCH, seed=run.seed)
     steps = run.settings.epochs * (len(train) // BATCH)
 
-    def step(number):
-        optimizer.lr = cosine(number, steps, RATE)
-        loss = model.loss(Tensor(batch(number)))
+    def step(x):
+        loss = model.loss(Tensor(x))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         return {"squared error": loss}
 
-    run.train(step, lambda number: number, steps, model=model, optimizer=optimizer)
+    how = {"lr": lambda n: cosine(n, steps, RATE), "replay": True}
+    run.train(step, batch, steps, model=model, optimizer=optimizer, **how)
     return model
 
 

@@ -78,17 +78,21 @@ def one_seed(run):
 
 
 def fit(run, name, model, train):
-    optimizer, batch, steps = Adam(model), shuffled(train, BATCH, seed=run.seed), run.settings.steps
+    optimizer, rows, steps = Adam(model), shuffled(train, BATCH, seed=run.seed), run.settings.steps
 
-    def step(number):
-        optimizer.lr = linear(number, steps, RATE)
-        reconstruction, kl = model.terms(Tensor(batch(number)), Tensor(run.random.normal(BATCH, 2)))
+    def batch(number):
+        return rows(number), to(np.array(min(1.0, number / WARM), np.float32), run.device)
+
+    def step(batch):
+        x, beta = map(Tensor, batch)
+        reconstruction, kl = model.terms(x, Tensor(run.random.normal(BATCH, 2)))
         optimizer.zero_grad()
-        (reconstruction + min(1.0, number / WARM) * kl).backward()
+        (reconstruction + beta * kl).backward()
         optimizer.step()
         return {"reconstruction": reconstruction, "KL": kl}
 
-    run.train(step, lambda number: number, steps, into=name, model=model, optimizer=optimizer)
+    how = {"lr": lambda n: linear(n, steps, RATE), "replay": True}
+    run.train(step, batch, steps, into=name, model=model, optimizer=optimizer, **how)
 
 
 def coded(model, x, random):

@@ -131,7 +131,7 @@ def trained(run, cell):
             losses = simultaneous_round(game, *players.values(), next(batches), z)
         return dict(zip(players, losses, strict=True))
 
-    how = {"model": game, "optimizer": players, "frame_every": max(1, steps // 30)}
+    how = {"model": game, "optimizer": players, "frame_every": max(1, steps // 30), "replay": True}
     run.train(step, batch_of, steps, frame=lambda: game.samples(fixed), **how)
     looks = [*read_frames(run.folder).values()][-11:]  # of 31
     covered = [mode_coverage(x, data.centres, data.sigma)[:3] for x in looks]

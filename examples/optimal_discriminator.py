@@ -73,12 +73,12 @@ def trained(m, x, run):
     game = GAN(shift(1, m, run), Discriminator(1, HIDDEN, "tanh", rng=run.random.generator)).to(run.device)
     optimizer, steps = Adam(game.discriminator), run.settings.steps
 
-    def step(number):
-        optimizer.lr = linear(number, steps, 1e-2)
+    def step(_):
         loss = adversary_step(game, optimizer, run.random.normal(BATCH, 1), run.random.normal(BATCH, 1))
         return {"V": -loss}
 
-    run.train(step, lambda number: number, steps, into=f"m-{m}", model=game, optimizer=optimizer)
+    how = {"lr": lambda n: linear(n, steps, 1e-2), "replay": True}
+    run.train(step, lambda _: None, steps, into=f"m-{m}", model=game, optimizer=optimizer, **how)
     with no_grad():
         logits = game.discriminator(Tensor(to(np.float32(x)[:, None], run.device)))
         return to(sigmoid(logits).data, "cpu")[:, 0]
@@ -90,8 +90,7 @@ def equilibrium(run):
     game = GAN(shift(2, 3.0, run), judge).to(run.device)
     theirs, its = Adam(judge, betas=(0.5, 0.999)), Adam(game.generator, betas=(0.5, 0.999))
 
-    def step(number):
-        theirs.lr = its.lr = linear(number, run.settings.rounds, 2e-2)
+    def step(_):
         real, fake = (
             judge(Tensor(run.random.normal(BATCH, 2))),
             judge(game.samples(run.random.normal(BATCH, 2))),
@@ -102,7 +101,8 @@ def equilibrium(run):
         return terms
 
     players, rounds = {"D": theirs, "G": its}, run.settings.rounds
-    run.train(step, lambda number: number, rounds, into="game", model=game, optimizer=players, log_every=10)
+    how = {"lr": lambda n: linear(n, rounds, 2e-2), "replay": True, "log_every": 10}
+    run.train(step, lambda _: None, rounds, into="game", model=game, optimizer=players, **how)
     draw_game(read_log(run.folder / "game"), run.folder / "equilibrium.png")
     x, z = run.random.normal(10 * DRAWS, 2), run.random.normal(10 * DRAWS, 2)
     with no_grad():

@@ -111,7 +111,8 @@ def fitted(run, x, size, *, into, price=0.0):
         optimizer.step()
         return {"squared error": loss, "squared weights": weights}
 
-    run.train(step, lambda _: x, run.settings.steps, into=into, model=model, optimizer=optimizer)
+    how = {"into": into, "model": model, "optimizer": optimizer, "replay": True}
+    run.train(step, lambda _: x, run.settings.steps, **how)
     return model
 
 

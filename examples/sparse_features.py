@@ -103,16 +103,16 @@ def fit(run, name, model, loss, train):
     settings, optimizer = run.settings, Adam(model)
     batch = shuffled(to(train, run.device), min(settings.batch, len(train)), seed=run.seed)
 
-    def step(number):
-        optimizer.lr = cosine(number, settings.steps, RATE)
-        objective = loss(Tensor(batch(number)))
+    def step(x):
+        objective = loss(Tensor(x))
         decay = settings.decay * l2([model.encoder.weight, model.decoder.weight])
         optimizer.zero_grad()
         (objective + decay).backward()
         optimizer.step()
         return {"objective": objective, "weight decay": decay}
 
-    run.train(step, lambda number: number, settings.steps, into=name, model=model, optimizer=optimizer)
+    how = {"lr": lambda n: cosine(n, settings.steps, RATE), "replay": True}
+    run.train(step, batch, settings.steps, into=name, model=model, optimizer=optimizer, **how)
 
 
 def local(filters, size=3):

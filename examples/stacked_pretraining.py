@@ -128,7 +128,6 @@ def fit(run, name, model, optimizer, loss, x, size, steps):
     rate = optimizer.lr
 
     def step(x):
-        optimizer.lr = cosine(optimizer.steps, steps, rate)
         value = loss(x)
         optimizer.zero_grad()
         value.backward()
@@ -136,7 +135,8 @@ def fit(run, name, model, optimizer, loss, x, size, steps):
         return {"loss": value}
 
     batch = shuffled(to(x, run.device), size, seed=run.seed)
-    run.train(step, batch, steps, into=name.replace(" ", "-"), model=model, optimizer=optimizer)
+    how = {"lr": lambda n: cosine(n, steps, rate), "replay": True}
+    run.train(step, batch, steps, into=name.replace(" ", "-"), model=model, optimizer=optimizer, **how)
 
 
 def apply(run, function, x):

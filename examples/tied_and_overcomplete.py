@@ -143,7 +143,7 @@ def fit(run, name, model, loss, x):
         return {"squared error": value}
 
     batch, folder = shuffled(to(x, run.device), 64, seed=run.seed), name.replace("'", "").replace(" ", "-")
-    run.train(step, batch, run.settings.steps, into=folder, model=model, optimizer=optimizer)
+    run.train(step, batch, run.settings.steps, into=folder, model=model, optimizer=optimizer, replay=True)
 
 
 def apply(run, function, x):

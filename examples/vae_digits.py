@@ -95,7 +95,8 @@ def fit(run, train, model, terms, steps, **how):
         optimizer.step()
         return parts
 
-    run.train(step, shuffled(train, BATCH, seed=run.seed), steps, model=model, optimizer=optimizer, **how)
+    how |= {"model": model, "optimizer": optimizer, "replay": True}
+    run.train(step, shuffled(train, BATCH, seed=run.seed), steps, **how)
 
 
 def bound(vae, test, random, k):

@@ -82,9 +82,8 @@ def trained(run, train, test, name, latent=LATENT):
         return {"reconstruction": reconstruction, "KL": kl}
 
     batch, steps = shuffled(train, BATCH, seed=run.seed), run.settings.epochs * (len(train) // BATCH)
-    run.train(
-        step, batch, steps, into=name.replace(",", "").replace(" ", "-"), model=model, optimizer=optimizer
-    )
+    how = {"into": name.replace(",", "").replace(" ", "-"), "replay": True}
+    run.train(step, batch, steps, model=model, optimizer=optimizer, **how)
     with no_grad():
         draws = [model.terms(Tensor(test), Tensor(run.random.normal(len(test), latent))) for _ in range(10)]
     return model, tuple(float(np.mean([draw[i].item() for draw in draws])) for i in (0, 1))

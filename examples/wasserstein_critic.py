@@ -152,6 +152,7 @@ def on_a_ring(run, name):
     step = rounds_on_toys(game, theirs, its, RING, random, batch=128)
     keep = {"into": name, "log_every": 1, "frame": lambda: game.samples(z), "frame_every": every}
     keep |= {"model": game, "optimizer": {"adversary": theirs, "generator": its}, "random": random}
+    keep["replay"] = True
     run.train(step, lambda n: moves if n else first, run.settings.moves // moves, **keep)
     samples = list(read_frames(run.folder / name).values())[1:]
     distances = [sliced_wasserstein(x, data, rng=0, projections=50) for x in samples]

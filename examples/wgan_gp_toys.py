@@ -96,14 +96,10 @@ def trained(run, name, data):
     move = rounds_on_toys(game, *players.values(), data, random, batch=settings.batch)
     z = random.normal(SAMPLES, 2)
 
-    def step(n):
-        for optimizer in players.values():
-            optimizer.lr = linear(n, rounds, settings.lr, settings.lr / settings.decay)
-        return move(MOVES)
-
     how = {"frame": lambda: game.samples(z), "frame_every": max(1, rounds // 15), "into": name}
     how |= {"model": game, "optimizer": players, "random": random}
-    run.train(step, lambda n: n, rounds, **how)
+    how |= {"lr": lambda n: linear(n, rounds, settings.lr, settings.lr / settings.decay), "replay": True}
+    run.train(move, lambda _: MOVES, rounds, **how)
     shown = {"data": data.points[:1000], "limits": (-2.5, 2.5)}
     title = f"A generator learns {name}"
     plot.film(read_frames(run.folder / name), title, run.folder / f"{name}.gif", **shown)

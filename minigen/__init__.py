@@ -24,6 +24,7 @@ from minigen.engine.conv import (
     sizes_that_collapse,
     transposed_output_size,
 )
+from minigen.engine.fast.replay import NotReplayable, replay
 from minigen.engine.ops import (
     abs,
     add,

@@ -76,8 +76,10 @@ class Run:
         folder: Path,
         bar: bool | None = None,
         share: Callable[..., Any] = sharing.in_turn,
+        replay: bool = True,
     ) -> None:
         self.seed, self.device, self.folder, self._bar, self._share = seed, device, folder, bar, share
+        self.replay = replay
         self.random = Random(seed, device)
         self.settings = SimpleNamespace(**settings)
 
@@ -88,10 +90,12 @@ class Run:
         steps: int,
         *,
         into: str = "",
+        replay: bool = False,
         **kwargs: Any,
     ) -> None:
         """`minigen.training.train` in the folder of the run, or `into` a folder inside it.
 
+        `replay=True` says that the step may be repeated call by call; `--no-replay` decides otherwise.
         The terms of the loss are drawn in losses.png. After a stop, training resumes from the last
         checkpoint.
         """
@@ -100,6 +104,7 @@ class Run:
             "random": self.random,
             "resume": (folder / "checkpoint.npz").exists(),
             "bar": self._bar,
+            "replay": replay and self.replay,
             **kwargs,
         }
         try:
@@ -122,9 +127,9 @@ class Run:
         argument alone. `function` returns {measure: number}; a training that diverged gives {}. Cells that
         were done before a stop are not done again.
         """
-        settings = vars(self.settings)
+        settings, rest = vars(self.settings), (False, sharing.in_turn, self.replay)
         tasks = [
-            (_one, name, function, (self.seed, self.device, settings, self.folder / name, False), argument)
+            (_one, name, function, (self.seed, self.device, settings, self.folder / name, *rest), argument)
             for name, argument in cells.items()
         ]
         hidden = None if self._bar is None else not self._bar
@@ -156,9 +161,10 @@ def experiment(
     try:
         given = vars(_parser(name, about, settings).parse_args(arguments))
         cluster = given.pop("cluster", None)  # not stored: a run may be resumed on another one, or without
+        replay = given.pop("replay", True)  # not stored: it changes no bit
         modes = {"default": {}, "quick": quick, "paper": paper}
         config, folder = _begin(name, given, settings, modes, cluster)
-        measured = _measure(one_seed, config, folder, _shared_out(config["jobs"], cluster))
+        measured = _measure(one_seed, config, folder, _shared_out(config["jobs"], cluster), replay)
         looser = quick_criteria if config["mode"] == "quick" else None
         return _judge(looser or criteria, measured, folder)
     except UserError as error:
@@ -220,6 +226,8 @@ def _parser(name, about, settings):
         help="let the workers of a dask.distributed scheduler do them, tcp://host:8786; they must see --out",
     )
     parser.add_argument("--device", choices=("cpu", "cuda"), help="default: cpu")
+    plain = "run every training step as it is: slower, and the same to the last bit"
+    parser.add_argument("--no-replay", dest="replay", action="store_false", help=plain)
     mode = parser.add_mutually_exclusive_group()
     quick, paper = "a short run with a looser criterion", "the published protocol, however long it takes"
     mode.add_argument("--quick", dest="mode", action="store_const", const="quick", help=quick)
@@ -340,14 +348,15 @@ def _shared_out(jobs, cluster):
     return partial(sharing.on_cores, jobs) if jobs > 1 else sharing.in_turn
 
 
-def _measure(one_seed, config, folder, share):
+def _measure(one_seed, config, folder, share, replay):
     """{seed: what it measured}. A single seed runs in this process and shares out its cells instead."""
     place, folder = (config["device"], config["settings"]), folder.absolute()
     seeds = range(config["seed"], config["seed"] + config["seeds"])
     if len(seeds) == 1:
-        return dict([_one(seeds[0], one_seed, (seeds[0], *place, folder, None, share))])
+        return dict([_one(seeds[0], one_seed, (seeds[0], *place, folder, None, share, replay))])
     bar = None if share is sharing.in_turn else False
-    tasks = [(_one, seed, one_seed, (seed, *place, folder / f"seed-{seed}", bar)) for seed in seeds]
+    rest = bar, sharing.in_turn, replay
+    tasks = [(_one, seed, one_seed, (seed, *place, folder / f"seed-{seed}", *rest)) for seed in seeds]
     return dict(
         sorted(tqdm(share(tasks), total=len(tasks), unit="seed", disable=None if bar is False else True))
     )

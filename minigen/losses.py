@@ -23,7 +23,7 @@ from typing import Literal
 import numpy as np
 
 from minigen.engine import ops, tape
-from minigen.engine.backend import namespace
+from minigen.engine.backend import namespace, whole
 from minigen.engine.tape import Tensor, Value, _data, op, takes
 from minigen.nn.module import Module
 from minigen.nn.normalisation import BatchNorm
@@ -125,12 +125,18 @@ def softmax_cross_entropy(logits: Value, labels: Value) -> Value:
             f"logits {logits.shape} and labels {labels.dtype} {labels.shape}"
         )
     n = _rows("softmax_cross_entropy", logits=logits)
-    if namespace(labels) is np and not (0 <= labels.min() and labels.max() < logits.shape[1]):
+    _refuse_labels(labels, logits.shape)
+    return ops.sum(_softmax_cross_entropy(logits, labels)) * (1 / n)
+
+
+@whole
+def _refuse_labels(labels, shape):
+    """Labels must name one of the K classes of logits (N, K). Looks at the values on the CPU only."""
+    if namespace(labels) is np and not (0 <= labels.min() and labels.max() < shape[1]):
         raise ValueError(
             f"softmax_cross_entropy: labels run from {labels.min()} to {labels.max()}, "
-            f"but logits {logits.shape} know classes 0 to {logits.shape[1] - 1}"
+            f"but logits {shape} know classes 0 to {shape[1] - 1}"
         )
-    return ops.sum(_softmax_cross_entropy(logits, labels)) * (1 / n)
 
 
 # ----- the latent code ----------------------------------------------------------------------------------
@@ -190,15 +196,20 @@ def sparse_kl(h: Value, rho: float) -> Value:
         raise ValueError(f"sparse_kl: rho is a share, strictly between 0 and 1, got {rho}")
     _rows("sparse_kl", h=h)
     rhohat = ops.mean(h, axis=0)
-    values = _data(rhohat)
-    if namespace(values) is np and not (values.min() > 0 and values.max() < 1):
-        j = int(np.argmax(~((values > 0) & (values < 1))))
-        raise ValueError(
-            f"sparse_kl: unit {j} has mean activity {values.flat[j]}, but it must lie strictly between 0 and "
-            "1: use sigmoid activations, and smaller weights where a unit saturates on the whole batch"
-        )
+    _refuse_dead_units(_data(rhohat))
     constant = rho * math.log(rho) + (1 - rho) * math.log(1 - rho)
     return ops.sum(constant - rho * ops.log(rhohat) - (1 - rho) * ops.log1p(-rhohat))
+
+
+@whole
+def _refuse_dead_units(means):
+    """sparse_kl is finite only for means strictly between 0 and 1. Looks at the values on the CPU only."""
+    if namespace(means) is np and not (means.min() > 0 and means.max() < 1):
+        j = int(np.argmax(~((means > 0) & (means < 1))))
+        raise ValueError(
+            f"sparse_kl: unit {j} has mean activity {means.flat[j]}, but it must lie strictly between 0 and "
+            "1: use sigmoid activations, and smaller weights where a unit saturates on the whole batch"
+        )
 
 
 @takes("h")
@@ -360,6 +371,7 @@ def _score_mean(caller, scores, of=lambda scores: scores):
     return ops.sum(of(scores)) * (1 / scores.shape[0])
 
 
+@whole
 def _refuse_outside_01(caller, name, values, cure):
     """Looks at the values on the CPU only; nan is outside."""
     if namespace(values) is np and not (values.min() >= 0 and values.max() <= 1):
@@ -371,7 +383,11 @@ def _refuse_outside_01(caller, name, values, cure):
 
 def refuse_overflow(caller: str, logvar: Value, dtype: np.dtype) -> None:
     """exp(logvar) and exp(-logvar) must be numbers. Looks at the values on the CPU only."""
-    logvar = np.asarray(logvar) if isinstance(logvar, int | float) else _data(logvar)
+    _refuse_beyond(caller, np.asarray(logvar) if isinstance(logvar, int | float) else _data(logvar), dtype)
+
+
+@whole
+def _refuse_beyond(caller, logvar, dtype):
     limit = math.log(np.finfo(dtype).max)
     if namespace(logvar) is np and not (abs(logvar.min()) < limit and abs(logvar.max()) < limit):
         raise ValueError(

@@ -19,8 +19,8 @@ from typing import TypeAlias
 import numpy as np
 
 from minigen.engine import tape
-from minigen.engine.backend import Array, device_of, namespace, to
-from minigen.engine.fast import memory
+from minigen.engine.backend import Array, device_of, namespace, recorder, to, whole
+from minigen.engine.fast import memory, threads
 from minigen.engine.shapes import inverse_of
 from minigen.engine.tape import Tensor
 from minigen.nn.module import Module, mark_changed, memory_order
@@ -34,7 +34,8 @@ _block = 1 << 15
 class Optimizer:
     """The base class of the optimizers.
 
-    A subclass names the arrays that it keeps (`slots`) and changes a block in `update`.
+    A subclass names the arrays that it keeps (`slots`) and changes a block in `update`. Two threads share
+    the blocks of a large network, so `update` may change nothing but its arguments.
 
     `parameters` is a Module or tensors, in any iterable. `lr` is positive and may be changed between steps,
     by hand or by a schedule below, which may also end at 0. `weight_decay` w adds w p to the gradient
@@ -54,7 +55,7 @@ class Optimizer:
         self.weight_decay = weight_decay
         self.names, self.parameters = _checked(type(self).__name__, parameters)
         _learning_rate(type(self).__name__, lr, zero=False)
-        self._lr, self.steps = lr, 0
+        self._lr, self._steps = lr, 0
         memory.training_begins()
         first = self.parameters[0]._array
         self._xp = namespace(first)
@@ -69,11 +70,27 @@ class Optimizer:
         weakref.finalize(self, _release, self._leaves).atexit = False
 
     @property
+    def steps(self) -> int:
+        """How many steps there have been."""
+        if recorder.get() is not None:
+            recorder.get().refuse(
+                "optimizer.steps, which changes, is read: set what depends on it before the step"
+            )
+        return self._steps
+
+    @steps.setter
+    def steps(self, steps: int) -> None:
+        self._steps = steps
+
+    @property
     def lr(self) -> float:
         """The learning rate. Raises ValueError, when it is set, for what is not finite or is negative."""
+        if recorder.get() is not None:
+            recorder.get().refuse("optimizer.lr, which may change, is read: read it outside the step")
         return self._lr
 
     @lr.setter
+    @whole
     def lr(self, lr: float) -> None:
         _learning_rate(type(self).__name__, lr, zero=True)
         self._lr = lr
@@ -99,6 +116,7 @@ class Optimizer:
             blocks.append((data, grad, scratch[: len(data)], *rest))
         return blocks
 
+    @whole
     def step(self) -> None:
         """Move every parameter by its gradient.
 
@@ -109,12 +127,17 @@ class Optimizer:
         for i, leaf in enumerate(self._leaves):
             if leaf.grad is not leaf.buffer:
                 self._fetch(i, leaf)
-        self.steps += 1
-        for block in self._blocks:
-            self._move(*block)
+        self._steps += 1
+        threads.share_numbers(self._move_blocks, len(self._blocks), len(self._flat["data"]))
         tick = next(tape._clock)
         for leaf in self._leaves:
             leaf.changed = tick
+
+    def _move_blocks(self, start, stop):
+        for data, grad, scratch, *slots in self._blocks[start:stop]:
+            if start:  # another thread has the scratch of the blocks
+                scratch = memory.scratch(self._xp, "update", data.shape, data.dtype)
+            self._move(data, grad, scratch, *slots)
 
     def _fetch(self, i, leaf):
         """A gradient from before the optimizer was made, or put in place by hand."""
@@ -133,6 +156,7 @@ class Optimizer:
     def update(self, p: Array, g: Array, scratch: Array, *slots: Array) -> None:
         raise NotImplementedError(f"{type(self).__name__}: write update(self, p, g, scratch, *slots)")
 
+    @whole
     def zero_grad(self) -> None:
         """Set the gradients to None; the next backward() starts from 0."""
         for leaf in self._leaves:
@@ -154,6 +178,7 @@ class Optimizer:
         return state | {name: to(view, "cpu").copy() for name, view in self._remembered().items()}
 
     @state.setter
+    @whole
     def state(self, state: dict[str, np.ndarray]) -> None:
         mine = self._remembered()
         names = {"lr", "steps", *mine}
@@ -296,7 +321,7 @@ class Adam(Optimizer):
 
     def update(self, p: Array, g: Array, scratch: Array, m: Array, v: Array) -> None:
         beta1, beta2 = self.betas
-        k = math.sqrt((1 - beta2) / (1 - beta2**self.steps))
+        k = math.sqrt((1 - beta2) / (1 - beta2**self._steps))
         m *= beta1
         m += g
         self._xp.multiply(g, g, out=scratch)
@@ -305,7 +330,7 @@ class Adam(Optimizer):
         self._xp.sqrt(v, out=scratch)
         scratch += self.eps / k
         self._xp.divide(m, scratch, out=scratch)
-        scratch *= self.lr * (1 - beta1) / (1 - beta1**self.steps) / k
+        scratch *= self.lr * (1 - beta1) / (1 - beta1**self._steps) / k
         p -= scratch
 
 
@@ -333,6 +358,7 @@ class AdamW(Adam):
 # ----- what one may do to weights and gradients between the steps ---------------------------------------
 
 
+@whole
 def clip_weights(parameters: Parameters | Optimizer, c: float) -> None:
     """Hold every weight in [-c, c]: WGAN's way to bound the critic's slope. Call it after step(), never
     before.
@@ -350,6 +376,7 @@ def clip_weights(parameters: Parameters | Optimizer, c: float) -> None:
     mark_changed(tensors)
 
 
+@whole
 def clip_grad_norm(parameters: Parameters | Optimizer, max_norm: float) -> Array:
     """Scale all gradients together so that their joint Euclidean norm is at most `max_norm`. Returns the norm
     before.

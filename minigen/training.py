@@ -41,6 +41,7 @@ from tqdm import tqdm
 from minigen.data import batches
 from minigen.engine import backend
 from minigen.engine.backend import Array, Random
+from minigen.engine.fast.replay import replay as replayed
 from minigen.engine.tape import Tensor
 from minigen.nn import Module
 from minigen.optim import Optimizer
@@ -60,6 +61,8 @@ def train(
     model: Module | Mapping[str, Module],
     optimizer: Optimizer | Mapping[str, Optimizer],
     random: Random | np.random.Generator | Mapping[str, Any],
+    lr: Callable[[int], float] | None = None,
+    replay: bool = False,
     resume: bool = False,
     log_every: int = 100,
     save_every: int = 1000,
@@ -74,6 +77,9 @@ def train(
     batch       a function from the number of the step to what it works on, such as `shuffled(...)`
     model, optimizer    one of each, or dicts by name; a GAN or WGAN is one model with two optimizers
     random      the generator that `step`, `batch` and `frame` draw from, or a dict of several
+    lr          the learning rate of all optimizers as a function of the number of the step; set before it
+    replay      write the step down and repeat its calls, as `minigen.replay` does; where that finds that it
+                cannot be repeated, the step is run as it is
     resume      go on from the checkpoint in `folder`, which otherwise must not hold a run
     log_every   steps between two lines of log.csv, which also has the first step
     save_every  steps between two checkpoints; there is also one before the first step and after the last
@@ -90,6 +96,7 @@ def train(
     """
     _check(batch, steps=steps, log_every=log_every, save_every=save_every, frame_every=frame_every)
     run = _Run(Path(folder), model, optimizer, random)
+    step = replayed(step, strict=False) if replay else step
     run.look(resume)
     hidden = None if bar is None else not bar  # None: where there is no terminal
     with (
@@ -101,6 +108,9 @@ def train(
         if frame and done == 0:
             run.keep_frame(0, frame())
         while done < steps and not stop:
+            if lr:
+                for one in run.optimizers.values():
+                    one.lr = lr(done)
             terms = step(batch(done))
             done += 1
             stop = interrupted.is_set()

@@ -41,7 +41,8 @@ ENGINE = [
     ["tape"],
     ["shapes", "fast/im2col"],
     ["ops"],
-    ["conv"],
+    ["conv", "fast/recording"],
+    ["fast/replay"],
 ]
 FLOOR = {name: floor for floor, names in enumerate(HOUSE) for name in names}
 MAY_PRINT = {

@@ -17,11 +17,12 @@ import fake_cupy
 import numpy as np
 import pytest
 
-from minigen import Random, Tensor, saving
+from minigen import Random, Tensor, saving, training
 from minigen.data import batches
 from minigen.engine import backend
+from minigen.engine.fast.replay import Replay
 from minigen.models import GAN, VAE, Discriminator, Generator, adversary_step, generator_step
-from minigen.optim import Adam, RMSprop
+from minigen.optim import Adam, RMSprop, linear
 from minigen.training import read_frames, read_log, shuffled, train
 
 DATA = np.random.default_rng(5).random((41, 6), np.float32)
@@ -119,6 +120,51 @@ def fixed_batches(kind):
     while its model may start from anything.
     """
     return {"batch": KINDS[kind]()["batch"]}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_replayed_stopped_and_resumed_it_ends_in_the_bits_of_the_plain_run(tmp_path, kind, monkeypatch):
+    made = []
+
+    def replayed(step, **how):
+        made.append(Replay(step, **how))
+        return made[-1]
+
+    monkeypatch.setattr(training, "replayed", replayed)
+    straight, killed = tmp_path / "straight", tmp_path / "killed"
+    rate = {"lr": lambda n: linear(n, 200, 1e-2, 1e-3)}
+    train(steps=200, folder=straight, **KINDS[kind](), **SETTINGS, **rate)
+    batch = KINDS[kind]()["batch"]
+
+    def failing(n):
+        if n == 130:
+            raise MemoryError
+        return batch(n)
+
+    with pytest.raises(MemoryError):
+        run = KINDS[kind]() | {"batch": failing}
+        train(steps=200, folder=killed, replay=True, **run, **SETTINGS, **rate)
+    run = KINDS[kind](seed=9) | {"batch": batch}
+    train(steps=200, folder=killed, replay=True, resume=True, **run, **SETTINGS, **rate)
+    assert contents(killed) == contents(straight)
+    assert [one.plays for one in made] == [128, 98] and not any(one.why for one in made)
+
+
+def test_a_step_that_cannot_be_replayed_is_run_as_it_is(tmp_path):
+    plain, asked = tmp_path / "plain", tmp_path / "asked"
+
+    def run():
+        kind = vae()
+
+        def step(x):
+            terms = kind["step"](x)
+            return {name: term.item() for name, term in terms.items()}
+
+        return kind | {"step": step}
+
+    train(steps=60, folder=plain, **run(), **SETTINGS)
+    train(steps=60, folder=asked, replay=True, **run(), **SETTINGS)
+    assert contents(plain) == contents(asked)
 
 
 PROGRAM = """

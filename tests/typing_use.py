@@ -51,6 +51,9 @@ def gradients() -> None:
     with mg.no_grad():
         assert_type(loss.item(), float)
 
+    step = mg.replay(lambda: (w * w).sum())
+    step()
+
     @mg.op()
     def cube(x: Tensor) -> Tensor:
         return x * x * x

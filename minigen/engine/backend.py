@@ -7,9 +7,10 @@ by NumPy on the host and then moved, so one seed gives the same bits on both.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -22,8 +23,14 @@ if TYPE_CHECKING:
 Array: TypeAlias = np.ndarray  # in annotations: an array of NumPy, or of CuPy, which has the same interface
 Seed: TypeAlias = "int | np.random.Generator | Random"  # text, because np.random is slow to import
 T = TypeVar("T")
+F = TypeVar("F", bound=Callable)
 
 _namespaces = {np.ndarray: np, float: None, int: None, bool: None}
+
+# What `replay` (fast/replay.py) uses while it writes down a step: its recording, and the class of its arrays.
+recorder: ContextVar = ContextVar("the recording of the step that is being written down", default=None)
+stand_ins: set[type] = set()
+settings = [0]  # how often a setting of a module has changed; a replay looks at it
 
 
 def namespace(*arrays: Any) -> Any:
@@ -37,15 +44,17 @@ def namespace(*arrays: Any) -> Any:
         kind = type(array)
         xp = _namespaces[kind] if kind in _namespaces else _learn(kind)
         if xp is not found and xp is not None:
-            if found is not None:
+            if found is not None and recorder.get() is None:
                 raise mixed(*arrays)
-            found = xp
+            found = xp if found in (None, np) else found
     return found or np
 
 
 def _learn(kind):
     if issubclass(kind, np.generic):
         xp = np
+    elif kind in stand_ins:
+        return recorder.get().namespace  # one for each recording, so it is not kept
     elif kind.__module__.partition(".")[0] == "cupy":
         import cupy as xp
     else:
@@ -67,7 +76,8 @@ def mixed(*arrays):
 
 def is_array(value: object) -> bool:
     """Whether `value` is an array of either library."""
-    return type(value) is np.ndarray or type(value).__module__.partition(".")[0] == "cupy"
+    kind = type(value)
+    return kind is np.ndarray or kind in stand_ins or kind.__module__.partition(".")[0] == "cupy"
 
 
 def as_array(data, like=None):
@@ -164,7 +174,7 @@ def own(value):
 
 def device_of(array: Array) -> str:
     """'cpu' for a NumPy array, 'cuda' for a CuPy array."""
-    return "cpu" if namespace(array) is np else "cuda"
+    return "cuda" if namespace(array).__name__ == "cupy" else "cpu"
 
 
 def to(array: Array, device: str) -> Array:
@@ -193,6 +203,21 @@ def _cupy():
     return cupy
 
 
+def whole(function: F, keeps: bool = False) -> F:
+    """Make a function one entry of a replay, called as it is: for what has a state, checks values, or is one
+    large call. Where it has an argument `out`, its result is written there. `keeps` says that the arrays it
+    is given are kept by somebody, so it has to be given copies.
+    """
+
+    @wraps(function)
+    def called(*args, **kwargs):
+        if recorder.get() is None:
+            return function(*args, **kwargs)
+        return recorder.get().call(function, args, kwargs, keeps)
+
+    return called
+
+
 class Random:
     """Random numbers drawn on the host by one seeded NumPy generator and moved to `device`.
 
@@ -200,22 +225,33 @@ class Random:
     """
 
     def __init__(self, seed: int, device: str = "cpu", dtype: DTypeLike = np.float32) -> None:
-        self.generator = np.random.default_rng(seed)
+        self._generator = np.random.default_rng(seed)
         self.device, self.dtype = device, np.dtype(dtype)
 
+    @property
+    def generator(self) -> np.random.Generator:
+        """The generator of NumPy that draws the numbers."""
+        if recorder.get() is not None:
+            recorder.get().refuse("numbers are drawn by a generator of NumPy: draw them by minigen.Random")
+        return self._generator
+
+    @whole
     def normal(self, *shape: int) -> Array:
         """Independent draws from N(0, 1)."""
         return to(self.generator.standard_normal(shape).astype(self.dtype), self.device)
 
+    @whole
     def uniform(self, *shape: int) -> Array:
         """Independent draws from U[0, 1)."""
         below_one = np.nextafter(1, 0, dtype=self.dtype)  # float32 rounds the largest draws up to 1
         return to(np.minimum(self.generator.random(shape).astype(self.dtype), below_one), self.device)
 
+    @whole
     def bernoulli(self, p: float, *shape: int) -> Array:
         """Independent zeros and ones, one with probability `p`: the mask of dropout and of masking noise."""
         return to((self.generator.random(shape) < p).astype(self.dtype), self.device)
 
+    @whole
     def permutation(self, n: int) -> Array:
         """0 .. n-1 in random order."""
         return to(self.generator.permutation(n), self.device)

@@ -793,22 +793,22 @@ class Methods(numpy_protocol.NumPyProtocol):
 
     # Comparisons give plain boolean arrays, which have no gradient.
     def __lt__(x, y: Value) -> Array:
-        return x._array < _data(y)
+        return _data(x) < _data(y)
 
     def __le__(x, y: Value) -> Array:
-        return x._array <= _data(y)
+        return _data(x) <= _data(y)
 
     def __gt__(x, y: Value) -> Array:
-        return x._array > _data(y)
+        return _data(x) > _data(y)
 
     def __ge__(x, y: Value) -> Array:
-        return x._array >= _data(y)
+        return _data(x) >= _data(y)
 
     def __eq__(x, y: object) -> Array:
-        return x._array == _data(y)
+        return _data(x) == _data(y)
 
     def __ne__(x, y: object) -> Array:
-        return x._array != _data(y)
+        return _data(x) != _data(y)
 
     def __getitem__(x, index: Any) -> Tensor:
         return getitem(x, tuple(_data(i) for i in index) if isinstance(index, tuple) else _data(index))
@@ -850,7 +850,7 @@ class Methods(numpy_protocol.NumPyProtocol):
         """Where the largest entry is, over all or along `axis`: a plain array of integers,
         which have no gradient.
         """
-        return as_array(x._array.argmax(axis))
+        return as_array(_data(x).argmax(axis))
 
     def reshape(x, *shape: int | Shape) -> Tensor:
         """x.reshape(2, 3) or x.reshape((2, 3))."""
@@ -881,7 +881,7 @@ class Methods(numpy_protocol.NumPyProtocol):
 
     def tolist(x) -> Any:
         """The values as nested Python lists. On a GPU this waits for the result."""
-        return x._array.tolist()
+        return _data(x).tolist()
 
 
 def _sizes(sizes):

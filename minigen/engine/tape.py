@@ -46,10 +46,8 @@ _clock = count(1)
 _recording = ContextVar("recording", default=True)
 _branches: ContextVar[list | None] = ContextVar("branches", default=None)
 _settled_here = ContextVar("rules are running on arrays, which are settled", default=False)
-_youngest_first = attrgetter("tick")
-_watching, _new = anomaly.watching, object.__new__
+_watching, _new, _ndarray = anomaly.watching, object.__new__, np.ndarray
 _float32, _float64 = np.dtype(np.float32), np.dtype(np.float64)
-_ndarray = np.ndarray
 _floating = frozenset((np.ndarray, np.float32, np.float64))
 
 
@@ -95,6 +93,11 @@ class Leaf:
             self.grad = backend.as_array(g).copy()  # never borrowed: x + x hands one array to two owners
 
 
+def accumulate():
+    """`Leaf.accumulate`, as one entry of a replay where a step is being written down."""
+    return Leaf.accumulate if backend.recorder.get() is None else backend.whole(Leaf.accumulate)
+
+
 class Tensor(Methods):
     """An array with a record of the operations that made it, so that it can be differentiated.
 
@@ -123,15 +126,15 @@ class Tensor(Methods):
         `.data.copy()` may be changed.
         """
         if type(self.node) is Node:
-            if type(self._array) is np.ndarray:
+            if hasattr(self._array, "setflags"):  # CuPy's arrays are always writable
                 self._array.setflags(write=False)
         elif not self._lent:
             self._lend()
-        return self._array
+        return _data(self)
 
     @data.setter
     def data(self, data: Array) -> None:
-        if data is self._array:
+        if data is _data(self):
             return  # p.data *= 2 has written in place already
         if type(self.node) is Node:
             raise TypeError(
@@ -173,9 +176,10 @@ class Tensor(Methods):
 
         Only a tensor made with requires_grad=True has one.
         """
-        return self.node.grad if type(self.node) is Leaf else None
+        return _data(self.node.grad) if type(self.node) is Leaf else None
 
     @grad.setter
+    @partial(backend.whole, keeps=True)
     def grad(self, g: Array | None) -> None:
         if type(self.node) is not Leaf:
             raise AttributeError("only a tensor made with requires_grad=True holds a gradient")
@@ -211,11 +215,11 @@ class Tensor(Methods):
 
     def item(self) -> float:
         """The one value of a one-element tensor as a Python number. On a GPU this waits for the result."""
-        return self._array.item()
+        return _data(self).item()
 
     def detach(self) -> Tensor:
         """The same data without its history: a constant, through which no gradient passes."""
-        return _tensor(self._array if type(self.node) is Node else backend.own(self._array), None)
+        return _tensor(self._array if type(self.node) is Node else backend.own(_data(self)), None)
 
     def backward(self, gradient: Value | None = None, retain_graph: bool = False) -> None:
         """Add d(self)/d(leaf), weighted by `gradient` (1 for a scalar), to the `.grad` of every leaf
@@ -225,7 +229,7 @@ class Tensor(Methods):
         parameter has moved since.
         """
         seed = _seed("backward", self, gradient)
-        _walk(self.node, seed, Leaf.accumulate, free=not retain_graph)
+        _walk(self.node, seed, accumulate(), free=not retain_graph)
 
     __hash__ = object.__hash__  # == compares entries, so it cannot serve to find a tensor in a set
 
@@ -236,10 +240,10 @@ class Tensor(Methods):
         return (self[i] for i in range(len(self)))
 
     def __bool__(self) -> bool:
-        return bool(self._array)
+        return bool(_data(self))
 
     def __float__(self) -> float:
-        return float(self._array)
+        return float(_data(self))
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise TypeError(
@@ -278,6 +282,8 @@ def _tensor(data, node):
 
 
 def _data(value):
+    if backend.recorder.get() is not None:
+        return backend.recorder.get().seen(value)
     return value._array if isinstance(value, Tensor) else value
 
 
@@ -286,7 +292,7 @@ def _real_array(what, data, differentiable):
     gradient; TypeError otherwise.
     """
     backend.refuse_container(what, data)
-    array = backend.as_array(data)
+    array = _data(backend.as_array(data))
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{what}: expected real numbers, got dtype {array.dtype}")
     if differentiable and array.dtype.kind != "f":
@@ -333,6 +339,8 @@ class Op(Generic[_P]):
     def __call__(self, *args, **kwargs):
         if Tensor not in map(type, args):
             return self.forward(*args, **kwargs) if _settled_here.get() else self._on_arrays(args, kwargs)
+        if backend.recorder.get() is not None:
+            args = backend.recorder.get().arguments(args)
         # What came: the arrays, and the nodes they came from.
         values, parents, exposed = [], [], []  # exposed: the places of what somebody may write to
         tracked = leaf = odd = False
@@ -445,9 +453,9 @@ def _unshared(out, values, parents):
     or an array that a person holds.
     """
     for value, parent in zip(values, parents, strict=True):
-        if type(parent) is not Node and backend.is_array(value):
-            if backend.namespace(out).may_share_memory(out, value):
-                return out.copy(order="K")
+        mine = type(parent) is Node or not backend.is_array(value)
+        if not mine and backend.namespace(out).may_share_memory(out, value):
+            return out.copy(order="K")
     return out
 
 
@@ -548,7 +556,7 @@ def _settled(caller, given, selects):
     arrays = [np.asarray(a) if isinstance(a, int | float | np.generic) else a for a in arrays]
     settled = backend.settle(caller, list(given), arrays, [name in selects for name in given])
     return {
-        name: new if not isinstance(a, Tensor) else a if new is a._array else _tensor(new, None)
+        name: new if not isinstance(a, Tensor) else a if new is _data(a) else _tensor(new, None)
         for (name, a), new in zip(given.items(), settled, strict=True)
     }
 
@@ -716,7 +724,7 @@ def _reachable(root):
             if parent not in seen:
                 seen.add(parent)
                 stack.append(parent)
-    return sorted(seen, key=_youngest_first, reverse=True)
+    return sorted(seen, key=attrgetter("tick"), reverse=True)
 
 
 def _values_of_then(node, leaf):

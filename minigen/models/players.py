@@ -143,7 +143,7 @@ def rounds_on_toys(
     """
 
     def draw():
-        x = backend.to(toy.sample(batch, rng=random.generator), random.device)
+        x = _sample(toy, batch, random)
         alpha = [random.uniform(batch, 1)] if getattr(game, "lam", 0) else []  # a penalty needs it
         return x, random.normal(batch, noise), *alpha
 
@@ -156,9 +156,16 @@ def rounds_on_toys(
     return step
 
 
+@backend.whole
+def _sample(toy, n, random):
+    return backend.to(toy.sample(n, rng=random.generator), random.device)
+
+
 def _move(optimizer, gradients):
+    optimizer.zero_grad()
+    accumulate = tape.accumulate()
     for parameter, g in zip(optimizer.parameters, gradients, strict=True):
-        parameter.grad = g._array
+        accumulate(parameter.node, g._array)
     optimizer.step()
 
 

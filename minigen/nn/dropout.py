@@ -49,8 +49,11 @@ class Dropout(Module):
     def forward(self, x: Value) -> Value:
         if not self.training:
             return x
-        mask = (self.rng.random(x.shape) < self.keep).astype(x.dtype)
-        return dropout(x, backend.to(mask, backend.device_of(_data(x))), self.keep)
+        return dropout(x, self._mask(x.shape, x.dtype, backend.device_of(_data(x))), self.keep)
+
+    @backend.whole
+    def _mask(self, shape, dtype, device):
+        return backend.to((self.rng.random(shape) < self.keep).astype(dtype), device)
 
     def extra(self) -> str:
         return f"keep={self.keep}"

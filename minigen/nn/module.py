@@ -60,6 +60,10 @@ class Module:
                     "be trained: put modules into nn.Sequential(*modules), "
                     "or give each an attribute of its own"
                 )
+        if backend.recorder.get() is not None:
+            backend.recorder.get().refuse(f"the attribute {name} of a module is set")
+        elif not backend.is_array(value) and getattr(self, name, value) is not value:
+            backend.settings[0] += 1  # a replay that was made before may have to do something else now
         object.__setattr__(self, name, value)
 
     def __getattr__(self, name: str) -> Any:  # only asked where the ordinary look-up found nothing
@@ -128,6 +132,7 @@ class Module:
         """Copies of all parameters and buffers as NumPy arrays, by dotted path."""
         return {path: backend.to(array, "cpu").copy() for path, array in self._arrays().items()}
 
+    @backend.whole
     def load_state_dict(self, state: Mapping[str, Array]) -> None:
         """Write the arrays of `state` into the parameters and buffers, where they are and in their dtype.
 
@@ -305,6 +310,7 @@ def _moved(array, device):
     return backend.to(array.transpose(order), device).transpose(inverse_of(order))
 
 
+@backend.whole
 def mark_changed(tensors):
     """Mark the parameters as changed:
     a backward pass through an earlier graph then raises StaleGraphError.

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from minigen.engine import ops
-from minigen.engine.backend import namespace
+from minigen.engine.backend import namespace, whole
 from minigen.engine.shapes import axes_of
 from minigen.engine.tape import Tensor, Value, _data, op, takes
 from minigen.nn.module import Module
@@ -143,6 +143,7 @@ class BatchNorm(Module):
         self._remember(_rows(_data(x)))
         return y
 
+    @whole
     def _remember(self, rows):
         n = len(rows)
         mean, var = _mean(rows, 0)[0], ops.var(rows, 0)

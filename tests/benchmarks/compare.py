@@ -2,8 +2,9 @@
 
     python tests/benchmarks/compare.py [WORKLOAD ...] [--rounds N] [--json] [--readme] [--anyway]
 
-Both sides run in one process and take turns in blocks; the first steps of a block are not counted, because
-the threads that the other side has just left still spin for a while. The table gives medians and their ratio.
+The sides, minigen as it is, minigen replayed (`minigen.replay`) and PyTorch, run in one process and take
+turns in blocks; the first steps of a block are not counted, because the threads that another side has just
+left still spin for a while. The table gives medians and the ratios of minigen's two to PyTorch's.
 Without PyTorch (`pip install torch`) minigen is measured against nothing, and the table says so.
 
 Ratios of a busy machine are not those of a quiet one, so none are printed where the load is above 1.5;
@@ -492,7 +493,7 @@ def main():
         print(f"not obeyed here: {', '.join('='.join(pair) for pair in PINNED.items())}")
     print(f"load at the start {load()}")
     rows = []
-    print(f"{'workload':18} {'minigen ms':>11} {'PyTorch ms':>11} {'ratio':>7}")
+    print(f"{'workload':18} {'plain ms':>11} {'replay ms':>11} {'PyTorch ms':>11} {'plain':>7} {'replay':>7}")
     for name in chosen:
         if name != "convolutions":
             rows.append(_row(name, torch, options.rounds))
@@ -502,9 +503,10 @@ def main():
     if options.json:
         print(json.dumps(rows))
     if options.readme:
-        print("| step | minigen ms | PyTorch ms | ratio |\n|---|---|---|---|")
+        print("| step | plain ms | replayed ms | PyTorch ms | plain | replayed |\n|---|---|---|---|---|---|")
+        columns = ("minigen_ms", "replay_ms", "torch_ms", "ratio", "replay_ratio")
         for row in rows:
-            numbers = [f"{row[k]:.2f}" if row[k] else "–" for k in ("minigen_ms", "torch_ms", "ratio")]
+            numbers = [f"{row[k]:.2f}" if row[k] else "–" for k in columns]
             print(f"| {NAMES[WORKLOADS[row['workload']]]} | {' | '.join(numbers)} |")
 
 
@@ -518,14 +520,15 @@ def busy():
 
 def _row(name, torch, rounds):
     """Measure one workload, print its line, and return it as a dict."""
-    step, torch_step = WORKLOADS[name]()
-    sides = [step] + ([torch_step(torch)] if torch else [])
-    ours, *theirs = (1e3 * m for m in measure(sides, rounds))
-    row = {"workload": name, "minigen_ms": ours, "torch_ms": None, "ratio": None}
+    (step, torch_step), (other, _) = WORKLOADS[name](), WORKLOADS[name]()
+    sides = [step, minigen.replay(other)] + ([torch_step(torch)] if torch else [])
+    plain, replayed, *theirs = (1e3 * m for m in measure(sides, rounds))
+    row = {"workload": name, "minigen_ms": plain, "replay_ms": replayed}
+    row |= {"torch_ms": None, "ratio": None, "replay_ratio": None}
     if theirs:
-        row |= {"torch_ms": theirs[0], "ratio": ours / theirs[0]}
-    beside = f"{row['torch_ms']:11.3f} {row['ratio']:7.2f}" if theirs else f"{'–':>11} {'–':>7}"
-    print(f"{name:18} {ours:11.3f} {beside}", flush=True)
+        row |= {"torch_ms": theirs[0], "ratio": plain / theirs[0], "replay_ratio": replayed / theirs[0]}
+    beside = f"{theirs[0]:11.3f} {row['ratio']:7.2f} {row['replay_ratio']:7.2f}" if theirs else f"{'–':>11}"
+    print(f"{name:18} {plain:11.3f} {replayed:11.3f} {beside}", flush=True)
     return row
 
 

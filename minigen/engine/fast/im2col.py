@@ -11,20 +11,21 @@ threads as the BLAS uses, each with a single-threaded BLAS: the copies are then 
 """
 
 import operator
-import threading
 from functools import reduce
 from math import prod
 
 import numpy as np
 
-from minigen.engine.backend import namespace, windows
+from minigen.engine.backend import namespace, whole, windows
+from minigen.engine.fast.memory import scratch
 from minigen.engine.fast.threads import share_out
 
 _chunk_bytes = 3 << 20  # of columns: larger ones leave the cache, smaller ones make the product inefficient
 _few_channels = 8
 
 
-def correlate(x, weight, bias, stride, padding, dilation, size):
+@whole
+def correlate(x, weight, bias, stride, padding, dilation, size, out=None):
     """out[n, o, i, j] = bias[o] + sum over c, a, b of
     x[n, c, i*stride + a*dilation - padding, ...] * weight[o, c, a, b].
     """
@@ -32,7 +33,7 @@ def correlate(x, weight, bias, stride, padding, dilation, size):
     xp = namespace(x)
     matrix = weight.transpose(2, 3, 1, 0).reshape(kh * kw * c, o)
     x = x.transpose(0, 2, 3, 1)
-    out = xp.empty((n, *size, o), x.dtype)
+    out = xp.empty((n, *size, o), x.dtype) if out is None else out.transpose(0, 2, 3, 1)
     # the bias as long as an image row, so that adding it is one long sum and not many short ones
     line = None if bias is None else xp.tile(bias, size[1])
 
@@ -48,6 +49,7 @@ def correlate(x, weight, bias, stride, padding, dilation, size):
     return out.transpose(0, 3, 1, 2)
 
 
+@whole
 def correlate_weight(x, y, kernel, stride, padding, dilation):
     """out[o, c, a, b] = sum over n, i, j of x[n, c, i*stride + a*dilation - padding, ...] * y[n, o, i, j]."""
     (n, c, _, _), (_, o, *size) = x.shape, y.shape
@@ -60,7 +62,7 @@ def correlate_weight(x, y, kernel, stride, padding, dilation):
         columns = _im2col(x[images], kernel, stride, padding, dilation, size)
         rows = y[images].reshape(-1, o)
         if worker in totals:
-            totals[worker] += xp.matmul(columns.T, rows, out=_scratch(xp, "product", (taps, o), x.dtype))
+            totals[worker] += xp.matmul(columns.T, rows, out=scratch(xp, "product", (taps, o), x.dtype))
         else:
             totals[worker] = columns.T @ rows
 
@@ -69,16 +71,18 @@ def correlate_weight(x, y, kernel, stride, padding, dilation):
     return total.reshape(*kernel, c, o).transpose(3, 2, 0, 1)
 
 
-def correlate_transpose(y, weight, bias, size, stride, padding, dilation):
+@whole
+def correlate_transpose(y, weight, bias, size, stride, padding, dilation, out=None):
     """The adjoint of `correlate` in x: each y[n, o, i, j], times the kernel, is added to its window
     of the image (col2im).
     """
     (n, o, *places), (_, c, kh, kw) = y.shape, weight.shape
     xp = namespace(y)
     y, matrix = y.transpose(0, 2, 3, 1), weight.transpose(2, 3, 1, 0)  # (kh, kw, C, O)
-    out, into = (_col2im_by_tap if _few(xp, c) or dilation[1] > 1 else _col2im_by_row)(
+    new, into = (_col2im_by_tap if _few(xp, c) or dilation[1] > 1 else _col2im_by_row)(
         xp, n, bias, matrix, places, size, stride, padding, dilation, y.dtype
     )
+    out = new() if out is None else out
 
     def part(images, worker):
         into(out[images], y[images].reshape(-1, o))
@@ -88,14 +92,14 @@ def correlate_transpose(y, weight, bias, size, stride, padding, dilation):
 
 
 def _col2im_by_tap(xp, n, bias, matrix, places, size, stride, padding, dilation, dtype):
-    """An empty result (N, C, H, W), and the function that fills images of it: one product,
+    """A function for an empty result (N, C, H, W), and one that fills images of it: one product,
     then each tap is added at its pixels.
     """
     (kh, kw, c, o), (h, w), (ph, pw) = matrix.shape, size, padding
 
     def into(out, rows):
         m = len(out)
-        taps = _scratch(xp, "product", (kh * kw * c, len(rows)), dtype)
+        taps = scratch(xp, "product", (kh * kw * c, len(rows)), dtype)
         xp.matmul(matrix.reshape(-1, o), rows.T, out=taps)
         taps = taps.reshape(kh, kw, c, m, *places)
         canvas = _zeros(xp, (m, c, h + 2 * ph, w + 2 * pw), dtype)
@@ -104,7 +108,7 @@ def _col2im_by_tap(xp, n, bias, matrix, places, size, stride, padding, dilation,
         kept = canvas[:, :, ph : ph + h, pw : pw + w]
         _put(xp, out, kept, None if bias is None else bias[:, None, None])
 
-    return xp.empty((n, c, h, w), dtype), into
+    return lambda: xp.empty((n, c, h, w), dtype), into
 
 
 def _col2im_by_row(xp, n, bias, matrix, places, size, stride, padding, dilation, dtype):
@@ -138,7 +142,7 @@ def _col2im_by_row(xp, n, bias, matrix, places, size, stride, padding, dilation,
         kept = lines[:, ph : ph + h, pw * c : (pw + w) * c]
         _put(xp, out.transpose(0, 2, 3, 1).reshape(m, h, -1), kept, line)
 
-    return xp.empty((n, h, w, c), dtype).transpose(0, 3, 1, 2), into
+    return lambda: xp.empty((n, h, w, c), dtype).transpose(0, 3, 1, 2), into
 
 
 def _products(xp, rows, matrix, dtype):
@@ -149,7 +153,7 @@ def _products(xp, rows, matrix, dtype):
     if xp is not np:
         every = (rows @ matrix.reshape(-1, o).T).reshape(-1, kh, groups, wide)
         return lambda a, b: every[:, a, b]
-    product = _scratch(xp, "product", (len(rows), wide), dtype)
+    product = scratch(xp, "product", (len(rows), wide), dtype)
     return lambda a, b: xp.matmul(rows, matrix[a, b].T, out=product)
 
 
@@ -171,11 +175,11 @@ def _im2col(x, kernel, stride, padding, dilation, size):
         x = _zeros(xp, (m, h + 2 * ph, w + 2 * pw, c), x.dtype)
         x[:, ph : ph + h, pw : pw + w] = inside
     if _few(xp, c):
-        taps = _scratch(xp, "columns", (*kernel, c, m, *size), x.dtype)
+        taps = scratch(xp, "columns", (*kernel, c, m, *size), x.dtype)
         for a, b, place in _places(x.transpose(0, 3, 1, 2), kernel, size, stride, dilation):
             taps[a, b] = place.transpose(1, 0, 2, 3)
         return taps.reshape(-1, m * prod(size)).T
-    columns = _scratch(xp, "columns", (m, *size, *kernel, c), x.dtype)
+    columns = scratch(xp, "columns", (m, *size, *kernel, c), x.dtype)
     columns[...] = windows(x, kernel, stride, dilation)
     return columns.reshape(m * prod(size), -1)
 
@@ -188,7 +192,7 @@ def _few(xp, channels):
 
 
 def _zeros(xp, shape, dtype):
-    zeros = _scratch(xp, "zeros", shape, dtype)
+    zeros = scratch(xp, "zeros", shape, dtype)
     zeros.fill(0)
     return zeros
 
@@ -202,22 +206,6 @@ def _places(image, kernel, size, stride, dilation):
         for b in range(kernel[1]):
             rows = slice(a * dh, a * dh + (size[0] - 1) * sh + 1, sh)
             yield a, b, image[:, :, rows, slice(b * dw, b * dw + (size[1] - 1) * sw + 1, sw)]
-
-
-_memory = threading.local()
-
-
-def _scratch(xp, use, shape, dtype):
-    """An uninitialised array in memory that this thread keeps for this use; valid until the next
-    call for the same use.
-    """
-    if xp is not np:
-        return xp.empty(shape, dtype)
-    kept = _memory.__dict__
-    size = prod(shape) * dtype.itemsize
-    if use not in kept or len(kept[use]) < size:
-        kept[use] = np.empty(size, np.uint8)
-    return kept[use][:size].view(dtype).reshape(shape)
 
 
 def _in_chunks(part, xp, n, columns_per_image, products_per_column, dtype):

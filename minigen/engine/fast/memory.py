@@ -9,7 +9,11 @@ MALLOC_TRIM_THRESHOLD_ or MALLOC_MMAP_THRESHOLD_ is set, or where there is no gl
 
 import ctypes
 import os
+import threading
 from functools import cache
+from math import prod
+
+import numpy as np
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of <malloc.h>
 
@@ -34,3 +38,19 @@ def keep_freed_memory(kept=512 << 20, largest=64 << 20):
     except OSError:
         return False
     return bool(glibc.mallopt(_MMAP_THRESHOLD, largest) and glibc.mallopt(_TRIM_THRESHOLD, kept))
+
+
+_memory = threading.local()
+
+
+def scratch(xp, use, shape, dtype):
+    """An uninitialised array in memory that this thread keeps for this use; valid until the next
+    call for the same use.
+    """
+    if xp is not np:
+        return xp.empty(shape, dtype)
+    kept = _memory.__dict__
+    size = prod(shape) * dtype.itemsize
+    if use not in kept or len(kept[use]) < size:
+        kept[use] = np.empty(size, np.uint8)
+    return kept[use][:size].view(dtype).reshape(shape)

@@ -5,14 +5,16 @@ each with a single-threaded BLAS: copies are then parallel too, not only product
 size of the work alone, so the same program gives the same bits.
 """
 
-import operator
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import cache
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
+
+from minigen.engine.backend import recorder
 
 # Numbers of multiplications. Up to the first two OpenBLAS uses one thread by itself.
 _one_by_itself = 1 << 19
@@ -21,6 +23,8 @@ _one_for_a_vector = 1 << 17  # where one of the factors is a vector
 _worth_waking = 2e6
 # Below this two Python threads lose as much to the lock as they gain, and the threads of the BLAS are faster.
 _worth_sharing = 2e7
+# Numbers of results of elementwise calls, one after the other, below which a second thread gains nothing.
+worth_sharing_numbers = 250_000
 
 
 def share_out(part, n, multiplications, unit=1):
@@ -33,20 +37,28 @@ def share_out(part, n, multiplications, unit=1):
     single_threaded_blas(_in_parallel, part, n, min(share, n))
 
 
-def matmul(x, y):
+def share_numbers(part, n, numbers):
+    """The same for elementwise calls with so many results: nothing but their number decides."""
+    if numbers < worth_sharing_numbers:
+        return part(0, n)
+    _in_parallel(part, n, -(-n // count()))
+
+
+def matmul(x, y, out=None):
     """x @ y, shared out if both are NumPy matrices and large."""
     if type(x) is not np.ndarray:
-        return x @ y  # a GPU has its own threads
+        recording = recorder.get()
+        return x @ y if recording is None else recording.call(matmul, (x, y))  # a GPU has its own threads
     if x.shape[-1] == 1:
-        return x * y  # one term in every sum; the BLAS takes four times as long
+        return np.multiply(x, y, out)  # one term in every sum; the BLAS takes four times as long
     multiplications = x.size * y.shape[-1]
     vector = x.shape[-2] == 1 or y.shape[-1] == 1
     if (_one_for_a_vector if vector else _one_by_itself) < multiplications < _worth_waking:
-        return single_threaded_blas(operator.matmul, x, y)
+        return single_threaded_blas(np.matmul, x, y, out)
     if multiplications < _worth_sharing or x.ndim + y.ndim > 4 or x.dtype != y.dtype:
-        return x @ y
+        return x @ y if out is None else np.matmul(x, y, out)
     (n, _), m = x.shape, y.shape[1]
-    out = np.empty((n, m), x.dtype)
+    out = np.empty((n, m), x.dtype) if out is None else out
 
     def rows(start, stop):
         np.matmul(x[start:stop], y, out=out[start:stop])
@@ -127,9 +139,13 @@ def _set_thread_counts(threads):
 
 
 def _in_parallel(part, n, share):
-    others = [_pool().submit(part, first, min(first + share, n)) for first in range(share, n, share)]
+    # each in a copy of the context, which says what NumPy does about a division by zero
+    others = [
+        _pool().submit(copy_context().run, part, first, min(first + share, n))
+        for first in range(share, n, share)
+    ]
     try:
-        part(0, share)
+        part(0, min(share, n))
     finally:
         for (
             other

@@ -1,0 +1,467 @@
+"""A tape that can be played again: a training step is written down, and then only its calls are repeated.
+
+The step of a small network is a few hundred calls of NumPy, and Python spends more time between them than in
+them: tensors, nodes, rules, checks, and memory for every result. `replay(step)` runs the step as it is on
+arrays that write down what is done to them (recording.py). Forward, backward and optimizer leave one flat
+list: a function of NumPy, its arguments, the array for its result. Later calls copy their arguments into the
+arrays of the first ones and walk through the list. No graph is built and no rule is run; the values are those
+of the plain step, bit for bit, because they are the same calls on arrays of the same layout.
+
+A result has its memory from its first to its last use; after that another result takes it.
+Parameters, constants and the state of an optimizer are used where they lie. Functions with a state
+(an optimizer's step, the running means of batch norm) and checks of values are single entries,
+called as they are (`backend.whole`): so a learning rate may change between two calls.
+
+A list of calls is right only where the next step makes the same calls. So two runs must agree in every
+call, number and array before there is a list. What is not the same in both was made by something that a play
+would not repeat. And what the step depends on is compared before every play: the arrays of the tensors,
+the variables of the step, the settings of modules.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import Counter
+from collections.abc import Callable
+from functools import partial, update_wrapper
+from itertools import groupby
+from types import FunctionType, MethodType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from minigen.engine import anomaly, backend, tape
+from minigen.engine.fast import memory, threads
+from minigen.engine.fast.recording import (
+    NUMBERS,
+    Recorded,
+    Recording,
+    address,
+    arrays_in,
+    home,
+    mapped,
+    place,
+    same_place,
+)
+from minigen.engine.tape import Tensor
+
+_most_runs = 5  # of one kind, without two in a row that agree
+_most_in_vain = 24  # runs in a row, of any kind, without a play
+_most_lists = 16
+_worth_grouping, _longest_group = 1 << 13, 32  # numbers in an array; calls
+
+
+class NotReplayable(RuntimeError):
+    """The step that was replayed cannot be; the message says why, and where."""
+
+
+def replay(step: Callable[..., Any], *, strict: bool = True) -> Callable[..., Any]:
+    """`step`, which from its third call on repeats the calls on arrays that the first two wrote down.
+
+        step = minigen.replay(step)
+        for x, noise in batches:
+            loss = step(x, noise)
+
+    Arguments are arrays, constant tensors, numbers, and tuples, lists and dicts of them; the arrays are
+    copied first. The step is written down anew for other shapes and other numbers. Results are copies:
+    arrays, and tensors without a history. The values are those of the plain step, bit for bit.
+
+    What Python does in the step is done only while it is written down: an `if`, a counter, a print. The step
+    may depend on nothing but its arguments, parameters, and arrays that stay where they are.
+    Raises NotReplayable, after a step that was done as usual, where the step reads a value
+    (`.item()`, `if loss < 1`), draws random numbers (noise is an argument), makes arrays from anything but
+    these, selects by a mask, writes to its arguments, or uses what differs from call to call. With
+    `strict=False` such a step is run as it is from then on; `step.why` says why. Under `detect_anomaly`,
+    every step is run as it is. NumPy only: on a GPU there is no replay.
+    """
+    return Replay(step, strict)
+
+
+class Replay:
+    """What `replay` returns. `plays` counts the repeated calls; `why` says why there are none, or is None."""
+
+    def __init__(self, step, strict=True):
+        update_wrapper(self, step, updated=())
+        self.step, self.strict, self.why, self.plays = step, strict, None, 0
+        memory.training_begins()
+        self._forget()
+
+    def _forget(self):
+        self.lists, self.runs, self.in_vain = {}, {}, 0
+        self.lock, self.process = threading.RLock(), os.getpid()
+
+    def __call__(self, *args, **kwargs):
+        if self.why or backend.recorder.get() or anomaly.watching.get() or tape._branches.get() is not None:
+            return self.step(*args, **kwargs)
+        if self.process != os.getpid():
+            self._forget()  # in a child of fork: another thread may have held the lock
+        with self.lock:
+            arrays = []
+            key = _kind((args, kwargs), arrays), tape._recording.get()
+            play = self.lists.get(key)
+            changed = play.changed() if play else "the arguments have other shapes, or are other numbers"
+            if changed:
+                return self._write_down(key, args, kwargs, changed)
+            self.plays, self.in_vain = self.plays + 1, 0
+            return play.play(arrays)
+
+    def _write_down(self, key, args, kwargs, changed):
+        """Run the step and write it down; make a list of it if it agrees with the run before."""
+        self.lists.pop(key, None)
+        before, attempts = self.runs.pop(key, (None, 0))
+        variables, settings = _variables(self.step), backend.settings[0]
+        run = Recording(before)
+        run.run(self.step, args, kwargs)
+        self.in_vain += 1
+        why = run.why or _changed(variables)
+        differs = run.difference(before) if before and not why else None
+        if before and not why and not differs:
+            self.lists[key] = Play(run, variables, settings)
+        elif not why and attempts + 1 < _most_runs:
+            self.runs[key] = run, attempts + 1
+        else:
+            why = why or differs
+        if self.in_vain > _most_in_vain:
+            why = why or f"the last {self.in_vain} calls were all different: {changed}"
+        for kept in (self.lists, self.runs):
+            while len(kept) > _most_lists:
+                del kept[next(iter(kept))]
+        result = _given(run.result, run)
+        if before:
+            before.clear()
+        if key not in self.runs:
+            run.clear()
+        if why:
+            self._forget()
+            if self.strict:
+                raise NotReplayable(f"replay: {why}")
+            self.why = why
+        return result
+
+
+class Play:
+    """A step as a list of calls, with memory for all their results."""
+
+    def __init__(self, run, variables, settings):
+        self.fixed, self.tensors = run.fixed, list(run.tensors.values())
+        self.variables, self.settings = variables, settings
+        entries, results = _needed(run)
+        straight = _straight_into_gradients(entries, results)
+        blocks = _blocks(run, entries, results, straight)
+
+        def placed(value):
+            if type(value) is np.ndarray and id(home(value)) in straight:
+                return straight[id(home(value))]
+            block = blocks.get(id(home(value))) if type(value) is np.ndarray and value.size else None
+            if block is None:
+                return value
+            return np.ndarray(value.shape, value.dtype, block, place(value)[0], value.strides)
+
+        self.calls = []
+        for errors, group in groupby(entries, key=lambda entry: entry.errors):
+            calls = _shared_out([_call(entry, placed) for entry in group])
+            self.calls += [partial(_with_errors, errors, calls)] if errors else calls
+        self.result = mapped(run.result, partial(_giver, run, placed))
+
+    def changed(self):
+        """What the calls depend on and is not as it was, or None."""
+        if self.settings != backend.settings[0]:
+            return "a setting of a module was changed"
+        for tensor, array in self.tensors:
+            if tensor._array is not array:
+                return f"the array of the tensor {tensor.name or '(unnamed)'} was replaced"
+        return _changed(self.variables)
+
+    def play(self, arrays):
+        for fixed, array in zip(self.fixed, arrays, strict=True):
+            np.copyto(fixed, array)
+        for call in self.calls:
+            call()
+        return mapped(self.result, lambda give: give())
+
+
+def _call(entry, placed):
+    args, kwargs = mapped((entry.args, entry.kwargs), placed)
+    return partial(entry.function, *args, **kwargs)
+
+
+def _with_errors(errors, calls):
+    with np.errstate(**errors):
+        for call in calls:
+            call()
+
+
+# ----- threads -----
+
+
+def _shared_out(calls):
+    """The calls, where neighbours that compute row by row are one call that shares out the rows, if they have
+    enough of them.
+    """
+    done, group = [], []
+    for call in [*calls, None]:
+        if group and (call is None or not _goes_with(group, call)):
+            done += _as_one(group)
+            group = []
+        if call is not None:
+            if _goes_with(group, call):
+                group.append(call)
+            else:
+                done.append(call)
+    return done
+
+
+def _goes_with(group, call):
+    """Whether, in this call and in the group, row i of an array depends on row i of others alone."""
+    out = _written(call)
+    if out is None or not out.ndim or out.size < _worth_grouping or len(group) >= _longest_group:
+        return False
+    if group and len(out) != len(_written(group[0])):
+        return False
+    rows, whole, written = {}, set(), set()
+    for one in [*group, call]:
+        target = _written(one)
+        written.add(id(home(target)))
+        for array in arrays_in(one.args, one.keywords):
+            if array.shape == target.shape:
+                rows.setdefault(id(home(array)), []).append(array)
+            elif array.ndim < target.ndim or len(array) == 1:
+                whole.add(id(home(array)))
+            else:
+                return False
+    return not whole & written and all(
+        same_place(arrays[0], array) for key, arrays in rows.items() if key in written for array in arrays
+    )
+
+
+def _written(call):
+    """The array that an elementwise call writes to; None for any other call."""
+    if isinstance(call.func, np.ufunc) and call.func is not np.matmul and "out" in call.keywords:
+        return call.keywords["out"]
+    return call.args[0] if call.func is np.copyto and type(call.args[0]) is np.ndarray else None
+
+
+def _as_one(group):
+    numbers = sum(_written(call).size for call in group)
+    if numbers < threads.worth_sharing_numbers:
+        return group
+    rows, parts = len(_written(group[0])), {}
+
+    def part(start, stop):
+        if (start, stop) not in parts:
+            parts[start, stop] = [_rows(call, start, stop) for call in group]
+        for call in parts[start, stop]:
+            call()
+
+    return [partial(threads.share_numbers, part, rows, numbers)]
+
+
+def _rows(call, start, stop):
+    shape = _written(call).shape
+
+    def cut(value):
+        return value[start:stop] if type(value) is np.ndarray and value.shape == shape else value
+
+    args, kwargs = mapped((call.args, call.keywords), cut)
+    return partial(call.func, *args, **kwargs)
+
+
+# ----- results -----
+
+
+def _given(result, run):
+    """The result of a step that was written down, as the caller gets it."""
+    return mapped(mapped(result, partial(_giver, run, lambda array: array)), lambda give: give())
+
+
+def _giver(run, placed, value):
+    """A function without arguments that gives a part of the result: copies of what the step made,
+    anything else as it is.
+    """
+    array = value._array if isinstance(value, Tensor) else value
+    if type(array) is not Recorded:
+        return lambda: value
+    mine, array = run.number(array.value) is not None, array.value
+    array = placed(array)
+    if isinstance(value, Tensor):
+        return lambda: tape._tensor(array.copy(order="K"), None)
+    return (lambda: array.copy(order="K")) if mine else lambda: array
+
+
+# ----- memory -----
+
+
+def _needed(run):
+    """The entries whose results are used or that have effects, and the arrays of the result."""
+    results = []
+    mapped(run.result, lambda v: results.append(v._array if isinstance(v, Tensor) else v))
+    results = [v.value for v in results if type(v) is Recorded]
+    needed, entries = {id(home(array)) for array in results}, []
+    for entry in reversed(run.entries):
+        written = None if entry.writes is None else id(home(entry.writes))
+        if written is None or written not in run.own or written in needed:
+            entries.append(entry)
+            needed.update(id(home(array)) for array in entry.arrays())
+    return entries[::-1], results
+
+
+def _blocks(run, entries, results, elsewhere):
+    """Memory for what the step makes, by the id of the memory it had while it was written down.
+
+    Two results share a block if the one is used for the last time before the other is made. What
+    is written once, and always the same, is taken out of the list and keeps its block.
+    """
+    writes = Counter(
+        id(home(a)) for e in entries for a in ([e.writes] if e.writes is not None else e.arrays())
+    )
+    blocks, same = {}, {}
+    for entry in [e for e in entries if e.constant and writes[id(home(e.writes))] == 1]:
+        array = entry.writes
+        alike = (array.tobytes(), *place(array))
+        if alike not in same:
+            same[alike] = _block(home(array).nbytes)
+            np.ndarray(array.shape, array.dtype, same[alike], place(array)[0], array.strides)[...] = array
+        blocks[id(home(array))] = same[alike]
+        entries.remove(entry)
+    elsewhere = {*elsewhere, *(id(home(array)) for array in run.fixed)}
+    first, last = {}, {}
+    for i, arrays in enumerate([*(entry.arrays() for entry in entries), results]):
+        for array in arrays:
+            one = home(array)
+            if id(one) in run.own and id(one) not in blocks and id(one) not in elsewhere:
+                first.setdefault(id(one), (i, one))
+                last[id(one)] = i
+    begins, ends, free = {}, {}, []
+    for one, (i, owner) in first.items():
+        begins.setdefault(i, []).append(owner)
+        ends.setdefault(last[one], []).append(one)
+    for i in range(len(entries) + 1):
+        for owner in begins.get(i, ()):
+            fits = [b for b in free if owner.nbytes <= len(b) <= 2 * owner.nbytes + 1024]
+            block = min(fits, key=len) if fits else _block(owner.nbytes)
+            free = [b for b in free if b is not block]
+            blocks[id(owner)] = block
+        free += [blocks[one] for one in ends.get(i, ())]
+    return blocks
+
+
+def _straight_into_gradients(entries, results):
+    """Where the call that makes a gradient may write it into the optimizer's array: {id of the memory that
+    its result had while it was written down: that array}. The entry that copied it then only tells the leaf.
+
+    The old gradient must be gone by then, so no other function with effects, and no use of the optimizer's
+    array, may come in between.
+    """
+    uses, straight = {}, {}
+    for i, arrays in enumerate([*(entry.arrays() for entry in entries), results]):
+        for array in arrays:
+            uses.setdefault(id(home(array)), []).append((i, array))
+    for i, entry in enumerate(entries):
+        if not entry.first:
+            continue
+        array, target = entry.args[1], entry.leaf.buffer
+        used = uses[id(home(array))]
+        j = used[0][0]
+        if (
+            {k for k, _ in used} == {j, i}
+            and entries[j].writes is not None
+            and not entries[j].constant
+            and all(same_place(array, other) for _, other in used)
+            and place(array)[1:] == place(target)[1:]
+            and all(one.writes is not None or one.leaf for one in entries[j:i])
+            and not any(home(a) is home(target) for one in entries[j:i] for a in one.arrays())
+        ):
+            straight[id(home(array))] = target
+            entry.function, entry.args = _arrived, (entry.leaf,)
+    return straight
+
+
+def _arrived(leaf):
+    leaf.grad = leaf.buffer
+
+
+def _block(size):
+    """Memory that begins at a line of the cache."""
+    memory = np.empty(size + 64, np.uint8)
+    start = -address(memory) % 64
+    return memory[start : start + size]
+
+
+# ----- what a step depends on -----
+
+
+def _kind(value, arrays):
+    """What is the same about the arguments of all calls with one list; their arrays are added to `arrays`."""
+    kind = type(value)
+    if kind is tuple or kind is list:
+        return kind, *[_kind(v, arrays) for v in value]
+    if kind is dict:
+        return kind, *[(key, _kind(v, arrays)) for key, v in value.items()]
+    array = value._array if kind is Tensor and value.node is None else value
+    if type(array) is np.ndarray:
+        arrays.append(array)
+        return kind, array.shape, array.strides, array.dtype
+    return kind, value if isinstance(value, NUMBERS) else None
+
+
+def _variables(step):
+    """[(name, function that reads it, value)] of what a step reads besides its arguments: its variables,
+    those of the functions among them, and the numbers in dicts, lists and objects that it reads directly.
+    """
+    found, functions, seen = [], [step], set()
+    while functions:
+        function = functions.pop()
+        if isinstance(function, partial):
+            functions += [function.func, *function.args, *function.keywords.values()]
+        if isinstance(function, MethodType):
+            found += _numbers_in(
+                "self.", vars(function.__self__) if hasattr(function.__self__, "__dict__") else {}
+            )
+            function = function.__func__
+        if not isinstance(function, FunctionType) or id(function) in seen:
+            continue
+        seen.add(id(function))
+        reads = [
+            (name, partial(getattr, cell, "cell_contents", None))
+            for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+        ]
+        reads += [
+            (name, partial(function.__globals__.get, name))
+            for name in function.__code__.co_names
+            if name in function.__globals__ and not function.__module__.startswith("minigen.")
+        ]
+        for name, read in reads:
+            value = read()
+            found.append((name, read, value))
+            if isinstance(value, FunctionType | MethodType | partial):
+                functions.append(value)
+            if isinstance(value, dict | list | SimpleNamespace):
+                found += _numbers_in(
+                    f"{name}, ", vars(value) if isinstance(value, SimpleNamespace) else value
+                )
+    return found
+
+
+def _numbers_in(name, values):
+    keys = range(len(values)) if isinstance(values, list) else list(values)
+    numbers = [(f"{name}{key}", partial(_item, values, key), values[key]) for key in keys]
+    return [(name, partial(len, values), len(values)), *(n for n in numbers if isinstance(n[2], NUMBERS))]
+
+
+def _item(values, key):
+    try:
+        return values[key]
+    except LookupError:
+        return None
+
+
+def _changed(variables):
+    """Which of the variables is not what it was, or None."""
+    for name, read, value in variables:
+        now = read()
+        if now is not value and not (
+            type(now) is type(value) and isinstance(value, NUMBERS) and now == value
+        ):
+            return f"the variable {name} changed from {value!r:.40} to {now!r:.40}"
+    return None
