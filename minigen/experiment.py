@@ -146,7 +146,8 @@ def experiment(
 ) -> int:
     """The whole program: reads the options, calls one_seed(Run) for each seed, judges. Returns the exit code.
 
-    0 reached, 1 missed, 2 bad usage, a missing library or an error of the disk, 3 a crash, with its traceback, 130 Ctrl-C.
+    0 reached, 1 missed, 2 bad usage, a missing library or an error of the disk, 3 a crash, with its
+    traceback, 130 Ctrl-C.
 
     settings        the options and their defaults: {"epochs": 300} gives the option --epochs
     quick, paper    the settings that --quick and --paper change

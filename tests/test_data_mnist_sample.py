@@ -22,7 +22,7 @@ def test_every_class_has_450_digits_and_50_to_test_with():
     assert np.bincount(labels).tolist() == [450] * 10
     assert np.bincount(test_labels).tolist() == [50] * 10
     assert train.min() == 0 and train.max() == 1
-    # no digit is in both parts, and neighbours in the class are nearer than others, so the labels fit the rows
+    # no digit is in both parts, and the labels fit the rows
     assert not {x.tobytes() for x in train} & {x.tobytes() for x in test}
     means = np.stack([train[labels == label].mean(axis=0) for label in range(10)])
     nearest = ((test[:, None] - means) ** 2).sum(axis=(2, 3)).argmin(axis=1)

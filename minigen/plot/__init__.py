@@ -4,11 +4,12 @@ from minigen.plot.autoencoders import sticks
 from minigen.plot.exact import active_units, linear_subspace, two_terms
 from minigen.plot.features import few_labels, filters
 from minigen.plot.films import film
-from minigen.plot.images import checkerboard, heat_map, image_rows
+from minigen.plot.games import game_round
+from minigen.plot.images import checkerboard, heat_map, image_rows, picture_table
 from minigen.plot.lines import bars, curves, gradient_sizes, histograms, losses, phase_portraits
 from minigen.plot.points import clouds, codes, contours, fields
 from minigen.plot.samples import ladder
-from minigen.plot.vae import manifold
+from minigen.plot.vae import manifold, posteriors
 from minigen.plot.wasserstein import estimates
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "fields",
     "film",
     "filters",
+    "game_round",
     "gradient_sizes",
     "heat_map",
     "histograms",
@@ -33,6 +35,8 @@ __all__ = [
     "losses",
     "manifold",
     "phase_portraits",
+    "picture_table",
+    "posteriors",
     "sticks",
     "two_terms",
 ]

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.animation import FuncAnimation, PillowWriter
 from numpy.typing import ArrayLike
 
+from minigen.plot.images import mosaic
 from minigen.plot.style import figure_of
 
 
@@ -52,8 +53,4 @@ def film(
 
 
 def _sheet(images):
-    """Images (N, H, W) beside and below each other, in a square with a pixel between them."""
-    side = int(np.ceil(np.sqrt(len(images))))
-    padded = np.pad(images, ((0, side * side - len(images)), (0, 1), (0, 1)))  # (side^2, H + 1, W + 1)
-    height, width = padded.shape[1:]
-    return padded.reshape(side, side, height, width).swapaxes(1, 2).reshape(side * height, side * width)
+    return mosaic(images, int(np.ceil(np.sqrt(len(images)))))

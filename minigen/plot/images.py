@@ -49,6 +49,35 @@ def checkerboard(rows: Mapping[str, Any], title: str, path: str | os.PathLike) -
     save(figure, path)
 
 
+def picture_table(rows: Mapping[str, Any], title: str, path: str | os.PathLike, *, side: float = 1.6) -> None:
+    """A table {row: {column: (image (H, W), note)}} of grey images from 0 (white) to 1 (black), notes below.
+
+    Every cell is `side` inches wide and high, whatever the size of its image.
+    """
+    columns = list(next(iter(rows.values())))
+    figure, grid = figure_of(
+        side * len(columns) + 0.5, (side + 0.2) * len(rows) + 0.6, len(rows), len(columns)
+    )
+    for axis, column in zip(grid[0], columns, strict=True):
+        axis.set_title(column, fontsize=10)
+    for line, (label, cells) in zip(grid, rows.items(), strict=True):
+        line[0].set_ylabel(label, fontsize=10)
+        for axis, (image, note) in zip(line, cells.values(), strict=True):
+            axis.imshow(image, cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
+            axis.set(xticks=[], yticks=[], box_aspect=1)
+            axis.set_xlabel(note, fontsize=10)
+    figure.suptitle(title, fontsize=10)
+    save(figure, path)
+
+
+def mosaic(images: np.ndarray, columns: int) -> np.ndarray:
+    """Images (N, H, W) beside and below each other, with a white pixel between them, as one image."""
+    rows = -(-len(images) // columns)
+    images = np.pad(images, ((0, rows * columns - len(images)), (0, 1), (0, 1)))
+    _, height, width = images.shape
+    return images.reshape(rows, columns, height, width).swapaxes(1, 2).reshape(rows * height, -1)[:-1, :-1]
+
+
 def heat_map(
     values: ArrayLike,
     title: str,
