@@ -4,7 +4,7 @@ recipe is worth.
     python examples/mnist_dcgan.py [--quick] [--steps 900] [--ablation 300] [--seed 0] [--jobs 2] [--out DIR]
 
 The recipe of Radford, Metz and Chintala (2016) with few channels, on 4500 digits of MNIST. A person reads
-what it draws; so do the 5 nearest training digits, which are all of one class for 84 % of test digits, and
+what it draws; so do the 5 nearest training digits, which are all of one class for 80 % of test digits, and
 for hardly any noise. The table has the recipe after a third of these steps, and each change of it alone: no
 batch norm, upsampling and convolution in place of transposed convolutions, no tanh at the end, labels of 0.9
 for data (Salimans et al. 2016), two steps of D for each of G. Read it with the spread of the seeds: only a
@@ -168,9 +168,9 @@ def show(drawn, measured, folder):
 
 def criteria(agree, frechet, table):
     rows = [
-        Criterion(AGREE.format(LONG), "test digits 84, a full Gaussian few", agree, 95),
+        Criterion(AGREE.format(LONG), "test digits 80, a full Gaussian few", agree, 95),
         Criterion(FRECHET.format(LONG), "training digits .8, a full Gaussian beside it", 0.8, frechet),
-        Criterion(CLASSES.format(LONG), "one class alone 2.303", below=0.5),
+        Criterion(CLASSES.format(LONG), "one class alone 2.303", below=0.7),
         Criterion(MISSING.format(LONG), "none", below=0.5),
     ]
     if table:
@@ -188,7 +188,7 @@ if __name__ == "__main__":
             __doc__,
             settings={"steps": 900, "ablation": 300, "channels": 32, "batch": 64, "lr": 1e-3},
             criteria=criteria(40, 15, 1),
-            quick={"steps": 120, "ablation": 1, "channels": 16, "batch": 32, "lr": 2e-3},
-            quick_criteria=criteria(10, 40, 0),
+            quick={"steps": 200, "ablation": 1, "channels": 16, "batch": 32, "lr": 2e-3},
+            quick_criteria=criteria(15, 25, 0),
         )
     )

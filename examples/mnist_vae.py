@@ -7,12 +7,12 @@ The network of pytorch/examples, 784-400-20-400-784, Adam with 1e-3 and 128 digi
 of MNIST for 40 epochs. The same program in PyTorch, on the same digits, ends with 95.6 nats a test digit for
 what is redrawn, and 26.8 for the code; ours with 95.8 and 27.1. (On all 60 000 digits theirs comes to 105.6
 in ten epochs.) The pixels are grey and scored as if they were probabilities, so that even the picture itself
-costs something, about 55 nats: nobody gets below. The mean digit costs 206.
+costs something, 46 nats: nobody gets below. The mean digit costs 206.
 
 A second network has a code of two numbers, and is drawn as a map: strokes turn into each other, classes have
 their places. There log p(x) is an integral over the plane, in which the encoder has no part, and the bound
 lies below. Samples are judged by their 5 nearest training digits: do all five have the same class? For test
-digits they do in 84 %, for the mean digit with noise on its pixels never.
+digits they do in 80 %, for the mean digit with noise on its pixels in 6 %.
 """
 
 import sys
@@ -43,7 +43,7 @@ def one_seed(run):
     model, flat = (VAE(784, run.settings.hidden, size, rng=run.random.generator) for size in (LATENT, 2))
     fixed = Tensor(run.random.normal(64, LATENT))
     steps = run.settings.epochs * (len(train) // BATCH)
-    film = {"frame": lambda: pictures(model.sample(fixed)), "frame_every": max(1, steps // 20)}
+    film = {"frame": lambda: pictures(model.sample(fixed)), "frame_every": max(1, steps // 10)}
     fit(run, train, model, steps, **film)
     fit(run, train, flat, steps, into="code-2")
 
@@ -58,7 +58,7 @@ def one_seed(run):
         }
         places = to(flat.encode(x)[0].data, "cpu")
         exact = grid_log_likelihood(
-            partial(logits, run, flat), test[:: len(test) // EXACT], edge=4.5, side=361
+            partial(logits, run, flat), test[:: len(test) // EXACT], edge=4.5, side=run.settings.side
         )
         of_two = -sum(two_terms(run, flat, x[:: len(test) // EXACT]))
     rows = {name: pictures(row) for name, row in rows.items()}
@@ -83,7 +83,7 @@ def one_seed(run):
 
 
 def fit(run, train, model, steps, **how):
-    optimizer = Adam(model.to(run.device), lr=1e-3)
+    optimizer = Adam(model.to(run.device), lr=run.settings.lr)
 
     def step(x):
         reconstruction, kl = model.terms(Tensor(x), Tensor(run.random.normal(len(x), model.latent)))
@@ -134,10 +134,10 @@ def manifold(run, flat, places, labels, side=15):
 
 def criteria(redrawn, code, agree):
     return [
-        Criterion(REDRAWN, "PyTorch 95.6; the picture itself 55, the mean digit 206", *redrawn),
+        Criterion(REDRAWN, "PyTorch 95.6; the picture itself 46, the mean digit 206", *redrawn),
         Criterion(CODE, "PyTorch 26.8", *code),
         Criterion(BELOW, "above 0, since the bound is below", 0, 8),
-        Criterion(AGREE.format("VAE"), "test digits 84, the mean digit with noise 0", agree, 90),
+        Criterion(AGREE.format("VAE"), "test digits 80, the mean digit with noise 6", agree, 90),
         Criterion(CLASSES.format("VAE"), "0 where all ten come equally often, 2.303 for one", below=0.3),
     ]
 
@@ -148,9 +148,9 @@ if __name__ == "__main__":
             "mnist_vae",
             one_seed,
             __doc__,
-            settings={"epochs": 40, "hidden": 400},
+            settings={"epochs": 40, "hidden": 400, "lr": 1e-3, "side": 361},
             criteria=criteria((92, 99), (25.5, 29), 40),
-            quick={"epochs": 5, "hidden": 100},
-            quick_criteria=criteria((110, 140), (12, 26), 15),
+            quick={"epochs": 8, "hidden": 100, "lr": 4e-3, "side": 81},
+            quick_criteria=criteria((110, 150), (12, 26), 15),
         )
     )

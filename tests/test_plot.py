@@ -79,7 +79,10 @@ SAMPLES = {
     "linear_subspace": (({2: 0.5, 3: 0.3}, {1: 0.6, 2: 0.5, 3: 0.2}, np.eye(3)), {}),
     "losses": (({"step": STEPS, "KL": STEPS, "reconstruction": STEPS},), {}),
     "manifold": ((RNG.random((2, 3, 8, 8)), RNG.random((40, 2)), np.arange(40) % 10), {}),
-    "phase_portraits": (({"GAN": {"at once": POINTS}},), {"axes": ("theta", "psi")}),
+    "phase_portraits": (
+        ({"GAN": {"at once": POINTS}},),
+        {"axes": ("theta", "psi"), "fields": {"GAN": (POINTS, POINTS[:, ::-1])}},
+    ),
     "picture_table": (({"digits": {"shown": (IMAGES[0], ""), "drawn": (IMAGES[1], "0.3 lost")}},), {}),
     "posteriors": (
         ({"VAE": [(IMAGES[0], np.zeros(2), np.ones(2), "0.1 lost")]}, IMAGES[:1]),
