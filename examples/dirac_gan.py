@@ -92,10 +92,11 @@ def one_seed(run):
     panels, fields = {}, {}
     for method, of in paths.items():
         factor = values.get(f"{RATE}{method}, {SCHEDULES[0]}")
-        name = f"{method}\n{values[f'{method}, {SCHEDULES[0]}']:.2g} away" + (f", x {factor:.3f}" if factor else "")
+        name = f"{method}\n{values[f'{method}, {SCHEDULES[0]}']:.2g} away"
+        name += f", x {factor:.3f}" if factor else ""
         panels[name], fields[name] = of, field(method, run)
     title = "Noise at the data, a price on the slope there (R1), or consensus lets the two players settle\n"
-    title += f"(at once: distance after {run.settings.steps} steps, factor a step; arrows: the first step from there)"
+    title += f"(at once: distance after {run.settings.steps} steps, factor a step; arrows: a step from there)"
     how = {"axes": ("theta", "psi"), "limits": LIMITS, "fields": fields}
     plot.phase_portraits(panels, title, run.folder / "dirac_gan.png", **how)
     title = "Distance from the equilibrium: what settles shrinks it by a fixed factor a step"

@@ -124,16 +124,16 @@ def changed(wide, rng, *, norm=True, upsample=False, tanh=True):
     """`DCGANGenerator` without its batch norms, its transposed convolutions, or its tanh."""
     quarter, narrow, how = SIDE // 4, wide // 2, {"init": "normal", "rng": rng}
 
-    def doubled(n, m):
+    def doubled(n, m, bias=True):
         if upsample:
-            return [UpsampleNearest(2), Conv2d(n, m, 3, padding=1, **how)]
-        return [ConvTranspose2d(n, m, 4, stride=2, padding=1, **how)]
+            return [UpsampleNearest(2), Conv2d(n, m, 3, padding=1, bias=bias, **how)]
+        return [ConvTranspose2d(n, m, 4, stride=2, padding=1, bias=bias, **how)]
 
     def normed(n):
         return [BatchNorm(n), ReLU()] if norm else [ReLU()]
 
     layers = [Dense(LATENT, wide * quarter**2, **how), Reshape(wide, quarter, quarter), *normed(wide)]
-    layers += [*doubled(wide, narrow), *normed(narrow), *doubled(narrow, 1)]
+    layers += [*doubled(wide, narrow, bias=not norm), *normed(narrow), *doubled(narrow, 1)]
     return Sequential(*layers, *([Tanh()] if tanh else []))
 
 

@@ -50,6 +50,10 @@ SAMPLES = {
     ),
     "fields": (({"score": (POINTS, {"exact": -POINTS, "learned": -POINTS}, POINTS)},), {}),
     "film": (({0: IMAGES, 10: IMAGES[::-1]},), {}),
+    "film_strip": (
+        ({"GAN": {"step 1: 8": POINTS, "step 2: 3": -POINTS}},),
+        {"data": POINTS, "limits": (-3, 3)},
+    ),
     "filters": (
         ({"plain": (IMAGES - 0.5, POINTS), "L1": (IMAGES[:0], 0.1 * POINTS)},),
         {"axis": "activation"},
@@ -79,6 +83,7 @@ SAMPLES = {
     "linear_subspace": (({2: 0.5, 3: 0.3}, {1: 0.6, 2: 0.5, 3: 0.2}, np.eye(3)), {}),
     "losses": (({"step": STEPS, "KL": STEPS, "reconstruction": STEPS},), {}),
     "manifold": ((RNG.random((2, 3, 8, 8)), RNG.random((40, 2)), np.arange(40) % 10), {}),
+    "panels": (({"one": ("x", "density", LINES["one"]), "two": ("round", "V", LINES["two"])},), {}),
     "phase_portraits": (
         ({"GAN": {"at once": POINTS}},),
         {"axes": ("theta", "psi"), "fields": {"GAN": (POINTS, POINTS[:, ::-1])}},

@@ -3,10 +3,10 @@
 from minigen.plot.autoencoders import sticks
 from minigen.plot.exact import active_units, linear_subspace, two_terms
 from minigen.plot.features import few_labels, filters
-from minigen.plot.films import film
+from minigen.plot.films import film, film_strip
 from minigen.plot.games import game_round
 from minigen.plot.images import checkerboard, heat_map, image_rows, picture_table
-from minigen.plot.lines import bars, curves, gradient_sizes, histograms, losses, phase_portraits
+from minigen.plot.lines import bars, curves, gradient_sizes, histograms, losses, panels, phase_portraits
 from minigen.plot.points import clouds, codes, contours, fields
 from minigen.plot.samples import ladder
 from minigen.plot.vae import manifold, posteriors
@@ -24,6 +24,7 @@ __all__ = [
     "few_labels",
     "fields",
     "film",
+    "film_strip",
     "filters",
     "game_round",
     "gradient_sizes",
@@ -34,6 +35,7 @@ __all__ = [
     "linear_subspace",
     "losses",
     "manifold",
+    "panels",
     "phase_portraits",
     "picture_table",
     "posteriors",

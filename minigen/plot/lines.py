@@ -46,6 +46,24 @@ def curves(
     save(figure, path, grid)
 
 
+def panels(
+    panels: Mapping[str, tuple[str, str, Mapping[str, Any]]],
+    title: str,
+    path: str | os.PathLike,
+    *,
+    columns: int = 2,
+) -> None:
+    """Panels {name: (name of x, name of y, {label: (x, y)})}, each with axes and a legend of its own."""
+    figure, grid = panels_of(panels, title, ("", ""), columns, width=3.0)
+    for axis, (x_name, y_name, lines) in zip(grid, panels.values(), strict=False):
+        for (label, (x, y)), style in zip(lines.items(), STYLES, strict=False):
+            axis.plot(x, y, label=label, **style)
+        axis.set_xlabel(x_name, fontsize=9)
+        axis.set_ylabel(y_name, fontsize=9)
+        axis.legend(fontsize=8, frameon=False)
+    save(figure, path)
+
+
 def losses(log: Mapping[str, np.ndarray], title: str, path: str | os.PathLike) -> None:
     """Every term of a log, as `minigen.training.read_log` gives it, in a panel of its own."""
     step = log["step"]
