@@ -264,6 +264,7 @@ MISTAKES = {
             "mixture_prior",
             "posterior",
             "rate_distortion",
+            "mnist_vae",
         ),
     ),
     "a generator that never trains (museum: numpy-ml)": Mistake(
@@ -277,6 +278,7 @@ MISTAKES = {
             "dcgan_digits",
             "gan_tracing",
             "overgeneralization",
+            "mnist_dcgan",
         ),
     ),
     "a contraction without gradient (museum: Theano's cA.py)": Mistake(
@@ -413,7 +415,7 @@ MISTAKES = {
                 None,
             ),
         ),
-        ("stacked_pretraining",),
+        ("stacked_pretraining", "lime_digits"),
     ),
     "a contraction with the slope for its square": Mistake(
         at(
@@ -438,6 +440,7 @@ MISTAKES = {
             "dimensionality_reduction",
             "posterior",
             "rate_distortion",
+            "mnist_vae",
             "overgeneralization",
         ),
     ),
@@ -448,6 +451,7 @@ MISTAKES = {
             "vae_digits",
             "posterior",
             "rate_distortion",
+            "mnist_vae",
         ),
         short=False,
     ),
@@ -458,6 +462,7 @@ MISTAKES = {
             "vae_digits",
             "posterior",
             "rate_distortion",
+            "mnist_vae",
             "overgeneralization",
         ),
         short=False,
@@ -470,6 +475,7 @@ MISTAKES = {
             "mixture_prior",
             "posterior",
             "rate_distortion",
+            "mnist_vae",
         ),
     ),
     "half of the KL, linear": Mistake(
@@ -518,6 +524,8 @@ MISTAKES = {
             "dirac_gan",
             "gan_tracing",
             "overgeneralization",
+            "lime_digits",
+            "mnist_dcgan",
         ),
     ),
     "R1 without its half": Mistake(at(LOSSES + "r1_penalty", wrong=scaled(2)), ("dirac_gan",)),
@@ -566,6 +574,7 @@ MISTAKES = {
         (
             "dcgan_digits",
             "overgeneralization",
+            "mnist_dcgan",
         ),
         short=False,
     ),

@@ -9,14 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from minigen.plot.style import figure_of, save
+from minigen.plot.style import figure_of, letter, save
 
 
 def image_rows(rows: Mapping[str, Any], title: str, path: str | os.PathLike) -> None:
     """Rows of grey images: `rows` maps a label to images (N, H, W) from 0 (white) to 1 (black)."""
     columns = max(len(images) for images in rows.values())
-    size = 0.62 * columns + 1.3, 0.66 * len(rows) + 0.5
-    figure, axes = figure_of(*size, len(rows), columns, layout=None)
+    longest, left = max(len(line) for label in rows for line in label.splitlines()), 1.0
+    for _ in range(5):  # a wider margin makes a wider figure, and that needs larger letters
+        left = 0.25 + longest * letter(0.62 * columns + left)
+    figure, axes = figure_of(0.62 * columns + left, 0.66 * len(rows) + 0.5, len(rows), columns, layout=None)
     for line, (label, images) in zip(axes, rows.items(), strict=True):
         for axis in line:
             axis.axis("off")
@@ -25,7 +27,7 @@ def image_rows(rows: Mapping[str, Any], title: str, path: str | os.PathLike) -> 
         line[0].text(-0.25, 0.5, label, transform=line[0].transAxes, ha="right", va="center", fontsize=9)
     figure.suptitle(title, fontsize=10)
     figure.subplots_adjust(
-        left=1.25 / figure.get_figwidth(), right=0.99, bottom=0.03, top=1 - 0.42 / figure.get_figheight()
+        left=left / figure.get_figwidth(), right=0.99, bottom=0.03, top=1 - 0.42 / figure.get_figheight()
     )
     save(figure, path)
 

@@ -33,7 +33,7 @@ def panels_of(panels, title, axes, columns, width=2.3, **shared):
     columns = min(columns, len(panels))
     rows = -(-len(panels) // columns)
     figure, grid = figure_of(width * columns + 0.6, width * rows + 1.0, rows, columns, **shared)
-    size = max(9, _least(figure))
+    size = max(9, _least(figure.get_figwidth()))
     for axis, name in zip(grid.flat, panels, strict=False):
         axis.set_title(_wrapped(name, width, size), fontsize=size)
         axis.tick_params(labelsize=8)
@@ -49,38 +49,39 @@ def panels_of(panels, title, axes, columns, width=2.3, **shared):
 
 def save(figure, path, legend_of=()):
     """Write the file: readable letters, the title wrapped, one legend of `legend_of` below the panels."""
-    size = max(10, _least(figure))
-    named = {}
+    width = figure.get_figwidth()
+    size, named = max(10, _least(width)), {}
     for axis in legend_of:
         for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
             named.setdefault(label, handle)
     if named:
         below = {"loc": "outside lower center", "fontsize": 8, "frameon": False}
         longest = max(map(len, named)) + 5  # with the handle
-        columns = max(1, int(_letters(figure.get_figwidth(), max(8, _least(figure))) / longest))
+        columns = max(1, int(width / letter(width) / longest))
         figure.legend(named.values(), named.keys(), ncols=min(len(named), columns), **below)
     title = figure.get_suptitle()
     if title:
-        figure.suptitle(_wrapped(title, figure.get_figwidth(), size), fontsize=size)
+        figure.suptitle(_wrapped(title, width, size), fontsize=size)
     _make_readable(figure)
     figure.savefig(path, dpi=150)
 
 
-def _least(figure):
+def letter(width):
+    """The width of a letter of the smallest font, in inches, in a figure of this width in inches."""
+    return _letter * max(9, _least(width)) / 72
+
+
+def _least(width):
     """The smallest font, in points, whose letters are `_pixels` high where the figure is 600 pixels wide."""
-    return 72 * _pixels * figure.get_figwidth() / 600
-
-
-def _letters(inches, size):
-    return inches * 72 / (_letter * size)
+    return 72 * _pixels * width / 600
 
 
 def _wrapped(text, inches, size):
-    return "\n".join(textwrap.fill(line, int(_letters(inches, size))) for line in text.splitlines())
+    return "\n".join(textwrap.fill(line, int(inches * 72 / (_letter * size))) for line in text.splitlines())
 
 
 def _make_readable(figure):
-    least = _least(figure)
+    least = _least(figure.get_figwidth())
     for axis in figure.axes:
         for line in (axis.xaxis, axis.yaxis):  # ticks are made anew at each drawing
             if line.get_ticklabels() and line.get_ticklabels()[0].get_fontsize() < least:
