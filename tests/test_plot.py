@@ -89,6 +89,10 @@ SAMPLES = {
         {"axes": ("theta", "psi"), "fields": {"GAN": (POINTS, POINTS[:, ::-1])}},
     ),
     "picture_table": (({"digits": {"shown": (IMAGES[0], ""), "drawn": (IMAGES[1], "0.3 lost")}},), {}),
+    "pictured_ladder": (
+        ({"data": (IMAGES, 0.5), "GAN": (IMAGES[::-1], 0.7)},),
+        {"subject": "GAN", "axis": "accuracy", "level": 0.5},
+    ),
     "posteriors": (
         ({"VAE": [(IMAGES[0], np.zeros(2), np.ones(2), "0.1 lost")]}, IMAGES[:1]),
         {"line": np.linspace(-3, 3, 8)},

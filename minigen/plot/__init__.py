@@ -8,7 +8,7 @@ from minigen.plot.games import game_round
 from minigen.plot.images import checkerboard, heat_map, image_rows, picture_table
 from minigen.plot.lines import bars, curves, gradient_sizes, histograms, losses, panels, phase_portraits
 from minigen.plot.points import clouds, codes, contours, fields
-from minigen.plot.samples import ladder
+from minigen.plot.samples import ladder, pictured_ladder
 from minigen.plot.vae import manifold, posteriors
 from minigen.plot.wasserstein import estimates
 
@@ -38,6 +38,7 @@ __all__ = [
     "panels",
     "phase_portraits",
     "picture_table",
+    "pictured_ladder",
     "posteriors",
     "sticks",
     "two_terms",
