@@ -149,7 +149,7 @@ if __name__ == "__main__":
             one_seed,
             __doc__,
             settings={"epochs": 40, "hidden": 400, "lr": 1e-3, "side": 361},
-            criteria=criteria((92, 99), (25.5, 29), 40),
+            criteria=criteria((92, 99), (25.5, 29), 25),
             quick={"epochs": 8, "hidden": 100, "lr": 4e-3, "side": 81},
             quick_criteria=criteria((110, 150), (12, 26), 15),
         )
