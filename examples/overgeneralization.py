@@ -71,7 +71,8 @@ def one_seed(run):
         measured |= {share(n, name): 100 * np.mean(counts == n) for n in range(5)}
         measured[f"squares a picture, {name}"] = counts.mean()
         measured[unseen(name)] = 100 * np.mean([pair not in seen for pair in two] or [0])
-        measured[clear(name)] = 100 * np.mean(filled[filled > 0.2] > 0.8)
+        some = filled[filled > 0.2]  # those that are not plainly empty
+        measured[clear(name)] = 100 * np.mean(some > 0.8) if len(some) else 0
     rows = {}
     for n in (1, 2, 3):
         rows[f"{n} square{'s' if n > 1 else ''}"] = {
