@@ -1,17 +1,19 @@
 """A convolutional GAN draws handwritten digits of 28 x 28 pixels, and a table tells what each part of the
 recipe is worth.
 
-    python examples/mnist_dcgan.py [--quick] [--steps 600] [--ablation 120] [--seed 0] [--jobs 2] [--out DIR]
+    python examples/mnist_dcgan.py [--quick] [--steps 600] [--ablation 250] [--seed 0] [--jobs 2] [--out DIR]
 
 The recipe of Radford, Metz and Chintala (2016) with few channels, on 4500 digits of MNIST. A person reads
-what it draws; so do the 5 nearest training digits, which are all of one class for 80 % of test digits, and
-for hardly any noise. The table has the recipe after a fifth of these steps, and each change of it alone: no
-batch norm, upsampling and convolution in place of transposed convolutions, no tanh at the end, labels of 0.9
-for data (Salimans et al. 2016), two steps of D for each of G. Read it with the spread of the seeds: only a
-change that is larger than that says anything.
+most of what it draws. Two measures together say so: the 5 nearest training digits are all of one class, as
+for 80 % of test digits; and edges are sharp, there are as few grey pixels for each inked one. A full Gaussian
+passes the first, 28 %, and not the second; noise passes none. The Frechet distance along 20 principal
+components compares means and covariances alone, so that this Gaussian has the best of all: read it with the
+pictures.
 
-The Frechet distance is that along 20 principal components, from 500 test digits. 500 other training digits
-have .8, a full Gaussian, cut to the greys that there are, stands beside it.
+The table has the recipe with half of the channels and fewer steps, and each change of it alone: no batch
+norm, upsampling and convolution in place of transposed convolutions, no tanh at the end, labels of 0.9 for
+data (Salimans et al. 2016), two steps of D for each of G. So early one seed is not much: only large
+differences say anything.
 """
 
 import sys
@@ -52,8 +54,10 @@ CHANGES = {  # what is different; k is the number of steps of D for one of G
     "label 0.9": {"label": 0.9},
     "k = 2": {"k": 2},
 }
-AGREE, FRECHET, CLASSES, MISSING = (
+SMALL = {"channels": 16, "batch": 32, "lr": 2e-3}  # of the rows that are compared
+AGREE, GREY, FRECHET, CLASSES, MISSING = (
     "5 neighbours agree, %, {}",
+    "grey pixels for each inked one, {}",
     "Frechet distance, {}",
     "KL of the class counts, nats, {}",
     "classes missing, {}",
@@ -66,9 +70,11 @@ def one_seed(run):
         KNeighborsClassifier(5).fit(train.reshape(-1, 784), labels),
         PCA(test.reshape(-1, 784), 20),
     )
-    drawn = {LONG: trained(run, train, run.settings.steps, {}, "all-steps")}
+    size = {key: getattr(run.settings, key) for key in SMALL}
+    drawn = {LONG: trained(run, train, run.settings.steps, {}, "all-steps", **size)}
     for name in CHANGES if run.settings.ablation > 1 else ():
-        drawn[name] = trained(run, train, run.settings.ablation, CHANGES[name], name.replace(" ", "-"))
+        into = name.replace(" ", "-")
+        drawn[name] = trained(run, train, run.settings.ablation, CHANGES[name], into, **SMALL)
     gaussian = Gaussian(train).sample(SAMPLES, rng=run.random.generator).clip(0, 1).reshape(-1, SIDE, SIDE)
     drawn |= {
         "training digits": train[:: len(train) // SAMPLES],
@@ -80,6 +86,7 @@ def one_seed(run):
         x = pictures[:SAMPLES].reshape(-1, 784)
         votes = classifier.predict_proba(x) if name != "training digits" else np.eye(10)
         counts = np.bincount(votes.argmax(axis=1), minlength=10)
+        measured[GREY.format(name)] = np.sum((x > 0.1) & (x < 0.9)) / np.sum(x > 0.5)
         measured[AGREE.format(name)] = 100 * np.mean(votes.max(axis=1) == 1)
         measured[FRECHET.format(name)] = frechet_distance(*map(space.encode, (test.reshape(-1, 784), x)))
         measured |= {CLASSES.format(name): reverse_kl(counts), MISSING.format(name): np.sum(counts == 0)}
@@ -88,9 +95,9 @@ def one_seed(run):
     return measured
 
 
-def trained(run, train, steps, change, into):
+def trained(run, train, steps, change, into, *, channels, batch, lr):
     """What the generator draws of SAMPLES noises after the training, (N, SIDE, SIDE) in [0, 1]."""
-    wide, random, k = run.settings.channels, run.random, change.get("k", 1)
+    wide, random, k = channels, run.random, change.get("k", 1)
     plain = not {"norm", "upsample", "tanh"} & change.keys()
     generator = DCGANGenerator(LATENT, (wide, wide // 2), SIDE, rng=random.generator) if plain else None
     generator = generator or changed(
@@ -98,12 +105,10 @@ def trained(run, train, steps, change, into):
     )
     discriminator = DCGANDiscriminator((wide // 2, wide), SIDE, rng=random.generator)
     game = GAN(generator, discriminator, real_label=change.get("label", 1.0)).to(run.device)
-    theirs, its = (
-        Adam(player, lr=run.settings.lr, betas=(0.5, 0.999)) for player in (discriminator, generator)
-    )
+    theirs, its = (Adam(player, lr=lr, betas=(0.5, 0.999)) for player in (discriminator, generator))
 
     def step(n):
-        for x in map(batch, range(k * n, k * n + k)):
+        for x in map(batch_of, range(k * n, k * n + k)):
             real, fake = (
                 game.judge(Tensor(x)),
                 game.judge(game.samples(Tensor(random.normal(len(x), LATENT)))),
@@ -113,7 +118,7 @@ def trained(run, train, steps, change, into):
         terms["loss of G"] = generator_step(game, its, Tensor(random.normal(len(x), LATENT)))
         return terms
 
-    batch = shuffled(to(2 * train[:, None] - 1, run.device), run.settings.batch, seed=run.seed)
+    batch_of = shuffled(to(2 * train[:, None] - 1, run.device), batch, seed=run.seed)
     fixed = random.normal(64, LATENT)
     how = {"frame": lambda: painted(game, fixed), "frame_every": max(1, steps // 15), "into": into}
     run.train(step, lambda n: n, steps, model=game, optimizer={"D": theirs, "G": its}, **how)
@@ -150,34 +155,32 @@ def show(drawn, measured, folder):
     shown = [name for name in (LONG, "test digits", "full Gaussian", *CHANGES) if name in drawn]
     cells = {}
     for name in shown:
-        note = f"{measured[AGREE.format(name)]:.0f} % read\n{measured[FRECHET.format(name)]:.1f} off"
+        note = f"{measured[AGREE.format(name)]:.0f} % read\n{measured[GREY.format(name)]:.1f} grey"
         pictures = drawn[name][:: len(drawn[name]) // 16][:16] if name == "test digits" else drawn[name][:16]
         cells[name.replace(", ", ",\n")] = mosaic(pictures, 4), note
     names = [*cells]
     rows = {"": {name: cells[name] for name in names[:3]}}
-    title = (
-        "A convolutional GAN draws digits that can be read (by 5 neighbours), at a distance from real ones"
-    )
+    title = "A convolutional GAN draws digits that can be read, with sharp edges\n"
+    title += "(read: all of 5 neighbours agree; grey: pixels for each inked one)"
     plot.picture_table(rows, title, folder / "mnist_dcgan.png", side=2.1)
     if len(names) > 3:
-        title = "Every part of the recipe alone, after a fifth of the steps"
+        title = "Every part of the recipe alone: fewer channels, fewer steps"
         plot.picture_table(
             {"": {name: cells[name] for name in names[3:]}}, title, folder / "ablation.png", side=1.4
         )
 
 
-def criteria(agree, frechet, table):
-    rows = [
-        Criterion(AGREE.format(LONG), "test digits 80, a full Gaussian few", agree, 95),
-        Criterion(FRECHET.format(LONG), "training digits .8, a full Gaussian beside it", 0.8, frechet),
-        Criterion(CLASSES.format(LONG), "one class alone 2.303", below=0.7),
+def criteria(agree, grey):
+    return [
+        # each control fails one of these: noise cannot be read, a Gaussian is grey
+        Criterion(
+            AGREE.format(LONG), "test digits 80, a full Gaussian 28, the mean digit with noise 5", agree, 90
+        ),
+        Criterion(GREY.format(LONG), "test digits .65, a full Gaussian 2.5", 0.5, grey),
+        Criterion(FRECHET.format(LONG), "training digits .7", 0.7, 20),
+        Criterion(CLASSES.format(LONG), "0 for all ten equally often, one class alone 2.303", below=0.7),
         Criterion(MISSING.format(LONG), "none", below=0.5),
     ]
-    if table:
-        rows.append(
-            Criterion(FRECHET.format("no batch norm"), "without it G learns late or not at all", above=table)
-        )
-    return rows
 
 
 if __name__ == "__main__":
@@ -186,9 +189,9 @@ if __name__ == "__main__":
             "mnist_dcgan",
             one_seed,
             __doc__,
-            settings={"steps": 600, "ablation": 120, "channels": 32, "batch": 64, "lr": 1e-3},
-            criteria=criteria(40, 15, 1),
-            quick={"steps": 200, "ablation": 1, "channels": 16, "batch": 32, "lr": 2e-3},
-            quick_criteria=criteria(15, 25, 0),
+            settings={"steps": 600, "ablation": 250, "channels": 32, "batch": 64, "lr": 1e-3},
+            criteria=criteria(20, 1.5),
+            quick={"steps": 200, "ablation": 1, **SMALL},
+            quick_criteria=criteria(15, 2.8),
         )
     )

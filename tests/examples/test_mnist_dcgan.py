@@ -18,7 +18,7 @@ def test_the_quick_run_reaches_its_criterion(tmp_path):
 
 
 def test_a_run_too_short_misses_and_draws_its_table(tmp_path):
-    done = run("mnist_dcgan", tmp_path, "--steps", "2", "--ablation", "2", "--channels", "4", "--batch", "8")
+    done = run("mnist_dcgan", tmp_path, "--steps", "2", "--ablation", "2", "--channels", "4")
     assert done.returncode == 1, done.stdout + done.stderr
     assert verdict(tmp_path) == "missed"
     assert "missed: 5 neighbours agree, %, recipe, all steps" in done.stdout
