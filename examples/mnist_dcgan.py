@@ -1,7 +1,7 @@
 """A convolutional GAN draws handwritten digits of 28 x 28 pixels, and a table tells what each part of the
 recipe is worth.
 
-    python examples/mnist_dcgan.py [--quick] [--steps 600] [--ablation 250] [--seed 0] [--jobs 2] [--out DIR]
+    python examples/mnist_dcgan.py [--quick] [--steps 600] [--ablation 250] [--seed 0] [--out DIR]
 
 The recipe of Radford, Metz and Chintala (2016) with few channels, on 4500 digits of MNIST. A person reads
 most of what it draws. Two measures together say so: the 5 nearest training digits are all of one class, as
@@ -98,21 +98,19 @@ def one_seed(run):
 def trained(run, train, steps, change, into, *, channels, batch, lr):
     """What the generator draws of SAMPLES noises after the training, (N, SIDE, SIDE) in [0, 1]."""
     wide, random, k = channels, run.random, change.get("k", 1)
-    plain = not {"norm", "upsample", "tanh"} & change.keys()
-    generator = DCGANGenerator(LATENT, (wide, wide // 2), SIDE, rng=random.generator) if plain else None
-    generator = generator or changed(
-        wide, random.generator, **{key: change[key] for key in change if key != "k"}
-    )
+    parts = {key: change[key] for key in ("norm", "upsample", "tanh") if key in change}
+    if parts:
+        generator = changed(wide, random.generator, **parts)
+    else:
+        generator = DCGANGenerator(LATENT, (wide, wide // 2), SIDE, rng=random.generator)
     discriminator = DCGANDiscriminator((wide // 2, wide), SIDE, rng=random.generator)
     game = GAN(generator, discriminator, real_label=change.get("label", 1.0)).to(run.device)
     theirs, its = (Adam(player, lr=lr, betas=(0.5, 0.999)) for player in (discriminator, generator))
 
     def step(n):
         for x in map(batch_of, range(k * n, k * n + k)):
-            real, fake = (
-                game.judge(Tensor(x)),
-                game.judge(game.samples(Tensor(random.normal(len(x), LATENT)))),
-            )
+            fakes = game.samples(Tensor(random.normal(len(x), LATENT)))
+            real, fake = game.judge(Tensor(x)), game.judge(fakes)
             terms = {"D(x)": sigmoid(real.data).mean(), "D(G(z))": sigmoid(fake.data).mean()}
             terms["loss of D"] = descend(theirs, discriminator_loss(real, fake, game.real_label))
         terms["loss of G"] = generator_step(game, its, Tensor(random.normal(len(x), LATENT)))
