@@ -6,11 +6,11 @@ or three.
 A picture of 12 x 12 pixels has 36 places for a square of 2 x 2, and two of them are inked: 630 pictures, of
 which 315 are shown. A copier draws those, and nothing else. A perfect model would draw all 630, half of them
 new. If each square were there by itself, with the right number on average, 0, 1, 2, 3 of them would come in
-13, 26, 26 and 17 % of the pictures. A variational autoencoder and a convolutional GAN lie between: they have
-learned squares and places, and draw pairs that they never saw, which is generalisation. But the number they
-have learned only roughly: it is spread around two, as Zhao et al. (2018) found with dots of any size. (In an
-earlier run, with squares at any place, a VAE drew 1, 2 and 3 in 33, 53 and 12 % of its pictures, a GAN in 21,
-44 and 28 %.)
+13, 26, 26 and 17 % of the pictures. A variational autoencoder and a convolutional GAN have learned squares
+and places, and draw pairs that they never saw, which is generalisation. But the number they have hardly
+learned: about a third of their pictures have two, little more than by chance, as Zhao et al. (2018) found the
+number of dots spread around the right one. (In an earlier run, with squares at any place, a VAE drew 1, 2 and
+3 in 33, 53 and 12 % of its pictures, a GAN in 21, 44 and 28 %.)
 
 A place is inked where the mean of its pixels is above one half. A model that has learned nothing inks half of
 each, so that the share of the places that are clearly one or the other stands beside the counts.
