@@ -174,7 +174,7 @@ def criteria(agree, grey):
         Criterion(
             AGREE.format(LONG), "test digits 80, a full Gaussian 28, the mean digit with noise 5", agree, 90
         ),
-        Criterion(GREY.format(LONG), "test digits .65, a full Gaussian 2.5", 0.5, grey),
+        Criterion(GREY.format(LONG), "test digits .65, a full Gaussian 2.4", 0.5, grey),
         Criterion(FRECHET.format(LONG), "training digits .7", 0.7, 20),
         Criterion(CLASSES.format(LONG), "0 for all ten equally often, one class alone 2.303", below=0.7),
         Criterion(MISSING.format(LONG), "none", below=0.5),

@@ -57,9 +57,10 @@ def picture_table(rows: Mapping[str, Any], title: str, path: str | os.PathLike, 
     Every cell is `side` inches wide and high, whatever the size of its image.
     """
     columns = list(next(iter(rows.values())))
-    figure, grid = figure_of(
-        side * len(columns) + 0.5, (side + 0.2) * len(rows) + 0.6, len(rows), len(columns)
-    )
+    below = 1 + max(note.count("\n") for cells in rows.values() for _, note in cells.values())
+    above = 2 + title.count("\n") + max(column.count("\n") for column in columns)
+    size = side * len(columns) + 0.5, (side + 0.1 + 0.2 * below) * len(rows) + 0.2 * above + 0.2
+    figure, grid = figure_of(*size, len(rows), len(columns))
     for axis, column in zip(grid[0], columns, strict=True):
         axis.set_title(column, fontsize=10)
     for line, (label, cells) in zip(grid, rows.items(), strict=True):
