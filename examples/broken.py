@@ -258,7 +258,14 @@ MISTAKES = {
     # ----- of the museum
     "sigma = exp(logvar) (museum: numpy-ml, DeZero)": Mistake(
         at(LOSSES + "reparameterize", wrong=variance_as_deviation),
-        ("vae_reductions", "vae_digits", "mixture_prior"),
+        (
+            "vae_reductions",
+            "vae_digits",
+            "mixture_prior",
+            "posterior",
+            "rate_distortion",
+            "mnist_vae",
+        ),
     ),
     "a generator that never trains (museum: numpy-ml)": Mistake(
         at(*PLAYERS, wrong=frozen),
@@ -269,6 +276,9 @@ MISTAKES = {
             "wgan_gp_toys",
             "wasserstein_critic",
             "dcgan_digits",
+            "gan_tracing",
+            "overgeneralization",
+            "mnist_dcgan",
         ),
     ),
     "a contraction without gradient (museum: Theano's cA.py)": Mistake(
@@ -312,11 +322,17 @@ MISTAKES = {
             "conv_autoencoder",
             "few_labels",
             "tied_and_overcomplete",
+            "data_specific",
         ),
     ),
     "the decoder never trains": Mistake(
         at(DEEP + "decode", wrong=random_decoder),
-        ("anomaly_detection", "lime_digits", "dimensionality_reduction"),
+        (
+            "anomaly_detection",
+            "lime_digits",
+            "dimensionality_reduction",
+            "data_specific",
+        ),
         short=False,
     ),
     "the decoder does not see the code": Mistake(
@@ -329,6 +345,7 @@ MISTAKES = {
             "denoising",
             "dimensionality_reduction",
             "sparse_features",
+            "data_specific",
         ),
     ),
     "no tanh between the layers": Mistake(
@@ -398,7 +415,7 @@ MISTAKES = {
                 None,
             ),
         ),
-        ("stacked_pretraining",),
+        ("stacked_pretraining", "lime_digits"),
     ),
     "a contraction with the slope for its square": Mistake(
         at(
@@ -417,17 +434,49 @@ MISTAKES = {
     # ----- variational autoencoders
     "a mean over the pixels": Mistake(
         at(MODELS + "vae:VAE.reconstruction", wrong=scaled(1 / 64)),
-        ("vae_reductions", "vae_digits", "dimensionality_reduction"),
+        (
+            "vae_reductions",
+            "vae_digits",
+            "dimensionality_reduction",
+            "posterior",
+            "rate_distortion",
+            "mnist_vae",
+            "overgeneralization",
+        ),
     ),
     "half of the KL": Mistake(
-        at(LOSSES + "gaussian_kl", wrong=scaled(0.5)), ("vae_reductions", "vae_digits"), short=False
+        at(LOSSES + "gaussian_kl", wrong=scaled(0.5)),
+        (
+            "vae_reductions",
+            "vae_digits",
+            "posterior",
+            "rate_distortion",
+            "mnist_vae",
+        ),
+        short=False,
     ),
     "KL without gradient": Mistake(
-        at(LOSSES + "gaussian_kl", wrong=frozen), ("vae_reductions", "vae_digits"), short=False
+        at(LOSSES + "gaussian_kl", wrong=frozen),
+        (
+            "vae_reductions",
+            "vae_digits",
+            "posterior",
+            "rate_distortion",
+            "mnist_vae",
+            "overgeneralization",
+        ),
+        short=False,
     ),
     "no noise in the code": Mistake(
         at(LOSSES + "reparameterize", wrong=lambda right: lambda mu, logvar, eps: mu + 0 * logvar * eps),
-        ("vae_reductions", "vae_digits", "mixture_prior"),
+        (
+            "vae_reductions",
+            "vae_digits",
+            "mixture_prior",
+            "posterior",
+            "rate_distortion",
+            "mnist_vae",
+        ),
     ),
     "half of the KL, linear": Mistake(
         at(TERMS, wrong=lambda right: lambda self, x: (lambda r, kl: (r, 0.5 * kl))(*right(self, x))),
@@ -459,6 +508,8 @@ MISTAKES = {
             "wgan_gp_toys",
             "dcgan_digits",
             "dirac_gan",
+            "gan_tracing",
+            "overgeneralization",
         ),
     ),
     "D learns nothing from samples": Mistake(
@@ -466,7 +517,16 @@ MISTAKES = {
             LOSSES + "discriminator_loss",
             wrong=lambda right: lambda x, fake, *label: right(x, fake.detach() + 0 * fake, *label),
         ),
-        ("optimal_discriminator", "mode_collapse", "dcgan_digits", "dirac_gan"),
+        (
+            "optimal_discriminator",
+            "mode_collapse",
+            "dcgan_digits",
+            "dirac_gan",
+            "gan_tracing",
+            "overgeneralization",
+            "lime_digits",
+            "mnist_dcgan",
+        ),
     ),
     "R1 without its half": Mistake(at(LOSSES + "r1_penalty", wrong=scaled(2)), ("dirac_gan",)),
     "at once is one after the other": Mistake(
@@ -511,7 +571,11 @@ MISTAKES = {
             "minigen.nn:BatchNorm.forward",
             wrong=lambda right: lambda self, x: x + 0 * (ops.sum(self.weight) + ops.sum(self.bias)),
         ),
-        ("dcgan_digits",),
+        (
+            "dcgan_digits",
+            "overgeneralization",
+            "mnist_dcgan",
+        ),
         short=False,
     ),
     # ----- pictures

@@ -59,8 +59,13 @@ def one_seed(run):
     rows = {"samples": samples[:12], "nearest training\npictures": train[nearest]}
     rows |= {"training pictures": reference[:12], "from one z\nto another": painted(game, path(run))}
     title = "What a convolutional GAN draws is no copy, and changes by small steps with z"
-    plot.image_rows(rows, title, run.folder / "dcgan_digits.png")
+    plot.image_rows(rows, title, run.folder / "samples.png")
     draw_ladder(table, run.folder / "ladder.png")
+    order = sorted(table, key=lambda rung: table[rung][ACCURACY])
+    pictured = {r: (np.reshape(rungs[r], (-1, *train.shape[1:])), table[r][ACCURACY]) for r in order}
+    title = "How often the nearest neighbour of a picture is of its own kind:\none half where nobody can tell"
+    how = {"subject": "DCGAN", "axis": ACCURACY, "level": 0.5}
+    plot.pictured_ladder(pictured, title, run.folder / "dcgan_digits.png", **how)
     plot.film(
         read_frames(run.folder), "What becomes of 64 fixed z while G learns", run.folder / "samples.gif"
     )

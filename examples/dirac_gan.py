@@ -25,6 +25,7 @@ from minigen.optim import SGD
 
 RATE, SCHEDULES = "factor a step, ", ("at once", "in turn", "1 : 5")
 LR, SIGMA, DRAWS = 0.2, 0.7, 1000  # sigma and draws of the instance noise
+LIMITS = (-3, 3)
 
 
 class Consensus(GAN):
@@ -88,26 +89,42 @@ def one_seed(run):
             if method in DAMPING:
                 late = steps[len(steps) // 5 :]  # the first steps are too far away to be linear
                 values[f"{RATE}{method}, {schedule}"] = np.exp(np.polyfit(late, np.log(radius[late]), 1)[0])
-    title = "Noise at the data, a price on the slope there (R1), or consensus lets the two players settle"
-    plot.phase_portraits(paths, title, run.folder / "dirac_gan.png", axes=("theta", "psi"), limits=(-4, 4))
+    panels, fields = {}, {}
+    for method, of in paths.items():
+        factor = values.get(f"{RATE}{method}, {SCHEDULES[0]}")
+        name = f"{method}\n{values[f'{method}, {SCHEDULES[0]}']:.2g} away"
+        name += f", x {factor:.3f}" if factor else ""
+        panels[name], fields[name] = of, field(method, run)
+    title = "Noise at the data, a price on the slope there (R1), or consensus lets the two players settle\n"
+    title += f"(at once: distance after {run.settings.steps} steps, factor a step; arrows: a step from there)"
+    how = {"axes": ("theta", "psi"), "limits": LIMITS, "fields": fields}
+    plot.phase_portraits(panels, title, run.folder / "dirac_gan.png", **how)
     title = "Distance from the equilibrium: what settles shrinks it by a fixed factor a step"
     names = {"axes": ("step", "distance"), "yscale": "log", "ylim": (1e-7, 20), "columns": 3}
     plot.curves(radii, title, run.folder / "radii.png", **names)
     return values
 
 
-def play(method, schedule, run):
+def field(method, run, side=9):
+    """Where a step at once leads from each point of a grid: places (M, 2) and changes (M, 2)."""
+    line = np.linspace(*LIMITS, 2 * side + 1)[1::2]
+    places = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
+    steps = [play(method, SCHEDULES[0], run, start, steps=1) for start in places.tolist()]
+    return places, np.array([end - start for start, end in steps])
+
+
+def play(method, schedule, run, start=(1.0, 1.0), steps=None):
     """The path of (theta, psi), as the notebook draws it: (steps + 1, 2)."""
     make, options, _ = METHODS[method]
-    game = make(Shift(1.0), Slope(-1.0), **options).to(run.device)
+    game = make(Shift(start[0]), Slope(-start[1]), **options).to(run.device)
     adversary = game.critic if make is WGAN else game.discriminator
     theirs, its = SGD(adversary, lr=LR), SGD(game.generator, lr=LR)
     clip = 1.0 if method == "WGAN, clip 1" else None
     zero = to(np.zeros((1, 1)), run.device)
     batches = noisy(run) if method.startswith("instance noise") else repeat((zero, zero))
     extra = (zero + 0.5,) if "lam" in options else ()  # alpha: psi is the slope anywhere
-    path = [(1.0, 1.0)]
-    for _ in range(run.settings.steps):
+    path = [start]
+    for _ in range(steps or run.settings.steps):
         x, z = next(batches)
         if schedule == "at once":
             simultaneous_round(game, theirs, its, (x, z, *extra), z, clip=clip)

@@ -57,6 +57,15 @@ def cell_of(cure, ratio, k, toy="ring"):
     return Cell(cure, ratio, max(k, 5) if cure == "WGAN-GP" else k, toy)  # a critic is to be near its best
 
 
+STRIP = {
+    "equal rates": Cell("GAN", 1, 1),
+    "G x 10": Cell("GAN", *OUTRUN),
+    "G x 10,\nPacGAN2": cell_of("PacGAN2", *OUTRUN),
+    "D ahead": Cell("GAN", *AHEAD),
+    "D ahead,\nR1": cell_of("R1", *AHEAD),
+}
+
+
 def one_seed(run):
     ks, names = [k for k in KS if k <= run.settings.largest_k], ("GAN", *CURES)
     square = [Cell("GAN", ratio, k) for ratio, k in product(RATIOS, ks)]
@@ -91,12 +100,22 @@ def draw(run, found, square, cures):
     how = {"axes": ("steps of D for one of G", "lr of G / lr of D"), "form": "{:.0f}", "low": 0, "high": 8}
     ks = KS[: modes.shape[1]]
     plot.heat_map(modes, title, run.folder / "heat_map.png", rows=RATIOS, columns=ks, **how)
-    plot.clouds(ends(square), title, run.folder / "mode_collapse.png", columns=len(KS), limits=LIMITS)
+    plot.clouds(ends(square), title, run.folder / "ends.png", columns=len(KS), limits=LIMITS)
+    title = "One noise during training; below, the step of G and the modes of 8 that are reached"
+    strip = {name: strip_of(frames[cell]) for name, cell in STRIP.items() if cell in frames}
+    plot.film_strip(strip, title, run.folder / "mode_collapse.png", data=data, limits=LIMITS)
     if cures:
         title = "Packing in twos helps where G outruns D; a price on D's slope only where D is far ahead"
         plot.clouds(ends(cures), title, run.folder / "cures.png", columns=len(cures) // 2, limits=LIMITS)
     film = {step: x[:500] for step, x in [*frames[Cell("GAN", *OUTRUN)].items()][::2]}
     plot.film(film, "G ten times as fast as D", run.folder / "collapse.gif", data=data, limits=LIMITS)
+
+
+def strip_of(frames, shown=6):
+    """{step and modes: points} at times that are evenly apart."""
+    chosen = [[*frames.items()][n] for n in np.linspace(2, len(frames) - 1, shown).round().astype(int)]
+    ring = TOYS["ring"]
+    return {f"{step}: {mode_coverage(x, ring.centres, ring.sigma)[0]}": x[:500] for step, x in chosen}
 
 
 def trained(run, cell):

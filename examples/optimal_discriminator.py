@@ -46,9 +46,12 @@ def one_seed(run):
         values[furthest(m)] = np.abs(learned - best)[seen].max()
         curves[f"m = {m}"] = {"p": (x, np.exp(log_p)), "q": (x, np.exp(log_q))}
         curves[f"m = {m}"] |= {"D*": (x, best), "D, trained": (x[seen], learned[seen])}
-    title = "A trained discriminator agrees with p / (p + q) wherever there is data"
-    plot.curves(curves, title, run.folder / "optimal_discriminator.png", axes=("x", ""))
-    return values | equilibrium(run)
+    values |= equilibrium(run)
+    panels = {name: ("x", "density, answer of D", lines) for name, lines in curves.items()}
+    panels |= path_of(read_log(run.folder / "game"))
+    title = "A trained discriminator says p / (p + q); once the generator has arrived, that is one half"
+    plot.panels(panels, title, run.folder / "optimal_discriminator.png")
+    return values
 
 
 def log_normal(x, m):
@@ -103,7 +106,6 @@ def equilibrium(run):
     players, rounds = {"D": theirs, "G": its}, run.settings.rounds
     how = {"lr": lambda n: linear(n, rounds, 2e-2), "replay": True, "log_every": 10}
     run.train(step, lambda _: None, rounds, into="game", model=game, optimizer=players, **how)
-    draw_game(read_log(run.folder / "game"), run.folder / "equilibrium.png")
     x, z = run.random.normal(10 * DRAWS, 2), run.random.normal(10 * DRAWS, 2)
     with no_grad():
         fake = game.samples(Tensor(z))
@@ -114,16 +116,17 @@ def equilibrium(run):
     return {VALUE: value, RIGHT: right, NEIGHBOURS: neighbours}
 
 
-def draw_game(log, path):
+def path_of(log):
+    """What D answers in every round of the game, and the value, with what they come to."""
     step = log["step"]
     panels = {
-        "what D answers": {"D(x)": (step, log["D(x)"]), "D(G(z))": (step, log["D(G(z))"])},
-        "the value": {"V": (step, log["V"])},
+        "what D answers": ("round", "mean answer", {name: (step, log[name]) for name in ("D(x)", "D(G(z))")}),
+        "the value": ("round", "V, nats", {"V": (step, log["V"])}),
     }
-    for lines, (label, level) in zip(panels.values(), (("1/2", 0.5), ("-log 4", -math.log(4))), strict=True):
+    levels = ("1/2", 0.5), ("-log 4", -math.log(4))
+    for (_, _, lines), (label, level) in zip(panels.values(), levels, strict=True):
         lines[label] = (step[[0, -1]], [level, level])
-    title = "Once the generator has arrived, D can only say one half, and V is -log 4"
-    plot.curves(panels, title, path, axes=("round", ""), sharey=False)
+    return panels
 
 
 def criteria(apart, value, share):

@@ -151,7 +151,8 @@ def experiment(
 ) -> int:
     """The whole program: reads the options, calls one_seed(Run) for each seed, judges. Returns the exit code.
 
-    0 reached, 1 missed, 2 bad usage or an error of the disk, 3 a crash, with its traceback, 130 Ctrl-C.
+    0 reached, 1 missed, 2 bad usage, a missing library or an error of the disk, 3 a crash, with its
+    traceback, 130 Ctrl-C.
 
     settings        the options and their defaults: {"epochs": 300} gives the option --epochs
     quick, paper    the settings that --quick and --paper change
@@ -167,7 +168,7 @@ def experiment(
         measured = _measure(one_seed, config, folder, _shared_out(config["jobs"], cluster), replay)
         looser = quick_criteria if config["mode"] == "quick" else None
         return _judge(looser or criteria, measured, folder)
-    except UserError as error:
+    except (UserError, ImportError) as error:  # of a library that is missing
         print(f"{name}: {error}", file=sys.stderr)
     except OSError as error:
         print(f"{name}: {error.strerror or error}", file=sys.stderr)

@@ -50,9 +50,21 @@ SAMPLES = {
     ),
     "fields": (({"score": (POINTS, {"exact": -POINTS, "learned": -POINTS}, POINTS)},), {}),
     "film": (({0: IMAGES, 10: IMAGES[::-1]},), {}),
+    "film_strip": (
+        ({"GAN": {"step 1: 8": POINTS, "step 2: 3": -POINTS}},),
+        {"data": POINTS, "limits": (-3, 3)},
+    ),
     "filters": (
         ({"plain": (IMAGES - 0.5, POINTS), "L1": (IMAGES[:0], 0.1 * POINTS)},),
         {"axis": "activation"},
+    ),
+    "game_round": (
+        (
+            {when: {"a": a, "b": 0.0, "m": m} for when, a, m in (("start", 0, 0), ("D", 1, 0), ("G", 1, 1))},
+            ((1.0, 2.0), (-1.0, 1.0)),
+            {"step": STEPS, "D(x)": STEPS / 9, "D(G(z))": STEPS / 8},
+        ),
+        {"names": ("D(x)", "D(G(z))")},
     ),
     "gradient_sizes": (({"panel": ("m", "linear", LINES["one"])},), {}),
     "heat_map": (
@@ -71,7 +83,20 @@ SAMPLES = {
     "linear_subspace": (({2: 0.5, 3: 0.3}, {1: 0.6, 2: 0.5, 3: 0.2}, np.eye(3)), {}),
     "losses": (({"step": STEPS, "KL": STEPS, "reconstruction": STEPS},), {}),
     "manifold": ((RNG.random((2, 3, 8, 8)), RNG.random((40, 2)), np.arange(40) % 10), {}),
-    "phase_portraits": (({"GAN": {"at once": POINTS}},), {"axes": ("theta", "psi")}),
+    "panels": (({"one": ("x", "density", LINES["one"]), "two": ("round", "V", LINES["two"])},), {}),
+    "phase_portraits": (
+        ({"GAN": {"at once": POINTS}},),
+        {"axes": ("theta", "psi"), "fields": {"GAN": (POINTS, POINTS[:, ::-1])}},
+    ),
+    "picture_table": (({"digits": {"shown": (IMAGES[0], ""), "drawn": (IMAGES[1], "0.3 lost")}},), {}),
+    "pictured_ladder": (
+        ({"data": (IMAGES, 0.5), "GAN": (IMAGES[::-1], 0.7)},),
+        {"subject": "GAN", "axis": "accuracy", "level": 0.5},
+    ),
+    "posteriors": (
+        ({"VAE": [(IMAGES[0], np.zeros(2), np.ones(2), "0.1 lost")]}, IMAGES[:1]),
+        {"line": np.linspace(-3, 3, 8)},
+    ),
     "sticks": (({"contractive": (POINTS, RNG.standard_normal((40, 3, 2)))},), {"data": POINTS}),
     "two_terms": (({"right": (12.0, 6.0), "wrong": (25.0, 0.0)}, {"known": 18.0}), {}),
 }
@@ -97,6 +122,24 @@ def test_a_figure_is_a_file_with_its_title(name, tmp_path, monkeypatch):
     assert [figure.get_suptitle() for figure, _ in made] == [TITLE]
 
 
+def test_every_letter_is_high_enough_where_the_figure_is_600_pixels_wide(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(style.Figure, "savefig", lambda self, *args, **how: seen.append(self))
+    for name in sorted(set(plot.__all__) - {"film"}):
+        data, options = SAMPLES[name]
+        getattr(plot, name)(*data, TITLE, tmp_path / "figure.png", **options)
+    wide = {"a longer name of a panel, the fourth of five": {"a line": (STEPS, STEPS)}} | {
+        f"panel {n}": {"a line": (STEPS, STEPS)} for n in range(4)
+    }
+    plot.curves(wide, TITLE, tmp_path / "figure.png", axes=("step", "loss"), columns=5)
+    for figure in seen:
+        figure.canvas.draw()
+        letters = [text for text in figure.findobj(style.Text) if text.get_text() and text.get_visible()]
+        points = min(text.get_fontsize() for text in letters)
+        assert points / 72 * 600 / figure.get_figwidth() > 9.9, (figure.get_suptitle(), points)
+    assert seen[-1].axes[0].get_title().count("\n") >= 1  # it would write over the next one
+
+
 def test_a_film_shows_every_frame(tmp_path):
     plot.film(
         {0: POINTS, 5: POINTS + 1, 10: -POINTS}, TITLE, tmp_path / "points.gif", data=POINTS, limits=(-3, 3)
@@ -114,10 +157,10 @@ def test_lines_are_told_apart_in_a_grey_print():
         assert one["linestyle"] != other["linestyle"] or abs(shades[0] - shades[1]) > 0.3
 
 
-def test_pictures_of_a_film_stand_in_a_square_in_order():
+def test_pictures_of_a_film_stand_beside_and_below_each_other_in_order():
     sheet = plot.films._sheet(np.stack([np.full((2, 2), n) for n in range(1, 6)]))
-    assert sheet.shape == (9, 9)
-    assert sheet[::3, ::3].tolist() == [[1, 2, 3], [4, 5, 0], [0, 0, 0]]
+    assert sheet.shape == (5, 8)
+    assert sheet[::3, ::3].tolist() == [[1, 2, 3], [4, 5, 0]]
 
 
 def test_nothing_can_open_a_window():

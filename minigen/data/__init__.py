@@ -3,6 +3,7 @@
 from minigen.data.batches import batches
 from minigen.data.digits import digits, digits_split
 from minigen.data.mnist import fashion_mnist, fashion_names, mnist, read_idx
+from minigen.data.mnist_sample import mnist_sample
 from minigen.data.shapes import edge_patches, shape_names, shapes
 from minigen.data.toys import Curve, Mixture, circle, grid, moons, published, ring, spiral, swiss_roll
 
@@ -18,6 +19,7 @@ __all__ = [
     "fashion_names",
     "grid",
     "mnist",
+    "mnist_sample",
     "moons",
     "published",
     "read_idx",

@@ -3,12 +3,13 @@
 from minigen.plot.autoencoders import sticks
 from minigen.plot.exact import active_units, linear_subspace, two_terms
 from minigen.plot.features import few_labels, filters
-from minigen.plot.films import film
-from minigen.plot.images import checkerboard, heat_map, image_rows
-from minigen.plot.lines import bars, curves, gradient_sizes, histograms, losses, phase_portraits
+from minigen.plot.films import film, film_strip
+from minigen.plot.games import game_round
+from minigen.plot.images import checkerboard, heat_map, image_rows, picture_table
+from minigen.plot.lines import bars, curves, gradient_sizes, histograms, losses, panels, phase_portraits
 from minigen.plot.points import clouds, codes, contours, fields
-from minigen.plot.samples import ladder
-from minigen.plot.vae import manifold
+from minigen.plot.samples import ladder, pictured_ladder
+from minigen.plot.vae import manifold, posteriors
 from minigen.plot.wasserstein import estimates
 
 __all__ = [
@@ -23,7 +24,9 @@ __all__ = [
     "few_labels",
     "fields",
     "film",
+    "film_strip",
     "filters",
+    "game_round",
     "gradient_sizes",
     "heat_map",
     "histograms",
@@ -32,7 +35,11 @@ __all__ = [
     "linear_subspace",
     "losses",
     "manifold",
+    "panels",
     "phase_portraits",
+    "picture_table",
+    "pictured_ladder",
+    "posteriors",
     "sticks",
     "two_terms",
 ]

@@ -1,4 +1,4 @@
-"""An animation of the samples from one fixed noise during training."""
+"""The samples from one fixed noise during training: an animation, and frames of it beside each other."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import numpy as np
 from matplotlib.animation import FuncAnimation, PillowWriter
 from numpy.typing import ArrayLike
 
-from minigen.plot.style import figure_of
+from minigen.plot.images import mosaic
+from minigen.plot.style import figure_of, save
 
 
 def film(
@@ -51,9 +52,28 @@ def film(
     FuncAnimation(figure, show, len(shots)).save(path, PillowWriter(fps=max(1, len(shots) / seconds)), dpi=80)
 
 
+def film_strip(
+    rows: Mapping[str, Mapping[str, np.ndarray]],
+    title: str,
+    path: str | os.PathLike,
+    *,
+    data: ArrayLike,
+    limits: tuple[float, float],
+    side: float = 1.25,
+) -> None:
+    """Points {row: {note: (N, 2)}} in order of time, over the points `data` (M, 2); notes stand below."""
+    columns = max(map(len, rows.values()))
+    figure, grid = figure_of(side * columns + 0.6, (side + 0.25) * len(rows) + 0.6, len(rows), columns)
+    for line, (label, shots) in zip(grid, rows.items(), strict=True):
+        line[0].set_ylabel(label, fontsize=9)
+        for axis, (note, points) in zip(line, shots.items(), strict=True):
+            axis.scatter(*np.asarray(data).T, color="0.8", s=10)
+            axis.scatter(*points.T, color="black", s=1.5)
+            axis.set(xticks=[], yticks=[], xlim=limits, ylim=limits, box_aspect=1)
+            axis.set_xlabel(note, fontsize=9)
+    figure.suptitle(title, fontsize=10)
+    save(figure, path)
+
+
 def _sheet(images):
-    """Images (N, H, W) beside and below each other, in a square with a pixel between them."""
-    side = int(np.ceil(np.sqrt(len(images))))
-    padded = np.pad(images, ((0, side * side - len(images)), (0, 1), (0, 1)))  # (side^2, H + 1, W + 1)
-    height, width = padded.shape[1:]
-    return padded.reshape(side, side, height, width).swapaxes(1, 2).reshape(side * height, side * width)
+    return mosaic(images, int(np.ceil(np.sqrt(len(images)))))

@@ -9,14 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from minigen.plot.style import figure_of, save
+from minigen.plot.style import figure_of, letter, save
 
 
 def image_rows(rows: Mapping[str, Any], title: str, path: str | os.PathLike) -> None:
     """Rows of grey images: `rows` maps a label to images (N, H, W) from 0 (white) to 1 (black)."""
     columns = max(len(images) for images in rows.values())
-    size = 0.62 * columns + 1.3, 0.66 * len(rows) + 0.5
-    figure, axes = figure_of(*size, len(rows), columns, layout=None)
+    longest, left = max(len(line) for label in rows for line in label.splitlines()), 1.0
+    for _ in range(5):  # a wider margin makes a wider figure, and that needs larger letters
+        left = 0.25 + longest * letter(0.62 * columns + left)
+    figure, axes = figure_of(0.62 * columns + left, 0.66 * len(rows) + 0.5, len(rows), columns, layout=None)
     for line, (label, images) in zip(axes, rows.items(), strict=True):
         for axis in line:
             axis.axis("off")
@@ -25,7 +27,7 @@ def image_rows(rows: Mapping[str, Any], title: str, path: str | os.PathLike) -> 
         line[0].text(-0.25, 0.5, label, transform=line[0].transAxes, ha="right", va="center", fontsize=9)
     figure.suptitle(title, fontsize=10)
     figure.subplots_adjust(
-        left=1.25 / figure.get_figwidth(), right=0.99, bottom=0.03, top=1 - 0.42 / figure.get_figheight()
+        left=left / figure.get_figwidth(), right=0.99, bottom=0.03, top=1 - 0.42 / figure.get_figheight()
     )
     save(figure, path)
 
@@ -47,6 +49,36 @@ def checkerboard(rows: Mapping[str, Any], title: str, path: str | os.PathLike) -
                     axis.text(column, row, count, ha="center", va="center", fontsize=8)
     figure.suptitle(title, fontsize=10)
     save(figure, path)
+
+
+def picture_table(rows: Mapping[str, Any], title: str, path: str | os.PathLike, *, side: float = 1.6) -> None:
+    """A table {row: {column: (image (H, W), note)}} of grey images from 0 (white) to 1 (black), notes below.
+
+    Every cell is `side` inches wide and high, whatever the size of its image.
+    """
+    columns = list(next(iter(rows.values())))
+    below = 1 + max(note.count("\n") for cells in rows.values() for _, note in cells.values())
+    above = 2 + title.count("\n") + max(column.count("\n") for column in columns)
+    size = side * len(columns) + 0.5, (side + 0.1 + 0.2 * below) * len(rows) + 0.2 * above + 0.2
+    figure, grid = figure_of(*size, len(rows), len(columns))
+    for axis, column in zip(grid[0], columns, strict=True):
+        axis.set_title(column, fontsize=10)
+    for line, (label, cells) in zip(grid, rows.items(), strict=True):
+        line[0].set_ylabel(label, fontsize=10)
+        for axis, (image, note) in zip(line, cells.values(), strict=True):
+            axis.imshow(image, cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
+            axis.set(xticks=[], yticks=[], box_aspect=1)
+            axis.set_xlabel(note, fontsize=10)
+    figure.suptitle(title, fontsize=10)
+    save(figure, path)
+
+
+def mosaic(images: np.ndarray, columns: int) -> np.ndarray:
+    """Images (N, H, W) beside and below each other, with a white pixel between them, as one image."""
+    rows = -(-len(images) // columns)
+    images = np.pad(images, ((0, rows * columns - len(images)), (0, 1), (0, 1)))
+    _, height, width = images.shape
+    return images.reshape(rows, columns, height, width).swapaxes(1, 2).reshape(rows * height, -1)[:-1, :-1]
 
 
 def heat_map(

@@ -46,6 +46,24 @@ def curves(
     save(figure, path, grid)
 
 
+def panels(
+    panels: Mapping[str, tuple[str, str, Mapping[str, Any]]],
+    title: str,
+    path: str | os.PathLike,
+    *,
+    columns: int = 2,
+) -> None:
+    """Panels {name: (name of x, name of y, {label: (x, y)})}, each with axes and a legend of its own."""
+    figure, grid = panels_of(panels, title, ("", ""), columns, width=3.0)
+    for axis, (x_name, y_name, lines) in zip(grid, panels.values(), strict=False):
+        for (label, (x, y)), style in zip(lines.items(), STYLES, strict=False):
+            axis.plot(x, y, label=label, **style)
+        axis.set_xlabel(x_name, fontsize=9)
+        axis.set_ylabel(y_name, fontsize=9)
+        axis.legend(fontsize=8, frameon=False)
+    save(figure, path)
+
+
 def losses(log: Mapping[str, np.ndarray], title: str, path: str | os.PathLike) -> None:
     """Every term of a log, as `minigen.training.read_log` gives it, in a panel of its own."""
     step = log["step"]
@@ -63,14 +81,24 @@ def phase_portraits(
     *,
     axes: tuple[str, str],
     limits: tuple[float, float] | None = None,
+    fields: Mapping[str, Any] | None = None,
     columns: int = 3,
 ) -> None:
-    """Paths of two numbers, {panel: {label: (T, 2)}}, from a dot; a cross marks (0, 0)."""
+    """Paths of two numbers, {panel: {label: (T, 2)}}, from a dot to squares; a cross marks (0, 0).
+
+    `fields` {panel: (points (M, 2), arrows (M, 2))} are drawn as directions, all of one length.
+    """
     figure, grid = panels_of(panels, title, axes, columns, sharex=True, sharey=True)
-    for axis, lines in zip(grid, panels.values(), strict=False):
+    for axis, (name, lines) in zip(grid, panels.items(), strict=False):
+        if fields:
+            places, arrows = fields[name]
+            sizes = np.linalg.norm(arrows, axis=1, keepdims=True)
+            along = arrows / np.where(sizes > 0, sizes, 1)
+            axis.quiver(*places.T, *along.T, color="0.65", pivot="mid", scale=16, width=0.006, zorder=0)
         for (label, points), style in zip(lines.items(), STYLES, strict=False):
             axis.plot(*points.T, label=label, **{**style, "linewidth": 0.6 * style["linewidth"]})
-            axis.plot(*points[0], "o", color="black", markersize=4)
+            axis.plot(*points[0], "o", color="black", markersize=5)
+            axis.plot(*points[-1], "s", color=style["color"], markersize=4, zorder=6)
         axis.plot(0, 0, "+", color="black", markersize=9, zorder=5)
         axis.set_aspect("equal")
         if limits:

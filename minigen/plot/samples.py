@@ -6,6 +6,9 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
+from minigen.plot.images import mosaic
 from minigen.plot.style import figure_of, save
 
 _marks = ({"marker": "o", "color": "white"}, {"marker": "X", "color": "black"})
@@ -53,6 +56,44 @@ def ladder(
     line[0].invert_yaxis()
     figure.suptitle(title, fontsize=10)
     save(figure, path, line)
+
+
+def pictured_ladder(
+    rungs: Mapping[str, tuple[Any, float]],
+    title: str,
+    path: str | os.PathLike,
+    *,
+    subject: str,
+    axis: str,
+    level: float,
+    shown: int = 10,
+) -> None:
+    """Rungs {name: (images (N, H, W), value)} with their first images, a bar each, and a line at `level`.
+
+    The bar of `subject` is dark.
+    """
+    figure, ((left, right),) = figure_of(7.6, 0.46 * len(rungs) + 1.2, 1, 2, width_ratios=(1.5, 1))
+    for row, (name, (images, value)) in enumerate(rungs.items()):
+        strip = mosaic(np.asarray(images)[:shown], shown)
+        place = {"extent": (0, 1, row + 0.42, row - 0.42), "aspect": "auto", "interpolation": "nearest"}
+        left.imshow(strip, cmap="gray_r", vmin=0, vmax=1, **place)
+        dark = {"facecolor": "0.25"} if name == subject else {"facecolor": "0.85", "hatch": "////"}
+        right.barh(row, value, 0.7, edgecolor="black", linewidth=0.6, **dark)
+        right.annotate(
+            f"{value:.2f}", (value, row), (4, 0), textcoords="offset points", va="center", fontsize=9
+        )
+    for panel in (left, right):
+        panel.set_ylim(len(rungs) - 0.5, -0.5)
+    left.set_yticks(range(len(rungs)), rungs.keys(), fontsize=9)
+    left.set(xticks=[], xlim=(0, 1))
+    left.tick_params(left=False)
+    for side in left.spines.values():
+        side.set_visible(False)
+    right.axvline(level, color="black", linestyle="--", linewidth=1)
+    right.set(yticks=[], xlim=(0, 1.18))
+    right.set_xlabel(axis, fontsize=9)
+    figure.suptitle(title, fontsize=10)
+    save(figure, path)
 
 
 def _split(value):

@@ -22,8 +22,11 @@ def estimates(panels: Mapping[str, Any], title: str, path: str | os.PathLike) ->
 
     Where a panel has points only, they are in order of time: the first ones pale, the last one black.
     """
-    figure, (row,) = figure_of(3.3 * len(panels), 3.4, columns=len(panels))
-    for axis, (name, (x_name, y_name, lines, points)) in zip(row, panels.items(), strict=True):
+    rows = -(-len(panels) // 2)
+    figure, grid = figure_of(6.6, 2.9 * rows + 0.4, rows, 2)
+    for axis in grid.flat[len(panels) :]:
+        axis.axis("off")
+    for axis, (name, (x_name, y_name, lines, points)) in zip(grid.flat, panels.items(), strict=False):
         axis.set_title(name, fontsize=9)
         axis.set_xlabel(x_name, fontsize=9)
         axis.set_ylabel(y_name, fontsize=9)
