@@ -69,9 +69,10 @@ def explained(task, *, seconds, reveal=False):
         return explain_task(task, seconds=seconds, reveal=reveal, report=send)
 
     try:
-        return process.limited(work, seconds=seconds + 10, receive=known.append)
+        return process.limited(work, seconds=10 + process.BUSY * seconds, receive=known.append)
     except process.Stopped as stopped:
         said = known[-1] if known else Explanation(task.title, "error")
+        said.seconds = seconds
         said.certain.append(f"the search stopped: {str(stopped).splitlines()[0]}")
         return said
 

@@ -109,7 +109,7 @@ def sizes(arrays):
 SIMPLE_FUNCTIONS = (  # of an array or a number v, with its cost
     ("{v}", 0.0), ("(1 - {v})", 0.1), ("(1 - {v} ** 2)", 0.1), ("{v} ** 2", 0.2), ("({v} > 0)", 0.1),
     ("{v} * (1 - {v})", 0.2), ("np.exp({v})", 0.2), ("np.exp({v} / 2)", 0.3), ("np.exp(-{v})", 0.3),
-    ("(1 + {v})", 0.4), ("({v} - 1)", 0.4), ("np.sign({v})", 0.3), ("np.sqrt({v})", 0.4),
+    ("(1 + {v})", 0.4), ("({v} - 1)", 0.4), ("(np.exp({v}) - 1)", 0.4), ("np.sign({v})", 0.3), ("np.sqrt({v})", 0.4),
     ("np.tanh({v})", 0.4),
     ("(1 - np.tanh({v}) ** 2)", 0.4), ("1 / (1 + np.exp(-{v}))", 0.4), ("np.cos({v})", 0.4),
     ("np.sin({v})", 0.5),
@@ -215,6 +215,11 @@ def _everywhere(slots, values, arrays):
                 if other.value.shape == shape and other.text != own:
                     new = replaced(whole, {id(n): other.node for n in nodes})
                     yield Edit(1.4, "operand", f"{own} stands where {other.text} is due", whole, new)
+    for (one, first), (other, second) in itertools.combinations(places.items(), 2):
+        if values[id(first[0])].shape == values[id(second[0])].shape:
+            by = {id(n): parsed(other) for n in first} | {id(n): parsed(one) for n in second}
+            said = f"{one} and {other} stand in each other's place"
+            yield Edit(1.25, "swap", said, whole, replaced(whole, by))
 
 
 def replaced(node, by):
@@ -236,7 +241,7 @@ def _of_node(node, parent, place, value, values, arrays, numbers, functions):
     indexing = isinstance(parent, ast.Subscript) and place == "slice" or isinstance(parent, ast.Slice)
     own = text(node)
     if isinstance(node, ast.Constant):
-        yield from _of_constant(node, parent, place, indexing, numbers)
+        yield from _of_constant(node, parent, place, indexing, numbers, arrays)
         return
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         yield e(1.0, "sign", f"the sign of {text(node.operand)} is wrong", node.operand)
@@ -265,7 +270,8 @@ def _of_node(node, parent, place, value, values, arrays, numbers, functions):
         and 2 <= len(getattr(node, "elts", getattr(node, "keys", []))) <= 16
     ):
         elements = node.values if isinstance(node, ast.Dict) else node.elts
-        if not isinstance(parent, ast.Call | ast.keyword | ast.Subscript):
+        inside = isinstance(parent, ast.Call | ast.keyword | ast.Subscript)
+        if isinstance(node, ast.List) or not inside:  # a tuple in a call is a shape
             for i, j in itertools.combinations(range(len(elements)), 2):
                 swapped = list(elements)
                 swapped[i], swapped[j] = swapped[j], swapped[i]
@@ -339,7 +345,7 @@ def _of_value(node, parent, place, value, arrays, numbers):
             yield e(1.5, "factor", "a factor 2 is missing", binary(node, ast.Mult(), ast.Constant(2)))
 
 
-def _of_constant(node, parent, place, indexing, numbers):
+def _of_constant(node, parent, place, indexing, numbers, arrays):
     c = node.value
     e = lambda cost, kind, words, new: Edit(cost, kind, words, node, new)  # noqa: E731
     if isinstance(c, bool):
@@ -355,7 +361,7 @@ def _of_constant(node, parent, place, indexing, numbers):
     kind = "axis" if axis else "index" if indexing else "constant"
     pool = [0, 1, 2, -1, c + 1, c - 1, -c]
     if not (axis or indexing):
-        pool += [0.5, 0.25, 3, 4, 2 * c, c / 2, 1 - c, *([1 / c] if c else [])]
+        pool += [0.5, 0.25, 3, 4, 2 * c, 3 * c, c / 2, 1 - c, *([1 / c] if c else [])]
     power = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Pow) and place == "right"
     for k in dict.fromkeys(pool):
         if k != c and not (power and k in (0, 1)):
@@ -364,6 +370,9 @@ def _of_constant(node, parent, place, indexing, numbers):
     if not axis:
         for other in numbers:
             yield e(1.4, kind, f"{other.text} is due where {c:g} stands", other.node)
+    if not (axis or indexing or power):
+        for other in arrays:
+            yield e(1.6, "operand", f"{other.text} is due where {c:g} stands", other.node)
 
 
 def _of_einsum(node, c):
@@ -573,6 +582,8 @@ def _of_call(node, values):
                     ast.Call(node.func, arguments, node.keywords),
                 )
         return
+    if name == "reshape" and method:
+        yield from _of_reshape(node, inner)
     if len(node.args) >= 2:
         for i, j in itertools.combinations(range(min(len(node.args), 4)), 2):
             arguments = list(node.args)
@@ -592,6 +603,20 @@ def _of_call(node, values):
             "the two branches of where are exchanged",
             ast.Call(node.func, [node.args[0], node.args[2], node.args[1]], node.keywords),
         )
+
+
+def _of_reshape(node, inner):
+    """The sizes in another order, and the axes turned back afterwards: channels last, read as channels first."""
+    sizes = node.args[0].elts if len(node.args) == 1 and isinstance(node.args[0], ast.Tuple) else node.args
+    if not 3 <= len(sizes) <= 4 or any(isinstance(s, ast.Starred) for s in sizes):
+        return
+    for order in itertools.permutations(range(len(sizes))):
+        if list(order) != sorted(order):
+            came = ast.Call(ast.Attribute(inner, "reshape", ast.Load()), [sizes[i] for i in order], [])
+            back = [ast.Constant(order.index(i)) for i in range(len(sizes))]
+            new = ast.Call(ast.Attribute(came, "transpose", ast.Load()), back, [])
+            words = f"the axes of {text(inner)} are in another order than {text(node)} takes them"
+            yield Edit(1.5, "order", words, node, new)
 
 
 def _products(a, b):
@@ -679,6 +704,14 @@ def _of_index_tuple(node, numbers):
         yield Edit(
             1.3, "index", f"{text(node)} counts from the wrong end", node, ast.Tuple(elements, node.ctx)
         )
+    for i, j in itertools.permutations(range(len(node.elts)), 2):
+        one, other = node.elts[i], node.elts[j]
+        whole = isinstance(one, ast.Slice) and one.lower is one.upper is one.step is None
+        if whole and isinstance(other, ast.Name | ast.Attribute):
+            elements = list(node.elts)
+            elements[i] = parsed(f"np.arange(len({text(other)}))")
+            words = f"all entries are taken where one for each of {text(other)} is due"
+            yield Edit(1.3, "index", words, node, ast.Tuple(elements, node.ctx))
     ranges = [i for i, n in enumerate(node.elts) if isinstance(n, ast.Slice) and n.upper is not None]
     for other in numbers if ranges else ():
         if isinstance(other.value, int) and other.value:
@@ -699,8 +732,6 @@ def _insertions(node, parent, place, value, own, arrays, numbers):
     """A factor, a division, a term or a sum that is missing at this array."""
     e = lambda cost, kind, words, new: Edit(cost, kind, words, node, new)  # noqa: E731
     inside_product = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Mult | ast.Div)
-    if inside_product and not (place == "left" or isinstance(parent.op, ast.Div)):
-        return
     if isinstance(parent, ast.Attribute) and parent.attr == "T":
         return
     more = (
@@ -708,6 +739,15 @@ def _insertions(node, parent, place, value, own, arrays, numbers):
         if not isinstance(parent, ast.BinOp) or isinstance(parent.op, ast.MatMult | ast.Add | ast.Sub)
         else 0.2
     )
+    for other in arrays:
+        if other.text != own and _broadcasts(value.shape, other.value.shape):
+            cost = 1.3 + more + 0.1 * (other.value.shape != value.shape)
+            said = f"the term {other.text} is missing beside {own}"
+            yield e(cost, "missing path", said, binary(node, ast.Add(), other.node))
+            said = f"the term -{other.text} is missing beside {own}"
+            yield e(cost + 0.1, "missing path", said, binary(node, ast.Sub(), other.node))
+    if inside_product and not (place == "left" or isinstance(parent.op, ast.Div)):
+        return  # a factor is tried at the left one of two
     if not inside_product:
         yield e(1.05 + more, "sign", f"the sign of {own} is wrong", ast.UnaryOp(ast.USub(), node))
         for axis in range(value.ndim):
@@ -720,7 +760,9 @@ def _insertions(node, parent, place, value, own, arrays, numbers):
                     called(node, "sum", **words),
                 )
         yield e(1.5 + more, "reduction", f"the sum of {own} is missing", called(node, "sum"))
-        yield e(1.7 + more, "in-place", f"{own} is shared where a copy is due", called(node, "copy"))
+        alias = isinstance(parent, ast.Assign) and isinstance(node, ast.Name | ast.Attribute)
+        said = f"{own} is shared where a copy is due"
+        yield e(1.1 if alias else 1.7 + more, "in-place", said, called(node, "copy"))
     for k in (2, 0.5):
         yield e(
             1.1 + more,
@@ -745,19 +787,6 @@ def _insertions(node, parent, place, value, own, arrays, numbers):
     for other in arrays:
         if not _broadcasts(value.shape, other.value.shape):
             continue
-        if other.text != own and other.value.shape == value.shape and not inside_product:
-            yield e(
-                1.3 + more,
-                "missing path",
-                f"the term {other.text} is missing beside {own}",
-                binary(node, ast.Add(), other.node),
-            )
-            yield e(
-                1.4 + more,
-                "missing path",
-                f"the term -{other.text} is missing beside {own}",
-                binary(node, ast.Sub(), other.node),
-            )
         for number in numbers:  # the derivative of a leaky relu
             if isinstance(number.value, float) and 0 < abs(number.value) < 1:
                 factor = f"np.where({other.text} > 0, 1, {number.text})"
@@ -828,7 +857,9 @@ def statement_edits(body, index, statement):
             places = {
                 id(n): changed
                 for n in ast.walk(after)
-                if isinstance(n, ast.Name) and text(n) == target and isinstance(n.ctx, ast.Load)
+                if isinstance(n, ast.Name | ast.Attribute)
+                and isinstance(n.ctx, ast.Load)
+                and text(n) == target
             }
             edit = e(
                 1.4,
@@ -854,6 +885,16 @@ def statement_edits(body, index, statement):
                     f"{text(target)} {words}",
                     [ast.AugAssign(target, op, statement.value)],
                 )
+        if isinstance(target, ast.Subscript):
+            kept = ast.Call(
+                ast.Attribute(parsed(text(target.value)), "get", ast.Load()),
+                [target.slice, ast.Constant(0)],
+                [],
+            )
+            words = f"{text(target)} is set where it must be added to"
+            yield e(
+                1.4, "accumulate", words, [ast.Assign([target], binary(kept, ast.Add(), statement.value))]
+            )
         if len(body) > 1:
             yield e(1.5, "term", f"the line is not due: {text(statement)}", [ast.Pass()])
         if isinstance(target, ast.Tuple) and 2 <= len(target.elts) <= 6:

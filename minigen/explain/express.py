@@ -54,11 +54,30 @@ class Library:
                             full = np.broadcast_to(getattr(value, how)(axis=axis, keepdims=True), shape)
                             keep = "" if axis == 0 else ", keepdims=True"
                             self.entries.append((f"{atom.text}.{how}(axis={axis}{keep})", full, 0.5))
+            self._columns(arrays, shape)
         self.prints = {}  # {fingerprint: entries that are multiples of each other, the cheapest first}
         for entry in sorted(self.entries, key=lambda e: e[2]):
             key = fingerprint(entry[1])
             if key is not None and len(self.prints.setdefault(key, [])) < EQUAL:
                 self.prints[key].append(entry)
+
+    def _columns(self, arrays, shape):
+        """One number for each row: v[:, None], or a sum over the other axes of an array."""
+        if len(shape) != 2:
+            return
+        for atom in arrays:
+            value = np.asarray(atom.value, float)
+            ways = [("", value, 0.2)]
+            ways += (
+                [(f".sum(axis={i})", value.sum(axis=i), 0.5) for i in range(value.ndim)]
+                if value.ndim == 2
+                else []
+            )
+            for how, vector, cost in ways:
+                if vector.shape == shape[:1] and np.isfinite(vector).all() and vector.any():
+                    self.entries.append(
+                        (f"{atom.text}{how}[:, None]", np.broadcast_to(vector[:, None], shape), cost)
+                    )
 
     def find(self, needed, most=12):
         """[(cost, text)] of expressions equal to `needed`, cheapest first."""
@@ -73,7 +92,7 @@ class Library:
             for name, full, cost in self.entries:
                 if (full != 0).all():
                     self._multiple(needed / full, f"{name} * ", cost + 0.4, found)
-            plain = [e for e in self.entries if e[2] <= 0.1][:40]
+            plain = sorted((e for e in self.entries if e[2] <= 0.1), key=lambda e: e[2])[:60]
             if len(found) < 3:
                 for (one, a, x), (other, b, y) in itertools.combinations_with_replacement(plain, 2):
                     both = a * b

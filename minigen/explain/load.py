@@ -84,10 +84,15 @@ class Program:
         """The names, in small letters, whose gradients the names in the file promise: w1 where dW1 stands."""
         from minigen.explain.reading import bases
 
+        return set().union(*map(bases, self.words))
+
+    @functools.cached_property
+    def words(self):
+        """The names that stand in the file: variables, attributes, keys as text."""
         found = set()
         for node in ast.walk(self.tree):
             name = getattr(node, "id", getattr(node, "attr", getattr(node, "value", None)))
-            found |= bases(name) if isinstance(name, str) and name.isidentifier() else set()
+            found |= {name} if isinstance(name, str) and name.isidentifier() else set()
         return found
 
     def functions(self):

@@ -588,7 +588,9 @@ def task_of(place, reading, warm="cold", seeds=(1, 2, 3), promised=()):
             known = rules.get(m.value)
             if known is None or m.right and not known.right:
                 rules[m.value] = m
-    for m in sorted(rules.values(), key=lambda m: not m.right):
+    for m in sorted(
+        (m for m in rules.values() if not _written_out(m, place.program)), key=lambda m: not m.right
+    ):
         steps, _ = scenes.pattern(m.value)
         theirs, numbers = scenes.pattern(m.source.address)
         patterns.setdefault(steps, (m, theirs, numbers))
@@ -688,6 +690,11 @@ def task_of(place, reading, warm="cold", seeds=(1, 2, 3), promised=()):
         takes_g=reading.takes_g,
         must_use_g=_asks_for_g(place, reading),
     )
+
+
+def _written_out(m, program):
+    """Whether a gradient's name, dW3, stands in the file with its number: then it says nothing of a dW1."""
+    return any(word in program.words for word in re.findall(r"[A-Za-z_]\w*\d\w*", m.source.label))
 
 
 def _distinct(fed):

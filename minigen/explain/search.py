@@ -15,16 +15,21 @@ can vary. Where no single
 """
 
 import ast
+import contextlib
 import copy
 import itertools
 import time
+from collections import Counter
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from minigen.explain import edits as changes
+from minigen.explain import missing, trace
 from minigen.explain.arrays import host
 from minigen.explain.bench import (
+    CALLS,
+    FEW,
     UNTOUCHED,
     Bench,
     answering,
@@ -38,7 +43,8 @@ from minigen.explain.express import Library
 from minigen.explain.source import functions_of
 
 TRIALS = 4  # sets of inputs on which a change must hold
-SOLVED = 40  # entries of a value that is solved for
+SOLVED = 600  # entries of a value that is solved for
+SOLVING = 0.3  # the share of the time that may go into solving
 PART = 1.5  # the most that a change may cost which mends some of the wrong gradients and not all
 LIKELY = 1.31  # simple changes up to this cost come before expressions that are built
 SETUP = 0.5  # the more that a change costs in a line that only prepares values
@@ -60,7 +66,13 @@ class Suspect:
     values: dict = field(default_factory=dict)  # {id(node): value in the first call}
     calls: int = 0
     touches: frozenset = frozenset()  # the gradients that depend on it
-    target: object = None  # the value that would make the wrong gradients right
+    target: object = (
+        None  # the values that would make the wrong gradients right; () where they are not unique
+    )
+    response: object = None  # how the wrong gradients answer to the value: a Response
+    edits: list = None  # its simple changes
+    outer: frozenset = frozenset()  # names of an enclosing function's that its own code does not reach yet
+    watched: object = None  # the code of its function with the expressions of this statement watched
     rank: float = 0.0
     where: int = 0  # when it was first reached
     forward: bool = False  # it runs when forward runs
@@ -81,6 +93,32 @@ class Suspect:
 
 
 @dataclass
+class Response:
+    """How the wrong gradients answer to the value of a statement, where they are linear in it.
+
+    `rows[name]` is (matrix, needed): the gradient is right where matrix @ (value - was) = needed, at its entries.
+    `code` computes the value again in the statement's scope, with every expression watched.
+    """
+
+    was: np.ndarray
+    rows: dict
+    code: object
+
+    def could_mend(self, value):
+        """Whether one of the wrong gradients would be right with this value, as far as can be told."""
+        if not _moves(value) or np.shape(value) != self.was.shape:
+            return True
+        change = (np.asarray(value, float) - self.was).reshape(-1)
+        if not np.isfinite(change).all():
+            return False
+        for matrix, needed in self.rows.values():
+            apart = np.abs(matrix @ change - needed).max(initial=0.0)
+            if apart <= 1e-5 * np.abs(needed).max(initial=0.0) + 1e-7:
+                return True
+        return False
+
+
+@dataclass
 class Repair:
     """A change that was verified: what it mends, and equal ones."""
 
@@ -96,13 +134,21 @@ class Search:
     """One search; `run()` gives the list of Repairs, and `status` what is right after them."""
 
     def __init__(self, task, *, rng):
-        self.deadline = 0.0
+        self.deadline = self.solved_by = 0.0
+        self.plain = {}  # the code of each function as it stands in its tree
         self.task, self.rng = task, rng
         self.functions = functions_of(task.functions)
         self.bench = Bench(task, self.functions)
         self.trials = self._draw()
         self.trial = self.trials[0]
         self.repairs = []
+        self.lines, self.known = [], {}  # what `trace` found
+
+    def trace(self):
+        """What the lines compute, and the gradients that their names promise: a help, which may fail."""
+        with contextlib.suppress(Exception):
+            self.lines = trace.assignments(self.bench, self.trials[0])
+            self.known = trace.gradients(self.bench, self.trials[0], self.lines)
 
     def _draw(self):
         """Small inputs to search at, and others to verify at."""
@@ -111,8 +157,18 @@ class Search:
             self.bench.trial(self.rng),
         ]
 
+    progress = None  # called with the number of changes tried, about once a second
+    _told = 0.0
+
+    def _tell(self):
+        now = time.thread_time()
+        if self.progress and now > self._told + 1.0:
+            self._told = now
+            self.progress(self.bench.tried)
+
     def late(self):
-        return time.monotonic() > self.deadline
+        """Whether the time is over: that of computing, so that a busy machine finds as much as a quiet one."""
+        return time.thread_time() > self.deadline
 
     # ----- the verdict
 
@@ -125,7 +181,7 @@ class Search:
         return found
 
     def run(self, seconds, rounds=5):
-        self.deadline = time.monotonic() + seconds
+        self.deadline = time.thread_time() + seconds
         with repeatable():
             return self._rounds(rounds)
 
@@ -149,6 +205,9 @@ class Search:
     # ----- one round
 
     def _round(self):
+        self.plain = {}
+        now = time.thread_time()
+        self.solved_by = now + SOLVING * (self.deadline - now)
         self.trial = next(
             (t for t in self.trials if not all(self.bench.status(t, self.bench.play(t)).values())),
             self.trials[0],
@@ -166,6 +225,7 @@ class Search:
         rest = [s for s in suspects if s.rank < 0.75 * best]
         for n, tier in enumerate(
             (
+                lambda: self._try_all(missing.handed_on(self.everything, lambda f: _unread(f.tree))),
                 lambda: self._simple(first, to=LIKELY),
                 lambda: self._simple(rest, to=LIKELY),
                 lambda: self._built(aimed),
@@ -179,7 +239,7 @@ class Search:
             best = self._accept(self.full, list(self.now))
             if best is not None:
                 return best
-            if n == 1 and not aimed and sum(not right for right in self.now.values()) > 1:
+            if n == 2 and not aimed and sum(not right for right in self.now.values()) > 1:
                 best = self._partial()  # no value of one line mends everything: several mistakes
                 if best is not None:
                     return best
@@ -214,55 +274,76 @@ class Search:
             except (SyntaxError, ValueError):
                 pass
         try:
-            wanted = [k for s in found for k in s.keys.values()]
-            kept = recorded(wanted, lambda: self.bench.play(self.trial))
-            forward = recorded(wanted, lambda: self.bench._forward(self.trial.values))
-            other = self._with_another_g(wanted)
+            wanted = {k: id(s.statement) for s in found for k in s.keys.values()}
+            kept, scopes = recorded(wanted, lambda: self.bench.play(self.trial), wanted)
+            forward, _ = recorded(wanted, lambda: self.bench._forward(self.trial.values))
+            wrong = [n for n, right in self.now.items() if not right]
+            other = self._with_another_g(wanted, wrong)
             order = {k: i for i, k in enumerate(kept)}
             found = [s for s in found if any(k in kept for k in s.keys.values())]
             for s in found:
                 self._note(s, kept, order)
+                s.scope, s.namespace = scopes[id(s.statement)]
+            _add_outer_scopes(found)
+            for s in found:
                 s.forward = any(k in forward for k in s.keys.values())
                 s.setup = self._is_setup(s, kept, other)
             raises = not any(self.now.values())
             with_values = [s for s in found if not self._belongs_to_forward(s, kept, forward, raises)]
-            wrong = [n for n, right in self.now.items() if not right]
             for s in with_values:
                 self._rank(s, wrong, raises)
-            likely = [s for s in with_values if s.rank > 0]
-            for s in sorted(likely, key=lambda s: -s.rank)[:40]:
-                if not raises:
-                    self._solve(s, kept, wrong)
+            self.everything = sorted(with_values, key=lambda s: s.where)
         finally:
             for function in installed:
-                function.put(function.compiled())
+                self._as_written(function)
+        likely = sorted((s for s in with_values if s.rank > 0), key=lambda s: (-s.rank, s.where))
+        for s in likely if not raises else ():
+            with self._watching(s):
+                self._solve(s, kept, wrong)
         return sorted(likely, key=lambda s: (-s.rank, s.where))
 
-    def _with_another_g(self, wanted):
-        """What was watched with another upstream gradient; None where the loss itself is differentiated."""
+    @contextlib.contextmanager
+    def _watching(self, s):
+        """The expressions of a statement are watched as long as this lasts."""
+        if s.watched is None:
+            nodes = {s.keys[id(n)]: n for n in s.slots.nodes}
+            s.watched = s.function.compiled(watched(s.function.tree, nodes))
+        s.function.put(s.watched)
+        try:
+            yield
+        finally:
+            self._as_written(s.function)
+
+    def _as_written(self, function):
+        """Put the function back as it is in its tree."""
+        if id(function) not in self.plain:
+            self.plain[id(function)] = function.compiled()
+        function.put(self.plain[id(function)])
+
+    def _with_another_g(self, wanted, wrong):
+        """What was watched with another upstream gradient; {} where no wrong gradient, or nothing, depends on it."""
         if self.trial.g is None:
-            return None
+            return {}
         other = replace(self.trial, g=np.random.default_rng(3).standard_normal(self.trial.g.shape))
-        return recorded(wanted, lambda: self.bench.play(other))
+        one, two = self._gradients, self.bench.play(other) or {}
+        if all(n in two and _equal(one[n], two[n]) for n in wrong if n in one):
+            return {}
+        return recorded(wanted, lambda: self.bench.play(other))[0]
 
     def _is_setup(self, s, kept, other):
         """A line that prepares values of forward is less likely at fault
         than one that computes a gradient.
         """
         key = s.keys.get(id(s.value_node))
-        if key not in kept or isinstance(s.statement, ast.Return):
+        if key not in kept or key not in other or isinstance(s.statement, ast.Return):
             return False
-        if other is None:
-            return False
-        return all(_equal(a[0], b[0]) for a, b in zip(kept[key], other.get(key, []), strict=False))
+        return all(_equal(a, b) for a, b in zip(kept[key], other[key], strict=False))
 
     def _note(self, s, kept, order):
         for node in s.slots.nodes:
             calls = kept.get(s.keys[id(node)])
             if calls:
-                value, scope, namespace = calls[0]
-                s.values[id(node)] = value
-                s.scope, s.namespace = s.scope or scope, namespace
+                s.values[id(node)] = calls[0]
                 s.calls = max(s.calls, len(calls))
         s.where = min(order[k] for k in s.keys.values() if k in order)
 
@@ -305,6 +386,15 @@ class Search:
         """Ochiai: how far what depends on the statement is what is wrong."""
         if raises or not _holds_numbers(s.values.get(id(s.value_node))):
             s.rank = 0.3 if not s.forward else 0.05
+            if self.raises:
+                on_the_way = any(
+                    path == s.function.path and s.function.tree.lineno <= line <= s.function.tree.end_lineno
+                    for path, line in self.raises[3]
+                )
+                header = (
+                    isinstance(s.statement, ast.Expr) and not s.body
+                )  # of a loop: the order of what it goes through
+                s.rank = 0.9 if header and on_the_way else 0.5 if on_the_way else s.rank
             if self.raises and self.raises[:2] == (s.function.path, s.statement.lineno):
                 s.rank = 1.0
             return
@@ -314,58 +404,89 @@ class Search:
             s.rank = 0.5
 
     def _solve(self, s, kept, wrong):
-        """Solve for the value of this statement with which the wrong gradients
-        that depend on it are right.
-        """
+        """Solve for the value of this statement with which the wrong gradients that depend on it are right."""
         key = s.keys.get(id(s.value_node))
         calls = kept.get(key, [])
-        base = [np.asarray(c[0], float) for c in calls if _moves(c[0])]
+        base = [np.asarray(c, float) for c in calls if _moves(c)]
         size = sum(b.size for b in base)
-        if not base or len(base) != len(calls) or size > SOLVED or self.late():
+        late = self.late() or time.thread_time() > self.solved_by
+        if not base or len(base) != len(calls) or len(calls) == CALLS or size > SOLVED or late:
             return
         names = [n for n in wrong if n in s.touches and n in self.trial.truth]
         if not names:
             return
+        ends = np.cumsum([self.trial.truth[n].known.size for n in names])
+        right = np.concatenate([self.trial.truth[n].right for n in names])
 
         def outputs(change):
             pieces = iter(_split(change, base))
             with answering({key: lambda value, _: value + next(pieces)}):
                 gradients = self.bench.play(self.trial)
-            if gradients is None:
-                return None
             try:
                 return np.concatenate(
-                    [np.asarray(gradients[n], float).reshape(-1)[self.trial.truth[n].entries] for n in names]
+                    [np.asarray(gradients[n], float).reshape(-1)[self.trial.truth[n].known] for n in names]
                 )
-            except (KeyError, ValueError, IndexError):
+            except (TypeError, KeyError, ValueError, IndexError, StopIteration):
                 return None
 
         start = outputs(np.zeros(size))
         if start is None:
             return
-        right = np.concatenate([self.trial.truth[n].values for n in names])
-        known = ~np.isnan(right)
         columns = []
         for i in range(size):
-            moved = outputs(np.eye(size)[i])
-            if moved is None or self.late():
+            moved = outputs(np.eye(1, size, i)[0])
+            if moved is None or time.thread_time() > self.solved_by:
                 return
             columns.append(moved - start)
-        jacobian, needed = np.array(columns).T[known], (right - start)[known]
+        jacobian, needed = np.array(columns).T, right - start
         if not np.isfinite(jacobian).all():
             return
         change, *_ = np.linalg.lstsq(jacobian, needed, rcond=1e-10)
-        got = outputs(change)
-        scale = np.abs(right[known]).max(initial=0.0) + 1e-12
-        if got is None or np.abs(got[known] - right[known]).max(initial=0.0) > 1e-6 * scale:
-            s.rank *= (
-                0.1 if len(wrong) == len(names) else 0.5
-            )  # no value of this statement alone makes them right
-            return
-        exact = np.linalg.matrix_rank(jacobian, tol=1e-8 * max(np.abs(jacobian).max(), 1e-300)) == size
+        got, told = outputs(change), start + jacobian @ change
+        allowed = 1e-6 * (np.abs(right).max(initial=0.0) + 1e-12)
+        if got is None or np.abs(got - told).max(initial=0.0) > allowed + 1e-6 * np.abs(told).max(
+            initial=0.0
+        ):
+            return  # the gradients are not linear in this value: nothing follows
+        unique = np.linalg.matrix_rank(jacobian, tol=1e-8 * max(np.abs(jacobian).max(), 1e-300)) == size
         pieces = _split(change, base)
-        s.target = [b + c for b, c in zip(base, pieces, strict=True)] if exact else ()
-        s.rank += 1.0
+        if np.abs(told - right).max(initial=0.0) > allowed:
+            reduces = any(getattr(getattr(n, "func", None), "attr", "") in _REDUCTIONS for n in s.slots.nodes)
+            # no value of this shape alone makes them right
+            s.rank *= 0.1 if len(wrong) == len(names) and not reduces else 0.5
+        else:
+            s.target = [b + c for b, c in zip(base, pieces, strict=True)] if unique else ()
+            s.rank += len(names) / len(wrong)
+        s.response = self._response(
+            s,
+            base,
+            jacobian,
+            needed,
+            dict(zip(names, _split_rows(ends), strict=True)),
+            pieces if unique else None,
+        )
+
+    def _response(self, s, base, jacobian, needed, rows, pieces):
+        """The Response of the first call of a statement; None where its value cannot be computed again in its scope."""
+        if len(base) == 1:
+            rows = {n: (jacobian[a:b], needed[a:b]) for n, (a, b) in rows.items()}
+        elif (
+            pieces is not None and s.target
+        ):  # later calls see what earlier ones left, so that only the first is known
+            rows = {"": (np.eye(base[0].size), pieces[0].reshape(-1))}
+        else:
+            return None
+        node = s.value_node
+        tree = ast.Expression(
+            watched(node, {s.keys[id(n)]: n for n in ast.walk(node) if id(n) in s.keys and n is not node})
+        )
+        try:
+            code = compile(ast.fix_missing_locations(tree), "<statement>", "eval")
+            with np.errstate(all="ignore"):
+                again = eval(code, s.namespace, dict(s.scope))
+        except Exception:
+            return None
+        return Response(base[0], rows, code) if _equal(again, base[0]) else None
 
     # ----- the tiers
 
@@ -374,14 +495,22 @@ class Search:
         plans = []
         for s in suspects:
             for edit in self._edits_of(s):
-                edit.cost += SETUP * s.setup
                 if not above < edit.cost <= to:
                     continue
                 plans.append((edit.cost - 0.15 * s.rank, len(plans), s, edit))
-        plans.sort(key=lambda p: (round(p[0] * 4), p[2].where, p[0], p[1]))  # one statement after the other
+        plans.sort(  # changes of whole statements, which are few, first; then one statement after the other
+            key=lambda p: (round(p[0] * 4), p[3].body is None, p[2].where, p[0], p[1])
+        )
         self._try_all([(s, edit) for *_, s, edit in plans])
 
     def _edits_of(self, s):
+        if s.edits is None:
+            s.edits = list(self._simple_edits(s))
+            for edit in s.edits:
+                edit.cost += SETUP * s.setup
+        return s.edits
+
+    def _simple_edits(self, s):
         arrays, numbers = atoms(s.scope, s.namespace)
         numbers = numbers + changes.sizes(arrays)
         functions = {
@@ -395,34 +524,17 @@ class Search:
 
     def _try_all(self, plans):
         """Try changes until a full repair is at hand and what is left costs clearly more."""
-        watching = None
-        try:
-            for s, edit in plans:
-                if self.late():
-                    return
-                if self.full and edit.cost > min(f[0].cost for f in self.full) + NEAR:
-                    continue
-                if self.raises and self._calls_less(edit):
-                    continue
-                k = s.keys.get(id(edit.node)) if edit.body is None and not self.raises else None
-                if k is None:
-                    if watching is not None:
-                        watching.function.put(watching.function.compiled())
-                        watching = None
-                    gradients = self._with_compiled(s, edit)
-                else:
-                    if watching is not s:
-                        if watching is not None:
-                            watching.function.put(watching.function.compiled())
-                        nodes = {s.keys[id(x)]: x for x in s.slots.nodes}
-                        s.function.put(s.function.compiled(watched(s.function.tree, nodes)))
-                        watching = s
-                    gradients = self._with_answer(s, k, edit)
-                if self._keep(s, edit, gradients):
-                    watching = None  # the trial at other inputs has put the plain functions back
-        finally:
-            if watching is not None:
-                watching.function.put(watching.function.compiled())
+        for s, edit in plans:
+            if self.late():
+                return
+            self._tell()
+            if self.full and edit.cost > min(f[0].cost for f in self.full) + NEAR:
+                continue
+            if self.raises and self._calls_less(edit):
+                continue
+            in_place = edit.body is None and not self.raises and id(edit.node) in s.keys
+            gradients = self._with_answer(s, edit) if in_place else self._with_compiled(s, edit)
+            self._keep(s, edit, gradients)
 
     def _calls_less(self, edit):
         """Whether a change leaves out a call of the person's own: then a line that raises is only not reached."""
@@ -436,20 +548,33 @@ class Search:
             return count([edit.new]) < count([edit.node])
         return count(edit.statements) < count(edit.body[edit.index : edit.index + edit.gone])
 
-    def _with_answer(self, s, k, edit):
+    def _with_answer(self, s, edit):
+        """The gradients with another expression in the place of a watched one; None where it can mend nothing."""
         try:
             code = compile(ast.fix_missing_locations(ast.Expression(edit.new)), "<change>", "eval")
         except (SyntaxError, ValueError, TypeError):
             return None
-        if s.calls == 1:  # what cannot even be evaluated need not be run
+        alone = edit.node is s.value_node or s.response is None and s.calls == 1
+        answers = {s.keys[id(edit.node)]: expression_answer(code)}
+        return self._with_answers(s, answers, edit, code if alone else None)
+
+    def _with_answers(self, s, answers, edit, code=None):
+        """The same with several; `code` computes the value that is to be judged before the program is run."""
+        code = code or (s.response and s.response.code)
+        if code:
             try:
-                with np.errstate(all="ignore"):
-                    eval(code, s.namespace, dict(s.scope))
+                with answering(answers), np.errstate(all="ignore"):
+                    value = eval(code, s.namespace, dict(s.scope))
+                if s.response is not None and not s.response.could_mend(value):
+                    self.bench.tried += 1
+                    return None
             except NameError:
                 pass  # a variable of a comprehension
             except Exception:
                 return None
-        with answering({k: expression_answer(code)}):
+        if edit is not None and not s.outer.isdisjoint(_names_read(edit.new)):
+            return self._with_compiled(s, edit)  # the nested function must first be given the name
+        with self._watching(s), answering(answers):
             return self.bench.play(self.trial)
 
     def _with_compiled(self, s, edit):
@@ -464,7 +589,7 @@ class Search:
             return None
         finally:
             undo()
-            s.function.put(s.function.compiled())
+            self._as_written(s.function)
 
     def _keep(self, s, edit, gradients):
         """Remember a change that mends something. True if it was tried at the other inputs as well."""
@@ -474,6 +599,7 @@ class Search:
         gained = [n for n in status if status[n] and not self.now[n]]
         lost = [n for n in status if self.now[n] and not status[n]]
         if all(status.values()):
+            edit.cost += _unlikely(s.function.tree, edit)
             if self._holds(s, edit, list(self.now)):  # else it only seemed right at these inputs
                 self.full.append((edit, s, gained))
             return True
@@ -543,64 +669,18 @@ class Search:
                 )
 
     def _missing_lines(self, suspects):
-        """A line that is missing after this one: its value times a factor, or one more path into it."""
-        plans = []
-        for s in suspects[:12]:
-            if (
-                not s.body
-                or isinstance(s.statement, ast.Return)
-                or not isinstance(s.statement, ast.Assign | ast.AugAssign)
-            ):
-                continue
-            target = s.statement.targets[0] if isinstance(s.statement, ast.Assign) else s.statement.target
-            if not isinstance(target, ast.Name | ast.Attribute | ast.Subscript):
-                continue
-            arrays, numbers = atoms(s.scope, s.namespace)
-            value = s.values.get(id(s.value_node))
-            name = ast.unparse(target)
-            for other in arrays:
-                if np.shape(value) == other.value.shape:
-                    for sign in ("+", "-"):
-                        line = f"{name} = {name} {sign} {other.text}"
-                        plans.append(
-                            (
-                                s,
-                                1.9,
-                                "missing path",
-                                f"a line is missing: {other.text} flows into {name} as well",
-                                line,
-                            )
-                        )
-                    line = f"{name}[{other.text} <= 0] = 0"
-                    plans.append(
-                        (
-                            s,
-                            1.9,
-                            "missing path",
-                            f"a line is missing: {name} is 0 where {other.text} is not positive",
-                            line,
-                        )
-                    )
-            for axis in (0, 1):
-                line = f"{name} = {name}.sum(axis={axis}, keepdims=True)"
-                plans.append(
-                    (s, 2.0, "reduction", f"a line is missing: {name} must be summed over axis {axis}", line)
-                )
-        tried = []
-        for s, cost, kind, words, line in plans:
-            try:
-                new = ast.parse(line).body
-            except SyntaxError:
-                continue
-            tried.append(
-                (
-                    s,
-                    Edit(
-                        cost, kind, words, s.statement, body=s.body, index=s.index + 1, gone=0, statements=new
-                    ),
-                )
-            )
-        self._try_all(tried)
+        """Lines that are not there: first those that are built for what a gradient lacks."""
+        wrong = {n: g for n, g in self._gradients.items() if not self.now[n] and isinstance(g, np.ndarray)}
+        if not self.raises:
+            self._try_all(missing.terms(self.everything, wrong, lambda n: self._lacks(n, wrong[n])))
+        self._try_all([(s, edit) for s in suspects[:12] for edit in missing.lines(s)])
+
+    def _lacks(self, name, given):
+        """What is missing from a gradient, at every entry."""
+        if given.size > missing.MOST or given.shape != self.trial.truth[name].shape:
+            return None
+        whole = self.bench.truth(self.trial.values, name, self.trial.g, self.trial.y, self.rng, given.size)
+        return None if np.isnan(whole.values).any() else whole.values.reshape(given.shape) - given
 
     def _two_in_one(self, suspects):
         """Two cheap changes in one statement."""
@@ -611,29 +691,21 @@ class Search:
             unique = {(id(e.node), ast.dump(e.new)): e for e in cheap}
             cheap = sorted(unique.values(), key=lambda e: e.cost)[:120]
             inside = {id(e): {id(n) for n in ast.walk(e.node)} for e in cheap}
-            nodes = {s.keys[id(x)]: x for x in s.slots.nodes}
-            try:
-                s.function.put(s.function.compiled(watched(s.function.tree, nodes)))
-                codes = {}
-                for e in cheap:
+            codes = {}
+            for e in cheap:
+                with contextlib.suppress(SyntaxError, ValueError, TypeError):
                     codes[id(e)] = compile(
                         ast.fix_missing_locations(ast.Expression(e.new)), "<change>", "eval"
                     )
-                for a, b in itertools.combinations(cheap, 2):
-                    if self.late() or (self.full and a.cost + b.cost > self.full[0][0].cost + NEAR):
-                        break
-                    if id(b.node) in inside[id(a)] or id(a.node) in inside[id(b)]:
-                        continue
-                    answers = {s.keys[id(e.node)]: expression_answer(codes[id(e)]) for e in (a, b)}
-                    with answering(answers):
-                        gradients = self.bench.play(self.trial)
-                    both = self._joined(s, a, b)
-                    if both is not None and self._keep(s, both, gradients):
-                        s.function.put(s.function.compiled(watched(s.function.tree, nodes)))
-            except (SyntaxError, ValueError):
-                pass
-            finally:
-                s.function.put(s.function.compiled())
+            for a, b in itertools.combinations([e for e in cheap if id(e) in codes], 2):
+                if self.late() or (self.full and a.cost + b.cost > self.full[0][0].cost + NEAR):
+                    break
+                if id(b.node) in inside[id(a)] or id(a.node) in inside[id(b)]:
+                    continue
+                answers = {s.keys[id(e.node)]: expression_answer(codes[id(e)]) for e in (a, b)}
+                both = self._joined(s, a, b)
+                if both is not None:
+                    self._keep(s, both, self._with_answers(s, answers, both))
 
     def _joined(self, s, a, b):
         """Two changes of one statement as one change of its value."""
@@ -648,6 +720,8 @@ class Search:
     def _accept(self, candidates, must):
         """The cheapest change that holds at every trial, with its equals; None if there is none."""
         accepted = []
+        if must:
+            candidates = self._without_broken_promises(candidates)
         for edit, s, gained in sorted(candidates, key=lambda c: c[0].cost)[:40] if must else candidates[:40]:
             if accepted and edit.cost > accepted[0].edit.cost + NEAR:
                 break
@@ -667,6 +741,26 @@ class Search:
         first.alternatives = [r for r in accepted if r is not first and set(r.mends) == set(first.mends)]
         return first
 
+    def _without_broken_promises(self, candidates):
+        """Of the cheapest changes that mend everything, those with which most lines are what their names promise."""
+        least = min((edit.cost for edit, *_ in candidates), default=0.0)
+        near = [c for c in candidates if c[0].cost <= least + NEAR][:40]
+        if not self.known or len(near) < 2:
+            return candidates
+        counts = [self._broken_promises(s, edit) for edit, s, _ in near]
+        return [c for c, count in zip(near, counts, strict=True) if count == min(counts)]
+
+    def _broken_promises(self, s, edit):
+        undo = applied(edit, s.function)
+        try:
+            s.function.put(s.function.compiled())
+            return trace.broken(trace.assignments(self.bench, self.trials[0]), self.known)
+        except (SyntaxError, ValueError, TypeError):
+            return len(self.lines)
+        finally:
+            undo()
+            self._as_written(s.function)
+
     def _holds(self, s, edit, names):
         undo = applied(edit, s.function)
         try:
@@ -674,7 +768,7 @@ class Search:
             n = 0
             while n < TRIALS:
                 if n == len(self.trials):
-                    self.trials.append(self.bench.trial(self.rng))
+                    self.trials.append(self.bench.trial(self.rng, most=FEW))
                 trial = self.trials[n]
                 status = self.bench.status(trial, self.bench.play(trial))
                 if not all(status[name] for name in names if name in status):
@@ -685,10 +779,77 @@ class Search:
             return False
         finally:
             undo()
-            s.function.put(s.function.compiled())
+            self._as_written(s.function)
 
+
+_REDUCTIONS = ("sum", "mean", "max", "min", "prod", "einsum", "dot")
 
 # ----- small things -----------------------------------------------------------------------------------------
+
+
+def _add_outer_scopes(suspects):
+    """To what a statement of a nested function can name, add the names of the functions around it."""
+    for function in {id(s.function): s.function for s in suspects}.values():
+        around = {id(node): inside for node, inside in _enclosing(function.tree, ())}
+        own = [
+            (s, around[id(s.statement)])
+            for s in suspects
+            if s.function is function and id(s.statement) in around
+        ]
+        last = {}  # the names of each function, as they were at its last statement
+        for s, inside in sorted(own, key=lambda pair: pair[0].where):
+            last[id(inside[-1])] = s.scope
+        for s, inside in own:
+            known = {}
+            for outer in inside[:-1]:
+                known |= last.get(id(outer), {})
+            s.outer = frozenset(known.keys() - s.scope.keys())
+            s.scope = known | s.scope
+
+
+def _enclosing(node, inside):
+    """(node, the functions around it, the innermost last) of every node in a tree."""
+    yield node, inside
+    if isinstance(node, ast.FunctionDef | ast.Lambda):
+        inside = (*inside, node)
+    for child in ast.iter_child_nodes(node):
+        yield from _enclosing(child, inside)
+
+
+def _unread(tree):
+    """The names that a function gives a value and never reads."""
+    bound, read = _bound_and_read(tree)
+    return {n for n in bound if not read[n]}
+
+
+def _bound_and_read(tree):
+    bound, read = set(), Counter()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.arg):
+            bound.add(node.arg)
+        elif isinstance(node, ast.Name):
+            if isinstance(node.ctx, ast.Load):
+                read[node.id] += 1
+            else:
+                bound.add(node.id)
+    return bound, read
+
+
+def _unlikely(tree, edit):
+    """What a change costs for the names in it: less where it reads what is computed and nowhere read, more
+    where something that is computed would no longer be read."""
+    bound, read = _bound_and_read(tree)
+    gone, new = (edit.node,), (edit.new,)
+    if edit.body is not None:
+        gone, new = edit.body[edit.index : edit.index + edit.gone], edit.statements
+    before, after = (Counter(n for tree in trees for n in _names_read(tree)) for trees in (gone, new))
+    wakes = any(n in bound and not read[n] for n in after)
+    drops = any(n in bound and read[n] == before[n] and n not in after for n in before)
+    return 0.2 * drops - 0.35 * wakes
+
+
+def _names_read(tree):
+    return [n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)]
 
 
 def _moves(value):
@@ -729,6 +890,11 @@ def _split(flat, like):
         pieces.append(flat[at : at + b.size].reshape(b.shape))
         at += b.size
     return pieces
+
+
+def _split_rows(ends):
+    """[(first, end)] of neighbouring pieces that end at `ends`."""
+    return list(zip([0, *ends[:-1]], ends, strict=True))
 
 
 def _terms(node, sign=1):
