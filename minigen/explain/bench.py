@@ -113,11 +113,50 @@ class Bench:
     def trial(self, rng, among=1, most=MOST):
         """A Trial at fresh inputs, the smallest of a few draws; at most so many entries of an array one by one."""
         draws = [_copied(self.task.draw(rng)) for _ in range(among)]
-        values = min(draws, key=lambda drawn: sum(np.size(v) for v in drawn.values()))
-        y = self._forward(values)
-        g = rng.standard_normal(y.shape) if y.ndim else self._upstream_of_a_loss(values)
+        return self._trial(min(draws, key=lambda drawn: sum(np.size(v) for v in drawn.values())), rng, most)
+
+    def _trial(self, values, rng, most):
+        y, g = self._begun(values, rng)
         names = [n for n in self.task.names if n in values]
         return Trial(values, g, y, {n: self.truth(values, n, g, y, rng, most) for n in names})
+
+    def _begun(self, values, rng):
+        """y at some values, and the upstream gradient."""
+        y = self._forward(values)
+        return y, rng.standard_normal(y.shape) if y.ndim else self._upstream_of_a_loss(values)
+
+    def doubtful(self, rng, looks):
+        """A Trial at fresh inputs at which the gradients do not fit the slope along one common direction; None if none.
+
+        A look takes a few runs of forward, so that many inputs can be looked at. What it finds is not the verdict: at a
+        kink a slope may be off.
+        """
+        for _ in range(looks):
+            values = _copied(self.task.draw(rng))
+            y, g = self._begun(values, rng)
+            names = [n for n in self.task.names if n in values]
+            directions = {n: rng.standard_normal(np.shape(values[n])) / 10 for n in names}
+            gradients = self.play(Trial(values, g, y, {}))
+            parts = [np.asarray((gradients or {}).get(n)) for n in names]
+            fit = gradients is not None and gradients[UNTOUCHED]
+            if fit and all(
+                p.shape == d.shape and p.dtype.kind in "fiub"
+                for p, d in zip(parts, directions.values(), strict=True)
+            ):
+                along = [(p * d).sum() for p, d in zip(parts, directions.values(), strict=True)]
+
+                def loss(h, values=values, directions=directions, g=g):
+                    moved = self._forward(values | {n: values[n] + h * d for n, d in directions.items()})
+                    return float(moved if g is None else (g * moved).sum())
+
+                right = slope(loss, 0.1, float(y if g is None else (g * y).sum()))
+                if (
+                    np.isnan(right)
+                    or abs(sum(along) - right) <= 1e-5 * (abs(right) + np.abs(along).sum()) + 1e-8
+                ):
+                    continue
+            return self._trial(values, rng, MOST)
+        return None
 
     def _upstream_of_a_loss(self, values):
         """1 for a backward that does not ask what comes from above a loss, else a number that is not 1."""

@@ -541,10 +541,8 @@ def _of_call(node, values):
                     words = {} if axes is None else {"axis": axes}
                     words |= {"keepdims": True} if keep else {}
                     new = called(inner, other, **words)
-                    same_axis = now.get("axis") in (
-                        str(axes),
-                        str(axes - ndim) if isinstance(axes, int) else None,
-                    ) or (axes is None and "axis" not in now)
+                    same = {str(axes), str(axes - ndim)} if isinstance(axes, int) else {str(axes)}
+                    same_axis = now.get("axis", "None") in same
                     kept = now.get("keepdims") == "True"
                     changes = (other != name) + (not same_axis) + (kept != keep)
                     if not changes:

@@ -172,6 +172,8 @@ def explain_task(task, *, seconds=20.0, reveal=False, report=None, progress=None
         return said
     with repeatable():
         status = search.status()
+        if all(status.values()) and not search.look_again():
+            status = search.status()
         _judge(said, search, status)
         if said.verdict == "wrong" and seconds > 0:
             search.trace()

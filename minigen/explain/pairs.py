@@ -87,6 +87,7 @@ class Place:
     """Where functions are looked up: the file itself, or an object of one of its classes."""
 
     only = None  # the one forward that this place was made for
+    tried = None  # what `try_all` found, once it came to the end
 
     def __init__(self, program, title, build, owner=None):
         self.program, self.title, self.build, self.kind = program, title, build, owner
@@ -257,6 +258,10 @@ def _options(place, forward, back, arguments):
             choice = [("given", name)]
             if len(parameters) == 1 and place.kind is not None:
                 choice.append(("g",))  # backward(x): some call the upstream gradient as forward's argument
+        elif (
+            name in settings
+        ):  # what forward has under the same name is no upstream gradient, even if it is called delta
+            choice = [None] if p.default is not p.empty else [("constant", settings[name])]
         elif name.lower() in evidence.steps:
             choice = [None] if p.default is not p.empty else [("constant", 0.1)]
         elif _cache.match(name):
@@ -278,8 +283,6 @@ def _options(place, forward, back, arguments):
                 choice.append(None)
         elif p.default is not p.empty:
             choice = [None]
-        elif name in settings:
-            choice = [("constant", settings[name])]
         else:
             choice = [("g",), ("y",), ("rest",), ("result",)]
             if len(parameters) == 1 and len(arguments) >= 1:  # f_prime(z) beside f(x)
@@ -320,11 +323,14 @@ def try_all(place, seed=0, seconds=4.0):
     """The best Found for every distinct title of a place."""
     import time
 
+    if place.tried is not None:
+        return place.tried
     deadline = time.process_time() + seconds
     start = place.build(seed)
-    best, spare, errors = {}, {}, []
+    best, spare, errors, late = {}, {}, [], False
     for reading in readings(place, start.arguments):
-        if time.process_time() > deadline:
+        late = time.process_time() > deadline
+        if late:
             break
         known = best.get(reading.title)
         if known and known.right and not known.wrong and known.right >= 2 and reading.loss is not None:
@@ -345,7 +351,9 @@ def try_all(place, seed=0, seconds=4.0):
     for reading, error in errors:
         if reading.title not in best and _breaks_in_backward(place, reading, error):
             best[reading.title] = spare.get(reading.title) or _broken(place, reading, start, error)
-    return list(best.values())
+    found = list(best.values())
+    place.tried = None if late else found
+    return found
 
 
 def _breaks_in_backward(place, reading, error):

@@ -43,6 +43,7 @@ from minigen.explain.express import Library
 from minigen.explain.source import functions_of
 
 TRIALS = 4  # sets of inputs on which a change must hold
+LOOKS = 8  # further ones at which only the slope along one direction is compared
 SOLVED = 600  # entries of a value that is solved for
 SOLVING = 0.3  # the share of the time that may go into solving
 PART = 1.5  # the most that a change may cost which mends some of the wrong gradients and not all
@@ -97,12 +98,13 @@ class Response:
     """How the wrong gradients answer to the value of a statement, where they are linear in it.
 
     `rows[name]` is (matrix, needed): the gradient is right where matrix @ (value - was) = needed, at its entries.
-    `code` computes the value again in the statement's scope, with every expression watched.
+    `code` computes the value again in the statement's scope, with every expression in it, `inside`, watched.
     """
 
     was: np.ndarray
     rows: dict
     code: object
+    inside: frozenset
 
     def could_mend(self, value):
         """Whether one of the wrong gradients would be right with this value, as far as can be told."""
@@ -180,6 +182,17 @@ class Search:
                 found[name] = found.get(name, True) and right
         return found
 
+    def look_again(self, looks=LOOKS):
+        """Whether all is right at many other inputs too; those at which it is not are kept."""
+        for _ in range(3):
+            trial = self.bench.doubtful(self.rng, looks)
+            if trial is None:
+                return True
+            if not all(self.bench.status(trial, self.bench.play(trial)).values()):
+                self.trials.insert(0, trial)
+                return False
+        return True
+
     def run(self, seconds, rounds=5):
         self.deadline = time.thread_time() + seconds
         with repeatable():
@@ -236,6 +249,8 @@ class Search:
             )
         ):
             tier()
+            if self.full and n == 1:  # is there a cheaper one elsewhere?
+                self._simple(rest, to=min(edit.cost for edit, *_ in self.full))
             best = self._accept(self.full, list(self.now))
             if best is not None:
                 return best
@@ -402,6 +417,9 @@ class Search:
         s.rank = hit / np.sqrt(len(wrong) * max(len(s.touches), 1)) if hit else 0.0
         if wrong == [UNTOUCHED]:
             s.rank = 0.5
+        outer = s.values.get(id(getattr(s.statement, "value", None)))
+        if not s.rank and not s.forward and not _holds_numbers(outer):
+            s.rank = 0.3  # a mask or an index: what moves its parts a little need not change it
 
     def _solve(self, s, kept, wrong):
         """Solve for the value of this statement with which the wrong gradients that depend on it are right."""
@@ -486,7 +504,8 @@ class Search:
                 again = eval(code, s.namespace, dict(s.scope))
         except Exception:
             return None
-        return Response(base[0], rows, code) if _equal(again, base[0]) else None
+        inside = frozenset(id(n) for n in ast.walk(node))
+        return Response(base[0], rows, code, inside) if _equal(again, base[0]) else None
 
     # ----- the tiers
 
@@ -554,18 +573,22 @@ class Search:
             code = compile(ast.fix_missing_locations(ast.Expression(edit.new)), "<change>", "eval")
         except (SyntaxError, ValueError, TypeError):
             return None
-        alone = edit.node is s.value_node or s.response is None and s.calls == 1
+        told = s.response is not None and id(edit.node) in s.response.inside
+        first = code if edit.node is s.value_node or s.calls == 1 and not told else None
         answers = {s.keys[id(edit.node)]: expression_answer(code)}
-        return self._with_answers(s, answers, edit, code if alone else None)
+        return self._with_answers(s, answers, edit, told, first)
 
-    def _with_answers(self, s, answers, edit, code=None):
-        """The same with several; `code` computes the value that is to be judged before the program is run."""
-        code = code or (s.response and s.response.code)
+    def _with_answers(self, s, answers, edit, told, code=None):
+        """The same with several; `told`: the statement's Response tells beforehand what their value can mend.
+
+        `code` is what must be possible to compute; the whole value, if it is not given.
+        """
+        code = code or told and s.response.code
         if code:
             try:
                 with answering(answers), np.errstate(all="ignore"):
                     value = eval(code, s.namespace, dict(s.scope))
-                if s.response is not None and not s.response.could_mend(value):
+                if told and not s.response.could_mend(value):
                     self.bench.tried += 1
                     return None
             except NameError:
@@ -576,20 +599,6 @@ class Search:
             return self._with_compiled(s, edit)  # the nested function must first be given the name
         with self._watching(s), answering(answers):
             return self.bench.play(self.trial)
-
-    def _with_compiled(self, s, edit):
-        try:
-            undo = applied(edit, s.function)
-        except ValueError:
-            return None
-        try:
-            s.function.put(s.function.compiled())
-            return self.bench.play(self.trial)
-        except (SyntaxError, ValueError, TypeError):
-            return None
-        finally:
-            undo()
-            self._as_written(s.function)
 
     def _keep(self, s, edit, gradients):
         """Remember a change that mends something. True if it was tried at the other inputs as well."""
@@ -690,6 +699,8 @@ class Search:
             ]
             unique = {(id(e.node), ast.dump(e.new)): e for e in cheap}
             cheap = sorted(unique.values(), key=lambda e: e.cost)[:120]
+            own = {id(n) for n in ast.walk(s.value_node)} if s.value_node is not None else ()
+            cheap = [e for e in cheap if id(e.node) in own]
             inside = {id(e): {id(n) for n in ast.walk(e.node)} for e in cheap}
             codes = {}
             for e in cheap:
@@ -705,7 +716,7 @@ class Search:
                 answers = {s.keys[id(e.node)]: expression_answer(codes[id(e)]) for e in (a, b)}
                 both = self._joined(s, a, b)
                 if both is not None:
-                    self._keep(s, both, self._with_answers(s, answers, both))
+                    self._keep(s, both, self._with_answers(s, answers, both, s.response is not None))
 
     def _joined(self, s, a, b):
         """Two changes of one statement as one change of its value."""
@@ -735,9 +746,12 @@ class Search:
                 accepted.append(Repair(s, edit, tuple(gained), len(self.trials), self.task.sizes_vary))
             if len(accepted) == 4:
                 break
+        accepted.sort(key=lambda r: (r.edit.cost, r.suspect.where))
+        while must and accepted and not self._changed(accepted[0].suspect, accepted[0].edit, self.look_again):
+            accepted.pop(0)
         if not accepted:
             return None
-        first = min(accepted, key=lambda r: (r.edit.cost, r.suspect.where))
+        first = accepted[0]
         first.alternatives = [r for r in accepted if r is not first and set(r.mends) == set(first.mends)]
         return first
 
@@ -751,32 +765,42 @@ class Search:
         return [c for c, count in zip(near, counts, strict=True) if count == min(counts)]
 
     def _broken_promises(self, s, edit):
-        undo = applied(edit, s.function)
-        try:
-            s.function.put(s.function.compiled())
-            return trace.broken(trace.assignments(self.bench, self.trials[0]), self.known)
-        except (SyntaxError, ValueError, TypeError):
-            return len(self.lines)
-        finally:
-            undo()
-            self._as_written(s.function)
+        return self._changed(
+            s,
+            edit,
+            lambda: trace.broken(trace.assignments(self.bench, self.trials[0]), self.known),
+            len(self.lines),
+        )
 
     def _holds(self, s, edit, names):
-        undo = applied(edit, s.function)
-        try:
-            s.function.put(s.function.compiled())
-            n = 0
-            while n < TRIALS:
+        """Whether these gradients are right with the change, at every trial."""
+
+        def hold():
+            for n in range(TRIALS):
                 if n == len(self.trials):
                     self.trials.append(self.bench.trial(self.rng, most=FEW))
-                trial = self.trials[n]
-                status = self.bench.status(trial, self.bench.play(trial))
+                status = self.bench.status(self.trials[n], self.bench.play(self.trials[n]))
                 if not all(status[name] for name in names if name in status):
                     return False
-                n += 1
             return True
+
+        return self._changed(s, edit, hold, False)
+
+    def _with_compiled(self, s, edit):
+        """The gradients with a change that needs another function."""
+        return self._changed(s, edit, lambda: self.bench.play(self.trial))
+
+    def _changed(self, s, edit, work, otherwise=None):
+        """`work()` with a change in place; `otherwise` where the change cannot be made."""
+        try:
+            undo = applied(edit, s.function)
+        except ValueError:
+            return otherwise
+        try:
+            s.function.put(s.function.compiled())
+            return work()
         except (SyntaxError, ValueError, TypeError):
-            return False
+            return otherwise
         finally:
             undo()
             self._as_written(s.function)

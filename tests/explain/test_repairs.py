@@ -1,4 +1,4 @@
-"""Repairs that take more than one word of a line: lines that are missing, names of an outer function, equal changes."""
+"""Repairs that take more than one word of a line: lines that are missing, outer names, equal changes."""
 
 import pytest
 
