@@ -91,7 +91,14 @@ def atoms(scope, namespace):
             and name not in scope
         ):
             add(name, value, 0)
+    named = {_content(a.value) for a in arrays if a.text.isidentifier()}
+    arrays = [a for a in arrays if a.text.isidentifier() or _content(a.value) not in named]  # cache["h"] is h
     return arrays[:70], numbers[:40]
+
+
+def _content(array):
+    """What two arrays share that hold the same; arrays of one number are all different."""
+    return (array.shape, array.tobytes()) if array.size and array.min() != array.max() else id(array)
 
 
 def sizes(arrays):
@@ -202,21 +209,19 @@ def _everywhere(slots, values, arrays):
     whole, places = getattr(slots.statement, "value", None), {}
     for node in slots.nodes:
         value = values.get(id(node))
-        if (
-            isinstance(node, ast.Name | ast.Attribute | ast.Subscript)
-            and isinstance(value, np.ndarray)
-            and node is not whole
-        ):
+        named = isinstance(node, ast.Name | ast.Attribute | ast.Subscript) and node is not whole
+        if named and isinstance(value, np.ndarray | float | int) and not isinstance(value, bool):
             places.setdefault(text(node), []).append(node)
     for own, nodes in places.items():
-        if len(nodes) > 1:
+        if len(nodes) > 1 and isinstance(values[id(nodes[0])], np.ndarray):
             shape = values[id(nodes[0])].shape
             for other in arrays:
                 if other.value.shape == shape and other.text != own:
                     new = replaced(whole, {id(n): other.node for n in nodes})
                     yield Edit(1.4, "operand", f"{own} stands where {other.text} is due", whole, new)
     for (one, first), (other, second) in itertools.combinations(places.items(), 2):
-        if values[id(first[0])].shape == values[id(second[0])].shape:
+        either = {id(n) for n in first + second}
+        if not any(either & {id(x) for x in ast.walk(n) if x is not n} for n in first + second):
             by = {id(n): parsed(other) for n in first} | {id(n): parsed(one) for n in second}
             said = f"{one} and {other} stand in each other's place"
             yield Edit(1.25, "swap", said, whole, replaced(whole, by))
@@ -557,6 +562,11 @@ def _of_call(node, values):
                     yield e(0.9 + 0.2 * changes + (0.3 if other == "max" else 0), kind, said, new)
         yield e(1.3, "reduction", f"the {name} in {text(node)} is not due", inner)
         return
+    template = _DERIVATIVES.get(name)
+    if template and not method:
+        of = next((a for a in node.args if not isinstance(a, ast.Constant)), inner)
+        new = parsed(template.format(v=text(of)))
+        yield e(1.1, "function", f"{text(node)} stands where its derivative is due", new)
     yield e(1.3, "function", f"{name} is not due", inner)
     for argument in node.args[1:]:
         yield e(1.6, "function", f"{name} is not due", argument)
@@ -601,6 +611,12 @@ def _of_call(node, values):
             "the two branches of where are exchanged",
             ast.Call(node.func, [node.args[0], node.args[2], node.args[1]], node.keywords),
         )
+
+
+_DERIVATIVES = {
+    "maximum": "({v} > 0)", "tanh": "(1 - np.tanh({v}) ** 2)", "log": "(1 / ({v}))", "sqrt": "(0.5 / np.sqrt({v}))",
+    "sin": "np.cos({v})", "cos": "(-np.sin({v}))", "abs": "np.sign({v})", "square": "(2 * ({v}))",
+}  # fmt: skip
 
 
 def _of_reshape(node, inner):

@@ -246,12 +246,15 @@ def _error(raised, search):
 def _table(search, said):
     """What every line of backward is: right, wrong, or wrong only because of another line."""
     gradients, rows = search.known, []
-    trial = search.trials[0]
+    trial = search.traced
     given, returned = trial.truth, said.returned
     wrong = {id(r.suspect.statement) for r in search.repairs}
     first = min((f.line for f in said.findings), default=None)
+    apart = not all(
+        line.forward for line in search.lines
+    )  # where one function does both, every line runs in forward
     for line in search.lines:
-        if line.forward:
+        if line.forward and apart:
             continue
         known = None
         for name, truth in given.items():

@@ -40,12 +40,16 @@ from minigen.explain.bench import (
 )
 from minigen.explain.edits import Edit, Slots, applied, atoms, expression_edits, statement_edits
 from minigen.explain.express import Library
+from minigen.explain.naming import promised
 from minigen.explain.source import functions_of
 
 TRIALS = 4  # sets of inputs on which a change must hold
 LOOKS = 8  # further ones at which only the slope along one direction is compared
 SOLVED = 600  # entries of a value that is solved for
 SOLVING = 0.3  # the share of the time that may go into solving
+OWN = 0.2  # the less that a change costs in a line that is named after the gradient it computes
+WHOLE = 0.1  # the share of the time for measuring every entry of the wrong gradients
+AFTERWARDS = 1.5  # seconds in which a cheaper change than the one at hand is looked for
 PART = 1.5  # the most that a change may cost which mends some of the wrong gradients and not all
 LIKELY = 1.31  # simple changes up to this cost come before expressions that are built
 SETUP = 0.5  # the more that a change costs in a line that only prepares values
@@ -98,11 +102,13 @@ class Response:
     """How the wrong gradients answer to the value of a statement, where they are linear in it.
 
     `rows[name]` is (matrix, needed): the gradient is right where matrix @ (value - was) = needed, at its entries.
+    `matrix` is that of the gradients that are right already, and must not change.
     `code` computes the value again in the statement's scope, with every expression in it, `inside`, watched.
     """
 
     was: np.ndarray
     rows: dict
+    matrix: np.ndarray
     code: object
     inside: frozenset
 
@@ -112,6 +118,9 @@ class Response:
             return True
         change = (np.asarray(value, float) - self.was).reshape(-1)
         if not np.isfinite(change).all():
+            return False
+        kept = np.abs(self.matrix @ change).max(initial=0.0)
+        if kept > 1e-4 * np.abs(self.matrix).max(initial=0.0) * np.abs(change).max(initial=0.0) + 1e-7:
             return False
         for matrix, needed in self.rows.values():
             apart = np.abs(matrix @ change - needed).max(initial=0.0)
@@ -144,13 +153,14 @@ class Search:
         self.trials = self._draw()
         self.trial = self.trials[0]
         self.repairs = []
-        self.lines, self.known = [], {}  # what `trace` found
+        self.lines, self.known, self.traced = [], {}, self.trial  # what `trace` found, and where
 
     def trace(self):
         """What the lines compute, and the gradients that their names promise: a help, which may fail."""
+        self.traced = self.trials[0]
         with contextlib.suppress(Exception):
-            self.lines = trace.assignments(self.bench, self.trials[0])
-            self.known = trace.gradients(self.bench, self.trials[0], self.lines)
+            self.lines = trace.assignments(self.bench, self.traced)
+            self.known = trace.gradients(self.bench, self.traced, self.lines)
 
     def _draw(self):
         """Small inputs to search at, and others to verify at."""
@@ -160,17 +170,17 @@ class Search:
         ]
 
     progress = None  # called with the number of changes tried, about once a second
-    _told = 0.0
-
-    def _tell(self):
-        now = time.thread_time()
-        if self.progress and now > self._told + 1.0:
-            self._told = now
-            self.progress(self.bench.tried)
+    _asked, _now, _told = 0, 0.0, 0.0
 
     def late(self):
         """Whether the time is over: that of computing, so that a busy machine finds as much as a quiet one."""
-        return time.thread_time() > self.deadline
+        self._asked += 1  # the clock is slow: it is read now and then
+        if self._asked % 16 == 1:
+            self._now = time.thread_time()
+            if self.progress and self._now > self._told + 1.0:
+                self._told = self._now
+                self.progress(self.bench.tried)
+        return self._now > self.deadline
 
     # ----- the verdict
 
@@ -218,7 +228,7 @@ class Search:
     # ----- one round
 
     def _round(self):
-        self.plain = {}
+        self.plain, self.seen = {}, set()  # the changes that were tried
         now = time.thread_time()
         self.solved_by = now + SOLVING * (self.deadline - now)
         self.trial = next(
@@ -226,6 +236,7 @@ class Search:
             self.trials[0],
         )
         self.now = self.bench.status(self.trial, self.bench.play(self.trial))
+        self._measure_whole()
         self.raises = self.bench.raises(
             self.trial
         )  # then what is changed must be compiled: it cannot be watched
@@ -235,32 +246,53 @@ class Search:
         aimed = [s for s in suspects if s.target is not None]
         best = max((s.rank for s in suspects), default=0.0)
         first = [s for s in suspects if s.rank >= 0.75 * best]
-        rest = [s for s in suspects if s.rank < 0.75 * best]
-        for n, tier in enumerate(
-            (
-                lambda: self._try_all(missing.handed_on(self.everything, lambda f: _unread(f.tree))),
-                lambda: self._simple(first, to=LIKELY),
-                lambda: self._simple(rest, to=LIKELY),
-                lambda: self._built(aimed),
-                lambda: self._simple(first, above=LIKELY),
-                lambda: self._simple(rest, above=LIKELY),
-                lambda: self._missing_lines(suspects),
-                lambda: self._two_in_one(aimed or suspects[:6]),
-            )
-        ):
+        quick = [s for s in suspects if s.response is not None]  # most of their changes need no run
+        several = not aimed and sum(not right for right in self.now.values()) > 1
+        tiers = (
+            lambda: self._try_all(missing.handed_on(self.everything, lambda f: _unread(f.tree))),
+            lambda: self._simple(suspects, PART, whole=True),
+            lambda: self._simple(first, LIKELY),
+            lambda: self._simple(quick, LIKELY),
+            lambda: self._built(aimed),
+            lambda: self._simple(quick),
+            lambda: self._simple(suspects, LIKELY),
+            lambda: self._simple(first),
+            lambda: self._missing_lines(suspects),
+            lambda: self._two_in_one(aimed or suspects[:6]),
+            lambda: self._simple(suspects),
+        )
+        for n, tier in enumerate(tiers):
             tier()
-            if self.full and n == 1:  # is there a cheaper one elsewhere?
-                self._simple(rest, to=min(edit.cost for edit, *_ in self.full))
+            if self.full:
+                self._cheaper(suspects)
             best = self._accept(self.full, list(self.now))
+            if best is None and several and n == 6:
+                best = self._partial()  # no value of one line mends everything: several mistakes
             if best is not None:
                 return best
-            if n == 2 and not aimed and sum(not right for right in self.now.values()) > 1:
-                best = self._partial()  # no value of one line mends everything: several mistakes
-                if best is not None:
-                    return best
             if self.late():
                 break
         return self._partial()
+
+    def _cheaper(self, suspects):
+        """Is there a cheaper change than those that were found? For a while, the others are asked as well."""
+        deadline = self.deadline
+        self.deadline = min(deadline, time.thread_time() + AFTERWARDS)
+        self._simple(suspects, min(edit.cost for edit, *_ in self.full))
+        self.deadline = deadline
+
+    def _measure_whole(self):
+        """Measure every entry of the wrong gradients where that takes little, so that more can be solved for."""
+        trial, left = self.trial, WHOLE * (self.deadline - time.thread_time())
+        for name in sorted(trial.truth, key=lambda n: np.prod(trial.truth[n].shape)):
+            if self.now[name] or trial.truth[name].direction is None:
+                continue
+            size, began = int(np.prod(trial.truth[name].shape)), time.thread_time()
+            self.bench._forward(trial.values)
+            left -= 4.5 * size * (time.thread_time() - began)
+            if left < 0:
+                return
+            trial.truth[name] = self.bench.truth(trial.values, name, trial.g, trial.y, self.rng, size)
 
     def _partial(self):
         """The likeliest of the changes that mend some of the wrong gradients and break none; None where there is none."""
@@ -352,6 +384,8 @@ class Search:
         key = s.keys.get(id(s.value_node))
         if key not in kept or key not in other or isinstance(s.statement, ast.Return):
             return False
+        if not _holds_numbers(kept[key][0]):
+            return False  # a mask, or what a loop goes through
         return all(_equal(a, b) for a, b in zip(kept[key], other[key], strict=False))
 
     def _note(self, s, kept, order):
@@ -430,9 +464,10 @@ class Search:
         late = self.late() or time.thread_time() > self.solved_by
         if not base or len(base) != len(calls) or len(calls) == CALLS or size > SOLVED or late:
             return
-        names = [n for n in wrong if n in s.touches and n in self.trial.truth]
-        if not names:
+        mine = [n for n in wrong if n in s.touches and n in self.trial.truth]
+        if not mine:
             return
+        names = mine + [n for n in self.trial.truth if n in s.touches and n not in mine]
         ends = np.cumsum([self.trial.truth[n].known.size for n in names])
         right = np.concatenate([self.trial.truth[n].right for n in names])
 
@@ -471,29 +506,23 @@ class Search:
         if np.abs(told - right).max(initial=0.0) > allowed:
             reduces = any(getattr(getattr(n, "func", None), "attr", "") in _REDUCTIONS for n in s.slots.nodes)
             # no value of this shape alone makes them right
-            s.rank *= 0.1 if len(wrong) == len(names) and not reduces else 0.5
+            s.rank *= 0.1 if len(wrong) == len(mine) and not reduces else 0.5
         else:
             s.target = [b + c for b, c in zip(base, pieces, strict=True)] if unique else ()
-            s.rank += len(names) / len(wrong)
+            s.rank += len(mine) / len(wrong)
+        places = dict(zip(names, _split_rows(ends), strict=True))
+        rows = {n: (jacobian[a:b], needed[a:b]) for n, (a, b) in places.items() if n in mine}
         s.response = self._response(
-            s,
-            base,
-            jacobian,
-            needed,
-            dict(zip(names, _split_rows(ends), strict=True)),
-            pieces if unique else None,
+            s, base, rows, jacobian[places[mine[-1]][1] :], pieces if unique else None
         )
 
-    def _response(self, s, base, jacobian, needed, rows, pieces):
+    def _response(self, s, base, rows, matrix, pieces):
         """The Response of the first call of a statement; None where its value cannot be computed again in its scope."""
-        if len(base) == 1:
-            rows = {n: (jacobian[a:b], needed[a:b]) for n, (a, b) in rows.items()}
-        elif (
-            pieces is not None and s.target
-        ):  # later calls see what earlier ones left, so that only the first is known
+        if len(base) > 1:  # later calls see what earlier ones left, so that only the first is known
+            if pieces is None or not s.target:
+                return None
             rows = {"": (np.eye(base[0].size), pieces[0].reshape(-1))}
-        else:
-            return None
+            matrix = np.zeros((0, base[0].size))
         node = s.value_node
         tree = ast.Expression(
             watched(node, {s.keys[id(n)]: n for n in ast.walk(node) if id(n) in s.keys and n is not node})
@@ -505,16 +534,19 @@ class Search:
         except Exception:
             return None
         inside = frozenset(id(n) for n in ast.walk(node))
-        return Response(base[0], rows, code, inside) if _equal(again, base[0]) else None
+        return Response(base[0], rows, matrix, code, inside) if _equal(again, base[0]) else None
 
     # ----- the tiers
 
-    def _simple(self, suspects, above=0.0, to=np.inf):
-        """The simple changes of every suspect that cost so much, cheapest first."""
+    def _simple(self, suspects, to=np.inf, whole=False):
+        """The simple changes of every suspect that cost no more and were not tried yet, cheapest first.
+
+        `whole`: only those of whole statements, and of what a loop goes through, which are few.
+        """
         plans = []
         for s in suspects:
             for edit in self._edits_of(s):
-                if not above < edit.cost <= to:
+                if edit.cost > to or id(edit) in self.seen or whole and edit.body is None and s.body:
                     continue
                 plans.append((edit.cost - 0.15 * s.rank, len(plans), s, edit))
         plans.sort(  # changes of whole statements, which are few, first; then one statement after the other
@@ -546,7 +578,7 @@ class Search:
         for s, edit in plans:
             if self.late():
                 return
-            self._tell()
+            self.seen.add(id(edit))
             if self.full and edit.cost > min(f[0].cost for f in self.full) + NEAR:
                 continue
             if self.raises and self._calls_less(edit):
@@ -570,7 +602,7 @@ class Search:
     def _with_answer(self, s, edit):
         """The gradients with another expression in the place of a watched one; None where it can mend nothing."""
         try:
-            code = compile(ast.fix_missing_locations(ast.Expression(edit.new)), "<change>", "eval")
+            code = compiled(edit.new)
         except (SyntaxError, ValueError, TypeError):
             return None
         told = s.response is not None and id(edit.node) in s.response.inside
@@ -608,7 +640,7 @@ class Search:
         gained = [n for n in status if status[n] and not self.now[n]]
         lost = [n for n in status if self.now[n] and not status[n]]
         if all(status.values()):
-            edit.cost += _unlikely(s.function.tree, edit)
+            edit.cost += _unlikely(s, edit)
             if self._holds(s, edit, list(self.now)):  # else it only seemed right at these inputs
                 self.full.append((edit, s, gained))
             return True
@@ -619,14 +651,11 @@ class Search:
 
     def _built(self, suspects):
         """Expressions built for the solved value of a statement: a term, a factor of a term, or the whole."""
-        plans = []
-        for s in suspects:
-            if not s.target or self.late():
-                continue
-            for cost, kind, words, node, new in self._expressions(s):
-                plans.append((s, Edit(cost, kind, words, node, new)))
-        plans.sort(key=lambda p: p[1].cost)
-        self._try_all(plans)
+        for s in sorted((s for s in suspects if s.target), key=lambda s: -s.rank):
+            if self.late() or self.full and s.rank < 0.9 * self.full[0][1].rank:
+                return
+            plans = [(s, Edit(*five[:3], five[3], five[4])) for five in self._expressions(s)]
+            self._try_all(sorted(plans, key=lambda p: p[1].cost))
 
     def _expressions(self, s):
         target, value = s.target[0], s.values.get(id(s.value_node))
@@ -705,9 +734,7 @@ class Search:
             codes = {}
             for e in cheap:
                 with contextlib.suppress(SyntaxError, ValueError, TypeError):
-                    codes[id(e)] = compile(
-                        ast.fix_missing_locations(ast.Expression(e.new)), "<change>", "eval"
-                    )
+                    codes[id(e)] = compiled(e.new)
             for a, b in itertools.combinations([e for e in cheap if id(e) in codes], 2):
                 if self.late() or (self.full and a.cost + b.cost > self.full[0][0].cost + NEAR):
                     break
@@ -746,7 +773,7 @@ class Search:
                 accepted.append(Repair(s, edit, tuple(gained), len(self.trials), self.task.sizes_vary))
             if len(accepted) == 4:
                 break
-        accepted.sort(key=lambda r: (r.edit.cost, r.suspect.where))
+        accepted.sort(key=lambda r: (r.edit.cost - OWN * self._promises(r.suspect), r.suspect.where))
         while must and accepted and not self._changed(accepted[0].suspect, accepted[0].edit, self.look_again):
             accepted.pop(0)
         if not accepted:
@@ -755,20 +782,26 @@ class Search:
         first.alternatives = [r for r in accepted if r is not first and set(r.mends) == set(first.mends)]
         return first
 
+    def _promises(self, s):
+        """Whether the name that a statement assigns to promises a gradient that is judged, or known."""
+        judged = {n.strip("~").lower() for n in self.trial.truth} | self.known.keys()
+        return any(p in judged for p in promised(trace.target(s.statement) or ""))
+
     def _without_broken_promises(self, candidates):
         """Of the cheapest changes that mend everything, those with which most lines are what their names promise."""
         least = min((edit.cost for edit, *_ in candidates), default=0.0)
         near = [c for c in candidates if c[0].cost <= least + NEAR][:40]
-        if not self.known or len(near) < 2:
+        if not self.lines or len(near) < 2:
             return candidates
         counts = [self._broken_promises(s, edit) for edit, s, _ in near]
         return [c for c, count in zip(near, counts, strict=True) if count == min(counts)]
 
     def _broken_promises(self, s, edit):
+        judged = {n.strip("~").rpartition(".")[2].lower(): truth for n, truth in self.traced.truth.items()}
         return self._changed(
             s,
             edit,
-            lambda: trace.broken(trace.assignments(self.bench, self.trials[0]), self.known),
+            lambda: trace.broken(trace.assignments(self.bench, self.traced), judged | self.known),
             len(self.lines),
         )
 
@@ -859,21 +892,38 @@ def _bound_and_read(tree):
     return bound, read
 
 
-def _unlikely(tree, edit):
-    """What a change costs for the names in it: less where it reads what is computed and nowhere read, more
-    where something that is computed would no longer be read."""
-    bound, read = _bound_and_read(tree)
+def _unlikely(s, edit):
+    """What a change costs for the names in it: less where it reads what is computed and nowhere read, more where
+    something that is computed would no longer be read, and a little for every name that is new in the statement."""
+    bound, read = _bound_and_read(s.function.tree)
     gone, new = (edit.node,), (edit.new,)
     if edit.body is not None:
         gone, new = edit.body[edit.index : edit.index + edit.gone], edit.statements
     before, after = (Counter(n for tree in trees for n in _names_read(tree)) for trees in (gone, new))
     wakes = any(n in bound and not read[n] for n in after)
     drops = any(n in bound and read[n] == before[n] and n not in after for n in before)
-    return 0.2 * drops - 0.35 * wakes
+    return 0.2 * drops - 0.35 * wakes + 0.03 * len(after.keys() - set(_names_read(s.statement)))
 
 
 def _names_read(tree):
     return [n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)]
+
+
+def compiled(expression):
+    """The code of an expression that was put together from pieces, most of which have their places already."""
+    try:
+        _place(expression)
+        return compile(ast.Expression(expression), "<change>", "eval")
+    except TypeError:
+        return compile(ast.fix_missing_locations(ast.Expression(expression)), "<change>", "eval")
+
+
+def _place(node):
+    if not hasattr(node, "lineno") and isinstance(node, ast.expr | ast.keyword):
+        node.lineno = node.end_lineno = 1
+        node.col_offset = node.end_col_offset = 0
+        for child in ast.iter_child_nodes(node):
+            _place(child)
 
 
 def _moves(value):
@@ -900,7 +950,7 @@ def _of_softmax(p, g, target, node):
     for axis in {-1, 0} if target.ndim > 1 else {-1}:
         with np.errstate(all="ignore"):
             right = p.value * (g.value - (g.value * p.value).sum(axis=axis, keepdims=True))
-        if np.allclose(right, target, rtol=1e-6, atol=1e-9):
+        if np.allclose(right, target, rtol=1e-6, atol=1e-6 * np.abs(target).max()):
             text = f"{p.text} * ({g.text} - ({g.text} * {p.text}).sum(axis={axis}, keepdims=True))"
             words = (
                 f"the derivative of the softmax has a second part: every {p.text} moves all others of its row"
