@@ -61,9 +61,8 @@ class Library:
                             self.entries.append((f"{atom.text}.{how}(axis={axis}{keep})", full, 0.5))
             self._columns(arrays, shape)
         self.entries.sort(key=lambda e: e[2])
-        self.table = np.array([full.reshape(-1) for _, full, _ in self.entries]).reshape(
-            len(self.entries), -1
-        )
+        rows = [full.reshape(-1) for _, full, _ in self.entries]
+        self.table = np.array(rows, float).reshape(len(rows), int(np.prod(shape)))
         self.probe = np.random.default_rng(23).standard_normal(self.table.shape[1])
         prints = self._prints(self.table)
         self.order = np.argsort(prints, kind="stable")
@@ -71,6 +70,8 @@ class Library:
 
     def _prints(self, rows):
         """A number for each row, the same for all its multiples; NaN for one that is 0 or not finite."""
+        if not rows.size:
+            return np.full(len(rows), np.nan)
         with np.errstate(all="ignore"):
             units = rows / np.abs(rows).max(axis=1, initial=0.0, keepdims=True)
             first = np.take_along_axis(units, np.argmax(np.abs(units) > 0.5, axis=1)[:, None], 1)

@@ -57,7 +57,7 @@ class FileReport:
 def check(path, *, names=(), shapes=None, seconds=20.0, reveal=False, report=None, subject=None):
     """A FileReport. `subject`: the subject of minigen that forward must compute. `report(kind, content)` is told "verdict" (a FileReport) early and "progress" (changes tried) later."""
     said = FileReport(str(path))
-    started = time.monotonic()
+    started, judged = time.monotonic(), []
 
     def receive(message):
         kind, content = message
@@ -66,8 +66,10 @@ def check(path, *, names=(), shapes=None, seconds=20.0, reveal=False, report=Non
         elif kind == "explanation":
             place, explanation = content
             said.explanations[place:] = [explanation, *said.explanations[place + 1 :]]
-        elif kind == "verdict" and report:
-            report("verdict", said)
+        elif kind == "verdict":
+            judged.append(True)
+            if report:
+                report("verdict", said)
         elif kind == "progress" and report:
             report("progress", content)
 
@@ -78,7 +80,10 @@ def check(path, *, names=(), shapes=None, seconds=20.0, reveal=False, report=Non
             receive=receive,
         )
     except process.Stopped as error:
-        said.problem = said.problem or _stopped(str(error), path)
+        if judged:  # the verdict stands; only the search was cut off
+            said.notes.append(f"the search for the line stopped: {str(error).splitlines()[0]}")
+        else:
+            said.problem = said.problem or _stopped(str(error), path)
     said.seconds = time.monotonic() - started
     return said
 

@@ -25,7 +25,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from minigen.explain import edits as changes
-from minigen.explain import missing, trace
+from minigen.explain import missing, process, trace
 from minigen.explain.arrays import host
 from minigen.explain.bench import (
     CALLS,
@@ -145,7 +145,7 @@ class Search:
     """One search; `run()` gives the list of Repairs, and `status` what is right after them."""
 
     def __init__(self, task, *, rng):
-        self.deadline = self.solved_by = 0.0
+        self.deadline = self.solved_by = self.patience = 0.0
         self.plain = {}  # the code of each function as it stands in its tree
         self.task, self.rng = task, rng
         self.functions = functions_of(task.functions)
@@ -180,6 +180,8 @@ class Search:
             if self.progress and self._now > self._told + 1.0:
                 self._told = self._now
                 self.progress(self.bench.tried)
+            if time.monotonic() > self.patience:
+                self._now = np.inf
         return self._now > self.deadline
 
     # ----- the verdict
@@ -205,6 +207,8 @@ class Search:
 
     def run(self, seconds, rounds=5):
         self.deadline = time.thread_time() + seconds
+        self._asked = 0
+        self.patience = time.monotonic() + process.BUSY * seconds
         with repeatable():
             return self._rounds(rounds)
 
@@ -235,7 +239,9 @@ class Search:
             (t for t in self.trials if not all(self.bench.status(t, self.bench.play(t)).values())),
             self.trials[0],
         )
-        self.now = self.bench.status(self.trial, self.bench.play(self.trial))
+        gradients = self.bench.play(self.trial)
+        self.now = self.bench.status(self.trial, gradients)
+        self.given = {n: (gradients or {}).get(n) for n in self.trial.truth}
         self._measure_whole()
         self.raises = self.bench.raises(
             self.trial
@@ -372,7 +378,7 @@ class Search:
         if self.trial.g is None:
             return {}
         other = replace(self.trial, g=np.random.default_rng(3).standard_normal(self.trial.g.shape))
-        one, two = self._gradients, self.bench.play(other) or {}
+        one, two = self.given, self.bench.play(other) or {}
         if all(n in two and _equal(one[n], two[n]) for n in wrong if n in one):
             return {}
         return recorded(wanted, lambda: self.bench.play(other))[0]
@@ -406,14 +412,9 @@ class Search:
         gradients = self._moved(key)
         if gradients is None:
             return True
-        base = self._gradients
+        base = self.given
         s.touches = frozenset(n for n in base if n in gradients and not _equal(gradients[n], base[n]))
         return False
-
-    @property
-    def _gradients(self):
-        gradients = self.bench.play(self.trial) or {}
-        return {n: gradients.get(n) for n in self.trial.truth}
 
     def _moved(self, key):
         rng = np.random.default_rng(5)
@@ -451,6 +452,9 @@ class Search:
         s.rank = hit / np.sqrt(len(wrong) * max(len(s.touches), 1)) if hit else 0.0
         if wrong == [UNTOUCHED]:
             s.rank = 0.5
+        absent = any(g is None for n, g in self.given.items() if n in wrong)
+        if absent and not s.forward and not s.touches:
+            s.rank = 0.5  # what it computes goes nowhere, and a gradient is not given
         outer = s.values.get(id(getattr(s.statement, "value", None)))
         if not s.rank and not s.forward and not _holds_numbers(outer):
             s.rank = 0.3  # a mask or an index: what moves its parts a little need not change it
@@ -708,7 +712,7 @@ class Search:
 
     def _missing_lines(self, suspects):
         """Lines that are not there: first those that are built for what a gradient lacks."""
-        wrong = {n: g for n, g in self._gradients.items() if not self.now[n] and isinstance(g, np.ndarray)}
+        wrong = {n: g for n, g in self.given.items() if not self.now[n] and isinstance(g, np.ndarray)}
         if not self.raises:
             self._try_all(missing.terms(self.everything, wrong, lambda n: self._lacks(n, wrong[n])))
         self._try_all([(s, edit) for s in suspects[:12] for edit in missing.lines(s)])
