@@ -115,6 +115,21 @@ class Bench:
         draws = [_copied(self.task.draw(rng)) for _ in range(among)]
         return self._trial(min(draws, key=lambda drawn: sum(np.size(v) for v in drawn.values())), rng, most)
 
+    def trial_with_other_settings(self, rng):
+        """A Trial at which the numbers that are not differentiated are others, too; None where there are none."""
+        values = _copied(self.task.draw(rng))
+        settings = [
+            n
+            for n, v in values.items()
+            if n not in self.task.names
+            and isinstance(v, np.ndarray)
+            and v.shape == ()
+            and v.dtype.kind == "f"
+        ]
+        if not settings:
+            return None
+        return self._trial(values | {n: values[n] * rng.uniform(0.7, 1.3) for n in settings}, rng, FEW)
+
     def _trial(self, values, rng, most):
         y, g = self._begun(values, rng)
         names = [n for n in self.task.names if n in values]

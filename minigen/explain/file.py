@@ -14,7 +14,7 @@ from pathlib import Path
 from minigen.explain import find, load, process
 from minigen.explain.explanation import Explanation, explain_task
 
-LOADING = 40.0  # seconds that loading and finding may take before the child is stopped
+LOADING = 90.0  # seconds that loading and finding may take before the child is stopped
 SMALL = 1e-4  # an eps in the code, and what it may do to a gradient, relative
 EXIT = {"ok": 0, "wrong": 1, "misuse": 2, "inconclusive": 3, "error": 3}
 

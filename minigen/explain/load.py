@@ -362,7 +362,7 @@ def _line(program):
 
 @contextlib.contextmanager
 def _limit(seconds):
-    """Raise _Timeout in the main thread after so many seconds, where the system has the signal."""
+    """Raise _Timeout in the main thread after so many seconds of computing, where the system has the signal."""
     if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -370,13 +370,13 @@ def _limit(seconds):
     def stop(*_):
         raise _Timeout
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    before = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 limited = _limit

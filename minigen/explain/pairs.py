@@ -624,6 +624,7 @@ def task_of(place, reading, warm="cold", seeds=(1, 2, 3), promised=()):
             sources = {a: source_of(a) for a in known}
             sources = {a: s for a, s in sources.items() if s is not None}
             fed = {a: scenes.text(a) for a in known if a in sources or a[0][0] == "arg" and len(a) == 1}
+            fed |= {a: scenes.text(a) for a, found in known.items() if _is_setting(a, found[2])}
             places[seed] = scene, sources, _distinct(fed)
         return places[seed]
 
@@ -698,6 +699,11 @@ def task_of(place, reading, warm="cold", seeds=(1, 2, 3), promised=()):
         takes_g=reading.takes_g,
         must_use_g=_asks_for_g(place, reading),
     )
+
+
+def _is_setting(address, value):
+    """Whether a number that objects or globals hold may be another one: a slope, a weight of a penalty, but no step size."""
+    return isinstance(value, float) and value != 0 and str(address[-1][1]).lower() not in evidence.steps
 
 
 def _written_out(m, program):

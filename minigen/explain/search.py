@@ -17,6 +17,7 @@ can vary. Where no single
 import ast
 import contextlib
 import copy
+import functools
 import itertools
 import time
 from collections import Counter
@@ -278,7 +279,7 @@ class Search:
                 return best
             if self.late():
                 break
-        return self._partial()
+        return self._accept(self.full, list(self.now), last=True) or self._partial()
 
     def _cheaper(self, suspects):
         """Is there a cheaper change than those that were found? For a while, the others are asked as well."""
@@ -759,11 +760,11 @@ class Search:
 
     # ----- acceptance
 
-    def _accept(self, candidates, must):
+    def _accept(self, candidates, must, last=False):
         """The cheapest change that holds at every trial, with its equals; None if there is none."""
         accepted = []
         if must:
-            candidates = self._without_broken_promises(candidates)
+            candidates = self._without_broken_promises(self._under_other_settings(candidates, last))
         for edit, s, gained in sorted(candidates, key=lambda c: c[0].cost)[:40] if must else candidates[:40]:
             if accepted and edit.cost > accepted[0].edit.cost + NEAR:
                 break
@@ -785,6 +786,29 @@ class Search:
         first = accepted[0]
         first.alternatives = [r for r in accepted if r is not first and set(r.mends) == set(first.mends)]
         return first
+
+    def _under_other_settings(self, candidates, last):
+        """Those of the changes that hold where settings are others, too: two of them may be equal by chance.
+
+        Where none does, nothing may follow, since one setting may have been made from another: that is for the `last`.
+        """
+        if not candidates or self.trial_of_settings is None:
+            return candidates
+        trial = self.trial_of_settings
+
+        def holds():
+            return all(self.bench.status(trial, self.bench.play(trial)).values())
+
+        held = [c for c in candidates[:60] if self._changed(c[1], c[0], holds, False)]
+        return held or (candidates if last else [])
+
+    @functools.cached_property
+    def trial_of_settings(self):
+        try:
+            trial = self.bench.trial_with_other_settings(self.rng)
+            return trial if trial is None or np.isfinite(trial.y).all() else None
+        except Exception:  # the program does not take other settings
+            return None
 
     def _promises(self, s):
         """Whether the name that a statement assigns to promises a gradient that is judged, or known."""

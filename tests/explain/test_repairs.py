@@ -161,3 +161,26 @@ def test_the_gradients_of_the_last_layer_alone_are_not_asked_for_those_of_the_ot
     said = file.check(path, seconds=0).to_dict()
     assert said["verdict"] == "ok", said["certain"]
     assert len(said["gradients"]) == 2
+
+
+SMOOTH = """import numpy as np
+class Critic:
+    def __init__(self, n, rate=0.1, smooth=0.9):
+        self.rate, self.smooth = rate, smooth
+        self.W = np.random.default_rng(0).normal(size=(n, 1))
+    def forward(self, x):
+        self.x = x
+        self.t = x @ self.W
+        return np.mean(np.logaddexp(0, self.t) - self.smooth * self.t)
+    def backward(self):
+        p = 1 / (1 + np.exp(-self.t))
+        self.dW = self.x.T @ (p - self.smooth) / len(self.x)
+"""
+
+
+def test_two_settings_that_are_equal_by_chance_are_told_apart(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(SMOOTH.replace("(p - self.smooth)", "(p - 1.0)"))  # 0.1 is 1 - 0.9, but rate is not meant
+    (finding,) = file.check(path, seconds=15, reveal=True).to_dict()["findings"]
+    assert finding["line"] == 12
+    assert "smooth" in finding["after"] and "rate" not in finding["after"]
