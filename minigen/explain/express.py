@@ -109,7 +109,7 @@ class Library:
             self._multiples(flat / self.table, [(f"{e[0]} * ", e[2] + 0.4) for e in self.entries], found)
             plain = [i for i, e in enumerate(self.entries) if e[2] <= 0.1][:60]
             for place, i in enumerate(plain):
-                if len(found) >= most:
+                if len(found) >= 6 * most:  # every product of three is met three times
                     break
                 others = plain[place:]
                 one, _, x = self.entries[i]
@@ -117,12 +117,10 @@ class Library:
                 self._multiples(flat / (self.table[i] * self.table[others]), names, found)
         self._matrix_products(needed, found)
         self._reduced(needed, found)
-        cheapest = {}
-        for cost, name in found:
-            cheapest[name] = min(cost, cheapest.get(name, cost))
-        return sorted(((cost, name) for name, cost in cheapest.items()), key=lambda p: (p[0], len(p[1])))[
-            :most
-        ]
+        cheapest = {}  # the factors of a product in whatever order
+        for cost, name in sorted(found, key=lambda p: (p[0], len(p[1]))):
+            cheapest.setdefault(tuple(sorted(name.split(" * "))), (cost, name))
+        return list(cheapest.values())[:most]
 
     def _multiples(self, rows, names, found):
         """c * entry for some of the entries, wherever that is one of the rows; `names`: (text in front, cost)."""
