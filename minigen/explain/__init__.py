@@ -2,8 +2,8 @@
 
 `minigen.explain(forward, backward, inputs)`.
 
-Read task.py (what is explained), search.py (how), edits.py (which changes are tried) and
-explanation.py (what is said).
+Read task.py (what is explained), search.py (how), edits.py and missing.py (which changes are tried), express.py (how
+an expression is built for a value) and explanation.py (what is said).
 """
 
 from __future__ import annotations

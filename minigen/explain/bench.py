@@ -214,7 +214,7 @@ class Bench:
 
     # ----- running
 
-    def play(self, trial, g="its own"):
+    def play(self, trial):
         """{name: gradient} and y of one run; None where it raises or y is not what it was."""
         self.tried += 1
         np.random.seed(0)

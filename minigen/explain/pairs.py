@@ -223,10 +223,7 @@ def _loss_step(place, forward, name, arguments):
 
 
 def _with_back(place, title, forward, loss, back, arguments):
-    if loss is None:
-        options = _options(place, forward, back, arguments)
-    else:
-        options = _options(place, forward, back, arguments)
+    options = _options(place, forward, back, arguments)
     for bound in itertools.islice(itertools.product(*options), 36):
         step = Step(back, tuple((name, source) for name, source in bound if source is not None))
         takes_g = any(source[0] == "g" for _, source in step.bound)

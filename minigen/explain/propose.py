@@ -138,8 +138,6 @@ def choices(parameter, position, given, constructor, weights=0, extra=(), promis
     name = parameter.name
     if name in given:
         numbers = given[name]
-        if constructor or name not in given.get("arrays", given):
-            pass
         if constructor and len(numbers) == 1:
             return [Choice("constant", numbers[0])]
         return [

@@ -1,17 +1,15 @@
 """Finds the smallest change of a person's own lines that makes every gradient right.
 
 1. Watch one run: which statements are executed, with what values and names in scope.
-2. A statement whose value y depends on belongs to forward and is left alone. One whose value no
-wrong gradient depends
-   on cannot be at fault. Backward is linear in most of its values, so for many statements
-   the value that would make all wrong gradients right can be solved for; if there is none,
-   this statement alone is not at fault.
-3. Try the simple changes, cheapest first, on the statements that are left; then expressions
-built for the solved value;
-   then lines that are missing; then two changes in one line.
-4. Accept a change only if all gradients are right at other inputs, of other sizes where they
-can vary. Where no single
-   change does that, accept one that makes some gradients right and breaks none, and go on: several mistakes.
+2. A statement whose value y depends on belongs to forward and is left alone. One whose value no wrong gradient depends
+on cannot be at fault. Backward is linear in most of its values: one run for each entry of a value measures how the
+gradients answer to it. Then the value that would make them right can be solved for, and what a changed expression can
+mend is known from its own value, without a run of the program.
+3. Try the changes of whole lines, then the simple ones of expressions, cheapest first; then expressions built for the
+solved value; then lines that are missing; then two changes in one line.
+4. Accept a change only if all gradients are right at other inputs, of other sizes where they can vary, and under other
+settings. Of equal changes the one wins under which most names of the person's tell the truth. Where no single change
+mends all, accept one that makes some gradients right and breaks none, and go on: several mistakes.
 """
 
 import ast

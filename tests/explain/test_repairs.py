@@ -184,3 +184,14 @@ def test_two_settings_that_are_equal_by_chance_are_told_apart(tmp_path):
     (finding,) = file.check(path, seconds=15, reveal=True).to_dict()["findings"]
     assert finding["line"] == 12
     assert "smooth" in finding["after"] and "rate" not in finding["after"]
+
+
+def test_what_is_the_gradient_of_a_sum_or_of_a_mean_is_told(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "import numpy as np\ndef loss(p, t):\n    return 0.5 * (p - t) ** 2\n"
+        "def loss_grad(p, t):\n    return (p - t) / len(p)\n"
+        "def inputs(rng):\n    return dict(p=rng.normal(size=5), t=rng.normal(size=5))\n"
+    )
+    said = file.check(path, seconds=0)
+    assert any("gradient of the mean of what loss returns" in note for note in said.notes), said.notes
