@@ -65,6 +65,8 @@ def _once(path, names, shapes, options):
             print(_table(said), flush=True)
             if said.verdict == "wrong":
                 print(f"searching for the line, at most {options.seconds:g} s ...", flush=True)
+        elif kind == "progress" and early and sys.stdout.isatty():
+            print(f"\r{said} changes tried", end="\r", flush=True)
 
     said = file.check(
         path,
@@ -75,6 +77,8 @@ def _once(path, names, shapes, options):
         report=report,
         subject=options.like,
     )
+    if early and sys.stdout.isatty():
+        print(f"{'':40}", end="\r")
     if options.json:
         print(json.dumps(said.to_dict(), indent=1, default=float))
         return file.EXIT[said.verdict]

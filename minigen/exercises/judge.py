@@ -7,7 +7,6 @@ separately.
 import functools
 import inspect
 import textwrap
-import time
 from dataclasses import dataclass, field
 from html import escape
 
@@ -177,15 +176,15 @@ def _withhold(explanation):
 
 def _searched(result, backward, wanted, seconds, reveal, here):
     """The Explanation of the gradients `wanted`; None where the search sees no mistake in them."""
-    run, until, best = explain_task if here else explained, time.monotonic() + seconds, None
+    run, left, best = explain_task if here else explained, seconds, None
     ways = [(result.raised + result.failed, True), (result.raised + result.failed, False)]
     if result.raised and result.failed:  # where backward runs there is more to be seen than where it raises
         ways = [(result.failed, False), *ways]
     for configs, small in ways:
-        left = until - time.monotonic()
         if left <= 0 or _explains(best):
             break
         said = run(task(result.master, backward, wanted, configs, small), seconds=left, reveal=reveal)
+        left -= said.seconds
         if said.ok:  # the mistake does not show in these sizes
             continue
         best = said if best is None or said.findings else best

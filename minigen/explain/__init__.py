@@ -2,8 +2,8 @@
 
 `minigen.explain(forward, backward, inputs)`.
 
-Read task.py (what is explained), search.py (how), edits.py (which changes are tried) and
-explanation.py (what is said).
+Read task.py (what is explained), search.py (how), edits.py and missing.py (which changes are tried), express.py (how
+an expression is built for a value) and explanation.py (what is said).
 """
 
 from __future__ import annotations
@@ -69,9 +69,10 @@ def explained(task, *, seconds, reveal=False):
         return explain_task(task, seconds=seconds, reveal=reveal, report=send)
 
     try:
-        return process.limited(work, seconds=seconds + 10, receive=known.append)
+        return process.limited(work, seconds=10 + process.BUSY * seconds, receive=known.append)
     except process.Stopped as stopped:
         said = known[-1] if known else Explanation(task.title, "error")
+        said.seconds = seconds
         said.certain.append(f"the search stopped: {str(stopped).splitlines()[0]}")
         return said
 

@@ -12,6 +12,7 @@ import ast
 import copy
 import sys
 import traceback
+import types
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -21,7 +22,8 @@ from minigen.explain.arrays import host, library_of, theirs
 
 AGREE = 1e-6  # relative, of the largest entry: differences are good to 1e-9 where they are used
 MOST = 16  # entries of one array that are compared one by one; the others along one direction
-CALLS = 12  # of one expression, in a loop, whose values are kept
+FEW = 5  # where what was right elsewhere is only to be confirmed
+CALLS = 64  # of one expression, in a loop, whose values are kept
 WATCH = "__minigen_watch__"
 
 
@@ -53,7 +55,8 @@ class Truth:
         if self.direction is None or np.isnan(self.slope):
             return True
         along = float((given * self.direction).sum())
-        return abs(along - self.slope) <= 1e-5 * (abs(self.slope) + np.linalg.norm(given))
+        noise = 1e-9 * np.sqrt(given.size)  # a gradient may be 0, such as that of a bias before batch norm
+        return abs(along - self.slope) <= 1e-5 * (abs(self.slope) + np.linalg.norm(given)) + noise
 
     def error(self, given):
         """(largest error relative to the largest entry, (index, given, right) where it is); None where shapes differ."""
@@ -107,14 +110,68 @@ class Bench:
 
     # ----- inputs and truth
 
-    def trial(self, rng, among=1):
-        """A Trial at fresh inputs, the smallest of a few draws."""
+    def trial(self, rng, among=1, most=MOST):
+        """A Trial at fresh inputs, the smallest of a few draws; at most so many entries of an array one by one."""
         draws = [_copied(self.task.draw(rng)) for _ in range(among)]
-        values = min(draws, key=lambda drawn: sum(np.size(v) for v in drawn.values()))
-        y = self._forward(values)
-        g = rng.standard_normal(y.shape) if y.ndim else self._upstream_of_a_loss(values)
+        return self._trial(min(draws, key=lambda drawn: sum(np.size(v) for v in drawn.values())), rng, most)
+
+    def trial_with_other_settings(self, rng):
+        """A Trial at which the numbers that are not differentiated are others, too; None where there are none."""
+        values = _copied(self.task.draw(rng))
+        settings = [
+            n
+            for n, v in values.items()
+            if n not in self.task.names
+            and isinstance(v, np.ndarray)
+            and v.shape == ()
+            and v.dtype.kind == "f"
+        ]
+        if not settings:
+            return None
+        return self._trial(values | {n: values[n] * rng.uniform(0.7, 1.3) for n in settings}, rng, FEW)
+
+    def _trial(self, values, rng, most):
+        y, g = self._begun(values, rng)
         names = [n for n in self.task.names if n in values]
-        return Trial(values, g, y, {n: self._truth(values, n, g, rng) for n in names})
+        return Trial(values, g, y, {n: self.truth(values, n, g, y, rng, most) for n in names})
+
+    def _begun(self, values, rng):
+        """y at some values, and the upstream gradient."""
+        y = self._forward(values)
+        return y, rng.standard_normal(y.shape) if y.ndim else self._upstream_of_a_loss(values)
+
+    def doubtful(self, rng, looks):
+        """A Trial at fresh inputs at which the gradients do not fit the slope along one common direction; None if none.
+
+        A look takes a few runs of forward, so that many inputs can be looked at. What it finds is not the verdict: at a
+        kink a slope may be off.
+        """
+        for _ in range(looks):
+            values = _copied(self.task.draw(rng))
+            y, g = self._begun(values, rng)
+            names = [n for n in self.task.names if n in values]
+            directions = {n: rng.standard_normal(np.shape(values[n])) / 10 for n in names}
+            gradients = self.play(Trial(values, g, y, {}))
+            parts = [np.asarray((gradients or {}).get(n)) for n in names]
+            fit = gradients is not None and gradients[UNTOUCHED]
+            if fit and all(
+                p.shape == d.shape and p.dtype.kind in "fiub"
+                for p, d in zip(parts, directions.values(), strict=True)
+            ):
+                along = [(p * d).sum() for p, d in zip(parts, directions.values(), strict=True)]
+
+                def loss(h, values=values, directions=directions, g=g):
+                    moved = self._forward(values | {n: values[n] + h * d for n, d in directions.items()})
+                    return float(moved if g is None else (g * moved).sum())
+
+                right = slope(loss, 0.1, float(y if g is None else (g * y).sum()))
+                if (
+                    np.isnan(right)
+                    or abs(sum(along) - right) <= 1e-5 * (abs(right) + np.abs(along).sum()) + 1e-8
+                ):
+                    continue
+            return self._trial(values, rng, MOST)
+        return None
 
     def _upstream_of_a_loss(self, values):
         """1 for a backward that does not ask what comes from above a loss, else a number that is not 1."""
@@ -133,10 +190,12 @@ class Bench:
         with np.errstate(all="ignore"):
             return np.array(self.task.forward(_copied(values)), float)
 
-    def _truth(self, values, name, g, rng):
+    def truth(self, values, name, g, y, rng, most):
+        """The Truth of one gradient, at most so many entries of it one by one."""
         x = np.asarray(values[name])
-        entries = np.arange(x.size) if x.size <= MOST else np.sort(rng.choice(x.size, MOST, replace=False))
+        entries = np.arange(x.size) if x.size <= most else np.sort(rng.choice(x.size, most, replace=False))
         right = np.empty(len(entries))
+        here = float(y if g is None else (g * y).sum())
 
         def loss(change):
             y = self._forward({**values, name: x + change})
@@ -145,15 +204,17 @@ class Bench:
         for k, i in enumerate(entries):
             unit = np.zeros(x.shape)
             unit.reshape(-1)[i] = 1.0
-            right[k] = slope(lambda h, unit=unit: loss(h * unit), float(np.abs(x.reshape(-1)[i])))
+            right[k] = slope(lambda h, unit=unit: loss(h * unit), float(np.abs(x.reshape(-1)[i])), here)
         if len(entries) == x.size:
             return Truth(x.shape, entries, right)
         direction = rng.standard_normal(x.shape)
-        return Truth(x.shape, entries, right, direction, slope(lambda h: loss(h * direction / 10), 0.1) * 10)
+        return Truth(
+            x.shape, entries, right, direction, slope(lambda h: loss(h * direction / 10), 0.1, here) * 10
+        )
 
     # ----- running
 
-    def play(self, trial, g="its own"):
+    def play(self, trial):
         """{name: gradient} and y of one run; None where it raises or y is not what it was."""
         self.tried += 1
         np.random.seed(0)
@@ -175,7 +236,7 @@ class Bench:
         return {**played.gradients, UNTOUCHED: untouched or self.task.step is not None}
 
     def raises(self, trial):
-        """(path, line, what was raised) of the person's line that raises in a run; None if it does not raise."""
+        """What a run raises: (path, line, what was raised, [(path, line)] of the calls that led there); None if nothing."""
         np.random.seed(0)
         try:
             with np.errstate(all="ignore"):
@@ -185,7 +246,7 @@ class Bench:
             walked = traceback.walk_tb(error.__traceback__)
             mine = [(f.f_code.co_filename, n) for f, n in walked if f.f_code.co_filename in paths]
             path, line = mine[-1] if mine else ("", None)
-            return path, line, f"{type(error).__name__}: {error}"
+            return path, line, f"{type(error).__name__}: {error}", mine
         return None
 
     def status(self, trial, gradients):
@@ -212,13 +273,12 @@ def repeatable():
         np.random.default_rng = fresh
 
 
-def slope(loss, size):
-    """The derivative of loss(h) at 0, by differences of order four; NaN where there is a kink.
+def slope(loss, size, here):
+    """The derivative of loss(h) at 0, where it is `here`, by differences of order four; NaN where there is a kink.
 
     Where loss is smooth, loss(h) + loss(-h) - 2 loss(0) grows like h squared. Where it does not, a kink of the function
     or of its slope (Huber's loss) lies within reach, and a smaller step is taken.
     """
-    here = loss(0.0)
     for h in (1e-3 * max(1.0, size), 1e-5 * max(1.0, size)):
         p1, m1, p2, m2 = loss(h), loss(-h), loss(2 * h), loss(-2 * h)
         bend, twice = p1 + m1 - 2 * here, p2 + m2 - 2 * here
@@ -253,29 +313,50 @@ def answering(answers):
         _answers.clear()
 
 
-def recorded(ks, run):
-    """Run, and return {k: [(value, names in scope, globals)]} of the watched expressions, in the order of the calls."""
-    kept = {}
+def recorded(ks, run, statements=None):
+    """Run, and return what was watched: ({k: [value of each call]}, {statement: (names in scope, globals)}).
+
+    The keys of `ks` stand in the order in which they were first reached. `statements` says in which statement
+    an expression stands, {k: statement}; of each the names are kept as they were when it was first reached.
+    """
+    kept, scopes, statements = {}, {}, statements or {}
 
     def keep(k):
+        statement = statements.get(k)
+
         def answer(value, frame):
             calls = kept.setdefault(k, [])
             if len(calls) < CALLS:
-                calls.append(
-                    (_kept(value), {n: _kept(v) for n, v in frame.f_locals.items()}, frame.f_globals)
-                )
+                calls.append(_kept(value))
+            if statement is not None and statement not in scopes:
+                scopes[statement] = {n: _kept(v, 2) for n, v in frame.f_locals.items()}, frame.f_globals
             return value
 
         return answer
 
     with answering({k: keep(k) for k in ks}):
         run()
-    return kept
+    return kept, scopes
 
 
-def _kept(value):
+def _kept(value, depth=1):
+    """A value as it is now: later lines may change arrays, and what dicts, lists and objects hold, in place."""
     value = host(value)
-    return value.copy() if isinstance(value, np.ndarray) else value
+    if isinstance(value, np.ndarray):
+        return value.copy()
+    if depth and type(value) in (list, tuple):
+        return type(value)(_kept(v, depth - 1) for v in value)
+    if depth and type(value) is dict:
+        return {k: _kept(v, depth - 1) for k, v in value.items()}
+    plain = isinstance(value, type | types.FunctionType | types.MethodType | types.ModuleType)
+    if depth > 1 and hasattr(value, "__dict__") and not plain:
+        try:
+            new = copy.copy(value)
+            vars(new).update({k: _kept(v, depth - 1) for k, v in vars(value).items()})
+            return new
+        except Exception:  # an object with a way of its own to be copied
+            return value
+    return value
 
 
 def expression_answer(code):

@@ -91,7 +91,14 @@ def atoms(scope, namespace):
             and name not in scope
         ):
             add(name, value, 0)
+    named = {_content(a.value) for a in arrays if a.text.isidentifier()}
+    arrays = [a for a in arrays if a.text.isidentifier() or _content(a.value) not in named]  # cache["h"] is h
     return arrays[:70], numbers[:40]
+
+
+def _content(array):
+    """What two arrays share that hold the same; arrays of one number are all different."""
+    return (array.shape, array.tobytes()) if array.size and array.min() != array.max() else id(array)
 
 
 def sizes(arrays):
@@ -109,7 +116,7 @@ def sizes(arrays):
 SIMPLE_FUNCTIONS = (  # of an array or a number v, with its cost
     ("{v}", 0.0), ("(1 - {v})", 0.1), ("(1 - {v} ** 2)", 0.1), ("{v} ** 2", 0.2), ("({v} > 0)", 0.1),
     ("{v} * (1 - {v})", 0.2), ("np.exp({v})", 0.2), ("np.exp({v} / 2)", 0.3), ("np.exp(-{v})", 0.3),
-    ("(1 + {v})", 0.4), ("({v} - 1)", 0.4), ("np.sign({v})", 0.3), ("np.sqrt({v})", 0.4),
+    ("(1 + {v})", 0.4), ("({v} - 1)", 0.4), ("(np.exp({v}) - 1)", 0.4), ("np.sign({v})", 0.3), ("np.sqrt({v})", 0.4),
     ("np.tanh({v})", 0.4),
     ("(1 - np.tanh({v}) ** 2)", 0.4), ("1 / (1 + np.exp(-{v}))", 0.4), ("np.cos({v})", 0.4),
     ("np.sin({v})", 0.5),
@@ -202,19 +209,22 @@ def _everywhere(slots, values, arrays):
     whole, places = getattr(slots.statement, "value", None), {}
     for node in slots.nodes:
         value = values.get(id(node))
-        if (
-            isinstance(node, ast.Name | ast.Attribute | ast.Subscript)
-            and isinstance(value, np.ndarray)
-            and node is not whole
-        ):
+        named = isinstance(node, ast.Name | ast.Attribute | ast.Subscript) and node is not whole
+        if named and isinstance(value, np.ndarray | float | int) and not isinstance(value, bool):
             places.setdefault(text(node), []).append(node)
     for own, nodes in places.items():
-        if len(nodes) > 1:
+        if len(nodes) > 1 and isinstance(values[id(nodes[0])], np.ndarray):
             shape = values[id(nodes[0])].shape
             for other in arrays:
                 if other.value.shape == shape and other.text != own:
                     new = replaced(whole, {id(n): other.node for n in nodes})
                     yield Edit(1.4, "operand", f"{own} stands where {other.text} is due", whole, new)
+    for (one, first), (other, second) in itertools.combinations(places.items(), 2):
+        either = {id(n) for n in first + second}
+        if not any(either & {id(x) for x in ast.walk(n) if x is not n} for n in first + second):
+            by = {id(n): parsed(other) for n in first} | {id(n): parsed(one) for n in second}
+            said = f"{one} and {other} stand in each other's place"
+            yield Edit(1.25, "swap", said, whole, replaced(whole, by))
 
 
 def replaced(node, by):
@@ -236,7 +246,7 @@ def _of_node(node, parent, place, value, values, arrays, numbers, functions):
     indexing = isinstance(parent, ast.Subscript) and place == "slice" or isinstance(parent, ast.Slice)
     own = text(node)
     if isinstance(node, ast.Constant):
-        yield from _of_constant(node, parent, place, indexing, numbers)
+        yield from _of_constant(node, parent, place, indexing, numbers, arrays)
         return
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         yield e(1.0, "sign", f"the sign of {text(node.operand)} is wrong", node.operand)
@@ -265,7 +275,8 @@ def _of_node(node, parent, place, value, values, arrays, numbers, functions):
         and 2 <= len(getattr(node, "elts", getattr(node, "keys", []))) <= 16
     ):
         elements = node.values if isinstance(node, ast.Dict) else node.elts
-        if not isinstance(parent, ast.Call | ast.keyword | ast.Subscript):
+        inside = isinstance(parent, ast.Call | ast.keyword | ast.Subscript)
+        if isinstance(node, ast.List) or not inside:  # a tuple in a call is a shape
             for i, j in itertools.combinations(range(len(elements)), 2):
                 swapped = list(elements)
                 swapped[i], swapped[j] = swapped[j], swapped[i]
@@ -339,7 +350,7 @@ def _of_value(node, parent, place, value, arrays, numbers):
             yield e(1.5, "factor", "a factor 2 is missing", binary(node, ast.Mult(), ast.Constant(2)))
 
 
-def _of_constant(node, parent, place, indexing, numbers):
+def _of_constant(node, parent, place, indexing, numbers, arrays):
     c = node.value
     e = lambda cost, kind, words, new: Edit(cost, kind, words, node, new)  # noqa: E731
     if isinstance(c, bool):
@@ -355,7 +366,7 @@ def _of_constant(node, parent, place, indexing, numbers):
     kind = "axis" if axis else "index" if indexing else "constant"
     pool = [0, 1, 2, -1, c + 1, c - 1, -c]
     if not (axis or indexing):
-        pool += [0.5, 0.25, 3, 4, 2 * c, c / 2, 1 - c, *([1 / c] if c else [])]
+        pool += [0.5, 0.25, 3, 4, 2 * c, 3 * c, c / 2, 1 - c, *([1 / c] if c else [])]
     power = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Pow) and place == "right"
     for k in dict.fromkeys(pool):
         if k != c and not (power and k in (0, 1)):
@@ -364,6 +375,9 @@ def _of_constant(node, parent, place, indexing, numbers):
     if not axis:
         for other in numbers:
             yield e(1.4, kind, f"{other.text} is due where {c:g} stands", other.node)
+    if not (axis or indexing or power):
+        for other in arrays:
+            yield e(1.6, "operand", f"{other.text} is due where {c:g} stands", other.node)
 
 
 def _of_einsum(node, c):
@@ -532,10 +546,8 @@ def _of_call(node, values):
                     words = {} if axes is None else {"axis": axes}
                     words |= {"keepdims": True} if keep else {}
                     new = called(inner, other, **words)
-                    same_axis = now.get("axis") in (
-                        str(axes),
-                        str(axes - ndim) if isinstance(axes, int) else None,
-                    ) or (axes is None and "axis" not in now)
+                    same = {str(axes), str(axes - ndim)} if isinstance(axes, int) else {str(axes)}
+                    same_axis = now.get("axis", "None") in same
                     kept = now.get("keepdims") == "True"
                     changes = (other != name) + (not same_axis) + (kept != keep)
                     if not changes:
@@ -550,6 +562,11 @@ def _of_call(node, values):
                     yield e(0.9 + 0.2 * changes + (0.3 if other == "max" else 0), kind, said, new)
         yield e(1.3, "reduction", f"the {name} in {text(node)} is not due", inner)
         return
+    template = _DERIVATIVES.get(name)
+    if template and not method:
+        of = next((a for a in node.args if not isinstance(a, ast.Constant)), inner)
+        new = parsed(template.format(v=text(of)))
+        yield e(1.1, "function", f"{text(node)} stands where its derivative is due", new)
     yield e(1.3, "function", f"{name} is not due", inner)
     for argument in node.args[1:]:
         yield e(1.6, "function", f"{name} is not due", argument)
@@ -573,6 +590,8 @@ def _of_call(node, values):
                     ast.Call(node.func, arguments, node.keywords),
                 )
         return
+    if name == "reshape" and method:
+        yield from _of_reshape(node, inner)
     if len(node.args) >= 2:
         for i, j in itertools.combinations(range(min(len(node.args), 4)), 2):
             arguments = list(node.args)
@@ -592,6 +611,26 @@ def _of_call(node, values):
             "the two branches of where are exchanged",
             ast.Call(node.func, [node.args[0], node.args[2], node.args[1]], node.keywords),
         )
+
+
+_DERIVATIVES = {
+    "maximum": "({v} > 0)", "tanh": "(1 - np.tanh({v}) ** 2)", "log": "(1 / ({v}))", "sqrt": "(0.5 / np.sqrt({v}))",
+    "sin": "np.cos({v})", "cos": "(-np.sin({v}))", "abs": "np.sign({v})", "square": "(2 * ({v}))",
+}  # fmt: skip
+
+
+def _of_reshape(node, inner):
+    """The sizes in another order, and the axes turned back afterwards: channels last, read as channels first."""
+    sizes = node.args[0].elts if len(node.args) == 1 and isinstance(node.args[0], ast.Tuple) else node.args
+    if not 3 <= len(sizes) <= 4 or any(isinstance(s, ast.Starred) for s in sizes):
+        return
+    for order in itertools.permutations(range(len(sizes))):
+        if list(order) != sorted(order):
+            came = ast.Call(ast.Attribute(inner, "reshape", ast.Load()), [sizes[i] for i in order], [])
+            back = [ast.Constant(order.index(i)) for i in range(len(sizes))]
+            new = ast.Call(ast.Attribute(came, "transpose", ast.Load()), back, [])
+            words = f"the axes of {text(inner)} are in another order than {text(node)} takes them"
+            yield Edit(1.5, "order", words, node, new)
 
 
 def _products(a, b):
@@ -679,6 +718,14 @@ def _of_index_tuple(node, numbers):
         yield Edit(
             1.3, "index", f"{text(node)} counts from the wrong end", node, ast.Tuple(elements, node.ctx)
         )
+    for i, j in itertools.permutations(range(len(node.elts)), 2):
+        one, other = node.elts[i], node.elts[j]
+        whole = isinstance(one, ast.Slice) and one.lower is one.upper is one.step is None
+        if whole and isinstance(other, ast.Name | ast.Attribute):
+            elements = list(node.elts)
+            elements[i] = parsed(f"np.arange(len({text(other)}))")
+            words = f"all entries are taken where one for each of {text(other)} is due"
+            yield Edit(1.3, "index", words, node, ast.Tuple(elements, node.ctx))
     ranges = [i for i, n in enumerate(node.elts) if isinstance(n, ast.Slice) and n.upper is not None]
     for other in numbers if ranges else ():
         if isinstance(other.value, int) and other.value:
@@ -699,8 +746,6 @@ def _insertions(node, parent, place, value, own, arrays, numbers):
     """A factor, a division, a term or a sum that is missing at this array."""
     e = lambda cost, kind, words, new: Edit(cost, kind, words, node, new)  # noqa: E731
     inside_product = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Mult | ast.Div)
-    if inside_product and not (place == "left" or isinstance(parent.op, ast.Div)):
-        return
     if isinstance(parent, ast.Attribute) and parent.attr == "T":
         return
     more = (
@@ -708,6 +753,15 @@ def _insertions(node, parent, place, value, own, arrays, numbers):
         if not isinstance(parent, ast.BinOp) or isinstance(parent.op, ast.MatMult | ast.Add | ast.Sub)
         else 0.2
     )
+    for other in arrays:
+        if other.text != own and _broadcasts(value.shape, other.value.shape):
+            cost = 1.3 + more + 0.1 * (other.value.shape != value.shape)
+            said = f"the term {other.text} is missing beside {own}"
+            yield e(cost, "missing path", said, binary(node, ast.Add(), other.node))
+            said = f"the term -{other.text} is missing beside {own}"
+            yield e(cost + 0.1, "missing path", said, binary(node, ast.Sub(), other.node))
+    if inside_product and not (place == "left" or isinstance(parent.op, ast.Div)):
+        return  # a factor is tried at the left one of two
     if not inside_product:
         yield e(1.05 + more, "sign", f"the sign of {own} is wrong", ast.UnaryOp(ast.USub(), node))
         for axis in range(value.ndim):
@@ -720,7 +774,9 @@ def _insertions(node, parent, place, value, own, arrays, numbers):
                     called(node, "sum", **words),
                 )
         yield e(1.5 + more, "reduction", f"the sum of {own} is missing", called(node, "sum"))
-        yield e(1.7 + more, "in-place", f"{own} is shared where a copy is due", called(node, "copy"))
+        alias = isinstance(parent, ast.Assign) and isinstance(node, ast.Name | ast.Attribute)
+        said = f"{own} is shared where a copy is due"
+        yield e(1.1 if alias else 1.7 + more, "in-place", said, called(node, "copy"))
     for k in (2, 0.5):
         yield e(
             1.1 + more,
@@ -745,19 +801,6 @@ def _insertions(node, parent, place, value, own, arrays, numbers):
     for other in arrays:
         if not _broadcasts(value.shape, other.value.shape):
             continue
-        if other.text != own and other.value.shape == value.shape and not inside_product:
-            yield e(
-                1.3 + more,
-                "missing path",
-                f"the term {other.text} is missing beside {own}",
-                binary(node, ast.Add(), other.node),
-            )
-            yield e(
-                1.4 + more,
-                "missing path",
-                f"the term -{other.text} is missing beside {own}",
-                binary(node, ast.Sub(), other.node),
-            )
         for number in numbers:  # the derivative of a leaky relu
             if isinstance(number.value, float) and 0 < abs(number.value) < 1:
                 factor = f"np.where({other.text} > 0, 1, {number.text})"
@@ -828,7 +871,9 @@ def statement_edits(body, index, statement):
             places = {
                 id(n): changed
                 for n in ast.walk(after)
-                if isinstance(n, ast.Name) and text(n) == target and isinstance(n.ctx, ast.Load)
+                if isinstance(n, ast.Name | ast.Attribute)
+                and isinstance(n.ctx, ast.Load)
+                and text(n) == target
             }
             edit = e(
                 1.4,
@@ -854,6 +899,16 @@ def statement_edits(body, index, statement):
                     f"{text(target)} {words}",
                     [ast.AugAssign(target, op, statement.value)],
                 )
+        if isinstance(target, ast.Subscript):
+            kept = ast.Call(
+                ast.Attribute(parsed(text(target.value)), "get", ast.Load()),
+                [target.slice, ast.Constant(0)],
+                [],
+            )
+            words = f"{text(target)} is set where it must be added to"
+            yield e(
+                1.4, "accumulate", words, [ast.Assign([target], binary(kept, ast.Add(), statement.value))]
+            )
         if len(body) > 1:
             yield e(1.5, "term", f"the line is not due: {text(statement)}", [ast.Pass()])
         if isinstance(target, ast.Tuple) and 2 <= len(target.elts) <= 6:

@@ -47,6 +47,7 @@ class Match:
     source: Source
     right: bool
     named: bool
+    shaped: bool = True  # whether the gradient has the shape of the value
 
 
 class Slopes:
@@ -133,8 +134,8 @@ def _assign(reading, slopes, values, outcome):
     arguments = [a for a in values if a[0][0] == "arg"]
     found, taken = {}, set()
 
-    def take(value, source, fits, named):
-        found[value] = Match(value, source, bool(fits), named)
+    def take(value, source, fits, named, shaped=True):
+        found[value] = Match(value, source, bool(fits), named, shaped)
         taken.add((source.kind, source.address))
         if source.kind in ("stored", "added"):
             taken.update({("stored", source.address), ("added", source.address)})
@@ -176,7 +177,7 @@ def _assign(reading, slopes, values, outcome):
         take(value, source, fits, True)
     for source, _, value in owed:
         if value not in found and (source.kind, source.address) not in taken and slopes.moves(value):
-            take(value, source, False, True)
+            take(value, source, False, True, shaped=False)
     # what promises nothing, where the slopes agree
     for source, gradient in candidates:
         if (source.kind, source.address) in taken or source.kind == "added":

@@ -65,7 +65,7 @@ class Explanation:
     certain: list = field(default_factory=list)  # sentences that hold where no change was found
     worst: str = ""
     tried: int = 0
-    seconds: float = 0.0
+    seconds: float = 0.0  # of computing
     reveal: bool = False
     returned: dict = field(
         default_factory=dict, repr=False
@@ -156,12 +156,13 @@ def _verified(on):
     return f"with this one change {mended} {'gradients are' if on['all'] or len(on['gradients']) > 1 else 'is'} right, on {on['inputs']} independent inputs{sizes}"
 
 
-def explain_task(task, *, seconds=20.0, reveal=False, report=None, seed=0):
+def explain_task(task, *, seconds=20.0, reveal=False, report=None, progress=None, seed=0):
     """Judge a Task and explain what is wrong. Runs edited code: call it in a process with limits.
 
-    `report(explanation)` is called with the verdict before the search begins.
+    `report(explanation)` is called with the verdict before the search begins, and `progress(tried)` with the number of
+    changes that were tried, about once a second.
     """
-    started = time.monotonic()
+    started = time.thread_time()
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(31,)))
     said = Explanation(task.title, "ok", reveal=reveal)
     try:
@@ -171,21 +172,25 @@ def explain_task(task, *, seconds=20.0, reveal=False, report=None, seed=0):
         return said
     with repeatable():
         status = search.status()
+        if all(status.values()) and not search.look_again():
+            status = search.status()
         _judge(said, search, status)
-        before = _lines(search)
+        if said.verdict == "wrong" and seconds > 0:
+            search.trace()
     if report is not None:
         report(said)
     if said.verdict != "wrong" or seconds <= 0:
-        said.seconds = time.monotonic() - started
+        said.seconds = time.thread_time() - started
         return said
+    search.progress = progress
     repairs = search.run(seconds) if search.task.names else []
     said.complete = all(getattr(search, "base", {UNTOUCHED: False}).values())
     said.findings = [_finding(repair, search, said) for repair in repairs] or said.findings
     if search.functions:
-        said.lines = _table(search, before, said)
+        said.lines = _table(search, said)
     if not repairs or not said.complete:
         said.certain += _certain(search)
-    said.tried, said.seconds = search.bench.tried, time.monotonic() - started
+    said.tried, said.seconds = search.bench.tried, time.thread_time() - started
     return said
 
 
@@ -224,7 +229,7 @@ def _judge(said, search, status):
 
 def _error(raised, search):
     """[Finding] of the line at which backward stops."""
-    path, line, what = raised
+    path, line, what, _ = raised
     lines = next((f.lines for f in search.functions if f.path == path), [])
     if line is None or line > len(lines):
         return []
@@ -238,22 +243,18 @@ def _error(raised, search):
     ]
 
 
-def _lines(search):
-    try:
-        return trace.assignments(search.bench, search.trials[0])
-    except Exception:  # the table is a help; the verdict and the search do not need it
-        return [], {}
-
-
-def _table(search, before, said):
+def _table(search, said):
     """What every line of backward is: right, wrong, or wrong only because of another line."""
-    lines, gradients = before
-    trial, rows = search.trials[0], []
+    gradients, rows = search.known, []
+    trial = search.traced
     given, returned = trial.truth, said.returned
     wrong = {id(r.suspect.statement) for r in search.repairs}
     first = min((f.line for f in said.findings), default=None)
-    for line in lines:
-        if line.forward:
+    apart = not all(
+        line.forward for line in search.lines
+    )  # where one function does both, every line runs in forward
+    for line in search.lines:
+        if line.forward and apart:
             continue
         known = None
         for name, truth in given.items():
@@ -261,11 +262,11 @@ def _table(search, before, said):
                 known = (name, truth.fits(line.value))  # this line makes what is returned
         for name in promised(line.name):
             if known is None and name in gradients and line.value.shape == gradients[name].shape:
-                known = (name, trace.agrees(line.value, gradients[name]))
+                known = (name, gradients[name].fits(line.value))
         if known is None:
             continue
         name, right = known
-        times = None if right or name not in gradients else _times(line.value, gradients[name])
+        times = None if right or name not in gradients else gradients[name].times(line.value)
         if right:
             what = f"the gradient at {name}"
         elif times is not None and id(line.statement) not in wrong:
@@ -283,20 +284,11 @@ def _table(search, before, said):
     for repair in search.repairs:
         if repair.suspect.statement.lineno not in shown:
             name = (
-                trace._target(repair.suspect.statement)
+                trace.target(repair.suspect.statement)
                 or repair.suspect.function.text(repair.suspect.statement)[:30]
             )
             rows.append({"line": repair.suspect.statement.lineno, "name": name, "is": "wrong"})
     return sorted(rows, key=lambda r: r["line"])
-
-
-def _times(value, gradient):
-    """The number by which a value is a multiple of a gradient; None where it is none."""
-    known = ~np.isnan(gradient) & (gradient != 0)
-    if value.shape != gradient.shape or known.sum() < 2:
-        return None
-    ratios = value[known] / gradient[known]
-    return float(ratios[0]) if np.allclose(ratios, ratios[0], rtol=1e-5, atol=0) else None
 
 
 def _finding(repair, search, said):

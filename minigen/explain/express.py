@@ -37,6 +37,11 @@ class Library:
                         self.entries.append(
                             (template.format(v=atom.text), full, extra + (value.ndim == 0) * 0.1)
                         )
+            for atom in arrays:  # a row for a column
+                if atom.value.ndim == 2 and 1 in atom.value.shape and _fits(atom.value.T.shape, shape):
+                    full = np.broadcast_to(np.asarray(atom.value.T, float), shape)
+                    if np.isfinite(full).all() and full.any():
+                        self.entries.append((f"{atom.text}.T", full, 0.05))
             for atom in arrays:
                 for number in numbers:
                     if (
@@ -54,11 +59,41 @@ class Library:
                             full = np.broadcast_to(getattr(value, how)(axis=axis, keepdims=True), shape)
                             keep = "" if axis == 0 else ", keepdims=True"
                             self.entries.append((f"{atom.text}.{how}(axis={axis}{keep})", full, 0.5))
-        self.prints = {}  # {fingerprint: entries that are multiples of each other, the cheapest first}
-        for entry in sorted(self.entries, key=lambda e: e[2]):
-            key = fingerprint(entry[1])
-            if key is not None and len(self.prints.setdefault(key, [])) < EQUAL:
-                self.prints[key].append(entry)
+            self._columns(arrays, shape)
+        self.entries.sort(key=lambda e: e[2])
+        rows = [full.reshape(-1) for _, full, _ in self.entries]
+        self.table = np.array(rows, float).reshape(len(rows), int(np.prod(shape)))
+        self.probe = np.random.default_rng(23).standard_normal(self.table.shape[1])
+        prints = self._prints(self.table)
+        self.order = np.argsort(prints, kind="stable")
+        self.prints = prints[self.order]
+
+    def _prints(self, rows):
+        """A number for each row, the same for all its multiples; NaN for one that is 0 or not finite."""
+        if not rows.size:
+            return np.full(len(rows), np.nan)
+        with np.errstate(all="ignore"):
+            units = rows / np.abs(rows).max(axis=1, initial=0.0, keepdims=True)
+            first = np.take_along_axis(units, np.argmax(np.abs(units) > 0.5, axis=1)[:, None], 1)
+            return np.where(np.isfinite(units).all(axis=1), (units * np.sign(first)) @ self.probe, np.nan)
+
+    def _columns(self, arrays, shape):
+        """One number for each row: v[:, None], or a sum over the other axes of an array."""
+        if len(shape) != 2:
+            return
+        for atom in arrays:
+            value = np.asarray(atom.value, float)
+            ways = [("", value, 0.2)]
+            ways += (
+                [(f".sum(axis={i})", value.sum(axis=i), 0.5) for i in range(value.ndim)]
+                if value.ndim == 2
+                else []
+            )
+            for how, vector, cost in ways:
+                if vector.shape == shape[:1] and np.isfinite(vector).all() and vector.any():
+                    self.entries.append(
+                        (f"{atom.text}{how}[:, None]", np.broadcast_to(vector[:, None], shape), cost)
+                    )
 
     def find(self, needed, most=12):
         """[(cost, text)] of expressions equal to `needed`, cheapest first."""
@@ -68,44 +103,51 @@ class Library:
         c = needed.reshape(-1)[0]
         if np.allclose(needed, c, rtol=EXACT, atol=0):
             found += [(1.0, named) for named in names_of(float(c), self.numbers)]
-        self._multiple(needed, "", 0.0, found)
+        flat = needed.reshape(-1)
+        self._multiples(flat[None], [("", 0.0)], found)
         with np.errstate(all="ignore"):
-            for name, full, cost in self.entries:
-                if (full != 0).all():
-                    self._multiple(needed / full, f"{name} * ", cost + 0.4, found)
-            plain = [e for e in self.entries if e[2] <= 0.1][:40]
-            if len(found) < 3:
-                for (one, a, x), (other, b, y) in itertools.combinations_with_replacement(plain, 2):
-                    both = a * b
-                    if (both != 0).all():
-                        self._multiple(needed / both, f"{one} * {other} * ", x + y + 0.9, found)
-                        if len(found) > most:
-                            break
+            self._multiples(flat / self.table, [(f"{e[0]} * ", e[2] + 0.4) for e in self.entries], found)
+            plain = [i for i, e in enumerate(self.entries) if e[2] <= 0.1][:60]
+            for place, i in enumerate(plain):
+                if len(found) >= 6 * most:  # every product of three is met three times
+                    break
+                others = plain[place:]
+                one, _, x = self.entries[i]
+                names = [(f"{one} * {self.entries[j][0]} * ", x + self.entries[j][2] + 0.9) for j in others]
+                self._multiples(flat / (self.table[i] * self.table[others]), names, found)
         self._matrix_products(needed, found)
         self._reduced(needed, found)
-        cheapest = {}
-        for cost, name in found:
-            cheapest[name] = min(cost, cheapest.get(name, cost))
-        return sorted(((cost, name) for name, cost in cheapest.items()), key=lambda p: (p[0], len(p[1])))[
-            :most
-        ]
+        cheapest = {}  # the factors of a product in whatever order
+        for cost, name in sorted(found, key=lambda p: (p[0], len(p[1]))):
+            cheapest.setdefault(tuple(sorted(name.split(" * "))), (cost, name))
+        return list(cheapest.values())[:most]
 
-    def _multiple(self, array, before, cost, found):
-        """c * entry, for some of the entries."""
-        key = fingerprint(array)
-        for name, full, extra in self.prints.get(key, ()) if key is not None else ():
-            self._scaled(array, full, f"{before}{name}", 1.0 + cost + extra, found)
+    def _multiples(self, rows, names, found):
+        """c * entry for some of the entries, wherever that is one of the rows; `names`: (text in front, cost)."""
+        prints = self._prints(rows)
+        first = np.searchsorted(self.prints, prints - 1e-6)
+        last = np.searchsorted(self.prints, prints + 1e-6)
+        for k in np.flatnonzero((last > first) & np.isfinite(prints)):
+            before, cost = names[k]
+            for i in sorted(self.order[first[k] : last[k]])[:EQUAL]:
+                name, full, extra = self.entries[i]
+                self._scaled(rows[k], full.reshape(-1), f"{before}{name}", 1.0 + cost + extra, found)
 
     def _matrix_products(self, needed, found):
         if needed.ndim != 2:
             return
-        flat = [a for a in self.arrays if a.value.ndim == 2][:24]
-        sides = [(a.text, np.asarray(a.value, float)) for a in flat] + [
-            (f"{a.text}.T", np.asarray(a.value, float).T) for a in flat
-        ]
-        for (one, a), (other, b) in itertools.product(sides, sides):
-            if a.shape[0] == needed.shape[0] and b.shape[1] == needed.shape[1] and a.shape[1] == b.shape[0]:
-                self._scaled(needed, a @ b, f"{one} @ {other}", 1.4, found)
+        flat = [(a.text, np.asarray(a.value, float)) for a in self.arrays if a.value.ndim == 2]
+        sides = flat + [(f"{name}.T", a.T) for name, a in flat]
+        probe = np.random.default_rng(29).standard_normal(needed.shape[1])
+        goal = needed @ probe
+        for other, b in (side for side in sides if side[1].shape[1] == needed.shape[1]):
+            through = b @ probe
+            for one, a in sides:
+                if a.shape == (needed.shape[0], b.shape[0]):
+                    got = a @ through
+                    scale = got @ goal / (got @ got + 1e-300)
+                    if np.abs(goal - scale * got).max() <= 1e-5 * np.abs(goal).max():
+                        self._scaled(needed, a @ b, f"{one} @ {other}", 1.4, found)
 
     def _reduced(self, needed, found):
         """Sums of an array, or of a product of two, over axes."""
@@ -141,17 +183,11 @@ class Library:
                 found.append((cost, name) if named == "1" else (cost + 0.3, f"{name} * {named}"))
 
 
-def fingerprint(array):
-    """The same for all multiples of an array; None for one that is 0 or not finite."""
-    flat = np.asarray(array, float).reshape(-1)
-    if not np.isfinite(flat).all():
-        return None
-    length = np.abs(flat).max(initial=0.0)
-    if length == 0:
-        return None
-    unit = flat / length
-    first = unit[np.argmax(np.abs(unit) > 0.5)]
-    return (np.round(unit * np.sign(first), 5) + 0.0).tobytes()
+def _fits(shape, other):
+    try:
+        return np.broadcast_shapes(shape, other) == other
+    except ValueError:
+        return False
 
 
 def names_of(c, numbers):

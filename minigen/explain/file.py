@@ -11,10 +11,10 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from minigen.explain import find, load, master, process
+from minigen.explain import find, load, process
 from minigen.explain.explanation import Explanation, explain_task
 
-LOADING = 40.0  # seconds that loading and finding may take before the child is stopped
+LOADING = 90.0  # seconds that loading and finding may take before the child is stopped
 SMALL = 1e-4  # an eps in the code, and what it may do to a gradient, relative
 EXIT = {"ok": 0, "wrong": 1, "misuse": 2, "inconclusive": 3, "error": 3}
 
@@ -55,9 +55,9 @@ class FileReport:
 
 
 def check(path, *, names=(), shapes=None, seconds=20.0, reveal=False, report=None, subject=None):
-    """A FileReport. `subject`: the subject of minigen that forward must compute. `report(kind, content)` is told "verdict" (a FileReport) early and "progress" (seconds) later."""
+    """A FileReport. `subject`: the subject of minigen that forward must compute. `report(kind, content)` is told "verdict" (a FileReport) early and "progress" (changes tried) later."""
     said = FileReport(str(path))
-    started = time.monotonic()
+    started, judged = time.monotonic(), []
 
     def receive(message):
         kind, content = message
@@ -66,19 +66,24 @@ def check(path, *, names=(), shapes=None, seconds=20.0, reveal=False, report=Non
         elif kind == "explanation":
             place, explanation = content
             said.explanations[place:] = [explanation, *said.explanations[place + 1 :]]
-        elif kind == "verdict" and report:
-            report("verdict", said)
+        elif kind == "verdict":
+            judged.append(True)
+            if report:
+                report("verdict", said)
         elif kind == "progress" and report:
             report("progress", content)
 
     try:
         process.limited(
             lambda send: _work(Path(path), names, shapes, seconds, reveal, subject, send),
-            seconds=LOADING + seconds,
+            seconds=LOADING + process.BUSY * seconds,
             receive=receive,
         )
     except process.Stopped as error:
-        said.problem = said.problem or _stopped(str(error), path)
+        if judged:  # the verdict stands; only the search was cut off
+            said.notes.append(f"the search for the line stopped: {str(error).splitlines()[0]}")
+        else:
+            said.problem = said.problem or _stopped(str(error), path)
     said.seconds = time.monotonic() - started
     return said
 
@@ -100,13 +105,12 @@ def _work(path, names, shapes, seconds, reveal, subject, send):
         )
     if not found:
         raise find.NotFound(find.why_not(program, path, names))
-    send(("notes", find.proposed(found, path)))
+    send(("notes", find.proposed(found, path) + find.reduced(found)))
     tasks = [
         find.pairs.task_of(f.place, f.reading, f.warm, promised=f.matches if f.raised else ()) for f in found
     ]
     measured, like = _against(tasks, subject) if subject else (None, None)
     open_ = []
-    deadline = time.monotonic() + seconds
     for i, task in enumerate(tasks):
         said = explain_task(task, seconds=0, reveal=reveal)
         if (
@@ -137,15 +141,20 @@ def _work(path, names, shapes, seconds, reveal, subject, send):
             send(("explanation", (len(tasks), not_judged(program, name, path))))
             tasks.append(None)
     send(("verdict", None))
+    until = time.thread_time() + seconds
     for n, (i, task) in enumerate(open_):
-        share = (deadline - time.monotonic()) / (len(open_) - n)
+        share = (until - time.thread_time()) / (len(open_) - n)
         if share > 0.1:
-            said = explain_task(task, seconds=share, reveal=reveal)
+            said = explain_task(
+                task, seconds=share, reveal=reveal, progress=lambda tried: send(("progress", tried))
+            )
             send(("explanation", (i, with_limits(said, found[i], path, like if i == measured else None))))
 
 
 def _against(tasks, subject):
     """(which task, Compared): the one whose forward is a subject of minigen, else the first that could be compared."""
+    from minigen.explain import master  # which imports every model of minigen
+
     every = [(i, master.compare(task, subject)) for i, task in enumerate(tasks)]
     order = ("ok", "wrong", "inconclusive")
     return min(every, key=lambda pair: (order.index(pair[1].verdict), pair[0]))

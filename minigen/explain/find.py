@@ -223,6 +223,15 @@ def proposed(found, path):
     return [f"{note}; numbers in the place of defaults: {with_}" if with_ else note]
 
 
+def reduced(found):
+    """A note for each pair whose forward gives many numbers and whose backward takes no g: what was it the gradient of?"""
+    return [
+        f"{f.reading.title}: judged as the gradient of the {f.reading.reduce} of what {f.reading.forward.name} returns"
+        for f in found
+        if f.reading.reduce
+    ]
+
+
 def example(program, name):
     """The --shapes of a function's own arguments, to be filled in with one's own sizes."""
     owner, _, last = name.rpartition(".")

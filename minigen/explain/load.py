@@ -84,10 +84,15 @@ class Program:
         """The names, in small letters, whose gradients the names in the file promise: w1 where dW1 stands."""
         from minigen.explain.reading import bases
 
+        return set().union(*map(bases, self.words))
+
+    @functools.cached_property
+    def words(self):
+        """The names that stand in the file: variables, attributes, keys as text."""
         found = set()
         for node in ast.walk(self.tree):
             name = getattr(node, "id", getattr(node, "attr", getattr(node, "value", None)))
-            found |= bases(name) if isinstance(name, str) and name.isidentifier() else set()
+            found |= {name} if isinstance(name, str) and name.isidentifier() else set()
         return found
 
     def functions(self):
@@ -357,7 +362,7 @@ def _line(program):
 
 @contextlib.contextmanager
 def _limit(seconds):
-    """Raise _Timeout in the main thread after so many seconds, where the system has the signal."""
+    """Raise _Timeout in the main thread after so many seconds of computing, where the system has the signal."""
     if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -365,13 +370,13 @@ def _limit(seconds):
     def stop(*_):
         raise _Timeout
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    before = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 limited = _limit

@@ -87,6 +87,7 @@ class Place:
     """Where functions are looked up: the file itself, or an object of one of its classes."""
 
     only = None  # the one forward that this place was made for
+    tried = None  # what `try_all` found, once it came to the end
 
     def __init__(self, program, title, build, owner=None):
         self.program, self.title, self.build, self.kind = program, title, build, owner
@@ -222,10 +223,7 @@ def _loss_step(place, forward, name, arguments):
 
 
 def _with_back(place, title, forward, loss, back, arguments):
-    if loss is None:
-        options = _options(place, forward, back, arguments)
-    else:
-        options = _options(place, forward, back, arguments)
+    options = _options(place, forward, back, arguments)
     for bound in itertools.islice(itertools.product(*options), 36):
         step = Step(back, tuple((name, source) for name, source in bound if source is not None))
         takes_g = any(source[0] == "g" for _, source in step.bound)
@@ -257,6 +255,10 @@ def _options(place, forward, back, arguments):
             choice = [("given", name)]
             if len(parameters) == 1 and place.kind is not None:
                 choice.append(("g",))  # backward(x): some call the upstream gradient as forward's argument
+        elif (
+            name in settings
+        ):  # what forward has under the same name is no upstream gradient, even if it is called delta
+            choice = [None] if p.default is not p.empty else [("constant", settings[name])]
         elif name.lower() in evidence.steps:
             choice = [None] if p.default is not p.empty else [("constant", 0.1)]
         elif _cache.match(name):
@@ -278,8 +280,6 @@ def _options(place, forward, back, arguments):
                 choice.append(None)
         elif p.default is not p.empty:
             choice = [None]
-        elif name in settings:
-            choice = [("constant", settings[name])]
         else:
             choice = [("g",), ("y",), ("rest",), ("result",)]
             if len(parameters) == 1 and len(arguments) >= 1:  # f_prime(z) beside f(x)
@@ -320,11 +320,14 @@ def try_all(place, seed=0, seconds=4.0):
     """The best Found for every distinct title of a place."""
     import time
 
+    if place.tried is not None:
+        return place.tried
     deadline = time.process_time() + seconds
     start = place.build(seed)
-    best, spare, errors = {}, {}, []
+    best, spare, errors, late = {}, {}, [], False
     for reading in readings(place, start.arguments):
-        if time.process_time() > deadline:
+        late = time.process_time() > deadline
+        if late:
             break
         known = best.get(reading.title)
         if known and known.right and not known.wrong and known.right >= 2 and reading.loss is not None:
@@ -345,7 +348,9 @@ def try_all(place, seed=0, seconds=4.0):
     for reading, error in errors:
         if reading.title not in best and _breaks_in_backward(place, reading, error):
             best[reading.title] = spare.get(reading.title) or _broken(place, reading, start, error)
-    return list(best.values())
+    found = list(best.values())
+    place.tried = None if late else found
+    return found
 
 
 def _breaks_in_backward(place, reading, error):
@@ -588,7 +593,9 @@ def task_of(place, reading, warm="cold", seeds=(1, 2, 3), promised=()):
             known = rules.get(m.value)
             if known is None or m.right and not known.right:
                 rules[m.value] = m
-    for m in sorted(rules.values(), key=lambda m: not m.right):
+    for m in sorted(
+        (m for m in rules.values() if not _written_out(m, place.program)), key=lambda m: not m.right
+    ):
         steps, _ = scenes.pattern(m.value)
         theirs, numbers = scenes.pattern(m.source.address)
         patterns.setdefault(steps, (m, theirs, numbers))
@@ -614,6 +621,7 @@ def task_of(place, reading, warm="cold", seeds=(1, 2, 3), promised=()):
             sources = {a: source_of(a) for a in known}
             sources = {a: s for a, s in sources.items() if s is not None}
             fed = {a: scenes.text(a) for a in known if a in sources or a[0][0] == "arg" and len(a) == 1}
+            fed |= {a: scenes.text(a) for a, found in known.items() if _is_setting(a, found[2])}
             places[seed] = scene, sources, _distinct(fed)
         return places[seed]
 
@@ -688,6 +696,16 @@ def task_of(place, reading, warm="cold", seeds=(1, 2, 3), promised=()):
         takes_g=reading.takes_g,
         must_use_g=_asks_for_g(place, reading),
     )
+
+
+def _is_setting(address, value):
+    """Whether a number that objects or globals hold may be another one: a slope, a weight of a penalty, but no step size."""
+    return isinstance(value, float) and value != 0 and str(address[-1][1]).lower() not in evidence.steps
+
+
+def _written_out(m, program):
+    """Whether a gradient's name, dW3, stands in the file with its number: then it says nothing of a dW1."""
+    return any(word in program.words for word in re.findall(r"[A-Za-z_]\w*\d\w*", m.source.label))
 
 
 def _distinct(fed):

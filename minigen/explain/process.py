@@ -20,6 +20,7 @@ except ImportError:  # Windows
     resource = None
 
 MEMORY = 2 << 30  # bytes of data that a person's program may take
+BUSY = 3  # what is given so many seconds of computing may take so many times as long on a busy machine
 
 
 class Stopped(Exception):

@@ -138,8 +138,6 @@ def choices(parameter, position, given, constructor, weights=0, extra=(), promis
     name = parameter.name
     if name in given:
         numbers = given[name]
-        if constructor or name not in given.get("arrays", given):
-            pass
         if constructor and len(numbers) == 1:
             return [Choice("constant", numbers[0])]
         return [
@@ -477,7 +475,7 @@ def places(program, shapes, seconds=8.0, known=()):
     graph = pairs.call_graph(program)
     deadline = time.process_time() + seconds
     proposals = sorted(_proposals(program), key=lambda p: -len(pairs.closure(graph, [p.key])))
-    best = {}  # {key: (place, right, clean)}
+    best = {}  # {key: (place, right, whether that is settled)}
     for patience in (0.3, SECONDS):  # first a glance at everything, then longer at what is not clean
         for proposal in proposals:
             key = proposal.key
@@ -627,7 +625,8 @@ def _search(proposal, given, seconds=SECONDS):
         clean = worth[0] > 0 and worth[2] == 0
         tier = place.tier = _tier(place, found, clean)
         if best is None or (tier, _key(worth)) > (best[2], _key(best[0])):
-            best = worth, place, tier, any(f.missed or f.open for f in found)
+            unclear = any(f.missed or f.open for f in found)
+            best = worth, place, tier, unclear, tier == 3 and not unclear and all(map(_trusted, found))
         return clean and not place.hides
 
     def around(start, options_of):
@@ -640,7 +639,11 @@ def _search(proposal, given, seconds=SECONDS):
         return False
 
     def answer():
-        return (best[1], best[0][0], best[0][0] > 0 and best[0][2] == 0) if best else (None, 0, False)
+        return (
+            (best[1], best[0][0], best[0][0] > 0 and (best[0][2] == 0 or best[4]))
+            if best
+            else (None, 0, False)
+        )
 
     progress = distance(chosen)
     if progress == DONE and (consider(chosen) or around(chosen, variables)):
@@ -669,6 +672,11 @@ def _search(proposal, given, seconds=SECONDS):
                 if distance(other) == DONE and consider(other):
                     return answer()
     return answer()
+
+
+def _trusted(found):
+    """Whether the inputs can be taken as they are though a gradient is wrong: others are right, and names say which."""
+    return found.right > 0 and all(m.right or m.named and m.shaped for m in found.matches) and not found.stale
 
 
 def _tier(place, found, clean):

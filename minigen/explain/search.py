@@ -1,30 +1,34 @@
 """Finds the smallest change of a person's own lines that makes every gradient right.
 
 1. Watch one run: which statements are executed, with what values and names in scope.
-2. A statement whose value y depends on belongs to forward and is left alone. One whose value no
-wrong gradient depends
-   on cannot be at fault. Backward is linear in most of its values, so for many statements
-   the value that would make all wrong gradients right can be solved for; if there is none,
-   this statement alone is not at fault.
-3. Try the simple changes, cheapest first, on the statements that are left; then expressions
-built for the solved value;
-   then lines that are missing; then two changes in one line.
-4. Accept a change only if all gradients are right at other inputs, of other sizes where they
-can vary. Where no single
-   change does that, accept one that makes some gradients right and breaks none, and go on: several mistakes.
+2. A statement whose value y depends on belongs to forward and is left alone. One whose value no wrong gradient depends
+on cannot be at fault. Backward is linear in most of its values: one run for each entry of a value measures how the
+gradients answer to it. Then the value that would make them right can be solved for, and what a changed expression can
+mend is known from its own value, without a run of the program.
+3. Try the changes of whole lines, then the simple ones of expressions, cheapest first; then expressions built for the
+solved value; then lines that are missing; then two changes in one line.
+4. Accept a change only if all gradients are right at other inputs, of other sizes where they can vary, and under other
+settings. Of equal changes the one wins under which most names of the person's tell the truth. Where no single change
+mends all, accept one that makes some gradients right and breaks none, and go on: several mistakes.
 """
 
 import ast
+import contextlib
 import copy
+import functools
 import itertools
 import time
+from collections import Counter
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from minigen.explain import edits as changes
+from minigen.explain import missing, process, trace
 from minigen.explain.arrays import host
 from minigen.explain.bench import (
+    CALLS,
+    FEW,
     UNTOUCHED,
     Bench,
     answering,
@@ -35,10 +39,16 @@ from minigen.explain.bench import (
 )
 from minigen.explain.edits import Edit, Slots, applied, atoms, expression_edits, statement_edits
 from minigen.explain.express import Library
+from minigen.explain.naming import promised
 from minigen.explain.source import functions_of
 
 TRIALS = 4  # sets of inputs on which a change must hold
-SOLVED = 40  # entries of a value that is solved for
+LOOKS = 8  # further ones at which only the slope along one direction is compared
+SOLVED = 600  # entries of a value that is solved for
+SOLVING = 0.3  # the share of the time that may go into solving
+OWN = 0.2  # the less that a change costs in a line that is named after the gradient it computes
+WHOLE = 0.1  # the share of the time for measuring every entry of the wrong gradients
+AFTERWARDS = 1.5  # seconds in which a cheaper change than the one at hand is looked for
 PART = 1.5  # the most that a change may cost which mends some of the wrong gradients and not all
 LIKELY = 1.31  # simple changes up to this cost come before expressions that are built
 SETUP = 0.5  # the more that a change costs in a line that only prepares values
@@ -60,7 +70,13 @@ class Suspect:
     values: dict = field(default_factory=dict)  # {id(node): value in the first call}
     calls: int = 0
     touches: frozenset = frozenset()  # the gradients that depend on it
-    target: object = None  # the value that would make the wrong gradients right
+    target: object = (
+        None  # the values that would make the wrong gradients right; () where they are not unique
+    )
+    response: object = None  # how the wrong gradients answer to the value: a Response
+    edits: list = None  # its simple changes
+    outer: frozenset = frozenset()  # names of an enclosing function's that its own code does not reach yet
+    watched: object = None  # the code of its function with the expressions of this statement watched
     rank: float = 0.0
     where: int = 0  # when it was first reached
     forward: bool = False  # it runs when forward runs
@@ -81,6 +97,38 @@ class Suspect:
 
 
 @dataclass
+class Response:
+    """How the wrong gradients answer to the value of a statement, where they are linear in it.
+
+    `rows[name]` is (matrix, needed): the gradient is right where matrix @ (value - was) = needed, at its entries.
+    `matrix` is that of the gradients that are right already, and must not change.
+    `code` computes the value again in the statement's scope, with every expression in it, `inside`, watched.
+    """
+
+    was: np.ndarray
+    rows: dict
+    matrix: np.ndarray
+    code: object
+    inside: frozenset
+
+    def could_mend(self, value):
+        """Whether one of the wrong gradients would be right with this value, as far as can be told."""
+        if not _moves(value) or np.shape(value) != self.was.shape:
+            return True
+        change = (np.asarray(value, float) - self.was).reshape(-1)
+        if not np.isfinite(change).all():
+            return False
+        kept = np.abs(self.matrix @ change).max(initial=0.0)
+        if kept > 1e-4 * np.abs(self.matrix).max(initial=0.0) * np.abs(change).max(initial=0.0) + 1e-7:
+            return False
+        for matrix, needed in self.rows.values():
+            apart = np.abs(matrix @ change - needed).max(initial=0.0)
+            if apart <= 1e-5 * np.abs(needed).max(initial=0.0) + 1e-7:
+                return True
+        return False
+
+
+@dataclass
 class Repair:
     """A change that was verified: what it mends, and equal ones."""
 
@@ -96,13 +144,22 @@ class Search:
     """One search; `run()` gives the list of Repairs, and `status` what is right after them."""
 
     def __init__(self, task, *, rng):
-        self.deadline = 0.0
+        self.deadline = self.solved_by = self.patience = 0.0
+        self.plain = {}  # the code of each function as it stands in its tree
         self.task, self.rng = task, rng
         self.functions = functions_of(task.functions)
         self.bench = Bench(task, self.functions)
         self.trials = self._draw()
         self.trial = self.trials[0]
         self.repairs = []
+        self.lines, self.known, self.traced = [], {}, self.trial  # what `trace` found, and where
+
+    def trace(self):
+        """What the lines compute, and the gradients that their names promise: a help, which may fail."""
+        self.traced = self.trials[0]
+        with contextlib.suppress(Exception):
+            self.lines = trace.assignments(self.bench, self.traced)
+            self.known = trace.gradients(self.bench, self.traced, self.lines)
 
     def _draw(self):
         """Small inputs to search at, and others to verify at."""
@@ -111,8 +168,20 @@ class Search:
             self.bench.trial(self.rng),
         ]
 
+    progress = None  # called with the number of changes tried, about once a second
+    _asked, _now, _told = 0, 0.0, 0.0
+
     def late(self):
-        return time.monotonic() > self.deadline
+        """Whether the time is over: that of computing, so that a busy machine finds as much as a quiet one."""
+        self._asked += 1  # the clock is slow: it is read now and then
+        if self._asked % 16 == 1:
+            self._now = time.thread_time()
+            if self.progress and self._now > self._told + 1.0:
+                self._told = self._now
+                self.progress(self.bench.tried)
+            if time.monotonic() > self.patience:
+                self._now = np.inf
+        return self._now > self.deadline
 
     # ----- the verdict
 
@@ -124,8 +193,21 @@ class Search:
                 found[name] = found.get(name, True) and right
         return found
 
+    def look_again(self, looks=LOOKS):
+        """Whether all is right at many other inputs too; those at which it is not are kept."""
+        for _ in range(3):
+            trial = self.bench.doubtful(self.rng, looks)
+            if trial is None:
+                return True
+            if not all(self.bench.status(trial, self.bench.play(trial)).values()):
+                self.trials.insert(0, trial)
+                return False
+        return True
+
     def run(self, seconds, rounds=5):
-        self.deadline = time.monotonic() + seconds
+        self.deadline = time.thread_time() + seconds
+        self._asked = 0
+        self.patience = time.monotonic() + process.BUSY * seconds
         with repeatable():
             return self._rounds(rounds)
 
@@ -149,11 +231,17 @@ class Search:
     # ----- one round
 
     def _round(self):
+        self.plain, self.seen = {}, set()  # the changes that were tried
+        now = time.thread_time()
+        self.solved_by = now + SOLVING * (self.deadline - now)
         self.trial = next(
             (t for t in self.trials if not all(self.bench.status(t, self.bench.play(t)).values())),
             self.trials[0],
         )
-        self.now = self.bench.status(self.trial, self.bench.play(self.trial))
+        gradients = self.bench.play(self.trial)
+        self.now = self.bench.status(self.trial, gradients)
+        self.given = {n: (gradients or {}).get(n) for n in self.trial.truth}
+        self._measure_whole()
         self.raises = self.bench.raises(
             self.trial
         )  # then what is changed must be compiled: it cannot be watched
@@ -163,29 +251,53 @@ class Search:
         aimed = [s for s in suspects if s.target is not None]
         best = max((s.rank for s in suspects), default=0.0)
         first = [s for s in suspects if s.rank >= 0.75 * best]
-        rest = [s for s in suspects if s.rank < 0.75 * best]
-        for n, tier in enumerate(
-            (
-                lambda: self._simple(first, to=LIKELY),
-                lambda: self._simple(rest, to=LIKELY),
-                lambda: self._built(aimed),
-                lambda: self._simple(first, above=LIKELY),
-                lambda: self._simple(rest, above=LIKELY),
-                lambda: self._missing_lines(suspects),
-                lambda: self._two_in_one(aimed or suspects[:6]),
-            )
-        ):
+        quick = [s for s in suspects if s.response is not None]  # most of their changes need no run
+        several = not aimed and sum(not right for right in self.now.values()) > 1
+        tiers = (
+            lambda: self._try_all(missing.handed_on(self.everything, lambda f: _unread(f.tree))),
+            lambda: self._simple(suspects, PART, whole=True),
+            lambda: self._simple(first, LIKELY),
+            lambda: self._simple(quick, LIKELY),
+            lambda: self._built(aimed),
+            lambda: self._simple(quick),
+            lambda: self._simple(suspects, LIKELY),
+            lambda: self._simple(first),
+            lambda: self._missing_lines(suspects),
+            lambda: self._two_in_one(aimed or suspects[:6]),
+            lambda: self._simple(suspects),
+        )
+        for n, tier in enumerate(tiers):
             tier()
+            if self.full:
+                self._cheaper(suspects)
             best = self._accept(self.full, list(self.now))
+            if best is None and several and n == 6:
+                best = self._partial()  # no value of one line mends everything: several mistakes
             if best is not None:
                 return best
-            if n == 1 and not aimed and sum(not right for right in self.now.values()) > 1:
-                best = self._partial()  # no value of one line mends everything: several mistakes
-                if best is not None:
-                    return best
             if self.late():
                 break
-        return self._partial()
+        return self._accept(self.full, list(self.now), last=True) or self._partial()
+
+    def _cheaper(self, suspects):
+        """Is there a cheaper change than those that were found? For a while, the others are asked as well."""
+        deadline = self.deadline
+        self.deadline = min(deadline, time.thread_time() + AFTERWARDS)
+        self._simple(suspects, min(edit.cost for edit, *_ in self.full))
+        self.deadline = deadline
+
+    def _measure_whole(self):
+        """Measure every entry of the wrong gradients where that takes little, so that more can be solved for."""
+        trial, left = self.trial, WHOLE * (self.deadline - time.thread_time())
+        for name in sorted(trial.truth, key=lambda n: np.prod(trial.truth[n].shape)):
+            if self.now[name] or trial.truth[name].direction is None:
+                continue
+            size, began = int(np.prod(trial.truth[name].shape)), time.thread_time()
+            self.bench._forward(trial.values)
+            left -= 4.5 * size * (time.thread_time() - began)
+            if left < 0:
+                return
+            trial.truth[name] = self.bench.truth(trial.values, name, trial.g, trial.y, self.rng, size)
 
     def _partial(self):
         """The likeliest of the changes that mend some of the wrong gradients and break none; None where there is none."""
@@ -214,55 +326,78 @@ class Search:
             except (SyntaxError, ValueError):
                 pass
         try:
-            wanted = [k for s in found for k in s.keys.values()]
-            kept = recorded(wanted, lambda: self.bench.play(self.trial))
-            forward = recorded(wanted, lambda: self.bench._forward(self.trial.values))
-            other = self._with_another_g(wanted)
+            wanted = {k: id(s.statement) for s in found for k in s.keys.values()}
+            kept, scopes = recorded(wanted, lambda: self.bench.play(self.trial), wanted)
+            forward, _ = recorded(wanted, lambda: self.bench._forward(self.trial.values))
+            wrong = [n for n, right in self.now.items() if not right]
+            other = self._with_another_g(wanted, wrong)
             order = {k: i for i, k in enumerate(kept)}
             found = [s for s in found if any(k in kept for k in s.keys.values())]
             for s in found:
                 self._note(s, kept, order)
+                s.scope, s.namespace = scopes[id(s.statement)]
+            _add_outer_scopes(found)
+            for s in found:
                 s.forward = any(k in forward for k in s.keys.values())
                 s.setup = self._is_setup(s, kept, other)
             raises = not any(self.now.values())
             with_values = [s for s in found if not self._belongs_to_forward(s, kept, forward, raises)]
-            wrong = [n for n, right in self.now.items() if not right]
             for s in with_values:
                 self._rank(s, wrong, raises)
-            likely = [s for s in with_values if s.rank > 0]
-            for s in sorted(likely, key=lambda s: -s.rank)[:40]:
-                if not raises:
-                    self._solve(s, kept, wrong)
+            self.everything = sorted(with_values, key=lambda s: s.where)
         finally:
             for function in installed:
-                function.put(function.compiled())
+                self._as_written(function)
+        likely = sorted((s for s in with_values if s.rank > 0), key=lambda s: (-s.rank, s.where))
+        for s in likely if not raises else ():
+            with self._watching(s):
+                self._solve(s, kept, wrong)
         return sorted(likely, key=lambda s: (-s.rank, s.where))
 
-    def _with_another_g(self, wanted):
-        """What was watched with another upstream gradient; None where the loss itself is differentiated."""
+    @contextlib.contextmanager
+    def _watching(self, s):
+        """The expressions of a statement are watched as long as this lasts."""
+        if s.watched is None:
+            nodes = {s.keys[id(n)]: n for n in s.slots.nodes}
+            s.watched = s.function.compiled(watched(s.function.tree, nodes))
+        s.function.put(s.watched)
+        try:
+            yield
+        finally:
+            self._as_written(s.function)
+
+    def _as_written(self, function):
+        """Put the function back as it is in its tree."""
+        if id(function) not in self.plain:
+            self.plain[id(function)] = function.compiled()
+        function.put(self.plain[id(function)])
+
+    def _with_another_g(self, wanted, wrong):
+        """What was watched with another upstream gradient; {} where no wrong gradient, or nothing, depends on it."""
         if self.trial.g is None:
-            return None
+            return {}
         other = replace(self.trial, g=np.random.default_rng(3).standard_normal(self.trial.g.shape))
-        return recorded(wanted, lambda: self.bench.play(other))
+        one, two = self.given, self.bench.play(other) or {}
+        if all(n in two and _equal(one[n], two[n]) for n in wrong if n in one):
+            return {}
+        return recorded(wanted, lambda: self.bench.play(other))[0]
 
     def _is_setup(self, s, kept, other):
         """A line that prepares values of forward is less likely at fault
         than one that computes a gradient.
         """
         key = s.keys.get(id(s.value_node))
-        if key not in kept or isinstance(s.statement, ast.Return):
+        if key not in kept or key not in other or isinstance(s.statement, ast.Return):
             return False
-        if other is None:
-            return False
-        return all(_equal(a[0], b[0]) for a, b in zip(kept[key], other.get(key, []), strict=False))
+        if not _holds_numbers(kept[key][0]):
+            return False  # a mask, or what a loop goes through
+        return all(_equal(a, b) for a, b in zip(kept[key], other[key], strict=False))
 
     def _note(self, s, kept, order):
         for node in s.slots.nodes:
             calls = kept.get(s.keys[id(node)])
             if calls:
-                value, scope, namespace = calls[0]
-                s.values[id(node)] = value
-                s.scope, s.namespace = s.scope or scope, namespace
+                s.values[id(node)] = calls[0]
                 s.calls = max(s.calls, len(calls))
         s.where = min(order[k] for k in s.keys.values() if k in order)
 
@@ -276,14 +411,9 @@ class Search:
         gradients = self._moved(key)
         if gradients is None:
             return True
-        base = self._gradients
+        base = self.given
         s.touches = frozenset(n for n in base if n in gradients and not _equal(gradients[n], base[n]))
         return False
-
-    @property
-    def _gradients(self):
-        gradients = self.bench.play(self.trial) or {}
-        return {n: gradients.get(n) for n in self.trial.truth}
 
     def _moved(self, key):
         rng = np.random.default_rng(5)
@@ -305,6 +435,15 @@ class Search:
         """Ochiai: how far what depends on the statement is what is wrong."""
         if raises or not _holds_numbers(s.values.get(id(s.value_node))):
             s.rank = 0.3 if not s.forward else 0.05
+            if self.raises:
+                on_the_way = any(
+                    path == s.function.path and s.function.tree.lineno <= line <= s.function.tree.end_lineno
+                    for path, line in self.raises[3]
+                )
+                header = (
+                    isinstance(s.statement, ast.Expr) and not s.body
+                )  # of a loop: the order of what it goes through
+                s.rank = 0.9 if header and on_the_way else 0.5 if on_the_way else s.rank
             if self.raises and self.raises[:2] == (s.function.path, s.statement.lineno):
                 s.rank = 1.0
             return
@@ -312,76 +451,120 @@ class Search:
         s.rank = hit / np.sqrt(len(wrong) * max(len(s.touches), 1)) if hit else 0.0
         if wrong == [UNTOUCHED]:
             s.rank = 0.5
+        absent = any(g is None for n, g in self.given.items() if n in wrong)
+        if absent and not s.forward and not s.touches:
+            s.rank = 0.5  # what it computes goes nowhere, and a gradient is not given
+        outer = s.values.get(id(getattr(s.statement, "value", None)))
+        if not s.rank and not s.forward and not _holds_numbers(outer):
+            s.rank = 0.3  # a mask or an index: what moves its parts a little need not change it
 
     def _solve(self, s, kept, wrong):
-        """Solve for the value of this statement with which the wrong gradients
-        that depend on it are right.
-        """
+        """Solve for the value of this statement with which the wrong gradients that depend on it are right."""
         key = s.keys.get(id(s.value_node))
         calls = kept.get(key, [])
-        base = [np.asarray(c[0], float) for c in calls if _moves(c[0])]
+        base = [np.asarray(c, float) for c in calls if _moves(c)]
         size = sum(b.size for b in base)
-        if not base or len(base) != len(calls) or size > SOLVED or self.late():
+        late = self.late() or time.thread_time() > self.solved_by
+        if not base or len(base) != len(calls) or len(calls) == CALLS or size > SOLVED or late:
             return
-        names = [n for n in wrong if n in s.touches and n in self.trial.truth]
-        if not names:
+        mine = [n for n in wrong if n in s.touches and n in self.trial.truth]
+        if not mine:
             return
+        names = mine + [n for n in self.trial.truth if n in s.touches and n not in mine]
+        ends = np.cumsum([self.trial.truth[n].known.size for n in names])
+        right = np.concatenate([self.trial.truth[n].right for n in names])
 
         def outputs(change):
             pieces = iter(_split(change, base))
             with answering({key: lambda value, _: value + next(pieces)}):
                 gradients = self.bench.play(self.trial)
-            if gradients is None:
-                return None
             try:
                 return np.concatenate(
-                    [np.asarray(gradients[n], float).reshape(-1)[self.trial.truth[n].entries] for n in names]
+                    [np.asarray(gradients[n], float).reshape(-1)[self.trial.truth[n].known] for n in names]
                 )
-            except (KeyError, ValueError, IndexError):
+            except (TypeError, KeyError, ValueError, IndexError, StopIteration):
                 return None
 
         start = outputs(np.zeros(size))
         if start is None:
             return
-        right = np.concatenate([self.trial.truth[n].values for n in names])
-        known = ~np.isnan(right)
         columns = []
         for i in range(size):
-            moved = outputs(np.eye(size)[i])
-            if moved is None or self.late():
+            moved = outputs(np.eye(1, size, i)[0])
+            if moved is None or time.thread_time() > self.solved_by:
                 return
             columns.append(moved - start)
-        jacobian, needed = np.array(columns).T[known], (right - start)[known]
+        jacobian, needed = np.array(columns).T, right - start
         if not np.isfinite(jacobian).all():
             return
         change, *_ = np.linalg.lstsq(jacobian, needed, rcond=1e-10)
-        got = outputs(change)
-        scale = np.abs(right[known]).max(initial=0.0) + 1e-12
-        if got is None or np.abs(got[known] - right[known]).max(initial=0.0) > 1e-6 * scale:
-            s.rank *= (
-                0.1 if len(wrong) == len(names) else 0.5
-            )  # no value of this statement alone makes them right
-            return
-        exact = np.linalg.matrix_rank(jacobian, tol=1e-8 * max(np.abs(jacobian).max(), 1e-300)) == size
+        got, told = outputs(change), start + jacobian @ change
+        allowed = 1e-6 * (np.abs(right).max(initial=0.0) + 1e-12)
+        if got is None or np.abs(got - told).max(initial=0.0) > allowed + 1e-6 * np.abs(told).max(
+            initial=0.0
+        ):
+            return  # the gradients are not linear in this value: nothing follows
+        unique = np.linalg.matrix_rank(jacobian, tol=1e-8 * max(np.abs(jacobian).max(), 1e-300)) == size
         pieces = _split(change, base)
-        s.target = [b + c for b, c in zip(base, pieces, strict=True)] if exact else ()
-        s.rank += 1.0
+        if np.abs(told - right).max(initial=0.0) > allowed:
+            reduces = any(getattr(getattr(n, "func", None), "attr", "") in _REDUCTIONS for n in s.slots.nodes)
+            # no value of this shape alone makes them right
+            s.rank *= 0.1 if len(wrong) == len(mine) and not reduces else 0.5
+        else:
+            s.target = [b + c for b, c in zip(base, pieces, strict=True)] if unique else ()
+            s.rank += len(mine) / len(wrong)
+        places = dict(zip(names, _split_rows(ends), strict=True))
+        rows = {n: (jacobian[a:b], needed[a:b]) for n, (a, b) in places.items() if n in mine}
+        s.response = self._response(
+            s, base, rows, jacobian[places[mine[-1]][1] :], pieces if unique else None
+        )
+
+    def _response(self, s, base, rows, matrix, pieces):
+        """The Response of the first call of a statement; None where its value cannot be computed again in its scope."""
+        if len(base) > 1:  # later calls see what earlier ones left, so that only the first is known
+            if pieces is None or not s.target:
+                return None
+            rows = {"": (np.eye(base[0].size), pieces[0].reshape(-1))}
+            matrix = np.zeros((0, base[0].size))
+        node = s.value_node
+        tree = ast.Expression(
+            watched(node, {s.keys[id(n)]: n for n in ast.walk(node) if id(n) in s.keys and n is not node})
+        )
+        try:
+            code = compile(ast.fix_missing_locations(tree), "<statement>", "eval")
+            with np.errstate(all="ignore"):
+                again = eval(code, s.namespace, dict(s.scope))
+        except Exception:
+            return None
+        inside = frozenset(id(n) for n in ast.walk(node))
+        return Response(base[0], rows, matrix, code, inside) if _equal(again, base[0]) else None
 
     # ----- the tiers
 
-    def _simple(self, suspects, above=0.0, to=np.inf):
-        """The simple changes of every suspect that cost so much, cheapest first."""
+    def _simple(self, suspects, to=np.inf, whole=False):
+        """The simple changes of every suspect that cost no more and were not tried yet, cheapest first.
+
+        `whole`: only those of whole statements, and of what a loop goes through, which are few.
+        """
         plans = []
         for s in suspects:
             for edit in self._edits_of(s):
-                edit.cost += SETUP * s.setup
-                if not above < edit.cost <= to:
+                if edit.cost > to or id(edit) in self.seen or whole and edit.body is None and s.body:
                     continue
                 plans.append((edit.cost - 0.15 * s.rank, len(plans), s, edit))
-        plans.sort(key=lambda p: (round(p[0] * 4), p[2].where, p[0], p[1]))  # one statement after the other
+        plans.sort(  # changes of whole statements, which are few, first; then one statement after the other
+            key=lambda p: (round(p[0] * 4), p[3].body is None, p[2].where, p[0], p[1])
+        )
         self._try_all([(s, edit) for *_, s, edit in plans])
 
     def _edits_of(self, s):
+        if s.edits is None:
+            s.edits = list(self._simple_edits(s))
+            for edit in s.edits:
+                edit.cost += SETUP * s.setup
+        return s.edits
+
+    def _simple_edits(self, s):
         arrays, numbers = atoms(s.scope, s.namespace)
         numbers = numbers + changes.sizes(arrays)
         functions = {
@@ -395,34 +578,17 @@ class Search:
 
     def _try_all(self, plans):
         """Try changes until a full repair is at hand and what is left costs clearly more."""
-        watching = None
-        try:
-            for s, edit in plans:
-                if self.late():
-                    return
-                if self.full and edit.cost > min(f[0].cost for f in self.full) + NEAR:
-                    continue
-                if self.raises and self._calls_less(edit):
-                    continue
-                k = s.keys.get(id(edit.node)) if edit.body is None and not self.raises else None
-                if k is None:
-                    if watching is not None:
-                        watching.function.put(watching.function.compiled())
-                        watching = None
-                    gradients = self._with_compiled(s, edit)
-                else:
-                    if watching is not s:
-                        if watching is not None:
-                            watching.function.put(watching.function.compiled())
-                        nodes = {s.keys[id(x)]: x for x in s.slots.nodes}
-                        s.function.put(s.function.compiled(watched(s.function.tree, nodes)))
-                        watching = s
-                    gradients = self._with_answer(s, k, edit)
-                if self._keep(s, edit, gradients):
-                    watching = None  # the trial at other inputs has put the plain functions back
-        finally:
-            if watching is not None:
-                watching.function.put(watching.function.compiled())
+        for s, edit in plans:
+            if self.late():
+                return
+            self.seen.add(id(edit))
+            if self.full and edit.cost > min(f[0].cost for f in self.full) + NEAR:
+                continue
+            if self.raises and self._calls_less(edit):
+                continue
+            in_place = edit.body is None and not self.raises and id(edit.node) in s.keys
+            gradients = self._with_answer(s, edit) if in_place else self._with_compiled(s, edit)
+            self._keep(s, edit, gradients)
 
     def _calls_less(self, edit):
         """Whether a change leaves out a call of the person's own: then a line that raises is only not reached."""
@@ -436,35 +602,38 @@ class Search:
             return count([edit.new]) < count([edit.node])
         return count(edit.statements) < count(edit.body[edit.index : edit.index + edit.gone])
 
-    def _with_answer(self, s, k, edit):
+    def _with_answer(self, s, edit):
+        """The gradients with another expression in the place of a watched one; None where it can mend nothing."""
         try:
-            code = compile(ast.fix_missing_locations(ast.Expression(edit.new)), "<change>", "eval")
+            code = compiled(edit.new)
         except (SyntaxError, ValueError, TypeError):
             return None
-        if s.calls == 1:  # what cannot even be evaluated need not be run
+        told = s.response is not None and id(edit.node) in s.response.inside
+        first = code if edit.node is s.value_node or s.calls == 1 and not told else None
+        answers = {s.keys[id(edit.node)]: expression_answer(code)}
+        return self._with_answers(s, answers, edit, told, first)
+
+    def _with_answers(self, s, answers, edit, told, code=None):
+        """The same with several; `told`: the statement's Response tells beforehand what their value can mend.
+
+        `code` is what must be possible to compute; the whole value, if it is not given.
+        """
+        code = code or told and s.response.code
+        if code:
             try:
-                with np.errstate(all="ignore"):
-                    eval(code, s.namespace, dict(s.scope))
+                with answering(answers), np.errstate(all="ignore"):
+                    value = eval(code, s.namespace, dict(s.scope))
+                if told and not s.response.could_mend(value):
+                    self.bench.tried += 1
+                    return None
             except NameError:
                 pass  # a variable of a comprehension
             except Exception:
                 return None
-        with answering({k: expression_answer(code)}):
+        if edit is not None and not s.outer.isdisjoint(_names_read(edit.new)):
+            return self._with_compiled(s, edit)  # the nested function must first be given the name
+        with self._watching(s), answering(answers):
             return self.bench.play(self.trial)
-
-    def _with_compiled(self, s, edit):
-        try:
-            undo = applied(edit, s.function)
-        except ValueError:
-            return None
-        try:
-            s.function.put(s.function.compiled())
-            return self.bench.play(self.trial)
-        except (SyntaxError, ValueError, TypeError):
-            return None
-        finally:
-            undo()
-            s.function.put(s.function.compiled())
 
     def _keep(self, s, edit, gradients):
         """Remember a change that mends something. True if it was tried at the other inputs as well."""
@@ -474,6 +643,7 @@ class Search:
         gained = [n for n in status if status[n] and not self.now[n]]
         lost = [n for n in status if self.now[n] and not status[n]]
         if all(status.values()):
+            edit.cost += _unlikely(s, edit)
             if self._holds(s, edit, list(self.now)):  # else it only seemed right at these inputs
                 self.full.append((edit, s, gained))
             return True
@@ -484,14 +654,11 @@ class Search:
 
     def _built(self, suspects):
         """Expressions built for the solved value of a statement: a term, a factor of a term, or the whole."""
-        plans = []
-        for s in suspects:
-            if not s.target or self.late():
-                continue
-            for cost, kind, words, node, new in self._expressions(s):
-                plans.append((s, Edit(cost, kind, words, node, new)))
-        plans.sort(key=lambda p: p[1].cost)
-        self._try_all(plans)
+        for s in sorted((s for s in suspects if s.target), key=lambda s: -s.rank):
+            if self.late() or self.full and s.rank < 0.9 * self.full[0][1].rank:
+                return
+            plans = [(s, Edit(*five[:3], five[3], five[4])) for five in self._expressions(s)]
+            self._try_all(sorted(plans, key=lambda p: p[1].cost))
 
     def _expressions(self, s):
         target, value = s.target[0], s.values.get(id(s.value_node))
@@ -543,64 +710,18 @@ class Search:
                 )
 
     def _missing_lines(self, suspects):
-        """A line that is missing after this one: its value times a factor, or one more path into it."""
-        plans = []
-        for s in suspects[:12]:
-            if (
-                not s.body
-                or isinstance(s.statement, ast.Return)
-                or not isinstance(s.statement, ast.Assign | ast.AugAssign)
-            ):
-                continue
-            target = s.statement.targets[0] if isinstance(s.statement, ast.Assign) else s.statement.target
-            if not isinstance(target, ast.Name | ast.Attribute | ast.Subscript):
-                continue
-            arrays, numbers = atoms(s.scope, s.namespace)
-            value = s.values.get(id(s.value_node))
-            name = ast.unparse(target)
-            for other in arrays:
-                if np.shape(value) == other.value.shape:
-                    for sign in ("+", "-"):
-                        line = f"{name} = {name} {sign} {other.text}"
-                        plans.append(
-                            (
-                                s,
-                                1.9,
-                                "missing path",
-                                f"a line is missing: {other.text} flows into {name} as well",
-                                line,
-                            )
-                        )
-                    line = f"{name}[{other.text} <= 0] = 0"
-                    plans.append(
-                        (
-                            s,
-                            1.9,
-                            "missing path",
-                            f"a line is missing: {name} is 0 where {other.text} is not positive",
-                            line,
-                        )
-                    )
-            for axis in (0, 1):
-                line = f"{name} = {name}.sum(axis={axis}, keepdims=True)"
-                plans.append(
-                    (s, 2.0, "reduction", f"a line is missing: {name} must be summed over axis {axis}", line)
-                )
-        tried = []
-        for s, cost, kind, words, line in plans:
-            try:
-                new = ast.parse(line).body
-            except SyntaxError:
-                continue
-            tried.append(
-                (
-                    s,
-                    Edit(
-                        cost, kind, words, s.statement, body=s.body, index=s.index + 1, gone=0, statements=new
-                    ),
-                )
-            )
-        self._try_all(tried)
+        """Lines that are not there: first those that are built for what a gradient lacks."""
+        wrong = {n: g for n, g in self.given.items() if not self.now[n] and isinstance(g, np.ndarray)}
+        if not self.raises:
+            self._try_all(missing.terms(self.everything, wrong, lambda n: self._lacks(n, wrong[n])))
+        self._try_all([(s, edit) for s in suspects[:12] for edit in missing.lines(s)])
+
+    def _lacks(self, name, given):
+        """What is missing from a gradient, at every entry."""
+        if given.size > missing.MOST or given.shape != self.trial.truth[name].shape:
+            return None
+        whole = self.bench.truth(self.trial.values, name, self.trial.g, self.trial.y, self.rng, given.size)
+        return None if np.isnan(whole.values).any() else whole.values.reshape(given.shape) - given
 
     def _two_in_one(self, suspects):
         """Two cheap changes in one statement."""
@@ -610,30 +731,22 @@ class Search:
             ]
             unique = {(id(e.node), ast.dump(e.new)): e for e in cheap}
             cheap = sorted(unique.values(), key=lambda e: e.cost)[:120]
+            own = {id(n) for n in ast.walk(s.value_node)} if s.value_node is not None else ()
+            cheap = [e for e in cheap if id(e.node) in own]
             inside = {id(e): {id(n) for n in ast.walk(e.node)} for e in cheap}
-            nodes = {s.keys[id(x)]: x for x in s.slots.nodes}
-            try:
-                s.function.put(s.function.compiled(watched(s.function.tree, nodes)))
-                codes = {}
-                for e in cheap:
-                    codes[id(e)] = compile(
-                        ast.fix_missing_locations(ast.Expression(e.new)), "<change>", "eval"
-                    )
-                for a, b in itertools.combinations(cheap, 2):
-                    if self.late() or (self.full and a.cost + b.cost > self.full[0][0].cost + NEAR):
-                        break
-                    if id(b.node) in inside[id(a)] or id(a.node) in inside[id(b)]:
-                        continue
-                    answers = {s.keys[id(e.node)]: expression_answer(codes[id(e)]) for e in (a, b)}
-                    with answering(answers):
-                        gradients = self.bench.play(self.trial)
-                    both = self._joined(s, a, b)
-                    if both is not None and self._keep(s, both, gradients):
-                        s.function.put(s.function.compiled(watched(s.function.tree, nodes)))
-            except (SyntaxError, ValueError):
-                pass
-            finally:
-                s.function.put(s.function.compiled())
+            codes = {}
+            for e in cheap:
+                with contextlib.suppress(SyntaxError, ValueError, TypeError):
+                    codes[id(e)] = compiled(e.new)
+            for a, b in itertools.combinations([e for e in cheap if id(e) in codes], 2):
+                if self.late() or (self.full and a.cost + b.cost > self.full[0][0].cost + NEAR):
+                    break
+                if id(b.node) in inside[id(a)] or id(a.node) in inside[id(b)]:
+                    continue
+                answers = {s.keys[id(e.node)]: expression_answer(codes[id(e)]) for e in (a, b)}
+                both = self._joined(s, a, b)
+                if both is not None:
+                    self._keep(s, both, self._with_answers(s, answers, both, s.response is not None))
 
     def _joined(self, s, a, b):
         """Two changes of one statement as one change of its value."""
@@ -645,9 +758,11 @@ class Search:
 
     # ----- acceptance
 
-    def _accept(self, candidates, must):
+    def _accept(self, candidates, must, last=False):
         """The cheapest change that holds at every trial, with its equals; None if there is none."""
         accepted = []
+        if must:
+            candidates = self._without_broken_promises(self._under_other_settings(candidates, last))
         for edit, s, gained in sorted(candidates, key=lambda c: c[0].cost)[:40] if must else candidates[:40]:
             if accepted and edit.cost > accepted[0].edit.cost + NEAR:
                 break
@@ -661,34 +776,180 @@ class Search:
                 accepted.append(Repair(s, edit, tuple(gained), len(self.trials), self.task.sizes_vary))
             if len(accepted) == 4:
                 break
+        accepted.sort(key=lambda r: (r.edit.cost - OWN * self._promises(r.suspect), r.suspect.where))
+        while must and accepted and not self._changed(accepted[0].suspect, accepted[0].edit, self.look_again):
+            accepted.pop(0)
         if not accepted:
             return None
-        first = min(accepted, key=lambda r: (r.edit.cost, r.suspect.where))
+        first = accepted[0]
         first.alternatives = [r for r in accepted if r is not first and set(r.mends) == set(first.mends)]
         return first
 
-    def _holds(self, s, edit, names):
-        undo = applied(edit, s.function)
+    def _under_other_settings(self, candidates, last):
+        """Those of the changes that hold where settings are others, too: two of them may be equal by chance.
+
+        Where none does, nothing may follow, since one setting may have been made from another: that is for the `last`.
+        """
+        if not candidates or self.trial_of_settings is None:
+            return candidates
+        trial = self.trial_of_settings
+
+        def holds():
+            return all(self.bench.status(trial, self.bench.play(trial)).values())
+
+        held = [c for c in candidates[:60] if self._changed(c[1], c[0], holds, False)]
+        return held or (candidates if last else [])
+
+    @functools.cached_property
+    def trial_of_settings(self):
         try:
-            s.function.put(s.function.compiled())
-            n = 0
-            while n < TRIALS:
+            trial = self.bench.trial_with_other_settings(self.rng)
+            return trial if trial is None or np.isfinite(trial.y).all() else None
+        except Exception:  # the program does not take other settings
+            return None
+
+    def _promises(self, s):
+        """Whether the name that a statement assigns to promises a gradient that is judged, or known."""
+        judged = {n.strip("~").lower() for n in self.trial.truth} | self.known.keys()
+        return any(p in judged for p in promised(trace.target(s.statement) or ""))
+
+    def _without_broken_promises(self, candidates):
+        """Of the cheapest changes that mend everything, those with which most lines are what their names promise."""
+        least = min((edit.cost for edit, *_ in candidates), default=0.0)
+        near = [c for c in candidates if c[0].cost <= least + NEAR][:40]
+        if not self.lines or len(near) < 2:
+            return candidates
+        counts = [self._broken_promises(s, edit) for edit, s, _ in near]
+        return [c for c, count in zip(near, counts, strict=True) if count == min(counts)]
+
+    def _broken_promises(self, s, edit):
+        judged = {n.strip("~").rpartition(".")[2].lower(): truth for n, truth in self.traced.truth.items()}
+        return self._changed(
+            s,
+            edit,
+            lambda: trace.broken(trace.assignments(self.bench, self.traced), judged | self.known),
+            len(self.lines),
+        )
+
+    def _holds(self, s, edit, names):
+        """Whether these gradients are right with the change, at every trial."""
+
+        def hold():
+            for n in range(TRIALS):
                 if n == len(self.trials):
-                    self.trials.append(self.bench.trial(self.rng))
-                trial = self.trials[n]
-                status = self.bench.status(trial, self.bench.play(trial))
+                    self.trials.append(self.bench.trial(self.rng, most=FEW))
+                status = self.bench.status(self.trials[n], self.bench.play(self.trials[n]))
                 if not all(status[name] for name in names if name in status):
                     return False
-                n += 1
             return True
+
+        return self._changed(s, edit, hold, False)
+
+    def _with_compiled(self, s, edit):
+        """The gradients with a change that needs another function."""
+        return self._changed(s, edit, lambda: self.bench.play(self.trial))
+
+    def _changed(self, s, edit, work, otherwise=None):
+        """`work()` with a change in place; `otherwise` where the change cannot be made."""
+        try:
+            undo = applied(edit, s.function)
+        except ValueError:
+            return otherwise
+        try:
+            s.function.put(s.function.compiled())
+            return work()
         except (SyntaxError, ValueError, TypeError):
-            return False
+            return otherwise
         finally:
             undo()
-            s.function.put(s.function.compiled())
+            self._as_written(s.function)
 
+
+_REDUCTIONS = ("sum", "mean", "max", "min", "prod", "einsum", "dot")
 
 # ----- small things -----------------------------------------------------------------------------------------
+
+
+def _add_outer_scopes(suspects):
+    """To what a statement of a nested function can name, add the names of the functions around it."""
+    for function in {id(s.function): s.function for s in suspects}.values():
+        around = {id(node): inside for node, inside in _enclosing(function.tree, ())}
+        own = [
+            (s, around[id(s.statement)])
+            for s in suspects
+            if s.function is function and id(s.statement) in around
+        ]
+        last = {}  # the names of each function, as they were at its last statement
+        for s, inside in sorted(own, key=lambda pair: pair[0].where):
+            last[id(inside[-1])] = s.scope
+        for s, inside in own:
+            known = {}
+            for outer in inside[:-1]:
+                known |= last.get(id(outer), {})
+            s.outer = frozenset(known.keys() - s.scope.keys())
+            s.scope = known | s.scope
+
+
+def _enclosing(node, inside):
+    """(node, the functions around it, the innermost last) of every node in a tree."""
+    yield node, inside
+    if isinstance(node, ast.FunctionDef | ast.Lambda):
+        inside = (*inside, node)
+    for child in ast.iter_child_nodes(node):
+        yield from _enclosing(child, inside)
+
+
+def _unread(tree):
+    """The names that a function gives a value and never reads."""
+    bound, read = _bound_and_read(tree)
+    return {n for n in bound if not read[n]}
+
+
+def _bound_and_read(tree):
+    bound, read = set(), Counter()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.arg):
+            bound.add(node.arg)
+        elif isinstance(node, ast.Name):
+            if isinstance(node.ctx, ast.Load):
+                read[node.id] += 1
+            else:
+                bound.add(node.id)
+    return bound, read
+
+
+def _unlikely(s, edit):
+    """What a change costs for the names in it: less where it reads what is computed and nowhere read, more where
+    something that is computed would no longer be read, and a little for every name that is new in the statement."""
+    bound, read = _bound_and_read(s.function.tree)
+    gone, new = (edit.node,), (edit.new,)
+    if edit.body is not None:
+        gone, new = edit.body[edit.index : edit.index + edit.gone], edit.statements
+    before, after = (Counter(n for tree in trees for n in _names_read(tree)) for trees in (gone, new))
+    wakes = any(n in bound and not read[n] for n in after)
+    drops = any(n in bound and read[n] == before[n] and n not in after for n in before)
+    return 0.2 * drops - 0.35 * wakes + 0.03 * len(after.keys() - set(_names_read(s.statement)))
+
+
+def _names_read(tree):
+    return [n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)]
+
+
+def compiled(expression):
+    """The code of an expression that was put together from pieces, most of which have their places already."""
+    try:
+        _place(expression)
+        return compile(ast.Expression(expression), "<change>", "eval")
+    except TypeError:
+        return compile(ast.fix_missing_locations(ast.Expression(expression)), "<change>", "eval")
+
+
+def _place(node):
+    if not hasattr(node, "lineno") and isinstance(node, ast.expr | ast.keyword):
+        node.lineno = node.end_lineno = 1
+        node.col_offset = node.end_col_offset = 0
+        for child in ast.iter_child_nodes(node):
+            _place(child)
 
 
 def _moves(value):
@@ -715,7 +976,7 @@ def _of_softmax(p, g, target, node):
     for axis in {-1, 0} if target.ndim > 1 else {-1}:
         with np.errstate(all="ignore"):
             right = p.value * (g.value - (g.value * p.value).sum(axis=axis, keepdims=True))
-        if np.allclose(right, target, rtol=1e-6, atol=1e-9):
+        if np.allclose(right, target, rtol=1e-6, atol=1e-6 * np.abs(target).max()):
             text = f"{p.text} * ({g.text} - ({g.text} * {p.text}).sum(axis={axis}, keepdims=True))"
             words = (
                 f"the derivative of the softmax has a second part: every {p.text} moves all others of its row"
@@ -729,6 +990,11 @@ def _split(flat, like):
         pieces.append(flat[at : at + b.size].reshape(b.shape))
         at += b.size
     return pieces
+
+
+def _split_rows(ends):
+    """[(first, end)] of neighbouring pieces that end at `ends`."""
+    return list(zip([0, *ends[:-1]], ends, strict=True))
 
 
 def _terms(node, sign=1):

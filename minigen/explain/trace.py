@@ -1,6 +1,6 @@
 """What the lines of backward compute: which value's gradient each one is, and which one its name promises.
 
-The gradient at any named value of forward is measured by moving that value while forward runs;
+The slope of the loss at any named value of forward is measured by moving that value while forward runs;
 no derivative rule is needed. Names such as gz, dz, d_z, grad_z, delta_z and z_grad promise the gradient at z.
 """
 
@@ -13,8 +13,8 @@ import numpy as np
 from minigen.explain.bench import answering, recorded, slope, watched
 from minigen.explain.naming import promised
 
-MOST = 60  # entries of one value of forward at which its gradient is measured
-CLOSE = 1e-6
+DIRECTIONS = 4  # along which the slope at a value of forward is measured
+CLOSE = 1e-5
 
 
 @dataclass
@@ -30,40 +30,82 @@ class Line:
     forward: bool
 
 
+@dataclass
+class Slopes:
+    """The gradient at a value, as far as it is known: its slopes along some directions, NaN at a kink."""
+
+    shape: tuple
+    directions: np.ndarray
+    slopes: np.ndarray
+
+    def along(self, value):
+        return np.tensordot(self.directions, value, self.directions.ndim - 1)
+
+    def fits(self, value):
+        """Whether a value is the gradient."""
+        known = ~np.isnan(self.slopes)
+        if np.shape(value) != self.shape or not known.any():
+            return False
+        scale = np.abs(self.slopes[known]).max() + np.abs(value).max(initial=0.0)
+        return bool(np.abs(self.along(value) - self.slopes)[known].max() <= CLOSE * scale + 1e-9)
+
+    def times(self, value):
+        """The number by which a value is a multiple of the gradient; None where it is none."""
+        known = ~np.isnan(self.slopes) & (self.slopes != 0)
+        if np.shape(value) != self.shape or known.sum() < 2:
+            return None
+        ratios = self.along(value)[known] / self.slopes[known]
+        return float(ratios[0]) if np.allclose(ratios, ratios[0], rtol=CLOSE, atol=0) else None
+
+
 def assignments(bench, trial):
     """[Line]: the assignments of arrays that one run makes, in the order in which they were first made."""
     keys, found, installed = itertools.count(), {}, []
     for function in bench.functions:
         slots = {}
         for _, _, statement in function.statements():
-            name = _target(statement)
+            name = target(statement)
             if name:
                 key = next(keys)
                 slots[key] = statement.value
                 found[key] = (function, statement, name)
         if slots:
             function.put(function.compiled(watched(function.tree, slots)))
-            installed.append((function, slots))
+            installed.append(function)
     try:
-        kept = recorded(found, lambda: bench.play(trial))
-        forward = recorded(found, lambda: bench._forward(trial.values))
-        lines = []
-        for key, calls in kept.items():
-            value = calls[-1][0]
-            if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.ndim:
-                lines.append(Line(*found[key], key, value, len(forward.get(key, calls)), key in forward))
-        at = {x.name.rpartition(".")[2].lower(): x for x in lines if x.forward and x.calls == 1}
-        wanted = {p for x in lines if not x.forward for p in promised(x.name)} & set(at)
-        gradients = {
-            name: _gradient(bench, trial, at[name]) for name in wanted if at[name].value.size <= MOST
-        }
+        kept, _ = recorded(found, lambda: bench.play(trial))
+        forward, _ = recorded(found, lambda: bench._forward(trial.values))
     finally:
-        for function, _ in installed:
+        for function in installed:
             function.put(function.compiled())
-    return lines, {n: g for n, g in gradients.items() if g is not None}
+    lines = []
+    for key, calls in kept.items():
+        value = calls[-1]
+        if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.ndim:
+            lines.append(Line(*found[key], key, value, len(forward.get(key, calls)), key in forward))
+    return lines
 
 
-def _target(statement):
+def gradients(bench, trial, lines):
+    """{name in small letters: Slopes} of the values of forward whose gradient a line of backward promises."""
+    once = sorted(
+        (x for x in lines if x.calls == 1), key=lambda x: x.forward
+    )  # what forward itself computes, last
+    at = {x.name.rpartition(".")[2].lower(): x for x in once}
+    wanted = {p for x in lines for p in promised(x.name)} & set(at)
+    rng = np.random.default_rng(17)
+    found = {name: _slopes(bench, trial, at[name], rng) for name in sorted(wanted)}
+    return {name: slopes for name, slopes in found.items() if slopes is not None}
+
+
+def broken(lines, known):
+    """How many lines of backward are not the gradient that their names promise, as far as it is `known`."""
+    own = [(x, known[p]) for x in lines for p in promised(x.name) if p in known]
+    return sum(not slopes.fits(x.value) for x, slopes in own)
+
+
+def target(statement):
+    """The name that a statement assigns to; None where it is none, or several."""
     if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
         target = statement.targets[0]
         if isinstance(target, ast.Name | ast.Attribute) or (
@@ -73,34 +115,24 @@ def _target(statement):
     return None
 
 
-def _gradient(bench, trial, line):
-    """The gradient of the loss at a value of forward; None if y does not depend on it."""
+def _slopes(bench, trial, line, rng):
+    """The Slopes at a value of forward; None if y does not depend on it."""
+    function, slots = line.function, {line.key: line.statement.value}
+    directions = rng.standard_normal((DIRECTIONS, *line.value.shape))
     g = trial.g
-    flat = np.empty(line.value.size)
+    here = float(trial.y if g is None else (g * trial.y).sum())
 
-    def loss(i, h):
-        def answer(value, _):
-            moved = np.array(value, float)
-            moved.reshape(-1)[i] += h
-            return moved
-
-        with answering({line.key: answer}):
+    def loss(change):
+        with answering({line.key: lambda value, _: value + change}):
             y = bench._forward(trial.values)
         return float(y if g is None else (g * y).sum())
 
     try:
-        for i in range(flat.size):
-            flat[i] = slope(lambda h, i=i: loss(i, h), 1.0)
+        function.put(function.compiled(watched(function.tree, slots)))
+        measured = [slope(lambda h, d=d: loss(h * d), 0.1, here) for d in directions / 10]
     except Exception:
         return None
-    return flat.reshape(line.value.shape) if np.nan_to_num(flat).any() else None
-
-
-def agrees(value, gradient):
-    """Whether a value is a gradient, at the entries where it is known."""
-    if np.shape(value) != np.shape(gradient):
-        return False
-    known = ~np.isnan(gradient)
-    with np.errstate(all="ignore"):
-        scale = np.abs(gradient[known]).max(initial=0.0)
-        return bool(np.all(np.abs(value[known] - gradient[known]) <= CLOSE * scale + 1e-9))
+    finally:
+        function.put(function.compiled())
+    measured = np.array(measured) * 10
+    return Slopes(line.value.shape, directions, measured) if np.nan_to_num(measured).any() else None

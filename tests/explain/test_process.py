@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from minigen.explain import file
 from minigen.explain.process import Stopped, limited
 
 
@@ -52,3 +53,24 @@ def test_nothing_outside_is_changed(act, tmp_path):
         limited(lambda send: act(tmp_path), seconds=10)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["kept.txt"]
     assert (tmp_path / "kept.txt").read_text() == "mine"
+
+
+def test_the_verdict_stands_where_the_search_is_cut_off(tmp_path, monkeypatch):
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "def forward(x):\n    return x**2\ndef backward(g, x):\n    return g * x\n"
+        "def inputs(rng):\n    return {'x': rng.normal(size=4)}\n"
+    )
+    judge = file.explain_task
+
+    def endless(task, *, seconds, **options):
+        if seconds:
+            time.sleep(60)
+        return judge(task, seconds=seconds, **options)
+
+    monkeypatch.setattr(file, "explain_task", endless)
+    monkeypatch.setattr(file, "LOADING", 6.0)
+    monkeypatch.setattr(file.process, "BUSY", 0)
+    said = file.check(path, seconds=5)
+    assert said.verdict == "wrong"
+    assert any("the search for the line stopped" in note for note in said.notes)

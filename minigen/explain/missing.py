@@ -1,0 +1,114 @@
+"""Lines that are not there: one more path into a value, a mask, a sum, or a value that is handed on.
+
+After a statement that assigns `name`, with what can be named there; and, for a gradient that is returned, the whole
+term that it lacks, built from what its function has computed by then.
+"""
+
+import ast
+
+import numpy as np
+
+from minigen.explain import edits as changes
+from minigen.explain.edits import Edit, atoms
+from minigen.explain.express import Library
+
+MOST = 400  # entries of a gradient for which a whole term is built
+
+
+def lines(suspect):
+    """[Edit] of the lines that may be missing after a suspect's statement."""
+    name = _assigned(suspect.statement)
+    if name is None or not suspect.body:
+        return []
+    value = suspect.values.get(id(suspect.value_node))
+    arrays, _ = atoms(suspect.scope, suspect.namespace)
+    found = []
+    for other in arrays:
+        if np.shape(value) == other.value.shape:
+            words = f"a line is missing: {other.text} flows into {name} as well"
+            found += [(1.9, "missing path", words, f"{name} = {name} {sign} {other.text}") for sign in "+-"]
+            words = f"a line is missing: {name} is 0 where {other.text} is not positive"
+            found.append((1.9, "missing path", words, f"{name}[{other.text} <= 0] = 0"))
+    for axis in (0, 1):
+        words = f"a line is missing: {name} must be summed over axis {axis}"
+        found.append((2.0, "reduction", words, f"{name} = {name}.sum(axis={axis}, keepdims=True)"))
+    return [_after(suspect, *one) for one in found]
+
+
+def handed_on(everything, unread):
+    """[(Suspect, Edit)]: `other = name` after the last assignment of a name that is never read, as at the end of a loop."""
+    last = {}
+    for s in everything:
+        name = _assigned(s.statement)
+        if name is not None and s.body and name in unread(s.function):
+            last[id(s.function), name] = s
+    found = []
+    for (_, name), s in last.items():
+        value = s.scope.get(name, s.values.get(id(s.value_node)))
+        for other, known in s.scope.items():
+            if other != name and isinstance(known, np.ndarray) and known.shape == np.shape(value):
+                words = f"a line is missing: {name} is handed on as {other}"
+                found.append((s, _after(s, 1.6, "missing path", words, f"{other} = {name}")))
+    return found
+
+
+def terms(everything, gradients, needed_of):
+    """[(Suspect, Edit)]: `name += term` for the gradients that are assigned to a name and lack a term.
+
+    `gradients` are those that are wrong, {name: array}; `needed_of(name)` gives what each lacks, or None.
+    """
+    found = []
+    for wrong, given in gradients.items():
+        makers = [s for s in everything if s.calls == 1 and s.body and _makes(s, given)]
+        if not makers:
+            continue
+        maker = makers[-1]
+        name = _assigned(maker.statement)
+        later = [
+            s
+            for s in everything
+            if s.function is maker.function and s.where >= maker.where and s.body is maker.body
+        ]
+        at = max(later, key=lambda s: s.where)
+        needed = needed_of(wrong)
+        if needed is None or needed.shape != given.shape:
+            continue
+        arrays, numbers = atoms(at.scope, at.namespace)
+        for cost, term in Library(arrays, numbers + changes.sizes(arrays), needed.shape).find(needed):
+            names = {n.id for n in ast.walk(changes.parsed(term)) if isinstance(n, ast.Name)}
+            binding = [s for s in later if s is maker or names & set(_bound(s.statement))]
+            place = max(binding, key=lambda s: s.index)
+            words = f"a line is missing: {term} flows into {name} as well"
+            found.append((place, _after(place, 0.5 + cost, "missing path", words, f"{name} += {term}")))
+    return found
+
+
+def _makes(s, given):
+    """Whether a statement leaves a given array under its name."""
+    value = s.values.get(id(s.value_node))
+    if _assigned(s.statement) is None or np.shape(value) != given.shape:
+        return False
+    if isinstance(s.statement, ast.AugAssign):
+        before = s.scope.get(_assigned(s.statement))
+        value = value if before is None or np.shape(before) != given.shape else before + value
+    return bool(np.allclose(value, given, rtol=1e-12, atol=0))
+
+
+def _assigned(statement):
+    """The name, attribute or entry that a statement assigns."""
+    if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+        target = statement.targets[0]
+    elif isinstance(statement, ast.AugAssign):
+        target = statement.target
+    else:
+        return None
+    return ast.unparse(target) if isinstance(target, ast.Name | ast.Attribute | ast.Subscript) else None
+
+
+def _bound(statement):
+    return [n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+
+
+def _after(s, cost, kind, words, line):
+    new = ast.parse(line).body
+    return Edit(cost, kind, words, s.statement, body=s.body, index=s.index + 1, gone=0, statements=new)
