@@ -67,6 +67,8 @@ def _token(found):
     if kind == "high":
         plain = unicodedata.normalize("NFKD", token).replace("T", "⊤")
         return f"<sup>{plain}</sup>"
+    if kind == "in2" and re.fullmatch("[a-z]{2,3}", token):  # Σ_nuv has three indices
+        return f"<sub><i>{token}</i></sub>"
     return f"<sub>{_formula(token)}</sub>" if kind.startswith("in") else f"<sup>{_formula(token)}</sup>"
 
 
