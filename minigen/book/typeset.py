@@ -120,7 +120,7 @@ def line(text):
     text = re.sub(r"(\S)\s+(\+?=)\s", r"\1 \2 ", text.strip()).replace("->", "→")
     out, before = [], ""
     for i, part in enumerate(re.split(r" {2,}", text)):
-        if _is_sentence(part):
+        if i == 0 and _is_sentence(part):
             kind, shown = "sentence", prose(part)
         elif i == 0 or (is_formula(part) and not _is_reason(part)):
             kind, shown = "formula", _formula(part)
@@ -135,7 +135,8 @@ def line(text):
 
 def _is_sentence(text):
     """Words that hold a formula: ℓ = h W2 + b2 was used twice, on both batches."""
-    return len(re.findall(r"\b[A-Za-z][a-z]{2,}\b", text)) >= 4 and bool(re.search(r"[,.:]( |$)", text))
+    words = set(re.findall(r"\b[A-Za-z][a-z]{2,}\b", text)) - FUNCTIONS
+    return len(words) >= 4 and bool(re.search(r"[,.:]( |$)", text))
 
 
 def _is_reason(text):

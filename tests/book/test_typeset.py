@@ -36,6 +36,8 @@ def test_a_sentence(text):
 def test_a_sentence_that_begins_like_a_formula_is_set_as_a_sentence():
     words = typeset.line("ℓ = h W + b was used twice, on both batches, so its parameters collect twice:")
     assert 'class="sentence"' in words and "<i>" not in words
+    note = typeset.line("δ = gh     here σ(l) is the sigmoid: softplus′, whose own slope nobody needs")
+    assert 'class="sentence"' not in note and '<span class="note">' in note
     assert 'class="formula"' in typeset.line("y[n,o,u,v] = bias[o] + Σ_c x[n,c, su, sv + dj] weight[o,c]")
 
 
