@@ -57,6 +57,9 @@ def _sections(body, lines):
         elif gathered and not _is_rule_of(node, gathered[0]) and isinstance(gathered[0], ast.FunctionDef):
             yield from _flush(gathered, lines)
             gathered = [node]
+        elif gathered and _only_imports(gathered[0]) and not _only_imports(node):
+            yield from _flush(gathered, lines)
+            gathered = [node]
         else:
             gathered.append(node)
         if heading and heading != at:
@@ -100,7 +103,14 @@ def _flush(nodes, lines):
     if nodes:
         first = nodes[0]
         name = first.name if isinstance(first, ast.FunctionDef) else ""
-        yield _section(name, first, nodes[-1].end_lineno, lines)
+        section = _section(name, first, nodes[-1].end_lineno, lines)
+        yield {**section, "imports": _only_imports(first)}
+
+
+def _only_imports(node):
+    """Whether a statement imports, `if TYPE_CHECKING:` too: the page folds these away."""
+    inner = [*node.body, *node.orelse] if isinstance(node, ast.If) else [node]
+    return all(isinstance(part, ast.Import | ast.ImportFrom) for part in inner)
 
 
 def _section(name, node, end, lines, prefix=""):
@@ -122,6 +132,7 @@ def _section(name, node, end, lines, prefix=""):
         "name": prefix + name,
         "note": typeset.paragraphs(doc) if doc else "",
         "comments": [typeset.prose(note) for note in notes if not note.startswith("---")],
+        "imports": False,
         "code": [{"number": i, "html": row} for (i, _), row in zip(rows, html, strict=True)],
     }
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Step:
-    """One step. `page` is what `minigen read` takes; `exercise` and `experiment` are names, or empty."""
+    """One step. `page` is what `minigen read` takes; exercise, experiment and watch are names, or empty."""
 
     title: str
     page: str
@@ -17,17 +17,20 @@ class Step:
     exercise: str = ""
     experiment: str = ""
     watch: str = ""
+    read: tuple = ()  # the places of a long page that belong to the step
 
 
 STEPS = (
     Step("One multiplication", "ops", 10,
-         "An operation is a forward on arrays and one rule for each argument. Read `mul`, then `tanh`, then "
-         "`sum`.",
-         exercise="mse"),
+         "An operation computes a result from its arguments. It has one rule for each argument: from g, the "
+         "gradient of the loss at the result, the rule makes the gradient at the argument. Three of them are "
+         "enough for now.",
+         exercise="mse", read=("mul", "tanh", "sum")),
     Step("The tape", "tape", 30,
-         "What is remembered of each operation, and why walking from the youngest to the oldest is all of "
-         "backpropagation.",
-         exercise="sigmoid", watch="watch-vae"),
+         "The tape is what the engine remembers of each operation. Why a walk from the youngest operation to "
+         "the oldest is all of backpropagation. These places hold the idea; the rest is for convenience and "
+         "for clear errors.",
+         exercise="sigmoid", watch="watch-vae", read=("Node", "Leaf", "_walk", "_gradient", "grad")),
     Step("A dense layer", "dense", 10,
          "Three gradients of one matrix product. Every network that follows is made of them.",
          exercise="dense", experiment="pca_autoencoder"),
@@ -35,27 +38,32 @@ STEPS = (
          "Two dense layers and a tanh: the first derivation from the loss down to the first weight.",
          exercise="autoencoder", experiment="dimensionality_reduction"),
     Step("Cross-entropy and logits", "ae-bce", 15,
-         "Why a loss takes logits: the derivative of the sigmoid cancels, and σ(l) − x is left.",
+         "A logit l is the number that goes into the sigmoid σ. Why a loss takes logits: the derivative of "
+         "the sigmoid cancels, and σ(l) − x is left.",
          exercise="bce-with-logits", experiment="denoising"),
-    Step("A penalty on the code", "ae-sparse-kl", 20,
-         "A quantity that is used twice receives the sum of two gradients, and one of them came through a "
-         "mean.",
+    Step("A penalty on the hidden units", "ae-sparse-kl", 20,
+         "A quantity that is used twice receives the sum of two gradients. Here one of them comes through a "
+         "mean over the batch.",
          exercise="sparse-kl", experiment="sparse_features"),
     Step("A variational autoencoder", "vae-bernoulli", 40,
-         "The code is a distribution. Noise is an argument, so the chain rule goes through the sample.",
+         "The encoder gives a distribution, by its mean and its variance, and the decoder sees a sample of "
+         "it. The noise is an argument, so the chain rule goes through the sample.",
          exercise="full-vae", experiment="vae_digits", watch="watch-vae"),
     Step("Convolution", "conv2d", 30,
-         "Every tap of the kernel is a small matrix product; read backwards, the same lines are the "
-         "gradient.",
+         "A tap is one place (i, j) of the kernel. Every tap is a small matrix product; read backwards, the "
+         "same lines are the gradient.",
          exercise="conv2d-input-gradient", experiment="checkerboard"),
     Step("The discriminator", "gan-discriminator", 25,
-         "One network is used on two batches, so its parameters collect twice; the other network is data.",
+         "One network is used on two batches, real and generated, so each of its parameters collects two "
+         "gradients. The generated samples are data here: nothing is sent into the generator.",
          exercise="discriminator", experiment="optimal_discriminator"),
     Step("The generator", "gan-generator-nonsaturating", 25,
-         "Its loss holds no data: the gradient comes through the discriminator, whose parameters stay.",
+         "Its loss holds no data. The gradient comes through the discriminator, whose parameters do not "
+         "change in this step.",
          exercise="generator", experiment="vanishing_gradient", watch="watch-gan"),
     Step("A critic in place of a discriminator", "wgan-critic", 15,
-         "A difference of means, and what bounds its slope.",
+         "The critic gives a score in place of a probability. Its loss is a difference of two means. It "
+         "measures a distance only while the slope of the critic is bounded.",
          exercise="wgan-critic-and-generator", experiment="wasserstein_critic"),
     Step("The gradient penalty", "wgan-gp-critic-tanh", 60,
          "The loss contains a gradient, so the backward pass differentiates a backward pass.",

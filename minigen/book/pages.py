@@ -3,6 +3,7 @@ witnesses.
 """
 
 import ast
+import importlib
 import inspect
 import linecache
 import re
@@ -74,8 +75,15 @@ def _of_one_module(runs):
 
 
 def _intro(runs):
-    """The module's docstring, which says what is common to its derivations."""
-    return typeset.paragraphs(sys.modules[runs[0].module].__doc__) if runs else ""
+    """(file, its docstring) of the module, which says what is common to its derivations, and of those whose
+    notation it takes over.
+    """
+    if not runs:
+        return []
+    module = sys.modules[runs[0].module]
+    others = re.findall(r"\b(?:that|those) of\s+(\w+)\.py", module.__doc__)
+    modules = [module, *(importlib.import_module(f"{module.__package__}.{name}") for name in others)]
+    return [(f"minigen/byhand/{Path(m.__file__).name}", typeset.paragraphs(m.__doc__)) for m in modules]
 
 
 def _part(run):
@@ -227,7 +235,7 @@ def by_tape(subject):
             operations.setdefault(entry.op, entry.thing.op)
     return {
         "functions": [p for p in pieces if p],
-        "operations": [(name, [rule for _, rule in rules_of(op)]) for name, op in operations.items()],
+        "operations": [(name, rules_of(op)) for name, op in operations.items()],
     }
 
 
@@ -237,6 +245,8 @@ def _source(code):
     text = "".join(row[indent:] if row.strip() else row for row in source).rstrip("\n")
     text = re.sub(r'\n\s+r?"""(?:.|\n)*?"""', "", text, count=1)
     if re.fullmatch(r"def \w+\(self[^)]*\):\s*return self\.\w+", text.replace("\n", " ")):
+        return None
+    if ") -> None:" in text.partition("\n")[0]:  # it only refuses what does not fit
         return None
     file = str(Path(code.co_filename).relative_to(PACKAGE.parent))
     return {

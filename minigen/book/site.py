@@ -87,11 +87,16 @@ def _render(job):
     kind, name = job
     if kind == "derivation":
         context, template = (
-            {**pages.derivation_page(name), "next": _neighbours(name, subjects.NAMES)},
+            {
+                **pages.derivation_page(name),
+                "next": _neighbours(name, subjects.NAMES),
+                "is_layer": name in _LAYERS,
+            },
             "derivation.html",
         )
     elif kind == "watch":
-        context, template = watch.page(name), "tick.html"
+        steps = [(at, step) for at, step in enumerate(order.STEPS, 1) if step.watch == name]
+        context, template = {**watch.page(name), "steps": steps}, "tick.html"
     elif kind == "source":
         context, template = {**annotate.page(name), "next": _neighbours(name, annotate.FILES)}, "source.html"
     else:
@@ -100,11 +105,14 @@ def _render(job):
 
 
 def _place(name):
-    """(number, step, the step that follows or None) for a page of the reading order; None for others."""
+    """(number, step, the step that follows or None, the one before or None) for a page of the reading order;
+    None for others.
+    """
     at = next((i for i, step in enumerate(order.STEPS) if step.page == name), None)
     if at is None:
         return None
-    return at + 1, order.STEPS[at], order.STEPS[at + 1] if at + 1 < len(order.STEPS) else None
+    following = order.STEPS[at + 1] if at + 1 < len(order.STEPS) else None
+    return at + 1, order.STEPS[at], following, order.STEPS[at - 1] if at else None
 
 
 def _top(name):
@@ -156,5 +164,9 @@ def _environment():
         undefined=jinja2.StrictUndefined,
     )
     environment.filters["prose"] = typeset.prose
-    environment.globals.update(top=TOP, version=sys.modules["minigen"].__version__)
+    environment.globals.update(
+        top=TOP,
+        version=sys.modules["minigen"].__version__,
+        gallery={row["name"] for row in extras.experiments()},
+    )
     return environment

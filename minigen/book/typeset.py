@@ -20,9 +20,9 @@ from minigen.book.derivation import defined
 LETTER = "A-Za-zα-ωΑ-Ωℓ"
 HAT = "\u0300-\u036f"
 MATHS = re.compile(
-    rf"(?P<code>\b[a-z]{{3,}}(?:_[a-z0-9]{{2,}})+\b)|(?P<number>\d+e-\d+)"
+    rf"(?P<code>\b[a-z]{{3,}}(?:_[a-z0-9]{{3,}})+\b)|(?P<number>\d+e-\d+)"
     rf"|(?P<word>[{LETTER}](?:[{HAT}]|[{LETTER}{HAT}])*)"
-    rf"|(?P<small>[₀-₉₊₋]+)|(?P<high>[⁰¹²³⁴-⁹⁺⁻ᵀᵛˢˡˣⁿ]+)"
+    rf"|(?P<index>(?<=[{LETTER}])[0-9](?![0-9A-Za-z]|\.\d))|(?P<small>[₀-₉₊₋]+)|(?P<high>[⁰¹²³⁴-⁹⁺⁻ᵀᵛˢˡˣⁿ]+)"
     rf"|_\((?P<in1>[^()]*)\)|_(?P<in2>[A-Za-z0-9α-ωℓ*]+)"
     rf"|\^\((?P<up1>[^()]*(?:\([^()]*\)[^()]*)*)\)|\^(?P<up2>[-−]?[\w]+)"
 )
@@ -40,7 +40,9 @@ def _formula(text):
         out.append(escape(text[end : found.start()], quote=False))
         out.append(_token(found))
         end = found.end()
-    return "".join(out) + escape(text[end:], quote=False)
+    html = "".join(out) + escape(text[end:], quote=False)
+    html = html.replace("</sub><sub>", ",")  # δ₂_n has two indices, and not one with two letters
+    return html.replace("''", "″").replace("'", "′")
 
 
 def _token(found):
@@ -51,12 +53,17 @@ def _token(found):
         mantissa, _, power = token.partition("e-")
         return f"{mantissa}e−{power}"
     if kind == "word":
-        return unicodedata.normalize("NFC", _word(token))
+        a_quantity = token == "a" and found.string[found.end() : found.end() + 1] in ("_", ")")
+        return "<i>a</i>" if a_quantity else unicodedata.normalize("NFC", _word(token))
+    if kind == "index":  # W1 is W₁
+        return f"<sub>{token}</sub>"
     if kind == "small":
         return f"<sub>{unicodedata.normalize('NFKD', token)}</sub>"
     if kind == "high":
         plain = unicodedata.normalize("NFKD", token).replace("T", "⊤")
         return f"<sup>{plain}</sup>"
+    if kind == "in2" and re.fullmatch("[a-z]{2,3}", token):  # Σ_nuv has three indices
+        return f"<sub><i>{token}</i></sub>"
     return f"<sub>{_formula(token)}</sub>" if kind.startswith("in") else f"<sup>{_formula(token)}</sup>"
 
 
@@ -69,20 +76,27 @@ def _word(token):
     return f"<i>{escape(token)}</i>"
 
 
-PROSE = re.compile(r"`([^`]+)`|([₀-₉]+)|([⁰¹²³⁴-⁹⁺⁻ᵀᵛˢˡˣⁿ]+)|(?<=[\wα-ω\u0302])_(\w{1,2})\b|\^(-?\w+)")
+PROSE = re.compile(
+    r"`([^`]+)`|([₀-₉]+)|([⁰¹²³⁴-⁹⁺⁻ᵀᵛˢˡˣⁿ]+)|(?<=[\wα-ω\u0302])_(\w{1,2})\b|(?<=\b[bchVW])([1-9])(?![0-9A-Za-z])"
+    r"|\^([-−]?\w+)|(?:(?<=[α-ωℓ])|(?<=anh)|(?<=lus))('+)"
+)
 
 
 def prose(text):
     """A sentence as HTML: `code`, sub- and superscripts; letters stay upright."""
 
     def token(found):
-        code, small, high, below, above = found.groups()
+        code, small, high, below, index, above, primes = found.groups()
         if code:
             return f"<code>{code}</code>"
-        if small or below:
-            return f"<sub>{unicodedata.normalize('NFKD', small or below)}</sub>"
-        plain = unicodedata.normalize("NFKD", high or above)
-        return f"<sup>{plain.replace('T', '⊤') if high else plain}</sup>"
+        if primes:
+            return "′″"[len(primes) - 1 : len(primes)]
+        if small or below or index:
+            return f"<sub>{unicodedata.normalize('NFKD', small or below or index)}</sub>"
+        if above:
+            return f"<sup>{prose(above)}</sup>"
+        plain = unicodedata.normalize("NFKD", high)
+        return f"<sup>{plain.replace('T', '⊤')}</sup>"
 
     return Markup(PROSE.sub(token, escape(text, quote=False)))
 
@@ -101,13 +115,23 @@ def line(text):
     text = re.sub(r"(\S)\s+(\+?=)\s", r"\1 \2 ", text.strip()).replace("->", "→")
     out, before = [], ""
     for i, part in enumerate(re.split(r" {2,}", text)):
-        kind = "formula" if i == 0 or (is_formula(part) and not _is_reason(part)) else "note"
-        if kind == before == "formula":
+        if i == 0 and _is_sentence(part):
+            kind, shown = "sentence", prose(part)
+        elif i == 0 or (is_formula(part) and not _is_reason(part)):
+            kind, shown = "formula", _formula(part)
+        else:
+            kind, shown = "note", _note(part)
+        if kind == "formula" and before:
             out.append('<span class="gap"></span>')
-        shown = _formula(part) if kind == "formula" else _note(part)
         out.append(f'<span class="{kind}">{shown}</span>')
         before = kind
     return Markup(" ".join(out))
+
+
+def _is_sentence(text):
+    """Words that hold a formula: ℓ = h W2 + b2 was used twice, on both batches."""
+    words = set(re.findall(r"\b[A-Za-z][a-z]{2,}\b", text)) - FUNCTIONS
+    return len(words) >= 4 and bool(re.search(r"[,.:]( |$)", text))
 
 
 def _is_reason(text):

@@ -45,9 +45,9 @@ def watch_vae():
     loss = reconstruction + kl
     names = dict(x=x, eps=eps, mu=mu, logvar=logvar, z=z, reconstruction=reconstruction, kl=kl, loss=loss)
     about = (
-        "Two numbers a digit, five digits. Watch `mu` and `logvar`: each is used by the sample and by the "
-        "divergence, so its gradient is complete only when both parts have arrived, and only then may "
-        "it be sent on."
+        "Five digits; the encoder gives two numbers for each. Watch `mu` and `logvar`: each is used by the "
+        "sample and by the divergence, so its gradient is complete only when both parts have arrived, and "
+        "only then may it be sent on."
     )
     _name(model)
     return Scene("A small variational autoencoder", about, loss, names)
@@ -62,9 +62,9 @@ def watch_gan():
     logits = game.judge(fake)
     loss = losses.generator_loss(logits, game.kind)
     about = (
-        "The generator's loss holds no data. Its gradient goes through the discriminator first, to the "
-        "samples, and from there into the generator. `generator_step` asks for the generator's "
-        "parameters only; here all are shown."
+        "The generator's loss holds no real data. Its gradient goes through the discriminator first, to the "
+        "samples (`fake`), and from there into the generator. A training step, `generator_step`, asks only "
+        "for the gradients of the generator's parameters; here those of both networks are shown."
     )
     _name(game)
     return Scene("A step of the generator", about, loss, dict(z=z, fake=fake, logits=logits, loss=loss))
@@ -82,10 +82,10 @@ def watch_penalty():
     excess = norms - 1
     loss = (excess * excess).sum() * (1 / 5)
     about = (
-        "The loss holds the gradient of the critic at x̂. That gradient was a backward pass of its own, and "
-        "because of `create_graph=True` its operations are on the tape like all others: they are marked as "
-        "*inner backward pass*. "
-        "The walk differentiates them, and the weights are reached twice."
+        "The loss holds the gradient of the critic at x̂, here `slope`. That gradient was a backward pass of "
+        "its own. Because of `create_graph=True` its operations are on the tape like all others; they are "
+        "marked as “inner backward pass”. The walk differentiates them, and the weights are reached twice: "
+        "inside them, and in the forward pass below."
     )
     _name(critic)
     names = dict(xhat=points, slope=slope, norms=norms, loss=loss)
@@ -109,7 +109,7 @@ def page(name):
     return {
         "name": name,
         "title": scene.title,
-        "about": typeset.prose(scene.about.replace("*", "")),
+        "about": typeset.prose(scene.about),
         "svg": drawing.svg,
         "folded": drawing.folded,
         "ticks": [_tick(record, tick, scene) for tick in ticks if type(tick.node) is not Leaf],

@@ -1,8 +1,9 @@
 """Dense autoencoders by hand: squared error, cross-entropy, tied weights, weight decay, five layers.
 
-How to read a derivation. Rows of x are examples, x is (N, D). For any quantity y, gy stands for ∂L/∂y; the
-gradient at a pre-activation is called δ. A derivation takes the differential of each forward line, from the
-last to the first, and reads the gradients off dL = Σ gy ⊙ dy =: ⟨gy, dy⟩. Three rules do all of the work:
+How to read a derivation. Rows of x are examples, x is (N, D). For any quantity y, gy stands for ∂L/∂y; at a
+pre-activation, what goes into an activation φ, it is called δ. The sign ⊙ multiplies entry by entry. A
+derivation takes the differential of each forward line, from the last to the first, and reads the gradients
+off dL = Σ gy ⊙ dy =: ⟨gy, dy⟩. Three rules do all of the work:
 
     dense        y = x W + b   dy = dx W + x dW + db
                                dL = ⟨gy, dx W⟩ + ⟨gy, x dW⟩ + ⟨gy, db⟩
@@ -13,6 +14,7 @@ last to the first, and reads the gradients off dL = Σ gy ⊙ dy =: ⟨gy, dy⟩
 
 Every loss is a sum over features and a mean over the N examples, so 1/N enters once, at the output, and every
 gradient behind it inherits it. W₁ b₁ is the encoder, W₂ b₂ the decoder, H the number of hidden units.
+softplus(t) is log(1 + eᵗ), and its slope is the sigmoid σ.
 """
 
 import numpy as np
@@ -87,8 +89,8 @@ def ae_bce(p, x):
 
     h  = tanh(x W₁ + b₁)                     (N, D) -> (N, H)
     l  = h W₂ + b₂                           (N, H) -> (N, D), logits; the picture is σ(l)
-    L  = 1/N Σ_n Σ_d −x log σ(l) − (1 − x) log(1 − σ(l))
-       = 1/N Σ_n Σ_d softplus(l) − x l        log σ(l) = l − softplus(l), log(1 − σ(l)) = −softplus(l)
+    L  = 1/N Σ_n Σ_d (−x log σ(l) − (1 − x) log(1 − σ(l)))
+       = 1/N Σ_n Σ_d (softplus(l) − x l)      log σ(l) = l − softplus(l), log(1 − σ(l)) = −softplus(l)
 
     δ₂ = gl = (σ(l) − x)/N                   softplus′ = σ; the σ′ of the picture has cancelled
     gW₂ = hᵀ δ₂      gb₂ = Σ_n δ₂_n

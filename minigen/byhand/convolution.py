@@ -1,9 +1,11 @@
 """Convolution and transposed convolution by hand, one kernel tap at a time.
 
-A kernel with kh × kw taps is kh × kw small matrix products, each on a shifted and strided image. Fix one tap
-(i, j): the pixels it reads for all outputs (u, v) at once are the slice x[:, :, s·u + d·i, s·v + d·j].
-Summing over the taps is the whole convolution, and reading the same line backwards is its gradient. A
-transposed convolution exchanges the roles of input and output: it writes where the convolution reads.
+Images are (N, C, H, W): examples, channels, rows, columns. O is the number of kernels, and the number of
+channels of the output. A kernel with kh × kw taps is kh × kw small matrix products, each on a shifted and
+strided image. Fix one tap (i, j): the pixels it reads for all outputs (u, v) at once are the slice
+x[:, :, s·u + d·i, s·v + d·j]. Summing over the taps is the whole convolution, and reading the same line
+backwards is its gradient. A transposed convolution exchanges the roles of input and output: it writes where
+the convolution reads.
 """
 
 import numpy as np

@@ -18,7 +18,7 @@ def vae_free_bits(p, x, eps, *, free_bits):
     σ = e^(v/2)          z = μ + σ ⊙ ε       (N, K)
     u = tanh(z W₂ + b₂)                      (N, K) -> (N, H)
     l = u W₃ + b₃                            (N, H) -> (N, D)
-    NLL = 1/N Σ_n Σ_d softplus(l) − x l
+    NLL = 1/N Σ_n Σ_d (softplus(l) − x l)
     κ_k = 1/N Σ_n ½ (σ² + μ² − 1 − v)_nk     (N, K) -> (K,), averaged before the maximum is taken
     L = NLL + Σ_k max(λ, κ_k)
 

@@ -15,7 +15,8 @@ Both networks have one hidden layer, and in every function
     G:  t = z V1 + c1     s = tanh(t)     o = s V2 + c2     x_f = σ(o)
     D:  a = x W1 + b1     h = φ(a)        ℓ = h W2 + b2                     φ the leaky ReLU of slope 0.2
 
-with x_r, a_r, h_r, ℓ_r on the real batch and x_f, a_f, h_f, ℓ_f on the fake one.
+with x_r, a_r, h_r, ℓ_r on the real batch and x_f, a_f, h_f, ℓ_f on the fake one. For any quantity y, gy is
+∂L/∂y; where y is a pre-activation, what goes into an activation, it is called δy.
 
     V1 (Z, S), c1 (S,)    p["generator.hidden.weight"], p["generator.hidden.bias"]
     V2 (S, D), c2 (D,)    p["generator.output.weight"], p["generator.output.bias"]
@@ -36,7 +37,7 @@ def gan_discriminator(p, x, z):
 
     Backward, δ marks the gradient at a pre-activation. softplus' = σ:
         δℓ_r = −σ(−ℓ_r) / N            δℓ_f = σ(ℓ_f) / M
-    ℓ = h W2 + b2 was used twice, on both batches, so its parameters collect twice:
+    Each layer was used on both batches, so its parameters collect two gradients:
         gW2  = h_rᵀ δℓ_r + h_fᵀ δℓ_f   gb2 = Σ δℓ_r + Σ δℓ_f
         δa_r = δℓ_r W2ᵀ ⊙ φ'(a_r)      δa_f = δℓ_f W2ᵀ ⊙ φ'(a_f)
         gW1  = x_rᵀ δa_r + x_fᵀ δa_f   gb1 = Σ δa_r + Σ δa_f

@@ -39,7 +39,7 @@ def wgan_gp_critic(p, x, z, alpha, *, lam, activation="leaky_relu"):
                                            W2 collects  Σ_n (gq ⊙ φ'(â))ᵀ
         δâ = gq ⊙ W2ᵀ ⊙ φ''(â)
     â is a dense layer of x̂ again, so W1 is reached a second time, and b1 by this path alone:
-                                           W1 collects  x̂ᵀ δâ,   b1 collects  Σ δâ
+                                           W1 collects  x̂ᵀ δâ,   b1 collects  Σ δâ.
     The leaky ReLU has φ'' = 0 and loses this last path; tanh does not. x̂ holds samples, not critic
     parameters: stop.
 

@@ -55,7 +55,7 @@ def vae_mixture_prior(p, x, eps):
     σ = e^(v/2)          z = μ + σ ⊙ ε       (N, K)
     u = tanh(z W₂ + b₂)                      (N, K) -> (N, H)
     l = u W₃ + b₃                            (N, H) -> (N, D)
-    NLL = 1/N Σ_n Σ_d softplus(l) − x l
+    NLL = 1/N Σ_n Σ_d (softplus(l) − x l)
     log q_n = −½ Σ_k (ε² + v + log 2π)_nk    since (z − μ)/σ = ε
     log p_n = log_mixture(z_n)
     L = NLL + 1/N Σ_n (log q_n − log p_n)

@@ -26,7 +26,7 @@ def vae_bernoulli(p, x, eps, *, beta=1.0):
     σ = e^(v/2)          z = μ + σ ⊙ ε       (N, K)
     u = tanh(z W₂ + b₂)                      (N, K) -> (N, H)
     l = u W₃ + b₃                            (N, H) -> (N, D)
-    NLL = 1/N Σ_n Σ_d softplus(l) − x l
+    NLL = 1/N Σ_n Σ_d (softplus(l) − x l)
     KL = 1/N Σ_n Σ_k ½ (σ² + μ² − 1 − v)
     L = NLL + β KL
 

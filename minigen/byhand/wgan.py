@@ -3,18 +3,19 @@
 Kantorovich and Rubinstein: the earth mover's distance between two distributions is the largest
 difference of means
 
-    W1 = max over f with slope ≤ 1 of   E f(x) − E f(G(z))
+    distance = max over f with slope ≤ 1 of   E f(x) − E f(G(z))
 
 so the critic f is an ordinary network without a sigmoid at the end, minus that difference is its loss,
-and −loss is its estimate of W1. Arjovsky et al. (2017) keep the slope bounded by clipping the weights
-after each update, which is no part of any gradient; gradient_penalty.py has the penalty of Gulrajani et
-al. (2017). The loss is linear in the critic's outputs: the gradient that starts backwards is a
-constant, ±1/N, and so it never saturates.
+and −loss is its estimate of the distance. Arjovsky et al. (2017) keep the slope bounded by clipping the
+weights after each update, which is no part of any gradient; gradient_penalty.py has the penalty of
+Gulrajani et al. (2017). The loss is linear in the critic's outputs: the gradient that starts backwards is
+a constant, ±1/N, and so it never saturates.
 
     G:  t = z V1 + c1     s = tanh(t)     o = s V2 + c2     x_f = σ(o)
     f:  a = x W1 + b1     h = φ(a)        f = h W2 + b2               φ tanh, or the leaky ReLU of slope 0.2
 
-with x_r, a_r, h_r, f_r on the real batch and x_f, a_f, h_f, f_f on the fake one.
+with x_r, a_r, h_r, f_r on the real batch and x_f, a_f, h_f, f_f on the fake one. For any quantity y, gy is
+∂L/∂y; where y is a pre-activation, what goes into an activation, it is called δy.
 
     V1 (Z, S), c1 (S,)    p["generator.hidden.weight"], p["generator.hidden.bias"]
     V2 (S, D), c2 (D,)    p["generator.output.weight"], p["generator.output.bias"]
@@ -28,7 +29,7 @@ from .functions import activation_by_name, sigmoid
 
 
 def wgan_critic(p, x, z, *, activation="leaky_relu"):
-    """The critic's loss, −(its estimate of W1), and its gradients.
+    """The critic's loss, −(its estimate of the distance), and its gradients.
 
     Forward, N rows x (N, D) and M rows z (M, Z):
         L = (1/M) Σ_m f_f − (1/N) Σ_n f_r

@@ -10,7 +10,8 @@ from minigen.graph.layout import LINE, PAD, layout
 STYLE = (
     ".minigen-graph{font:12px ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace}"
     ".minigen-graph .page{fill:var(--paper,#fffdf8)}"
-    ".minigen-graph text{fill:var(--ink,#22252a)}.minigen-graph .dim{fill:var(--quiet,#5b616b)}"
+    ".minigen-graph text{fill:var(--ink,#22252a)}.minigen-graph .when{font-size:10px}"
+    ".minigen-graph .dim,.minigen-graph .when{fill:var(--quiet,#5b616b)}"
     ".minigen-graph rect.box{fill:var(--card,#fff);stroke:var(--wire,#9aa1ac);stroke-width:1}"
     ".minigen-graph .layer rect.box{stroke:var(--blue,#2a5d9f);stroke-width:1.5}"
     ".minigen-graph .parameter rect.box{stroke:var(--blue,#2a5d9f);stroke-dasharray:none}"
@@ -23,7 +24,7 @@ STYLE = (
 
 class Drawing:
     """A graph as boxes and arrows. `svg` is the text, `save(path)` writes it, a notebook shows it; `folded`
-    is a sentence or None.
+    is a sentence or None. The small number above a box is the tick of its operation, as in `minigen.steps`.
     """
 
     def __init__(self, boxes, folded=None):
@@ -49,13 +50,17 @@ class Drawing:
 
     def _box(self, place):
         box, left = place.box, place.x - place.width / 2
-        numbers = " ".join(str(e.number) for e in box.members if e.kind == "operation")
+        own = [e.number for e in box.members if e.kind == "operation"]
+        numbers = " ".join(map(str, own))
         lines = [(box.title, ""), *((line, ' class="dim"') for line in box.lines)]
         texts = "".join(
             f'<text{dim} x="{place.x:.1f}" y="{place.y + PAD + 8 + LINE * i:.1f}" '
             f'text-anchor="middle">{escape(line)}</text>'
             for i, (line, dim) in enumerate(lines)
         )
+        if own:
+            when = f"{min(own)}" if len(own) == 1 else f"{min(own)}–{max(own)}"
+            texts += f'<text class="when" x="{left + 2:.1f}" y="{place.y - 4:.1f}">{when}</text>'
         return (
             f'<g class="{box.kind}" data-ticks="{numbers}"><rect class="box" x="{left:.1f}" '
             f'y="{place.y:.1f}" width="{place.width:.1f}" height="{place.height:.1f}" rx="5"/>{texts}</g>'

@@ -120,6 +120,19 @@ def test_readme_has_the_same_order():
     assert order.as_markdown() in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+def test_one_can_walk_from_the_first_step_to_the_last_and_to_what_belongs_to_each(parsed, book):
+    for step, following in zip(order.STEPS, [*order.STEPS[1:], None], strict=True):
+        page, text = parsed[f"{step.page}.html"], (book / f"{step.page}.html").read_text(encoding="utf-8")
+        assert str(site.typeset.prose(step.about)) in text
+        assert {f"{step.page}.html#{place.lower()}" for place in step.read} <= set(page.links)
+        assert not step.exercise or f"minigen exercise show {step.exercise}" in text
+        if step.watch:
+            assert f"{step.watch}.html" in page.links
+            assert f"{step.page}.html" in parsed[f"{step.watch}.html"].links
+        onward = re.findall(r'rel="next" href="([^"]+)"', text)
+        assert onward == ([f"{following.page}.html"] if following else [])
+
+
 def test_every_exercise_can_be_broken_on_one_page(parsed, book):
     placed = [id for ids in order.EXERCISES.values() for id in ids]
     assert sorted(placed) == sorted(master.all_masters())

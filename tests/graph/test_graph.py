@@ -2,6 +2,7 @@
 are too large.
 """
 
+import re
 import xml.etree.ElementTree as xml
 
 import numpy as np
@@ -55,6 +56,9 @@ def test_every_model_is_drawn_and_walked(name):
     for parameter in {n for n, t in tensors.items() if "." in n and t.node in {k.node for k in steps.ticks}}:
         assert parameter.rpartition(".")[0] in text and parameter in str(steps)
     assert drawing.folded is None and len(drawing.boxes) <= 150
+    numbers = re.findall(r'class="when"[^>]*>([^<]+)<', drawing.svg)
+    ends = {int(n) for pair in numbers for n in pair.split("–")}
+    assert 1 in ends and max(ends) == max(int(row[0]) for row in steps.rows() if row[0])
     right = kept_gradients(loss)
     given = {id(t.node): t.gradient for t in steps.ticks if type(t.node) is Leaf}
     assert given.keys() == {key for key, g in right.items() if g is not None}

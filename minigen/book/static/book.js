@@ -62,6 +62,10 @@ if (buttons.length) {
   addEventListener("hashchange", linked);
 }
 
+// ----- on paper nothing can be opened -----
+
+addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((part) => { part.open = true; }));
+
 // ----- a backward pass -----
 
 const walk = document.querySelector("[data-walk]");
