@@ -65,13 +65,15 @@ def replay(step: Callable[..., Any], *, strict: bool = True) -> Callable[..., An
 
     Arguments are arrays, constant tensors, numbers, and tuples, lists and dicts of them; the arrays are
     copied first. The step is written down anew for other shapes and other numbers. Results are copies:
-    arrays, and tensors without a history. The values are those of the plain step, bit for bit.
+    arrays, and tensors without a history. The values are those of the plain step, bit for bit; where
+    a NaN results, its sign may be another one.
 
     What Python does in the step is done only while it is written down: an `if`, a counter, a print. The step
     may depend on nothing but its arguments, parameters, and arrays that stay where they are.
     Raises NotReplayable, after a step that was done as usual, where the step reads a value
-    (`.item()`, `if loss < 1`), draws random numbers (noise is an argument), makes arrays from anything but
-    these, selects by a mask, writes to its arguments, or uses what differs from call to call. With
+    (`.item()`, `if loss < 1`), draws from a generator of NumPy (`minigen.Random` and Dropout draw anew in
+    every play), makes arrays from anything but these, selects by a mask, writes to its arguments, or uses
+    what differs from call to call: so a learning rate is set between two calls. With
     `strict=False` such a step is run as it is from then on; `step.why` says why. Under `detect_anomaly`,
     every step is run as it is. NumPy only: on a GPU there is no replay.
     """
