@@ -247,15 +247,16 @@ class Search:
         )  # then what is changed must be compiled: it cannot be watched
         self.full, self.partial = [], []
         suspects = self._suspects()
-        self.suspects = suspects
+        self._try_all(missing.handed_on(self.everything, lambda f: _unread(f.tree)))
+        self._simple(suspects, PART, whole=True)
+        self.suspects = suspects = self._solved(suspects)
         aimed = [s for s in suspects if s.target is not None]
         best = max((s.rank for s in suspects), default=0.0)
         first = [s for s in suspects if s.rank >= 0.75 * best]
         quick = [s for s in suspects if s.response is not None]  # most of their changes need no run
         several = not aimed and sum(not right for right in self.now.values()) > 1
         tiers = (
-            lambda: self._try_all(missing.handed_on(self.everything, lambda f: _unread(f.tree))),
-            lambda: self._simple(suspects, PART, whole=True),
+            lambda: None,  # what was found before anything was solved for
             lambda: self._simple(first, LIKELY),
             lambda: self._simple(quick, LIKELY),
             lambda: self._built(aimed),
@@ -271,7 +272,7 @@ class Search:
             if self.full:
                 self._cheaper(suspects)
             best = self._accept(self.full, list(self.now))
-            if best is None and several and n == 6:
+            if best is None and several and n == 5:
                 best = self._partial()  # no value of one line mends everything: several mistakes
             if best is not None:
                 return best
@@ -348,11 +349,16 @@ class Search:
         finally:
             for function in installed:
                 self._as_written(function)
-        likely = sorted((s for s in with_values if s.rank > 0), key=lambda s: (-s.rank, s.where))
-        for s in likely if not raises else ():
+        self.kept = kept
+        return sorted((s for s in with_values if s.rank > 0), key=lambda s: (-s.rank, s.where))
+
+    def _solved(self, suspects):
+        """The suspects after it was tried to solve for the value of each, in their new order."""
+        wrong = [n for n, right in self.now.items() if not right]
+        for s in suspects if any(self.now.values()) else ():
             with self._watching(s):
-                self._solve(s, kept, wrong)
-        return sorted(likely, key=lambda s: (-s.rank, s.where))
+                self._solve(s, self.kept, wrong)
+        return sorted(suspects, key=lambda s: (-s.rank, s.where))
 
     @contextlib.contextmanager
     def _watching(self, s):
