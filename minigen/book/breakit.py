@@ -1,7 +1,8 @@
 """Mistakes to choose from: the exercise's solution with one line changed, which arrays change, and what
 minigen says.
 
-Everything is computed when the book is built. The mistakes are those that the exercise is tested with.
+The mistakes are those that the exercise is tested with. Lines and pictures are computed when the book is built,
+minigen's reports are kept in reports.json.
 """
 
 import difflib
@@ -10,11 +11,11 @@ import inspect
 
 import numpy as np
 
-from minigen.book import typeset
+from minigen.book import reports, typeset
 from minigen.book.order import MISTAKES
 from minigen.book.pictures import picture, words
 from minigen.check.net import Net
-from minigen.exercises import catalogue, check, master
+from minigen.exercises import catalogue, master
 
 
 @functools.cache
@@ -54,7 +55,7 @@ def mistake(found, key):
         "lines": changes(found.solution(), found.mutant(key)),
         "arrays": [_pair(name, right[name], wrong[name]) for name in changed],
         "same": [name for name in right if name not in changed],
-        "says": str(check(found.id, found.backward(key))),
+        "says": reports.says(found, key),
     }
 
 
