@@ -1,8 +1,8 @@
 """Mistakes to choose from: the exercise's solution with one line changed, which arrays change, and what
 minigen says.
 
-The mistakes are those that the exercise is tested with. Lines and pictures are computed when the book is built,
-minigen's reports are kept in reports.json.
+The mistakes are those that the exercise is tested with. Lines and pictures are computed when the book is
+built, minigen's reports are kept in reports.json.
 """
 
 import difflib

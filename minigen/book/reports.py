@@ -1,8 +1,8 @@
 """What minigen says about each mistake that the book shows, kept beside it.
 
-A search takes seconds and there are over a hundred of them, and a book should be built in half a minute. So the
-reports are made once and kept in reports.json, each with a digest of the code it speaks of. One whose code has
-changed since is made anew while the book is built.
+A search takes seconds and there are over a hundred of them, and a book should be built in half a minute. So
+the reports are made once and kept in reports.json, each with a digest of the code it speaks of. One whose
+code has changed since is made anew while the book is built.
 
     python -m minigen.book.reports          # makes those that are missing or of other code
     python -m minigen.book.reports --all    # makes all of them, after a change of what minigen says
@@ -11,10 +11,11 @@ changed since is made anew while the book is built.
 import hashlib
 import json
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from pathlib import Path
 
-from minigen.exercises import check
+from minigen.exercises import check, master
 
 KEPT = Path(__file__).with_name("reports.json")
 
@@ -30,6 +31,11 @@ def make(found, key):
     return str(check(found.id, found.backward(key)))
 
 
+def _make(name):
+    id, key = name.split()
+    return make(master.all_masters()[id], key)
+
+
 def digest(found, key):
     """A short name for the code that the report speaks of."""
     return hashlib.sha256(found.mutant(key).encode()).hexdigest()[:16]
@@ -42,18 +48,19 @@ def _kept():
 
 def main(arguments):
     from minigen.book import breakit, order
-    from minigen.exercises import master
 
-    kept, made = {} if "--all" in arguments else _kept(), {}
-    masters = master.all_masters()
-    for id in dict.fromkeys(id for ids in order.EXERCISES.values() for id in ids):
-        for key in breakit.shown(masters[id]):
-            name, of = f"{id} {key}", digest(masters[id], key)
-            made[name] = kept.get(name, {})
-            if made[name].get("of") != of:
-                made[name] = {"of": of, "says": make(masters[id], key)}
-                print(name, flush=True)
-    KEPT.write_text(json.dumps(made, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    kept, masters = {} if "--all" in arguments else _kept(), master.all_masters()
+    ids = dict.fromkeys(id for ids in order.EXERCISES.values() for id in ids)
+    digests = {f"{id} {key}": digest(masters[id], key) for id in ids for key in breakit.shown(masters[id])}
+    todo = [name for name, of in digests.items() if kept.get(name, {}).get("of") != of]
+    made = {name: kept[name] for name in digests.keys() - todo}
+    with ProcessPoolExecutor() as pool:
+        for name, text in zip(todo, pool.map(_make, todo), strict=True):
+            made[name] = {"of": digests[name], "says": text}
+    KEPT.write_text(
+        json.dumps({name: made[name] for name in digests}, indent=1, ensure_ascii=False) + "\n",
+        encoding="utf-8",
+    )
 
 
 if __name__ == "__main__":

@@ -255,15 +255,16 @@ def why_not(program, path, names=()):
     backs = sorted(n for n in functions if pairs.goes_back(n.rpartition(".")[2]))
     if names:
         return f"{path} has no pair called {', '.join(names)}; it has {', '.join(sorted(functions)[:8])}"
-    if not backs:
+    alone = [n for n, f in sorted(program.functions().items()) if propose._may_be_single(program, f)]
+    if not backs and not alone:
         return (
             f"{path}: no backward was found among {len(functions)} functions; name it after its forward, "
             "such as forward and backward, relu_forward and relu_backward, f and f_prime, or return (loss, "
             "gradients)"
         )
-    who = (
-        f"{path}: {', '.join(backs[:4])} {'goes' if len(backs) == 1 else 'go'} back, but could not be called"
-    )
+    one = len(backs or alone) == 1
+    does = ("goes back" if one else "go back") if backs else f"{'gives' if one else 'give'} gradients"
+    who = f"{path}: {', '.join((backs or alone)[:4])} {does}, but could not be called"
     if program.refused:
         return f"{who}: {program.refused[0]}"
     unknown = [name for name in arrays.LIBRARIES if name in program.missing]

@@ -573,13 +573,9 @@ def _read(outcome, sources, live):
     return found
 
 
-def task_of(place, reading, warm="cold", seeds=(1, 2, 3), promised=()):
-    """The Task of a reading: gradients paired on a few scenes, and for others by the pattern of their addresses.
-
-    `promised`: the Matches of a backward that raises, as far as they are known from its text.
-    """
-    rules, patterns, names, shapes = {m.value: m for m in promised}, {}, {}, set()
-    places = {}
+def _rules(place, reading, warm, seeds, promised):
+    """{value: the Match that says where its gradient is found}, from builds with several seeds; right ones win."""
+    rules = {m.value: m for m in promised}
     for seed in seeds:
         try:
             found = attempt(place, reading, place.build(seed), warm)
@@ -587,12 +583,20 @@ def task_of(place, reading, warm="cold", seeds=(1, 2, 3), promised=()):
             raise
         except Exception:
             continue
-        if found is None:
-            continue
-        for m in found.matches:
+        for m in found.matches if found is not None else ():
             known = rules.get(m.value)
             if known is None or m.right and not known.right:
                 rules[m.value] = m
+    return rules
+
+
+def task_of(place, reading, warm="cold", seeds=(1, 2, 3), promised=()):
+    """The Task of a reading: gradients paired on a few scenes, and for others by the pattern of their addresses.
+
+    `promised`: the Matches of a backward that raises, as far as they are known from its text.
+    """
+    rules, patterns, names, shapes = _rules(place, reading, warm, seeds, promised), {}, {}, set()
+    places = {}
     for m in sorted(
         (m for m in rules.values() if not _written_out(m, place.program)), key=lambda m: not m.right
     ):

@@ -404,6 +404,8 @@ def _kind(value, arrays):
     if type(array) is np.ndarray:
         arrays.append(array)
         return kind, array.shape, array.strides, array.dtype
+    if kind is float or kind is complex or isinstance(value, np.generic):
+        return kind, repr(value)  # 0.0 and -0.0 are equal, and two results
     return kind, value if isinstance(value, NUMBERS) else None
 
 
