@@ -7,6 +7,7 @@ import tempfile
 import webbrowser
 from pathlib import Path
 
+BUILDING = "building the book, about half a minute ..."
 LIBRARIES = {"jinja2", "markupsafe", "pygments", "latex2mathml"}
 
 
@@ -53,6 +54,7 @@ def run(options):
         print(f"minigen read: there is no page {options.page!r}: {cure}", file=sys.stderr)
         return 2
     if options.out:
+        print(BUILDING, flush=True)
         folder = site.build(options.out)
         pages = len(list(folder.glob("*.html")))
         print(f"{folder}: {pages} pages; open {folder / names[page]}")
@@ -67,7 +69,7 @@ def _kept(site):
         f"minigen-book-{os.getuid() if hasattr(os, 'getuid') else ''}-{site.fingerprint()}",
     )
     if not (folder / "complete").is_file():
-        print("building the book, one or two minutes ...", flush=True)
+        print(BUILDING, flush=True)
         site.build(folder)
         (folder / "complete").touch()
     return folder
