@@ -169,7 +169,7 @@ def explain_result(result, backward, seconds=SECONDS, reveal=False, here=False):
 def _withhold(explanation):
     """Take corrected terms out of the sentences: in an exercise they are shown only where asked for."""
     for finding in explanation.findings:
-        if finding.kind == "term":
+        if finding.kind == "term" or finding.kind == "operand" and not finding.before.isidentifier():
             finding.sentence = f"something else is due where {finding.before} stands"
             finding.alternatives = []
 

@@ -25,7 +25,7 @@ SENTENCES = {
 
 @pytest.mark.parametrize("text", FORMULAS)
 def test_a_formula(text):
-    assert str(typeset.maths(text)) == FORMULAS[text]
+    assert typeset._formula(text) == FORMULAS[text]
 
 
 @pytest.mark.parametrize("text", SENTENCES)
