@@ -104,9 +104,11 @@ def book(tmp_path_factory):
     try:
         shared.mkdir()
     except FileExistsError:
+        late = time.monotonic() + 600  # a process that was killed leaves no word
         while not (shared / "built").exists():
             time.sleep(0.2)
             assert not (shared / "failed").exists(), "another process could not build the book"
+            assert time.monotonic() < late, "another process has not built the book in ten minutes"
         return shared / "site"
     try:
         site.build(shared / "site")
