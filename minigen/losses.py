@@ -338,24 +338,24 @@ def _squared_slopes(caller, critic, x):
 
 def _rows(caller, **arrays):
     """N, the size of the batch, after checking that the arrays have one shape and dtype and are not empty."""
-    first = next(iter(arrays.values()))
-    if any(a.shape != first.shape for a in arrays.values()):
+    first, *others = arrays.values()
+    shape, dtype = first.shape, first.dtype
+    if any([a.shape != shape for a in others]):
         shapes = ", ".join(f"{name} {a.shape}" for name, a in arrays.items())
         raise ValueError(
             f"{caller}: equal shapes expected, got {shapes}: losses do not broadcast; "
             "use reshape or x[:, None]"
         )
-    if any(a.dtype != first.dtype for a in arrays.values()) or first.dtype.kind != "f":
+    if any([a.dtype != dtype for a in others]) or dtype.kind != "f":
         dtypes = ", ".join(f"{name} {a.dtype}" for name, a in arrays.items())
         raise TypeError(
             f"{caller}: one dtype of real numbers expected, got {dtypes}: use .astype(np.float32) on the data"
         )
-    if first.ndim == 0 or first.size == 0:
+    if 0 in (shape or (0,)):
         raise ValueError(
-            f"{caller}: the first axis is the batch and must hold at least one example, "
-            f"got shape {first.shape}"
+            f"{caller}: the first axis is the batch and must hold at least one example, got shape {shape}"
         )
-    return first.shape[0]
+    return shape[0]
 
 
 def _check_scores(caller, scores):

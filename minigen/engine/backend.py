@@ -165,6 +165,8 @@ def two_dtypes(caller, floats):
 
 def own(value):
     """A copy of every array in an argument, for the tape: the owner of the original may write to it."""
+    if type(value) is int or value is None:  # a stride, an axis
+        return value
     if is_array(value):
         return value.copy(order="K")
     if isinstance(value, tuple | list):

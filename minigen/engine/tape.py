@@ -48,6 +48,7 @@ _branches: ContextVar[list | None] = ContextVar("branches", default=None)
 _settled_here = ContextVar("rules are running on arrays, which are settled", default=False)
 _watching, _new, _ndarray = anomaly.watching, object.__new__, np.ndarray
 _float32, _float64 = np.dtype(np.float32), np.dtype(np.float64)
+_tick = attrgetter("tick")
 _floating = frozenset((np.ndarray, np.float32, np.float64))
 
 
@@ -337,7 +338,7 @@ class Op(Generic[_P]):
     @overload
     def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> Tensor: ...
     def __call__(self, *args, **kwargs):
-        if Tensor not in map(type, args):
+        if not (args and type(args[0]) is Tensor) and Tensor not in map(type, args):
             return self.forward(*args, **kwargs) if _settled_here.get() else self._on_arrays(args, kwargs)
         if backend.recorder.get() is not None:
             args = backend.recorder.get().arguments(args)
@@ -346,26 +347,26 @@ class Op(Generic[_P]):
         tracked = leaf = odd = False
         dtype, rules = None, len(self.rules)
         for a in args:
-            node = None
             if type(a) is Tensor:
                 if a._lent:
                     exposed.append(len(values))
                 node, a = a.node, a._array
+                parents.append(node)
                 if node is not None:
                     tracked = True
-                    leaf = leaf or type(node) is Leaf
-            elif type(a) is not float and type(a) is not int and a is not None:
-                exposed.append(len(values))
+                    if type(node) is Leaf:
+                        leaf = True
             else:
-                values.append(a)
                 parents.append(None)
-                continue
+                if type(a) is float or type(a) is int or a is None:
+                    values.append(a)
+                    continue
+                exposed.append(len(values))
             if type(a) is not _ndarray:
                 odd = odd or len(values) < rules or isinstance(a, np.generic)
             elif a.dtype is not dtype and len(values) not in self.masks:
                 odd, dtype = odd or dtype is not None, a.dtype
             values.append(a)
-            parents.append(node)
         if odd or not (dtype is _float32 or dtype is _float64):
             values = self._settle(values)
         if kwargs:
@@ -382,7 +383,7 @@ class Op(Generic[_P]):
             out = self.forward(*values, **kwargs)
         except (TypeError, ValueError) as error:
             raise self._explain(error, values) from error
-        if isinstance(out, np.generic):
+        if type(out) is not _ndarray and isinstance(out, np.generic):
             out = np.asarray(out)
         elif (leaf or exposed) and (out.base is not None or id(out) in map(id, values)):
             out = _unshared(out, values, parents)
@@ -717,14 +718,14 @@ def _reachable(root):
                 "pass retain_graph=True to the earlier call to use it twice"
             )
         for parent in node.parents:
-            if parent is None:
-                continue
-            if type(parent) is Leaf and (parent.changed > node.tick or parent.lent > node.tick):
-                _values_of_then(node, parent)
-            if parent not in seen:
+            if type(parent) is Leaf:
+                if parent.changed > node.tick or parent.lent > node.tick:
+                    _values_of_then(node, parent)
+                seen.add(parent)
+            elif parent is not None and parent not in seen:
                 seen.add(parent)
                 stack.append(parent)
-    return sorted(seen, key=attrgetter("tick"), reverse=True)
+    return sorted(seen, key=_tick, reverse=True)
 
 
 def _values_of_then(node, leaf):

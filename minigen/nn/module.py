@@ -266,8 +266,9 @@ class Sequential(Module):
             setattr(self, str(i), module)
 
     def forward(self, x: Any) -> Any:
-        for _, module in self.children():
-            x = module(x)
+        for module in vars(self).values():
+            if isinstance(module, Module):  # the others are settings, as `training`
+                x = module(x)
         return x
 
     def __len__(self) -> int:

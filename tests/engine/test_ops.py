@@ -326,3 +326,10 @@ def test_unbroadcasting(shapes):
     stretched = np.broadcast_to(a, shapes.result_shape), np.broadcast_to(b, shapes.result_shape)
     np.testing.assert_allclose(gx.data, oracle.naive_sum_to(stretched[1], a.shape), rtol=1e-12, atol=1e-13)
     np.testing.assert_allclose(gy.data, oracle.naive_sum_to(stretched[0], b.shape), rtol=1e-12, atol=1e-13)
+
+
+def test_a_gradient_has_the_memory_order_of_the_input():
+    x = np.ones((2, 5, 5, 3), np.float32).transpose(0, 3, 1, 2)
+    t = Tensor(x, requires_grad=True)
+    (g,) = mg.grad(mg.relu(t), t, gradient=np.ones((2, 3, 5, 5), np.float32))
+    assert g.data.strides == x.strides
