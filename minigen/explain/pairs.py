@@ -384,18 +384,19 @@ def attempt(place, reading, scene, warm=None):
             return _attempt(place, reading, warmed(reading, scene, warm), warm)
         if not _keeps_state(place, reading, scene):
             return _attempt(place, reading, scene, "cold")
-        found = [_attempt(place, reading, warmed(reading, scene, "forward"), "forward")]
-        if found[0] is None or not found[0].wrong:
-            return found[0] or _attempt(place, reading, scene, "cold")
-        for how in ("round", "cold"):
-            other = _attempt(place, reading, warmed(reading, scene, how), how)
-            if other is not None and how == "round" and not other.wrong:
-                return other
-            found.append(other)
-        cold = found[-1]
-        if cold is not None and not cold.wrong and found[0].right + found[0].wrong >= cold.right:
-            found[0].stale = True
-    return found[0]
+        first = _attempt(place, reading, warmed(reading, scene, "forward"), "forward")
+        if first is not None and not first.wrong:
+            return first
+        whole = _attempt(place, reading, warmed(reading, scene, "round"), "round")
+        if whole is not None and not whole.wrong:
+            return whole
+        cold = _attempt(place, reading, scene, "cold")
+        if cold is not None and not cold.wrong:
+            if first is None:  # what is left of the other call is so far off that no value fits it
+                matches = [replace(m, right=False) for m in cold.matches]
+                first = Found(place, reading, matches, cold.y, "forward", cold.open, cold.missed)
+            first.stale = first.right + first.wrong >= cold.right
+    return first or cold
 
 
 def _keeps_state(place, reading, scene):
@@ -417,18 +418,22 @@ def warmed(reading, scene, how):
     """The scene after forward ("forward"), or forward and backward ("round"), was called on other inputs."""
     if how == "cold":
         return scene
-    live = scene.live()
-    generators = _generators(live, scene.program)
-    kept = {k: copy.deepcopy(v) for k, v in live.arguments.items() if isinstance(v, np.ndarray)}
-    rng = np.random.default_rng(scene.seed)
-    for key, value in kept.items():
-        live.arguments[key] = rng.permutation(value.ravel()).reshape(value.shape)
-    try:
-        reading.run(live, None, back=how == "round")
-    except load.Refused:
-        raise
-    except Exception:
-        return scene  # it cannot take these inputs: nothing is learned
+    for factor in (0.9, 1):  # entries in another place and of another size; labels may have to keep theirs
+        live = scene.live()
+        generators = _generators(live, scene.program)
+        kept = {k: copy.deepcopy(v) for k, v in live.arguments.items() if isinstance(v, np.ndarray | float)}
+        rng = np.random.default_rng(scene.seed)
+        for key, value in kept.items():
+            other = rng.permutation(np.ravel(value)).reshape(np.shape(value)) if np.ndim(value) else value
+            live.arguments[key] = factor * other if np.asarray(value).dtype.kind == "f" else other
+        try:
+            reading.run(live, None, back=how == "round")
+            break
+        except load.Refused:
+            raise
+        except Exception:
+            if factor == 1:
+                return scene  # it cannot take these inputs: nothing is learned
     for name in dir(live.owner) if scenes.is_own(live.owner, scene.program) else ():
         if _reset.match(name):  # what they call between two steps
             with contextlib.suppress(Exception):

@@ -66,13 +66,25 @@ _shapes = [
 ]  # fmt: skip
 
 
-def _shape(spec, sizes):
-    table = {
+def _table(sizes):
+    return {
         "N": sizes.N, "A": sizes.A, "B": sizes.B, "C": sizes.C, "c": sizes.channels, "o": sizes.channels_out,
         "H": sizes.H, "W": sizes.W, "L": sizes.L, "T": sizes.T,
         "D": sizes.widths[3],
     }  # fmt: skip
+
+
+def _shape(spec, sizes):
+    table = _table(sizes)
     return tuple(table[s] if s in table else int(eval(s, {"__builtins__": {}}, table)) for s in spec.split())
+
+
+def _spec(shape, sizes):
+    """The symbols of a shape: (5, 7) is "N A"."""
+    names = {}
+    for name, size in _table(sizes).items():
+        names.setdefault(size, name)
+    return " ".join(names.get(size, str(size)) for size in shape)
 
 
 class Choice:
@@ -337,6 +349,16 @@ class Proposal:
     def __init__(self, program, kind, title, front, constructor, parameters):
         self.program, self.kind, self.title, self.front = program, kind, title, front
         self.constructor, self.parameters = constructor, parameters
+        self.output = ""  # the symbols of the output's shape, once forward has run
+        self._labels = {}
+
+    def labels(self):
+        """Choices of labels that have the shape of the output, none for a number."""
+        columns = not self.output.startswith("N")
+        domains = ("one-hot columns" if columns else "one-hot", "normal") if " " in self.output else ("normal",)
+        if self.output not in self._labels:
+            self._labels[self.output] = [Choice("array", self.output, d) for d in domains if self.output]
+        return self._labels[self.output]
 
     @property
     def defaults(self):
@@ -630,8 +652,12 @@ def _search(proposal, given, seconds=SECONDS):
         return clean and not place.hides
 
     def around(start, options_of):
-        """Change one argument of what runs already, twice if that helps; True where all gradients are right."""
-        for key, options in options_of:
+        """Change one argument of what runs already, twice if that helps; True where all gradients are right.
+
+        Labels are changed first: they mostly have the shape of the output.
+        """
+        labels = [(key, proposal.labels()) for key, _ in options_of if key[0] == "call" and _labels.match(key[1])]
+        for key, options in [*labels, *options_of]:
             for option in options:
                 other = {**start, key: option}
                 if distance(other) == DONE and consider(other):
@@ -727,6 +753,7 @@ def _distance(proposal, chosen):
     except (Exception, load.Timeout):
         return count
     y = pairs.Reading("", step[0]).pick(result, live)
+    proposal.output = _spec(np.shape(y), Sizes()) if pairs.is_number(y) else ""
     if y is None or pairs.is_number(y) and not (np.size(y) and np.all(np.isfinite(y))):
         return count + 1 if y is not None else DONE
     return DONE
