@@ -143,7 +143,7 @@ def test_what_is_left_of_an_earlier_call_is_noticed(tmp_path):
 
 @pytest.mark.parametrize("x", ["0.5", "np.ones(4)", "np.array([1.0, -1.0, 1.0])", "rng.standard_normal(2)"])
 def test_few_or_equal_entries_do_not_hide_what_is_left_of_an_earlier_call(tmp_path, x):
-    text = STALE + f"def inputs(rng):\n    return {{'x': {x}}}\n"
+    text = STALE + f"layer = Tanh()\ndef inputs(rng):\n    return {{'x': {x}}}\n"
     _, found = wrong_ones(program(tmp_path, text))
     assert [(f.stale, f.wrong) for f in found] == [(True, 1)]
 
