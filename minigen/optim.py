@@ -20,7 +20,7 @@ import numpy as np
 
 from minigen.engine import tape
 from minigen.engine.backend import Array, device_of, namespace, recorder, to, whole
-from minigen.engine.fast import memory, threads
+from minigen.engine.fast import memory
 from minigen.engine.shapes import inverse_of
 from minigen.engine.tape import Tensor
 from minigen.nn.module import Module, mark_changed, memory_order
@@ -34,8 +34,7 @@ _block = 1 << 15
 class Optimizer:
     """The base class of the optimizers.
 
-    A subclass names the arrays that it keeps (`slots`) and changes a block in `update`. Two threads share
-    the blocks of a large network, so `update` may change nothing but its arguments.
+    A subclass names the arrays that it keeps (`slots`) and changes a block in `update`.
 
     `parameters` is a Module or tensors, in any iterable. `lr` is positive and may be changed between steps,
     by hand or by a schedule below, which may also end at 0. `weight_decay` w adds w p to the gradient
@@ -128,16 +127,11 @@ class Optimizer:
             if leaf.grad is not leaf.buffer:
                 self._fetch(i, leaf)
         self._steps += 1
-        threads.share_numbers(self._move_blocks, len(self._blocks), len(self._flat["data"]))
+        for block in self._blocks:
+            self._move(*block)
         tick = next(tape._clock)
         for leaf in self._leaves:
             leaf.changed = tick
-
-    def _move_blocks(self, start, stop):
-        for data, grad, scratch, *slots in self._blocks[start:stop]:
-            if start:  # another thread has the scratch of the blocks
-                scratch = memory.scratch(self._xp, "update", data.shape, data.dtype)
-            self._move(data, grad, scratch, *slots)
 
     def _fetch(self, i, leaf):
         """A gradient from before the optimizer was made, or put in place by hand."""

@@ -13,6 +13,7 @@ from numpy.typing import DTypeLike
 
 from minigen.engine import conv, ops
 from minigen.engine.conv import Pair
+from minigen.engine.fast import threads
 from minigen.engine.tape import Tensor, Value
 from minigen.nn.init import Initialiser, initial_bias, initial_weight
 from minigen.nn.module import Module
@@ -75,6 +76,7 @@ class Conv2d(Module):
         shape = (out_channels, in_channels, *taps)
         fan_in = in_channels * math.prod(taps)
         fan_out = out_channels * math.prod(taps) / math.prod(strides)
+        threads.beside_convolutions()
         self.weight = initial_weight("Conv2d", init, rng, shape, fan_in, fan_out, dtype)
         self.bias = initial_bias(out_channels, dtype) if bias else None
         self.options = {"stride": stride, "padding": padding, "dilation": dilation}
@@ -118,6 +120,7 @@ class ConvTranspose2d(Module):
         shape = (in_channels, out_channels, *taps)
         fan_in = in_channels * math.prod(taps) / math.prod(strides)
         fan_out = out_channels * math.prod(taps)
+        threads.beside_convolutions()
         self.weight = initial_weight("ConvTranspose2d", init, rng, shape, fan_in, fan_out, dtype)
         self.bias = initial_bias(out_channels, dtype) if bias else None
         self.options = {

@@ -7,7 +7,6 @@ import sys
 import textwrap
 import threading
 import tracemalloc
-from functools import partial
 
 import numpy as np
 import pytest
@@ -17,7 +16,6 @@ from samples import SAMPLES
 import minigen as mg
 from minigen import NotReplayable, Tensor, losses, nn, optim
 from minigen.engine.fast import recording, threads
-from minigen.engine.fast import replay as engine_replay
 from minigen.models import WGAN, alternating_round, players
 from minigen.nn.dropout import dropout
 
@@ -266,57 +264,10 @@ def test_the_random_networks_have_everything():
     ) | {"l2"}
 
 
-# ----- shared by threads ------------------------------------------------------------------------------------
+# ----- threads ----------------------------------------------------------------------------------------------
 
 
-def last_row_first(part, n, numbers):
-    """What threads may do at worst: each row alone, and the last one first."""
-    for i in reversed(range(n)):
-        part(i, i + 1)
-
-
-@pytest.fixture
-def rows_in_any_order(monkeypatch):
-    monkeypatch.setattr(threads, "share_numbers", last_row_first)
-    monkeypatch.setattr(threads, "worth_sharing_numbers", 1)
-    monkeypatch.setattr(engine_replay, "_worth_grouping", 1)
-
-
-@pytest.mark.parametrize("seed", range(0, 200, 5))
-def test_neighbouring_calls_row_by_row(seed, rows_in_any_order):
-    same(random_training(seed))
-
-
-def test_calls_that_mix_rows_are_no_neighbours(rows_in_any_order):
-    def training():
-        model, rng = Holder([np.eye(5) + 1.0]), np.random.default_rng(0)
-
-        def step(x):
-            y = model.p0 * x
-            z = (y * 2).T * y + (y + 1)[::-1] + (y * y)[:1]
-            loss = mg.sum(z.T * z)
-            loss.backward()
-            return loss, z
-
-        return step, model, [], ([rng.normal(size=(5, 5))] for _ in range(9))
-
-    same(training)
-
-
-def test_what_goes_together_row_by_row(rows_in_any_order):
-    a, b, c = (np.zeros((4, 4)) for _ in range(3))
-    made = [partial(np.multiply, a, 2.0, out=b)]
-    for pair in [(a, b), (b, a), (b, a[0]), (b, a[:1]), (a, 3.0)]:
-        assert engine_replay._goes_with(made, partial(np.add, *pair, out=c))
-    for pair in [(a, b[:1]), (a, b[0]), (a, b.T), (a, b[::-1])]:  # other rows of what was just made
-        assert not engine_replay._goes_with(made, partial(np.add, *pair, out=c))
-    for out in (a[::-1], b.T):  # other rows of what is still read
-        assert not engine_replay._goes_with(made, partial(np.add, c, 1.0, out=out))
-    assert not engine_replay._goes_with(made, partial(np.matmul, a, b, out=c))
-    assert not engine_replay._goes_with(made, partial(np.add.reduce, b, out=c[0]))
-
-
-def test_large_calls_on_three_threads(monkeypatch):
+def test_large_products_on_three_threads(monkeypatch):
     def training():
         rng = np.random.default_rng(0)
         model = nn.Sequential(
@@ -334,6 +285,7 @@ def test_large_calls_on_three_threads(monkeypatch):
         return step, model, [optimizer], ([rng.normal(size=(1001, 30)).astype(np.float32)] for _ in range(9))
 
     monkeypatch.setattr(threads, "count", lambda: 3)
+    monkeypatch.setattr(threads, "_beside_convolutions", True)
     same(training)
 
 

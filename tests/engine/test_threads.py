@@ -8,7 +8,12 @@ import subprocess
 import sys
 import textwrap
 
+import numpy as np
 import pytest
+
+import minigen as mg
+from minigen import nn
+from minigen.engine.fast import threads
 
 fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
 
@@ -33,6 +38,7 @@ FORK = """
     from minigen.engine.fast import threads
 
     x = np.ones((512, 512), np.float32)
+    threads.beside_convolutions()
     mg.matmul(x, x)  # starts the pool
     {before}
     child = os.fork()
@@ -63,6 +69,21 @@ def test_a_child_born_while_another_thread_multiplies():
     visitor = threading.Thread(target=threads.single_threaded_blas, args=work)
     visitor.start(), inside.wait()"""
     assert run(FORK.format(before=before.strip(), after="done.set(); visitor.join()")) == ["0", "2"]
+
+
+def test_large_products_are_shared_out_beside_convolutions_alone(monkeypatch):
+    x, shared = np.ones((512, 512), np.float32), []
+    in_parallel = threads._in_parallel
+    monkeypatch.setattr(threads, "_beside_convolutions", False)
+    monkeypatch.setattr(threads, "_in_parallel", lambda *args: (shared.append(args), in_parallel(*args)))
+    assert (mg.matmul(x, x) == 512).all()
+    assert not shared
+    for layer in (nn.Conv2d, nn.ConvTranspose2d):
+        threads._beside_convolutions = False
+        layer(1, 1, 3, rng=np.random.default_rng(0))
+        assert threads._beside_convolutions
+    assert (mg.matmul(x, x) == 512).all()
+    assert len(shared) == 1
 
 
 INTERRUPTS = """

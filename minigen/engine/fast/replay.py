@@ -32,13 +32,12 @@ from typing import Any
 import numpy as np
 
 from minigen.engine import anomaly, backend, tape
-from minigen.engine.fast import memory, threads
+from minigen.engine.fast import memory
 from minigen.engine.fast.recording import (
     NUMBERS,
     Recorded,
     Recording,
     address,
-    arrays_in,
     home,
     mapped,
     place,
@@ -49,7 +48,6 @@ from minigen.engine.tape import Tensor
 _most_runs = 5  # of one kind, without two in a row that agree
 _most_in_vain = 24  # runs in a row, of any kind, without a play
 _most_lists = 16
-_worth_grouping, _longest_group = 1 << 13, 32  # numbers in an array; calls
 
 
 class NotReplayable(RuntimeError):
@@ -162,7 +160,7 @@ class Play:
 
         self.calls = []
         for errors, group in groupby(entries, key=lambda entry: entry.errors):
-            calls = _shared_out([_call(entry, placed) for entry in group])
+            calls = [_call(entry, placed) for entry in group]
             self.calls += [partial(_with_errors, errors, calls)] if errors else calls
         self.result = mapped(run.result, partial(_giver, run, placed))
 
@@ -192,81 +190,6 @@ def _with_errors(errors, calls):
     with np.errstate(**errors):
         for call in calls:
             call()
-
-
-# ----- threads -----
-
-
-def _shared_out(calls):
-    """The calls, where neighbours that compute row by row are one call that shares out the rows, if they have
-    enough of them.
-    """
-    done, group = [], []
-    for call in [*calls, None]:
-        if group and (call is None or not _goes_with(group, call)):
-            done += _as_one(group)
-            group = []
-        if call is not None:
-            if _goes_with(group, call):
-                group.append(call)
-            else:
-                done.append(call)
-    return done
-
-
-def _goes_with(group, call):
-    """Whether, in this call and in the group, row i of an array depends on row i of others alone."""
-    out = _written(call)
-    if out is None or not out.ndim or out.size < _worth_grouping or len(group) >= _longest_group:
-        return False
-    if group and len(out) != len(_written(group[0])):
-        return False
-    rows, whole, written = {}, set(), set()
-    for one in [*group, call]:
-        target = _written(one)
-        written.add(id(home(target)))
-        for array in arrays_in(one.args, one.keywords):
-            if array.shape == target.shape:
-                rows.setdefault(id(home(array)), []).append(array)
-            elif array.ndim < target.ndim or len(array) == 1:
-                whole.add(id(home(array)))
-            else:
-                return False
-    return not whole & written and all(
-        same_place(arrays[0], array) for key, arrays in rows.items() if key in written for array in arrays
-    )
-
-
-def _written(call):
-    """The array that an elementwise call writes to; None for any other call."""
-    if isinstance(call.func, np.ufunc) and call.func is not np.matmul and "out" in call.keywords:
-        return call.keywords["out"]
-    return call.args[0] if call.func is np.copyto and type(call.args[0]) is np.ndarray else None
-
-
-def _as_one(group):
-    numbers = sum(_written(call).size for call in group)
-    if numbers < threads.worth_sharing_numbers:
-        return group
-    rows, parts = len(_written(group[0])), {}
-
-    def part(start, stop):
-        if (start, stop) not in parts:
-            parts[start, stop] = [_rows(call, start, stop) for call in group]
-        for call in parts[start, stop]:
-            call()
-
-    return [partial(threads.share_numbers, part, rows, numbers)]
-
-
-def _rows(call, start, stop):
-    shape = _written(call).shape
-
-    def cut(value):
-        return value[start:stop] if type(value) is np.ndarray and value.shape == shape else value
-
-    args, kwargs = mapped((call.args, call.keywords), cut)
-    return partial(call.func, *args, **kwargs)
 
 
 # ----- results -----

@@ -1,8 +1,11 @@
 """Large products and convolutions are divided among as many threads as the BLAS is set to use.
 
-NumPy releases Python's global lock while it copies and multiplies, so threads run in parallel,
-each with a single-threaded BLAS: copies are then parallel too, not only products. The division depends on the
-size of the work alone, so the same program gives the same bits.
+A product of matrices runs on the BLAS's own threads. A convolution is copies and products by turns, so the
+images are shared out to a pool of Python threads, each with a single-threaded BLAS: NumPy releases Python's
+global lock while it copies and multiplies. The two do not go together: for 20 ms after a product the BLAS's
+thread waits busily on a core that the pool needs (three such products a step cost a DCGAN 12 %, measured). So
+where a network has convolutions, its large products are shared out to the pool, too. The division depends on
+nothing else but the size of the work, so the same program gives the same bits.
 """
 
 import os
@@ -21,10 +24,15 @@ _one_by_itself = 1 << 19
 _one_for_a_vector = 1 << 17  # where one of the factors is a vector
 # Below this a second thread gains nothing, and then waits for 20 ms on a core that others may need.
 _worth_waking = 2e6
-# Below this two Python threads lose as much to the lock as they gain, and the threads of the BLAS are faster.
+# Below this two Python threads lose as much to the lock as they gain.
 _worth_sharing = 2e7
-# Numbers of results of elementwise calls, one after the other, below which a second thread gains nothing.
-worth_sharing_numbers = 250_000
+_beside_convolutions = False
+
+
+def beside_convolutions():
+    """From now on large products are shared out as convolutions are: a layer that convolves asks for it."""
+    global _beside_convolutions
+    _beside_convolutions = True
 
 
 def share_out(part, n, multiplications, unit=1):
@@ -35,13 +43,6 @@ def share_out(part, n, multiplications, unit=1):
         return part(0, n)
     share = -(-n // (count() * unit)) * unit
     single_threaded_blas(_in_parallel, part, n, min(share, n))
-
-
-def share_numbers(part, n, numbers):
-    """The same for elementwise calls with so many results: nothing but their number decides."""
-    if numbers < worth_sharing_numbers:
-        return part(0, n)
-    _in_parallel(part, n, -(-n // count()))
 
 
 def matmul(x, y, out=None):
@@ -55,7 +56,8 @@ def matmul(x, y, out=None):
     vector = x.shape[-2] == 1 or y.shape[-1] == 1
     if (_one_for_a_vector if vector else _one_by_itself) < multiplications < _worth_waking:
         return single_threaded_blas(np.matmul, x, y, out)
-    if multiplications < _worth_sharing or x.ndim + y.ndim > 4 or x.dtype != y.dtype:
+    shared = _beside_convolutions and multiplications >= _worth_sharing
+    if not shared or x.ndim + y.ndim > 4 or x.dtype != y.dtype:
         return x @ y if out is None else np.matmul(x, y, out)
     (n, _), m = x.shape, y.shape[1]
     out = np.empty((n, m), x.dtype) if out is None else out
