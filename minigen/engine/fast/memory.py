@@ -7,7 +7,6 @@ so importing minigen does not do it: the first optimizer does. Nothing is change
 MALLOC_TRIM_THRESHOLD_ or MALLOC_MMAP_THRESHOLD_ is set, or where there is no glibc.
 """
 
-import ctypes
 import os
 import threading
 from functools import cache
@@ -33,6 +32,8 @@ def keep_freed_memory(kept=512 << 20, largest=64 << 20):
         return False
     if "MALLOC_TRIM_THRESHOLD_" in os.environ or "MALLOC_MMAP_THRESHOLD_" in os.environ:
         return False
+    import ctypes  # here, so that importing minigen stays quick
+
     try:
         glibc = ctypes.CDLL("libc.so.6")
     except OSError:

@@ -10,12 +10,10 @@ nothing else but the size of the work, so the same program gives the same bits.
 
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import cache
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
 from minigen.engine.backend import recorder
 
@@ -157,11 +155,15 @@ def _in_parallel(part, n, share):
 
 @cache
 def _libraries():
+    from threadpoolctl import ThreadpoolController  # here, so that importing minigen stays quick
+
     return ThreadpoolController().select(user_api="blas").lib_controllers
 
 
 @cache
 def _pool():
+    from concurrent.futures import ThreadPoolExecutor
+
     return ThreadPoolExecutor(os.cpu_count(), "minigen")
 
 
