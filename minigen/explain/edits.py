@@ -9,6 +9,7 @@ import ast
 import copy
 import functools
 import itertools
+import types
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -63,7 +64,7 @@ def atoms(scope, namespace):
     arrays, numbers, seen = [], [], set()
 
     def add(text, value, depth):
-        if isinstance(value, bool) or text.startswith("__"):
+        if isinstance(value, bool | types.ModuleType) or text.startswith("__"):
             return
         if isinstance(value, np.ndarray) and value.ndim and value.dtype.kind in "fiub":
             arrays.append(Atom(text, value))

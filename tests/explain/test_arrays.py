@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from minigen import explain
-from minigen.explain import file
+from minigen.explain import edits, file
 
 FILE = """
 import torch
@@ -71,3 +71,11 @@ def test_a_gradient_at_whole_numbers_is_not_dropped():
     said = explain(forward, backward, {"x": np.array([1.0, 1.5]), "n": 2}, seconds=3)
     assert said.verdict == "inconclusive" and not said.ok
     assert "the gradient of n was not compared" in str(said)
+
+
+def test_modules_that_are_local_names_are_not_looked_through():
+    import numpy as numbers
+
+    arrays, found = edits.atoms({"numbers": numbers, "x": np.ones(3), "k": 2}, {})
+    assert [a.text for a in arrays] == ["x"]
+    assert [a.text for a in found] == ["k"]
