@@ -215,8 +215,10 @@ def softmax_one_by_one(logits, labels):
 
     Seen in ML-From-Scratch, deep_learning/activation_functions.py, Softmax.gradient. It is written like the
     slope of the sigmoid, and stands where a derivative entry by entry is asked for. But the logits of a row
-    share the sum below the fraction, so the Jacobian is diag(π) − π πᵀ, and this is its diagonal. Together
-    with the gradient of −log π_t only the logit of the right class learns; the others receive nothing.
+    share the sum below the fraction, so the Jacobian is diag(π) − π πᵀ, and this is its diagonal. The loss
+    used with it there takes every class for a yes or no of its own; its gradient times π (1 − π) is
+    π − onehot(t), which is right for −log π_t: two mistakes cancel. With the true gradient of −log π_t, as
+    here, the logit of the right class learns and the others receive nothing.
 
         gl = gπ ⊙ π ⊙ (1 − π)                        should be π ⊙ (gπ − Σ_k gπ_k π_k)
     """
