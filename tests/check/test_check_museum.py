@@ -9,6 +9,8 @@ from minigen import nn
 from minigen.byhand import contractive, gan, gradient_penalty, layers, museum, sparse, vae, wgan
 from minigen.byhand.layers import batch_norm
 from minigen.check import compare, layer_subject, subjects
+from minigen.check.subjects import gans
+from minigen.check.subjects.registry import Setting
 
 
 def stale_critic(p, z):
@@ -66,3 +68,14 @@ def test_the_checker_rejects_a_layer(monkeypatch, name, right, specimen, spoilt)
     monkeypatch.setattr(layers, right, specimen)
     rejected = {record.parameter for record in compare(subjects.build(name)) if record.verdict == "wrong"}
     assert spoilt in rejected
+
+
+@pytest.mark.parametrize(
+    ("by_hand", "verdicts"),
+    [(gan.gan_discriminator, {"ok"}), (museum.one_cache_for_two_batches, {"ok", "wrong"})],
+)
+def test_one_cache_serves_one_batch(by_hand, verdicts):
+    """Both batches have one size, as where it was seen: with two sizes the mistake would stop the program."""
+    s = Setting("gan-discriminator", "cpu")
+    records = compare(gans._discriminator(s, gans._game(s), s.digits(7), s.noise(7, 3), by_hand))
+    assert {record.verdict for record in records} == verdicts
