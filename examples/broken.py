@@ -25,6 +25,7 @@ from minigen import grad, plot
 from minigen.engine import ops
 from minigen.engine.tape import Tensor, _data
 from minigen.experiment import CRASHED, MISSED, REACHED, Criterion, experiment
+from minigen.losses import _one_hot
 from minigen.models import adversary_step, generator_step
 
 UNTURNED, LOST = "mistakes that turn no verdict", "controls that miss"
@@ -194,6 +195,37 @@ def stale(right):
     return step
 
 
+def noise_drawn_twice(right):
+    """The sample has one noise, the gradient at logvar that of another row."""
+
+    def wrong(mu, logvar, eps):
+        seen = right(mu, logvar, eps)
+        kept = right(mu, logvar, eps[::-1])
+        return kept + (seen - kept).detach()
+
+    return wrong
+
+
+def one_cache(right):
+    """Real and fake batch go through one object, and what it remembers is the fake batch."""
+
+    def wrong(real, fake, *label):
+        pull = -ops.sigmoid(-real).detach() * (1 / len(real.data))
+        loss = right(real.detach(), fake, *label)
+        return loss + ops.sum(pull * (fake - fake.detach()))
+
+    return wrong
+
+
+def bias_in_every_product(right):
+    """The bias enters once for each weight of the kernel, and its gradient counts it once."""
+
+    def convolution(x, weight, bias, **how):
+        return right(x, weight, bias + (weight.data[0].size - 1) * bias.detach(), **how)
+
+    return convolution
+
+
 def without_root(right):
     """(||grad f||^2 - 1)^2, where the norm was meant."""
 
@@ -303,12 +335,41 @@ MISTAKES = {
         ("dcgan_digits",),
     ),
     "a stale critic (museum: Chainer's DCGAN)": Mistake(at(*GENERATOR_STEP, wrong=stale), ("dirac_gan",)),
-    "upsampling picks a gradient (ML-From-Scratch)": Mistake(
+    "an absolute value uphill (museum: nnfs)": Mistake(
+        at(LOSSES + "l1_activity", wrong=uphill), ("sparse_features",)
+    ),
+    "one cache for two batches (museum: gan_numpy)": Mistake(
+        at(LOSSES + "discriminator_loss", wrong=one_cache), ("gan_tracing", "optimal_discriminator")
+    ),
+    "noise drawn twice (museum: Simple-Variational-Autoencoder)": Mistake(
+        at(LOSSES + "reparameterize", wrong=noise_drawn_twice), ("vae_reductions", "posterior")
+    ),
+    "the bias in every product (museum: deeplearning.ai)": Mistake(
+        at("minigen.engine.conv:conv2d", "minigen.engine.conv:conv_transpose2d", wrong=bias_in_every_product),
+        ("conv_autoencoder",),
+    ),
+    "tanh for its slope (museum: nnet)": Mistake(
+        at("minigen.engine.ops:tanh.rules", wrong=lambda right: (lambda g, out, x: g * out,)),
+        ("lime_digits", "vae_reductions", "contractive"),
+    ),
+    "upsampling picks a gradient (museum: ML-From-Scratch)": Mistake(
         at(
             "minigen.nn.pooling:_scatter.rules",
             wrong=lambda right: (lambda g, out, y, size, kernel, stride: g[..., :: stride[0], :: stride[1]],),
         ),
         ("conv_autoencoder", "checkerboard"),
+    ),
+    "the gradient of softmax as p (1 - p) (museum: ML-From-Scratch)": Mistake(
+        at(
+            LOSSES + "_softmax_cross_entropy.rules",
+            wrong=lambda right: (
+                lambda g, out, x, labels: (
+                    -g[:, None] * _one_hot(x, labels) * (1 - ops.softmax(x))  # of -1 / p times p (1 - p)
+                ),
+                None,
+            ),
+        ),
+        ("lime_digits", "stacked_pretraining"),
     ),
     # ----- autoencoders
     "the encoder never trains": Mistake(
@@ -406,16 +467,6 @@ MISTAKES = {
         at("minigen.models:pretrain", wrong=lambda right: lambda *args, **how: []),
         ("stacked_pretraining",),
         short=False,
-    ),
-    "the gradient of softmax as p (1 - p) (ML-From-Scratch)": Mistake(
-        at(
-            LOSSES + "_softmax_cross_entropy.rules",
-            wrong=lambda right: (
-                lambda g, out, x, labels: g[:, None] * ops.softmax(x) * (1 - ops.softmax(x)),
-                None,
-            ),
-        ),
-        ("stacked_pretraining", "lime_digits"),
     ),
     "a contraction with the slope for its square": Mistake(
         at(

@@ -101,7 +101,8 @@ def draw(run, found, square, cures):
     ks = KS[: modes.shape[1]]
     plot.heat_map(modes, title, run.folder / "heat_map.png", rows=RATIOS, columns=ks, **how)
     plot.clouds(ends(square), title, run.folder / "ends.png", columns=len(KS), limits=LIMITS)
-    title = "One noise during training; below, the step of G and the modes of 8 that are reached"
+    title = "A fast G runs around the modes, a strong D holds it on a few, and each has its cure "
+    title += "(step of G: modes of 8)"
     strip = {name: strip_of(frames[cell]) for name, cell in STRIP.items() if cell in frames}
     plot.film_strip(strip, title, run.folder / "mode_collapse.png", data=data, limits=LIMITS)
     if cures:

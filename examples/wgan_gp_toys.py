@@ -76,7 +76,7 @@ def one_seed(run):
                 values[f"modes on a hill, {kind}, {name}"] = hills(critic, toy.centres)
     title = "What the generator learned from a critic with penalty"
     plot.clouds(clouds, title, run.folder / "samples.png", limits=(-2.2, 2.2))
-    title = "Critics of data and data + N(0, 1): with the penalty the data are hills, clipped or free they are not"
+    title = "Critics of data and data + N(0, 1): the penalised one bends at the data, clipped or free it is one hill"
     panels = {name: panel for of in surfaces.values() for name, panel in of.items()}
     how = {"extent": (-3, 3, -3, 3), "columns": len(clouds)}
     plot.contours(panels, title, run.folder / "wgan_gp_toys.png", **how)

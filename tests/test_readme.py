@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from minigen.book import extras
 from minigen.check import subjects
 from minigen.exercises.master import all_masters
 
@@ -88,9 +89,13 @@ def test_counts_are_those_of_the_package():
 
 
 def test_the_gallery_is_complete():
-    assert len(list((ROOT / "examples").glob("*.py"))) == len(
-        re.findall(r"^\| <img", (ROOT / "examples/README.md").read_text(), re.MULTILINE)
-    )
+    """Each program has a row with its figure, claim, what was reached, what is known, command and time."""
+    rows = {row["name"]: row for row in extras.experiments()}
+    assert sorted(rows) == sorted(path.stem for path in (ROOT / "examples").glob("*.py"))
+    for name, row in rows.items():
+        assert row["image"].is_file()
+        assert re.fullmatch(rf"python examples/{name}\.py( --\w+)*", row["command"])
+        assert re.search(r"\babout \d+ s\b|not measured", row["time"]), f"{name}: {row['time']}"
 
 
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])

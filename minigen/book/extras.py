@@ -7,6 +7,11 @@ from minigen.book import breakit, order, typeset
 from minigen.exercises import catalogue, master
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+ROW = re.compile(
+    r'\| <img src="(gallery/(\w+)\.png)" width="600"> \| \[`\2`\]\(\2\.py\)\. (.+?)<br><br>'
+    r"\*\*Reached\*\*: (.+?)<br><br>\*\*Known\*\*: (.+?)<br><br>"
+    r"\*\*Command\*\*: `(.+?)`\. \*\*Time\*\*: (.+?)\. \|"
+)
 
 
 def experiments():
@@ -16,19 +21,22 @@ def experiments():
         return []
     rows = []
     for row in readme.read_text(encoding="utf-8").splitlines():
-        found = re.match(
-            r'\| <img src="(gallery/(\w+)\.png)"[^|]*\| \[`\w+`\]\([^)]*\)\. (.*?) \| (.*?) \| (.*?) \|$', row
-        )
-        if found:
-            image, name, claim, measured, known = found.groups()
+        if row.startswith("| <img"):
+            found = ROW.fullmatch(row)
+            if not found:
+                raise ValueError(
+                    f"{readme}: a row of the gallery has another form than the others: {row[:90]}"
+                )
+            image, name, claim, measured, known, command, time = found.groups()
             rows.append(
                 {
                     "image": EXAMPLES / image,
                     "name": name,
                     "claim": typeset.prose(claim),
-                    "measured": typeset.prose(measured),
-                    "known": typeset.prose(known),
-                    "command": f"python examples/{name}.py --quick",
+                    "measured": typeset.prose(measured.replace("\\|", "|")),
+                    "known": typeset.prose(known.replace("\\|", "|")),
+                    "command": command,
+                    "time": time,
                     "steps": [s for s in order.STEPS if s.experiment == name],
                 }
             )

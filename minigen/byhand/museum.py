@@ -8,9 +8,13 @@ The code here is restated; only the mistake comes from the place named.
 import numpy as np
 
 from .contractive import ae_contractive
+from .convolution import conv2d, pair
 from .functions import activation_by_name, leaky_relu, leaky_relu_slope, sigmoid
-from .gan import gan_generator_nonsaturating
+from .gan import gan_discriminator, gan_generator_nonsaturating
 from .gradient_penalty import FLOOR, wgan_gp_critic
+from .layers import softmax_cross_entropy
+from .pooling import upsample_nearest
+from .sparse import ae_sparse_l1
 from .vae import vae_bernoulli
 from .wgan import wgan_critic, wgan_generator
 
@@ -186,3 +190,148 @@ def stale_critic(p, z, *, before):
         "generator.output.weight": s.T @ do,
         "generator.output.bias": do.sum(0),
     }
+
+
+def upsampling_that_picks(x, factor):
+    """One copy of each pixel is heard, the others are not. Right: upsample_nearest.
+
+    Seen in ML-From-Scratch, deep_learning/layers.py, UpSampling2D.backward_pass, and in the files that
+    were made from it. The backward pass makes the gradient as small as x again by taking every f-th entry.
+    Its shape is right. A gradient that is the same for all copies is 1/f² of what it should be, and the
+    optimizer may hide that; any other is that of another pixel's error.
+
+        gx[n,c,u,v] = g[n,c, fu, fv]                 should be Σ_ij g[n,c, fu + i, fv + j]
+    """
+    (fh, fw), (y, _) = pair(factor), upsample_nearest(x, factor)
+
+    def backward(g):
+        return g[:, :, ::fh, ::fw]
+
+    return y, backward
+
+
+def softmax_one_by_one(logits, labels):
+    """Each probability is taken for a function of its own logit alone. Right: softmax_cross_entropy.
+
+    Seen in ML-From-Scratch, deep_learning/activation_functions.py, Softmax.gradient. It is written like the
+    slope of the sigmoid, and stands where a derivative entry by entry is asked for. But the logits of a row
+    share the sum below the fraction, so the Jacobian is diag(π) − π πᵀ, and this is its diagonal. The loss
+    used with it there takes every class for a yes or no of its own; its gradient times π (1 − π) is
+    π − onehot(t), which is right for −log π_t: two mistakes cancel. With the true gradient of −log π_t, as
+    here, the logit of the right class learns and the others receive nothing.
+
+        gl = gπ ⊙ π ⊙ (1 − π)                        should be π ⊙ (gπ − Σ_k gπ_k π_k)
+    """
+    loss, _ = softmax_cross_entropy(logits, labels)
+    N, K = logits.shape
+    pi = np.exp(logits - logits.max(1, keepdims=True))
+    pi = pi / pi.sum(1, keepdims=True)
+
+    def backward(g):
+        gpi = -g / N * (np.arange(K) == labels[:, None]) / pi
+        return gpi * pi * (1 - pi)
+
+    return loss, backward
+
+
+def absolute_value_uphill(p, x, *, lam):
+    """The slope of |h| with the sign turned. Right: ae_sparse_l1.
+
+    Seen in the code of "Neural Networks from Scratch" (nnfs), chapter 22, MeanAbsoluteError_Loss: the
+    gradient of |t − y| by y is sign(y − t), and the code has sign(t − y). It is the gradient by the other
+    argument. A check that moves t instead of y finds it right. Here the absolute values are those of the
+    code h, so the price that should empty the code fills it.
+
+        gh = δ₂ W₂ᵀ − λ sign(h)/N                    should be δ₂ W₂ᵀ + λ sign(h)/N
+    """
+    loss, grads = ae_sparse_l1(p, x, lam=lam)
+    _, unpriced = ae_sparse_l1(p, x, lam=0)
+    return loss, {name: 2 * unpriced[name] - grads[name] for name in grads}
+
+
+def one_cache_for_two_batches(p, x, z):
+    """Two batches through one discriminator, and it remembers the second. Right: gan_discriminator.
+
+    Seen in shinseung428/gan_numpy, gan.py, backprop_dis. The forward pass keeps its hidden layer on the
+    object. It is called with the real batch and then with the fake one, so the backward pass of the real
+    term meets the hidden layer of the fake batch, beside the pixels of the real one. No shape is wrong: the
+    batches have the same size. Each pass alone is right, and a test with one forward before each backward
+    finds nothing.
+
+        gW2  = h_fᵀ δℓ_r + h_fᵀ δℓ_f                 should be h_rᵀ δℓ_r + h_fᵀ δℓ_f
+        δa_r = δℓ_r W2ᵀ ⊙ φ'(a_f)                    should be δℓ_r W2ᵀ ⊙ φ'(a_r)
+    """
+    loss, _ = gan_discriminator(p, x, z)
+    W1, b1 = p["discriminator.hidden.weight"], p["discriminator.hidden.bias"]
+    W2, b2 = p["discriminator.output.weight"], p["discriminator.output.bias"]
+    s = np.tanh(z @ p["generator.hidden.weight"] + p["generator.hidden.bias"])
+    x_f = sigmoid(s @ p["generator.output.weight"] + p["generator.output.bias"])
+    l_r = leaky_relu(x @ W1 + b1) @ W2 + b2
+    a_f = x_f @ W1 + b1
+    h_f = leaky_relu(a_f)
+    l_f = h_f @ W2 + b2
+
+    dl_r, dl_f = -sigmoid(-l_r) / len(x), sigmoid(l_f) / len(z)
+    da_r = dl_r @ W2.T * leaky_relu_slope(a_f)
+    da_f = dl_f @ W2.T * leaky_relu_slope(a_f)
+    return loss, {
+        "discriminator.hidden.weight": x.T @ da_r + x_f.T @ da_f,
+        "discriminator.hidden.bias": da_r.sum(0) + da_f.sum(0),
+        "discriminator.output.weight": h_f.T @ dl_r + h_f.T @ dl_f,
+        "discriminator.output.bias": dl_r.sum(0) + dl_f.sum(0),
+    }
+
+
+def noise_drawn_twice(p, x, eps, *, again):
+    """One noise makes the sample, another the gradient. Right: vae_bernoulli.
+
+    Seen in kwj2104/Simple-Variational-Autoencoder, vae.py, forward: a noise is drawn and stored for the
+    backward pass, and in the next line the sample is made from a second draw. again is the stored one. The
+    reconstruction then tells logvar nothing: on average over the noise that nobody saw its part of the
+    gradient is 0. What is left is the divergence, which draws every σ to 1. The loss falls all the same.
+
+        gv = gz ⊙ ½ σ ⊙ ε' + ½ (e^v − 1)/N           should be gz ⊙ ½ σ ⊙ ε + ½ (e^v − 1)/N
+    """
+    loss, grads = vae_bernoulli(p, x, eps)
+    N = len(x)
+    h = np.tanh(x @ p["encoder.weight"] + p["encoder.bias"])
+    mu, v = h @ p["mu.weight"] + p["mu.bias"], h @ p["logvar.weight"] + p["logvar.bias"]
+    sigma = np.exp(v / 2)
+    u = np.tanh((mu + sigma * eps) @ p["decoder.weight"] + p["decoder.bias"])
+    delta3 = (sigmoid(u @ p["output.weight"] + p["output.bias"]) - x) / N
+    gz = delta3 @ p["output.weight"].T * (1 - u**2) @ p["decoder.weight"].T
+    gmu = gz + mu / N
+    gv = gz * 0.5 * sigma * again + 0.5 * (np.exp(v) - 1) / N
+    delta1 = (gmu @ p["mu.weight"].T + gv @ p["logvar.weight"].T) * (1 - h**2)
+    return loss, grads | {
+        "encoder.weight": x.T @ delta1,
+        "encoder.bias": delta1.sum(0),
+        "logvar.weight": h.T @ gv,
+        "logvar.bias": gv.sum(0),
+    }
+
+
+def bias_in_every_product(x, weight, bias, **how):
+    """The bias enters once for each weight of the kernel, and its gradient counts it once. Right: conv2d.
+
+    Seen in the convolution exercise of deeplearning.ai, course 4, week 1, in its first version: the window
+    is multiplied with the kernel, the bias is added to this array, and then all of it is summed. The
+    gradient of the exercise is that of a bias outside of the sum. Later versions say "do not add the bias
+    yet". Weights and pixels learn rightly, and the bias is too small by a factor that depends on the kernel.
+
+        y[n,o,u,v] = Σ_ijc (x̄ weight + bias[o])
+        gbias[o] = Σ_nuv g[n,o,u,v]                  should be kh kw C Σ_nuv g[n,o,u,v], for this y
+    """
+    return conv2d(x, weight, bias * weight[0].size, **how)
+
+
+def tanh_for_its_slope(x):
+    """The function where its derivative should stand. Right: tanh of activations.
+
+    Seen in andersbll/nnet, nnet/helpers.py, tanh_d: (e²ˣ − 1)/(e²ˣ + 1) looks like a derivative, and is
+    tanh again. The gradient is 0 where it should be largest, and negative units learn with the wrong sign.
+
+        gx = g ⊙ y                                   should be g ⊙ (1 − y²)
+    """
+    y = np.tanh(x)
+    return y, lambda g: g * y

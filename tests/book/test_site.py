@@ -11,7 +11,7 @@ import pytest
 
 import minigen
 from minigen import cli
-from minigen.book import order
+from minigen.book import extras, order
 from minigen.check import subjects
 from minigen.exercises import catalogue, master
 
@@ -72,6 +72,13 @@ def test_there_is_a_page_for_everything(parsed):
         "mistakes",
     }
     assert {f"{name}.html" for name in wanted} <= parsed.keys()
+
+
+def test_every_experiment_stands_on_its_page(book):
+    page = (book / "experiments.html").read_text()
+    programs = [path.stem for path in extras.EXAMPLES.glob("*.py")]
+    assert sorted(re.findall(r'<article id="(\w+)"', page)) == sorted(programs)
+    assert all(f"python examples/{name}.py" in page for name in programs)
 
 
 def test_every_link_and_every_anchor_resolves(parsed, book):

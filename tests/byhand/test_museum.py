@@ -7,8 +7,7 @@ import pytest
 from differences import numeric_gradient, relative_error
 from networks import player
 
-from minigen.byhand import contractive, gan, gradient_penalty, museum, vae, wgan
-from minigen.byhand.layers import batch_norm
+from minigen.byhand import contractive, gan, gradient_penalty, layers, museum, sparse, vae, wgan
 
 N, Z, S, D, H, K = 7, 3, 11, 13, 17, 2
 RIGHT, WRONG = (
@@ -55,6 +54,21 @@ SPECIMENS = {
         gan.gan_generator_nonsaturating,
         discriminators,
         {"z": z},
+    ),
+    museum.absolute_value_uphill: (
+        sparse.ae_sparse_l1,
+        linear(encoder=(D, H), decoder=(H, D)),
+        {"x": x, "lam": 0.3},
+    ),
+    museum.one_cache_for_two_batches: (
+        gan.gan_discriminator,
+        discriminators,
+        {"x": x, "z": z},
+    ),
+    partial(museum.noise_drawn_twice, again=rng.normal(size=(N, K))): (
+        vae.vae_bernoulli,
+        linear(encoder=(D, H), mu=(H, K), logvar=(H, K), decoder=(K, H), output=(H, D)),
+        {"x": x, "eps": eps},
     ),
 }
 names = [getattr(specimen, "func", specimen).__name__ for specimen in SPECIMENS]
@@ -122,17 +136,85 @@ def test_the_stale_gradient_belongs_to_neither_discriminator():
     assert all(relative_error(fresh[name], right[name]) < 1e-15 for name in right)
 
 
-def test_constant_statistics_are_wrong_for_x_alone():
-    inputs = {"x": rng.normal(size=(N, 3)), "weight": rng.normal(size=3), "bias": rng.normal(size=3)}
-    g = rng.normal(size=(N, 3))
+def test_one_cache_is_enough_where_both_batches_are_equal():
+    """Where both batches are the same rows, the hidden layer of the one is that of the other."""
+    s = np.tanh(z @ generator["generator.hidden.weight"] + generator["generator.hidden.bias"])
+    output = s @ generator["generator.output.weight"] + generator["generator.output.bias"]
+    same = 1 / (1 + np.exp(-output))
+    right = gan.gan_discriminator(discriminators, same, z)[1]
+    specimen = museum.one_cache_for_two_batches(discriminators, same, z)[1]
+    assert all(relative_error(specimen[name], right[name]) < 1e-12 for name in right)
 
-    def worst(layer):
-        gradients = dict(zip(inputs, layer(**inputs)[1](g), strict=True))
-        numeric = {
-            name: numeric_gradient(lambda q: (layer(**q)[0] * g).sum(), inputs, name) for name in inputs
-        }
-        return {name: relative_error(gradients[name], numeric[name]) for name in inputs}
 
-    assert max(worst(batch_norm).values()) <= RIGHT
-    specimen = worst(museum.statistics_as_constants)
-    assert specimen["x"] > WRONG and specimen["weight"] <= RIGHT and specimen["bias"] <= RIGHT
+def test_a_noise_drawn_twice_spoils_the_way_through_logvar_alone():
+    _, p, data = SPECIMENS[museum.sigma_is_the_variance]
+    wrong = errors(partial(museum.noise_drawn_twice, again=rng.normal(size=(N, K))), p, data)
+    spoilt = {name for name, error in wrong.items() if error > WRONG}
+    assert spoilt == {"encoder.weight", "encoder.bias", "logvar.weight", "logvar.bias"}
+    assert max(errors(partial(museum.noise_drawn_twice, again=eps), p, data).values()) <= RIGHT
+
+
+# ----- layers: (the right one, its arrays, what else it takes, the arrays whose gradient is wrong)
+
+
+def normal(*shape):
+    return rng.normal(size=shape)
+
+
+LAYERS = {
+    museum.statistics_as_constants: (
+        layers.batch_norm,
+        {"x": normal(N, 3), "weight": normal(3), "bias": normal(3)},
+        {},
+        {"x"},
+    ),
+    museum.upsampling_that_picks: (layers.upsample_nearest, {"x": normal(2, 3, 5, 2)}, {"factor": 2}, {"x"}),
+    museum.softmax_one_by_one: (
+        layers.softmax_cross_entropy,
+        {"logits": normal(N, 5)},
+        {"labels": rng.integers(0, 5, size=N)},
+        {"logits"},
+    ),
+    museum.bias_in_every_product: (
+        layers.conv2d,
+        {"x": normal(2, 3, 5, 4), "weight": normal(4, 3, 2, 3), "bias": normal(4)},
+        {},
+        {"bias"},
+    ),
+    museum.tanh_for_its_slope: (layers.tanh, {"x": normal(N, 5)}, {}, {"x"}),
+}
+
+
+def errors_of_layer(layer, arrays, rest):
+    """The relative error of each gradient against differences, for a gradient that comes from above."""
+    out, backward = layer(**arrays, **rest)
+    g = np.random.default_rng(8).normal(size=np.shape(out))
+    gradients = backward(g)
+    gradients = dict(zip(arrays, gradients if isinstance(gradients, tuple) else (gradients,), strict=True))
+
+    def numeric(name):
+        return numeric_gradient(lambda q: (layer(**q, **rest)[0] * g).sum(), arrays, name)
+
+    return {name: relative_error(gradients[name], numeric(name)) for name in arrays}
+
+
+@pytest.mark.parametrize("specimen", LAYERS, ids=lambda specimen: specimen.__name__)
+def test_differences_reject_the_layer_for_what_it_spoils_alone(specimen):
+    right, arrays, rest, spoilt = LAYERS[specimen]
+    assert max(errors_of_layer(right, arrays, rest).values()) <= RIGHT
+    wrong = errors_of_layer(specimen, arrays, rest)
+    assert {name for name, error in wrong.items() if error > WRONG} == spoilt
+    assert all(wrong[name] <= RIGHT for name in wrong.keys() - spoilt)
+
+
+def test_the_error_of_the_bias_is_the_number_of_weights_of_a_kernel():
+    _, arrays, _, _ = LAYERS[museum.bias_in_every_product]
+    off = errors_of_layer(museum.bias_in_every_product, arrays, {})["bias"]
+    assert off == pytest.approx((18 - 1) / (18 + 1))  # 3 channels, 2 x 3 taps
+
+
+def test_every_specimen_is_here():
+    specimens = [
+        f.__name__ for f in vars(museum).values() if getattr(f, "__module__", None) == museum.__name__
+    ]
+    assert sorted(specimens) == sorted([*names, *(layer.__name__ for layer in LAYERS)])
