@@ -355,7 +355,9 @@ class Proposal:
     def labels(self):
         """Choices of labels that have the shape of the output, none for a number."""
         columns = not self.output.startswith("N")
-        domains = ("one-hot columns" if columns else "one-hot", "normal") if " " in self.output else ("normal",)
+        domains = (
+            ("one-hot columns" if columns else "one-hot", "normal") if " " in self.output else ("normal",)
+        )
         if self.output not in self._labels:
             self._labels[self.output] = [Choice("array", self.output, d) for d in domains if self.output]
         return self._labels[self.output]
@@ -656,7 +658,9 @@ def _search(proposal, given, seconds=SECONDS):
 
         Labels are changed first: they mostly have the shape of the output.
         """
-        labels = [(key, proposal.labels()) for key, _ in options_of if key[0] == "call" and _labels.match(key[1])]
+        labels = [
+            (key, proposal.labels()) for key, _ in options_of if key[0] == "call" and _labels.match(key[1])
+        ]
         for key, options in [*labels, *options_of]:
             for option in options:
                 other = {**start, key: option}
