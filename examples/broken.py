@@ -7,8 +7,8 @@ finds most of these mistakes in the gradient. Here the gradient is not looked at
 gives them away. The museum's specimens (minigen/byhand/museum.py) are among them, with the place where each was seen.
 
 The control is the same experiment with nothing planted. It must reach its verdict, or a miss would say nothing. The
-default asks all experiments named for a mistake, some by their default protocol; a crash counts as noticed. --quick
-asks one experiment about each specimen of the museum and about as many others.
+default asks all experiments named for a mistake, some by their default protocol. Only a miss counts as noticed, since
+a crash is no verdict. --quick asks one experiment about each specimen of the museum and about as many others.
 """
 
 import contextlib
@@ -58,7 +58,7 @@ def one_seed(run):
     draw(table, run.folder / "broken.png")
     noticed = {}
     for cell in asked:
-        noticed[cell[0]] = noticed.get(cell[0], False) or table[cell] != "reached"
+        noticed[cell[0]] = noticed.get(cell[0], False) or table[cell] == "missed"
     for name in (name for name, seen in noticed.items() if not seen):
         print(f"not noticed: {name}")
     return {UNTURNED: list(noticed.values()).count(False), LOST: sum(table[c] != "reached" for c in controls)}
@@ -124,7 +124,7 @@ def draw(table, path):
     panels = {"mistakes planted": {}, "verdicts turned": {}}
     for (mistake, name, _), verdict in table.items():
         if mistake != NOTHING:
-            for panel, counted in zip(panels.values(), (1, verdict != "reached"), strict=True):
+            for panel, counted in zip(panels.values(), (1, verdict == "missed"), strict=True):
                 panel[name] = panel.get(name, 0) + counted
     title = "What the experiments notice of mistakes in their models"
     plot.ladder(panels, title, path, subject=None, form="{:.0f}")

@@ -28,6 +28,14 @@ from minigen.engine.tape import Tensor, Value, _data, op, takes
 from minigen.nn.module import Module
 from minigen.nn.normalisation import BatchNorm
 
+
+class Diverged(ValueError, FloatingPointError):
+    """A logvar whose exp is no number in its dtype: a wrong value, as after a training that diverged.
+
+    `minigen.experiment` counts it as missed, like the FloatingPointError of `train`.
+    """
+
+
 # ----- reconstruction -----------------------------------------------------------------------------------
 
 
@@ -390,7 +398,7 @@ def refuse_overflow(caller: str, logvar: Value, dtype: np.dtype) -> None:
 def _refuse_beyond(caller, logvar, dtype):
     limit = math.log(np.finfo(dtype).max)
     if namespace(logvar) is np and not (abs(logvar.min()) < limit and abs(logvar.max()) < limit):
-        raise ValueError(
+        raise Diverged(
             f"{caller}: logvar runs from {logvar.min():.4g} to {logvar.max():.4g}, but exp overflows beyond "
             f"{limit:.4g} in {dtype}: has training diverged? Lower the learning rate, or hold logvar with "
             "minigen.clip"

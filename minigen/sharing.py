@@ -34,8 +34,9 @@ def on_cores(jobs, tasks):
     left, losses = dict(enumerate(tasks)), 0
     while left:
         share = joblib.Parallel(n_jobs=min(jobs, len(left)), return_as="generator_unordered")
+        todo = [joblib.delayed(_numbered)(n, task) for n, task in left.items()]  # `left` shrinks meanwhile
         try:
-            for number, result in share(joblib.delayed(_numbered)(n, task) for n, task in left.items()):
+            for number, result in share(todo):
                 del left[number]
                 losses = 0
                 yield result

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from minigen import experiment as module
+from minigen import losses
 from minigen.experiment import Criterion, experiment, rounds_to
 from minigen.nn import Dense
 from minigen.optim import SGD
@@ -155,6 +156,16 @@ def test_a_seed_that_blows_up_is_missed_and_the_others_go_on(tmp_path, capsys):
     assert "seed-1: loss is nan" in shown.err
     assert "missed, reached in 2 of 3 seeds" in shown.out
     assert read(tmp_path / "run" / "verdict.json")["criteria"][0]["values"] == [20.0, "nan", 20.0]
+
+
+def test_a_logvar_that_ran_away_after_training_is_missed_and_no_crash(tmp_path, capsys):
+    def runs_away(run):
+        mu = np.zeros((1, 1), np.float32)
+        return {"steps": losses.gaussian_kl(mu, mu + 90 * run.seed).item()}
+
+    assert start(tmp_path / "run", "--seeds", "2", one_seed=runs_away) == 1
+    assert "seed-1: gaussian_kl: logvar runs from 90 to 90" in capsys.readouterr().err
+    assert read(tmp_path / "run" / "verdict.json")["criteria"][0]["values"] == [0.0, "nan"]
 
 
 def test_a_crash_has_a_code_of_its_own_and_shows_where(tmp_path, capsys):

@@ -80,6 +80,13 @@ def test_cells_at_the_same_time_give_the_same_values(tmp_path):
     assert os.getpid() not in {value for name, value in values.items() if "process" in name}
 
 
+def test_many_more_tasks_than_jobs_are_all_done():
+    """joblib asks for the later tasks when the first have ended and are gone from the list."""
+    pytest.importorskip("joblib")
+    tasks = [(max, -1, n) for n in range(40)]
+    assert sorted(sharing.on_cores(2, tasks)) == [*range(40)]
+
+
 def test_cells_that_were_done_are_not_done_again(tmp_path):
     assert start(tmp_path / "run", one_seed=grid, measure="place, factor 1") == 0
     for file in ("values.json", "factor 10/values.json", "factor 10/checkpoint.npz", "factor 10/log.csv"):
