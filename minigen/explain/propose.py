@@ -58,6 +58,7 @@ class Sizes:
         self.A, self.B, self.C = self.widths[:3]
         self.channels, self.H, self.W, self.L, self.T = 3, 6, 8, 12, self.N + 1
         self.channels_out = 2
+        self.M = 2 + (seed or 0) % 2  # images are few: loops over them are slow
 
 
 _shapes = [
@@ -71,7 +72,7 @@ def _table(sizes):
     return {
         "N": sizes.N, "A": sizes.A, "B": sizes.B, "C": sizes.C, "c": sizes.channels, "o": sizes.channels_out,
         "H": sizes.H, "W": sizes.W, "L": sizes.L, "T": sizes.T,
-        "D": sizes.widths[3],
+        "D": sizes.widths[3], "M": sizes.M,
     }  # fmt: skip
 
 
@@ -159,7 +160,7 @@ def choices(parameter, position, given, constructor, weights=0, extra=(), promis
         rest = choices(parameter, position, given, False, weights, extra, promised)
         if name in given:
             return [Choice("indices", given[name]), Choice("array", given[name], "int"), *rest]
-        rows = [Choice("indices"), *(Choice("array", s, "int") for s in ("N", "T N", "N T"))]
+        rows = [Choice("indices"), *(Choice("array", s, "int") for s in ("T N", "N T", "N"))]
         return rows + rest
     if name in given:
         numbers = given[name]
@@ -334,8 +335,8 @@ def _statements(tree):
 
 def _symbol(name, place, image, known, letters):
     """The symbol of a size that the file calls by a name, at its place in a shape; `known` are those that are taken."""
-    if place == 0 and "N" not in known:
-        return "N"
+    if place == 0 and not {"N", "M"} & set(known):
+        return "M" if image else "N"
     if image and name == "_":
         return "c"
     if image:
@@ -377,7 +378,7 @@ def _settings(keys, stride):
         else:
             found[key] = choices(parameter, 1, {}, not array, weights)[0]
         weights += bool(_weight.match(key))
-    return Choice("settings", found)
+    return Choice("settings", found, hides=stride == 1)
 
 
 def _for_initialising(parameters):
@@ -454,7 +455,10 @@ class Proposal:
                     if index or _labels.match(p.name)
                     else []
                 )
-                options = [*(Choice("array", spec, d) for d in dict.fromkeys([*domains, "normal"])), *options]
+                others = [
+                    Choice(c.kind, c.what, c.domain, hides=True) for c in options
+                ]  # against what forward names
+                options = [*(Choice("array", spec, d) for d in dict.fromkeys([*domains, "normal"])), *others]
             if re.search(r"param|weights|theta|net|model", p.name):
                 options = self._initialised() + options
             found.append((("call", p.name), options))
