@@ -160,7 +160,7 @@ def choices(parameter, position, given, constructor, weights=0, extra=(), promis
         rest = choices(parameter, position, given, False, weights, extra, promised)
         if name in given:
             return [Choice("indices", given[name]), Choice("array", given[name], "int"), *rest]
-        rows = [Choice("indices"), *(Choice("array", s, "int") for s in ("T N", "N T", "N"))]
+        rows = [Choice("indices"), *(Choice("array", s, "int", hides=True) for s in ("T N", "N T", "N"))]
         return rows + rest
     if name in given:
         numbers = given[name]
@@ -591,7 +591,8 @@ class ProposedPlace(pairs.Place):
             return True
         single = (n for n, s in arrays.items() if s.startswith("1 ") or s.endswith(" 1"))
         rows = any(not _bias.match(n) for n in single)
-        return rows and not any("N" in s.split() for s in arrays.values())
+        steps = any(c.kind == "indices" for c in self.chosen.values())  # a sequence has no rows
+        return rows and not steps and not any("N" in s.split() for s in arrays.values())
 
     @property
     def settings(self):
