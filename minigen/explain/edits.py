@@ -62,6 +62,12 @@ def parsed(text):
 def atoms(scope, namespace):
     """(arrays, numbers): what a statement can name: locals, entries of dicts, attributes, a few globals."""
     arrays, numbers, seen = [], [], set()
+    counters = {n: v for n, v in scope.items() if type(v) is int and len(n) <= 2}
+
+    def indices_of(value):
+        keys = value if isinstance(value, dict) else range(len(value))
+        inner = next(iter(value.values() if isinstance(value, dict) else value), None)
+        return [n for n, v in counters.items() if v in keys][:2] if isinstance(inner, np.ndarray) else []
 
     def add(text, value, depth):
         if isinstance(value, bool | types.ModuleType) or text.startswith("__"):
@@ -70,6 +76,9 @@ def atoms(scope, namespace):
             arrays.append(Atom(text, value))
         elif isinstance(value, int | float | np.number) or (isinstance(value, np.ndarray) and not value.ndim):
             numbers.append(Atom(text, value))
+        elif depth < 2 and isinstance(value, dict | list) and (names := indices_of(value)):
+            for name in names:  # hs[t] in a loop over t, where hs[3] would say nothing
+                add(f"{text}[{name}]", value[counters[name]], depth + 1)
         elif depth < 2 and isinstance(value, dict):
             for key, inner in value.items():
                 if isinstance(key, str | int):
@@ -197,12 +206,25 @@ def expression_edits(slots, values, arrays, numbers, functions):
         yield from _of_node(node, parent, place, value, values, arrays, numbers, functions)
     yield from _everywhere(slots, values, arrays)
     for node in ast.walk(slots.statement):
+        if isinstance(node, ast.Subscript):
+            yield from _of_picked(node, values)
         if isinstance(node, ast.Slice):
             yield from _of_slice(node, numbers)
         elif isinstance(node, ast.Tuple) and any(isinstance(e, ast.Slice) for e in node.elts):
             yield from _of_index_tuple(node, numbers)
         elif isinstance(node, ast.Call):
             yield from _of_function(node, functions)
+
+
+def other_collections(slots, values, scope):
+    """A list or dict by name for another one that is as long: targets[t] where inputs[t] stands."""
+    for node in slots.nodes:
+        own = values.get(id(node))
+        if isinstance(node, ast.Name) and isinstance(own, list | dict):
+            for name, other in scope.items():
+                if name != node.id and type(other) is type(own) and len(other) == len(own):
+                    words = f"{node.id} stands where {name} is due"
+                    yield Edit(1.25, "operand", words, node, ast.Name(name, ast.Load()))
 
 
 def _everywhere(slots, values, arrays):
@@ -672,6 +694,26 @@ def _of_function(node, functions):
                     node,
                     ast.Call(ast.Name(other, ast.Load()), node.args, node.keywords),
                 )
+
+
+def _of_picked(node, values):
+    """x[:, ::k] picks one of k entries, where all of them were copies of one: their sum."""
+    value, own = values.get(id(node.value)), text(node.value)
+    parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    whole = all(isinstance(p, ast.Slice) and p.lower is None and p.upper is None for p in parts)
+    if not whole or not isinstance(value, np.ndarray) or all(p.step is None for p in parts):
+        return
+    sizes, axes = [], []
+    for axis in range(value.ndim):
+        step = parts[axis].step if axis < len(parts) else None
+        if step is None:
+            sizes.append(f"{own}.shape[{axis}]")
+        else:
+            sizes += [f"{own}.shape[{axis}] // {text(step)}", text(step)]
+            axes.append(len(sizes) - 1)
+    summed = f"{own}.reshape({', '.join(sizes)}).sum(axis={tuple(axes)})"
+    words = f"{text(node)} picks one of the entries that are due together: their sum"
+    yield Edit(1.4, "reduction", words, node, parsed(summed))
 
 
 def _of_slice(node, numbers):

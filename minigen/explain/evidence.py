@@ -7,6 +7,7 @@ found out; what promises nothing is taken where its slope fits, or where only on
 
 import ast
 import inspect
+import itertools
 import re
 from dataclasses import dataclass
 
@@ -48,6 +49,7 @@ class Match:
     right: bool
     named: bool
     shaped: bool = True  # whether the gradient has the shape of the value
+    shape: tuple = ()  # that of the gradient
 
 
 class Slopes:
@@ -134,8 +136,8 @@ def _assign(reading, slopes, values, outcome):
     arguments = [a for a in values if a[0][0] == "arg"]
     found, taken = {}, set()
 
-    def take(value, source, fits, named, shaped=True):
-        found[value] = Match(value, source, bool(fits), named, shaped)
+    def take(value, source, fits, named, shaped=True, shape=()):
+        found[value] = Match(value, source, bool(fits), named, shaped, shape)
         taken.add((source.kind, source.address))
         if source.kind in ("stored", "added"):
             taken.update({("stored", source.address), ("added", source.address)})
@@ -175,9 +177,9 @@ def _assign(reading, slopes, values, outcome):
         if fits is None and source.kind != "returned":
             continue
         take(value, source, fits, True)
-    for source, _, value in owed:
+    for source, gradient, value in owed:
         if value not in found and (source.kind, source.address) not in taken and slopes.moves(value):
-            take(value, source, False, True, shaped=False)
+            take(value, source, False, True, False, np.shape(gradient))
     # what promises nothing, where the slopes agree
     for source, gradient in candidates:
         if (source.kind, source.address) in taken or source.kind == "added":
@@ -229,6 +231,10 @@ def _assign(reading, slopes, values, outcome):
     for source, value in _by_place(candidates, arguments, found, taken):
         if slopes.moves(value):
             take(value, source, False, False)
+    for one, other in _exchanged(reading, found, outcome.live):
+        for value, source in {one: found[other].source, other: found[one].source}.items():
+            gradient = next(g for s, g in candidates if s == source).reshape(np.shape(values[value]))
+            found[value] = Match(value, source, bool(slopes.fit(value, gradient)), found[value].named)
     open_ = [
         source
         for source, gradient in candidates
@@ -276,6 +282,82 @@ def _by_place(candidates, arguments, found, taken):
         free = ("returned", source.address) not in taken and not source.label and gradient.size > 1
         if free and 0 <= i < len(in_order) and in_order[i] not in found and not _is_label(in_order[i]):
             yield source, in_order[i]
+
+
+def _exchanged(reading, found, live):
+    """(value, value): two whose returned gradients stand in each other's place, though their names are right.
+
+    The order that is due is the one in which a call in the file takes them, or the docstring lists them; where neither
+    says anything, that of forward's arguments, unless the order has a plan of its own.
+    """
+    tree = _tree_of_backward(reading, live)
+    order = {
+        (("arg", source[1]),): i
+        for i, (_, source) in enumerate(reading.forward.bound)
+        if source[0] == "given"
+    }
+    rows = {}
+    for value, m in found.items():
+        if m.source.kind == "returned" and m.source.label and isinstance(m.source.address[-1][1], int):
+            rows.setdefault(m.source.address[:-1], []).append((m.source.address[-1][1], value))
+    for row in rows.values():
+        values = [value for _, value in sorted(row)]
+        names = [_meant(_last(found[v].source.label)) for v in values]
+        if tree is None or len(values) < 2 or len(set(names)) < len(names):
+            continue
+        told = [t for t in _orders_told(tree, live.program.tree) if set(names) <= set(t)]
+        if told:
+            right = [] if any(_moved(names, t) == [] for t in told) else _moved(names, told[0])
+        elif all(v in order for v in values):
+            places = [order[v] for v in values]
+            right = [] if _has_a_plan(places, names) else _moved(places, sorted(places))
+        else:
+            continue
+        if len(right) == 2 and len({np.shape(scenes.reach(live, values[i])[2]) for i in right}) == 1:
+            yield tuple(values[i] for i in right)
+
+
+def _meant(name):
+    """What a gradient's name is the gradient of, so that dW1 and gW1 are the same."""
+    return min(bases(name), default=name.lower())
+
+
+def _moved(row, like):
+    """The places at which a row is not in the order of another one that holds the same."""
+    return [i for i, (a, b) in enumerate(zip(row, [x for x in like if x in row], strict=True)) if a != b]
+
+
+def _has_a_plan(places, names):
+    """Whether returned gradients stand in the order of the arguments, from the last to the first, or kind by kind."""
+    rest = places[1:] if places[0] == 0 else places
+    blocks = [
+        [p for p, _ in block]
+        for _, block in itertools.groupby(zip(places, names, strict=True), lambda n: n[1][:1])
+    ]
+    kinds = [kind for kind, _ in itertools.groupby(name[:1] for name in names)]
+    by_kind = len(set(kinds)) == len(kinds) > 1
+    return _one_way(places) or _one_way(rest) or by_kind and all(map(_one_way, blocks))
+
+
+def _one_way(places):
+    return places in (sorted(places), sorted(places, reverse=True))
+
+
+def _orders_told(tree, whole):
+    """The orders in which the file takes apart what a function returns, and in which its docstring lists it."""
+    for n in ast.walk(whole):
+        if (
+            isinstance(n, ast.Assign)
+            and isinstance(n.value, ast.Call)
+            and isinstance(n.targets[0], ast.Tuple)
+        ):
+            called = n.value.func
+            if getattr(called, "attr", getattr(called, "id", "")) == getattr(tree, "name", ""):
+                yield [_meant(_last(ast.unparse(t))) for t in n.targets[0].elts]
+    documented = ast.get_docstring(tree) if isinstance(tree, ast.FunctionDef) else None
+    returns = re.search(r"(?i)\breturn|\bout(put)?s?\b|\bgives\b|->", documented or "")
+    if returns:
+        yield list(dict.fromkeys(map(_meant, re.findall(r"[A-Za-z_]\w*", documented[returns.end() :]))))
 
 
 def _uncompared(reading, candidates, values, found, taken, live):

@@ -257,9 +257,10 @@ def _table(search, said):
         if line.forward and apart:
             continue
         known = None
-        for name, truth in given.items():
+        for name in given:
             if name in returned and np.array_equal(returned[name], line.value) and line.value.size:
-                known = (name, truth.fits(line.value))  # this line makes what is returned
+                own = next((n for n in given if n.lower() in promised(line.name)), name)  # two are exchanged
+                known = (own, given[own].fits(line.value))  # this line makes what is returned
         for name in promised(line.name):
             if known is None and name in gradients and line.value.shape == gradients[name].shape:
                 known = (name, gradients[name].fits(line.value))

@@ -142,8 +142,8 @@ def readings(place, arguments):
                     for n in functions
                     if _cost.search(n) and n not in (front, back) and not goes_back(n, functions)
                 ]
-                steps = [_loss_step(place, forward, n, arguments) for n in losses]
-                for loss in [None, *(step for step in steps if step is not None)]:
+                steps = [step for n in losses for step in _loss_steps(place, forward, n, arguments)]
+                for loss in [None, *steps]:
                     yield from _with_back(place, title, forward, loss, back, arguments)
     for name in (n for n in functions if place.only in (None, n)):
         if (
@@ -208,22 +208,33 @@ def _bind(place, name, arguments):
     return [Step(name, tuple(bound))]
 
 
-def _loss_step(place, forward, name, arguments):
-    """The Step for a loss of forward's result: the first parameter that is not given is y."""
-    bound, open_ = [], True
+def _loss_steps(place, forward, name, arguments):
+    """The Steps that may call a loss of forward's result: the first parameter that is not given is y.
+
+    Where forward returns several values under names, y is the one of its name, or else any of them.
+    """
+    returned, bound, open_ = _names_returned(place, forward.name), [], None
     for p in place.parameters(name):
         if p.name in arguments:
             bound.append((p.name, ("given", p.name)))
-        elif open_:
+        elif p.name in returned:
+            bound.append((p.name, ("out", returned.index(p.name))))
+        elif open_ is None:
+            open_ = len(bound)
             bound.append((p.name, ("y",)))
-            open_ = False
         elif p.default is p.empty:
-            return None
-    return None if open_ else Step(name, tuple(bound))
+            return
+    if any(source[0] in ("y", "out") for _, source in bound):
+        yield Step(name, tuple(bound))
+    for i in reversed(range(len(returned))) if open_ is not None else ():
+        yield Step(name, (*bound[:open_], (bound[open_][0], ("out", i)), *bound[open_ + 1 :]))
 
 
 def _with_back(place, title, forward, loss, back, arguments):
     options = _options(place, forward, back, arguments)
+    if loss is not None:  # what has one name in the loss and in backward is one value
+        known = {p: source for p, source in loss.bound if source[0] in ("y", "out")}
+        options = [[(n, known[n])] if n in known else choice for choice in options for n, _ in choice[:1]]
     for bound in itertools.islice(itertools.product(*options), 36):
         step = Step(back, tuple((name, source) for name, source in bound if source is not None))
         takes_g = any(source[0] == "g" for _, source in step.bound)
@@ -282,6 +293,8 @@ def _options(place, forward, back, arguments):
             choice = [None]
         else:
             choice = [("g",), ("y",), ("rest",), ("result",)]
+            others = {q.name for q in parameters}
+            choice += [("out", i) for i, other in enumerate(returned) if other not in others]
             if len(parameters) == 1 and len(arguments) >= 1:  # f_prime(z) beside f(x)
                 choice += [("given", a) for a in list(arguments)[:1]]
             choice += [("kept", a) for a in ("output", "out") if place.kind is not None]

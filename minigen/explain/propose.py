@@ -6,6 +6,7 @@ decide. What was chosen is told, with the command that fixes it.
 """
 
 import ast
+import functools
 import inspect
 import itertools
 import re
@@ -55,14 +56,15 @@ class Sizes:
         self.N = 5 + (0 if seed is None else (0, 1, -1)[seed % 3])
         self.widths = [7 + shift, 11 + shift, 4, 14 + shift, 17, 3]
         self.A, self.B, self.C = self.widths[:3]
-        self.channels, self.H, self.W, self.L, self.T = 3, 6, 8, 12, 6
+        self.channels, self.H, self.W, self.L, self.T = 3, 6, 8, 12, self.N + 1
         self.channels_out = 2
+        self.M = 2 + (seed or 0) % 2  # images are few: loops over them are slow
 
 
 _shapes = [
     "N A", "N B", "A N", "N", "A", "N 1", "1 A", "A 1", "A B", "B A", "B", "1 B", "B 1", "N C", "C N", "C", "B C", "C B",
     "N c H W", "N H W c", "N c L", "N L c", "N T A", "T N A", "o c 3 2", "o", "c", "o c 3 3", "1 c 1 1", "A A", "B B", "C C", "B N",
-    "H W", "c H W", "o c 3", "3 2 c o", "1 C", "C 1", "", "c H W N", "T A N",
+    "3 3 c o", "1 1 1 o", "H W", "c H W", "o c 3", "3 2 c o", "1 C", "C 1", "", "c H W N", "T A N",
 ]  # fmt: skip
 
 
@@ -70,7 +72,7 @@ def _table(sizes):
     return {
         "N": sizes.N, "A": sizes.A, "B": sizes.B, "C": sizes.C, "c": sizes.channels, "o": sizes.channels_out,
         "H": sizes.H, "W": sizes.W, "L": sizes.L, "T": sizes.T,
-        "D": sizes.widths[3],
+        "D": sizes.widths[3], "M": sizes.M,
     }  # fmt: skip
 
 
@@ -113,6 +115,8 @@ class Choice:
             return function(**{name: c.make(rng, sizes) for name, c in options.items() if c.kind != "omit"})
         if kind == "settings":
             return {key: c.make(rng, sizes) for key, c in what.items()}
+        if kind == "indices":
+            return rng.integers(0, min(sizes.widths), what or (sizes.T,)).tolist()
         if kind == "pairs":
             return tuple(getattr(sizes, w) for w in what)
         shape = what if isinstance(what, tuple) else _shape(what, sizes)
@@ -138,6 +142,8 @@ class Choice:
         if self.kind == "array":
             shape = self.what if isinstance(self.what, tuple) else _shape(self.what, sizes)
             return ",".join(map(str, shape)) or "1"
+        if self.kind == "indices":
+            return ",".join(map(str, self.what or (sizes.T,)))
         if self.kind in ("width", "widths", "pairs"):
             return re.sub(r"[\[\]() ]", "", str(self.make(rng, sizes)))
         if self.kind == "constant" and isinstance(self.what, int) and not isinstance(self.what, bool):
@@ -145,9 +151,17 @@ class Choice:
         return None
 
 
-def choices(parameter, position, given, constructor, weights=0, extra=(), promised=False):
-    """The Choices for a parameter, the likeliest first; `promised`: the file has a gradient named after it."""
+def choices(parameter, position, given, constructor, weights=0, extra=(), promised=False, index=False):
+    """The Choices for a parameter, the likeliest first; `promised`: the file has a gradient named after it; `index`:
+    the file uses its entries as indices.
+    """
     name = parameter.name
+    if index and not constructor:
+        rest = choices(parameter, position, given, False, weights, extra, promised)
+        if name in given:
+            return [Choice("indices", given[name]), Choice("array", given[name], "int"), *rest]
+        rows = [Choice("indices"), *(Choice("array", s, "int", hides=True) for s in ("T N", "N T", "N"))]
+        return rows + rest
     if name in given:
         numbers = given[name]
         if constructor and len(numbers) == 1:
@@ -280,6 +294,7 @@ def _instead_of_default(name, default, constructor, promised, weights):
 
 _weight = re.compile(r"^(W|V|U|w|weights?|Theta|K|M)[\w]*$")
 _bias = re.compile(r"^(b|c|bias|biases|beta|gamma|gain|shift)[\w]{0,3}$")
+_state = re.compile(r"^(h|a|s|c|hidden|state)_?(prev|0|init|start|state)\w*$")
 _scalar = re.compile(
     r"^(lam|lambd|lambda_|reg|beta|alpha|lr|learning_rate|eta|rho|gamma|delta|sparsity\w*|weight_decay|temperature|tau|slope|keep_prob|dropout|eps)$"
 )
@@ -306,8 +321,42 @@ def _hinted(name, position, weights, extra):
         k = min(weights, 3)
         found += [letters[k], f"1 {letters[k]}", f"{letters[k]} 1"]
         found += ["N 1", "A", "1 A"]
-    found += [f"N {d}" for d in extra] + [f"{d} N" for d in extra]
+    if _state.match(name):
+        found += ["B 1", "A 1"]
+    found += [shape for pattern in ("N {}", "{} N", "{} 1", "{}") for shape in map(pattern.format, extra)]
     return found
+
+
+def _statements(tree):
+    """The assignments of a function, in their order."""
+    found = [n for n in ast.walk(tree) if isinstance(n, ast.Assign)] if tree else []
+    return sorted(found, key=lambda n: (n.lineno, n.col_offset))
+
+
+def _symbol(name, place, image, known, letters):
+    """The symbol of a size that the file calls by a name, at its place in a shape; `known` are those that are taken."""
+    if place == 0 and not {"N", "M"} & set(known):
+        return "M" if image else "N"
+    if image and name == "_":
+        return "c"
+    if image:
+        likely = {
+            "H": r"^(n_?)?h(?!h)|height|rows?$",
+            "W": r"^(n_?)?w(?!w)|width|cols?$",
+            "c": r"^(n_?)?c|depth",
+        }
+        for symbol, words in likely.items():
+            if re.search(words, name, re.I) and symbol not in known:
+                return symbol
+        filters = (
+            re.match(r"(?i)(n_?c|f|k|d|n_?f|out\w*|\w*filters|c_?out|o)$", name)
+            and name != "f"
+            and name != "k"
+        )
+        return "o" if filters and "o" not in known else "4" if "4" not in known else "2"
+    if re.match(r"(?i)(t|l|seq\w*|steps|time\w*)$", name) and "T" not in known:
+        return "T"
+    return next(letters, "D")
 
 
 def _turn(indices, by):
@@ -316,7 +365,7 @@ def _turn(indices, by):
     return indices[by:] + indices[:by]
 
 
-def _settings(keys):
+def _settings(keys, stride):
     """The Choice of a dict with these keys: arrays for weights and biases, numbers for the rest."""
     found, weights = {}, 0
     for key in keys:
@@ -324,10 +373,12 @@ def _settings(keys):
         array = _weight.match(key) or _bias.match(key)
         if re.search(r"(height|width|size|kernel|pool|^k|filter)", key) and not array:
             found[key] = Choice("constant", 2 + ("width" in key))
+        elif _one.match(key):
+            found[key] = Choice("constant", stride)
         else:
             found[key] = choices(parameter, 1, {}, not array, weights)[0]
         weights += bool(_weight.match(key))
-    return Choice("settings", found)
+    return Choice("settings", found, hides=stride == 1)
 
 
 def _for_initialising(parameters):
@@ -383,20 +434,49 @@ class Proposal:
                 options += choices(p, position, given, True)
                 weights += bool(_weight.match(p.name))
             found.append((("new", p.name), options))
+        found += [
+            (("begin", name), [Choice("omit"), Choice("constant", True)]) for name in self._beginnings()
+        ]
         weights, extra, widths = 0, self._widths_in_globals(), 0
         for i, p in enumerate(self.parameters):
             promised = p.name.lower() in self.program.promised
             wide = bool(_width.search(p.name))
-            options = choices(p, widths if wide else i, given, False, weights, extra, promised)
+            index = p.name in self._indices
+            options = choices(p, widths if wide else i, given, False, weights, extra, promised, index)
             widths += wide
             weights += bool(_weight.match(p.name))
             keys = self._keys_read(p.name)
             if keys and p.name not in given:
-                options = [_settings(keys), *options]
+                options = [*(_settings(keys, stride) for stride in (2, 1)), *options]
+            if p.name in self._unpacked and p.name not in given:
+                spec = self._unpacked[p.name]
+                domains = (
+                    [c.domain for c in options[:1] if c.kind == "array"]
+                    if index or _labels.match(p.name)
+                    else []
+                )
+                others = [
+                    Choice(c.kind, c.what, c.domain, hides=True) for c in options
+                ]  # against what forward names
+                options = [*(Choice("array", spec, d) for d in dict.fromkeys([*domains, "normal"])), *others]
             if re.search(r"param|weights|theta|net|model", p.name):
                 options = self._initialised() + options
             found.append((("call", p.name), options))
         return found
+
+    def _beginnings(self):
+        """The methods that make the parameters when fit begins, and that the arguments of forward suffice to call."""
+        if self.kind is None:
+            return []
+        place, known = pairs.Place(self.program, "", None, self.kind), {p.name for p in self.parameters}
+        names = (
+            n
+            for n in place.functions()
+            if re.match(r"_*(init|setup|build|start|reset)", n) and n != self.front
+        )
+        return [
+            n for n in names if all(p.name in known or p.default is not p.empty for p in place.parameters(n))
+        ]
 
     def _keys_read(self, name):
         """The keys that the file reads from a dict of this name, in order: pool_param["stride"]."""
@@ -410,6 +490,38 @@ class Proposal:
             and isinstance(n.slice.value, str)
         ]
         return list(dict.fromkeys(key for *_, key in sorted(places)))
+
+    @functools.cached_property
+    def _unpacked(self):
+        """{argument: its shape in symbols} of those whose sizes forward names, as in N, C, H, W = x.shape."""
+        place = pairs.Place(self.program, "", None, self.kind)
+        tree = pairs.evidence.find(self.program.tree, place.functions()[self.front])
+        known = {p.name for p in self.parameters}
+        found, letters, symbols = {}, iter("ABCD"), {}
+        for n in _statements(tree):
+            of = getattr(getattr(n, "value", None), "value", None)
+            if not (isinstance(n, ast.Assign) and isinstance(of, ast.Name) and of.id in known - found.keys()):
+                continue
+            names = [e.id for e in getattr(n.targets[0], "elts", ()) if isinstance(e, ast.Name)]
+            if (
+                getattr(n.value, "attr", "") != "shape"
+                or len(names) != len(getattr(n.targets[0], "elts", ()))
+                or not names
+            ):
+                continue
+            for place, name in enumerate(names):
+                if name not in symbols:
+                    symbols[name] = _symbol(name, place, len(names) == 4, symbols.values(), letters)
+            found[of.id] = " ".join(symbols[name] for name in names)
+        return found
+
+    @functools.cached_property
+    def _indices(self):
+        """The names whose entries the file uses as indices: table[inputs[t]] or x[inputs[t], 0]."""
+        slices = [n.slice for n in ast.walk(self.program.tree) if isinstance(n, ast.Subscript)]
+        parts = [p for n in slices for p in (n.elts if isinstance(n, ast.Tuple) else [n])]
+        inner = (p.value for p in parts if isinstance(p, ast.Subscript))
+        return {n.id for n in inner if isinstance(n, ast.Name)}
 
     def _widths_in_globals(self):
         """The widths of the file's global arrays: what x must fit."""
@@ -433,6 +545,10 @@ class Proposal:
         arguments = {name: v for (where, name), v in made.items() if where == "call"}
         if self.kind is not None:
             owner = self.kind(**{name: v for (where, name), v in made.items() if where == "new"})
+            place = pairs.Place(self.program, "", None, self.kind)
+            for name in (name for where, name in made if where == "begin"):
+                known = {p.name: arguments[p.name] for p in place.parameters(name) if p.name in arguments}
+                getattr(owner, name)(**known)
         scene = Scene(self.program, arguments, owner, seed)
         live = scene.live()
         widen(live, self.program)
@@ -475,7 +591,8 @@ class ProposedPlace(pairs.Place):
             return True
         single = (n for n, s in arrays.items() if s.startswith("1 ") or s.endswith(" 1"))
         rows = any(not _bias.match(n) for n in single)
-        return rows and not any("N" in s.split() for s in arrays.values())
+        steps = any(c.kind == "indices" for c in self.chosen.values())  # a sequence has no rows
+        return rows and not steps and not any("N" in s.split() for s in arrays.values())
 
     @property
     def settings(self):
@@ -650,18 +767,26 @@ def _search(proposal, given, seconds=SECONDS):
         tier = place.tier = _tier(place, found, clean)
         if best is None or (tier, _key(worth)) > (best[2], _key(best[0])):
             unclear = any(f.missed or f.open for f in found)
-            best = worth, place, tier, unclear, tier == 3 and not unclear and all(map(_trusted, found))
+            settled = tier == 3 and not unclear and all(map(_trusted, found))
+            best = worth, place, tier, unclear, settled, [m for f in found for m in f.matches]
         return clean and not place.hides
 
     def around(start, options_of):
         """Change one argument of what runs already, twice if that helps; True where all gradients are right.
 
-        Labels are changed first: they mostly have the shape of the output.
+        Labels are changed first, since they mostly have the shape of the output, and then what has a gradient of
+        another shape.
         """
         labels = [
             (key, proposal.labels()) for key, _ in options_of if key[0] == "call" and _labels.match(key[1])
         ]
-        for key, options in [*labels, *options_of]:
+        shaped = [
+            (("call", m.value[0][1]), [Choice("array", _spec(m.shape, Sizes()))])
+            for m in (best[5] if best else ())
+            if not m.shaped and len(m.value) == 1 and m.value[0][0] == "arg"
+        ]
+        arguments_first = sorted(options_of, key=lambda variable: variable[0][0] != "call")
+        for key, options in [*labels, *shaped, *_in_slices(arguments_first)]:
             for option in options:
                 other = {**start, key: option}
                 if distance(other) == DONE and consider(other):
@@ -680,7 +805,9 @@ def _search(proposal, given, seconds=SECONDS):
         return answer()
     while time.process_time() < deadline and progress != DONE:
         moves = []
-        for key, options in variables:
+        for key, options in _in_slices(variables):
+            if moves and key == variables[0][0]:
+                break  # the likelier choices have led further
             for option in options:
                 other = {**chosen, key: option}
                 reached = distance(other)
@@ -702,6 +829,12 @@ def _search(proposal, given, seconds=SECONDS):
                 if distance(other) == DONE and consider(other):
                     return answer()
     return answer()
+
+
+def _in_slices(variables, first=12):
+    """(key, options): the likelier choices of every argument come before the others of any."""
+    yield from ((key, options[:first]) for key, options in variables)
+    yield from ((key, options[first:]) for key, options in variables)
 
 
 def _trusted(found):

@@ -579,6 +579,7 @@ class Search:
             if hasattr(f, "__code__") and not n.startswith("_")
         }
         yield from expression_edits(s.slots, s.values, arrays, numbers, functions)
+        yield from changes.other_collections(s.slots, s.values, s.scope)
         if s.body:
             yield from statement_edits(s.body, s.index, s.statement)
 

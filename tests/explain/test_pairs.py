@@ -16,6 +16,8 @@ GRADIENTS = {  # how many pairs and gradients each program has
     "class_own_names": (1, 4),
     "class_returns_dx": (3, 9),
     "closures": (3, 6),
+    "conv_channels_last": (1, 3),
+    "conv_loops": (2, 4),
     "dataclass_layers": (2, 4),
     "dict_of_parameters": (1, 4),
     "epsilon": (2, 2),
@@ -26,6 +28,8 @@ GRADIENTS = {  # how many pairs and gradients each program has
     "layer_list_plain": (1, 5),
     "loss_forward_backward_scalar": (1, 3),
     "loss_gradients_no_g": (3, 4),
+    "mixture_class": (1, 3),
+    "mixture_functions": (1, 3),
     "one_function_dict": (1, 4),
     "one_function_svm": (2, 2),
     "pair_cache_dict": (1, 4),
@@ -34,6 +38,8 @@ GRADIENTS = {  # how many pairs and gradients each program has
     "pair_g_first": (1, 4),
     "parameters_in_globals": (1, 4),
     "properties": (1, 2),
+    "recurrent_clipped": (1, 5),
+    "recurrent_letters": (1, 5),
     "script_with_training": (1, 3),
     "static_methods": (3, 5),
     "train_step": (1, 3),
@@ -105,6 +111,49 @@ def test_a_wrong_gradient_is_paired_by_its_name(tmp_path):
     wrong, found = wrong_ones(program(tmp_path, changed))
     assert wrong == {"self.decWGrad"}
     assert sum(len(f.matches) for f in found) == 4
+
+
+GATES = """import numpy as np
+def forward(x, h, Wz, Wr, Wc):
+    z, r = np.tanh(x @ Wz), np.tanh(h @ Wr)
+    return z * r + np.sin(x @ Wc), (x, h, Wz, Wr, Wc, z, r)
+def backward(dout, cache):
+    x, h, Wz, Wr, Wc, z, r = cache
+    az, ar, ac = dout * r * (1 - z**2), dout * z * (1 - r**2), dout * np.cos(x @ Wc)
+    dWz, dWr, dWc = x.T @ az, h.T @ ar, x.T @ ac
+    dx, dh = az @ Wz.T + ac @ Wc.T, ar @ Wr.T
+    return dx, dh, dWz, dWr, dWc
+def inputs(rng):
+    n, d = rng.integers(3, 5), rng.integers(6, 8)
+    m = lambda *s: rng.normal(size=s)
+    return dict(x=m(n, d), h=m(n, d), Wz=m(d, d), Wr=m(d, d), Wc=m(d, d))
+"""
+RETURNED = "return dx, dh, dWz, dWr, dWc"
+
+
+@pytest.mark.parametrize(
+    ("returned", "more", "wrong"),
+    [
+        (RETURNED, "", set()),
+        ("return dWc, dWr, dWz, dh, dx", "", set()),  # from the last to the first
+        ("return dWz, dWr, dWc, dx, dh", "", set()),  # kind by kind
+        ("return dx, dh, dWr, dWz, dWc", "", {"dWr", "dWz"}),
+        ("return dx, dh, dWr, dWz, dWc", "gx, gh, gWr, gWz, gWc = backward(1, forward())", set()),
+        ("return dWr, dWz", "", set()),  # two alone may stand either way
+        ("return dWr, dWz", "gWz, gWr = backward(1, forward())", {"dWr", "dWz"}),
+        ("return dh, dx", "dx, dh = backward(1, forward())", {"dh", "dx"}),
+    ],
+)
+def test_gradients_returned_in_each_other_s_place_are_wrong(tmp_path, returned, more, wrong):
+    more = more and f"def train():\n    {more}\n"
+    assert wrong_ones(program(tmp_path, GATES.replace(RETURNED, returned) + more))[0] == wrong
+
+
+def test_the_order_that_a_docstring_tells_is_due(tmp_path):
+    said = '    """Gradients dWz and so on: returns (dWz, dWr)."""\n    x, h, Wz, Wr, Wc, z, r = cache'
+    text = GATES.replace("    x, h, Wz, Wr, Wc, z, r = cache", said)
+    assert wrong_ones(program(tmp_path, text.replace(RETURNED, "return dWr, dWz")))[0] == {"dWr", "dWz"}
+    assert wrong_ones(program(tmp_path, text.replace(RETURNED, "return dWz, dWr")))[0] == set()
 
 
 def test_a_step_that_is_taken_wrongly_is_paired_with_its_parameter(tmp_path):

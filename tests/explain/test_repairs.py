@@ -1,5 +1,7 @@
 """Repairs that take more than one word of a line: lines that are missing, outer names, equal changes."""
 
+from pathlib import Path
+
 import pytest
 
 from minigen.explain import file
@@ -115,6 +117,39 @@ def test_the_line_and_the_change_are_found(tmp_path, text, before, after, line):
         rows.insert(line - 1, finding["after"])
     path.write_text("\n".join(rows) + "\n")
     assert file.check(path, seconds=0).verdict == "ok"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("style", "before", "after", "line"),
+    [
+        ("recurrent_letters", "dh = Why.T @ dy + dhnext", "dh = Why.T @ dy", 35),
+        ("recurrent_letters", "dy[targets[t]] -= 1", "dy[inputs[t]] -= 1", 32),
+        ("recurrent_letters", "hs[t - 1].T", "hs[t].T", 39),
+        ("recurrent_clipped", "(1 - hs[t] * hs[t])", "(1 - hs[t])", 37),
+        ("conv_loops", "pad : pad + H, pad : pad + W]", ":H, :W]", 41),
+        ("conv_loops", "dw[f] += x_pad", "dw[f] = x_pad", 39),
+        ("conv_channels_last", "] += W[:", "] = W[:", 48),
+        ("mixture_class", "(diff**2 * inverse[None] - 1)", "diff**2 * inverse[None]", 44),
+        ("mixture_functions", "dist / sigma**3", "dist / sigma**2", 21),
+    ],
+)
+def test_mistakes_in_programs_that_say_no_inputs_are_found(tmp_path, style, before, after, line):
+    text = (Path(__file__).parent / "styles" / f"{style}.py").read_text()
+    assert text.count(before) == 1
+    path = tmp_path / "mine.py"
+    path.write_text(text.replace(before, after))
+    (finding,) = file.check(path, seconds=20).to_dict()["findings"]
+    assert finding["line"] == line
+
+
+def test_a_pool_that_sets_where_windows_overlap_is_wrong(tmp_path):
+    """Of the sizes that could be tried, some hide it; those that the file names do not."""
+    text = (Path(__file__).parent / "styles" / "conv_loops.py").read_text()
+    path = tmp_path / "mine.py"
+    path.write_text(text[text.index("def max_pool_f") :].replace("+= mask *", "= mask *"))
+    path.write_text("import numpy as np\n" + path.read_text())
+    assert file.check(path, seconds=0).verdict == "wrong"
 
 
 WIDE = """import numpy as np
