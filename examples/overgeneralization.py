@@ -151,14 +151,14 @@ def adversarial(run, train):
     return (to(game.samples(Tensor(random.normal(DRAWN, LATENT))).data, "cpu")[:, 0] + 1) / 2
 
 
-def criteria(low, clearly, new):
+def criteria(low, clearly):
     rows = [Criterion(share(2, SHOWN), "all", 99.9, 100.1), Criterion(unseen(SHOWN), "none", -0.1, 0.1)]
     for name in NAMES:
         rows += [
             Criterion(share(2, name), "squares by themselves 26, a copier 100", low, 95),
             Criterion(share(1, name), "squares by themselves 26, a copier 0", 5, 55),
             Criterion(share(3, name), "squares by themselves 17, a copier 0", 2, 40),
-            Criterion(unseen(name), "a copier 0, all pairs alike 50", 8, new),
+            Criterion(unseen(name), "a copier 0, all pairs alike 50", 8, 60),
             Criterion(clear(name), "noise 2, a full Gaussian 0", clearly, 100.1),
         ]
     return rows
@@ -171,10 +171,9 @@ if __name__ == "__main__":
             one_seed,
             __doc__,
             settings={"steps": 1200, "channels": 32, "lr": 5e-4},
-            criteria=criteria(27, 35, 60),
-            # after a short run the GAN draws 20 or 30 different pairs: how many are new depends on chance.
-            # 11 to 34 % of its places are clear, where noise has 2
-            quick={"steps": 500, "channels": 16, "lr": 1e-3},
-            quick_criteria=criteria(22, 5, 95),
+            criteria=criteria(27, 35),
+            # with fewer steps the GAN reaches in half of the seeds only
+            quick={"steps": 1000, "channels": 16, "lr": 1e-3},
+            quick_criteria=criteria(22, 15),
         )
     )

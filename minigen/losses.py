@@ -359,7 +359,7 @@ def _rows(caller, **arrays):
         raise TypeError(
             f"{caller}: one dtype of real numbers expected, got {dtypes}: use .astype(np.float32) on the data"
         )
-    if 0 in (shape or (0,)):
+    if not shape or 0 in shape:
         raise ValueError(
             f"{caller}: the first axis is the batch and must hold at least one example, got shape {shape}"
         )

@@ -260,7 +260,7 @@ def select(g: Value, mask: Array) -> Value:
     convolution is fastest when its gradient has it too.
     """
     bits = g.view(_integers[g.dtype])
-    if type(mask) is not type(g) or mask.shape != g.shape:
+    if type(mask) is not type(g) or mask.shape != g.shape:  # a number, or to be stretched
         return (mask * bits).view(g.dtype)
     xp = namespace(g)
     return xp.multiply(mask, bits, out=xp.empty_like(mask, dtype=bits.dtype)).view(g.dtype)
@@ -439,7 +439,7 @@ def _count(x, axis):
 
 
 def _kept(g, shape, axis):
-    """g with the reduced axes put back at size 1, to broadcast against `shape`, a scalar as it is."""
+    """g with the reduced axes put back at size 1, to broadcast against `shape`; a scalar does anyway."""
     if axis is None:
         return g
     axes = axes_of(axis, len(shape))

@@ -338,6 +338,7 @@ class Op(Generic[_P]):
     @overload
     def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> Tensor: ...
     def __call__(self, *args, **kwargs):
+        # the first argument mostly tells, and is asked faster than all of them
         if not (args and type(args[0]) is Tensor) and Tensor not in map(type, args):
             return self.forward(*args, **kwargs) if _settled_here.get() else self._on_arrays(args, kwargs)
         if backend.recorder.get() is not None:

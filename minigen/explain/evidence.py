@@ -231,7 +231,11 @@ def _assign(reading, slopes, values, outcome):
     for source, value in _by_place(candidates, arguments, found, taken):
         if slopes.moves(value):
             take(value, source, False, False)
-    for one, other in _exchanged(reading, found, outcome.live):
+    unsure = []
+    for (one, other), told in _exchanged(reading, found, outcome.live):
+        if not told:
+            unsure.append(_order_untold(found[one].source.label, found[other].source.label))
+            continue
         for value, source in {one: found[other].source, other: found[one].source}.items():
             gradient = next(g for s, g in candidates if s == source).reshape(np.shape(values[value]))
             found[value] = Match(value, source, bool(slopes.fit(value, gradient)), found[value].named)
@@ -243,7 +247,7 @@ def _assign(reading, slopes, values, outcome):
         and gradient.size > 1
         and (bases(_last(source.label)) or not source.label and reading.backward is not None)
     ]
-    missed = _uncompared(reading, candidates, values, found, taken, outcome.live)
+    missed = _uncompared(reading, candidates, values, found, taken, outcome.live) + unsure
     return (
         list(found.values()),
         outcome.y,
@@ -285,10 +289,10 @@ def _by_place(candidates, arguments, found, taken):
 
 
 def _exchanged(reading, found, live):
-    """(value, value): two whose returned gradients stand in each other's place, though their names are right.
+    """((value, value), told): two whose returned gradients stand in each other's place, though their names are right.
 
-    The order that is due is the one in which a call in the file takes them, or the docstring lists them; where neither
-    says anything, that of forward's arguments, unless the order has a plan of its own.
+    The order that is due is the one in which a call in the file takes them, or the docstring lists them. Where neither
+    says anything, it is that of forward's arguments, unless the order has a plan of its own; then nothing is `told`.
     """
     tree = _tree_of_backward(reading, live)
     order = {
@@ -314,7 +318,15 @@ def _exchanged(reading, found, live):
         else:
             continue
         if len(right) == 2 and len({np.shape(scenes.reach(live, values[i])[2]) for i in right}) == 1:
-            yield tuple(values[i] for i in right)
+            yield tuple(values[i] for i in right), bool(told)
+
+
+def _order_untold(one, other):
+    return Uncompared(
+        f"the order of {one} and {other}",
+        "they are right by their names, but forward takes their arguments in the other order, and the file does not "
+        f"say which is meant; write into backward's docstring: Returns ..., {one}, {other}, ...",
+    )
 
 
 def _meant(name):

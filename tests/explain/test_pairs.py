@@ -137,7 +137,7 @@ RETURNED = "return dx, dh, dWz, dWr, dWc"
         (RETURNED, "", set()),
         ("return dWc, dWr, dWz, dh, dx", "", set()),  # from the last to the first
         ("return dWz, dWr, dWc, dx, dh", "", set()),  # kind by kind
-        ("return dx, dh, dWr, dWz, dWc", "", {"dWr", "dWz"}),
+        ("return dx, dh, dWr, dWz, dWc", "gx, gh, gWz, gWr, gWc = backward(1, forward())", {"dWr", "dWz"}),
         ("return dx, dh, dWr, dWz, dWc", "gx, gh, gWr, gWz, gWc = backward(1, forward())", set()),
         ("return dWr, dWz", "", set()),  # two alone may stand either way
         ("return dWr, dWz", "gWz, gWr = backward(1, forward())", {"dWr", "dWz"}),
@@ -147,6 +147,16 @@ RETURNED = "return dx, dh, dWz, dWr, dWc"
 def test_gradients_returned_in_each_other_s_place_are_wrong(tmp_path, returned, more, wrong):
     more = more and f"def train():\n    {more}\n"
     assert wrong_ones(program(tmp_path, GATES.replace(RETURNED, returned) + more))[0] == wrong
+
+
+def test_an_order_that_nothing_tells_is_neither_right_nor_wrong(tmp_path):
+    path = program(tmp_path, GATES.replace(RETURNED, "return dx, dh, dWr, dWz, dWc"))
+    said = file.check(path, seconds=0)
+    assert said.verdict == "inconclusive"
+    assert "the order of dWr and dWz was not compared" in str(said.explanations[0])
+    listed = '    """Returns dx, dh, dWr, dWz, dWc."""\n    x, h, Wz, Wr, Wc, z, r = cache'  # the cure
+    path.write_text(path.read_text().replace("    x, h, Wz, Wr, Wc, z, r = cache", listed))
+    assert file.check(path, seconds=0).verdict == "ok"
 
 
 def test_the_order_that_a_docstring_tells_is_due(tmp_path):

@@ -4,8 +4,8 @@ A product of matrices runs on the BLAS's own threads. A convolution is copies an
 images are shared out to a pool of Python threads, each with a single-threaded BLAS: NumPy releases Python's
 global lock while it copies and multiplies. The two do not go together: for 20 ms after a product the BLAS's
 thread waits busily on a core that the pool needs (three such products a step cost a DCGAN 12 %, measured). So
-where a network has convolutions, its large products are shared out to the pool, too. The division depends on
-nothing else but the size of the work, so the same program gives the same bits.
+from the first layer of convolution on, large products are shared out to the pool, too. The size of the work
+decides, never the load or the time, so the same program gives the same bits.
 """
 
 import os
