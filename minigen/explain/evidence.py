@@ -231,14 +231,7 @@ def _assign(reading, slopes, values, outcome):
     for source, value in _by_place(candidates, arguments, found, taken):
         if slopes.moves(value):
             take(value, source, False, False)
-    unsure = []
-    for (one, other), told in _exchanged(reading, found, outcome.live):
-        if not told:
-            unsure.append(_order_untold(found[one].source.label, found[other].source.label))
-            continue
-        for value, source in {one: found[other].source, other: found[one].source}.items():
-            gradient = next(g for s, g in candidates if s == source).reshape(np.shape(values[value]))
-            found[value] = Match(value, source, bool(slopes.fit(value, gradient)), found[value].named)
+    unsure = _put_in_order(reading, found, slopes, dict(candidates), outcome.live)
     open_ = [
         source
         for source, gradient in candidates
@@ -286,6 +279,21 @@ def _by_place(candidates, arguments, found, taken):
         free = ("returned", source.address) not in taken and not source.label and gradient.size > 1
         if free and 0 <= i < len(in_order) and in_order[i] not in found and not _is_label(in_order[i]):
             yield source, in_order[i]
+
+
+def _put_in_order(reading, found, slopes, gradients, live):
+    """Give two gradients that the file says are exchanged to each other's value, in `found`; the [Uncompared] of those
+    of which it says nothing.
+    """
+    unsure = []
+    for (one, other), told in _exchanged(reading, found, live):
+        if not told:
+            unsure.append(_order_untold(found[one].source.label, found[other].source.label))
+            continue
+        for value, source in {one: found[other].source, other: found[one].source}.items():
+            gradient = gradients[source].reshape(np.shape(scenes.reach(live, value)[2]))
+            found[value] = Match(value, source, bool(slopes.fit(value, gradient)), found[value].named)
+    return unsure
 
 
 def _exchanged(reading, found, live):
