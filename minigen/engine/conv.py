@@ -17,7 +17,7 @@ from typing import TypeAlias
 import numpy as np
 
 from minigen.engine.backend import namespace
-from minigen.engine.fast import im2col, threads
+from minigen.engine.fast import im2col, sums
 from minigen.engine.tape import Value, op, takes
 
 Pair: TypeAlias = int | tuple[int, int]  # in annotations: one number, or (vertical, horizontal)
@@ -98,8 +98,7 @@ def channel_sum(x):
     """The sum over all pixels of each channel, (N, C, H, W) -> (C,):
     what the bias of a convolution receives.
     """
-    rows = x.transpose(0, 2, 3, 1).reshape(-1, x.shape[1])
-    return threads.matmul(namespace(x).ones((1, len(rows)), x.dtype), rows)[0]
+    return sums.total(x, (0, 2, 3))
 
 
 channel_sum.rule(lambda g, out, x: _channel_broadcast(g, x.shape))

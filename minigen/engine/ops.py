@@ -20,7 +20,7 @@ import numpy as np
 
 from minigen.engine import numpy_protocol
 from minigen.engine.backend import Array, as_array, namespace
-from minigen.engine.fast import threads
+from minigen.engine.fast import sums, threads
 from minigen.engine.shapes import (
     Axis,
     Shape,
@@ -384,7 +384,7 @@ def _is_boolean(mask):
 @op()
 def sum(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
     """The sum over `axis`. The reduced axes are removed, or kept with size 1 if keepdims is true."""
-    return x.sum(axis=_axes("sum", axis, x), keepdims=keepdims)
+    return sums.total(x, _axes("sum", axis, x), keepdims)
 
 
 sum.rule(lambda g, out, x, axis=None, keepdims=False: broadcast_to(_kept(g, x.shape, axis), x.shape))
@@ -470,7 +470,7 @@ def sum64(x: Value, axis: Axis = None) -> Value:
     For sums that take part in a difference, and for very long ones: NumPy adds rows one after another along
     all axes but the last, which loses digits in float32.
     """
-    return x.sum(axis=_axes("sum", axis, x), keepdims=True, dtype=np.float64).astype(x.dtype)
+    return sums.total(x, _axes("sum", axis, x), True, np.float64)
 
 
 sum64.rule(lambda g, out, x, axis=None: broadcast_to(g, x.shape))
@@ -491,7 +491,7 @@ def centred(x: Value, axis: Axis = None) -> Value:
     and is subtracted in a second pass.
     """
     axes = _axes("var", axis, x, least=1)
-    out = x - x.mean(axis=axes, keepdims=True)
+    out = x - sums.total(x, axes, True) / _count(x, axis)
     out -= sum64(out, axes) / _count(x, axis)
     return out
 

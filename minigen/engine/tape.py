@@ -35,6 +35,7 @@ import numpy as np
 
 from minigen.engine import anomaly, backend
 from minigen.engine.backend import Array
+from minigen.engine.fast import sums
 from minigen.engine.numpy_protocol import NumPyProtocol
 
 if TYPE_CHECKING:
@@ -586,11 +587,11 @@ def sum_to(x: Value, shape: tuple[int, ...]) -> Value:
         return x
     lead = x.ndim - len(shape)
     if x.shape[lead:] == shape:
-        return x.sum(axis=0 if lead == 1 else tuple(range(lead)))
+        return sums.total(x, tuple(range(lead)))
     if lead < 0 or any(n not in (1, m) for n, m in zip(shape, x.shape[lead:], strict=True)):
         raise ValueError(f"sum_to: {shape} does not broadcast to {x.shape}, the shape of x")
     axes = (*range(lead), *(i + lead for i, size in enumerate(shape) if size == 1))
-    return x.sum(axis=axes).reshape(shape)
+    return sums.total(x, axes).reshape(shape)
 
 
 sum_to.rule(lambda g, out, x, shape: broadcast_to(g, x.shape))

@@ -14,30 +14,35 @@ keeps five.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from minigen.engine import ops
-from minigen.engine.backend import namespace, whole
+from minigen.engine.backend import Array, namespace, whole
 from minigen.engine.shapes import axes_of
-from minigen.engine.tape import Tensor, Value, _data, op, takes
+from minigen.engine.tape import Tensor, Value, op, takes
 from minigen.nn.module import Module
 
 
 @op(name="batch_norm/layer_norm")
-def _standardise(x, *, axis, eps):
+def _standardise(x, *, axis, eps, told=None):
     """(x - mean) / sqrt(var + eps) along `axis`, with the variance divided by n; the shape of x.
 
-    The mean and the variance are those of `minigen.var`, as exact far from 0 as near it.
+    The mean and the variance are those of `minigen.var`, as exact far from 0 as near it. `told(mean, var)` is
+    called with them.
     """
     out = ops.centred.forward(x, axis)
-    out /= namespace(x).sqrt(_mean(out * out, axis) + eps)
+    var = _mean(out * out, axis)
+    if told:
+        told(_mean(x, axis).reshape(-1), var.reshape(-1))
+    out /= namespace(x).sqrt(var + eps)
     return out
 
 
 _standardise.rule(
-    lambda g, out, x, axis, eps: (
+    lambda g, out, x, axis, eps, told=None: (
         (g - _mean(g, axis) - out * _mean(g * out, axis)) / ops.sqrt(ops.var(x, axis, True) + eps)
     )
 )
@@ -51,12 +56,20 @@ def _mean(x, axis):
 
 
 @takes("x", "weight", "bias")
-def batch_norm(x: Value, weight: Value, bias: Value, *, eps: float = 1e-5) -> Value:
+def batch_norm(
+    x: Value,
+    weight: Value,
+    bias: Value,
+    *,
+    eps: float = 1e-5,
+    told: Callable[[Array, Array], None] | None = None,
+) -> Value:
     """weight * (x - mean) / sqrt(var + eps) + bias, with mean and variance (by n) of each
     feature over the batch.
 
     x (N, F) or (N, C, H, W), weight and bias (F,) or (C,); images share the statistics of a channel over all
-    pixels. Raises ValueError for a batch of one example. Ioffe and Szegedy 2015, algorithm 1.
+    pixels. `told(mean, var)` is called with them, (F,) or (C,). Raises ValueError for a batch of one example.
+    Ioffe and Szegedy 2015, algorithm 1.
     """
     _check_features("batch_norm", x, weight)
     if x.shape[0] < 2:
@@ -64,8 +77,8 @@ def batch_norm(x: Value, weight: Value, bias: Value, *, eps: float = 1e-5) -> Va
             f"batch_norm: x {x.shape} holds {x.shape[0]} example: the statistics of a batch need at least "
             "two; give a larger batch, or use the running statistics: model.eval()"
         )
-    rows = _rows(x)
-    y = _standardise(rows, axis=0, eps=eps) * weight + bias
+    rows = x if x.ndim == 2 else x.transpose(0, 2, 3, 1).reshape(-1, x.shape[1])  # images are channels-last
+    y = _standardise(rows, axis=0, eps=eps, told=told) * weight + bias
     if x.ndim == 2:
         return y
     n, c, h, w = x.shape
@@ -103,11 +116,6 @@ def layer_norm(x: Value, weight: Value, bias: Value, *, eps: float = 1e-5) -> Va
     return _standardise(x, axis=axes, eps=eps) * weight + bias
 
 
-def _rows(x):
-    """One row a place, (N, C, H, W) -> (N H W, C): no copy where images are channels-last in memory."""
-    return x if x.ndim == 2 else x.transpose(0, 2, 3, 1).reshape(-1, x.shape[1])
-
-
 def _check_features(caller, x, weight):
     if x.ndim not in (2, 4):
         raise ValueError(f"{caller}: x (N, F) or (N, C, H, W) expected, got {x.shape}")
@@ -139,14 +147,13 @@ class BatchNorm(Module):
             return batch_norm_eval(
                 x, self.weight, self.bias, self.running_mean, self.running_var, eps=self.eps
             )
-        y = batch_norm(x, self.weight, self.bias, eps=self.eps)
-        self._remember(_rows(_data(x)))
-        return y
+        n = x.size // x.shape[1]
+        return batch_norm(
+            x, self.weight, self.bias, eps=self.eps, told=lambda mean, var: self._remember(n, mean, var)
+        )
 
     @whole
-    def _remember(self, rows):
-        n = len(rows)
-        mean, var = _mean(rows, 0)[0], ops.var(rows, 0)
+    def _remember(self, n, mean, var):
         self.running_mean = (1 - self.momentum) * self.running_mean + self.momentum * mean
         self.running_var = (1 - self.momentum) * self.running_var + self.momentum * n / (n - 1) * var
 
