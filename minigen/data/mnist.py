@@ -10,10 +10,8 @@ from __future__ import annotations
 import contextlib
 import gzip
 import hashlib
-import http.client
 import math
 import os
-import urllib.request
 import zlib
 from pathlib import Path
 from typing import NamedTuple
@@ -203,6 +201,9 @@ def _keeping(source, folder):
 
 
 def _bytes(source, folder, file):
+    import http.client  # here, so that importing minigen.data stays quick
+    import urllib.request
+
     failures = []
     for address in source.addresses:
         try:
