@@ -45,8 +45,7 @@ def squared_error(xhat: Value, x: Value) -> Value:
     the likelihood of N(xhat, 1) without its constant.
     """
     n = _rows("squared_error", xhat=xhat, x=x)
-    apart = xhat - x
-    return ops.sum(apart * apart) * (0.5 / n)
+    return ops.sum((xhat - x) ** 2) * (0.5 / n)
 
 
 @op(name="bce_with_logits")
