@@ -134,10 +134,10 @@ def with_inputs(program, inputs):
     def arguments(seed):
         np.random.seed(seed % 2**32)  # noqa: NPY002
         given = arrays.host(inputs(np.random.default_rng(seed)))
-        if isinstance(given, dict):
-            return dict(given)
         if isinstance(given, tuple | list | np.ndarray):
-            return _by_name(program, [given] if isinstance(given, np.ndarray) else list(given))
+            given = _by_name(program, [given] if isinstance(given, np.ndarray) else list(given))
+        if isinstance(given, dict):
+            return _with_labels(program, given)
         raise NotFound(
             f"inputs(rng) gives {type(given).__name__}; it must give a dict: the arguments of forward by name"
         )
@@ -167,6 +167,23 @@ def with_inputs(program, inputs):
     return found
 
 
+def _with_labels(program, given):
+    """The arguments, and labels that a function asks for and `inputs` leaves out: the data themselves, as an
+    autoencoder has them.
+    """
+    data = next((value for value in given.values() if isinstance(value, np.ndarray)), None)
+    asked = {
+        p.name
+        for function in program.functions().values()
+        for p in inspect.signature(function).parameters.values()
+        if pairs.labels.match(p.name) and p.default is p.empty
+    }
+    if data is None:
+        return dict(given)
+    program.guessed = sorted(asked - set(given))
+    return {name: data.copy() for name in program.guessed} | given
+
+
 def _by_name(program, given):
     """Arguments in order, as the arguments by name of the function, or of the object's
     method, that takes so many.
@@ -179,8 +196,15 @@ def _by_name(program, given):
             parameters = _parameters(getattr(given[0], name, None))
             if parameters is not None and len(parameters) == count - 1:
                 return named | dict(zip(parameters, given[1:], strict=True))
-    functions = [f for name, f in program.functions().items() if name != "inputs"]
-    functions.sort(key=lambda f: not re.search("forward|loss|cost|model|objective|elbo", f.__name__))
+    names = program.functions()
+    gone_back = {pairs.stem(name) for name in names if pairs.goes_back(name)} - {""}
+    functions = [f for name, f in names.items() if name != "inputs" and not pairs.goes_back(name)]
+    functions.sort(
+        key=lambda f: (
+            pairs.stem(f.__name__) not in gone_back,
+            not re.search("forward|loss|cost|model|objective|elbo", f.__name__),
+        )
+    )
     for function in functions:
         parameters = _parameters(function)
         if parameters is not None and len(parameters) == count:
@@ -272,6 +296,10 @@ def why_not(program, path, names=()):
         return f"{who}: {' and '.join(unknown)} is not installed here, and the file computes with it"
     left = "; ".join(f"line {line} {why}" for line, why in program.left_out[:3])
     what = f"; left out: {left}" if left else ""
+    if program.guessed:
+        return (
+            f"{who} with what inputs(rng) gives{what}; inputs must return {', '.join(program.guessed)}, too"
+        )
     if "inputs" in program.names:
         return (
             f"{who} with what inputs(rng) gives{what}; inputs must return a dict of the arguments of forward "

@@ -58,6 +58,7 @@ class Program:
     missing: list[str] = field(default_factory=list)
     folder: Path = None
     refused: list[str] = field(default_factory=list)
+    guessed: list[str] = field(default_factory=list)  # labels that inputs(rng) leaves out
     library: str = ""  # whose arrays its functions take: "torch" or "cupy", else NumPy's
 
     @property

@@ -38,6 +38,7 @@ _cost = re.compile(r"loss|cost|objective|criterion|nll|elbo|energy|error|risk", 
 _cache = re.compile(
     r"^(cache|caches|ctx|context|tape|saved|memo|memory|mem|state|intermediates?|activations?|saves?)s?_?$"
 )
+labels = re.compile(r"^(Y|labels?|targets?|y_true|truth|y_batch)$")
 _skip = re.compile(
     r"^(inputs|main|train|test|plot|check|load|save|init|initiali[sz]e|numerical|gradient_check|grad_check|"
     r"check_grad|eval_numerical|update|step|fit|predict|accuracy|zero_grad|one_hot)"
@@ -219,6 +220,8 @@ def _loss_steps(place, forward, name, arguments):
             bound.append((p.name, ("given", p.name)))
         elif p.name in returned:
             bound.append((p.name, ("out", returned.index(p.name))))
+        elif p.default is not p.empty and any(source[0] == "out" for _, source in bound):
+            continue  # y is there already: this is a setting
         elif open_ is None:
             open_ = len(bound)
             bound.append((p.name, ("y",)))
@@ -292,7 +295,8 @@ def _options(place, forward, back, arguments):
         elif p.default is not p.empty:
             choice = [None]
         else:
-            choice = [("g",), ("y",), ("rest",), ("result",)]
+            choice = [("g",)] if not labels.match(name) else []  # labels are no upstream gradient
+            choice += [("y",), ("rest",), ("result",)]
             others = {q.name for q in parameters}
             choice += [("out", i) for i, other in enumerate(returned) if other not in others]
             if len(parameters) == 1 and len(arguments) >= 1:  # f_prime(z) beside f(x)
@@ -369,6 +373,8 @@ def try_all(place, seed=0, seconds=4.0):
 def _breaks_in_backward(place, reading, error):
     """Whether forward ran and its own backward, called as its parameters ask, raised."""
     if reading.backward is None or reading.loss is not None or reading.reduce or reading.elementwise:
+        return False
+    if place.program.guessed:  # it may be the guess that does not fit
         return False
     if stem(reading.forward.name) != stem(reading.backward.name):
         return False

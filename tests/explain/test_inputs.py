@@ -1,0 +1,87 @@
+"""What `inputs(rng)` gives is understood as it was meant: in order, or without labels."""
+
+import pytest
+
+from minigen.explain import file
+
+AUTOENCODER = """
+import numpy as np
+
+def run_forward(X, params):
+    hidden = np.maximum(0, params["W1"] @ X + params["b1"])
+    out = 1 / (1 + np.exp(-(params["W2"] @ hidden + params["b2"])))
+    return out, [X, hidden]
+
+def compute_cost(out, Y, params, decay=0.3):
+    m = Y.shape[1]
+    entropy = -np.sum(Y * np.log(out) + (1 - Y) * np.log(1 - out)) / m
+    return entropy + decay / (2 * m) * (np.sum(params["W1"] ** 2) + np.sum(params["W2"] ** 2))
+
+def run_backward(out, Y, cache, params, decay=0.3):
+    X, hidden = cache
+    m = Y.shape[1]
+    d2 = (out - Y) / m
+    d1 = params["W2"].T @ d2 * (hidden > 0)
+    return {
+        "dW2": d2 @ hidden.T + decay / m * params["W2"],
+        "db2": d2.sum(axis=1, keepdims=True),
+        "dW1": d1 @ X.T + decay / m * params["W1"],
+        "db1": d1.sum(axis=1, keepdims=True),
+    }
+
+def inputs(rng):
+    sizes = {"W1": (5, 7), "b1": (5, 1), "W2": (7, 5), "b2": (7, 1)}
+    return rng.uniform(0.1, 0.9, (7, 4)), {k: rng.standard_normal(s) for k, s in sizes.items()}
+"""
+DENSITY = """
+import numpy as np
+
+def cut(theta, k, width):
+    return theta[:k], theta[k:].reshape(width, k)
+
+def nll(theta, x, k):
+    shift, scale = cut(theta, k, 1)
+    z = (x - shift) * np.exp(scale[0])
+    return 0.5 * np.sum(z ** 2) - len(x) * scale.sum()
+
+def nll_grad(theta, x, k):
+    shift, scale = cut(theta, k, 1)
+    z = (x - shift) * np.exp(scale[0])
+    return np.concatenate([-(z * np.exp(scale[0])).sum(0), (z ** 2).sum(0) - len(x)])
+
+def inputs(rng):
+    return rng.standard_normal(6), rng.standard_normal((5, 3)), 3
+"""
+
+
+def said(folder, text):
+    path = folder / "mine.py"
+    path.write_text(text)
+    return file.check(path, seconds=5, reveal=True)
+
+
+@pytest.mark.parametrize("text", [AUTOENCODER, DENSITY], ids=["autoencoder", "density"])
+def test_right_programs_are_right(tmp_path, text):
+    assert said(tmp_path, text).verdict == "ok"
+
+
+@pytest.mark.parametrize(
+    ("text", "right", "wrong"),
+    [
+        (AUTOENCODER, "d2 = (out - Y) / m", "d2 = (out - Y)"),
+        (AUTOENCODER, "decay / m * params[\"W1\"]", "decay * params[\"W1\"]"),
+        (DENSITY, "-(z * np.exp(scale[0])).sum(0)", "-z.sum(0)"),
+    ],
+)  # fmt: skip
+def test_mistakes_in_them_are_found(tmp_path, text, right, wrong):
+    found = said(tmp_path, text.replace(right, wrong))
+    line = text[: text.index(right)].count("\n") + 1
+    assert found.verdict == "wrong"
+    assert [f.line for e in found.explanations for f in e.findings] == [line]
+
+
+def test_labels_that_nobody_gives_are_no_upstream_gradient(tmp_path):
+    text = AUTOENCODER.replace('"W2": (7, 5), "b2": (7, 1)', '"W2": (3, 5), "b2": (3, 1)')
+    found = said(tmp_path, text)  # three outputs for seven inputs: the data are no labels
+    assert found.verdict == "error"
+    assert "inputs must return Y, too" in found.problem
