@@ -4,6 +4,7 @@ The differences know nothing of the derivation, so they need not be computed aga
 the slopes that were measured once are remembered.
 """
 
+import inspect
 from dataclasses import replace
 from functools import cache
 
@@ -65,6 +66,15 @@ case_of = cache(Case)
 every_subject = pytest.mark.parametrize("name", subjects.NAMES)
 
 
+def test_every_builder_is_a_subject():
+    """A function with the one argument `s` builds a subject; without its decorator nobody would see it."""
+    for module in (subjects.layers, subjects.autoencoders, subjects.vaes, subjects.gans, subjects.wgans):
+        file = module.__name__.replace(".", "/")
+        for name, builder in inspect.getmembers(module, inspect.isfunction):
+            if name[0] != "_" and [*inspect.signature(builder).parameters] == ["s"]:
+                assert name.replace("_", "-") in subjects.NAMES, f"{file}.py: {name} lacks the line @subject"
+
+
 def test_the_quick_ones_are_subjects():
     """That README.md lists all of them is tested in test_readme.py."""
     assert set(subjects.QUICK) < set(subjects.NAMES)
@@ -81,6 +91,7 @@ def test_three_witnesses_agree(name, monkeypatch):
         if name in NO_HAND:
             assert r.hand_vs_tape is None
         else:
+            assert r.hand_vs_tape is not None, f"{name} has no derivation in minigen/byhand/"
             assert r.hand_vs_tape <= 1e-10, r.explain()  # measured: 2e-15
             assert r.hand_vs_differences <= 1e-6, r.explain()
 
