@@ -368,9 +368,8 @@ MISTAKES = {
         at(
             LOSSES + "_softmax_cross_entropy.rules",
             wrong=lambda right: (
-                lambda g, out, x, labels: (
-                    -g[:, None] * _one_hot(x, labels) * (1 - ops.softmax(x))  # of -1 / p times p (1 - p)
-                ),
+                # of -1 / p times p (1 - p)
+                lambda g, out, x, labels: -g[:, None] * _one_hot(x, labels) * (1 - ops.softmax(x)),
                 None,
             ),
         ),

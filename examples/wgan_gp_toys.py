@@ -64,9 +64,8 @@ def one_seed(run):
         for kind in surfaces:
             critic = against_noise(run, kind, data)
             heights, slopes = scores_and_slopes(critic, PLACES)
-            low = np.quantile(
-                heights, 0.3
-            )  # far from the data a surface falls for ever, and would hide its hills
+            # far from the data a surface falls for ever, and would hide its hills
+            low = np.quantile(heights, 0.3)
             surfaces[kind][f"{name}, {kind}"] = (
                 heights.clip(low).reshape(128, 128),
                 {"data": data.points[:300]},

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from conftest import standing
 
+from minigen.byhand import layers as by_hand
 from minigen.check import subjects, witnesses
 from minigen.check.differences import Loss, numeric_gradient
 from minigen.check.stencil import generator, norm
@@ -75,6 +76,11 @@ def test_every_builder_is_a_subject():
                 assert name.replace("_", "-") in subjects.NAMES, f"{file}.py: {name} lacks the line @subject"
 
 
+def test_every_layer_by_hand_is_a_subject():
+    without = {name.replace("_", "-") for name in by_hand.__all__} - set(subjects.NAMES)
+    assert not without, f"minigen/check/subjects/layers.py has no builder for {', '.join(sorted(without))}"
+
+
 def test_the_quick_ones_are_subjects():
     """That README.md lists all of them is tested in test_readme.py."""
     assert set(subjects.QUICK) < set(subjects.NAMES)
@@ -107,9 +113,8 @@ def test_a_mistake_in_any_gradient_is_seen(name, monkeypatch):
             planted = case.gradients | {parameter: mistake(case.gradients[parameter])}
             (r,) = case.compare(monkeypatch, wrt=[parameter], by_hand=lambda _, g=planted: (case.value, g))
             assert r.verdict == "wrong", f"{what} in {parameter} went unseen: {r.explain()}"
-            assert r.hand_vs_differences > 1e-4, (
-                r.explain()
-            )  # 5e-3 for the scale; along 3 directions it varies
+            # 5e-3 for the scale; along 3 directions it varies
+            assert r.hand_vs_differences > 1e-4, r.explain()
             assert r.tape_vs_differences <= 1e-6, r.explain()
 
 

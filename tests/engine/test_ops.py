@@ -38,9 +38,8 @@ def nodes_below(tensor):
 def operations():
     """{name: op} of all of minigen, without what a test declared."""
     for module in pkgutil.walk_packages(mg.__path__, "minigen."):  # an op is registered by its file's import
-        if (
-            not module.name.endswith("__main__") and "book" not in module.name
-        ):  # no ops, but libraries of its own
+        # no ops, but libraries of its own
+        if not module.name.endswith("__main__") and "book" not in module.name:
             importlib.import_module(module.name)
     return {name: op for name, op in tape.registry.items() if op.forward.__module__.startswith("minigen.")}
 
@@ -77,9 +76,8 @@ def test_value(sample):
     value = sample.function()(*sample.floats)
     expected = sample.like(*sample.arguments)
     assert np.shape(value) == np.shape(expected)
-    np.testing.assert_allclose(
-        value, expected, rtol=1e-13, atol=1e-15
-    )  # two ways of writing one formula: rounding only
+    # two ways of writing one formula: rounding only
+    np.testing.assert_allclose(value, expected, rtol=1e-13, atol=1e-15)
 
 
 @every_sample

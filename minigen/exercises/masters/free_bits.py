@@ -64,9 +64,8 @@ CONFIGS = (
 
 def inputs(rng, N, K, free_bits):
     silent = np.arange(K) % 2 == 1  # every second unit stays below the threshold, ...
-    exception = (
-        np.arange(N)[:, None] == np.arange(K) % N
-    )  # ... though one example in each unit tells otherwise
+    # ... though one example in each unit tells otherwise
+    exception = np.arange(N)[:, None] == np.arange(K) % N
     size = np.where(silent == exception, 0.9 + 0.5 * rng.random((N, K)), 0.1)
     draw = rng.standard_normal
     return {
