@@ -156,7 +156,7 @@ if __name__ == "__main__":
     fall = Criterion(FALL, "PCA: .126", 0.08, 0.3)
 
     def reached(least_one, least_nine, most):
-        """A code that is learned redraws about as well as PCA's; a random one leaves nearly twice the error."""
+        """A learned code redraws about as well as PCA's; a random one leaves nearly twice the error."""
         rows = [
             Criterion(one, "PCA: .988", least_one, 0.9975),
             Criterion(nine, "PCA: .866", least_nine, 0.96),

@@ -2,13 +2,15 @@
 
     python examples/broken.py [--quick] [--jobs 2] [--seed 0] [--out DIR]
 
-Each mistake is planted into the real models, and the experiments that should notice run as always. `minigen check`
-finds most of these mistakes in the gradient. Here the gradient is not looked at: the question is whether the outcome
-gives them away. The museum's specimens (minigen/byhand/museum.py) are among them, with the place where each was seen.
+Each mistake is planted into the real models, and the experiments that should notice run as always.
+`minigen check` finds most of these mistakes in the gradient. Here the gradient is not looked at: the question
+is whether the outcome gives them away. The specimens of the museum (minigen/byhand/museum.py) are among them,
+with the place where each was seen.
 
-The control is the same experiment with nothing planted. It must reach its verdict, or a miss would say nothing. The
-default asks all experiments named for a mistake, some by their default protocol. Only a miss counts as noticed, since
-a crash is no verdict. --quick asks one experiment about each specimen of the museum and about as many others.
+The control is the same experiment with nothing planted. It must reach its verdict, or a miss would say
+nothing. The default asks all experiments named for a mistake, some by their default protocol. Only a miss
+counts as noticed, since a crash is no verdict. --quick asks one experiment about each specimen of the museum
+and about as many others.
 """
 
 import contextlib
@@ -41,7 +43,10 @@ class Plant(NamedTuple):
 
 
 class Mistake(NamedTuple):
-    """`quick` and `default` name the experiments that notice, by protocol. --quick asks quick[0], where `short`."""
+    """What is planted, and who notices: `quick` and `default` name the experiments, by protocol.
+
+    --quick asks quick[0], where `short`.
+    """
 
     plants: list
     quick: tuple
@@ -363,9 +368,8 @@ MISTAKES = {
         at(
             LOSSES + "_softmax_cross_entropy.rules",
             wrong=lambda right: (
-                lambda g, out, x, labels: (
-                    -g[:, None] * _one_hot(x, labels) * (1 - ops.softmax(x))  # of -1 / p times p (1 - p)
-                ),
+                # of -1 / p times p (1 - p)
+                lambda g, out, x, labels: -g[:, None] * _one_hot(x, labels) * (1 - ops.softmax(x)),
                 None,
             ),
         ),

@@ -1,16 +1,17 @@
 """Transposed convolutions that overlap unevenly paint a checkerboard, before anything has been learned.
 
-    python examples/checkerboard.py [--quick] [--networks 1000] [--steps 300] [--seed 0] [--seeds 5] [--out DIR]
+    python examples/checkerboard.py [--quick] [--networks 1000] [--steps 300] [--seed 0] [--out DIR]
 
 A kernel of 3 with stride 2 writes to some pixels once and to others two or four times, the kernel of 5 of the
 DCGAN paper 4, 6 and 9 times; a kernel of 4, and nearest-neighbour upsampling before an ordinary convolution,
-treat all alike (Odena, Dumoulin and Olah 2016). So the largest count over the smallest is 4, 2.25, 1 and 1, and
-the mean square that untrained layers paint, over many of them, is that much larger at some pixels than at
-others.
+treat all alike (Odena, Dumoulin and Olah 2016). So the largest count over the smallest is 4, 2.25, 1 and 1,
+and the mean square that untrained layers paint, over many of them, is that much larger at some pixels than
+at others.
 
-That is a mean over networks. Even counts do not end it: in a single one neighbours are still painted by different taps, so that a kernel of
-4, too, puts twenty times more into the finest frequency than upsampling does. Then the same layers learn to redraw
-shapes from 32 numbers: the checkerboard is unlearned, but all the way there is more of it than with upsampling.
+That is a mean over networks. Even counts do not end it: in a single network neighbours are still painted by
+different taps. A kernel of 4, too, puts twenty times more into the finest frequency than upsampling does.
+Then the same layers learn to redraw shapes from 32 numbers: the checkerboard is unlearned, but all the way
+there is more of it than with upsampling.
 """
 
 import sys
@@ -100,7 +101,10 @@ def generator(name, rng):
 
 
 def training(run, name, images):
-    """Two doublings learn to redraw images (N, 256): the finest frequency's share and the loss, as (steps, y)."""
+    """Two doublings learn to redraw images (N, 256).
+
+    Returns the share of the finest frequency and the loss, both as (steps, y).
+    """
     rng, codes = run.random.generator, to(PCA(images, CODE).encode(images), run.device)
     start = Dense(CODE, CHANNELS * 16, rng=rng, dtype="float64")
     a, b = (doubling(name, CHANNELS, outputs, rng=rng) for outputs in (CHANNELS, 1))

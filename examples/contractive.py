@@ -153,7 +153,7 @@ if __name__ == "__main__":
     ]
 
     def on_both(least, most, cost):
-        """Squared Jacobian and error with a price, for the two kinds of weights; a price twice as high costs more."""
+        """Squared Jacobian and error, for both kinds of weights; a price twice as high costs more."""
         kinds = "tied", "untied"
         bounds = zip(kinds, least, most, strict=True)
         less = [Criterion(LESS + kind, "1 without a price", low, high) for kind, low, high in bounds]

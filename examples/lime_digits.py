@@ -1,28 +1,29 @@
-"""Cover parts of a strange digit, fit a line to how strange it still is, and the line knows which part was to blame.
+"""Cover parts of a strange digit, fit a line to how strange it still is: the line knows the part to blame.
 
-    python examples/lime_digits.py [--quick] [--epochs 200] [--masks 1000] [--seed 0] [--seeds 5 --jobs 2] [--out DIR]
+    python examples/lime_digits.py [--quick] [--epochs 200] [--masks 1000] [--seed 0] [--seeds 5] [--out DIR]
 
-An autoencoder, 64-64-8-64-64, has learned the digits; the error of its reconstruction says how strange one is. LIME
-(Ribeiro, Singh and Guestrin 2016) explains this score for one digit: cover some of its 16 patches of 2 x 2 pixels with
-the mean image, in a thousand ways, and fit a line to the scores, in which the ways that cover little count most. The
-weight of a patch is what it adds to the score. Where each patch has a share of its own in the score, as in the distance
-to the mean image, the weights must be these shares. And in digits by other writers of which one patch was turned into
-its negative, that patch must have the largest weight in 90 % of the cases; a guess is right in 6.25 %.
+An autoencoder, 64-64-8-64-64, has learned the digits. The error of its reconstruction says how strange a
+digit is. LIME (Ribeiro, Singh and Guestrin 2016) explains this score for one digit. It covers some of the 16
+patches of 2 x 2 pixels with the mean image, in a thousand ways, and fits a line to the scores, in which the
+ways that cover little count most. The weight of a patch is what it adds to the score. Where each patch has a
+share of its own in the score, as in the distance to the mean image, the weights must be these shares. And in
+digits by other writers of which one patch was turned into its negative, that patch must have the largest
+weight in 90 % of the cases; a guess is right in 6.25 %.
 
-No network is needed for that: in the error map of PCA, the patch that is redrawn worst, it comes first as often. That
-of the network, too, takes one look instead of a thousand and is almost as good; covering one patch at a time takes 17
-and is a little better than LIME. LIME's own claim is the first one, the shares, and that it needs to know nothing of
-the score but its values. What decides is what covers a patch: with paper, not the
-mean image, LIME falls far behind them all, because a digit without a piece of its stroke is strange itself.
-And a negative is a coarse change: of a patch of random greys, all of these find about 7 in 10, and of the same patch of
-another digit, which often looks no worse, about 3 in 10.
+No network is needed for that: in the error map of PCA, the patch that is redrawn worst, it comes first as
+often. The error map of the network, too, takes one look instead of a thousand and is almost as good. Covering
+one patch at a time takes 17 looks and is a little better than LIME. LIME's own claim is the first one, the
+shares, and that it needs to know nothing of the score but its values. What decides is what covers a patch:
+with paper, not the mean image, LIME falls far behind them all, because a digit without a piece of its stroke
+is strange itself. And a negative is a coarse change: of a patch of random greys, all of these find about 7 in
+10, and of the same patch of another digit, which often looks no worse, about 3 in 10.
 
-The same lines explain what a classifier answers, and what a discriminator does. In the score of softmax regression for
-the class it names, minus the mean of the other nine, each patch has a share that is known, so that LIME must find it.
-In that of a network with a hidden layer it has none; but cover the 4 patches with the largest weights, and the
-network names another class for most digits, as it does for few where any 4 are covered. And a discriminator
-that has learned to tell digits from digits with one patch of another one finds, by LIME, that patch more often
-than the autoencoder does, which was never shown what is wrong.
+The same lines explain what a classifier answers, and what a discriminator does. In the score of softmax
+regression for the class it names, minus the mean of the other nine, each patch has a share that is known, so
+that LIME must find it. In the score of a network with a hidden layer it has none. But cover the 4 patches
+with the largest weights, and the network names another class for most digits, as it does for few where any 4
+are covered. And a discriminator that has learned to tell digits from digits with one patch of another one
+finds, by LIME, that patch more often than the autoencoder does, which was never shown what is wrong.
 """
 
 import sys
@@ -141,7 +142,7 @@ def classifiers(run, train, labels, test, test_labels, masks):
 
 
 def margin(logits, named):
-    """The logit of the class that is named, minus the mean of the other nine: (N, ..., 10), (N,) -> (N, ...)."""
+    """The logit of the named class, minus the mean of the other nine: (N, ..., 10), (N,) -> (N, ...)."""
     own = np.take_along_axis(logits, named.reshape(-1, *[1] * (logits.ndim - 1)), axis=-1)[..., 0]
     return own - (logits.sum(axis=-1) - own) / 9
 
@@ -229,9 +230,10 @@ def explain(score, x, cover, masks):
 
     min over w of  sum_s k_s (score_s - w_0 - sum_j w_j mask_sj)^2,   k_s = exp(-D_s^2 / width^2),
 
-    with D the cosine distance of a mask to the one that keeps all (Ribeiro et al. 2016, sections 3.3 and 3.4).
+    with D the cosine distance of a mask to the one that keeps all (Ribeiro et al. 2016, sections 3.3, 3.4).
     """
-    root = np.exp(-((1 - np.sqrt(masks.mean(axis=1))) ** 2) / (2 * WIDTH**2))[:, None]  # the square root of k
+    distance = 1 - np.sqrt(masks.mean(axis=1))
+    root = np.exp(-(distance**2) / (2 * WIDTH**2))[:, None]  # the square root of k
     design = np.column_stack([np.ones(len(masks)), masks])  # (S, 17)
     return np.linalg.lstsq(root * design, root * scores(score, x, cover, masks), rcond=None)[0][1:].T
 

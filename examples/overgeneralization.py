@@ -104,9 +104,8 @@ def examples(pictures, columns=4):
     """The first pictures on a sheet, as many as there are of 16."""
     sheet = np.zeros((columns**2, SIDE, SIDE))
     sheet[: len(pictures)] = pictures[: columns**2]
-    framed = np.pad(
-        sheet, ((0, 0), (1, 1), (1, 1)), constant_values=0.25
-    )  # white pictures, and where each ends
+    # white pictures, and where each ends
+    framed = np.pad(sheet, ((0, 0), (1, 1), (1, 1)), constant_values=0.25)
     return mosaic(framed, columns)
 
 

@@ -89,9 +89,8 @@ def one_seed(run):
             z = Tensor(run.random.normal(SAMPLES, LATENT))
             samples[beta] = to(model.sample(z).data, "cpu")
             redrawn[beta] = to(model.sample(model.encode(Tensor(to(shown, run.device)))[0]).data, "cpu")
-        bits = (
-            run.random.generator.random(samples[beta].shape) < samples[beta]
-        )  # x, as p(x|z) has it, not its mean
+        # x, as p(x|z) has it, not its mean
+        bits = run.random.generator.random(samples[beta].shape) < samples[beta]
         measured[off(beta)] = frechet_distance(*map(space.encode, (test, bits)))
     others = train[:: len(train) // SAMPLES][:SAMPLES]
     measured["Frechet distance of training digits"] = frechet_distance(*map(space.encode, (test, others)))

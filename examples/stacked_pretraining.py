@@ -145,7 +145,7 @@ def apply(run, function, x):
 
 
 def criteria(points, counts, learned):
-    """Few draws decide little about one number of labels, hence the mean: without pretraining it is 0 +- 1."""
+    """Few draws decide little about one number of labels, hence the mean: 0 +- 1 without pretraining."""
     gains = [Criterion(GAIN.format(n, NOISY), "tanh units, too, bring 2", points, 20) for n in counts]
     return [
         *gains,

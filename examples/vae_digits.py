@@ -8,8 +8,8 @@ Grosse and Salakhutdinov 2016, theorem 1), and 500 say almost exactly what is tr
 Bernoulli images, fitted by EM, reaches -18.42, and no other number of them does better: that is the number to
 beat. A code that is not used cannot get above -24.91, independent pixels. A second network has a code of two
 numbers, to be looked at: it knows less, -19.85, as much as ten Bernoulli images. There log p(x) is also an
-integral over the plane, which needs no encoder: the bound with 500 codes must lie on it. And where the encoder and
-the noise do not fit each other, it lies above, where no bound can be.
+integral over the plane, which needs no encoder: the bound with 500 codes must lie on it. And where the
+encoder and the noise do not fit each other, it lies above, where no bound can be.
 
 Half-way between two digits, the mean of their codes is decoded to something nearer to real digits than the
 mean of their pixels is; and not because it is blurred, for the mean of their two reconstructions is further

@@ -9,9 +9,9 @@ The bound is a sum over pixels minus a sum over codes. Where a program takes a m
     reconstruction + KL / 8     the same, milder, from a mean over the 8 codes,                          -26.7
     reconstruction + 4 KL       not a mistake but a choice (Higgins et al. 2017), and no bound either,   -24.3
 
-All are judged alike, by the true bound on digits by other writers, in nats a digit. The sum reaches -18.6. Beside it
-stands a network with a code of two numbers, where log p(x) itself is an integral over the plane, with no encoder in
-it: the bound must lie a little below.
+All are judged alike, by the true bound on digits by other writers, in nats a digit. The sum reaches -18.6.
+Beside it stands a network with a code of two numbers, where log p(x) itself is an integral over the plane,
+with no encoder in it: the bound must lie a little below.
 """
 
 import sys
@@ -69,7 +69,7 @@ def one_seed(run):
 
 
 def trained(run, train, test, name, latent=LATENT):
-    """(model, (reconstruction, KL) of the test digits), after a training that weighs the two as `name` says."""
+    """(model, (reconstruction, KL) of the test digits), after training with the weights that `name` says."""
     model = VAE(64, HIDDEN, latent, rng=run.random.generator).to(run.device)
     optimizer = Adam(model, lr=1e-3)
     a, b = WEIGHTS[name.partition(",")[0]]

@@ -5,9 +5,11 @@
 Data from N(0, 1), samples from N(m, 1). The best discriminator is known, and so is d loss / d m: at m = 8 it
 is 3.9e-4 for the minimax loss, 8.0 for the non-saturating one (Goodfellow et al. 2014, section 3), and 1
 for the best critic at every m, which is why one can train a critic to the end (Arjovsky, Chintala and
-Bottou 2017). All are positive: descending moves the samples to the data. Then networks are trained against the samples at m = 8: the longer the discriminator learns,
-the less the minimax generator hears of it, while the critic with gradient penalty goes to its own best
-slope, 1 + 8 / 20 = 1.4.
+Bottou 2017). All are positive: descending moves the samples to the data.
+
+Then networks are trained against the samples at m = 8. The longer the discriminator learns, the less the
+minimax generator hears of it, while the critic with gradient penalty goes to its own best slope,
+1 + 8 / 20 = 1.4.
 """
 
 import sys
@@ -122,7 +124,7 @@ def criteria(ratio):
         Criterion(
             SLOPE, "1 + m / (2 lambda) = 1.4, the slope s that maximises m s - lambda (s - 1)^2", 1.3, 1.5
         ),
-        # a mean over 4000 samples: the minimax gradient comes from a few of them, so that only its sign is sure
+        # of 4000 samples a few make the mean minimax gradient, so that only its sign is sure
         Criterion(STEP.format("minimax"), "above 0, descent goes to the data", 0, 10),
         *(Criterion(STEP.format(k), "1, descent goes to the data", 0.9, 1.1) for k in list(LOSSES)[1:]),
     ]

@@ -126,9 +126,8 @@ def follow(run, clip):
         steps = run.settings.steps * (1 if weights else 4)
         for step in range(steps):
             optimizer.lr = linear(step, steps, rate, 0.02 * rate)
-            if not (
-                clip or weights
-            ):  # beyond m / 2 the price would hold a slope of the wrong sign where it is
+            # beyond m / 2 the price would hold a slope of the wrong sign where it is
+            if not (clip or weights):
                 game.lam = linear(step, steps // 2, 0.1, LAM)
             batch = [random.normal(BATCH, 1), random.normal(BATCH, 1) + m]
             batch += [] if clip else [random.uniform(BATCH, 1)]

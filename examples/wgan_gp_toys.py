@@ -10,9 +10,9 @@ Wasserstein distance from the data, of which fresh data are the floor, and one G
 beaten. A mixture of 30 Gaussians, fitted by EM in a second, is as near as the network or nearer, on all
 three.
 
-Modes are counted by samples near them, so the share of such samples stands beside the count: a perfect sampler
-has 98.9 %, one Gaussian and noise about 1 %. In this time our networks put 59 % of their samples there with 8 modes,
-and 29 % with 25: they find all modes, and have learned none exactly.
+Modes are counted by samples near them, so the share of such samples stands beside the count: a perfect
+sampler has 98.9 %, one Gaussian and noise about 1 %. In this time our networks put 59 % of their samples
+there with 8 modes, and 29 % with 25: they find all modes, and have learned none exactly.
 
 Then, as in their figure 2, a generator that does not learn, data + N(0, 1): the critic with penalty makes a
 hill of each of the 8 modes, a critic with clipped weights only one, between them. A third critic has neither
@@ -64,9 +64,8 @@ def one_seed(run):
         for kind in surfaces:
             critic = against_noise(run, kind, data)
             heights, slopes = scores_and_slopes(critic, PLACES)
-            low = np.quantile(
-                heights, 0.3
-            )  # far from the data a surface falls for ever, and would hide its hills
+            # far from the data a surface falls for ever, and would hide its hills
+            low = np.quantile(heights, 0.3)
             surfaces[kind][f"{name}, {kind}"] = (
                 heights.clip(low).reshape(128, 128),
                 {"data": data.points[:300]},
@@ -76,7 +75,7 @@ def one_seed(run):
                 values[f"modes on a hill, {kind}, {name}"] = hills(critic, toy.centres)
     title = "What the generator learned from a critic with penalty"
     plot.clouds(clouds, title, run.folder / "samples.png", limits=(-2.2, 2.2))
-    title = "Critics of data and data + N(0, 1): the penalised one bends at the data, clipped or free it is one hill"
+    title = "Critics of data and data + N(0, 1): the penalised one bends at the data, others are a hill"
     panels = {name: panel for of in surfaces.values() for name, panel in of.items()}
     how = {"extent": (-3, 3, -3, 3), "columns": len(clouds)}
     plot.contours(panels, title, run.folder / "wgan_gp_toys.png", **how)

@@ -1,4 +1,8 @@
-"""Checks of arguments that several parts share: rows of samples, equal widths, finite numbers, generators."""
+"""Checks of arguments that several parts share: rows of samples, equal widths, finite numbers, generators,
+and the name that was meant.
+"""
+
+import difflib
 
 import numpy as np
 
@@ -46,3 +50,10 @@ def check_finite(caller, arrays):
                 f"{caller}: {name} has {bad} number{'s that are' if bad > 1 else ' that is'} NaN or "
                 "infinite: has the training diverged? minigen.detect_anomaly() finds where"
             )
+
+
+def did_you_mean(name, names, most=1):
+    """ "; did you mean 'x'?", with up to `most` of `names` that are like `name`; "" where none is."""
+    name, names = str(name), [*names]
+    near = [n for n in names if n.lower() == name.lower()] or difflib.get_close_matches(name, names, most)
+    return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""

@@ -9,6 +9,8 @@ import os
 import sys
 import time
 
+from minigen import tables
+
 PAUSE = 0.3  # seconds between two looks at a watched file
 
 
@@ -101,12 +103,7 @@ def _table(said):
         for e in said.explanations
         for g in e.gradients
     ]
-    heads = ("pair", "gradient", "error", "verdict")
-    widths = [max(len(row[i]) for row in [heads, *rows]) for i in range(4)]
-    lines = [
-        "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
-        for row in [heads, *rows]
-    ]
+    lines = tables.as_text([("pair", "gradient", "error", "verdict"), *rows])
     bad = sum(row[3] != "ok" for row in rows)
     n = f"{len(rows)} gradient{'s' if len(rows) != 1 else ''}"
     whole = f"{said.path}: not right yet: {bad} of {n} wrong"

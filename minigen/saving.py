@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 
 import contextlib
-import difflib
 import io
 import json
 import math
@@ -393,9 +392,9 @@ def _read(path):
         with open(path, "rb") as file:
             return file.read()
     except FileNotFoundError:
-        near = difflib.get_close_matches(name, os.listdir(folder) if os.path.isdir(folder) else [])
+        beside = os.listdir(folder) if os.path.isdir(folder) else []
         raise FileNotFoundError(
-            f"load: there is no file {path}" + (f"; did you mean {' or '.join(near)}?" if near else "")
+            f"load: there is no file {path}{arguments.did_you_mean(name, beside, most=3)}"
         ) from None
 
 

@@ -22,7 +22,12 @@ def coloured(text, colour):
     A pipe, NO_COLOR (https://no-color.org) and TERM=dumb mean no colours. No report may need them: the text
     alone must say everything.
     """
-    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" or not sys.stdout.isatty()
-    if os.name == "nt" and "WT_SESSION" not in os.environ:  # the old console prints the codes as they are
-        plain = True
+    plain = os.environ.get("NO_COLOR") or not obeys()
     return text if plain else f"\x1b[{_codes[colour]}m{text}\x1b[0m"
+
+
+def obeys():
+    """Whether the output is a terminal that obeys control codes; the old console of Windows prints them."""
+    if os.environ.get("TERM") == "dumb" or (os.name == "nt" and "WT_SESSION" not in os.environ):
+        return False
+    return sys.stdout.isatty()

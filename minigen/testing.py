@@ -11,7 +11,6 @@ Small arrays are checked entry by entry, so choose small sizes, all different: 5
 
 from __future__ import annotations
 
-import inspect
 import os
 import warnings
 from collections.abc import Collection, Mapping
@@ -20,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from minigen.check.contract import BackwardRaised, Caller, ContractError, Unwritten
-from minigen.check.inputs import Inputs, title
+from minigen.check.inputs import Inputs, parameters, title
 from minigen.check.lines import judge_lines
 from minigen.check.net import Problem
 from minigen.check.pair import UPSTREAM
@@ -83,7 +82,7 @@ def assert_gradients(
     __tracebackhide__ = True  # what pytest shows ends at the person's line
     settings = settings or {}
     forward, backward = _in_order(forward, backward, inputs, settings)
-    named, table, explanation = "net" in _parameters(forward), None, None
+    named, table, explanation = "net" in parameters(forward), None, None
     asked = [n for n in wanted or () if not isinstance(inputs, dict) or n in inputs] or None
     with preserved(forward, backward):
         try:
@@ -128,25 +127,18 @@ def _in_order(forward, backward, inputs, settings):
 
 
 def _is_backward(function):
-    return any(n.lower() in (*UPSTREAM, "cache") for n in _parameters(function))
+    return any(n.lower() in (*UPSTREAM, "cache") for n in parameters(function))
 
 
 def _gives_a_dict(function, inputs, settings):
     """Whether this is the backward of a loss, which takes the inputs by name as its forward does."""
-    if not isinstance(inputs, dict) or "net" in _parameters(function):
+    if not isinstance(inputs, dict) or "net" in parameters(function):
         return False
-    given = {n: v for n, v in {**inputs, **settings}.items() if n in _parameters(function)}
+    given = {n: v for n, v in {**inputs, **settings}.items() if n in parameters(function)}
     try:
         return isinstance(function(**given), dict)
     except Exception:  # the call that counts will tell
         return False
-
-
-def _parameters(function):
-    try:
-        return inspect.signature(function).parameters
-    except (TypeError, ValueError):  # built in, such as np.tanh
-        return {}
 
 
 def _table(forward, backward, inputs, settings, wanted, seed):

@@ -115,9 +115,8 @@ class ndarray:
             if isinstance(value, np.ndarray):
                 raise TypeError(f"Unsupported type {type(value)}")
         if method == "__call__" and not kwargs and any(isinstance(value, np.generic) for value in inputs):
-            return getattr(cupy, ufunc.__name__)(
-                *inputs
-            )  # np.float64(2) * x comes by here, and promotes, as on CuPy
+            # np.float64(2) * x comes by here, and promotes, as on CuPy
+            return getattr(cupy, ufunc.__name__)(*inputs)
         raise TypeError(
             f"np.{ufunc.__name__} on a CuPy array: slow on CuPy, refused by its stand-in; use namespace(x)"
         )

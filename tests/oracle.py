@@ -70,9 +70,8 @@ def second_order(f, arrays, g, directions):
     g = Tensor(g, requires_grad=True)
     slopes = minigen.grad((f(*inputs) * g).sum(), inputs, create_graph=True)
     s = sum_of((slope * v).sum() for slope, v in zip(slopes, directions, strict=True))
-    found = minigen.grad(
-        s, [*inputs, g], allow_unused=True
-    )  # S of a linear f does not depend on x: None means 0
+    # S of a linear f does not depend on x: None means 0
+    found = minigen.grad(s, [*inputs, g], allow_unused=True)
     return [Tensor(x.data * 0) if h is None else h for h, x in zip(found, [*inputs, g], strict=True)]
 
 

@@ -69,9 +69,8 @@ def test_no_other_plane_reconstructs_better():
 @pytest.mark.parametrize("damage", [{"sigma": 0.7}, {"keep": 0.3}, {"keep": 1.0}])
 def test_wiener_is_the_least_squares_line_over_all_damages(damage):
     x = normal(7, 40, 3) @ normal(8, 3, 3) + 1.5
-    signs = np.array(
-        list(product([0.0, 1.0], repeat=3))
-    )  # (8, 3): every mask, or noise with its second moments
+    # (8, 3): every mask, or noise with its second moments
+    signs = np.array(list(product([0.0, 1.0], repeat=3)))
     if "sigma" in damage:
         y, chance = x[:, None] + 0.7 * (2 * signs - 1), np.full(8, 1 / 8)
     else:
@@ -134,9 +133,8 @@ def test_ppca_is_the_normal_density_of_its_covariance_and_the_elbo_is_tight(nois
     exact = log_density(new, x.mean(axis=0), c)
     np.testing.assert_allclose(model.log_likelihood(new), exact, rtol=1e-12)
 
-    mu, variance = model.posterior(
-        new
-    )  # the ELBO of the linear VAE with this encoder, every term in closed form
+    # the ELBO of the linear VAE with this encoder, every term in closed form
+    mu, variance = model.posterior(new)
     residual = new - model.mean - mu @ model.weight.T
     spread = (residual**2).sum(axis=1) + (model.weight**2 @ variance).sum()
     likelihood = -0.5 * (5 * math.log(2 * math.pi * model.noise) + spread / model.noise)
@@ -148,9 +146,8 @@ def test_draws_from_ppca_have_its_covariance():
     model = baselines.PPCA(normal(0, 60, 3) * [5, 3, 1], noise=4.0)
     exact = model.weight @ model.weight.T + 4 * np.eye(3)
     drawn = np.cov(model.sample(100_000, rng=2).T)
-    np.testing.assert_allclose(
-        drawn, exact, atol=0.03 * exact.max()
-    )  # five standard errors: 5 sqrt(2 / 100 000)
+    # five standard errors: 5 sqrt(2 / 100 000)
+    np.testing.assert_allclose(drawn, exact, atol=0.03 * exact.max())
 
 
 def test_ppca_is_a_maximum():

@@ -145,9 +145,8 @@ def test_the_moons_are_two_half_circles_of_the_published_shape():
     np.testing.assert_allclose(np.hypot(*upper.T), 1.0)
     np.testing.assert_allclose(np.hypot(*(lower - [1.0, 0.5]).T), 1.0)
     assert upper[:, 1].min() >= 0 and lower[:, 1].max() <= 0.5
-    assert abs(upper[:, 1].mean() - 2 / np.pi) < 5 * 0.31 / np.sqrt(
-        len(upper)
-    )  # sd of sin on a half circle: 0.308
+    # sd of sin on a half circle: 0.308
+    assert abs(upper[:, 1].mean() - 2 / np.pi) < 5 * 0.31 / np.sqrt(len(upper))
     assert abs(lower[:, 1].mean() - (0.5 - 2 / np.pi)) < 5 * 0.31 / np.sqrt(len(lower))
     noisy = moons(noise=0.1).sample(N, rng=0, dtype=np.float64) - moons(noise=0).sample(
         N, rng=0, dtype=np.float64

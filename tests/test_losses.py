@@ -203,9 +203,8 @@ def test_logits_may_be_as_large_as_they_like(dtype):
 
 def test_reparameterize_draws_from_the_normal_it_names():
     mu, logvar, eps = np.full((1, 3), 2.0), np.full((1, 3), math.log(9.0)), np.array([[-1.0, 0.0, 1.0]])
-    np.testing.assert_allclose(
-        losses.reparameterize(mu, logvar, eps), [[-1.0, 2.0, 5.0]], rtol=1e-15
-    )  # sigma is 3
+    # sigma is 3
+    np.testing.assert_allclose(losses.reparameterize(mu, logvar, eps), [[-1.0, 2.0, 5.0]], rtol=1e-15)
     arrays, g = [A, B, C], X
     measured = oracle.measured_first_order(losses.reparameterize, arrays, g)
     for ours, theirs in zip(oracle.first_order(losses.reparameterize, arrays, g), measured, strict=True):

@@ -156,9 +156,8 @@ def test_sliced_wasserstein_of_two_points_and_of_a_shift():
         cloud = normal(1, 50, len(shift))
         for x in (np.zeros((1, len(shift))), cloud):
             measured = metrics.sliced_wasserstein(x, x + np.array(shift), rng=5, projections=20000)
-            assert measured == pytest.approx(
-                expected, rel=0.02
-            )  # std of |u_1| / mean 0.58 at most, 20000 draws
+            # std of |u_1| / mean 0.58 at most, 20000 draws
+            assert measured == pytest.approx(expected, rel=0.02)
 
 
 def test_sliced_wasserstein_on_a_line_is_wasserstein_and_the_seed_decides():

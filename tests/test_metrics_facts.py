@@ -160,9 +160,8 @@ def test_no_other_critic_gains_more_than_its_estimate_less_its_penalty():
 
     gap = np.cumsum(p - q) * (LINE[1] - LINE[0])
     slope = 1 + np.where(np.abs(LINE - 1) < 6, gap / (2 * lam * between), 0)
-    assert gain(slope) == pytest.approx(
-        best - (best - w1) / 2, rel=2e-3
-    )  # the penalty is half of what is too much
+    # the penalty is half of what is too much
+    assert gain(slope) == pytest.approx(best - (best - w1) / 2, rel=2e-3)
     for bump in (0.2 * np.exp(-(LINE**2)), -0.2 * np.exp(-((LINE - 2) ** 2))):
         assert gain(slope + bump) < gain(slope)
 

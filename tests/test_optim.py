@@ -133,9 +133,8 @@ def test_the_memory_order_of_a_parameter_changes_nothing(name):
 @every_optimizer
 def test_a_model_larger_than_a_block_is_updated_everywhere(name, monkeypatch):
     whole = ours(name, np.float64)
-    monkeypatch.setattr(
-        optim, "_block", 13
-    )  # 231 numbers: blocks end inside parameters, the last one is short
+    # 231 numbers: blocks end inside parameters, the last one is short
+    monkeypatch.setattr(optim, "_block", 13)
     for mine, other in zip(ours(name, np.float64), whole, strict=True):
         np.testing.assert_array_equal(mine, other)
 

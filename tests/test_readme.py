@@ -69,7 +69,15 @@ def test_the_table_of_subjects_is_complete():
     told = re.findall(r"`([^`]+)`", "\n".join(table.splitlines()[2:]))
     without = set(subjects.NAMES) - set(told)
     assert not without, f'README.md, "What is covered", lacks {", ".join(sorted(without))}'
-    assert told == list(subjects.NAMES)  # in the order of the files
+    assert told == list(subjects.NAMES), 'README.md, "What is covered", is not in the order of the files'
+
+
+def test_the_number_of_gradients_is_what_check_finds():
+    numbers = {True: 0, False: 0}  # with and without a derivation by hand
+    for subject in map(subjects.build, subjects.NAMES):
+        numbers[subject.by_hand is not None] += len(subject.wrt or subject.parameters)
+    told = f"{sum(numbers.values())} gradients ({numbers[False]} without a derivation by hand), all agree"
+    assert told in README, f'README.md, "Two commands", must say "{told}"'
 
 
 def test_counts_are_those_of_the_package():
@@ -80,21 +88,28 @@ def test_counts_are_those_of_the_package():
             f"{mutants} planted mistakes",
             f"{n} backward passes",
             f"{n} exercises, one file each",
+            f"(1 of {n} passed)",
         ],
-        "README.md": [f", {n} exercises from", f"the {n} exercises, one file each"],
+        "README.md": [f", {n} exercises from"],
     }
-    for file, numbers in told.items():
-        for number in numbers:
-            assert number in (ROOT / file).read_text(), f'{file} must say "{number}"'
+    missing = [
+        f'{file} must say "{number}"'
+        for file, numbers in told.items()
+        for number in numbers
+        if number not in (ROOT / file).read_text()
+    ]
+    assert not missing, "; ".join(missing)
 
 
 def test_the_gallery_is_complete():
     """Each program has a row with its figure, claim, what was reached, what is known, command and time."""
     rows = {row["name"]: row for row in extras.experiments()}
-    assert sorted(rows) == sorted(path.stem for path in (ROOT / "examples").glob("*.py"))
+    without = {path.stem for path in (ROOT / "examples").glob("*.py")} - set(rows)
+    assert not without, f"the table in examples/README.md has no row for {', '.join(sorted(without))}"
     for name, row in rows.items():
-        assert row["image"].is_file()
-        assert re.fullmatch(rf"python examples/{name}\.py( --\w+)*", row["command"])
+        assert (ROOT / "examples" / f"{name}.py").is_file(), f"examples/README.md names {name}, which is gone"
+        assert row["image"].is_file(), f"{row['image']} is missing"
+        assert re.fullmatch(rf"python examples/{name}\.py( --\w+)*", row["command"]), row["command"]
         assert re.search(r"\babout \d+ s\b|not measured", row["time"]), f"{name}: {row['time']}"
 
 

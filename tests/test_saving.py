@@ -429,7 +429,7 @@ def test_what_is_no_model_file_is_named(saved, tmp_path):
     load_and_expect(run, tmp_path / "b.npy", ValueError, "ending in .npz or .safetensors expected")
     (tmp_path / "b.npy").rename(path)
     load_and_expect(run, path, ValueError, "is no .npz file")
-    load_and_expect(run, tmp_path / "aa.npz", FileNotFoundError, "no file .*aa.npz; did you mean a.npz")
+    load_and_expect(run, tmp_path / "aa.npz", FileNotFoundError, "no file .*aa.npz; did you mean 'a.npz'")
     load_and_expect(run, tmp_path / "no" / "a.npz", FileNotFoundError, r"no file .*no.a\.npz$")
     load_and_expect(run, tmp_path, IsADirectoryError, "is a folder: give a file in it, such as model.npz")
 

@@ -105,9 +105,8 @@ def stop_at(kind, n, error):
 def test_100_steps_a_kill_and_100_more_are_200_steps_to_the_bit(tmp_path, kind):
     straight, killed = tmp_path / "straight", tmp_path / "killed"
     train(steps=200, folder=straight, **KINDS[kind](), **SETTINGS)
-    with pytest.raises(
-        MemoryError
-    ):  # at step 130, with lines in the log that the checkpoint of 100 does not know
+    # at step 130, with lines in the log that the checkpoint of 100 does not know
+    with pytest.raises(MemoryError):
         train(steps=200, folder=killed, **stop_at(KINDS[kind](), 130, MemoryError()), **SETTINGS)
     assert read_log(killed)["step"][-1] == 120
     train(steps=200, folder=killed, resume=True, **KINDS[kind](seed=9) | fixed_batches(kind), **SETTINGS)

@@ -6,13 +6,13 @@ upstream gradient g. Each of these is cheap to test, and each failure has one se
 happened.
 """
 
-import difflib
 import inspect
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from minigen.arguments import did_you_mean
 from minigen.check.inputs import misfit
 from minigen.check.stencil import generator, norm
 
@@ -138,7 +138,7 @@ def _named(result, wanted):
         )
     for name in result:
         if name not in wanted:
-            hint = did_you_mean(str(name), wanted)
+            hint = did_you_mean(name, wanted)
             raise ContractError(
                 f"backward returned a gradient named {name!r}, expected {', '.join(wanted)}{hint}"
             )
@@ -270,12 +270,6 @@ def _blank(error, backward):
             return next((n for n, v in trace.tb_frame.f_locals.items() if _has_blank(v)), None)
         trace = trace.tb_next
     return None
-
-
-def did_you_mean(name, names):
-    same = [n for n in names if n.lower() == name.lower()]
-    near = same or difflib.get_close_matches(name, names, n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def _same(a, b, tolerance=ROUNDING):

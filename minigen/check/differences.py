@@ -86,9 +86,8 @@ class Numeric:
     directions: list = field(default_factory=list)  # Slopes across the whole tensor
     bands: list = field(default_factory=list)  # Slopes across entries of one size: [(flat indices, Slope)]
     kinks: list = field(default_factory=list)  # flat indices of entries that have no slope
-    sides: dict = field(
-        default_factory=dict
-    )  # the (lowest, highest, bar) slope that a kink allows, by flat index
+    # the (lowest, highest, bar) slope that a kink allows, by flat index
+    sides: dict = field(default_factory=dict)
     outside: list = field(default_factory=list)
     lost_directions: int = 0
     method: str = ""
@@ -265,9 +264,8 @@ class Loss:
                     found = np.where(followed, np.minimum(found, now), found)
             tries.append(found)
         found = np.sort(tries, axis=0)[1 if self.y.size >= 16 else -2]
-        if (
-            self.y.size >= 16
-        ):  # one output in a hundred that jitters far more than the others has met a kink every time
+        # one output in a hundred that jitters far more than the others has met a kink every time
+        if self.y.size >= 16:
             found = np.minimum(found, 100 * max(float(np.quantile(found, 0.9)), float(least.max())))
         return np.maximum(least, found)
 

@@ -1,6 +1,5 @@
 """What a person hands to the checker, in one form: float64 copies by name, gradients by the same names."""
 
-import difflib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
@@ -8,6 +7,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from minigen.arguments import did_you_mean
 from minigen.engine import backend
 from minigen.engine.tape import Tensor
 
@@ -125,9 +125,8 @@ class Inputs:
 
     def require(self, name, who):
         if name not in self.order:
-            near = difflib.get_close_matches(str(name), self.order, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise ValueError(f"{who} names {name!r}, but the inputs are {', '.join(self.order)}{hint}")
+            known = f"{', '.join(self.order)}{did_you_mean(name, self.order)}"
+            raise ValueError(f"{who} names {name!r}, but the inputs are {known}")
 
 
 def host(x):
@@ -141,20 +140,22 @@ def title(function):
     return "" if name == "<lambda>" else name
 
 
-def _positional(function):
+def parameters(function):
+    """{name: Parameter} of a function; empty for what is built in, such as np.tanh."""
     try:
-        kinds = inspect.signature(getattr(function, "forward", function)).parameters.values()
-    except (TypeError, ValueError):  # built in, such as np.tanh
-        return []
+        return dict(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return {}
+
+
+def _positional(function):
+    kinds = parameters(getattr(function, "forward", function)).values()
     return [p for p in kinds if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
 
 
 def _takes_names(function, names):
     """Whether a function takes these names as its arguments."""
-    try:
-        kinds = inspect.signature(getattr(function, "forward", function)).parameters
-    except (TypeError, ValueError):
-        return False
+    kinds = parameters(getattr(function, "forward", function))
     if any(p.kind is p.VAR_KEYWORD for p in kinds.values()):
         return True
     return all(n in kinds and kinds[n].kind is not inspect.Parameter.POSITIONAL_ONLY for n in names)

@@ -12,6 +12,7 @@ from textwrap import fill
 
 import numpy as np
 
+from minigen import tables
 from minigen.check.contract import Finding, examine
 from minigen.check.stencil import norm
 from minigen.terminal import width
@@ -89,8 +90,7 @@ class Table:
             mark = _MARKS.get(x.verdict, x.verdict)
             if x.verdict == "wrong" and not marked:
                 mark, marked = f"{mark}   <- first wrong line", True
-            shape = f"({', '.join(map(str, x.shape))}{',' if len(x.shape) == 1 else ''})"
-            rows.append([x.node, shape, _short(x.yours), _short(x.numeric), _short(x.error, 1), mark])
+            rows.append([x.node, str(x.shape), _short(x.yours), _short(x.numeric), _short(x.error, 1), mark])
         return rows
 
     def sentences(self):
@@ -111,22 +111,13 @@ class Table:
         return out + [("note", n) for n in self.notes]
 
     def __str__(self):
-        rows = self.rows()
-        widths = [max(len(r[i]) for r in rows) for i in range(len(rows[0]))]
-        table = ["  " + "  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in rows]
+        table = ["  " + line for line in tables.as_text(self.rows())]
         wrap = {"width": min(width(), 100), "subsequent_indent": " " * 9}
         return "\n".join([self.title, *table, *(fill(f"{k:<6} : {t}", **wrap) for k, t in self.sentences())])
 
     def _repr_html_(self):
-        head, *rows = self.rows()
-        colours = {"ok": "#1a7f37", "wrong": "#cf222e", "consequence": "#9a6700", "inconclusive": "#9a6700"}
-        cells = "".join(f"<th>{escape(t)}</th>" for t in head)
-        html = [f"<p>{escape(self.title)}</p><table><thead><tr>{cells}</tr></thead>"]
-        for line, row in zip(self.lines, rows, strict=True):
-            cells = "".join(f"<td>{escape(c)}</td>" for c in row[:-1])
-            colour = colours.get(line.verdict, "inherit")
-            html.append(f'<tr>{cells}<td style="color:{colour};font-weight:bold">{escape(row[-1])}</td></tr>')
-        html.append("</table>")
+        table = tables.as_html(self.rows(), [line.verdict for line in self.lines])
+        html = [f"<p>{escape(self.title)}</p>{table}"]
         if self.first_wrong is not None and self.first_wrong.off is not None:
             html.append(_heat_map(self.first_wrong))
         html += [f"<p><b>{kind}</b> {escape(text)}</p>" for kind, text in self.sentences()]

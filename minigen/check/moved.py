@@ -16,15 +16,13 @@ from itertools import combinations
 
 import numpy as np
 
+from minigen.check.report import FIGURES
 from minigen.check.stencil import norm
 
 AMPLITUDES = (0.3, 0.03, 0.003)  # of the usual size of an entry
 LONGER = 3  # entries, instead of 1
-MOST_WAYS, MOST_LOOKS, SECONDS = (
-    40,
-    12,
-    3.0,
-)  # combinations of axes of length 1 tried, looked at, and for how long
+MOST_WAYS, MOST_LOOKS = 40, 12  # combinations of axes of length 1 that are tried, and looked at
+SECONDS = 3.0  # for how long
 SMALL = 0.1  # inputs below this are grown as well: near 0 every function is linear
 # A tensor of at most so many entries is looked at entry by entry again, a larger one along two directions:
 # what was right at the person's inputs, and is not there, is so in more than an entry of little weight.
@@ -94,26 +92,13 @@ def _try(look, arrays):
 
 
 def _ask(report, look, arrays, where):
-    found = _try(look, arrays)
-    if found is not None:
-        _write(report, found, where)
-
-
-def _write(report, found, where):
-    for mine, there in zip(report.records, found, strict=False):
+    for mine, there in zip(report.records, _try(look, arrays) or (), strict=False):
         if there.verdict == "wrong":
             _take(mine, there, "inconclusive", f"right at your inputs, wrong {where}: {there.reason}")
 
 
 def _take(mine, there, verdict, reason):
-    for key in (
-        "hand_vs_tape",
-        "hand_vs_differences",
-        "tape_vs_differences",
-        "worst_index",
-        "worst",
-        "error_bar",
-    ):
+    for key in (*FIGURES, "worst_index", "worst", "error_bar"):
         setattr(mine, key, getattr(there, key))
     mine.verdict, mine.reason = verdict, reason
 

@@ -253,9 +253,8 @@ class Problem:
         x = self.value(name).reshape(-1)
         slopes, bars = np.zeros((x.size, len(self._here))), np.zeros((x.size, len(self._here)))
         left = np.arange(x.size)
-        step = (
-            STEP * max(1.0, 0.01 * float(np.sqrt(np.mean(x * x)))) if x.size else STEP
-        )  # huge values need a larger one
+        # huge values need a larger one
+        step = STEP * max(1.0, 0.01 * float(np.sqrt(np.mean(x * x)))) if x.size else STEP
         with np.errstate(all="ignore"):
             for _ in range(SHRINKS):
                 good, slopes[left], bars[left] = self._try(name, x, left, step)

@@ -17,7 +17,9 @@ import inspect
 
 import numpy as np
 
-from minigen.check.contract import ContractError, did_you_mean
+from minigen.arguments import did_you_mean
+from minigen.check.contract import ContractError
+from minigen.check.inputs import parameters
 from minigen.check.net import Net
 
 UPSTREAM = (
@@ -43,7 +45,7 @@ class Pair:
     def __init__(self, caller, forward, backward, inputs, settings=None):
         self.caller, self._forward, self._backward, self.inputs = caller, forward, backward, inputs
         self.settings, self.changed_in_place = dict(settings or {}), []
-        self._net = "net" in _parameters(forward)
+        self._net = "net" in parameters(forward)
         self._way = None
 
     def fresh(self, arrays):
@@ -100,17 +102,17 @@ class Pair:
         """
         if self._backward is None:
             return ("g",) if _least(cache) or not takes(cache, 1) else ()
-        inputs, parameters = self.inputs, _parameters(self._backward)
+        inputs, asked = self.inputs, parameters(self._backward)
         offered = {"g", *self.settings, *(inputs.order if not inputs.one_dict else ())}
         offered |= {"cache"} if paired or self._net else set()
-        needed = [p.name for p in parameters.values() if p.default is p.empty and p.kind in _NAMED]
-        free = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-        positional_only = any(p.kind in (p.POSITIONAL_ONLY, p.VAR_POSITIONAL) for p in parameters.values())
+        needed = [p.name for p in asked.values() if p.default is p.empty and p.kind in _NAMED]
+        free = any(p.kind is p.VAR_KEYWORD for p in asked.values())
+        positional_only = any(p.kind in (p.POSITIONAL_ONLY, p.VAR_POSITIONAL) for p in asked.values())
         if (needed or free) and not positional_only and "g" not in inputs.order and set(needed) <= offered:
             way = tuple(
                 n
                 for n in ("g", "cache", *inputs.order, *self.settings)
-                if n in offered and (free or n in parameters)
+                if n in offered and (free or n in asked)
             )
             if inputs.one_dict:
                 way = tuple(n for n in way if n not in inputs.order)
@@ -119,7 +121,7 @@ class Pair:
         if self._net or (self.settings and needed):
             self._unknown(needed, offered)
         count = 1 if inputs.one_dict else len(inputs.order)
-        least, names = _least(self._backward), [p.name for p in parameters.values() if p.kind in _ORDERED]
+        least, names = _least(self._backward), [p.name for p in asked.values() if p.kind in _ORDERED]
         upstream_first = bool(names) and names[0].lower() in UPSTREAM
         own = count == 1 and len(names) > 1 and names[1] in inputs.order
         if paired and not own and least <= 2 and takes(self._backward, 2):
@@ -232,7 +234,7 @@ class Pair:
                     names = [told.get(n, n) for n in self._way]
             kind = TypeError if isinstance(error, TypeError) else ValueError
             hint = ""
-            asks = [p.name for p in _parameters(function).values() if p.name.lower() == "cache"]
+            asks = [p.name for p in parameters(function).values() if p.name.lower() == "cache"]
             if asks and who == "backward" and "cache" not in self._way:
                 hint = "; it wants a cache: let forward return (y, cache)"
             elif arguments and not takes(function, len(arguments)):
@@ -248,13 +250,6 @@ class Pair:
 
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 _ORDERED = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-
-
-def _parameters(function):
-    try:
-        return dict(inspect.signature(function).parameters)
-    except (TypeError, ValueError):  # built in, such as np.tanh
-        return {}
 
 
 def _least(function):

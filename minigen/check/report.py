@@ -11,10 +11,10 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import numpy as np
+from minigen import tables
 
 WITNESSES = {"hand": "by hand", "tape": "by tape", "differences": "by differences"}
-_FIGURES = {
+FIGURES = {
     "hand_vs_tape": "hand-tape",
     "hand_vs_differences": "hand-diff",
     "tape_vs_differences": "tape-diff",
@@ -48,11 +48,11 @@ class Record:
     @property
     def largest_error(self) -> float | None:
         """The largest of the three relative errors, or None where nothing could be compared."""
-        return max((e for e in (getattr(self, name) for name in _FIGURES) if e is not None), default=None)
+        return max((e for e in (getattr(self, name) for name in FIGURES) if e is not None), default=None)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain Python values, ready for JSON: tuples become lists, what is not finite becomes None."""
-        return _plain(asdict(self))
+        return plain(asdict(self))
 
     def explain(self) -> str:
         """The verdict in words, with the numbers of the worst entry."""
@@ -98,9 +98,9 @@ class Report:
         columns = {
             "subject": lambda r: r.subject,
             "parameter": lambda r: r.parameter,
-            "shape": lambda r: _shape(r.shape),
+            "shape": lambda r: "-" if r.shape is None else str(r.shape),
         }
-        columns |= {title: lambda r, n=name: _error(getattr(r, n)) for name, title in _FIGURES.items()}
+        columns |= {title: lambda r, n=name: _error(getattr(r, n)) for name, title in FIGURES.items()}
         columns |= {
             "error bar": lambda r: _error(r.error_bar),
             "worst entry": lambda r: _index(r.worst_index),
@@ -131,63 +131,34 @@ class Report:
         if not self.records:
             return "\n\n".join(["nothing was compared", *self.notes])
         rows = self.rows()
-        widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-        numbers = {i for i, title in enumerate(rows[0]) if title in (*_FIGURES.values(), "error bar")}
-        lines = [
-            "  ".join(
-                c.rjust(w) if i in numbers else c.ljust(w)
-                for i, (c, w) in enumerate(zip(row, widths, strict=True))
-            )
-            for row in rows
-        ]
-        blocks = [
-            "\n".join(line.rstrip() for line in lines),
-            *self.explanations(),
-            *self.notes,
-            self.summary(),
-        ]
-        return "\n\n".join(blocks)
+        numbers = {i for i, title in enumerate(rows[0]) if title in (*FIGURES.values(), "error bar")}
+        table = "\n".join(tables.as_text(rows, right=numbers))
+        return "\n\n".join([table, *self.explanations(), *self.notes, self.summary()])
 
     def _repr_html_(self):
         from html import escape  # costs 5 ms to import, and only a notebook wants it
 
         if not self.records:
             return "".join(f"<p>{escape(text)}</p>" for text in ("nothing was compared", *self.notes))
-        head, *rows = self.rows()
-        colours = {"ok": "#1a7f37", "wrong": "#cf222e", "inconclusive": "#9a6700"}
-        html = [
-            "<table><thead><tr>",
-            *(f"<th>{escape(title)}</th>" for title in head),
-            "</tr></thead><tbody>",
-        ]
-        for record, row in zip(self.records, rows, strict=True):
-            cells = [f"<td>{escape(cell)}</td>" for cell in row[:-1]]
-            verdict = f'<td style="color:{colours[record.verdict]};font-weight:bold">{escape(row[-1])}</td>'
-            html.append(f"<tr>{''.join(cells)}{verdict}</tr>")
-        html.append("</tbody></table>")
+        html = [tables.as_html(self.rows(), [record.verdict for record in self.records])]
         html += [f"<pre>{escape(text)}</pre>" for text in self.explanations()]
         html += [f"<p>{escape(text)}</p>" for text in (*self.notes, self.summary())]
         return "".join(html)
 
 
-def _plain(value):
+def plain(value):
+    """Numbers that JSON does not have (infinity, NaN) become None; NumPy's become Python's."""
     if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
+        return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else None
-    if isinstance(value, np.generic):
-        return _plain(value.item())
-    return value
+        return [plain(v) for v in value]
+    if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _error(value):
     return "-" if value is None else "0" if value == 0 else f"{value:.1e}"
-
-
-def _shape(shape):
-    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})" if shape is not None else "-"
 
 
 def _index(index):

@@ -138,9 +138,8 @@ def compare_with(claim, numeric, scale, unit=None, doubt=None):
     found = judge(entries, values, bars, top, scale, unit)
     distance, bar, size = norm(entries - values), norm(bars), norm(entries) + norm(values)
     verdicts = set(found.tolist())
-    if (
-        not numeric.whole
-    ):  # <e, u> is |e| / sqrt(size) times a normal variable, so this estimates the three norms
+    # <e, u> is |e| / sqrt(size) times a normal variable, so this estimates the three norms
+    if not numeric.whole:
         stretch = np.sqrt(numeric.size / max(len(numeric.directions), 1))
         claimed = np.array([float((claim * s.along).sum()) for s in numeric.directions])
         slopes = np.array([s.value for s in numeric.directions])

@@ -29,18 +29,14 @@ def check(
     """
     import os
 
+    from minigen.arguments import did_you_mean
     from minigen.exercises.judge import explain_result, judge
     from minigen.exercises.master import all_masters, load
 
     around, trouble = _masters_around()
     masters = all_masters() | around
     if id not in masters:
-        import difflib
-
-        near = difflib.get_close_matches(str(id), masters, n=1)
-        raise ValueError(
-            f"there is no exercise {id!r}" + (f"; did you mean {near[0]!r}?" if near else trouble)
-        )
+        raise ValueError(f"there is no exercise {id!r}{did_you_mean(id, masters) or trouble}")
     backward = load(masters[id].stub()) if backward is None else backward
     result = judge(masters[id], backward, seed=seed)
     return explain_result(result, backward, seconds, reveal) if hasattr(os, "fork") else result

@@ -152,10 +152,13 @@ def following(workspace, exercise):
 
 def _todo(workspace, exercise):
     """The other masters that have not passed yet: those that come later, then those that were left out."""
-    entries = workspace.progress.entries()
-    todo = [m for m in workspace.masters.values() if not progress.has_passed(entries.get(m.id, {}))]
-    todo = [m for m in todo if m.id != exercise.id]
+    todo = [m for m in _not_passed(workspace) if m.id != exercise.id]
     return sorted(todo, key=lambda m: m.order <= exercise.master.order)
+
+
+def _not_passed(workspace):
+    entries = workspace.progress.entries()
+    return [m for m in workspace.masters.values() if not progress.has_passed(entries.get(m.id, {}))]
 
 
 def as_json(attempt):
@@ -174,10 +177,7 @@ def chosen(options):
 
 def current(workspace):
     """The first Exercise in teaching order that has not passed yet; the last one, if all have."""
-    entries = workspace.progress.entries()
-    masters = list(workspace.masters.values())
-    todo = [m for m in masters if not progress.has_passed(entries.get(m.id, {}))]
-    return workspace.exercise((todo or masters[-1:])[0])
+    return workspace.exercise((_not_passed(workspace) or [*workspace.masters.values()][-1:])[0])
 
 
 def _judged(workspace, exercise, options, search=0, early=None):

@@ -2,10 +2,11 @@
 one the program reads.
 """
 
-import difflib
 import functools
 from dataclasses import dataclass
 from pathlib import Path
+
+from minigen.arguments import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,6 @@ def explain(code):
     """The Entry of a code; ValueError, with the nearest codes, where there is none."""
     code = str(code).strip().upper().partition(".")[0]
     if code not in entries():
-        near = difflib.get_close_matches(code, entries(), n=3)
-        hint = (
-            f"; did you mean {' or '.join(near)}?"
-            if near
-            else "; codes are a letter and two digits, such as V02"
-        )
+        hint = did_you_mean(code, entries(), most=3) or "; codes are a letter and two digits, such as V02"
         raise ValueError(f"the catalogue of mistakes has no entry {code!r}{hint}")
     return entries()[code]

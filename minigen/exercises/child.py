@@ -9,7 +9,6 @@ import contextlib
 import faulthandler
 import functools
 import json
-import math
 import os
 import re
 import sys
@@ -42,8 +41,10 @@ def main():
 
 def _write(answer, result):
     """Write an answer down at once: a reader sees the whole of it or the one before."""
+    from minigen.check.report import plain
+
     beside = Path(f"{answer}.new")
-    beside.write_text(json.dumps(_plain(result), default=str), encoding="utf-8")
+    beside.write_text(json.dumps(plain(result), default=str), encoding="utf-8")
     os.replace(beside, answer)
 
 
@@ -242,14 +243,3 @@ def _limit(memory):
         if hard != resource.RLIM_INFINITY:
             soft = min(soft, hard) if soft != resource.RLIM_INFINITY else hard
         resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
-
-
-def _plain(value):
-    """Numbers that JSON does not have (infinity, NaN) become null; NumPy's become Python's."""
-    if isinstance(value, dict):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value

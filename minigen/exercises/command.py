@@ -128,9 +128,6 @@ def run(options):
     from minigen.exercises.lookup import UserError
     from minigen.exercises.progress import READ_ONLY
 
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # a terminal that lacks σ shows ? instead
     module, _, name = options.function.partition(".")
     try:
         master.all_masters()

@@ -129,9 +129,8 @@ def judge(master, backward, seed=0, configs=None):
             return Result(master, "not attempted", f"not attempted yet: {blank}", seed=seed)
         except ContractError as broken:
             return Result(master, "wrong", str(broken), seed=seed)
-        except (
-            BackwardRaised
-        ) as raised:  # shapes that do not fit here may fit by luck in another configuration
+        # shapes that do not fit here may fit by luck in another configuration
+        except BackwardRaised as raised:
             tried.error = tried.error or raised.__cause__
             tried.raised.append(trial)
             continue
@@ -320,9 +319,8 @@ def trials(master, seed, configs=None):
     return _trials(master, seed) if configs is None else _drawn(master, seed, configs)
 
 
-@functools.lru_cache(
-    maxsize=4
-)  # what was measured of a forward serves every answer that is judged with the same seed
+# what was measured of a forward serves every answer that is judged with the same seed
+@functools.lru_cache(maxsize=4)
 def _trials(master, seed):
     return _drawn(master, seed, master.module().CONFIGS)
 

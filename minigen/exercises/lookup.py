@@ -114,9 +114,8 @@ def find_by_file(path, said, masters=None):
     except UserError:
         pass
     every = master.all_masters() if masters is None else masters
-    called = re.findall(
-        r"""\bcheck\(\s*["']([^"']+)["']""", text
-    )  # the last lines of the file, as it was written
+    # the last lines of the file, as it was written
+    called = re.findall(r"""\bcheck\(\s*["']([^"']+)["']""", text)
     title = re.match(r"""\s*(?:[rR]?(?:\"{3}|'{3}))(.*)""", text)
     named = [every[i] for i in called if i in every]
     named += [m for m in every.values() if title and title[1].strip() == m.title]

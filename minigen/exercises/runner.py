@@ -20,9 +20,8 @@ from pathlib import Path
 from minigen.terminal import width
 
 SECONDS, MEMORY = 20.0, 2**30
-GRACE = (
-    5.0  # the process stops itself, and says where it was; after this much more it is stopped from outside
-)
+# the process stops itself, and says where it was; after this much more it is stopped from outside
+GRACE = 5.0
 SEARCHES = 15.0  # a search stops itself too: a change that never ends is stopped ten seconds after its time
 PAUSE = 0.05  # seconds between two looks at the answer
 KEPT = 4000  # characters of what the file prints

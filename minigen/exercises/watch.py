@@ -5,17 +5,15 @@ network folders too, where the system reports no changes. After a pass it watche
 On a terminal each answer gets a clear screen; elsewhere lines are only ever added.
 """
 
-import os
-import sys
 import time
 
+from minigen import terminal
 from minigen.exercises import attempts
 from minigen.exercises.progress import fingerprint
 from minigen.exercises.workspace import shown
 
-PAUSE = (
-    0.3  # seconds between two looks; a change is checked once two looks agree, so half a saved file is not
-)
+# seconds between two looks; a change is checked once two looks agree, so half a saved file is not
+PAUSE = 0.3
 
 
 def watch(options):
@@ -54,10 +52,7 @@ def _go_on(workspace, checked, passed, said):
 
 def _clear():
     """The characters that clear a terminal; "" where the output is no terminal."""
-    plain = not sys.stdout.isatty() or os.environ.get("TERM") == "dumb"
-    if os.name == "nt" and "WT_SESSION" not in os.environ:  # the old console prints them as they are
-        plain = True
-    return "" if plain else "\x1b[2J\x1b[H"
+    return "\x1b[2J\x1b[H" if terminal.obeys() else ""
 
 
 def changes(workspace, checked, first, pause=PAUSE):

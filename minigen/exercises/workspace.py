@@ -114,9 +114,8 @@ class Workspace:
         if exercise.at or self.root is None:
             return exercise.at
         path, old = self.root / exercise.file, self.root / "bugs" / f"{exercise.id}.py"
-        return (
-            old if exercise.bug and old.is_file() and not path.is_file() else path
-        )  # as bugs were called once
+        # as bugs were called once
+        return old if exercise.bug and old.is_file() and not path.is_file() else path
 
     def content(self, exercise):
         """The bytes of a person's file, or None where there is none."""

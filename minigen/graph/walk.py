@@ -4,9 +4,9 @@ It is the walk of the engine: from the youngest node to the oldest, each when it
 rules are called by the engine's own function; here only is kept what they return.
 """
 
-import html
 from dataclasses import dataclass, field
 
+from minigen import tables
 from minigen.engine import tape
 from minigen.engine.tape import Leaf
 from minigen.graph.record import norm, rule_text, shape_text
@@ -54,9 +54,8 @@ def walk(tensor, gradient=None):
             if type(node) is Leaf:
                 continue
             for i, parent in enumerate(node.parents):
-                gx = (
-                    None if parent is None else tape._gradient(node, i, g, node.out, node.values)
-                )  # the engine's own
+                # the engine's own
+                gx = None if parent is None else tape._gradient(node, i, g, node.out, node.values)
                 if gx is None:
                     continue
                 key = id(parent)
@@ -95,25 +94,12 @@ class Steps:
                 )
 
     def __str__(self):
-        rows = [COLUMNS, *self.rows()]
-        rows = [[_cut(cell) for cell in row] for row in rows]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        return "\n".join(
-            "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows
-        )
+        return "\n".join(tables.as_text([[_cut(cell) for cell in row] for row in (COLUMNS, *self.rows())]))
 
     __repr__ = __str__
 
     def _repr_html_(self):
-        def line(cells, tag):
-            return (
-                "<tr>"
-                + "".join(f'<{tag} style="text-align:left">{html.escape(c)}</{tag}>' for c in cells)
-                + "</tr>"
-            )
-
-        body = "".join(line(row, "td") for row in self.rows())
-        return f"<table><thead>{line(COLUMNS, 'th')}</thead><tbody>{body}</tbody></table>"
+        return tables.as_html([COLUMNS, *self.rows()])
 
 
 def _called(entry):

@@ -8,7 +8,6 @@ and the dotted path of a parameter is its name: `encoder.weight`.
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from minigen import saving
+from minigen.arguments import did_you_mean
 from minigen.engine import backend, tape
 from minigen.engine.backend import Array
 from minigen.engine.shapes import inverse_of
@@ -151,7 +151,7 @@ class Module:
         problems = [f"missing: {path} {array.shape}" for path, array in arrays.items() if path not in state]
         for path, value in state.items():
             if path not in arrays:
-                problems.append(f"unexpected: {path} {value.shape}{_near(path, arrays)}")
+                problems.append(f"unexpected: {path} {value.shape}{did_you_mean(path, arrays, most=3)}")
             elif value.shape != arrays[path].shape:
                 problems.append(
                     f"shape: {path} is {arrays[path].shape} in the model, {value.shape} in the state"
@@ -250,7 +250,7 @@ class _NoAttribute(AttributeError):
 
     def __str__(self):
         module, name = self.args
-        return f"{type(module).__name__} has no attribute {name!r}{_near(name, dir(module))}"
+        return f"{type(module).__name__} has no attribute {name!r}{did_you_mean(name, dir(module), most=3)}"
 
 
 class Sequential(Module):
@@ -323,8 +323,3 @@ def mark_changed(tensors):
 
 def _is_parameter(value):
     return isinstance(value, Tensor) and type(value.node) is tape.Leaf
-
-
-def _near(name, names):
-    near = difflib.get_close_matches(name, names, n=3)
-    return f"; did you mean {' or '.join(near)}?" if near else ""

@@ -41,9 +41,8 @@ def main():
             )
             seconds = time.perf_counter() - begin
             if given.gallery:
-                with Image.open(
-                    Path(folder) / "run" / f"{name}.png"
-                ) as figure:  # 64 shades are a third of the size
+                # 64 shades are a third of the size
+                with Image.open(Path(folder) / "run" / f"{name}.png") as figure:
                     figure.convert("RGB").quantize(64).save(
                         EXAMPLES / "gallery" / f"{name}.png", optimize=True
                     )

@@ -32,7 +32,8 @@ def derivations_of(name):
 @pytest.mark.parametrize("name", BY_HAND)
 def test_the_page_has_no_line_without_its_partner(name):
     found = derivations_of(name)
-    assert found, f"page {name}: no derivation was found"
+    places = [f"{run.module.replace('.', '/')}.py, {run.code.co_name}" for run in runs_of(name)]
+    assert found, f"no derivation of {name} stands in a docstring of {'; '.join(dict.fromkeys(places))}"
     faults = [f"page {name}: {fault}" for d in found for fault in d.faults()]
     assert faults == []
 

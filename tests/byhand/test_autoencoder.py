@@ -123,9 +123,8 @@ def test_every_gradient_agrees_with_differences(function, size):
 def test_a_planted_mistake_is_rejected(function, right, wrong):
     p, arguments = build(function, SIZES[0])
     mistaken = mutant(function, right, wrong)
-    assert (
-        mistaken(p, **arguments)[0] == function(p, **arguments)[0]
-    )  # the loss is right, the gradient is not
+    # the loss is right, the gradient is not
+    assert mistaken(p, **arguments)[0] == function(p, **arguments)[0]
     errors = errors_by_name(lambda q: mistaken(q, **arguments), p, order=CASES[function][2])
     assert max(errors.values()) > 1e-3, errors
 

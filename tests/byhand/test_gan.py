@@ -82,9 +82,8 @@ def errors(loss, p, trained, data, order):
     """The relative error of each gradient of the trained player, by name."""
     names = [name for name in p if name.startswith(trained)]
     grads = loss(p, **data)[1]
-    assert sorted(grads) == sorted(
-        names
-    )  # one gradient for each parameter of this player, none for the other's
+    # one gradient for each parameter of this player, none for the other's
+    assert sorted(grads) == sorted(names)
     return {
         name: relative_error(grads[name], numeric_gradient(lambda q: loss(q, **data)[0], p, name, order))
         for name in names

@@ -30,9 +30,8 @@ def test_the_distance_is_judged_against_the_bar():
     assert judge([1.0], [1.0 + 5e-6], 1e-8) == "unclear"  # above those, below 1e-5
     assert judge([1.0], [1.0 + 5e-4], 1e-6) == "unclear"  # above 1e-5, below a thousand bars
     assert judge([1.0], [1.0 + 5e-5], 1e-9) == "wrong"
-    assert (
-        judge([1.0], [1.0 + 5e-6], 1e-5) == "blind"
-    )  # what would be called wrong could hide in ten such bars
+    # what would be called wrong could hide in ten such bars
+    assert judge([1.0], [1.0 + 5e-6], 1e-5) == "blind"
     assert judge([1.0], [-1.0], 1e-5) == "wrong"
     assert judge([1.0], [-1.0], 1e-3) == "blind"
 

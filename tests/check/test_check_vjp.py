@@ -244,9 +244,8 @@ def test_a_forward_of_another_form_is_refused():
         check_vjp(lambda x: np.tanh(x), None, X)
     with pytest.raises(TypeError, match=r"got tuple; for one result of several, pass lambda"):
         check_vjp(lambda x: (np.tanh(x), x, x), tanh_backward, X)
-    assert check_vjp(
-        lambda x: (np.tanh(x), {"x": x}), tanh_backward, X
-    ).ok  # what backward does not ask for is left
+    # what backward does not ask for is left
+    assert check_vjp(lambda x: (np.tanh(x), {"x": x}), tanh_backward, X).ok
     with pytest.raises(TypeError, match="got Tensor"):
         check_vjp(lambda x: mg.Tensor(x), tanh_backward, X)
 
@@ -295,9 +294,8 @@ def test_how_forward_and_backward_are_called_is_said_when_they_fail():
         ValueError, match=r"backward is called as backward\(g, x, weight, bias\); it raised Val"
     ):
         check_vjp(dense, another_order, [X, W, B])
-    assert check_vjp(
-        dense, lambda x, weight, bias, g: dense_backward(g, x, weight, bias), [X, W, B]
-    ).ok  # by name
+    # by name
+    assert check_vjp(dense, lambda x, weight, bias, g: dense_backward(g, x, weight, bias), [X, W, B]).ok
     (r,) = broken(lambda g, x: g, dense, [X, W, B]).records
     assert "returned 1 gradients for 3 inputs: give one for each of x, weight, bias" in r.reason
     with pytest.raises(

@@ -83,9 +83,8 @@ def test_own_gradients_are_used_where_given(problem):
     own = problem.gradients(wrong)
     assert own["z"] is wrong["z"]
     assert close(problem.parts("mu", own)[0]["z"], wrong["z"], 1e-10)
-    assert close(
-        own["logits"], problem.gradients()["logits"], 1e-12
-    )  # what comes before z in the backward pass stays true
+    # what comes before z in the backward pass stays true
+    assert close(own["logits"], problem.gradients()["logits"], 1e-12)
 
 
 def test_output_of_a_layer_gets_a_random_cotangent():

@@ -56,9 +56,8 @@ class Network:
         for i in range(depth):
             self.inputs[f"w{i}"] = rng.standard_normal((sizes[i], sizes[i + 1])) / np.sqrt(sizes[i])
             self.inputs[f"b{i}"] = 0.3 * rng.standard_normal(sizes[i + 1])
-        name = str(
-            rng.choice(list(self.inputs))
-        )  # one of them is of another size, and what it meets makes up for some
+        # one of them is of another size, and what it meets makes up for some
+        name = str(rng.choice(list(self.inputs)))
         self.inputs[name] = scale * self.inputs[name]
         self.factor = scale if rng.random() < 0.3 else 1.0
         self.seed = seed

@@ -4,6 +4,7 @@ The differences know nothing of the derivation, so they need not be computed aga
 the slopes that were measured once are remembered.
 """
 
+import inspect
 from dataclasses import replace
 from functools import cache
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from conftest import standing
 
+from minigen.byhand import layers as by_hand
 from minigen.check import subjects, witnesses
 from minigen.check.differences import Loss, numeric_gradient
 from minigen.check.stencil import generator, norm
@@ -65,6 +67,20 @@ case_of = cache(Case)
 every_subject = pytest.mark.parametrize("name", subjects.NAMES)
 
 
+def test_every_builder_is_a_subject():
+    """A function with the one argument `s` builds a subject; without its decorator nobody would see it."""
+    for module in (subjects.layers, subjects.autoencoders, subjects.vaes, subjects.gans, subjects.wgans):
+        file = module.__name__.replace(".", "/")
+        for name, builder in inspect.getmembers(module, inspect.isfunction):
+            if name[0] != "_" and [*inspect.signature(builder).parameters] == ["s"]:
+                assert name.replace("_", "-") in subjects.NAMES, f"{file}.py: {name} lacks the line @subject"
+
+
+def test_every_layer_by_hand_is_a_subject():
+    without = {name.replace("_", "-") for name in by_hand.__all__} - set(subjects.NAMES)
+    assert not without, f"minigen/check/subjects/layers.py has no builder for {', '.join(sorted(without))}"
+
+
 def test_the_quick_ones_are_subjects():
     """That README.md lists all of them is tested in test_readme.py."""
     assert set(subjects.QUICK) < set(subjects.NAMES)
@@ -81,6 +97,7 @@ def test_three_witnesses_agree(name, monkeypatch):
         if name in NO_HAND:
             assert r.hand_vs_tape is None
         else:
+            assert r.hand_vs_tape is not None, f"{name} has no derivation in minigen/byhand/"
             assert r.hand_vs_tape <= 1e-10, r.explain()  # measured: 2e-15
             assert r.hand_vs_differences <= 1e-6, r.explain()
 
@@ -96,9 +113,8 @@ def test_a_mistake_in_any_gradient_is_seen(name, monkeypatch):
             planted = case.gradients | {parameter: mistake(case.gradients[parameter])}
             (r,) = case.compare(monkeypatch, wrt=[parameter], by_hand=lambda _, g=planted: (case.value, g))
             assert r.verdict == "wrong", f"{what} in {parameter} went unseen: {r.explain()}"
-            assert r.hand_vs_differences > 1e-4, (
-                r.explain()
-            )  # 5e-3 for the scale; along 3 directions it varies
+            # 5e-3 for the scale; along 3 directions it varies
+            assert r.hand_vs_differences > 1e-4, r.explain()
             assert r.tape_vs_differences <= 1e-6, r.explain()
 
 

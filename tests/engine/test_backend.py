@@ -178,9 +178,8 @@ def test_a_step_neither_reads_nor_uploads():
 
 
 def test_a_product_on_a_gpu_leaves_the_threads_of_the_host_alone(stand_in, monkeypatch):
-    monkeypatch.setattr(
-        threads, "single_threaded_blas", None
-    )  # telling a BLAS how many threads to use takes longer than a launch
+    # telling a BLAS how many threads to use takes longer than a launch
+    monkeypatch.setattr(threads, "single_threaded_blas", None)
     x = stand_in.ones((100, 100))  # of the size where a processor works with one thread
     np.testing.assert_array_equal(threads.matmul(x, x).get(), np.full((100, 100), 100.0))
 

@@ -20,6 +20,7 @@ import minigen as mg
 from minigen import Tensor
 from minigen.engine import tape
 
+PLACES = f"tests/samples.py or tests/{samples_layers.__name__}.py"
 every_sample = pytest.mark.parametrize("sample", SAMPLES, ids=str)
 
 
@@ -34,18 +35,28 @@ def nodes_below(tensor):
     return found
 
 
-def test_every_argument_of_every_op_has_a_sample():
+def operations():
+    """{name: op} of all of minigen, without what a test declared."""
     for module in pkgutil.walk_packages(mg.__path__, "minigen."):  # an op is registered by its file's import
-        if (
-            not module.name.endswith("__main__") and "book" not in module.name
-        ):  # no ops, but libraries of its own
+        # no ops, but libraries of its own
+        if not module.name.endswith("__main__") and "book" not in module.name:
             importlib.import_module(module.name)
+    return {name: op for name, op in tape.registry.items() if op.forward.__module__.startswith("minigen.")}
+
+
+def test_every_op_has_a_rule_and_a_docstring():
+    for name, op in operations().items():
+        file = op.forward.__module__.replace(".", "/") + ".py"
+        assert op.rules, f"{file}: {name} has no rule; write {name}.rule(...) under it"
+        assert op.forward.__doc__ or name[0] == "_", f"{file}: {name} has no docstring"
+
+
+def test_every_argument_of_every_op_has_a_sample():
     needed = {
         (name, i)
-        for name, op in tape.registry.items()
-        if op.forward.__module__.startswith("minigen.")  # not what a test declared
-        for i in range(2 if isinstance(op.rules, tape.RuleForEach) else len(op.rules) or 1)
-        if not op.rules or op.rules[i] is not None  # without any rule, the sample shows that one is missing
+        for name, op in operations().items()
+        for i in range(2 if isinstance(op.rules, tape.RuleForEach) else len(op.rules))
+        if op.rules[i] is not None
     }
     sampled = {
         (sample.op, i)
@@ -55,10 +66,8 @@ def test_every_argument_of_every_op_has_a_sample():
         for i, parent in enumerate(node.parents)
         if parent is not None
     }
-    assert not needed - sampled, (
-        f"samples.py or {samples_layers.__name__}.py lacks a line for (op, argument) "
-        f"{sorted(needed - sampled)}"
-    )
+    missing = sorted(needed - sampled)
+    assert not missing, f"{PLACES} has no line for (operation, argument) {missing}"
     assert len(needed) > 50
 
 
@@ -67,9 +76,8 @@ def test_value(sample):
     value = sample.function()(*sample.floats)
     expected = sample.like(*sample.arguments)
     assert np.shape(value) == np.shape(expected)
-    np.testing.assert_allclose(
-        value, expected, rtol=1e-13, atol=1e-15
-    )  # two ways of writing one formula: rounding only
+    # two ways of writing one formula: rounding only
+    np.testing.assert_allclose(value, expected, rtol=1e-13, atol=1e-15)
 
 
 @every_sample

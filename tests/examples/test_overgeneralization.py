@@ -32,9 +32,8 @@ def test_a_pair_of_places_is_a_picture_and_can_be_read_from_it():
     np.testing.assert_array_equal([np.flatnonzero(row) for row in inked], pairs)
     np.testing.assert_array_equal(example.pictures_of(inked), pictures)
     (one,) = example.pictures_of(np.array([[0, 7]]))
-    assert (
-        one[0:2, 0:2].all() and one[2:4, 2:4].all()
-    )  # the first place of the first row, the second of the second
+    # the first place of the first row, the second of the second
+    assert one[0:2, 0:2].all() and one[2:4, 2:4].all()
 
 
 def test_a_place_is_as_full_as_the_mean_of_its_pixels():

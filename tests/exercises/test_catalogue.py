@@ -36,6 +36,6 @@ def test_explain():
     assert explain("V02").title == "σ has disappeared"
     assert explain(" v12.sign ").code == "V12"
     assert re.match(r"V02  σ has disappeared\n\nAn exponential", str(explain("v02")))
-    for code, hint in (("V99", "did you mean V"), ("hello", "a letter and two digits")):
+    for code, hint in (("V99", "did you mean 'V"), ("hello", "a letter and two digits")):
         with pytest.raises(ValueError, match=hint):
             explain(code)

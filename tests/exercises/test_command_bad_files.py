@@ -173,9 +173,8 @@ def test_a_terminal_without_greek_letters(minigen_exercise, tmp_path):
     done = minigen_exercise(tmp_path, "explain", "V02", encoding="ascii")
     assert done.returncode == 0 and "? has disappeared" in done.stdout
     done = minigen_exercise(tmp_path, "show", "mse", encoding="ascii")
-    assert (
-        r"$$L = \frac1N \sum_n" in done.stdout and "?" not in done.stdout
-    )  # the LaTeX, where Unicode would be lost
+    # the LaTeX, where Unicode would be lost
+    assert r"$$L = \frac1N \sum_n" in done.stdout and "?" not in done.stdout
 
 
 def test_misuse_is_not_mistaken_for_not_attempted(minigen_exercise, folder):

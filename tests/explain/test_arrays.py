@@ -1,4 +1,4 @@
-"""Functions of PyTorch tensors and CuPy arrays are judged where these are installed; elsewhere a sentence says so."""
+"""Functions of PyTorch tensors and CuPy arrays are judged where these are installed; else this is said."""
 
 import importlib.util
 

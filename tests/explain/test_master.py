@@ -1,4 +1,7 @@
-"""`--as SUBJECT`: a wrong forward is seen, though its gradient is right; a right one is recognised, whatever its names."""
+"""`--as SUBJECT`: a wrong forward is seen, though its gradient is right.
+
+A right forward is recognised, whatever its names.
+"""
 
 import pytest
 
@@ -39,7 +42,8 @@ def inputs(rng):
     n, d, h, z = rng.integers(4, 6), 7, 5, 3
     shapes = {"W1": (d, h), "b1": (h,), "Wm": (h, z), "bm": (z,)}
     shapes |= {"Ws": (h, z), "bs": (z,), "W2": (z, h), "b2": (h,), "W3": (h, d), "b3": (d,)}
-    return {"x": rng.uniform(size=(n, d)), "eps": rng.normal(size=(n, z)), "p": {k: rng.normal(size=s) for k, s in shapes.items()}}
+    p = {name: rng.normal(size=shape) for name, shape in shapes.items()}
+    return {"x": rng.uniform(size=(n, d)), "eps": rng.normal(size=(n, z)), "p": p}
 """
 
 

@@ -1,4 +1,4 @@
-"""Mistakes of several kinds in whole programs: the line is named, and the change makes every gradient right."""
+"""Mistakes of several kinds in whole programs: the line is named, and the change rights all gradients."""
 
 import numpy as np
 import pytest

@@ -332,9 +332,8 @@ def test_pretraining_is_greedy():
     assert all(s.before == s.after for s in stages)
     assert all((before[name] == array).all() for name, array in model.state_dict().items())
 
-    one = DeepAutoencoder(
-        64, 17, layers=2, loss="bce", rng=rng()
-    )  # the outermost pair of the model above, alone
+    # the outermost pair of the model above, alone
+    one = DeepAutoencoder(64, 17, layers=2, loss="bce", rng=rng())
     one.load_state_dict({name.replace("3", "1"): before[name] for name in before if name[7] in "03"})
     start = one.loss(x).item()
     stages, alone = (pretrain(m, x, epochs=3, fine_tune=0, rng=rng()) for m in (model, one))

@@ -83,9 +83,8 @@ def test_weights_start_at_the_scale_of_the_paper():
     for network in (DCGANGenerator(100, (64, 32), **how), DCGANDiscriminator((32, 64), **how)):
         for name, p in network.named_parameters():
             if p.ndim > 1:
-                assert abs(p.data.std() / 0.02 - 1) < 5 / np.sqrt(2 * p.size), (
-                    name
-                )  # five standard deviations
+                # five standard deviations
+                assert abs(p.data.std() / 0.02 - 1) < 5 / np.sqrt(2 * p.size), name
             else:
                 assert (p.data == (1 if "norm" in name and name.endswith("weight") else 0)).all(), name
 

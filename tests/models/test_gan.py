@@ -176,9 +176,8 @@ def test_packs_are_neighbours_end_to_end():
     pictures = rng.random((6, 2, 5, 4))
     packs = game.packs(Tensor(pictures)).data
     assert packs.shape == (2, 6, 5, 4)
-    assert np.array_equal(
-        packs[1], np.concatenate(pictures[3:6])
-    )  # channels: red red red, say, not one picture
+    # channels: red red red, say, not one picture
+    assert np.array_equal(packs[1], np.concatenate(pictures[3:6]))
 
 
 def test_a_packed_generator_learns_through_whole_packs():

@@ -26,9 +26,8 @@ def test_the_mean_stays_and_every_call_draws_anew(device):
     x = device.tensor(np.ones((100, 100)), np.float32)
     y, z = device.host(layer(x)), device.host(layer(x))
     assert y.dtype == np.float32
-    assert (y > 0).mean() == pytest.approx(
-        KEEP, abs=0.016
-    )  # four deviations of 10 000 draws, sqrt(.8 .2 / 1e4) = .004
+    # four deviations of 10 000 draws, sqrt(.8 .2 / 1e4) = .004
+    assert (y > 0).mean() == pytest.approx(KEEP, abs=0.016)
     assert set(np.unique(y)) == {0, np.float32(1 / KEEP)}
     assert (y != z).any()
     again = nn.Dropout(KEEP, rng=np.random.default_rng(0))

@@ -45,9 +45,8 @@ def test_he_keeps_the_size_of_a_signal_through_ten_relu_layers():
         model = nn.Sequential(
             *(m for _ in range(10) for m in (nn.Dense(400, 400, init=init, rng=rng), nn.ReLU()))
         )
-        ratio = np.sqrt(
-            (model(x).data ** 2).mean() / (x**2).mean() * 2
-        )  # a ReLU halves the mean square of what follows
+        # a ReLU halves the mean square of what follows
+        ratio = np.sqrt((model(x).data ** 2).mean() / (x**2).mean() * 2)
         assert low < ratio < high, init
 
 

@@ -62,7 +62,7 @@ def test_parameters_in_a_list_would_not_be_found_and_are_refused():
 
 def test_a_typing_error_offers_the_near_names():
     model = Model()
-    with pytest.raises(AttributeError, match="Model has no attribute 'ouput'; did you mean output"):
+    with pytest.raises(AttributeError, match="Model has no attribute 'ouput'; did you mean 'output'"):
         _ = model.ouput
     assert not hasattr(model, "encoder")
 
@@ -126,7 +126,7 @@ def test_loading_lists_every_problem_and_changes_nothing():
         model.load_state_dict(state)
     for line in (
         "missing: output.weight (3, 2)",
-        "unexpected: output.wieght (3, 2); did you mean output.weight",
+        "unexpected: output.wieght (3, 2); did you mean 'output.weight'",
         "shape: bias is (2,) in the model, (3,) in the state",
         "dtype: scale holds <U1, not real numbers",
     ):

@@ -130,9 +130,8 @@ def test_running_statistics_never_change_the_loss_in_training_and_make_it_in_eva
     before = layer.state_dict()
     expected = (x - x.mean(0)) / np.sqrt(x.var(0, ddof=1) + 1e-5)
     np.testing.assert_allclose(layer(x).data, expected, rtol=1e-9, atol=1e-10)
-    np.testing.assert_allclose(
-        layer(x[:1]).data, expected[:1], rtol=1e-9, atol=1e-10
-    )  # one example is enough here
+    # one example is enough here
+    np.testing.assert_allclose(layer(x[:1]).data, expected[:1], rtol=1e-9, atol=1e-10)
     for name, array in layer.state_dict().items():
         np.testing.assert_array_equal(array, before[name])
 

@@ -45,9 +45,8 @@ def vae_conv(s):
 @subject
 def vae_mixture_prior(s):
     model = MixturePriorVAE(61, 13, 5, components=3, rng=s.rng, dtype="float64")
-    model.prior.logvar.data[...] = 0.3 * s.noise(
-        3, 5
-    )  # it starts at 0, where exp(s) and exp(-s) are the same
+    # it starts at 0, where exp(s) and exp(-s) are the same
+    model.prior.logvar.data[...] = 0.3 * s.noise(3, 5)
     return _vae(s, model, mixture_prior.vae_mixture_prior)
 
 

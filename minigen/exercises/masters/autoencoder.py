@@ -104,7 +104,7 @@ MUTANTS = {
     "G11": Mutant("gh * (1 - h**2)", "gh * 1",
            "the derivative of the tanh is missing on the way to the encoder"),
     "G12": Mutant("gh * (1 - h**2)", 'gh * (1 - cache["a"] ** 2)',
-           "the derivative of the tanh was written with what goes into it, and the formula wants what comes out"),
+           "the derivative of the tanh was written with what goes in; the formula wants what comes out"),
     "G13": Mutant("gh * (1 - h**2)", "gh * h * (1 - h)",
            "the derivative is that of a sigmoid, and the units are tanh units"),
     "G31": Mutant("(xhat - x) / N", "xhat / N", "the picture that was to be painted does not appear"),

@@ -1,7 +1,7 @@
 r"""Bias and broadcasting
 
-When arrays of different shapes meet, NumPy repeats the smaller one until they fit, and says nothing. Here a scale and a
-bias belong to the features, and an offset belongs to the examples:
+When arrays of different shapes meet, NumPy repeats the smaller one until they fit, and says
+nothing. Here a scale and a bias belong to the features, and an offset belongs to the examples:
 $$y_{nd} = s_d \, x_{nd} + b_d + c_n .$$
 
 | given | shape |
@@ -11,9 +11,9 @@ $$y_{nd} = s_d \, x_{nd} + b_d + c_n .$$
 | `offset` $c$ | (N, 1) |
 | `g`, the gradient of the loss at $y$ | (N, D) |
 
-Wanted: the gradients at all four. One question answers them all: *in how many places is this number used?* $x_{nd}$
-stands in one entry of $y$, $b_d$ in a whole column, $c_n$ in a whole row. A gradient has the shape of what it belongs to,
-down to the last 1.
+Wanted: the gradients at all four. One question answers them all: *in how many places is this number used?*
+$x_{nd}$ stands in one entry of $y$, $b_d$ in a whole column, $c_n$ in a whole row. A gradient has the
+shape of what it belongs to, down to the last 1.
 """
 
 from minigen.exercises.master import Mutant
@@ -39,9 +39,12 @@ def backward(g, cache, x, scale, bias, offset):
 
 
 HINTS = (
-    "What was copied on the way forward is collected on the way back: every copy sends something, and it adds up.",
-    "Write down a single entry of y and differentiate it by one number of each array; then ask which entries contain it.",
-    "Bias and scale run down a column, so they sum over the examples; the offset sums over the features and stays a column.",
+    "What was copied on the way forward is collected on the way back: "
+    "every copy sends something, and it adds up.",
+    "Write down a single entry of y and differentiate it by one number of each array; "
+    "then ask which entries contain it.",
+    "Bias and scale run down a column, so they sum over the examples; "
+    "the offset sums over the features and stays a column.",
 )
 
 CONFIGS = (
@@ -67,7 +70,7 @@ MUTANTS = {
     "G11": Mutant("gx = g * scale", "gx = g",
            "x is stretched on the way forward, and its gradient comes back as if it were not"),
     "G12": Mutant("(g * x).sum(axis=0)", "(g * scale).sum(axis=0)",
-           "a product was differentiated by one factor, and the same factor was kept instead of the other one"),
+           "a product was differentiated by one factor, and the same factor was kept instead of the other"),
     "G17": Mutant("(g * x).sum(axis=0)", "x.sum(axis=0)",
            "the gradient of the scale does not depend on what arrives from above"),
     "G21": Mutant("g.sum(axis=1, keepdims=True)", "g",
@@ -77,7 +80,7 @@ MUTANTS = {
     "G21.order": Mutant("(g * x).sum(axis=0)", "g.sum(axis=0) * x.sum(axis=0)",
            "a product of two sums is not the sum of the products: first summed, then multiplied"),
     "G23": Mutant("g.sum(axis=1, keepdims=True)", "g.sum(axis=1)",
-           "the numbers are right, but they lie in a row where a column belongs; the next operation would make a table"),
+           "the numbers are right, but lie in a row where a column belongs; what follows would make a table"),
     "G40": Mutant(("gscale = (g * x)", "gbias = g.sum(axis=0)"),
            ("gbias = (g * x)", "gscale = g.sum(axis=0)"),
            "the gradients of scale and bias stand under each other's name"),

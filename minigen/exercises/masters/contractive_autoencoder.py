@@ -4,9 +4,9 @@ The code should hardly move when the picture does. So the loss contains a deriva
 $\partial h / \partial x$, and its gradient contains a second one. For sigmoid units,
 $$a = x W_1 + b_1, \qquad h = \sigma(a), \qquad s = h \odot (1 - h), \qquad
 \frac{\partial h_{nj}}{\partial x_{ni}} = s_{nj} W_{1,ij},$$
-where $s$ is the slope of the units. Squared and summed, with $c_j = \sum_i W_{1,ij}^2$
-and $\hat x = h W_2 + b_2$:
-$$L = \frac1N \sum_n \tfrac12 \lVert \hat x_n - x_n \rVert^2 + \frac{\lambda}{N} \sum_n \sum_j s_{nj}^2 \, c_j .$$
+where $s$ is the slope of the units. Squared and summed, with $c_j = \sum_i W_{1,ij}^2$, $\hat x = h W_2+b_2$:
+$$L = \frac1N \sum_n \tfrac12 \lVert \hat x_n - x_n \rVert^2
++ \frac{\lambda}{N} \sum_n \sum_j s_{nj}^2 \, c_j .$$
 
 | given | shape |
 |---|---|
@@ -66,8 +66,10 @@ def backward(cache, x, encoder_weight, encoder_bias, decoder_weight, decoder_bia
 
 HINTS = (
     "Take slope and size for two unknowns: differentiate the penalty by each, then ask what each is made of.",
-    "The slope is a parabola in h, highest at h = 1/2: more h makes it grow on one side of that and shrink on the other.",
-    "The weight is in the slope, by way of the units, and in the size, as a square. Two ways, so two summands.",
+    "The slope is a parabola in h, highest at h = 1/2: "
+    "more h makes it grow on one side of that and shrink on the other.",
+    "The weight is in the slope, by way of the units, and in the size, as a square. "
+    "Two ways, so two summands.",
 )
 
 CONFIGS = (
@@ -106,7 +108,7 @@ MUTANTS = {
     "G11.units": Mutant("gh * slope", "gh * 1",
            "the derivative of the sigmoid is missing on the way to the encoder"),
     "G12": Mutant("(1 - 2 * h)", '(1 - 2 * cache["a"])',
-           "the change of the slope was written with what goes into the sigmoid, and it belongs to what comes out"),
+           "the change of the slope was written with what goes into the sigmoid, not with what comes out"),
     "G13": Mutant("gh * slope", "gh * (1 - h**2)",
            "the derivative is that of a tanh, and the units are sigmoid units"),
     "G14": Mutant("gxhat @ decoder_weight.T + ", "",

@@ -94,7 +94,7 @@ def inputs(rng, N, D, H, keep):
 
 MUTANTS = {
     "A09": Mutant("noisy.T @ ga", "x.T @ ga",
-           "the encoder has seen the damaged picture, and its weight's gradient was taken with the whole one"),
+           "the encoder saw the damaged picture, and its weight's gradient was taken with the whole one"),
     "A10": Mutant("(xhat - x) / N", "(xhat - noisy) / N",
            "the output is compared with the damaged picture, so the network would learn to copy the damage"),
     "A10.kept": Mutant("(xhat - x) / N", "(xhat - x) * mask / N",

@@ -102,7 +102,8 @@ MUTANTS = {
     "N06.fake": Mutant("sigmoid(logit_fake) / M", "sigmoid(logit_fake) / N",
            "the fakes were averaged over the number of real samples"),
     "N07": Mutant(("(sigmoid(logit_real) - 1)", "sigmoid(logit_fake) / M"),
-           ("(sigmoid(logit_real) - 1) * sigmoid(logit_real) * (1 - sigmoid(logit_real))", "sigmoid(logit_fake) ** 2 * (1 - sigmoid(logit_fake)) / M"),
+           ("(sigmoid(logit_real) - 1) * sigmoid(logit_real) * (1 - sigmoid(logit_real))",
+            "sigmoid(logit_fake) ** 2 * (1 - sigmoid(logit_fake)) / M"),
            "the loss takes logits, and the sigmoid inside it was differentiated once too often"),
     "N08": Mutant(("(sigmoid(logit_real) - 1)", "sigmoid(logit_fake) / M"),
            ("-1 / sigmoid(logit_real)", "1 / (1 - sigmoid(logit_fake)) / M"),
@@ -119,7 +120,7 @@ MUTANTS = {
            "the leaky relu was passed on the way back as if it were not there"),
     "G13": Mutant(("np.where(a_real > 0, 1, 0.2)", "np.where(a_fake > 0, 1, 0.2)"),
            ("np.where(a_real > 0, 1, 0)", "np.where(a_fake > 0, 1, 0)"),
-           "this is the derivative of the plain relu, and the leaky one lets something through below 0 as well"),
+           "this is the derivative of the plain relu; the leaky one lets something through below 0, too"),
     "G06": Mutant("ga_real.sum(axis=0) + ga_fake.sum(axis=0)", "ga_real.mean(axis=0) + ga_fake.mean(axis=0)",
            "what the samples send to the bias was averaged, and it adds up"),
 }  # fmt: skip

@@ -1,9 +1,9 @@
 r"""Dropout
 
-During training each hidden unit is dropped at random, and those that are kept, with probability `keep`, are made larger to
-make up for it. A dense layer follows:
+During training each hidden unit is dropped at random, and those that are kept, with probability
+`keep`, are made larger to make up for it. A dense layer follows:
 $$d = \frac{h \odot m}{\text{keep}}, \qquad y = d W + b .$$
-The mask $m$, of True and False, is an argument: it was drawn once, before the forward pass, and both directions use it.
+The mask $m$, of True and False, was drawn once, before the forward pass, and both directions use it.
 
 | given | shape |
 |---|---|
@@ -13,8 +13,8 @@ The mask $m$, of True and False, is an argument: it was drawn once, before the f
 | `keep` | a number: the probability of being kept (and not of being dropped) |
 | `g`, the gradient of the loss at $y$ | (N, D) |
 
-Wanted: the gradients at `d`, `h`, `weight` and `bias`. Think of one unit that was dropped: if it had been a little larger,
-what would have been different?
+Wanted: the gradients at `d`, `h`, `weight` and `bias`. Think of one unit that was dropped: if
+it had been a little larger, what would have been different?
 """
 
 from minigen.exercises.master import Mutant
@@ -42,7 +42,8 @@ def backward(g, cache, h, mask, weight, bias, *, keep):
 
 
 HINTS = (
-    "For a mask that is given, dropout multiplies every entry by a fixed number, either 0 or something above 1.",
+    "For a mask that is given, dropout multiplies every entry by a fixed number, "
+    "either 0 or something above 1.",
     "What multiplies on the way forward multiplies on the way back: the same number, the same mask.",
     "The dense layer behind never saw h, only what was left of it.",
 )
@@ -69,7 +70,7 @@ MUTANTS = {
     "G18": Mutant("gh = gd * mask / keep", "gh = gd; gh *= mask / keep",
            "gh is only another name for gd, so the gradient at d was overwritten"),
     "G33": Mutant("gh = gd * mask / keep", "gh = gd * mask * mask.size / mask.sum()",
-           "divided by the share that happened to be kept this time; the forward pass divides by the probability"),
+           "divided by the share that was kept this time; the forward pass divides by the probability"),
     "G47": Mutant("gd * mask / keep", "gd * mask",
            "what was kept was made larger on the way forward, and it is not on the way back"),
     "G47.classic": Mutant("gd * mask / keep", "gd * mask * keep",

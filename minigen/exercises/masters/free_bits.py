@@ -1,7 +1,7 @@
 r"""Free bits
 
-Early in training the divergence is lowered most cheaply by units that say nothing, and a unit that has fallen silent
-rarely speaks again. With *free bits* every unit of the code may carry $\lambda$ for free: only what lies above is paid.
+Early in training units that say nothing lower the divergence most cheaply, and one that has fallen silent
+rarely speaks again. With *free bits* every unit may carry $\lambda$ for free: only what lies above is paid.
 $$\kappa_k = \frac1N \sum_n \tfrac12 ( e^{v_{nk}} + \mu_{nk}^2 - 1 - v_{nk} ), \qquad
 L = \text{reconstruction}(z) + \sum_k \max(\lambda, \kappa_k), \qquad z = \mu + e^{v/2} \odot \varepsilon .$$
 Note the order: first the mean over the batch, one number a unit, then the maximum.
@@ -13,8 +13,8 @@ Note the order: first the mean over the batch, one number a unit, then the maxim
 | `free_bits` $\lambda$ | a number |
 | `gz`, the reconstruction's gradient at $z$ | (N, K) |
 
-Wanted: the gradients at `kappa`, `mu` and `logvar`. In the batch some units pay and some do not. Where $\kappa_k$ is
-exactly $\lambda$ the constant wins.
+Wanted: the gradients at `kappa`, `mu` and `logvar`. In the batch some units pay and some do
+not. Where $\kappa_k$ is exactly $\lambda$ the constant wins.
 """
 
 import numpy as np
@@ -49,8 +49,10 @@ def backward(cache, mu, logvar, eps, target, *, free_bits):
 
 
 HINTS = (
-    "For one unit draw the price as a function of its divergence: what is its slope on the left and on the right?",
-    "The gradient at kappa has one entry a unit, and each is one of two numbers. It then weights the divergence's part.",
+    "For one unit draw the price as a function of its divergence: "
+    "what is its slope on the left and on the right?",
+    "The gradient at kappa has one entry a unit, and each is one of two numbers. "
+    "It then weights the divergence's part.",
     "Through z nothing has changed. Where the maximum picks the constant, mu and logvar hear from z alone.",
 )
 
@@ -62,9 +64,8 @@ CONFIGS = (
 
 def inputs(rng, N, K, free_bits):
     silent = np.arange(K) % 2 == 1  # every second unit stays below the threshold, ...
-    exception = (
-        np.arange(N)[:, None] == np.arange(K) % N
-    )  # ... though one example in each unit tells otherwise
+    # ... though one example in each unit tells otherwise
+    exception = np.arange(N)[:, None] == np.arange(K) % N
     size = np.where(silent == exception, 0.9 + 0.5 * rng.random((N, K)), 0.1)
     draw = rng.standard_normal
     return {
@@ -83,8 +84,9 @@ MUTANTS = {
     "V29.value": Mutant("(kappa > free_bits).astype(float)", "np.maximum(free_bits, kappa)",
            "this is the price itself, and its slope was asked for"),
     "V29.example": Mutant(("gkappa * mu", "gkappa * 0.5 * (sigma**2 - 1)"),
-           ("(0.5 * (sigma**2 + mu**2 - 1 - logvar) > free_bits) * mu", "(0.5 * (sigma**2 + mu**2 - 1 - logvar) > free_bits) * 0.5 * (sigma**2 - 1)"),
-           "the threshold was applied to every example by itself, and the loss applies it after the mean over the batch"),
+           ("(0.5 * (sigma**2 + mu**2 - 1 - logvar) > free_bits) * mu",
+            "(0.5 * (sigma**2 + mu**2 - 1 - logvar) > free_bits) * 0.5 * (sigma**2 - 1)"),
+           "the threshold was applied to every example; the loss applies it after the mean over the batch"),
     "V19": Mutant("(kappa > free_bits).astype(float)", "(kappa > free_bits) / len(kappa)",
            "the units' prices are added up in the loss, and averaged here"),
     "V18": Mutant(("gkappa * mu / N", "(sigma**2 - 1) / N"), ("gkappa * mu", "(sigma**2 - 1)"),
@@ -100,7 +102,7 @@ MUTANTS = {
     "V14": Mutant("gkappa * 0.5 * (sigma**2 - 1)", "gkappa * (sigma**2 - 1)",
            "the half in front of the divergence is missing"),
     "V15": Mutant("(sigma**2 - 1)", "sigma**2",
-           "in the divergence logvar stands twice, in the exponential and by itself; the second one was forgotten"),
+           "the divergence has logvar twice, in the exponential and by itself; the second one was forgotten"),
     "V02": Mutant("gz * 0.5 * sigma * eps", "gz * 0.5 * eps",
            "an exponential stays when it is differentiated, and here sigma has disappeared"),
 }  # fmt: skip

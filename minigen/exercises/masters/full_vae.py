@@ -7,7 +7,7 @@ z &= \mu + e^{v/2} \odot \varepsilon, & a_2 &= z W_2 + b_2, & u &= \tanh a_2, & 
 \end{aligned}$$
 $$L = \frac1N \sum_n [ \sum_d ( \log(1 + e^{l_{nd}}) - x_{nd} \, l_{nd} )
   + \beta \sum_k \tfrac12 ( e^{v_{nk}} + \mu_{nk}^2 - 1 - v_{nk} ) ] .$$
-The first term is the cross-entropy of the pixels, written with the logits $l$; in the code $v$ is called `logvar`.
+The first term is the cross-entropy of the pixels, written with the logits $l$; in the code $v$ is `logvar`.
 
 | given | shape |
 |---|---|
@@ -15,8 +15,8 @@ The first term is the cross-entropy of the pixels, written with the logits $l$; 
 | `W1`, `Wmu`, `Wv`, `W2`, `W3` | (D, H), (H, K), (H, K), (K, H), (H, D) |
 | `b1`, `bmu`, `bv`, `b2`, `b3` | one entry a unit |
 
-Wanted: the gradients at the eight values, from `logits` back to `a1`, and at the ten parameters. Walk backwards line by
-line. Three of the values are used in two places each; find them before you start.
+Wanted: the gradients at the eight values, from `logits` back to `a1`, and at the ten parameters. Walk
+backwards line by line. Three of the values are used in two places each; find them before you start.
 """
 
 import numpy as np
@@ -83,9 +83,12 @@ def backward(cache, x, eps, W1, b1, Wmu, bmu, Wv, bv, W2, b2, W3, b3, *, beta):
 
 
 HINTS = (
-    "h feeds two heads, and mu and logvar each go into the sample and into the divergence: three sums of two ways.",
-    "A sigmoid and its cross-entropy cancel: at the logits stands what the pixels are, minus what they should be.",
-    "Every dense layer goes the same way back: the turned weight for its input, the turned input for its weight, and a "
+    "h feeds two heads, and mu and logvar each go into the sample and into the divergence: "
+    "three sums of two ways.",
+    "A sigmoid and its cross-entropy cancel: "
+    "at the logits stands what the pixels are, minus what they should be.",
+    "Every dense layer goes the same way back: "
+    "the turned weight for its input, the turned input for its weight, and a "
     "sum over the examples for its bias.",
 )
 
@@ -140,7 +143,7 @@ MUTANTS = {
            "only the divergence reaches logvar; the reconstruction, which felt the noise, does not"),
     "V11": Mutant("gmu = gz + ", "gmu = ", "only the divergence reaches mu; the reconstruction does not"),
     "V15": Mutant("(sigma**2 - 1)", "sigma**2",
-           "in the divergence logvar stands twice, in the exponential and by itself; the second one was forgotten"),
+           "the divergence has logvar twice, in the exponential and by itself; the second one was forgotten"),
     "V17": Mutant((" + beta * mu / N", " + beta * 0.5 * (sigma**2 - 1) / N"), ("", ""),
            "the divergence is in the loss, and neither head knows of it"),
     "V18": Mutant(("beta * mu / N", "(sigma**2 - 1) / N"), ("beta * mu", "(sigma**2 - 1)"),

@@ -6,8 +6,8 @@ a = \tilde x W_1 + b_1, \quad h = \varphi(a), \quad \ell = h\, w_2 + b_2,$$
 with $\varphi$ the leaky relu of slope 0.2. There are two losses to choose from:
 $$\text{minimax: } L = -\frac1N \sum_n \log(1 + e^{\ell_n}) \qquad\qquad
 \text{non-saturating: } L = \frac1N \sum_n \log(1 + e^{-\ell_n}).$$
-Both fall when $\ell$ rises. Compare the two first lines that you find, where the discriminator is sure of its case and
-$\ell$ is far below 0: that is why nearly everybody plays the second game.
+Both fall when $\ell$ rises. Compare the two first lines that you find, where the discriminator is
+sure of its case and $\ell$ is far below 0: that is why nearly everybody plays the second game.
 
 | given | shape |
 |---|---|
@@ -16,7 +16,7 @@ $\ell$ is far below 0: that is why nearly everybody plays the second game.
 | `game` | `"minimax"` or `"non-saturating"` |
 | `cache["s"]`, `cache["xfake"]` $\tilde x$, `cache["a"]`, `cache["logit"]` | (N, S), (N, D), (N, H), (N, 1) |
 
-Wanted: the gradients at `logit`, `a`, `xfake`, `o`, `s` and `t`, and those of the generator's four parameters.
+Wanted: the gradients at `logit`, `a`, `xfake`, `o`, `s`, `t` and of the generator's four parameters.
 """
 
 import numpy as np
@@ -72,9 +72,12 @@ def backward(cache, z, V1, c1, V2, c2, W1, b1, w2, b2, *, game):
 
 
 HINTS = (
-    "The derivative of softplus is the sigmoid. In both games every logit is pulled up; only the strength differs.",
-    "The discriminator is passed like any network: its parameters are used, and get no gradient in this step.",
-    "Behind the logit the two games are the same: leaky relu, dense, sigmoid, dense, tanh, dense, each backwards once.",
+    "The derivative of softplus is the sigmoid. In both games every logit is pulled up; "
+    "only the strength differs.",
+    "The discriminator is passed like any network: "
+    "its parameters are used, and get no gradient in this step.",
+    "Behind the logit the two games are the same: "
+    "leaky relu, dense, sigmoid, dense, tanh, dense, each backwards once.",
 )
 
 CONFIGS = (
@@ -101,7 +104,7 @@ def inputs(rng, N, Z, S, D, H, game):
 
 MUTANTS = {
     "N01": Mutant("-sigmoid(-logit) / N", "-sigmoid(logit) / N",
-           "this is the minimax game, and the other one was asked for: same direction, but no strength where it is needed"),
+           "this is the minimax game, not the one asked for: same direction, no strength where it is needed"),
     "N01.reverse": Mutant("-sigmoid(logit) / N", "-sigmoid(-logit) / N",
            "this is the non-saturating game, and minimax was asked for"),
     "N02": Mutant(("-sigmoid(logit) / N", "-sigmoid(-logit) / N"),
@@ -120,17 +123,17 @@ MUTANTS = {
     "G11": Mutant(" * np.where(a > 0, 1, 0.2)", "",
            "the discriminator's leaky relu was passed on the way back as if it were not there"),
     "G13": Mutant("np.where(a > 0, 1, 0.2)", "np.where(a > 0, 1, 0)",
-           "this is the derivative of the plain relu, and the leaky one lets something through below 0 as well"),
+           "this is the derivative of the plain relu; the leaky one lets something through below 0, too"),
     "N11": Mutant("gxfake = ga @ W1.T", "gxfake = np.zeros_like(xfake)",
            "the samples were treated as data, so nothing reaches the generator, which made them"),
     "G10": Mutant("ga @ W1.T", "ga @ W1",
-           "on the way back the discriminator's weight is used as on the way forward, and not the other way round"),
+           "on the way back the discriminator's weight is used as on the way forward; it must be transposed"),
     "A05": Mutant("gxfake * xfake * (1 - xfake)", "gxfake * 1",
            "the samples come out of a sigmoid, and it was passed as if it were not there"),
     "A08": Mutant("gxfake * xfake * (1 - xfake)", 'gxfake * cache["o"] * (1 - cache["o"])',
-           "the derivative of the sigmoid was written with the value before it, where the one after it belongs"),
+           "the derivative of the sigmoid was written with the value before it, not with the one after it"),
     "G12": Mutant("(1 - s**2)", '(1 - cache["t"] ** 2)',
-           "the derivative of the tanh was written with the value before it, where the one after it belongs"),
+           "the derivative of the tanh was written with the value before it, not with the one after it"),
     "N13": Mutant("z.T @ gt", "np.random.default_rng().standard_normal(z.shape).T @ gt",
            "new noise was drawn, and the gradient belongs to the noise that the samples were made from"),
 }  # fmt: skip

@@ -110,7 +110,7 @@ MUTANTS = {
     "G02": Mutant("slope(a, activation) * w2.T", "slope(a, activation) * w2.T / N",
            "this is the slope of the mean output, and every example has a slope of its own"),
     "G10": Mutant("ga @ W1.T", "ga @ W1",
-           "on the way back the weight is used as on the way forward, and not the other way round"),
+           "on the way back the weight is used as on the way forward; it must be transposed"),
     "P02": Mutant("2 * lam / N", "lam / N", "the 2 that comes down from the square is missing"),
     "P03": Mutant("2 * lam / N", "2 / N", "the weight of the penalty is missing"),
     "P04": Mutant("2 * lam / N", "2 * lam", "the penalty is a mean over the batch, and its 1/N is missing"),

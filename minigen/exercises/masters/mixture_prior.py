@@ -1,7 +1,7 @@
 r"""A mixture as prior
 
-The standard normal is not the only prior. Here it is a mixture of C normals that are learned as well, with logits $a$ for
-their weights $\pi = \text{softmax}(a)$, means $m_c$ and log-variances $s_c$:
+The standard normal is not the only prior. Here it is a mixture of C normals that are learned as well,
+with logits $a$ for their weights $\pi = \text{softmax}(a)$, means $m_c$ and log-variances $s_c$:
 $$d_{nc} = z_n - m_c, \qquad
 f_{nc} = \log \pi_c - \tfrac12 \sum_k ( s_{ck} + d_{nck}^2 \, e^{-s_{ck}} + \log 2\pi ), \qquad
 \log p_n = \log \sum_c e^{f_{nc}} .$$
@@ -16,7 +16,7 @@ $$L = \text{reconstruction}(z) + \frac1N \sum_n ( \log q_n - \log p_n ), \qquad
 | `a`; `m`, `s` | (C,); (C, K) |
 | `cache["d"]`, `cache["f"]`, `cache["log_p"]`, `cache["log_pi"]` | (N, C, K), (N, C), (N, 1), (C,) |
 
-Wanted: the gradients at `f`, `log_pi` ($= a - \log \sum_j e^{a_j}$), `a`, `d`, `m`, `s`, `z`, `mu` and `logvar`.
+Wanted: the gradients at `f`, `log_pi` ($= a - \log \sum_j e^{a_j}$), `a`, `d`, `m`, `s`, `z`, `mu`, `logvar`.
 """
 
 import numpy as np
@@ -70,8 +70,10 @@ def backward(cache, mu, logvar, eps, a, m, s, target):
 
 HINTS = (
     "The gradient of a logsumexp is a softmax: every component gets the share of z that belongs to it.",
-    "a acts on all C log-weights, through the sum that normalises them. In f, s stands twice, and so must it in gs.",
-    "d is z minus m, copied for all components and all examples: what was copied is summed, and m comes with a minus. "
+    "a acts on all C log-weights, through the sum that normalises them. "
+    "In f, s stands twice, and so must it in gs.",
+    "d is z minus m, copied for all components and all examples: "
+    "what was copied is summed, and m comes with a minus. "
     "mu is only in z; logvar is in z and in log q.",
 )
 
@@ -115,7 +117,7 @@ MUTANTS = {
     "G04.mean": Mutant("-gd.sum(axis=0)", "gd.sum(axis=0)",
            "the sign: a mean that moves towards z makes the distance smaller"),
     "V28": Mutant("(d**2 * np.exp(-s) - 1)", "d**2 * np.exp(-s)",
-           "a wide component is low everywhere: s also stands by itself in the logarithm, and that part is missing"),
+           "a wide component is low everywhere: s stands by itself in the logarithm, too; this is missing"),
     "G14": Mutant(" + gd.sum(axis=1)", "",
            "z is used by the decoder and by the prior, and what the prior sends back is missing"),
     "G14.decoder": Mutant("gz_decoder + ", "",

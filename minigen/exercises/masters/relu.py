@@ -2,7 +2,7 @@ r"""Relu, and the one that leaks
 
 The simplest activation lets what is positive pass, and holds back the rest, or lets a little of it leak:
 $$a = x W + b, \qquad y = \begin{cases} a & a > 0 \\ s\,a & a \le 0 \end{cases}$$
-with the leak $s$ = `slope`. For $s = 0$ this is the relu, for $s = 0.2$ the leaky relu of many discriminators.
+with the leak $s$ = `slope`: for $s = 0$ the relu, for $s = 0.2$ the leaky relu of many discriminators.
 
 | given | shape |
 |---|---|
@@ -11,9 +11,9 @@ with the leak $s$ = `slope`. For $s = 0$ this is the relu, for $s = 0.2$ the lea
 | `slope` $s$ | a number |
 | `g`, the gradient of the loss at $y$ | (N, H) |
 
-Wanted: the gradients at `a`, `x`, `weight` and `bias`. Exactly at $a = 0$ there is a corner and no derivative; the
-convention is to take the left side there, and such entries are not compared. With $s = 0$ one unit here is negative for
-every example: look at what its bias gets, and you know why such a unit is called dead, and what the leak is for.
+Wanted: the gradients at `a`, `x`, `weight` and `bias`. At $a = 0$ there is a corner and no derivative; the
+left side is taken there, and such entries are not compared. With $s = 0$ one unit here is negative for every
+example: look at what its bias gets, and you know why such a unit is called dead, and what the leak is for.
 """
 
 import numpy as np
@@ -73,7 +73,7 @@ MUTANTS = {
     "G11.weight": Mutant("x.T @ ga", "x.T @ g",
            "the weight acts on a, and it was given the gradient that belongs behind the activation"),
     "G12": Mutant("np.where(a > 0,", "np.where(g > 0,",
-           "the sign of the gradient was asked, and the corner lies where the value that went forward changes sign"),
+           "the sign of the gradient was asked; the corner lies where the value going forward changes sign"),
     "G12.x": Mutant("ga @ weight.T", "(g @ weight.T) * np.where(x > 0, 1.0, slope)",
            "the activation was undone at x, and on the way forward it acts behind the weight"),
     "G13": Mutant("1.0, slope)", "slope, 1.0)",

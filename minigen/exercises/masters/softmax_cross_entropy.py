@@ -1,10 +1,10 @@
 r"""Softmax and cross-entropy
 
-A classifier gives K logits $\ell$ for each example. The softmax makes probabilities of them,
-$p_{nk} = e^{\ell_{nk}} / \sum_j e^{\ell_{nj}}$, and the loss asks two things of them: the right class $c_n$ shall be likely,
-and (this is the *confidence penalty*) the classifier shall not be too sure of anything:
-$$L = \frac1N \sum_n ( \log \sum_k e^{\ell_{nk}} - \ell_{n c_n} ) + \frac{\lambda}{N} \sum_n \sum_k p_{nk} \log p_{nk} .$$
-The first bracket is $-\log p_{n c_n}$, written with the logits.
+A classifier gives K logits $\ell$ for each example, and the softmax makes probabilities of them,
+$p_{nk} = e^{\ell_{nk}} / \sum_j e^{\ell_{nj}}$. The right class $c_n$ shall be likely: the first bracket is
+$-\log p_{n c_n}$. And the classifier shall not be too sure of anything: that is the *confidence penalty*.
+$$L = \frac1N \sum_n ( \log \sum_k e^{\ell_{nk}} - \ell_{n c_n} )
++ \frac{\lambda}{N} \sum_n \sum_k p_{nk} \log p_{nk} .$$
 
 | given | shape |
 |---|---|
@@ -12,9 +12,9 @@ The first bracket is $-\log p_{n c_n}$, written with the logits.
 | `labels` $c$, and the same as rows of 0 and 1: `onehot` | (N,), (N, K) |
 | `lam` $\lambda$ | a number |
 
-Wanted: the gradients at `p`, which only the penalty uses, and at `logits`, to which three things come back: the sum of
-exponentials, the label, and whatever arrives at `p`. Every probability of a row depends on *every* logit of that row.
-Adding the same number to all logits of a row changes nothing; what does that say about the sum of the gradient over a row?
+Wanted: the gradients at `p`, which only the penalty uses, and at `logits`, where three things meet: the sum
+of exponentials, the label, and what arrives at `p`. Every probability depends on *every* logit of its row.
+Adding a number to all logits of a row changes nothing; what follows for the sum of the gradient over a row?
 """
 
 import numpy as np
@@ -55,8 +55,10 @@ def backward(cache, logits, labels, *, lam):
 
 HINTS = (
     "Three ways lead to the logits. Two of them start at the first bracket and never pass p: do those first.",
-    "The derivative of p_k by logit j has two cases, j = k and j not k; write both with p only, then sum over all k.",
-    "That sum has a common factor, and in the bracket beside it something is compared with its mean under p, row by row.",
+    "The derivative of p_k by logit j has two cases, j = k and j not k; "
+    "write both with p only, then sum over all k.",
+    "That sum has a common factor, and in the bracket beside it "
+    "something is compared with its mean under p, row by row.",
 )
 
 CONFIGS = (
@@ -81,15 +83,15 @@ MUTANTS = {
     "G14": Mutant(" + p * (gp - mean)", "",
            "the penalty reaches the logits through p, and nothing comes back from there"),
     "G14.product": Mutant("(np.log(p) + 1)", "np.log(p)",
-           "p stands in the penalty twice, and was differentiated once; the logits forgive it, and p does not"),
+           "p stands in the penalty twice, and was differentiated once; the logits forgive it, p does not"),
     "G18": Mutant("glogits = (p - onehot) / N", "p[np.arange(N), labels] -= 1; glogits = p / N",
            "the stored probabilities were overwritten, and the same line still needs them"),
     "G28": Mutant("p * (gp - mean)", "p * (1 - p) * gp",
-           "each probability was taken to depend on its own logit alone; raising one logit lowers all other classes"),
+           "each probability was taken to depend on its own logit alone; a higher logit lowers all others"),
     "G29": Mutant("(p * gp).sum(axis=1, keepdims=True)", "(p * gp).sum(axis=0, keepdims=True)",
            "the mean was taken over the examples, and probabilities are shared out among the classes"),
     "G30": Mutant("+ p * (gp - mean)", "+ (gp - mean)",
-           "a class that is almost impossible hardly moves the probabilities, and here it counts as much as any other"),
+           "a class that is almost impossible hardly moves the probabilities; here it counts like any other"),
     "G30.mean": Mutant("(p * gp).sum(axis=1, keepdims=True)", "gp.mean(axis=1, keepdims=True)",
            "the mean that is taken off counts all classes alike, however likely they are"),
     "G31": Mutant("(p - onehot)", "p",

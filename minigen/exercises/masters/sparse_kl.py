@@ -2,7 +2,7 @@ r"""Sparse autoencoder: a target for how often a unit speaks
 
 Sigmoid units speak with a strength between 0 and 1. The mean over the batch is the rate of a unit, and every
 rate is drawn to a small target $\rho$. The two are compared like the chances of two coins:
-$$a = x W_1 + b_1, \qquad h = \sigma(a), \qquad \hat x = h W_2 + b_2, \qquad \hat\rho_j = \frac1N \sum_n h_{nj},$$
+$$a = x W_1 + b_1, \quad h = \sigma(a), \quad \hat x = h W_2 + b_2, \quad \hat\rho_j = \frac1N \sum_n h_{nj}$$
 $$L = \frac1N \sum_n \tfrac12 \lVert \hat x_n - x_n \rVert^2 + \beta \sum_j ( \rho \log\frac{\rho}{\hat\rho_j}
 + (1-\rho) \log\frac{1-\rho}{1-\hat\rho_j} ).$$
 
@@ -62,8 +62,10 @@ def backward(cache, x, encoder_weight, encoder_bias, decoder_weight, decoder_bia
 
 HINTS = (
     "Go by way of the rate: first the gradient at rhohat, one number for each unit, and only then on to h.",
-    "rhohat stands in both logarithms, each time below the line: log(r/s) changes by -1/s when s does. And 1 - s?",
-    "h reaches the loss twice, through the picture and through the rate. Each example makes up one N-th of a rate.",
+    "rhohat stands in both logarithms, each time below the line: "
+    "log(r/s) changes by -1/s when s does. And 1 - s?",
+    "h reaches the loss twice, through the picture and through the rate. "
+    "Each example makes up one N-th of a rate.",
 )
 
 CONFIGS = (
@@ -100,12 +102,12 @@ MUTANTS = {
     "S08": Mutant("grhohat / N", "beta * (-rho / h + (1 - rho) / (1 - h)) / N",
            "each example was compared with the target by itself, and the loss knows the mean only"),
     "S09": Mutant((" + grhohat / N", "gh * h * (1 - h)"), ("", "gh * h * (1 - h) + grhohat / N"),
-           "the pull was added after the sigmoid had been passed, and it is a pull on what comes out of the sigmoid"),
+           "the pull was added after the sigmoid was passed; it pulls on what comes out of the sigmoid"),
     "S11": Mutant("(-rho / rhohat + (1 - rho) / (1 - rhohat))",
            "(-rho / h.sum(axis=0) + (1 - rho) / (1 - h.sum(axis=0)))",
            "a sum stands where the rate belongs, and a rate lies between 0 and 1"),
     "A08": Mutant("gh * h * (1 - h)", 'gh * cache["a"] * (1 - cache["a"])',
-           "the derivative of the sigmoid was written with what goes into it, and the formula wants what comes out"),
+           "the derivative of the sigmoid was written with what goes in; the formula wants what comes out"),
     "G11": Mutant("gh * h * (1 - h)", "gh * 1",
            "the derivative of the sigmoid is missing on the way to the encoder"),
     "G13": Mutant("gh * h * (1 - h)", "gh * (1 - h**2)",

@@ -3,7 +3,8 @@ r"""Sparse autoencoder: a price for every unit that speaks
 Only a few of the hidden units are to speak for each picture. So every one of them pays for its size, be it
 above zero or below:
 $$a = x W_1 + b_1, \qquad h = \tanh a, \qquad \hat x = h W_2 + b_2,$$
-$$L = \frac1N \sum_n \tfrac12 \lVert \hat x_n - x_n \rVert^2 \; + \; \frac{\lambda}{N} \sum_n \sum_j \lvert h_{nj} \rvert .$$
+$$L = \frac1N \sum_n \tfrac12 \lVert \hat x_n - x_n \rVert^2
+\; + \; \frac{\lambda}{N} \sum_n \sum_j \lvert h_{nj} \rvert .$$
 
 | given | shape |
 |---|---|
@@ -14,8 +15,7 @@ $$L = \frac1N \sum_n \tfrac12 \lVert \hat x_n - x_n \rVert^2 \; + \; \frac{\lamb
 | `lam` $\lambda$ | a number |
 
 The gradient at `xhat` is given, and does not know of the price. Wanted: the gradients at `h` and `a`, and
-those of `encoder_weight` and `encoder_bias`. Where $h = 0$ and $|h|$ has a corner, its derivative counts
-as 0.
+those of `encoder_weight` and `encoder_bias`. At $h = 0$ the size $|h|$ has a corner: its slope counts as 0.
 """
 
 import numpy as np
@@ -57,9 +57,12 @@ def backward(cache, x, encoder_weight, encoder_bias, decoder_weight, decoder_bia
 
 
 HINTS = (
-    "Two things depend on h: the decoder, and the price. Their gradients meet at h, before anything else is done.",
-    "A unit at 0.9 and a unit at 0.1 pay different prices. How much more does each of them pay for a little more?",
-    "The slope of |h| is 1 on one side of zero and -1 on the other; NumPy has a function for that. Mind lambda and 1/N.",
+    "Two things depend on h: the decoder, and the price. "
+    "Their gradients meet at h, before anything else is done.",
+    "A unit at 0.9 and a unit at 0.1 pay different prices. "
+    "How much more does each of them pay for a little more?",
+    "The slope of |h| is 1 on one side of zero and -1 on the other; "
+    "NumPy has a function for that. Mind lambda and 1/N.",
 )
 
 CONFIGS = (
@@ -88,7 +91,7 @@ MUTANTS = {
     "S04": Mutant(".T + lam", ".T - lam", "the sign: units are rewarded for being large"),
     "S09": Mutant((" + lam * np.sign(h) / N", "gh * (1 - h**2)"),
            ("", "gh * (1 - h**2) + lam * np.sign(h) / N"),
-           "the price was added after the tanh had been passed, and it is a price for what comes out of the tanh"),
+           "the price was added after the tanh was passed; it is a price for what comes out of the tanh"),
     "S15": Mutant("np.sign(h)", "h",
            "large units feel the price more than small ones, as they would if the square of h were paid for"),
     "S15.abs": Mutant("np.sign(h)", "np.abs(h)", "the price itself stands there, and not how it changes"),

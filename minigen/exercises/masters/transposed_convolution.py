@@ -2,7 +2,7 @@ r"""Transposed convolution
 
 A decoder has to enlarge pictures. Every pixel of $x$ paints a copy of the kernel, as strong as the pixel is,
 onto a canvas; the copies lie `stride` $s$ apart, and where they overlap they add up:
-$$\text{canvas}_{n,o,\,su+i,\,sv+j} \mathrel{+}= \sum_c x_{ncuv} \, w_{coij} \qquad \text{for all } (i, j) \text{ and } (u, v).$$
+$$\text{canvas}_{n,o,su+i,sv+j} \mathrel{+}= \sum_c x_{ncuv} \, w_{coij} \quad \text{for all } i, j, u, v.$$
 A frame of `padding` pixels is then cut off the canvas, and $y$ is what is left, plus the bias. The canvas has
 `output_padding` more rows and columns at the bottom and right, so that every size can be reached.
 
@@ -28,14 +28,14 @@ WANTED = ("canvas", "x", "weight", "bias")
 
 
 def taps(kh, kw, H, W, stride):
-    """(i, j, slices): which pixels of the canvas each tap of the kernel paints on, for all pixels of x at once."""
+    """(i, j, slices): the pixels of the canvas that each tap of the kernel paints on, for all pixels of x."""
     for i in range(kh):
         for j in range(kw):
             yield i, j, (..., slice(i, i + stride * H, stride), slice(j, j + stride * W, stride))
 
 
 def framed(y, before, after):
-    """The pictures y with `before` rows and columns of zeros at the top and left, `after` at the bottom and right."""
+    """y with `before` rows and columns of zeros at the top and left, `after` at the bottom and right."""
     return np.pad(y, ((0, 0), (0, 0), (before, after), (before, after)))
 
 
@@ -64,9 +64,12 @@ def backward(g, cache, x, weight, bias, *, stride, padding, output_padding):
 
 
 HINTS = (
-    "Cutting off is a step of its own: pixels of the canvas that are not in y get no gradient, all others get that of y.",
-    "Where the forward writes, the way back reads. A pixel of x has painted with every tap, and hears from every tap.",
-    "For one tap it is a dense layer from C to O channels. Without the frame, the way back to x is a convolution of g.",
+    "Cutting off is a step of its own: "
+    "pixels of the canvas that are not in y get no gradient, all others get that of y.",
+    "Where the forward writes, the way back reads. "
+    "A pixel of x has painted with every tap, and hears from every tap.",
+    "For one tap it is a dense layer from C to O channels. "
+    "Without the frame, the way back to x is a convolution of g.",
 )
 
 CONFIGS = (
@@ -84,11 +87,11 @@ def inputs(rng, N, C, O, H, W, kernel, **_):  # noqa: E741 - O is the number of 
 
 MUTANTS = {
     "C01": Mutant("gcanvas[tap], weight[:, :, i, j]", "gcanvas[tap], weight[:, :, kh - 1 - i, kw - 1 - j]",
-           "the kernel is turned round on the way back, and the taps have been turned round by reading already"),
+           "the kernel is turned round on the way back, and reading has turned the taps round already"),
     "C02": Mutant("gweight[:, :, i, j]", "gweight[:, :, kh - 1 - i, kw - 1 - j]",
            "every number is right and stands in the wrong place of the kernel: mirrored in both directions"),
     "C03": Mutant("nohw,co->nchw", "nohw,oc->nchw",
-           "the kernel was read as that of a convolution, whose two kinds of channels stand the other way round"),
+           "the kernel was read as that of a convolution, whose kinds of channels stand the other way round"),
     "C04": Mutant("taps(kh, kw, H, W, stride)", "taps(kh, kw, H, W, 1)",
            "the copies of the kernel were looked for side by side, whatever the stride"),
     "C05": Mutant("framed(g, padding, padding)", "framed(g, 0, 2 * padding)",
@@ -101,7 +104,7 @@ MUTANTS = {
            "averaged over the batch, and no mean stands in this layer"),
     "C13": Mutant("framed(g, padding, padding)",
            "framed(g[:, :, output_padding:, output_padding:], padding, padding + output_padding)",
-           "the rows and columns of output_padding were taken for the first ones, and everything is shifted by them"),
+           "the rows and columns of output_padding were taken for the first, and everything is shifted"),
     "G06": Mutant("g.sum(axis=(0, 2, 3))", "g.sum(axis=(2, 3)).mean(axis=0)",
            "summed over the pixels, but averaged over the examples"),
     "G17": Mutant("x, gcanvas[tap])", "x, np.ones_like(gcanvas[tap]))",

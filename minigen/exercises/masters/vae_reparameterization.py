@@ -1,13 +1,13 @@
 r"""VAE: reparameterization
 
-The encoder of a variational autoencoder gives a mean $\mu$ and a log-variance $v$ for each example. The code $z$ is
-drawn from that distribution, written so that a gradient can pass through it:
+The encoder of a variational autoencoder gives a mean $\mu$ and a log-variance $v$ for each example.
+The code $z$ is drawn from that distribution, written so that a gradient can pass through it:
 $$\sigma = e^{v/2}, \qquad z = \mu + \sigma \odot \varepsilon,$$
-where the noise $\varepsilon$ is an argument and stays as it is. The loss is a reconstruction term that sees $z$, plus
-$\beta$ times the divergence
+where the noise $\varepsilon$ is an argument and stays as it is. The loss is a reconstruction
+term that sees $z$, plus $\beta$ times the divergence
 $$\mathrm{KL} = \frac1N \sum_n \sum_k \tfrac12 ( e^{v} + \mu^2 - 1 - v ).$$
 
-The gradient at `z` is given. Wanted: the gradients at `mu` and `logvar`. Two ways lead from each of them to the loss.
+The gradient at `z` is given. Wanted: the gradients at `mu` and `logvar`. Each reaches the loss in two ways.
 """
 
 import numpy as np
@@ -40,9 +40,11 @@ def backward(cache, mu, logvar, eps, target, *, beta):
 
 
 HINTS = (
-    "mu and logvar each reach the loss twice: through z, and in the divergence directly. Gradients of ways add up.",
+    "mu and logvar each reach the loss twice: through z, and in the divergence directly. "
+    "Gradients of ways add up.",
     "For the way through z hold eps fixed: how much does z move when mu moves by one? And when logvar does?",
-    "The derivative of exp(v/2) by v is half of exp(v/2). In the divergence, e^v and -v both depend on logvar.",
+    "The derivative of exp(v/2) by v is half of exp(v/2). "
+    "In the divergence, e^v and -v both depend on logvar.",
 )
 
 CONFIGS = (
@@ -85,7 +87,7 @@ MUTANTS = {
     "V14.half": Mutant("beta * 0.5 * (sigma", "beta * (sigma",
            "the half in front of the divergence has disappeared"),
     "V15": Mutant("(sigma**2 - 1)", "sigma**2",
-           "in the divergence logvar stands twice, in the exponential and by itself; the second one was forgotten"),
+           "the divergence has logvar twice, in the exponential and by itself; the second one was forgotten"),
     "V16": Mutant("(sigma**2 - 1)", "(sigma - 1)",
            "sigma stands in the divergence where the variance belongs"),
     "V17": Mutant((" + beta * mu / N", " + beta * 0.5 * (sigma**2 - 1) / N"), ("", ""),

@@ -115,7 +115,8 @@ def inputs(rng, N, M, P, Z, D, H, activation):
 MUTANTS = {
     "W01": Mutant(("-1 / N", "1 / M"), ("1 / N", "-1 / M"), "the critic is trained to be high on fakes"),
     "W02": Mutant(("np.full((N, 1), -1 / N)", "np.full((M, 1), 1 / M)"),
-           ('-np.exp(-cache["f_real"]) / (1 + np.exp(-cache["f_real"])) ** 2 / N', 'np.exp(-cache["f_fake"]) / (1 + np.exp(-cache["f_fake"])) ** 2 / M'),
+           ('-np.exp(-cache["f_real"]) / (1 + np.exp(-cache["f_real"])) ** 2 / N',
+            'np.exp(-cache["f_fake"]) / (1 + np.exp(-cache["f_fake"])) ** 2 / M'),
            "a sigmoid was differentiated at the critic's output, and there is none"),
     "W03": Mutant("np.full((M, 1), 1 / M)", "np.full((M, 1), 1 / N)",
            "the fakes were averaged over the number of real samples, so the last bias does not balance"),
@@ -134,9 +135,9 @@ MUTANTS = {
     "G11.made": Mutant(" * slope(a_made, activation)", "",
            "the critic's activation was passed on the way to the generator as if it were not there"),
     "N11": Mutant("ga_made @ W1_new.T", "np.zeros_like(made)",
-           "the samples were treated as data in the generator's step as well, so nothing reaches what made them"),
+           "the samples were treated as data in the generator's step, too; nothing reaches what made them"),
     "G10": Mutant("ga_made @ W1_new.T", "ga_made @ W1_new",
-           "on the way back the critic's weight is used as on the way forward, and not the other way round"),
+           "on the way back the critic's weight is used as on the way forward; it must be transposed"),
     "A05": Mutant("gmade * made * (1 - made)", "gmade * 1",
            "the samples come out of a sigmoid, and it was passed as if it were not there"),
 }  # fmt: skip
