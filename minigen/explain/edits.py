@@ -291,6 +291,9 @@ def _of_node(node, parent, place, value, values, arrays, numbers, functions):
     if isinstance(value, list | tuple | range) and isinstance(parent, ast.Expr):  # what a loop goes through
         new = ast.Call(ast.Name("reversed", ast.Load()), [node], [])
         yield e(1.2, "order", f"the loop goes through {own} in the wrong order", new)
+    elif isinstance(value, list) and isinstance(node, ast.Name | ast.Attribute) and len(value) > 1:
+        if not isinstance(parent, ast.Attribute | ast.Subscript):
+            yield e(1.3, "order", f"{own} is in the wrong order", parsed(f"{own}[::-1]"))
     if isinstance(node, ast.Subscript):
         yield e(1.4, "index", f"the index of {text(node.value)} is not due", node.value)
     if (
@@ -428,6 +431,13 @@ def _of_operator(node, parent):
     e = lambda cost, kind, words, new: Edit(cost, kind, words, node, new)  # noqa: E731
     left, op, right = node.left, node.op, node.right
     a, b = text(left), text(right)
+    inner = [(n, n.op) for n in (left, right) if isinstance(n, ast.BinOp) and type(n.op) is not type(op)]
+    for n, other in inner:  # (a - b) * c for a - b * c
+        if n is left:
+            new = binary(left.left, other, binary(left.right, op, right))
+        else:
+            new = binary(binary(left, op, right.left), other, right.right)
+        yield e(1.3, "operator", f"the parentheses in {text(node)} stand in another place", new)
     if isinstance(op, ast.Mult):
         cost = [0.95 if isinstance(n, ast.Constant) else 1.2 for n in (left, right)]
         yield e(cost[1], "factor", f"the factor {b} is not due", left)
@@ -960,8 +970,16 @@ def statement_edits(body, index, statement):
                 names[i], names[j] = names[j], names[i]
                 words = f"{text(target.elts[i])} and {text(target.elts[j])} are exchanged"
                 yield e(1.3, "swap", words, [ast.Assign([ast.Tuple(names, ast.Store())], statement.value)])
-    elif isinstance(statement, ast.Expr) and len(body) > 1:
-        yield e(1.5, "term", f"the line is not due: {text(statement)}", [ast.Pass()])
+    elif isinstance(statement, ast.Expr):
+        call = statement.value
+        if getattr(getattr(call, "func", None), "attr", "") == "append" and len(call.args) == 1:
+            first = ast.Call(
+                ast.Attribute(call.func.value, "insert", ast.Load()), [ast.Constant(0), *call.args], []
+            )
+            words = f"what is appended to {text(call.func.value)} belongs in front"
+            yield e(1.25, "order", words, [ast.Expr(first)])
+        if len(body) > 1:
+            yield e(1.5, "term", f"the line is not due: {text(statement)}", [ast.Pass()])
     yield from _exchanged_targets(body, index, statement)
     if (
         index + 1 < len(body)

@@ -27,12 +27,12 @@ from minigen.explain.task import Played, Task
 SEED = "(draw)"  # the entry of a task's values that says which scene they belong to
 _back = re.compile(
     r"backward|back_?prop|bprop|bwd|backpass|grad|prime|deriv|vjp|^(?:d|g)_|^d(?=[A-Z])|^d(?=relu|sigmoid|tanh|softmax)"
-    r"|_(?:back|der|d|dx|bp)$|^back$|Back$|_jacobian$|^delta_|[a-z]Backward$|[a-z]Grad$|[a-z]Prime$"
+    r"|_(?:back|der|d|dx|bp|jac)$|^jac(?:_|$)|^back$|Back$|_jacobian$|^delta_|[a-z]Backward$|[a-z]Grad$|[a-z]Prime$"
 )
 _neutral = re.compile(
     r"(?<=[a-z])(?:Backward|Forward|Grad|Prime)$|forward|feed_?forward|fprop|fwd|backwards?|back_?prop|bprop|bwd|backpass|gradients?|grads?|prime|derivatives?"
     r"|deriv|vjp|loss(?=_grad|_deriv)|pass|propagation|propagate|(?<=_)(?:back|der|d|bp|f|fn)$|^(?:back|d|der|compute|calc|get)_"
-    r"|^d(?=[A-Z]|relu|sigmoid|tanh|softmax)|^(?:back|call)$|__call__|^apply$"
+    r"|^jac(?=_|$)|_jac$|^d(?=[A-Z]|relu|sigmoid|tanh|softmax)|^(?:back|call)$|__call__|^apply$"
 )
 _cost = re.compile(r"loss|cost|objective|criterion|nll|elbo|energy|error|risk", re.I)
 _cache = re.compile(
@@ -58,6 +58,8 @@ _forwards = (
     "activation",
     "function",
     "fn",
+    "fun",
+    "func",
     "f",
     "loss",
     "cost",
@@ -67,15 +69,30 @@ _forwards = (
 )
 
 
-def stem(name):
-    """A function's name without what says which way it goes: relu_backward and relu_forward give relu."""
-    return re.sub(r"[\W_]+", "", _neutral.sub("", name)).lower()
+def stem(name, others=()):
+    """A function's name without what says which way it goes: relu_backward and relu_forward give relu.
+
+    `others`: the functions beside it, since d_loss may be the loss of d and not the derivative of loss.
+    """
+    start = name[:2] if _of_a_part(name, others) else ""
+    return re.sub(r"[\W_]+", "", start + _neutral.sub("", name[len(start) :])).lower()
+
+
+def _of_a_part(name, others):
+    """Whether d_loss or g_loss is the loss of a discriminator or generator: both are there, or their gradient is."""
+    if not re.match(r"[dg]_[a-z]", name):
+        return False
+    other = ("g" if name[0] == "d" else "d") + name[1:]
+    beside = re.compile(rf"(?<![a-zA-Z])({name}_?(grad|back|prime|deriv)\w*|\w*(grad\w*|back\w*|d)_{name})$")
+    return other in others or any(beside.match(n) for n in others)
 
 
 def goes_back(name, others=()):
     """Whether a function's name says that it goes back; `others`: dloss does beside a function called loss."""
     if name[:1] == "d" and name[1:] in others:
         return True
+    if _of_a_part(name, others):
+        name = name[2:]
     return bool(_back.search(name)) and not _forward_word(name)
 
 
@@ -164,11 +181,11 @@ def _has_front(functions, back):
     """Whether a function goes back for another one, by its name: then it is not asked for loss and gradient at once."""
     if not goes_back(back, functions) or re.search(r"_and_|step", back):
         return False
-    wanted = stem(back)
+    wanted = stem(back, functions)
     return (
         not wanted
         or back[1:] in functions
-        or any(stem(n) == wanted for n in functions if n != back and not goes_back(n, functions))
+        or any(stem(n, functions) == wanted for n in functions if n != back and not goes_back(n, functions))
     )
 
 
@@ -179,8 +196,9 @@ def _fronts(place, functions, back):
         for n in functions
         if n != back and not goes_back(n, functions) and not _skip.match(n) or n == "predict"
     ]
-    wanted = stem(back)
-    same = [n for n in others if stem(n) == wanted or back == f"d{n}"]
+    stems = {n: stem(n, functions) for n in functions}
+    wanted = stems[back]
+    same = [n for n in others if stems[n] == wanted or back == f"d{n}"]
     if same:
         same.sort(key=lambda n: (n != back.replace("backward", "forward"), not _forward_word(n)))
         wide = place.kind is not None or not wanted
@@ -191,7 +209,7 @@ def _fronts(place, functions, back):
         )
     if not wanted:
         return [n for n in others if _cost.search(n) or n in _forwards or "forward" in n]
-    near = [n for n in others if stem(n) and (stem(n) in wanted or wanted in stem(n))]
+    near = [n for n in others if stems[n] and (stems[n] in wanted or wanted in stems[n])]
     if not near and (wanted in ("loss", "cost") or not place.program.classes()):
         near = [n for n in others if "forward" in n or _cost.search(n)]
     return near
@@ -370,7 +388,8 @@ def _breaks_in_backward(place, reading, error):
     """Whether forward ran and its own backward, called as its parameters ask, raised."""
     if reading.backward is None or reading.loss is not None or reading.reduce or reading.elementwise:
         return False
-    if stem(reading.forward.name) != stem(reading.backward.name):
+    names = place.functions()
+    if stem(reading.forward.name, names) != stem(reading.backward.name, names):
         return False
     code = place.functions()[reading.backward.name].__code__
     return any(frame.f_code is code for frame, _ in traceback.walk_tb(error.__traceback__))
