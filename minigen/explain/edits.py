@@ -991,6 +991,23 @@ def statement_edits(body, index, statement):
         yield edit
 
 
+def of_a_part(body, index, statement, function):
+    """W += c * V where only W[:, 1:] += c * V[:, 1:] is due, with a slice that stands elsewhere in the function."""
+    if not isinstance(statement, ast.AugAssign) or not isinstance(statement.target, ast.Name | ast.Attribute):
+        return
+    load = [n for n in ast.walk(function) if isinstance(n, ast.Subscript) and isinstance(n.value, ast.Name)]
+    taken = {n for n in ast.walk(statement.value) if isinstance(n, ast.Name)}
+    for name, part in {(n.value.id, text(n.slice)): n.slice for n in load}.items():
+        nodes = [n for n in taken if n.id == name[0]]
+        if not nodes or not any(isinstance(n, ast.Slice) for n in ast.walk(part)):
+            continue
+        value = replaced(statement.value, {id(n): ast.Subscript(n, part, ast.Load()) for n in nodes})
+        target = ast.Subscript(parsed(text(statement.target)), part, ast.Store())
+        words = f"{text(statement)} takes all entries where [{bare(name[1])}] is due"
+        new = [ast.AugAssign(target, statement.op, value)]
+        yield Edit(1.25, "index", words, statement, body=body, index=index, statements=new)
+
+
 def _exchanged_targets(body, index, statement):
     """Two lines, one after the other, each of which stores under the other's name: self.dW = ...; self.db = ..."""
     after = body[index + 1] if index + 1 < len(body) else None

@@ -29,6 +29,15 @@ def lines(suspect):
             found += [(1.9, "missing path", words, f"{name} = {name} {sign} {other.text}") for sign in "+-"]
             words = f"a line is missing: {name} is 0 where {other.text} is not positive"
             found.append((1.9, "missing path", words, f"{name}[{other.text} <= 0] = 0"))
+        elif (
+            np.ndim(value) == 2
+            and other.value.shape == np.shape(value)[:1]
+            and other.value.dtype.kind in "iu"
+        ):
+            words = f"a line is missing: 1 is taken away from {name} at {other.text}"
+            copied = "copy(" in ast.unparse(suspect.statement)  # a copy is made to be changed
+            line = f"{name}[np.arange(len({name})), {other.text}] -= 1"
+            found.append((1.9 - 0.1 * copied, "missing path", words, line))
     for axis in (0, 1):
         words = f"a line is missing: {name} must be summed over axis {axis}"
         found.append((2.0, "reduction", words, f"{name} = {name}.sum(axis={axis}, keepdims=True)"))

@@ -392,6 +392,10 @@ def _for_initialising(parameters):
         options, position = {}, 0
         for p in parameters:
             found = choices(p, position, {}, True)
+            sized = [
+                c for c in found if c.kind == "width"
+            ]  # rather than its own default, which no other size fits
+            found = sized if sized and found[0].kind == "omit" and type(p.default) is int else found
             position += found[0].kind == "width"
             options[p.name] = found[min(turn, len(found) - 1)] if found[0].kind in ("widths",) else found[0]
         ways.append(options)

@@ -580,6 +580,7 @@ class Search:
         }
         yield from expression_edits(s.slots, s.values, arrays, numbers, functions)
         yield from changes.other_collections(s.slots, s.values, s.scope)
+        yield from changes.of_a_part(s.body, s.index, s.statement, s.function.tree)
         if s.body:
             yield from statement_edits(s.body, s.index, s.statement)
 
@@ -773,9 +774,7 @@ class Search:
         for edit, s, gained in sorted(candidates, key=lambda c: c[0].cost)[:40] if must else candidates[:40]:
             if accepted and edit.cost > accepted[0].edit.cost + NEAR:
                 break
-            if any(
-                edit.node is r.edit.node and (edit.body is None) == (r.edit.body is None) for r in accepted
-            ):
+            if any(s.statement is r.suspect.statement for r in accepted):
                 continue  # another text at the same place
             if must or self._holds(
                 s, edit, gained
