@@ -216,6 +216,30 @@ def expression_edits(slots, values, arrays, numbers, functions):
             yield from _of_function(node, functions)
 
 
+def other_constants(slots, values, literals):
+    """A number, or the key of a dict, for another one that the program has: 0.2 where 0.0 stands, "b1" where "b2" does."""
+    for node in slots.nodes:
+        if not isinstance(node, ast.Constant):
+            continue
+        parent, place = slots.place(node)
+        if isinstance(node.value, float):
+            for other in literals - {node.value}:
+                yield Edit(
+                    1.2,
+                    "constant",
+                    f"the number is {node.value:g}, another one is due",
+                    node,
+                    parsed(repr(other)),
+                )
+        known = (
+            values.get(id(parent.value)) if isinstance(parent, ast.Subscript) and place == "slice" else None
+        )
+        for other in list(known)[:12] if isinstance(known, dict) else ():
+            if type(other) is type(node.value) and other != node.value:
+                words = f"{text(parent)} stands where [{other!r}] is due"
+                yield Edit(1.2, "operand", words, node, ast.Constant(other))
+
+
 def other_collections(slots, values, scope):
     """A list or dict by name for another one that is as long: targets[t] where inputs[t] stands."""
     for node in slots.nodes:
@@ -336,7 +360,8 @@ def _of_value(node, parent, place, value, arrays, numbers):
     leaf = isinstance(node, ast.Name | ast.Attribute) or (
         isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant)
     )
-    cost = 1.2 if leaf else 1.7
+    a_size = isinstance(node, ast.Call) and getattr(node.func, "id", "") == "len"
+    cost = 1.2 if leaf or a_size else 1.7
     if array or (value is None and leaf):
         for other in arrays:
             if other.text != own and (value is None or other.value.shape == value.shape):
@@ -953,6 +978,9 @@ def statement_edits(body, index, statement):
                     [ast.AugAssign(target, op, statement.value)],
                 )
         if isinstance(target, ast.Subscript):
+            if not isinstance(target.slice, ast.Constant):
+                words = f"{text(target)} is set where it must be multiplied"
+                yield e(1.25, "accumulate", words, [ast.AugAssign(target, ast.Mult(), statement.value)])
             kept = ast.Call(
                 ast.Attribute(parsed(text(target.value)), "get", ast.Load()),
                 [target.slice, ast.Constant(0)],

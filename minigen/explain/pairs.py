@@ -21,6 +21,7 @@ import numpy as np
 
 from minigen.explain import evidence, load
 from minigen.explain import scene as scenes
+from minigen.explain.live import reachable as reachable_from
 from minigen.explain.reading import Reading, Step, is_gradient_name, is_number
 from minigen.explain.task import Played, Task
 
@@ -633,7 +634,7 @@ def task_of(place, reading, warm="cold", seeds=(1, 2, 3), promised=()):
     `promised`: the Matches of a backward that raises, as far as they are known from its text.
     """
     rules, patterns, names, shapes = _rules(place, reading, warm, seeds, promised), {}, {}, set()
-    places = {}
+    places, makes_functions = {}, _holds_closures(place)
     for m in sorted(
         (m for m in rules.values() if not _written_out(m, place.program)), key=lambda m: not m.right
     ):
@@ -653,7 +654,7 @@ def task_of(place, reading, warm="cold", seeds=(1, 2, 3), promised=()):
         return evidence.Source(m.source.kind, there, scenes.text(there), m.source.step)
 
     def at(seed):
-        if seed not in places:
+        if seed not in places or makes_functions:
             scene = place.build(seed)
             with load.quiet(), np.errstate(all="ignore"):
                 scene = warmed(reading, scene, warm)
@@ -737,6 +738,15 @@ def task_of(place, reading, warm="cold", seeds=(1, 2, 3), promised=()):
         takes_g=reading.takes_g,
         must_use_g=_asks_for_g(place, reading),
     )
+
+
+def _holds_closures(place):
+    """Whether objects keep functions that the person's code made: they are made again for every run, since a change of
+    the code that makes them must reach them.
+    """
+    live, path = place.build(1).live(), str(place.program.path)
+    found = reachable_from(live.owner, *live.arguments.values())
+    return any("<locals>" in f.__qualname__ and f.__code__.co_filename == path for f in found)
 
 
 def _is_setting(address, value):

@@ -238,7 +238,7 @@ def choices(parameter, position, given, constructor, weights=0, extra=(), promis
                 *numbers,
             ]
         if _scalar.match(name) or len(name) > 1 and _factor.match(name.lower()) and not promised:
-            first = 3 if _bias.match(name) else 0
+            first = 3 if _bias.match(name) and promised else 0
             return found + arrays[:first] + numbers[:1] + arrays[first:] + domains + numbers[1:]
         return found + arrays + domains + numbers
     widths = [Choice("width", i) for i in _turn(range(4), position)]
