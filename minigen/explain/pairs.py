@@ -36,6 +36,7 @@ _neutral = re.compile(
     r"|^jac(?=_|$)|_jac$|^d(?=[A-Z]|relu|sigmoid|tanh|softmax)|^(?:back|call)$|__call__|^apply$"
 )
 _cost = re.compile(r"loss|cost|objective|criterion|nll|elbo|energy|error|risk", re.I)
+_upstream = re.compile(r"^(grad|d_?out|dy|upstream|out(put)?_?grad(ient)?|grad(ient)?_?out(put)?)$", re.I)
 _cache = re.compile(
     r"^(cache|caches|ctx|context|tape|saved|memo|memory|mem|state|intermediates?|activations?|saves?)s?_?$"
 )
@@ -306,6 +307,8 @@ def _options(place, forward, back, arguments):
                 upstream += 1
             choice += [("kept", a) for a in ("output", "out", "y_pred", "probs") if place.kind is not None]
             choice += [source for _, source in forward.bound[:1]]
+            if _upstream.match(name):  # it is what comes from above, and no value of forward under a strange name
+                choice = [source for source in choice if source[0] == "g"]
             if p.default is not p.empty:
                 choice.append(None)
         elif p.default is not p.empty:
