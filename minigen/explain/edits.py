@@ -855,6 +855,9 @@ def _insertions(node, parent, place, value, own, arrays, numbers):
         alias = isinstance(parent, ast.Assign) and isinstance(node, ast.Name | ast.Attribute)
         said = f"{own} is shared where a copy is due"
         yield e(1.1 if alias else 1.7 + more, "in-place", said, called(node, "copy"))
+    for k in (1, -1):
+        said = f"the term {k} is missing beside {own}"
+        yield e(1.35 + more, "term", said, binary(node, ast.Add() if k > 0 else ast.Sub(), ast.Constant(1)))
     for k in (2, 0.5):
         yield e(
             1.1 + more,

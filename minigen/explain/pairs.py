@@ -307,7 +307,9 @@ def _options(place, forward, back, arguments):
                 upstream += 1
             choice += [("kept", a) for a in ("output", "out", "y_pred", "probs") if place.kind is not None]
             choice += [source for _, source in forward.bound[:1]]
-            if _upstream.match(name):  # it is what comes from above, and no value of forward under a strange name
+            if _upstream.match(
+                name
+            ):  # it is what comes from above, and no value of forward under a strange name
                 choice = [source for source in choice if source[0] == "g"]
             if p.default is not p.empty:
                 choice.append(None)

@@ -796,22 +796,24 @@ class Search:
         for edit, s, gained in sorted(candidates, key=lambda c: c[0].cost)[:40] if must else candidates[:40]:
             if accepted and edit.cost > accepted[0].edit.cost + NEAR:
                 break
-            if any(s.statement is r.suspect.statement for r in accepted):
-                continue  # another text at the same place
             if must or self._holds(
                 s, edit, gained
             ):  # those that mend everything have been tried at the other inputs
                 accepted.append(Repair(s, edit, tuple(gained), len(self.trials), self.task.sizes_vary))
-            if len(accepted) == 4:
-                break
         accepted.sort(key=lambda r: (r.edit.cost - OWN * self._promises(r.suspect), r.suspect.where))
         while must and accepted and not self._changed(accepted[0].suspect, accepted[0].edit, self.look_again):
-            accepted.pop(0)
+            accepted = [r for r in accepted[1:] if self._changed(r.suspect, r.edit, self._fits_the_newest)]
         if not accepted:
             return None
         first = accepted[0]
-        first.alternatives = [r for r in accepted if r is not first and set(r.mends) == set(first.mends)]
+        others = {id(r.suspect.statement): r for r in reversed(accepted)}  # one of each statement
+        others = [r for r in accepted if r is others[id(r.suspect.statement)] and r is not first]
+        first.alternatives = [r for r in others if set(r.mends) == set(first.mends)][:3]
         return first
+
+    def _fits_the_newest(self):
+        """Whether all is right at the inputs that were found last."""
+        return all(self.bench.status(self.trials[0], self.bench.play(self.trials[0])).values())
 
     def _under_other_settings(self, candidates, last):
         """Those of the changes that hold where settings are others, too: two of them may be equal by chance.
@@ -878,7 +880,7 @@ class Search:
         return self._changed(s, edit, lambda: self.bench.play(self.trial))
 
     def _changed(self, s, edit, work, otherwise=None):
-        """`work()` with a change in place; `otherwise` where the change cannot be made."""
+        """`work()` with a change in place; `otherwise` where the change cannot be made, or raises at new inputs."""
         try:
             undo = applied(edit, s.function)
         except ValueError:
@@ -886,7 +888,7 @@ class Search:
         try:
             s.function.put(s.function.compiled())
             return work()
-        except (SyntaxError, ValueError, TypeError):
+        except Exception:
             return otherwise
         finally:
             undo()
