@@ -216,6 +216,30 @@ def expression_edits(slots, values, arrays, numbers, functions):
             yield from _of_function(node, functions)
 
 
+def other_constants(slots, values, literals):
+    """A number, or the key of a dict, for another one that the program has: 0.2 where 0.0 stands, "b1" where "b2" does."""
+    for node in slots.nodes:
+        if not isinstance(node, ast.Constant):
+            continue
+        parent, place = slots.place(node)
+        if isinstance(node.value, float):
+            for other in literals - {node.value}:
+                yield Edit(
+                    1.2,
+                    "constant",
+                    f"the number is {node.value:g}, another one is due",
+                    node,
+                    parsed(repr(other)),
+                )
+        known = (
+            values.get(id(parent.value)) if isinstance(parent, ast.Subscript) and place == "slice" else None
+        )
+        for other in list(known)[:12] if isinstance(known, dict) else ():
+            if type(other) is type(node.value) and other != node.value:
+                words = f"{text(parent)} stands where [{other!r}] is due"
+                yield Edit(1.2, "operand", words, node, ast.Constant(other))
+
+
 def other_collections(slots, values, scope):
     """A list or dict by name for another one that is as long: targets[t] where inputs[t] stands."""
     for node in slots.nodes:
@@ -291,6 +315,9 @@ def _of_node(node, parent, place, value, values, arrays, numbers, functions):
     if isinstance(value, list | tuple | range) and isinstance(parent, ast.Expr):  # what a loop goes through
         new = ast.Call(ast.Name("reversed", ast.Load()), [node], [])
         yield e(1.2, "order", f"the loop goes through {own} in the wrong order", new)
+    elif isinstance(value, list) and isinstance(node, ast.Name | ast.Attribute) and len(value) > 1:
+        if not isinstance(parent, ast.Attribute | ast.Subscript):
+            yield e(1.3, "order", f"{own} is in the wrong order", parsed(f"{own}[::-1]"))
     if isinstance(node, ast.Subscript):
         yield e(1.4, "index", f"the index of {text(node.value)} is not due", node.value)
     if (
@@ -333,7 +360,8 @@ def _of_value(node, parent, place, value, arrays, numbers):
     leaf = isinstance(node, ast.Name | ast.Attribute) or (
         isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant)
     )
-    cost = 1.2 if leaf else 1.7
+    a_size = isinstance(node, ast.Call) and getattr(node.func, "id", "") == "len"
+    cost = 1.2 if leaf or a_size else 1.7
     if array or (value is None and leaf):
         for other in arrays:
             if other.text != own and (value is None or other.value.shape == value.shape):
@@ -428,6 +456,13 @@ def _of_operator(node, parent):
     e = lambda cost, kind, words, new: Edit(cost, kind, words, node, new)  # noqa: E731
     left, op, right = node.left, node.op, node.right
     a, b = text(left), text(right)
+    inner = [(n, n.op) for n in (left, right) if isinstance(n, ast.BinOp) and type(n.op) is not type(op)]
+    for n, other in inner:  # (a - b) * c for a - b * c
+        if n is left:
+            new = binary(left.left, other, binary(left.right, op, right))
+        else:
+            new = binary(binary(left, op, right.left), other, right.right)
+        yield e(1.3, "operator", f"the parentheses in {text(node)} stand in another place", new)
     if isinstance(op, ast.Mult):
         cost = [0.95 if isinstance(n, ast.Constant) else 1.2 for n in (left, right)]
         yield e(cost[1], "factor", f"the factor {b} is not due", left)
@@ -820,6 +855,9 @@ def _insertions(node, parent, place, value, own, arrays, numbers):
         alias = isinstance(parent, ast.Assign) and isinstance(node, ast.Name | ast.Attribute)
         said = f"{own} is shared where a copy is due"
         yield e(1.1 if alias else 1.7 + more, "in-place", said, called(node, "copy"))
+    for k in (1, -1):
+        said = f"the term {k} is missing beside {own}"
+        yield e(1.35 + more, "term", said, binary(node, ast.Add() if k > 0 else ast.Sub(), ast.Constant(1)))
     for k in (2, 0.5):
         yield e(
             1.1 + more,
@@ -943,6 +981,9 @@ def statement_edits(body, index, statement):
                     [ast.AugAssign(target, op, statement.value)],
                 )
         if isinstance(target, ast.Subscript):
+            if not isinstance(target.slice, ast.Constant):
+                words = f"{text(target)} is set where it must be multiplied"
+                yield e(1.25, "accumulate", words, [ast.AugAssign(target, ast.Mult(), statement.value)])
             kept = ast.Call(
                 ast.Attribute(parsed(text(target.value)), "get", ast.Load()),
                 [target.slice, ast.Constant(0)],
@@ -960,8 +1001,16 @@ def statement_edits(body, index, statement):
                 names[i], names[j] = names[j], names[i]
                 words = f"{text(target.elts[i])} and {text(target.elts[j])} are exchanged"
                 yield e(1.3, "swap", words, [ast.Assign([ast.Tuple(names, ast.Store())], statement.value)])
-    elif isinstance(statement, ast.Expr) and len(body) > 1:
-        yield e(1.5, "term", f"the line is not due: {text(statement)}", [ast.Pass()])
+    elif isinstance(statement, ast.Expr):
+        call = statement.value
+        if getattr(getattr(call, "func", None), "attr", "") == "append" and len(call.args) == 1:
+            first = ast.Call(
+                ast.Attribute(call.func.value, "insert", ast.Load()), [ast.Constant(0), *call.args], []
+            )
+            words = f"what is appended to {text(call.func.value)} belongs in front"
+            yield e(1.25, "order", words, [ast.Expr(first)])
+        if len(body) > 1:
+            yield e(1.5, "term", f"the line is not due: {text(statement)}", [ast.Pass()])
     yield from _exchanged_targets(body, index, statement)
     if (
         index + 1 < len(body)
@@ -971,6 +1020,23 @@ def statement_edits(body, index, statement):
         edit = e(1.4, "order", "two lines stand in the wrong order", [body[index + 1], statement], gone=2)
         edit.last = body[index + 1]
         yield edit
+
+
+def of_a_part(body, index, statement, function):
+    """W += c * V where only W[:, 1:] += c * V[:, 1:] is due, with a slice that stands elsewhere in the function."""
+    if not isinstance(statement, ast.AugAssign) or not isinstance(statement.target, ast.Name | ast.Attribute):
+        return
+    load = [n for n in ast.walk(function) if isinstance(n, ast.Subscript) and isinstance(n.value, ast.Name)]
+    taken = {n for n in ast.walk(statement.value) if isinstance(n, ast.Name)}
+    for name, part in {(n.value.id, text(n.slice)): n.slice for n in load}.items():
+        nodes = [n for n in taken if n.id == name[0]]
+        if not nodes or not any(isinstance(n, ast.Slice) for n in ast.walk(part)):
+            continue
+        value = replaced(statement.value, {id(n): ast.Subscript(n, part, ast.Load()) for n in nodes})
+        target = ast.Subscript(parsed(text(statement.target)), part, ast.Store())
+        words = f"{text(statement)} takes all entries where [{bare(name[1])}] is due"
+        new = [ast.AugAssign(target, statement.op, value)]
+        yield Edit(1.25, "index", words, statement, body=body, index=index, statements=new)
 
 
 def _exchanged_targets(body, index, statement):

@@ -92,6 +92,8 @@ class Slopes:
     def fit(self, address, gradient):
         """True where the gradient has these slopes, None where all is zero, False where it has not."""
         agreed, alive = 0, False
+        if not np.isfinite(gradient).all():
+            return False
         for direction, slope in self.at(address, gradient.shape):
             claimed = float(np.sum(gradient * direction))
             alive = alive or abs(claimed) + abs(slope) > 1e-7 * self.size

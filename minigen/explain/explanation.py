@@ -254,7 +254,7 @@ def _table(search, said):
         line.forward for line in search.lines
     )  # where one function does both, every line runs in forward
     for line in search.lines:
-        if line.forward and apart:
+        if line.forward and apart or not line.finished:
             continue
         known = None
         for name in given:

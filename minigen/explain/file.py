@@ -7,15 +7,16 @@ stands before the search begins. What keeps it from judging is a sentence with t
 import ast
 import contextlib
 import fnmatch
+import functools
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from minigen.explain import find, load, process
 from minigen.explain.explanation import Explanation, explain_task
+from minigen.explain.source import SMALL, small
 
 LOADING = 90.0  # seconds that loading and finding may take before the child is stopped
-SMALL = 1e-4  # an eps in the code, and what it may do to a gradient, relative
 EXIT = {"ok": 0, "wrong": 1, "misuse": 2, "inconclusive": 3, "error": 3}
 
 
@@ -113,42 +114,46 @@ def _work(path, names, shapes, seconds, reveal, subject, send):
     open_ = []
     for i, task in enumerate(tasks):
         said = explain_task(task, seconds=0, reveal=reveal)
-        if (
-            said.verdict == "wrong"
-            and max((g["error"] or 1.0 for g in said.gradients if g["verdict"] != "ok"), default=1.0) < SMALL
-        ):
-            with small_numbers_left_out(program) as lines:
-                again = (
-                    explain_task(task_anew(program, found[i]), seconds=0, reveal=reveal) if lines else said
-                )
-            if again.verdict == "ok":
-                where = ", ".join(map(str, lines))
-                send(
-                    (
-                        "notes",
-                        [
-                            f"{said.title}: right, up to the small number in line {where}, which backward leaves out"
-                        ],
-                    )
-                )
-                said = again
+        aside = contextlib.nullcontext
+        if _wrong(said) and min(g["error"] or 1.0 for g in _wrong(said)) < SMALL and small_numbers(program):
+            aside = functools.partial(small_numbers_left_out, program)
+            with aside() as lines:
+                other = task_anew(program, found[i])
+                again = explain_task(other, seconds=0, reveal=reveal)
+            if len(_wrong(again)) < len(_wrong(said)) and again.verdict in ("ok", "wrong"):
+                where, said, task = ", ".join(map(str, lines)), again, other
+                right = "right" if said.verdict == "ok" else "some gradients are right"
+                note = f"{said.title}: {right}, up to the small number in line {where}, which backward leaves out"
+                send(("notes", [note]))
+            else:
+                aside = contextlib.nullcontext
         broken = said.verdict == "wrong"
         send(("explanation", (i, with_limits(said, found[i], path, like if i == measured else None))))
         if broken:
-            open_.append((i, task))
+            open_.append((i, task, aside))
     if not names:
         for name in find.not_judged(program, found):
             send(("explanation", (len(tasks), not_judged(program, name, path))))
             tasks.append(None)
     send(("verdict", None))
     until = time.thread_time() + seconds
-    for n, (i, task) in enumerate(open_):
+    for n, (i, task, aside) in enumerate(open_):
         share = (until - time.thread_time()) / (len(open_) - n)
         if share > 0.1:
-            said = explain_task(
-                task, seconds=share, reveal=reveal, progress=lambda tried: send(("progress", tried))
-            )
+            with aside():
+                said = explain_task(
+                    task, seconds=share, reveal=reveal, progress=lambda tried: send(("progress", tried))
+                )
             send(("explanation", (i, with_limits(said, found[i], path, like if i == measured else None))))
+
+
+def _wrong(said):
+    """The gradients that an Explanation calls wrong; none where forward or backward raises."""
+    return (
+        [g for g in said.gradients if g["verdict"] != "ok"]
+        if said.verdict == "wrong" and not said.raised
+        else []
+    )
 
 
 def _against(tasks, subject):
@@ -209,29 +214,26 @@ def small_numbers_left_out(program):
     """Numbers below 1e-4 in the person's code, such as an eps under a root, are 0 inside; yields their lines."""
     functions = find.pairs.reachable(program)
     kept = [(f, f.__code__, f.__defaults__, f.__kwdefaults__) for f in functions]
-    lines = sorted(
-        n.lineno
-        for n in ast.walk(program.tree)
-        if isinstance(n, ast.Constant) and isinstance(n.value, float) and 0 < abs(n.value) < SMALL
-    )
+    small.left_out = True
     for f in functions:
-        f.__code__ = _without_small(f.__code__)
-        f.__defaults__ = f.__defaults__ and tuple(map(_zero, f.__defaults__))
-        f.__kwdefaults__ = f.__kwdefaults__ and {k: _zero(v) for k, v in f.__kwdefaults__.items()}
+        f.__code__ = small.code(f.__code__)
+        f.__defaults__ = f.__defaults__ and tuple(map(small.number, f.__defaults__))
+        f.__kwdefaults__ = f.__kwdefaults__ and {k: small.number(v) for k, v in f.__kwdefaults__.items()}
     try:
-        yield lines
+        yield small_numbers(program)
     finally:
+        small.left_out = False
         for f, code, defaults, more in kept:
             f.__code__, f.__defaults__, f.__kwdefaults__ = code, defaults, more
 
 
-def _zero(value):
-    return 0.0 if isinstance(value, float) and 0 < abs(value) < SMALL else value
-
-
-def _without_small(code):
-    constants = tuple(_without_small(c) if hasattr(c, "co_consts") else _zero(c) for c in code.co_consts)
-    return code.replace(co_consts=constants)
+def small_numbers(program):
+    """The lines in which a small number stands."""
+    return sorted(
+        n.lineno
+        for n in ast.walk(program.tree)
+        if isinstance(n, ast.Constant) and isinstance(n.value, float) and 0 < abs(n.value) < SMALL
+    )
 
 
 def task_anew(program, found):

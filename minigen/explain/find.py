@@ -53,18 +53,14 @@ def not_judged(program, found):
     ran = pairs.reached(program, [f for f in found if not f.raised])
     ran |= {pairs._key(f, step) for f in found for step in (f.reading.forward, f.reading.backward) if step}
     known = pairs.closure(graph, [name for name in ran if name])
-    open_ = []
+    functions, open_ = program.functions(), []
     for name, function in _all_functions(program).items():
         last = name.rpartition(".")[2]
-        if (
-            name in known
-            or pairs._skip.match(last)
-            or pairs._second.search(last)
-            or _empty(program, function)
-        ):
+        tree = pairs.evidence.find(program.tree, function)
+        if name in known or pairs._skip.match(last) or pairs._second.search(last) or not _computes(tree):
             continue
-        single = "." not in name and propose._may_be_single(program, function)
-        if pairs.goes_back(last) or single:
+        single = "." not in name and propose._may_be_single(program, function) and not _trains(tree, known)
+        if pairs.goes_back(last, functions) or single:
             open_.append(name)
     inner = set().union(*(pairs.closure(graph, graph.get(name, ())) - {name} for name in open_))
     return [name for name in open_ if name not in inner]
@@ -81,21 +77,27 @@ def _all_functions(program):
     return found
 
 
-def _empty(program, function):
-    """Whether a function only stands for those of the classes below: its body is pass, or raises NotImplementedError."""
-    tree = pairs.evidence.find(program.tree, function)
+def _computes(tree):
+    """Whether a function computes anything: one that only hands over what others keep, or raises, cannot be wrong."""
     if not isinstance(tree, ast.FunctionDef):
-        return True
-    docstring = isinstance(tree.body[0], ast.Expr) and isinstance(tree.body[0].value, ast.Constant)
-    body = tree.body[1:] if docstring else tree.body
-    return all(
-        isinstance(n, ast.Pass | ast.Raise)
-        or isinstance(n, ast.Expr)
-        and isinstance(n.value, ast.Constant)
-        or isinstance(n, ast.Return)
-        and (n.value is None or isinstance(n.value, ast.Constant))
-        for n in body
-    )
+        return False
+    own = [n for part in tree.body if not isinstance(part, ast.Raise) for n in ast.walk(part)]
+    takes = [a.arg for a in tree.args.args if a.arg not in ("self", "cls")]
+    arithmetic = any(isinstance(n, ast.BinOp | ast.AugAssign | ast.UnaryOp) for n in own)
+    return arithmetic or bool(takes) and any(isinstance(n, ast.Call) for n in own)
+
+
+def _trains(tree, known):
+    """Whether a function takes steps in a loop with gradients that functions which are `known` give."""
+    loops = [n for n in ast.walk(tree) if isinstance(n, ast.For | ast.While)]
+    steps = [
+        n
+        for n in loops
+        if isinstance(n, ast.While) or getattr(getattr(n.iter, "func", None), "id", "") in ("range", "trange")
+    ]
+    names = {n.rpartition(".")[2] for n in known}
+    called = (n.func for loop in steps for n in ast.walk(loop) if isinstance(n, ast.Call))
+    return any(getattr(f, "attr", getattr(f, "id", "")) in names for f in called)
 
 
 def _places(program, shapes, seconds):
@@ -145,7 +147,11 @@ def with_inputs(program, inputs):
     def build_for(name):
         def build(seed):
             given = arguments(seed)
-            owner = None if name is None else (given.pop(name) if name in given else program.names[name])
+            if name in program.makers:
+                kind = program.makers[name]
+                owner = kind(**{p.name: given[p.name] for p in propose._constructor(kind) if p.name in given})
+            else:
+                owner = None if name is None else (given.pop(name) if name in given else program.names[name])
             scene = Scene(program, given, owner, seed)
             live = scene.live()
             widen(live, program)
@@ -164,6 +170,9 @@ def with_inputs(program, inputs):
     for name, value in [*first.items(), *program.names.items()]:
         if type(value) in own:
             found.append(pairs.Place(program, name, build_for(name), type(value)))
+    for name, kind in program.makers.items():
+        if all(p.name in first for p in propose._constructor(kind) if p.default is p.empty):
+            found.append(pairs.Place(program, name, build_for(name), kind))
     return found
 
 
@@ -197,11 +206,11 @@ def _by_name(program, given):
             if parameters is not None and len(parameters) == count - 1:
                 return named | dict(zip(parameters, given[1:], strict=True))
     names = program.functions()
-    gone_back = {pairs.stem(name) for name in names if pairs.goes_back(name)} - {""}
-    functions = [f for name, f in names.items() if name != "inputs" and not pairs.goes_back(name)]
+    gone_back = {pairs.stem(name, names) for name in names if pairs.goes_back(name, names)} - {""}
+    functions = [f for name, f in names.items() if name != "inputs" and not pairs.goes_back(name, names)]
     functions.sort(
         key=lambda f: (
-            pairs.stem(f.__name__) not in gone_back,
+            pairs.stem(f.__name__, names) not in gone_back,
             not re.search("forward|loss|cost|model|objective|elbo", f.__name__),
         )
     )

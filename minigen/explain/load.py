@@ -59,6 +59,9 @@ class Program:
     folder: Path = None
     refused: list[str] = field(default_factory=list)
     guessed: list[str] = field(default_factory=list)  # labels that inputs(rng) leaves out
+    makers: dict = field(
+        default_factory=dict
+    )  # {name: class} of functions that return functions of their own
     library: str = ""  # whose arrays its functions take: "torch" or "cupy", else NumPy's
 
     @property
@@ -105,12 +108,13 @@ class Program:
         }
 
     def classes(self):
-        """{name: class} of the classes that the file defines."""
-        return {
+        """{name: class} of the classes that the file defines, and of its functions that make other functions."""
+        own = {
             name: value
             for name, value in self.names.items()
             if isinstance(value, type) and value.__module__ == self.module.__name__
         }
+        return own | self.makers
 
 
 class Refused(RuntimeError):
@@ -123,6 +127,8 @@ class _Timeout(Exception):
 
 def load(path):
     """The Program in a file. Raises SyntaxError as Python does, OSError where the file cannot be read."""
+    from minigen.explain import closures  # which reads programs
+
     path = Path(path)
     text = path.read_text(encoding="utf-8")
     tree = ast.parse(text, str(path))
@@ -159,6 +165,7 @@ def load(path):
                 del sys.modules[name]  # an empty one; the next file may find the real one
         np.random.set_state(state[0])  # noqa: NPY002
         random.setstate(state[1])
+    program.makers = closures.kinds(program)
     return program
 
 

@@ -20,15 +20,20 @@ def lines(suspect):
     name = _assigned(suspect.statement)
     if name is None or not suspect.body:
         return []
-    value = suspect.values.get(id(suspect.value_node))
+    shape = getattr(suspect.values.get(id(suspect.value_node)), "shape", ())
     arrays, _ = atoms(suspect.scope, suspect.namespace)
     found = []
     for other in arrays:
-        if np.shape(value) == other.value.shape:
+        if shape == other.value.shape:
             words = f"a line is missing: {other.text} flows into {name} as well"
             found += [(1.9, "missing path", words, f"{name} = {name} {sign} {other.text}") for sign in "+-"]
             words = f"a line is missing: {name} is 0 where {other.text} is not positive"
             found.append((1.9, "missing path", words, f"{name}[{other.text} <= 0] = 0"))
+        elif len(shape) == 2 and other.value.shape == shape[:1] and other.value.dtype.kind in "iu":
+            words = f"a line is missing: 1 is taken away from {name} at {other.text}"
+            copied = "copy(" in ast.unparse(suspect.statement)  # a copy is made to be changed
+            line = f"{name}[np.arange(len({name})), {other.text}] -= 1"
+            found.append((1.9 - 0.1 * copied, "missing path", words, line))
     for axis in (0, 1):
         words = f"a line is missing: {name} must be summed over axis {axis}"
         found.append((2.0, "reduction", words, f"{name} = {name}.sum(axis={axis}, keepdims=True)"))
@@ -86,11 +91,11 @@ def terms(everything, gradients, needed_of):
 def _makes(s, given):
     """Whether a statement leaves a given array under its name."""
     value = s.values.get(id(s.value_node))
-    if _assigned(s.statement) is None or np.shape(value) != given.shape:
+    if _assigned(s.statement) is None or getattr(value, "shape", None) != given.shape:
         return False
     if isinstance(s.statement, ast.AugAssign):
         before = s.scope.get(_assigned(s.statement))
-        value = value if before is None or np.shape(before) != given.shape else before + value
+        value = value if before is None or getattr(before, "shape", None) != given.shape else before + value
     return bool(np.allclose(value, given, rtol=1e-12, atol=0))
 
 

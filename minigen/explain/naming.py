@@ -7,7 +7,7 @@ def promised(name):
     """The names of values whose gradient a name promises: gz -> z; dL_dz -> z; self.dW -> w; z_grad -> z."""
     name = re.sub(r".*\[['\"]?(\w+)['\"]?\]", r"\1", name).rpartition(".")[2].lower()
     found = []
-    for pattern in (r"(?:dl_?d|dj_?d|grad_?|delta_?|d_?|g_?)(\w+)", r"(\w+?)_?(?:grad|bar|delta)"):
+    for pattern in (r"(?:d[lje]_?d|grad_?|delta_?|d_?|g_?)(\w+)", r"(\w+?)_?(?:grad|bar|delta)"):
         match = re.fullmatch(pattern, name)
         if match:
             found.append(match[1].strip("_"))

@@ -21,20 +21,22 @@ import numpy as np
 
 from minigen.explain import evidence, load
 from minigen.explain import scene as scenes
+from minigen.explain.live import reachable as reachable_from
 from minigen.explain.reading import Reading, Step, is_gradient_name, is_number
 from minigen.explain.task import Played, Task
 
 SEED = "(draw)"  # the entry of a task's values that says which scene they belong to
 _back = re.compile(
     r"backward|back_?prop|bprop|bwd|backpass|grad|prime|deriv|vjp|^(?:d|g)_|^d(?=[A-Z])|^d(?=relu|sigmoid|tanh|softmax)"
-    r"|_(?:back|der|d|dx|bp)$|^back$|Back$|_jacobian$|^delta_|[a-z]Backward$|[a-z]Grad$|[a-z]Prime$"
+    r"|_(?:back|der|d|dx|bp|jac)$|^jac(?:_|$)|^back$|Back$|_jacobian$|^delta_|[a-z]Backward$|[a-z]Grad$|[a-z]Prime$"
 )
 _neutral = re.compile(
     r"(?<=[a-z])(?:Backward|Forward|Grad|Prime)$|forward|feed_?forward|fprop|fwd|backwards?|back_?prop|bprop|bwd|backpass|gradients?|grads?|prime|derivatives?"
     r"|deriv|vjp|loss(?=_grad|_deriv)|pass|propagation|propagate|(?<=_)(?:back|der|d|bp|f|fn)$|^(?:back|d|der|compute|calc|get)_"
-    r"|^d(?=[A-Z]|relu|sigmoid|tanh|softmax)|^(?:back|call)$|__call__|^apply$"
+    r"|^jac(?=_|$)|_jac$|^d(?=[A-Z]|relu|sigmoid|tanh|softmax)|^(?:back|call)$|__call__|^apply$"
 )
 _cost = re.compile(r"loss|cost|objective|criterion|nll|elbo|energy|error|risk", re.I)
+_upstream = re.compile(r"^(grad|d_?out|dy|upstream|out(put)?_?grad(ient)?|grad(ient)?_?out(put)?)$", re.I)
 _cache = re.compile(
     r"^(cache|caches|ctx|context|tape|saved|memo|memory|mem|state|intermediates?|activations?|saves?)s?_?$"
 )
@@ -59,6 +61,8 @@ _forwards = (
     "activation",
     "function",
     "fn",
+    "fun",
+    "func",
     "f",
     "loss",
     "cost",
@@ -68,15 +72,30 @@ _forwards = (
 )
 
 
-def stem(name):
-    """A function's name without what says which way it goes: relu_backward and relu_forward give relu."""
-    return re.sub(r"[\W_]+", "", _neutral.sub("", name)).lower()
+def stem(name, others=()):
+    """A function's name without what says which way it goes: relu_backward and relu_forward give relu.
+
+    `others`: the functions beside it, since d_loss may be the loss of d and not the derivative of loss.
+    """
+    start = name[:2] if _of_a_part(name, others) else ""
+    return re.sub(r"[\W_]+", "", start + _neutral.sub("", name[len(start) :])).lower()
+
+
+def _of_a_part(name, others):
+    """Whether d_loss or g_loss is the loss of a discriminator or generator: both are there, or their gradient is."""
+    if not re.match(r"[dg]_[a-z]", name):
+        return False
+    other = ("g" if name[0] == "d" else "d") + name[1:]
+    beside = re.compile(rf"(?<![a-zA-Z])({name}_?(grad|back|prime|deriv)\w*|\w*(grad\w*|back\w*|d)_{name})$")
+    return other in others or any(beside.match(n) for n in others)
 
 
 def goes_back(name, others=()):
     """Whether a function's name says that it goes back; `others`: dloss does beside a function called loss."""
     if name[:1] == "d" and name[1:] in others:
         return True
+    if _of_a_part(name, others):
+        name = name[2:]
     return bool(_back.search(name)) and not _forward_word(name)
 
 
@@ -165,11 +184,11 @@ def _has_front(functions, back):
     """Whether a function goes back for another one, by its name: then it is not asked for loss and gradient at once."""
     if not goes_back(back, functions) or re.search(r"_and_|step", back):
         return False
-    wanted = stem(back)
+    wanted = stem(back, functions)
     return (
         not wanted
         or back[1:] in functions
-        or any(stem(n) == wanted for n in functions if n != back and not goes_back(n, functions))
+        or any(stem(n, functions) == wanted for n in functions if n != back and not goes_back(n, functions))
     )
 
 
@@ -180,8 +199,9 @@ def _fronts(place, functions, back):
         for n in functions
         if n != back and not goes_back(n, functions) and not _skip.match(n) or n == "predict"
     ]
-    wanted = stem(back)
-    same = [n for n in others if stem(n) == wanted or back == f"d{n}"]
+    stems = {n: stem(n, functions) for n in functions}
+    wanted = stems[back]
+    same = [n for n in others if stems[n] == wanted or back == f"d{n}"]
     if same:
         same.sort(key=lambda n: (n != back.replace("backward", "forward"), not _forward_word(n)))
         wide = place.kind is not None or not wanted
@@ -192,7 +212,7 @@ def _fronts(place, functions, back):
         )
     if not wanted:
         return [n for n in others if _cost.search(n) or n in _forwards or "forward" in n]
-    near = [n for n in others if stem(n) and (stem(n) in wanted or wanted in stem(n))]
+    near = [n for n in others if stems[n] and (stems[n] in wanted or wanted in stems[n])]
     if not near and (wanted in ("loss", "cost") or not place.program.classes()):
         near = [n for n in others if "forward" in n or _cost.search(n)]
     return near
@@ -290,6 +310,10 @@ def _options(place, forward, back, arguments):
                 upstream += 1
             choice += [("kept", a) for a in ("output", "out", "y_pred", "probs") if place.kind is not None]
             choice += [source for _, source in forward.bound[:1]]
+            if _upstream.match(
+                name
+            ):  # it is what comes from above, and no value of forward under a strange name
+                choice = [source for source in choice if source[0] == "g"]
             if p.default is not p.empty:
                 choice.append(None)
         elif p.default is not p.empty:
@@ -376,7 +400,8 @@ def _breaks_in_backward(place, reading, error):
         return False
     if place.program.guessed:  # it may be the guess that does not fit
         return False
-    if stem(reading.forward.name) != stem(reading.backward.name):
+    names = place.functions()
+    if stem(reading.forward.name, names) != stem(reading.backward.name, names):
         return False
     code = place.functions()[reading.backward.name].__code__
     return any(frame.f_code is code for frame, _ in traceback.walk_tb(error.__traceback__))
@@ -620,7 +645,7 @@ def task_of(place, reading, warm="cold", seeds=(1, 2, 3), promised=()):
     `promised`: the Matches of a backward that raises, as far as they are known from its text.
     """
     rules, patterns, names, shapes = _rules(place, reading, warm, seeds, promised), {}, {}, set()
-    places = {}
+    places, makes_functions = {}, _holds_closures(place)
     for m in sorted(
         (m for m in rules.values() if not _written_out(m, place.program)), key=lambda m: not m.right
     ):
@@ -640,7 +665,7 @@ def task_of(place, reading, warm="cold", seeds=(1, 2, 3), promised=()):
         return evidence.Source(m.source.kind, there, scenes.text(there), m.source.step)
 
     def at(seed):
-        if seed not in places:
+        if seed not in places or makes_functions:
             scene = place.build(seed)
             with load.quiet(), np.errstate(all="ignore"):
                 scene = warmed(reading, scene, warm)
@@ -724,6 +749,15 @@ def task_of(place, reading, warm="cold", seeds=(1, 2, 3), promised=()):
         takes_g=reading.takes_g,
         must_use_g=_asks_for_g(place, reading),
     )
+
+
+def _holds_closures(place):
+    """Whether objects keep functions that the person's code made: they are made again for every run, since a change of
+    the code that makes them must reach them.
+    """
+    live, path = place.build(1).live(), str(place.program.path)
+    found = reachable_from(live.owner, *live.arguments.values())
+    return any("<locals>" in f.__qualname__ and f.__code__.co_filename == path for f in found)
 
 
 def _is_setting(address, value):

@@ -6,6 +6,7 @@ decide. What was chosen is told, with the command that fixes it.
 """
 
 import ast
+import contextlib
 import functools
 import inspect
 import itertools
@@ -15,9 +16,9 @@ import time
 
 import numpy as np
 
-from minigen.explain import load, pairs
+from minigen.explain import chain, load, pairs, vector
 from minigen.explain.reading import bases
-from minigen.explain.scene import Scene, widen
+from minigen.explain.scene import Live, Scene, widen
 
 SECONDS = 1.5  # of the search for one class or function
 _rng = re.compile(r"^(rng|random|gen|generator|prng|rs|random_state|rand)$")
@@ -81,6 +82,10 @@ def _shape(spec, sizes):
     return tuple(table[s] if s in table else int(eval(s, {"__builtins__": {}}, table)) for s in spec.split())
 
 
+def _shape_of(choice):
+    return choice.what if isinstance(choice.what, tuple) else _shape(choice.what, Sizes())
+
+
 def _spec(shape, sizes):
     """The symbols of a shape: (5, 7) is "N A"."""
     names = {}
@@ -113,6 +118,8 @@ class Choice:
         if kind == "made":
             function, options = what
             return function(**{name: c.make(rng, sizes) for name, c in options.items() if c.kind != "omit"})
+        if kind == "call":
+            return what(rng, sizes)
         if kind == "settings":
             return {key: c.make(rng, sizes) for key, c in what.items()}
         if kind == "indices":
@@ -230,8 +237,8 @@ def choices(parameter, position, given, constructor, weights=0, extra=(), promis
                 *arrays[1:],
                 *numbers,
             ]
-        if _scalar.match(name):
-            first = 3 if _bias.match(name) else 0
+        if _scalar.match(name) or len(name) > 1 and _factor.match(name.lower()) and not promised:
+            first = 3 if _bias.match(name) and promised else 0
             return found + arrays[:first] + numbers[:1] + arrays[first:] + domains + numbers[1:]
         return found + arrays + domains + numbers
     widths = [Choice("width", i) for i in _turn(range(4), position)]
@@ -298,9 +305,6 @@ _state = re.compile(r"^(h|a|s|c|hidden|state)_?(prev|0|init|start|state)\w*$")
 _scalar = re.compile(
     r"^(lam|lambd|lambda_|reg|beta|alpha|lr|learning_rate|eta|rho|gamma|delta|sparsity\w*|weight_decay|temperature|tau|slope|keep_prob|dropout|eps)$"
 )
-_flat_sizes = (  # all weights of a network in one vector: with biases, tied, with a decoder, with a column of ones
-    "A*B+B", "A*B+A+B", "A*B", "2*A*B+A+B", "A*B+B+B*C+C", "B*(A+1)+C*(B+1)",
-)  # fmt: skip
 _width = re.compile(
     r"^(n|num|size|dim)_\w+$|_(size|dim|dims|units)$|^(n_?(x|h|y|in|out|hid|vis)|hidden|visible|classes)$|^num_?labels$"
 )
@@ -311,7 +315,7 @@ def _hinted(name, position, weights, extra):
     """Shapes that a name suggests, before all others: W2 is the second weight, b2 belongs to it, theta is flat."""
     found = []
     if _flat.match(name) and not _weight.match(name):
-        found += ["A", "A 1", *_flat_sizes]
+        found += ["A", "A 1"]
     letters = "ABCD"
     if _weight.match(name):
         k = min(weights, 2)
@@ -388,6 +392,10 @@ def _for_initialising(parameters):
         options, position = {}, 0
         for p in parameters:
             found = choices(p, position, {}, True)
+            sized = [
+                c for c in found if c.kind == "width"
+            ]  # rather than its own default, which no other size fits
+            found = sized if sized and found[0].kind == "omit" and type(p.default) is int else found
             position += found[0].kind == "width"
             options[p.name] = found[min(turn, len(found) - 1)] if found[0].kind in ("widths",) else found[0]
         ways.append(options)
@@ -401,7 +409,9 @@ class Proposal:
         self.program, self.kind, self.title, self.front = program, kind, title, front
         self.constructor, self.parameters = constructor, parameters
         self.output = ""  # the symbols of the output's shape, once forward has run
+        self.stopped = ""  # what NumPy said when it stopped
         self._labels = {}
+        self.place = pairs.Place(program, "", None, kind)
 
     def labels(self):
         """Choices of labels that have the shape of the output, none for a number."""
@@ -425,7 +435,7 @@ class Proposal:
         found, position, weights = [], 0, 0
         for p in self.constructor:
             promised = p.name.lower() in self.program.promised and p.default is p.empty
-            options = choices(p, position, given, True)
+            options = [*self._objects(p.name), *choices(p, position, given, True)]
             position += options[0].kind == "width"
             if promised and p.name not in given:  # the gradient at it is asked for: it is no size
                 options = [
@@ -434,9 +444,12 @@ class Proposal:
                 options += choices(p, position, given, True)
                 weights += bool(_weight.match(p.name))
             found.append((("new", p.name), options))
+        star = _star(self.kind) if self.kind is not None else None
+        found += [(("new", star), self._chains(star))] if star and self._chains(star) else []
         found += [
             (("begin", name), [Choice("omit"), Choice("constant", True)]) for name in self._beginnings()
         ]
+        found += [(("add", name), self._chains(layers)) for name, layers in self._collectors()]
         weights, extra, widths = 0, self._widths_in_globals(), 0
         for i, p in enumerate(self.parameters):
             promised = p.name.lower() in self.program.promised
@@ -459,16 +472,76 @@ class Proposal:
                     Choice(c.kind, c.what, c.domain, hides=True) for c in options
                 ]  # against what forward names
                 options = [*(Choice("array", spec, d) for d in dict.fromkeys([*domains, "normal"])), *others]
-            if re.search(r"param|weights|theta|net|model", p.name):
+            number = options[0].kind == "constant"
+            if re.search(r"param|weights|theta|net|model", p.name) and not number:
                 options = self._initialised() + options
+            options = [*self._objects(p.name), *options]
+            if p.name not in given and self._is_sliced(p.name):
+                options = [Choice("flat"), *options]
             found.append((("call", p.name), options))
         return found
+
+    def _objects(self, name):
+        """Choices of objects of the file's classes, or of lists of layers, as far as the file uses such under this name."""
+        kinds = chain.with_methods(self.program, chain.methods_of(self.program, name), self.kind)
+        found = [
+            Choice("made", (k, options)) for k in kinds for options in _for_initialising(_constructor(k))
+        ]
+        return found + self._chains(name)
+
+    def _chains(self, name):
+        """Choices of lists of layers, for examples in rows and in columns."""
+        methods = chain.methods_in_loops(self.program, name)
+        forward = next((m for m in pairs._forwards if m in methods), None)
+        backward = {m for m in methods if pairs.goes_back(m)}
+        kinds = chain.with_methods(self.program, {forward} | backward, self.kind) if forward else []
+
+        def made(columns):
+            return lambda rng, sizes: chain.layers(
+                self.program,
+                kinds,
+                lambda kind, at: _arguments(kind, at, rng, sizes),
+                forward,
+                sizes,
+                columns,
+            )
+
+        return [Choice("call", made(columns)) for columns in (False, True)] if kinds else []
+
+    def _collectors(self):
+        """(method, name of a list) of the methods that put a layer into a list, such as add."""
+        for name, function in self.place.functions().items() if self.kind is not None else ():
+            tree = pairs.evidence.find(self.program.tree, function)
+            for n in ast.walk(tree) if tree is not None else ():
+                appended = isinstance(n, ast.Call) and getattr(n.func, "attr", "") == "append"
+                if (
+                    appended
+                    and isinstance(n.func.value, ast.Attribute)
+                    and len(self.place.parameters(name)) == 1
+                ):
+                    if self._chains(n.func.value.attr):
+                        yield name, n.func.value.attr
+
+    def _is_sliced(self, name):
+        """Whether the file takes slices of a vector of this name, or of one that its functions call otherwise."""
+        sliced = {
+            n.value.id if isinstance(n, ast.Subscript) else n.args[0].id
+            for n in ast.walk(self.program.tree)
+            if isinstance(n, ast.Subscript)
+            and isinstance(n.slice, ast.Slice)
+            and isinstance(n.value, ast.Name)
+            or isinstance(n, ast.Call)
+            and getattr(n.func, "attr", "") == "split"
+            and n.args
+            and isinstance(n.args[0], ast.Name)
+        }
+        return name in sliced and not _labels.match(name) or bool(sliced and _flat.match(name))
 
     def _beginnings(self):
         """The methods that make the parameters when fit begins, and that the arguments of forward suffice to call."""
         if self.kind is None:
             return []
-        place, known = pairs.Place(self.program, "", None, self.kind), {p.name for p in self.parameters}
+        place, known = self.place, {p.name for p in self.parameters}
         names = (
             n
             for n in place.functions()
@@ -494,8 +567,7 @@ class Proposal:
     @functools.cached_property
     def _unpacked(self):
         """{argument: its shape in symbols} of those whose sizes forward names, as in N, C, H, W = x.shape."""
-        place = pairs.Place(self.program, "", None, self.kind)
-        tree = pairs.evidence.find(self.program.tree, place.functions()[self.front])
+        tree = pairs.evidence.find(self.program.tree, self.place.functions()[self.front])
         known = {p.name for p in self.parameters}
         found, letters, symbols = {}, iter("ABCD"), {}
         for n in _statements(tree):
@@ -538,21 +610,48 @@ class Proposal:
         return found
 
     def scene(self, chosen, seed, sizes):
-        rng = np.random.default_rng(seed)
-        np.random.seed(seed % 2**32)  # noqa: NPY002
-        owner, arguments = None, {}
-        made = {key: c.make(rng, sizes) for key, c in chosen.items() if c.kind != "omit"}
-        arguments = {name: v for (where, name), v in made.items() if where == "call"}
-        if self.kind is not None:
-            owner = self.kind(**{name: v for (where, name), v in made.items() if where == "new"})
-            place = pairs.Place(self.program, "", None, self.kind)
-            for name in (name for where, name in made if where == "begin"):
-                known = {p.name: arguments[p.name] for p in place.parameters(name) if p.name in arguments}
-                getattr(owner, name)(**known)
+        flat = next((key for key, c in chosen.items() if c.kind == "flat"), None)
+        if flat is not None:
+            chosen = {**chosen, flat: Choice("array", (self._length(chosen, flat, seed, sizes),))}
+        owner, arguments = self._made(chosen, seed, sizes)
         scene = Scene(self.program, arguments, owner, seed)
         live = scene.live()
         widen(live, self.program)
         return Scene(self.program, live.arguments, live.owner, seed)
+
+    def _made(self, chosen, seed, sizes):
+        """The object, if any, and the arguments by name."""
+        rng = np.random.default_rng(seed)
+        np.random.seed(seed % 2**32)  # noqa: NPY002
+        made = {key: c.make(rng, sizes) for key, c in chosen.items() if c.kind != "omit"}
+        arguments = {name: v for (where, name), v in made.items() if where == "call"}
+        if self.kind is None:
+            return None, arguments
+        new = {name: v for (where, name), v in made.items() if where == "new"}
+        several = new.pop(_star(self.kind), ())
+        owner = self.kind(*several, **new)
+        for name in (name for where, name in made if where == "add"):
+            for layer in made["add", name]:
+                getattr(owner, name)(layer)
+        for name in (name for where, name in made if where == "begin"):
+            known = {p.name: arguments[p.name] for p in self.place.parameters(name) if p.name in arguments}
+            getattr(owner, name)(**known)
+        return owner, arguments
+
+    def _length(self, chosen, flat, seed, sizes):
+        """How many entries a vector has that the program takes apart."""
+
+        def run(entries):
+            lines = Lines(self.program)  # those that run here are no progress of what is `chosen`
+            with contextlib.suppress(Exception), lines:
+                owner, arguments = self._made({**chosen, flat: Choice("constant", entries)}, seed, sizes)
+                pairs._bind(self.place, self.front, arguments)[0].call(
+                    Live(arguments, owner, self.program, seed), {}
+                )
+                return DONE
+            return lines.count
+
+        return vector.length(run, [*sizes.widths, sizes.channels_out])
 
 
 class ProposedPlace(pairs.Place):
@@ -736,6 +835,27 @@ def _constructor(kind):
     return [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
 
 
+def _star(kind):
+    """The name of the *arguments of a constructor that takes nothing else."""
+    try:
+        (only,) = inspect.signature(kind).parameters.values()
+    except (TypeError, ValueError):
+        return None
+    return only.name if only.kind is only.VAR_POSITIONAL else None
+
+
+def _arguments(kind, at, rng, sizes):
+    """The arguments of a layer's constructor, by name, and how many of them are sizes; `at` is that of its input."""
+    made, count = {}, 0
+    for p in _constructor(kind):
+        if p.default is p.empty:
+            choice = choices(p, count, {}, True)[0]
+            if choice.kind == "width" and isinstance(choice.what, int):
+                choice, count = Choice("width", at + count), count + 1
+            made[p.name] = choice.make(rng, sizes)
+    return made, count
+
+
 def _call_forward(place, scene, front):
     live = scene.live()
     step = pairs._bind(place, front, live.arguments)[0]
@@ -805,8 +925,8 @@ def _search(proposal, given, seconds=SECONDS):
         return answer()
     while time.process_time() < deadline and progress != DONE:
         moves = []
-        for key, options in _in_slices(variables):
-            if moves and key == variables[0][0]:
+        for key, options in _moves(proposal, chosen, variables):
+            if moves and key is None:
                 break  # the likelier choices have led further
             for option in options:
                 other = {**chosen, key: option}
@@ -829,6 +949,29 @@ def _search(proposal, given, seconds=SECONDS):
                 if distance(other) == DONE and consider(other):
                     return answer()
     return answer()
+
+
+def _moves(proposal, chosen, variables):
+    """(argument, Choices), the likelier first, with None between: labels have the shape that they are compared with."""
+    slices, told = list(_in_slices(variables)), list(_of_message(proposal, chosen))
+    yield from ((key, options) for key, options in told if _labels.match(key[1]))
+    yield None, []
+    yield from slices[: len(variables)]
+    yield None, []
+    yield from told
+    yield from slices[len(variables) :]
+
+
+def _of_message(proposal, chosen):
+    """(argument, Choices) that may make two shapes fit which, by what NumPy says, do not."""
+    _distance(proposal, chosen)
+    shapes = re.findall(r"\((\d+,[\d,]*)\)", proposal.stopped)
+    shapes = {tuple(int(n) for n in re.findall(r"\d+", shape)) for shape in shapes}
+    for mine, other in itertools.permutations(sorted(shapes), 2) if len(shapes) == 2 else ():
+        ways = [other, other[:-1] + mine[-1:], mine[::-1]] if len(mine) == len(other) else [other]
+        for key, c in chosen.items():
+            if key[0] == "call" and c.kind == "array" and _shape_of(c) == mine:
+                yield key, [Choice("array", _spec(way, Sizes()), c.domain) for way in dict.fromkeys(ways)]
 
 
 def _in_slices(variables, first=12):
@@ -858,39 +1001,50 @@ def _key(worth):
 DONE = 1 << 40
 
 
+class Lines:
+    """Counts the lines of the person's program that run, inside `with`."""
+
+    def __init__(self, program):
+        self.path, self.count = str(program.path), 0
+
+    def __enter__(self):
+        self.before = sys.gettrace()
+        sys.settrace(self._watch)
+        return self
+
+    def __exit__(self, *_):
+        sys.settrace(self.before)
+
+    def _watch(self, frame, event, _):
+        if frame.f_code.co_filename != self.path:
+            return None
+        self.count += event == "line"
+        if self.count > 20000:
+            raise load.Timeout
+        return self._watch
+
+
 def _distance(proposal, chosen):
     """How many lines of the person's run before forward stops; DONE where it returns finite numbers."""
-    count, path = 0, str(proposal.program.path)
-
-    def watch(frame, event, _):
-        nonlocal count
-        if frame.f_code.co_filename != path:
-            return None
-        count += event == "line"
-        if count > 20000:
-            raise load.Timeout
-        return watch
-
-    place = pairs.Place(proposal.program, proposal.title, None, proposal.kind)
+    program, lines = proposal.program, Lines(proposal.program)
     try:
-        with load.quiet(), load.refusing(proposal.program), np.errstate(all="ignore"), load.limited(1.0):
-            sys.settrace(watch)
-            try:
-                scene = proposal.scene(chosen, 0, Sizes())
-                live = scene.live()
-                step = pairs._bind(place, proposal.front, live.arguments)
-                if not step:
-                    return -1
-                result = step[0].call(live, {})
-            finally:
-                sys.settrace(None)
+        with load.quiet(), load.refusing(program), np.errstate(all="ignore"), load.limited(1.0), lines:
+            scene = proposal.scene(chosen, 0, Sizes())
+            live = scene.live()
+            step = pairs._bind(proposal.place, proposal.front, live.arguments)
+            if not step:
+                return -1
+            result = step[0].call(live, {})
     except load.Refused as error:
-        proposal.program.refused.append(str(error))
-        return count
-    except (Exception, load.Timeout):
-        return count
+        program.refused.append(str(error))
+        return lines.count
+    except (Exception, load.Timeout) as error:
+        proposal.stopped = str(error)
+        return lines.count
     y = pairs.Reading("", step[0]).pick(result, live)
     proposal.output = _spec(np.shape(y), Sizes()) if pairs.is_number(y) else ""
-    if y is None or pairs.is_number(y) and not (np.size(y) and np.all(np.isfinite(y))):
-        return count + 1 if y is not None else DONE
-    return DONE
+    return DONE if y is None or not pairs.is_number(y) or _finite(y) else lines.count + 1
+
+
+def _finite(y):
+    return bool(np.size(y) and np.all(np.isfinite(y)))

@@ -238,6 +238,7 @@ def bases(name):
         rest = re.sub(expression, "", name)
         if rest not in (name, ""):
             found.add(rest.lower())
-    for match in re.finditer(r"^d[A-Z]\w*?_d(\w+)$|^d\w+?_d(\w+)$", name):
+    match = re.match(r"^d[A-Za-z]\w*?_d(\w+)$|^d[A-Z]d([A-Za-z]\w*)$", name)  # dLoss_dW, dJdW
+    if match:
         found.add((match.group(1) or match.group(2)).lower())
     return found

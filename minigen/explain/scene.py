@@ -135,13 +135,14 @@ def reach(live, address):
 def returned_leaves(value, program, root="returned"):
     """The same for what a function returned."""
     found = {}
-    _walk(((root, ""),), None, None, value, program, found, set(), "fib")
+    _walk(((root, ""),), None, None, value, program, found, set(), "fib", aliases=True)
     return found
 
 
-def _walk(address, container, key, value, program, found, seen, kinds="f"):
+def _walk(address, container, key, value, program, found, seen, kinds="f", aliases=False):
+    """`aliases`: whether an array that has two names is told under both."""
     if isinstance(value, np.ndarray) and value.dtype.kind in kinds:
-        if id(value) not in seen:
+        if aliases or id(value) not in seen:
             seen.add(id(value))
             found[address] = (container, key, value)
         return
@@ -154,15 +155,15 @@ def _walk(address, container, key, value, program, found, seen, kinds="f"):
         seen.add(id(value))
         for k, v in list(value.items()):
             if isinstance(k, str | int | tuple):
-                _walk((*address, ("key", k)), value, k, v, program, found, seen, kinds)
+                _walk((*address, ("key", k)), value, k, v, program, found, seen, kinds, aliases)
     elif isinstance(value, list | tuple) and len(value) <= 400:
         seen.add(id(value))
         for i, v in enumerate(value):
-            _walk((*address, ("key", i)), value, i, v, program, found, seen, kinds)
+            _walk((*address, ("key", i)), value, i, v, program, found, seen, kinds, aliases)
     elif is_own(value, program):
         seen.add(id(value))
         for k, v in list(vars(value).items()):
-            _walk((*address, ("attr", k)), value, k, v, program, found, seen, kinds)
+            _walk((*address, ("attr", k)), value, k, v, program, found, seen, kinds, aliases)
 
 
 def is_own(value, program):

@@ -40,7 +40,7 @@ from minigen.explain.bench import (
 from minigen.explain.edits import Edit, Slots, applied, atoms, expression_edits, statement_edits
 from minigen.explain.express import Library
 from minigen.explain.naming import promised
-from minigen.explain.source import functions_of
+from minigen.explain.source import functions_of, small
 
 TRIALS = 4  # sets of inputs on which a change must hold
 LOOKS = 8  # further ones at which only the slope along one direction is compared
@@ -537,7 +537,7 @@ class Search:
             watched(node, {s.keys[id(n)]: n for n in ast.walk(node) if id(n) in s.keys and n is not node})
         )
         try:
-            code = compile(ast.fix_missing_locations(tree), "<statement>", "eval")
+            code = small.code(compile(ast.fix_missing_locations(tree), "<statement>", "eval"))
             with np.errstate(all="ignore"):
                 again = eval(code, s.namespace, dict(s.scope))
         except Exception:
@@ -580,8 +580,16 @@ class Search:
         }
         yield from expression_edits(s.slots, s.values, arrays, numbers, functions)
         yield from changes.other_collections(s.slots, s.values, s.scope)
+        yield from changes.other_constants(s.slots, s.values, self.literals)
+        yield from changes.of_a_part(s.body, s.index, s.statement, s.function.tree)
         if s.body:
             yield from statement_edits(s.body, s.index, s.statement)
+
+    @functools.cached_property
+    def literals(self):
+        """The broken numbers that stand in the program, such as the slope of a leaky relu."""
+        nodes = (n for f in self.functions for n in ast.walk(f.tree) if isinstance(n, ast.Constant))
+        return {n.value for n in nodes if isinstance(n.value, float) and abs(n.value) not in (0, 0.5, 1, 2)}
 
     def _try_all(self, plans):
         """Try changes until a full repair is at hand and what is left costs clearly more."""
@@ -666,6 +674,21 @@ class Search:
                 return
             plans = [(s, Edit(*five[:3], five[3], five[4])) for five in self._expressions(s)]
             self._try_all(sorted(plans, key=lambda p: p[1].cost))
+        for s in suspects:
+            if s.target == ():  # many values are right, such as those behind a mask
+                self._try_all([(s, edit) for edit in self._products(s)])
+
+    def _products(self, s):
+        """A product of two matrices that is missing as a term of a statement's value."""
+        node, arrays = s.value_node, atoms(s.scope, s.namespace)[0]
+        shape = getattr(s.values.get(id(node)), "shape", ())
+        sides = [(a.text, a.value.shape) for a in arrays if a.value.ndim == len(shape) == 2]
+        sides += [(f"{name}.T", size[::-1]) for name, size in sides]
+        for (one, (n, k)), (other, (m, d)) in itertools.product(sides, repeat=2):
+            if k == m and (n, d) == shape:
+                term = f"{one} @ {other}"
+                new = changes.binary(node, ast.Add(), changes.parsed(term))
+                yield Edit(1.5, "missing path", f"the term {term} is missing", node, new)
 
     def _expressions(self, s):
         target, value = s.target[0], s.values.get(id(s.value_node))
@@ -773,24 +796,24 @@ class Search:
         for edit, s, gained in sorted(candidates, key=lambda c: c[0].cost)[:40] if must else candidates[:40]:
             if accepted and edit.cost > accepted[0].edit.cost + NEAR:
                 break
-            if any(
-                edit.node is r.edit.node and (edit.body is None) == (r.edit.body is None) for r in accepted
-            ):
-                continue  # another text at the same place
             if must or self._holds(
                 s, edit, gained
             ):  # those that mend everything have been tried at the other inputs
                 accepted.append(Repair(s, edit, tuple(gained), len(self.trials), self.task.sizes_vary))
-            if len(accepted) == 4:
-                break
         accepted.sort(key=lambda r: (r.edit.cost - OWN * self._promises(r.suspect), r.suspect.where))
         while must and accepted and not self._changed(accepted[0].suspect, accepted[0].edit, self.look_again):
-            accepted.pop(0)
+            accepted = [r for r in accepted[1:] if self._changed(r.suspect, r.edit, self._fits_the_newest)]
         if not accepted:
             return None
         first = accepted[0]
-        first.alternatives = [r for r in accepted if r is not first and set(r.mends) == set(first.mends)]
+        others = {id(r.suspect.statement): r for r in reversed(accepted)}  # one of each statement
+        others = [r for r in accepted if r is others[id(r.suspect.statement)] and r is not first]
+        first.alternatives = [r for r in others if set(r.mends) == set(first.mends)][:3]
         return first
+
+    def _fits_the_newest(self):
+        """Whether all is right at the inputs that were found last."""
+        return all(self.bench.status(self.trials[0], self.bench.play(self.trials[0])).values())
 
     def _under_other_settings(self, candidates, last):
         """Those of the changes that hold where settings are others, too: two of them may be equal by chance.
@@ -857,7 +880,7 @@ class Search:
         return self._changed(s, edit, lambda: self.bench.play(self.trial))
 
     def _changed(self, s, edit, work, otherwise=None):
-        """`work()` with a change in place; `otherwise` where the change cannot be made."""
+        """`work()` with a change in place; `otherwise` where the change cannot be made, or raises at new inputs."""
         try:
             undo = applied(edit, s.function)
         except ValueError:
@@ -865,7 +888,7 @@ class Search:
         try:
             s.function.put(s.function.compiled())
             return work()
-        except (SyntaxError, ValueError, TypeError):
+        except Exception:
             return otherwise
         finally:
             undo()
@@ -946,9 +969,9 @@ def compiled(expression):
     """The code of an expression that was put together from pieces, most of which have their places already."""
     try:
         _place(expression)
-        return compile(ast.Expression(expression), "<change>", "eval")
+        return small.code(compile(ast.Expression(expression), "<change>", "eval"))
     except TypeError:
-        return compile(ast.fix_missing_locations(ast.Expression(expression)), "<change>", "eval")
+        return small.code(compile(ast.fix_missing_locations(ast.Expression(expression)), "<change>", "eval"))
 
 
 def _place(node):

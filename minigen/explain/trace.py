@@ -28,6 +28,7 @@ class Line:
     value: np.ndarray
     calls: int
     forward: bool
+    finished: bool = True  # whether the value is what the name promises, or later lines add to it
 
 
 @dataclass
@@ -62,13 +63,13 @@ def assignments(bench, trial):
     """[Line]: the assignments of arrays that one run makes, in the order in which they were first made."""
     keys, found, installed = itertools.count(), {}, []
     for function in bench.functions:
-        slots = {}
+        slots, unfinished = {}, _changed_in_place(function)
         for _, _, statement in function.statements():
             name = target(statement)
             if name:
                 key = next(keys)
                 slots[key] = statement.value
-                found[key] = (function, statement, name)
+                found[key] = (function, statement, name, name not in unfinished)
         if slots:
             function.put(function.compiled(watched(function.tree, slots)))
             installed.append(function)
@@ -82,8 +83,23 @@ def assignments(bench, trial):
     for key, calls in kept.items():
         value = calls[-1]
         if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.ndim:
-            lines.append(Line(*found[key], key, value, len(forward.get(key, calls)), key in forward))
+            function, statement, name, finished = found[key]
+            count = len(forward.get(key, calls))
+            lines.append(Line(function, statement, name, key, value, count, key in forward, finished))
     return lines
+
+
+def _changed_in_place(function):
+    """The names to which a function adds, or whose entries it sets, after it has made them: they promise what comes out."""
+    found = set()
+    for _, _, statement in function.statements():
+        for changed in getattr(statement, "targets", [getattr(statement, "target", None)]):
+            entry = isinstance(changed, ast.Subscript)
+            if isinstance(statement, ast.AugAssign) or entry and not isinstance(changed.slice, ast.Constant):
+                while isinstance(changed, ast.Subscript) and not isinstance(changed.slice, ast.Constant):
+                    changed = changed.value
+                found.add(ast.unparse(changed))
+    return found
 
 
 def gradients(bench, trial, lines):
@@ -100,7 +116,7 @@ def gradients(bench, trial, lines):
 
 def broken(lines, known):
     """How many lines of backward are not the gradient that their names promise, as far as it is `known`."""
-    own = [(x, known[p]) for x in lines for p in promised(x.name) if p in known]
+    own = [(x, known[p]) for x in lines if x.finished for p in promised(x.name) if p in known]
     return sum(not slopes.fits(x.value) for x, slopes in own)
 
 

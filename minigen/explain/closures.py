@@ -1,0 +1,89 @@
+"""A function that makes other functions, read as a class: `f, df = make_objective(x, y)` has the methods f and df.
+
+An object of it keeps the arguments and calls the person's function anew for every copy, so that a changed program
+makes changed closures.
+"""
+
+import ast
+import copy
+import inspect
+
+from minigen.explain import evidence
+
+
+def kinds(program):
+    """{name: class} of the functions at the top level that return nothing but functions of their own."""
+    found = {}
+    for name, function in program.functions().items():
+        tree = evidence.find(program.tree, function)
+        inner = (
+            {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef)}
+            if tree is not None and name[0] != "_"
+            else {}
+        )
+        made = _names_made(evidence._returned(tree)) if inner else {}
+        if made and set(made.values()) <= set(inner):
+            found[name] = _kind(program, function, {inner[n]: key for key, n in made.items()})
+    return found
+
+
+def _names_made(node):
+    """{key or place: name} of the functions that stand in what is returned; {} where there is something else."""
+    if isinstance(node, ast.Name):
+        return {None: node.id}
+    if isinstance(node, ast.Tuple | ast.List) and all(isinstance(n, ast.Name) for n in node.elts):
+        return {i: n.id for i, n in enumerate(node.elts)}
+    if isinstance(node, ast.Dict) and all(isinstance(n, ast.Name) for n in node.values):
+        return {
+            k.value: n.id for k, n in zip(node.keys, node.values, strict=True) if isinstance(k, ast.Constant)
+        }
+    return {}
+
+
+def _kind(program, function, made):
+    """A class whose objects are calls of `function`; `made` says which of its inner functions stands where."""
+    signature = inspect.signature(function)
+
+    def begin(self, *arguments, **named):
+        bound = signature.bind(*arguments, **named)
+        bound.apply_defaults()
+        vars(self).update(bound.arguments)
+
+    begin.__signature__ = signature.replace(
+        parameters=[
+            inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD),
+            *signature.parameters.values(),
+        ]
+    )
+
+    def call(self, key, *arguments):
+        kept = vars(self)
+        if "(made)" not in kept:
+            kept["(made)"] = function(**{name: kept[name] for name in signature.parameters})
+        result = kept["(made)"]
+        return (result if key is None else result[key])(*arguments)
+
+    def without_closures(self):
+        return {name: value for name, value in vars(self).items() if name != "(made)"}
+
+    members = {"__init__": begin, "__getstate__": without_closures, "__module__": program.module.__name__}
+    for tree, key in made.items():
+        members[tree.name] = _method(program, tree, key, call)
+    return type(function.__name__, (), members)
+
+
+def _method(program, tree, key, call):
+    """A method that stands where the inner function stands, so that it is found in the file as that one."""
+    arguments = copy.deepcopy(tree.args)
+    names = [ast.Name(a.arg, ast.Load()) for a in arguments.args]
+    arguments.args.insert(0, ast.arg("self"))
+    handed = ast.Call(
+        ast.Name("(call)", ast.Load()), [ast.Name("self", ast.Load()), ast.Constant(key), *names], []
+    )
+    method = copy.copy(tree)
+    method.args, method.body, method.decorator_list = arguments, [ast.Return(handed)], []
+    for node in ast.walk(method):
+        ast.copy_location(node, tree)
+    space = {**program.names, "(call)": call}
+    exec(compile(ast.Module([method], []), str(program.path), "exec"), space)
+    return space[tree.name]
