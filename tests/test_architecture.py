@@ -37,7 +37,7 @@ HOUSE = [
 ENGINE = [
     ["fast/memory", "numpy_protocol"],
     ["backend"],
-    ["fast/threads", "anomaly"],
+    ["fast/sums", "fast/threads", "anomaly"],
     ["tape"],
     ["shapes", "fast/im2col"],
     ["ops"],
