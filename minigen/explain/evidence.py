@@ -50,6 +50,7 @@ class Match:
     named: bool
     shaped: bool = True  # whether the gradient has the shape of the value
     shape: tuple = ()  # that of the gradient
+    factor: float | None = None  # where it is this number times the right one
 
 
 class Slopes:
@@ -99,6 +100,17 @@ class Slopes:
             alive = alive or abs(claimed) + abs(slope) > 1e-7 * self.size
             agreed += abs(claimed - slope) <= AGREE * (abs(claimed) + abs(slope)) + 1e-8 * self.size
         return (agreed >= 2) if alive else None
+
+    def factor(self, address, gradient):
+        """How many times the right gradient this one is, None where it is no multiple of it."""
+        claims = [
+            (float(np.sum(gradient * direction)), slope)
+            for direction, slope in self.at(address, gradient.shape)
+        ]
+        if not all(abs(slope) > 1e-5 * self.size for _, slope in claims):
+            return None
+        ratios = [claim / slope for claim, slope in claims]
+        return ratios[0] if np.ptp(ratios) <= AGREE * abs(ratios[0]) else None
 
 
 @dataclass(frozen=True)
@@ -243,6 +255,10 @@ def _assign(reading, slopes, values, outcome):
         and (bases(_last(source.label)) or not source.label and reading.backward is not None)
     ]
     missed = _uncompared(reading, candidates, values, found, taken, outcome.live) + unsure
+    given = dict(candidates)
+    for m in found.values():
+        if not m.right and m.source in given and given[m.source].shape == np.shape(values[m.value]):
+            m.factor = slopes.factor(m.value, given[m.source])
     return (
         list(found.values()),
         outcome.y,

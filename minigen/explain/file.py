@@ -187,7 +187,16 @@ def with_limits(said, found, path, like=None):
             f"{missed.label} was not compared: {missed.why}"
             + (f"; to compare it: {cure}" if missed.setting else "")
         )
-    if found.missed and said.verdict == "ok":
+    multiple = getattr(found.place, "multiple", None)
+    if multiple and said.verdict == "ok":
+        match, place = multiple
+        said.certain.append(
+            f"all is right for arrays of one axis, but with more the gradient at {match.value[-1][1]} is "
+            f"{match.factor:.3g} times the right one: does the loss average over as many numbers? "
+            f"For the line: minigen check {path} --shapes {place.command}. "
+            f"If your arrays have one axis: minigen check {path} --shapes {found.place.command}"
+        )
+    if (found.missed or multiple) and said.verdict == "ok":
         said.verdict = "inconclusive"
     return said
 

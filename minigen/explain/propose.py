@@ -660,6 +660,7 @@ class ProposedPlace(pairs.Place):
     def __init__(self, proposal, chosen):
         super().__init__(proposal.program, proposal.title, None, proposal.kind)
         self.proposal, self.chosen, self.varies = proposal, chosen, True
+        self.multiple = None  # (Match, place) with more axes, where all but a factor is right
         self.build = self._build
         self.only = proposal.front
 
@@ -692,6 +693,12 @@ class ProposedPlace(pairs.Place):
         rows = any(not _bias.match(n) for n in single)
         steps = any(c.kind == "indices" for c in self.chosen.values())  # a sequence has no rows
         return rows and not steps and not any("N" in s.split() for s in arrays.values())
+
+    @property
+    def axes(self):
+        """How many axes the arrays have that the call takes, at most."""
+        arrays = (c.what for (where, _), c in self.chosen.items() if where == "call" and c.kind == "array")
+        return max((len(s.split() if isinstance(s, str) else s) for s in arrays), default=0)
 
     @property
     def settings(self):
@@ -867,7 +874,7 @@ def _search(proposal, given, seconds=SECONDS):
     variables = proposal.variables(given)
     deadline = time.process_time() + seconds
     chosen = {key: options[0] for key, options in variables}
-    progress, best, tried = -1, None, set()
+    progress, best, tried, multiple = -1, None, set(), []
 
     def distance(chosen):
         signature = tuple(id(c) for c in chosen.values())
@@ -884,6 +891,8 @@ def _search(proposal, given, seconds=SECONDS):
             return False
         worth = max(f.worth for f in found)
         clean = worth[0] > 0 and worth[2] == 0
+        if place.axes > 1 and all(m.factor for f in found for m in f.matches if not m.right):
+            multiple.extend((m, place) for f in found for m in f.matches if not m.right)
         tier = place.tier = _tier(place, found, clean)
         if best is None or (tier, _key(worth)) > (best[2], _key(best[0])):
             unclear = any(f.missed or f.open for f in found)
@@ -914,6 +923,8 @@ def _search(proposal, given, seconds=SECONDS):
         return False
 
     def answer():
+        if best and multiple and best[1].axes == 1:
+            best[1].multiple = multiple[0]
         return (
             (best[1], best[0][0], best[0][0] > 0 and (best[0][2] == 0 or best[4]))
             if best

@@ -85,3 +85,26 @@ def test_labels_that_nobody_gives_are_no_upstream_gradient(tmp_path):
     found = said(tmp_path, text)  # three outputs for seven inputs: the data are no labels
     assert found.verdict == "error"
     assert "inputs must return Y, too" in found.problem
+
+
+HUBER = """
+import numpy as np
+
+def huber(pred, target, delta=0.8):
+    r = np.abs(pred - target)
+    return np.mean(np.where(r < delta, 0.5 * r ** 2, delta * (r - 0.5 * delta)))
+
+def huber_prime(pred, target, delta=0.8):
+    return np.clip(pred - target, -delta, delta) / len(pred)
+"""
+
+
+def test_an_average_that_is_right_for_vectors_alone_is_not_called_right(tmp_path):
+    """Sizes are chosen so that gradients come out right; with vectors, len is as good as size."""
+    found = said(tmp_path, HUBER)
+    assert found.verdict == "inconclusive"
+    assert "with more the gradient at pred is 7 times the right one" in str(found.explanations[0])
+    path = tmp_path / "mine.py"
+    assert file.check(path, shapes={"pred": (5,), "target": (5,)}, seconds=0).verdict == "ok"
+    assert file.check(path, shapes={"pred": (5, 7), "target": (5, 7)}, seconds=0).verdict == "wrong"
+    assert said(tmp_path, HUBER.replace("len(pred)", "pred.size")).verdict == "ok"
