@@ -35,7 +35,7 @@ def text(style):
     [
         (text("flat_theta_columns"), "delta2, axis=1) / m", "delta2, axis=1)", "mean"),
         (text("flat_theta_closures"), ' + dls @ p["Ws"].T', "", "dls @ p['Ws'].T"),
-        (text("flat_theta_closures"), "(sd ** 2 - 1) / N", "(sd - 1) / N", "sd ** 2"),
+        (text("flat_theta_closures"), "(sd ** 2 - 1) / N", "(sd - 1) / N", "sd * sd"),
         (text("two_functions_gan"), "np.where(a > 0, 1.0, 0.2)", "np.where(a > 0, 1.0, 0.0)", "0.2"),
         (text("layer_list_functions_inside"), "1 - np.tanh(x) ** 2", "1 - x**2", "np.tanh(x)"),
         (text("layer_list_sequential"), "self.out * (1 - self.out)", "(1 - self.out)", "self.out"),
@@ -48,7 +48,7 @@ def test_the_line_and_its_repair(tmp_path, program, right, wrong, after):
     assert program.count(right) == 1
     path.write_text(program.replace(right, wrong), encoding="utf-8")
     said = file.check(path, reveal=True)
-    findings = [f for e in said.explanations for f in e.findings]
+    findings = next(e.findings for e in said.explanations if e.findings)  # of the outermost pair
     line = program[: program.index(right)].count("\n") + 1
     assert [f.line for f in findings] == [line]
     assert after in findings[0].after
