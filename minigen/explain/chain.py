@@ -5,6 +5,7 @@ the layers. Those that take two sizes change the width; those that take one, or 
 """
 
 import ast
+import copy
 
 import numpy as np
 
@@ -70,7 +71,7 @@ def layers(program, kinds, arguments, forward, sizes, columns):
     for kind in order:
         try:
             layer = kind(**arguments(kind, at)[0])
-            y = getattr(layer, forward)(x)
+            y = getattr(copy.deepcopy(layer), forward)(x)  # the layer itself keeps nothing of this call
         except (Exception, load.Timeout):
             continue
         if pairs.is_number(y) and np.ndim(y) == 2 and np.all(np.isfinite(y)):

@@ -16,11 +16,8 @@ def kinds(program):
     found = {}
     for name, function in program.functions().items():
         tree = evidence.find(program.tree, function)
-        inner = (
-            {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef)}
-            if tree is not None and name[0] != "_"
-            else {}
-        )
+        body = tree.body if isinstance(tree, ast.FunctionDef) and name[0] != "_" else []
+        inner = {n.name: n for n in body if isinstance(n, ast.FunctionDef)}
         made = _names_made(evidence._returned(tree)) if inner else {}
         if made and set(made.values()) <= set(inner):
             found[name] = _kind(program, function, {inner[n]: key for key, n in made.items()})

@@ -221,6 +221,7 @@ def _assign(reading, slopes, values, outcome):
             source.kind == "changed"
             and source.address not in found
             and (source.kind, source.address) not in taken
+            and slopes.moves(source.address)  # else it is what an earlier call has left
         ):
             fits = slopes.fit(source.address, gradient)
             if (

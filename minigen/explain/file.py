@@ -12,6 +12,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from minigen.explain import find, load, process
 from minigen.explain.explanation import Explanation, explain_task
 from minigen.explain.source import SMALL, small
@@ -115,18 +117,24 @@ def _work(path, names, shapes, seconds, reveal, subject, send):
     for i, task in enumerate(tasks):
         said = explain_task(task, seconds=0, reveal=reveal)
         aside = contextlib.nullcontext
-        if _wrong(said) and min(g["error"] or 1.0 for g in _wrong(said)) < SMALL and small_numbers(program):
+        if _wrong(said) and small_numbers(
+            program
+        ):  # a right gradient may differ by so little: no repair mends that
             aside = functools.partial(small_numbers_left_out, program)
             with aside() as lines:
                 other = task_anew(program, found[i])
                 again = explain_task(other, seconds=0, reveal=reveal)
-            if len(_wrong(again)) < len(_wrong(said)) and again.verdict in ("ok", "wrong"):
-                where, said, task = ", ".join(map(str, lines)), again, other
-                right = "right" if said.verdict == "ok" else "some gradients are right"
+            fewer = len(_wrong(said)) - len(_wrong(again))
+            if again.verdict not in ("ok", "wrong") or again.raised or fewer < 0 or not _finite(again):
+                aside = contextlib.nullcontext
+            elif fewer:
+                right = "right" if again.verdict == "ok" else "some gradients are right"
+                where = ", ".join(map(str, lines))
                 note = f"{said.title}: {right}, up to the small number in line {where}, which backward leaves out"
                 send(("notes", [note]))
+                said, task = again, other
             else:
-                aside = contextlib.nullcontext
+                task = other
         broken = said.verdict == "wrong"
         send(("explanation", (i, with_limits(said, found[i], path, like if i == measured else None))))
         if broken:
@@ -154,6 +162,10 @@ def _wrong(said):
         if said.verdict == "wrong" and not said.raised
         else []
     )
+
+
+def _finite(said):
+    return all(g["error"] is None or np.isfinite(g["error"]) for g in said.gradients)
 
 
 def _against(tasks, subject):

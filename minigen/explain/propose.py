@@ -32,7 +32,7 @@ _rate = re.compile(
     r"lr|learning|rate|alpha|eta|eps|momentum|beta|prob|keep|dropout|drop|decay|lam|reg|slope|scale|sigma|std|gamma|delta|smooth|temp|tau|rho"
 )
 _labels = re.compile(
-    r"^(y|t|labels?|targets?|y_true|Y|gt|truth|y_batch|ys|tgt|true|idx|indices|index|classes|actual|desired)$"
+    r"^(\w*one_?hot\w*|y_?oh|y|t|labels?|targets?|y_true|Y|gt|truth|y_batch|ys|tgt|true|idx|indices|index|classes|actual|desired)$"
 )
 _size = re.compile(
     r"(^|_)(n|num|dim|dims|in|out|size|units|hidden|features|fan|channels|width|depth|neurons|inputs?|outputs?|nodes|"
@@ -982,7 +982,14 @@ def _of_message(proposal, chosen):
         ways = [other, other[:-1] + mine[-1:], mine[::-1]] if len(mine) == len(other) else [other]
         for key, c in chosen.items():
             if key[0] == "call" and c.kind == "array" and _shape_of(c) == mine:
-                yield key, [Choice("array", _spec(way, Sizes()), c.domain) for way in dict.fromkeys(ways)]
+                specs = [_spec(way, Sizes()) for way in dict.fromkeys(ways)]
+                yield key, [Choice("array", spec, d) for spec in specs for d in _domains(spec, c.domain)]
+
+
+def _domains(spec, domain):
+    """The kinds of numbers to try for a shape: one-hot rows of a batch in columns are one-hot columns."""
+    columns = domain == "one-hot" and spec.endswith(" N")
+    return ["one-hot columns"] if columns else [domain]
 
 
 def _in_slices(variables, first=12):
