@@ -235,10 +235,7 @@ def _linear(call, first, g, noise):
             kind = "ignored g"
             sentence = "does not depend on g: the upstream gradient is 1 only at the loss itself"
         elif np.any(zero[name]):
-            kind, sentence = (
-                "ignored g",
-                "is not 0 for g = 0: something is added that does not come from g",
-            )
+            kind, sentence = "ignored g", "is not 0 for g = 0: something is added that does not come from g"
         elif _same(expected, mixed[name]) or norm(expected - mixed[name]) <= 100 * noise.get(name, 0.0):
             continue
         elif _same(expected, mixed[name], 1e-5):

@@ -22,21 +22,7 @@ from minigen.check.contract import ContractError
 from minigen.check.inputs import parameters
 from minigen.check.net import Net
 
-UPSTREAM = (
-    "g",
-    "dout",
-    "dy",
-    "gy",
-    "grad",
-    "gout",
-    "grad_output",
-    "grad_out",
-    "upstream",
-    "delta",
-    "d_out",
-    "dz",
-    "dl",
-)
+UPSTREAM = tuple("g dout dy gy grad gout grad_output grad_out upstream delta d_out dz dl".split())
 
 
 class Pair:

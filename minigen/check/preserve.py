@@ -16,18 +16,7 @@ import numpy as np
 from minigen.engine.tape import Tensor
 
 MOST = 20_000  # objects: a search that finds more stops there
-_LEAVES = (
-    str,
-    bytes,
-    int,
-    float,
-    complex,
-    bool,
-    type(None),
-    type,
-    FunctionType,
-    type(np),
-)
+_LEAVES = (str, bytes, int, float, complex, bool, type(None), type, FunctionType, type(np))
 
 
 @contextmanager

@@ -20,9 +20,7 @@ shape_names = ("circle", "square", "triangle")
 _half_side = math.sqrt(math.pi) / 2
 _inner = math.sqrt(math.pi / (3 * math.sqrt(3)))
 # How far each shape reaches from its centre of mass, in radii: left and right, up, down. (3, 3)
-_reach = np.array(
-    [[1.0, 1.0, 1.0], [_half_side] * 3, [math.sqrt(3) * _inner, 2 * _inner, _inner]],
-)
+_reach = np.array([[1.0, 1.0, 1.0], [_half_side] * 3, [math.sqrt(3) * _inner, 2 * _inner, _inner]])
 
 
 def shapes(
