@@ -256,15 +256,20 @@ def _assign(reading, slopes, values, outcome):
         and (bases(_last(source.label)) or not source.label and reading.backward is not None)
     ]
     missed = _uncompared(reading, candidates, values, found, taken, outcome.live) + unsure
-    given = dict(candidates)
-    for m in found.values():
-        if not m.right and m.source in given and given[m.source].shape == np.shape(values[m.value]):
-            m.factor = slopes.factor(m.value, given[m.source])
+    _measure_factors(found, slopes, dict(candidates), values)
     return (
         list(found.values()),
         outcome.y,
         (missed, len({s.address for s in open_} | {m.label for m in missed})),
     )
+
+
+def _measure_factors(found, slopes, gradients, values):
+    """Note where a gradient that is not right is a multiple of the right one."""
+    for m in found.values():
+        gradient = gradients.get(m.source)
+        if not m.right and gradient is not None and gradient.shape == np.shape(values[m.value]):
+            m.factor = slopes.factor(m.value, gradient)
 
 
 def _owed(candidates, values, same, reading):
