@@ -27,7 +27,7 @@ GRADIENTS = {  # how many pairs and gradients each program has
     "flat_theta_logistic": (1, 1),
     "flat_theta_network": (1, 1),
     "layer_list_constructor": (1, 5),
-    "layer_list_functions_inside": (1, 6),
+    "layer_list_functions_inside": (3, 6),
     "layer_list_plain": (1, 5),
     "layer_list_sequential": (1, 5),
     "loss_forward_backward_scalar": (1, 3),
