@@ -8,6 +8,7 @@ found out; what promises nothing is taken where its slope fits, or where only on
 import ast
 import inspect
 import itertools
+import math
 import re
 from dataclasses import dataclass
 
@@ -143,6 +144,16 @@ def match(reading, scene):
     return _assign(reading, slopes, values, outcome)
 
 
+def alike(shape, of_gradient):
+    """Whether two shapes are one but for axes of size 1, and a difference is no larger: (1, 4) and (4,), but not
+    (4, 1) and (4,), whose difference is 4 by 4.
+    """
+    without_ones = [[n for n in s if n != 1] for s in (shape, of_gradient)]
+    if without_ones[0] != without_ones[1]:
+        return False
+    return math.prod(np.broadcast_shapes(shape, of_gradient)) == math.prod(shape)
+
+
 def _assign(reading, slopes, values, outcome):
     candidates = list(_candidates(reading, values, outcome))
     if reading.elementwise:
@@ -157,10 +168,7 @@ def _assign(reading, slopes, values, outcome):
             taken.update({("stored", source.address), ("added", source.address)})
 
     def same(value, gradient):
-        return np.shape(values[value]) == gradient.shape or (
-            gradient.size == np.size(values[value])
-            and np.squeeze(values[value]).shape == np.squeeze(gradient).shape
-        )
+        return alike(np.shape(values[value]), gradient.shape)
 
     # promises by name, the nearest owner first
     ranked = []

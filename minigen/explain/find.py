@@ -207,10 +207,10 @@ def _by_name(program, given):
                 return named | dict(zip(parameters, given[1:], strict=True))
     names = program.functions()
     gone_back = {pairs.stem(name, names) for name in names if pairs.goes_back(name, names)} - {""}
-    functions = [f for name, f in names.items() if name != "inputs" and not pairs.goes_back(name, names)]
+    functions = [f for name, f in names.items() if name != "inputs"]
     functions.sort(
         key=lambda f: (
-            pairs.stem(f.__name__, names) not in gone_back,
+            pairs.goes_back(f.__name__, names) or pairs.stem(f.__name__, names) not in gone_back,
             not re.search("forward|loss|cost|model|objective|elbo", f.__name__),
         )
     )

@@ -719,9 +719,7 @@ def task_of(place, reading, warm="cold", seeds=(1, 2, 3), promised=()):
             found = {a: factor * v for a, v in found.items()}
         start = {n: np.shape(values[n]) for n in values}
         named = {fed[a]: v for a, v in found.items() if a in fed}
-        named = {
-            n: v.reshape(start[n]) if v.size == np.prod(start[n], dtype=int) else v for n, v in named.items()
-        }
+        named = {n: v.reshape(start[n]) if evidence.alike(start[n], v.shape) else v for n, v in named.items()}
         return Played(float(y) if y.ndim == 0 else y, named)
 
     def forward(values):

@@ -60,7 +60,22 @@ def said(folder, text):
     return file.check(path, seconds=5, reveal=True)
 
 
-@pytest.mark.parametrize("text", [AUTOENCODER, DENSITY], ids=["autoencoder", "density"])
+WITH_GRADS = """
+import numpy as np
+
+def loss_and_grads(x, W, b):
+    h = np.tanh(x @ W + b)
+    d = h * (1 - h ** 2) / len(x)
+    return 0.5 * np.sum(h ** 2) / len(x), x.T @ d, d.sum(0)
+
+def inputs(rng):
+    return rng.standard_normal((5, 3)), rng.standard_normal((3, 4)), rng.standard_normal(4)
+"""
+
+
+@pytest.mark.parametrize(
+    "text", [AUTOENCODER, DENSITY, WITH_GRADS], ids=["autoencoder", "density", "with grads"]
+)
 def test_right_programs_are_right(tmp_path, text):
     assert said(tmp_path, text).verdict == "ok"
 
@@ -70,6 +85,7 @@ def test_right_programs_are_right(tmp_path, text):
     [
         (AUTOENCODER, "d2 = (out - Y) / m", "d2 = (out - Y)"),
         (AUTOENCODER, "decay / m * params[\"W1\"]", "decay * params[\"W1\"]"),
+        (AUTOENCODER, "d2.sum(axis=1, keepdims=True)", "d2.sum(axis=1)"),
         (DENSITY, "-(z * np.exp(scale[0])).sum(0)", "-z.sum(0)"),
     ],
 )  # fmt: skip
