@@ -24,7 +24,7 @@ def test_a_run_too_short_misses_and_says_so(tmp_path):
     done = run("rate_distortion", tmp_path, "--quick", "--steps", "5")
     assert done.returncode == 1, done.stdout + done.stderr
     assert verdict(tmp_path) == "missed"
-    assert "missed: Frechet distance of samples, beta 1" in done.stdout
+    assert "missed: Frechet distance of samples, beta 3" in done.stdout
 
 
 class Fixed(Module):
