@@ -189,7 +189,7 @@ if __name__ == "__main__":
             __doc__,
             settings={"steps": 600, "ablation": 250, "channels": 32, "batch": 64, "lr": 1e-3},
             criteria=criteria(20, 1.5),
-            quick={"steps": 200, "ablation": 1, **SMALL},
-            quick_criteria=criteria(15, 2.8),
+            quick={"steps": 300, "ablation": 1, **SMALL},
+            quick_criteria=criteria(15, 2.0),
         )
     )

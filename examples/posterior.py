@@ -174,7 +174,7 @@ if __name__ == "__main__":
             __doc__,
             settings={"epochs": 200, "digits": 500},
             criteria=[*criteria(-21.3, 0.1), BETTER],
-            quick={"epochs": 30, "digits": 150},
+            quick={"epochs": 40, "digits": 150},
             quick_criteria=criteria(-24, 0.01),  # IWAE comes to be better later
         )
     )

@@ -167,5 +167,5 @@ if __name__ == "__main__":
     each.append(Criterion(gain("with noise", 1), "undoing noise does", above=1))
     # with the few draws of a quick run a single number of labels is off by a point and more
     modes = {"criteria": [*shared, *each], "quick_criteria": shared}
-    modes |= {"settings": {"steps": 4000, "draws": 20}, "quick": {"steps": 1200, "draws": 6}}
+    modes |= {"settings": {"steps": 4000, "draws": 20}, "quick": {"steps": 2400, "draws": 6}}
     sys.exit(experiment("tied_and_overcomplete", one_seed, __doc__, **modes))

@@ -24,7 +24,7 @@ def test_a_run_too_short_misses_and_says_so(tmp_path):
     done = run("rate_distortion", tmp_path, "--quick", "--steps", "5")
     assert done.returncode == 1, done.stdout + done.stderr
     assert verdict(tmp_path) == "missed"
-    assert "missed: Frechet distance of samples, beta 1" in done.stdout
+    assert "missed: Frechet distance of samples, beta 3" in done.stdout
 
 
 class Fixed(Module):
@@ -39,7 +39,8 @@ class Fixed(Module):
 
 def test_rate_and_distortion_are_those_of_the_formulas():
     run_ = type("Run", (), {"device": "cpu", "random": Random(0, dtype="float64")})
-    rate, distortion = example.two_terms(run_, Fixed(), np.tile([1.0, 0.0], (200_000, 1)))
+    eps = run_.random.normal(200_000, 2)
+    rate, distortion = example.two_terms(run_, Fixed(), np.tile([1.0, 0.0], (200_000, 1)), eps)
     assert rate == pytest.approx(2 * 0.5 * (1 + math.exp(-2) - 1 + 2))
     z = 1 + math.exp(-1) * np.linspace(-8, 8, 4001)  # both pixels cost softplus(-z)
     weight = np.exp(-(np.linspace(-8, 8, 4001) ** 2) / 2)
