@@ -236,8 +236,12 @@ def other_constants(slots, values, literals):
         )
         for other in list(known)[:12] if isinstance(known, dict) else ():
             if type(other) is type(node.value) and other != node.value:
-                words = f"{text(parent)} stands where [{other!r}] is due"
-                yield Edit(1.2, "operand", words, node, ast.Constant(other))
+                whole = ast.Subscript(parent.value, ast.Constant(other), parent.ctx)
+                words = f"{text(parent)} stands where {text(whole)} is due"
+                read = isinstance(parent.ctx, ast.Load)
+                yield Edit(
+                    1.2, "operand", words, parent if read else node, whole if read else ast.Constant(other)
+                )
 
 
 def other_collections(slots, values, scope):

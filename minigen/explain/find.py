@@ -1,6 +1,7 @@
 """From a Program to the readings of its pairs, or to the sentence that says what is missing."""
 
 import ast
+import functools
 import inspect
 import re
 import types
@@ -22,7 +23,40 @@ def find(program, shapes=None, seconds=8.0):
         found = _find(program, shapes, seconds)
         if found:
             break
+    for begin in _beginnings(program) if not found and "inputs" not in program.names else ():
+        try:
+            with pairs.load.quiet(), pairs.load.refusing(program), pairs.load.limited(2):
+                begin()
+        except Exception:
+            continue
+        trial = _find(program, shapes, seconds)
+        if any(f.right for f in trial):  # what fits the sizes chosen; else they may be to blame
+            return trial
     return found
+
+
+def _beginnings(program):
+    """Calls of the functions that put parameters into a dict or list of the file, with widths or channels by trying."""
+    held = {name for name, value in program.names.items() if isinstance(value, dict | list)}
+    for name, function in program.functions().items():
+        tree = pairs.evidence.find(program.tree, function)
+        stored = {
+            n.value.id
+            for n in ast.walk(tree or ast.Module([], []))
+            if isinstance(n, ast.Subscript) and isinstance(n.ctx, ast.Store) and isinstance(n.value, ast.Name)
+        }
+        asked = _parameters(function) or []
+        if not re.match(r"(init|create|make|build|setup|reset)", name, re.I) or not stored & held:
+            continue
+        sizes = propose.Sizes()
+        for widths in ([sizes.channels, sizes.channels_out, 4], sizes.widths):
+            if len(asked) <= len(widths):
+                yield functools.partial(_begin, function, widths[: len(asked)])
+
+
+def _begin(function, widths):
+    np.random.seed(0)  # noqa: NPY002
+    function(*widths)
 
 
 def _find(program, shapes, seconds):

@@ -53,6 +53,24 @@ def inputs(rng):
     return rng.standard_normal(6), rng.standard_normal((5, 3)), 3
 """
 
+FILLED_FIRST = """
+import numpy as np
+
+params, saved = {}, {}
+
+def init(n_in, n_out):
+    params["W"] = np.random.randn(n_in, n_out)
+    params["b"] = np.random.randn(n_out)
+
+def forward(x):
+    saved["x"], saved["h"] = x, np.tanh(x @ params["W"] + params["b"])
+    return saved["h"]
+
+def backward(g):
+    d = g * (1 - saved["h"] ** 2)
+    return {"dx": d @ params["W"].T, "dW": saved["x"].T @ d, "db": d.sum(0)}
+"""
+
 
 def said(folder, text):
     path = folder / "mine.py"
@@ -74,7 +92,9 @@ def inputs(rng):
 
 
 @pytest.mark.parametrize(
-    "text", [AUTOENCODER, DENSITY, WITH_GRADS], ids=["autoencoder", "density", "with grads"]
+    "text",
+    [AUTOENCODER, DENSITY, WITH_GRADS, FILLED_FIRST],
+    ids=["autoencoder", "density", "with grads", "parameters filled first"],
 )
 def test_right_programs_are_right(tmp_path, text):
     assert said(tmp_path, text).verdict == "ok"
@@ -86,6 +106,7 @@ def test_right_programs_are_right(tmp_path, text):
         (AUTOENCODER, "d2 = (out - Y) / m", "d2 = (out - Y)"),
         (AUTOENCODER, "decay / m * params[\"W1\"]", "decay * params[\"W1\"]"),
         (AUTOENCODER, "d2.sum(axis=1, keepdims=True)", "d2.sum(axis=1)"),
+        (FILLED_FIRST, "d.sum(0)", "d.mean(0)"),
         (DENSITY, "-(z * np.exp(scale[0])).sum(0)", "-z.sum(0)"),
     ],
 )  # fmt: skip
