@@ -40,6 +40,9 @@ _upstream = re.compile(r"^(grad|d_?out|dy|upstream|out(put)?_?grad(ient)?|grad(i
 _cache = re.compile(
     r"^(cache|caches|ctx|context|tape|saved|memo|memory|mem|state|intermediates?|activations?|saves?)s?_?$"
 )
+may_be_labels = re.compile(
+    r"^(\w*one_?hot\w*|y_?oh|y|t|labels?|targets?|y_true|Y|gt|truth|y_batch|ys|tgt|true|idx|indices|index|classes|actual|desired)$"
+)
 labels = re.compile(r"^(Y|labels?|targets?|y_true|truth|y_batch)$")
 _skip = re.compile(
     r"^(inputs|main|train|test|plot|check|load|save|init|initiali[sz]e|numerical|gradient_check|grad_check|"
@@ -69,6 +72,9 @@ _forwards = (
     "compute",
     "predict",
     "forward_propagation",
+    "calculate",
+    "evaluate",
+    "value",
 )
 
 
@@ -308,8 +314,8 @@ def _options(place, forward, back, arguments):
             if len(gradients) > 1:
                 choice.insert(1, ("g", upstream))
                 upstream += 1
-            choice += [("kept", a) for a in ("output", "out", "y_pred", "probs") if place.kind is not None]
             choice += [source for _, source in forward.bound[:1]]
+            choice += [("kept", a) for a in ("output", "out", "y_pred", "probs") if place.kind is not None]
             if _upstream.match(
                 name
             ):  # it is what comes from above, and no value of forward under a strange name
@@ -319,7 +325,9 @@ def _options(place, forward, back, arguments):
         elif p.default is not p.empty:
             choice = [None]
         else:
-            choice = [("g",)] if not labels.match(name) else []  # labels are no upstream gradient
+            alike = [a for a in arguments if may_be_labels.match(a)] if may_be_labels.match(name) else []
+            choice = [("given", a) for a in alike]
+            choice += [("g",)] if not labels.match(name) else []  # labels are no upstream gradient
             choice += [("y",), ("rest",), ("result",)]
             others = {q.name for q in parameters}
             choice += [("out", i) for i, other in enumerate(returned) if other not in others]

@@ -31,9 +31,6 @@ _pad = re.compile(r"^(pad|padding|p)$")
 _rate = re.compile(
     r"lr|learning|rate|alpha|eta|eps|momentum|beta|prob|keep|dropout|drop|decay|lam|reg|slope|scale|sigma|std|gamma|delta|smooth|temp|tau|rho"
 )
-_labels = re.compile(
-    r"^(\w*one_?hot\w*|y_?oh|y|t|labels?|targets?|y_true|Y|gt|truth|y_batch|ys|tgt|true|idx|indices|index|classes|actual|desired)$"
-)
 _size = re.compile(
     r"(^|_)(n|num|dim|dims|in|out|size|units|hidden|features|fan|channels|width|depth|neurons|inputs?|outputs?|nodes|"
     r"latent|classes|vocab|embed|embedding|d|h|k|z|x|y|v|m|len|length)(_|$)|size$|dim$|^[a-zA-Z]$|[a-z](In|Out|Dim|Size)$|^(nin|nout)$"
@@ -222,7 +219,7 @@ def choices(parameter, position, given, constructor, weights=0, extra=(), promis
         and not (_kernel.match(name) and len(name) > 1)
         and not re.search(r"lr|learning_rate|^eps$|dropout|^reg$", name)
     ):
-        if _labels.match(name) and (position > 0 or name not in ("t", "y")):
+        if pairs.may_be_labels.match(name) and (position > 0 or name not in ("t", "y")):
             classes = [
                 Choice("array", "N A", "one-hot"),
                 Choice("array", "N", "int"),
@@ -465,7 +462,7 @@ class Proposal:
                 spec = self._unpacked[p.name]
                 domains = (
                     [c.domain for c in options[:1] if c.kind == "array"]
-                    if index or _labels.match(p.name)
+                    if index or pairs.may_be_labels.match(p.name)
                     else []
                 )
                 others = [
@@ -535,7 +532,7 @@ class Proposal:
             and n.args
             and isinstance(n.args[0], ast.Name)
         }
-        return name in sliced and not _labels.match(name) or bool(sliced and _flat.match(name))
+        return name in sliced and not pairs.may_be_labels.match(name) or bool(sliced and _flat.match(name))
 
     def _beginnings(self):
         """The methods that make the parameters when fit begins, and that the arguments of forward suffice to call."""
@@ -773,6 +770,7 @@ def _of_backs(place, front, parameters):
     """The parameters that only the backward of `front` has and that forward does not give: labels, mostly."""
     functions = place.functions()
     known = {p.name for p in parameters} | set(pairs._names_returned(place, front))
+    has_labels = any(pairs.may_be_labels.match(name) for name in known)
     found = []
     alone = len(parameters) == 1  # f(z) and f_prime(x): the same argument under another name
     for back in (
@@ -782,13 +780,14 @@ def _of_backs(place, front, parameters):
             ours = p.name not in known and p.default is p.empty and not pairs._cache.match(p.name)
             if (
                 ours
-                and (_labels.match(p.name) or not pairs.is_gradient_name(p.name))
+                and (pairs.may_be_labels.match(p.name) or not pairs.is_gradient_name(p.name))
                 and p.name not in pairs.evidence.steps
             ):
                 known.add(p.name)
                 if alone and len(place.parameters(back)) == 1:
                     continue
-                if _labels.match(p.name) or re.match(r"^[xX]$", p.name):
+                a_label = pairs.may_be_labels.match(p.name)
+                if a_label and not has_labels or re.match(r"^[xX]$", p.name):
                     found.append(p)
     return found
 
@@ -907,7 +906,9 @@ def _search(proposal, given, seconds=SECONDS):
         another shape.
         """
         labels = [
-            (key, proposal.labels()) for key, _ in options_of if key[0] == "call" and _labels.match(key[1])
+            (key, proposal.labels())
+            for key, _ in options_of
+            if key[0] == "call" and pairs.may_be_labels.match(key[1])
         ]
         shaped = [
             (("call", m.value[0][1]), [Choice("array", _spec(m.shape, Sizes()))])
@@ -965,7 +966,7 @@ def _search(proposal, given, seconds=SECONDS):
 def _moves(proposal, chosen, variables):
     """(argument, Choices), the likelier first, with None between: labels have the shape that they are compared with."""
     slices, told = list(_in_slices(variables)), list(_of_message(proposal, chosen))
-    yield from ((key, options) for key, options in told if _labels.match(key[1]))
+    yield from ((key, options) for key, options in told if pairs.may_be_labels.match(key[1]))
     yield None, []
     yield from slices[: len(variables)]
     yield None, []
