@@ -196,13 +196,20 @@ def _explains(explanation):
     return explanation is not None and bool(explanation.findings) and explanation.complete
 
 
+def _told_otherwise(finding, known):
+    """Whether another change of the same text mends as much: the two are one mistake, told in two ways."""
+    overlap = known.column < finding.end_column and finding.column < known.end_column
+    mended = set(finding.verified_on["gradients"]) <= set(known.verified_on["gradients"])
+    return finding.line == known.line and overlap and mended
+
+
 def _joined(explanations):
     """Several Explanations, of different gradients, as one; None where there is none."""
     whole, *others = [x for x in explanations if x is not None] or [None]
     for other in others:
         for finding in other.findings:
             same = [f for f in whole.findings if (f.line, f.after) == (finding.line, finding.after)]
-            if not same:
+            if not same and not any(_told_otherwise(finding, f) for f in whole.findings):
                 whole.findings.append(finding)
             for known in same:
                 gradients = known.verified_on["gradients"] + finding.verified_on["gradients"]
