@@ -117,9 +117,8 @@ def _work(path, names, shapes, seconds, reveal, subject, send):
     for i, task in enumerate(tasks):
         said = explain_task(task, seconds=0, reveal=reveal)
         aside = contextlib.nullcontext
-        if _wrong(said) and small_numbers(
-            program
-        ):  # a right gradient may differ by so little: no repair mends that
+        # a right gradient may differ by a small number in the loss: no repair mends that
+        if _wrong(said) and small_numbers(program):
             aside = functools.partial(small_numbers_left_out, program)
             with aside() as lines:
                 other = task_anew(program, found[i])

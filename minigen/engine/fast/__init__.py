@@ -1,4 +1,5 @@
-"""How arrays are multiplied fast: threads, matrix products in place of convolutions, memory.
+"""How arrays are multiplied and added fast, and a step is repeated: threads, convolutions as products,
+sums of rows, memory, replay.
 
 Nothing here is needed to understand a gradient.
 """
