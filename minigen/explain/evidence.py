@@ -216,9 +216,8 @@ def _assign(reading, slopes, values, outcome):
                 continue
             if source.kind == "changed" and value != source.address:
                 continue
-            if _is_label(
-                value
-            ):  # a loss is as often symmetric in both: the sign would be taken for the other's
+            # a loss is as often symmetric in both: the sign would be taken for the other's
+            if _is_label(value) or _beside_an_output(value, outcome.live.arguments):
                 continue
             if slopes.fit(value, gradient.reshape(np.shape(values[value]))):
                 take(value, source, True, False)
@@ -247,7 +246,12 @@ def _assign(reading, slopes, values, outcome):
         left = [
             a
             for a in arguments
-            if a not in found and np.shape(values[a]) == gradient.shape and gradient.ndim and not _is_label(a)
+            if a not in found
+            and np.shape(values[a]) == gradient.shape
+            and gradient.ndim
+            and not _is_label(a)
+            and not _beside_an_output(a, outcome.live.arguments)
+            and not (_last(scenes.text(a)) in ("y", "Y") and bases(_last(source.label)) - {"y"})
         ]
         if len(left) == 1 and slopes.moves(left[0]):
             take(left[0], source, False, False)
@@ -466,6 +470,14 @@ def _settings(reading, live):
 def _is_label(address):
     """Whether an argument is what a loss compares with; its gradient is hardly ever meant."""
     return bool(re.fullmatch(r"(y_?)?(true|targets?|labels?)|t|ys", _last(scenes.text(address)).lower()))
+
+
+def _beside_an_output(address, names):
+    """Whether an argument is called y or t, and another one pred: it is what that one is compared with."""
+    return str(address[-1][1]) in ("y", "Y", "t") and any(re.search(_output, n, re.I) for n in names)
+
+
+_output = r"pred|out|hat|logit|score|prob|recon|guess|estimate"
 
 
 def is_kept(source, value):

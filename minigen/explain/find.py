@@ -8,7 +8,7 @@ import types
 
 import numpy as np
 
-from minigen.explain import arrays, pairs, propose
+from minigen.explain import arrays, pairs, propose, shown
 from minigen.explain.scene import Scene, widen
 
 
@@ -61,9 +61,17 @@ def _begin(function, widths):
 
 def _find(program, shapes, seconds):
     found = []
-    for place in _places(program, shapes, seconds):
+    if "inputs" in program.names:
+        for place in _places(program, shapes, seconds):
+            found += pairs.try_all(place, seconds=seconds)
+    known = pairs.reached(program, [f for f in found if f.right])
+    for place in shown.places(program, known) if not shapes else ():
         found += pairs.try_all(place, seconds=seconds)
-    if found and "inputs" in program.names:  # what these do not reach, with inputs of our own
+    if "inputs" not in program.names:
+        known = pairs.reached(program, [f for f in found if f.right])
+        for place in _places(program, shapes, seconds, known):
+            found += pairs.try_all(place, seconds=seconds)
+    elif found:  # what these do not reach, with inputs of our own
         for place in propose.places(program, shapes or {}, 1.5, pairs.reached(program, found)):
             found += [f for f in pairs.try_all(place, seconds=1.0) if f.right]
     found.sort(key=lambda f: f.worth, reverse=True)
@@ -134,11 +142,11 @@ def _trains(tree, known):
     return any(getattr(f, "attr", getattr(f, "id", "")) in names for f in called)
 
 
-def _places(program, shapes, seconds):
+def _places(program, shapes, seconds, known=()):
     given = program.names.get("inputs")
     if callable(given) and getattr(given, "__module__", "") == program.module.__name__:
         return with_inputs(program, given)
-    return propose.places(program, shapes or {}, seconds)
+    return propose.places(program, shapes or {}, seconds, known)
 
 
 def tasks(program, shapes=None):
@@ -237,14 +245,17 @@ def _by_name(program, given):
         named = {"self": given[0]}
         for name in ("forward", "__call__", *(n for n in vars(type(given[0])) if n[0] != "_")):
             parameters = _parameters(getattr(given[0], name, None))
-            if parameters is not None and len(parameters) == count - 1:
-                return named | dict(zip(parameters, given[1:], strict=True))
-    names = program.functions()
+            if parameters is not None and len(parameters) < count:
+                rest = _named_by_a_loss(program, given[1 + len(parameters) :])
+                if rest is not None:
+                    return named | dict(zip(parameters, given[1:], strict=False)) | rest
+    names, graph = program.functions(), pairs.call_graph(program)
     gone_back = {pairs.stem(name, names) for name in names if pairs.goes_back(name, names)} - {""}
     functions = [f for name, f in names.items() if name != "inputs"]
     functions.sort(
         key=lambda f: (
             pairs.goes_back(f.__name__, names) or pairs.stem(f.__name__, names) not in gone_back,
+            -len(pairs.closure(graph, [f.__name__])),  # the outermost
             not re.search("forward|loss|cost|model|objective|elbo", f.__name__),
         )
     )
@@ -256,6 +267,18 @@ def _by_name(program, given):
         f"inputs(rng) gives {count} values in order, and no function takes so many arguments; let it return "
         "a dict: the arguments of forward by name"
     )
+
+
+def _named_by_a_loss(program, values):
+    """Values by the names that a loss has for what it takes beside the output: loss(pred, y); None where none takes so many."""
+    if not values:
+        return {}
+    for name, function in program.functions().items():
+        asked = _parameters(function) or []
+        if pairs._cost.search(name) or not pairs.goes_back(name, program.functions()):
+            if len(asked) == 1 + len(values) and all(pairs.may_be_labels.match(n) for n in asked[1:]):
+                return dict(zip(asked[1:], values, strict=True))
+    return None
 
 
 def _parameters(function):
@@ -272,12 +295,18 @@ def _parameters(function):
 
 
 def proposed(found, path):
-    """A note for each pair whose inputs were proposed: the command that fixes them."""
+    """Notes on the pairs whose inputs were proposed: what the file's own code showed, or the command that fixes them."""
+    seen = [f.place for f in found if isinstance(f.place, shown.ShownPlace)]
+    smaller = {old: new for place in seen for old, new in place.smaller.items()}
+    sizes = ", ".join(f"{old} became {new}" for old, new in smaller.items())
+    notes = [
+        f"inputs are like those that the code under __main__ gives{'; sizes: ' + sizes if sizes else ''}"
+    ][: len(seen)]
     commands = [
         f.place.command for f in found if isinstance(f.place, propose.ProposedPlace) and f.place.command
     ]
     if not commands:
-        return []
+        return notes
     together = dict.fromkeys(part for command in commands for part in command.split())
     sizes = {}
     for part in together:
@@ -287,7 +316,7 @@ def proposed(found, path):
     settings = {n: v for f in found for n, v in getattr(f.place, "settings", {}).items()}
     with_ = ", ".join(f"{name} = {value:g}" for name, value in settings.items())
     note = f"sizes were chosen by trying; to fix them: minigen check {path} --shapes {fixed}"
-    return [f"{note}; numbers in the place of defaults: {with_}" if with_ else note]
+    return [*notes, f"{note}; numbers in the place of defaults: {with_}" if with_ else note]
 
 
 def reduced(found):

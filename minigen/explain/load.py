@@ -2,9 +2,9 @@
 besides defining them.
 
 A file that trains and plots is read statement by statement. What stands under `if __name__ == "__main__":`
-does not run. A loop or a call that trains is cut off, a module that is not installed is replaced
-by an empty one, printing is swallowed, and whatever opens a file, plots or waits is refused.
-What was left out is told with its line.
+does not run here (shown.py runs it later as far as the first calls). A loop or a call that trains is cut off,
+a module that is not installed is replaced by an empty one, printing is swallowed, and whatever opens a file,
+plots or waits is refused. What was left out is told with its line.
 """
 
 import __future__
@@ -172,11 +172,11 @@ def load(path):
 def _run(program, statement):
     if isinstance(statement, ast.Import | ast.ImportFrom):
         return _import(program, statement)
-    why = _is_work(program, statement)
+    why = is_work(program, statement)
     if why is None:
         try:
             with _limit(STATEMENT_SECONDS):
-                _execute(program, statement)
+                execute(program, statement)
             return None
         except _Timeout:
             why = f"takes longer than {STATEMENT_SECONDS:.0f} s"
@@ -191,13 +191,13 @@ def _run(program, statement):
     return None
 
 
-def _execute(program, statement):
+def execute(program, statement):
     flags = __future__.annotations.compiler_flag if "from __future__" in program.text else 0
     code = compile(ast.Module([statement], []), str(program.path), "exec", flags=flags, dont_inherit=True)
     exec(code, program.names)
 
 
-def _is_work(program, statement):
+def is_work(program, statement):
     """Why a statement at the top level is not run ("" where that needs no mention), or None where it is."""
     if isinstance(statement, ast.If) and "__name__" in ast.unparse(statement.test):
         return ""
@@ -226,7 +226,7 @@ def _is_work(program, statement):
 
 
 def _import(program, statement):
-    if _patiently(program, lambda: _execute(program, statement)):
+    if _patiently(program, lambda: execute(program, statement)):
         return  # otherwise stubbed below, name by name, and told
     for alias in statement.names:
         module = alias.name if isinstance(statement, ast.Import) else statement.module or "."
@@ -234,7 +234,7 @@ def _import(program, statement):
         one = ast.copy_location(_with_names(statement, [alias]), statement)
         try:
             with _limit(20):
-                _execute(program, one)
+                execute(program, one)
         except Exception:
             program.missing.append(module)
             if name != "*":

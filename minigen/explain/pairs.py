@@ -49,6 +49,7 @@ _skip = re.compile(
     r"check_grad|eval_numerical|update|step|fit|predict|accuracy|zero_grad|one_hot)"
 )
 _second = re.compile(r"(grad|prime|deriv\w*)_?2$|second|hess|numerical|^apply_|flush|zero_|clip_")
+_step = re.compile(r"^(train|update|fit|learn|partial_fit|step)(_|$)|_(step|update)$")  # down a loss
 _reset = re.compile(r"^(flush|zero|reset|clear)_?\w*(grad|gradient|derived|cache|state)?\w*$")
 _forwards = (
     "forward",
@@ -171,6 +172,10 @@ def readings(place, arguments):
                 steps = [step for n in losses for step in _loss_steps(place, forward, n, arguments)]
                 for loss in [None, *steps]:
                     yield from _with_back(place, title, forward, loss, back, arguments)
+    for step, loss in updates(place).items() if place.kind is not None else ():
+        for forward in _bind(place, loss, arguments) if place.only in (None, loss) else ():
+            for backward in _bind(place, step, arguments):
+                yield Reading(f"{place.title}.{loss} / {step}", forward, backward)
     for name in (n for n in functions if place.only in (None, n)):
         if (
             _has_front(functions, name)
@@ -184,6 +189,25 @@ def readings(place, arguments):
             yield Reading(title, forward)
             yield Reading(title, forward, closure=True, takes_g=True)
             yield Reading(title, forward, closure=True)
+
+
+def updates(place):
+    """{method: the loss that it takes one step down}: train_critic of critic_loss, both of the same arguments."""
+    functions, found = place.functions(), {}
+    losses = [n for n in functions if _cost.search(n) and not goes_back(n, functions) and not _step.search(n)]
+    for step in (n for n in functions if _step.search(n) and not goes_back(n, functions)):
+        asked = [p.name for p in place.parameters(step) if p.default is p.empty]
+        alike = [n for n in losses if [p.name for p in place.parameters(n) if p.default is p.empty] == asked]
+        of_a_part = [n for n in alike if _of_what(n) == _of_what(step)]
+        if asked and (of_a_part or len(alike) == 1 == len(losses)):
+            found[step] = (of_a_part or alike)[0]
+    return found
+
+
+def _of_what(name):
+    return re.sub(
+        r"train|update|fit|step|learn|partial|batch|loss|cost|objective|on|[\W_]+", "", name.lower()
+    )
 
 
 def _has_front(functions, back):
@@ -293,7 +317,7 @@ def _options(place, forward, back, arguments):
         name = p.name
         if name in arguments and not (i == 0 and name in ("g", "grad", "dout", "delta")):
             choice = [("given", name)]
-            if len(parameters) == 1 and place.kind is not None:
+            if len(parameters) == 1 and place.kind is not None and not may_be_labels.match(name):
                 choice.append(("g",))  # backward(x): some call the upstream gradient as forward's argument
         elif (
             name in settings
@@ -410,7 +434,12 @@ def _breaks_in_backward(place, reading, error):
         return False
     names = place.functions()
     if stem(reading.forward.name, names) != stem(reading.backward.name, names):
-        return False
+        front, back = (
+            [p.name for p in place.parameters(step.name) if p.default is p.empty]
+            for step in (reading.forward, reading.backward)
+        )
+        if not _cost.search(reading.forward.name) or front != back:
+            return False
     code = place.functions()[reading.backward.name].__code__
     return any(frame.f_code is code for frame, _ in traceback.walk_tb(error.__traceback__))
 

@@ -759,6 +759,7 @@ def _proposals(program):
         fronts += [
             n for n in methods if _may_be_single(program, methods[n]) and not pairs._has_front(methods, n)
         ]
+        fronts += pairs.updates(place).values()
         constructor = _constructor(kind)
         for front in dict.fromkeys(fronts):
             parameters = place.parameters(front)

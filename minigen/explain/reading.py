@@ -115,10 +115,7 @@ class Reading:
     def pick(self, result, live):
         """y in what forward returned, or kept on its object where it returned nothing."""
         if result is None and live.owner is not None:
-            known = vars(live.owner)
-            name = next((n for n in _output_names if is_number(known.get(n))), None)
-            name = name or next((n for n in reversed(known) if is_number(known[n])), None)
-            return None if name is None else known[name]
+            return _kept_output(live.owner, live.program)
         if isinstance(result, tuple | list):
             if self.outputs > 1:
                 return tuple(result[: self.outputs])
@@ -131,6 +128,18 @@ class Reading:
                 (result[k] for k in ("loss", "cost", "out", "output", "y") if is_number(result.get(k))), None
             )
         return result
+
+
+def _kept_output(owner, program):
+    """What forward left on its object, or on one of the objects that it has: the loss, or the last output."""
+    known = vars(owner)
+    name = next((n for n in _output_names if is_number(known.get(n))), None)
+    parts = [v for v in known.values() if scenes.is_own(v, program)] if name is None else []
+    outputs = [vars(part)[n] for part in parts for n in _output_names if is_number(vars(part).get(n))]
+    if outputs:
+        return next((y for y in outputs if np.ndim(y) == 0), outputs[-1])
+    name = name or next((n for n in reversed(known) if is_number(known[n])), None)
+    return None if name is None else known[name]
 
 
 def is_number(value):

@@ -50,10 +50,12 @@ class Scene:
     arguments: dict
     owner: object = None
     seed: int = 0
+    only: frozenset | None = None  # the globals that belong to it; None: all
     kept: object = field(init=False)
 
     def __post_init__(self):
-        data = {k: v for k, v in self.program.names.items() if is_data(k, v)}
+        known = self.program.names if self.only is None else self.only
+        data = {k: v for k, v in self.program.names.items() if is_data(k, v) and k in known}
         self.kept = Kept((self.arguments, self.owner, data))
 
     def live(self):

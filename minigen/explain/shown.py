@@ -1,0 +1,248 @@
+"""Inputs that the file itself shows: what the code under `if __name__ == "__main__":` hands to its functions.
+
+That code is run only until every forward has been called once, in the limited process, for a moment at most. The
+arguments of each first call are kept, and the object whose method was called. They tell what a name cannot: that
+labels are -1 and 1, that a batch has three axes, how a list of layers is put together. Later calls draw values of the
+same kinds anew, with sizes made smaller where forward still runs.
+"""
+
+import ast
+import contextlib
+import dis
+import re
+import sys
+
+import numpy as np
+
+from minigen.explain import load, pairs, propose
+from minigen.explain import scene as scenes
+from minigen.explain.reading import is_gradient_name
+
+SECONDS = 0.5  # of computing, for the code under __main__
+_small = (
+    5,
+    7,
+    6,
+    8,
+    9,
+)  # what large sizes become, in the order in which they are met; more rows than there are classes
+_large = 10  # sizes above this are made smaller
+
+
+class _Enough(BaseException):
+    """Every function that was waited for has been called."""
+
+
+def places(program, known=()):
+    """A ShownPlace for every class and function that may be a forward and that the file's own code calls; but for those
+    that are `known`.
+    """
+    proposals = [p for p in propose._proposals(program) if p.key not in known] if _work(program) else []
+    wanted = {f.__code__ for p in proposals for f in _same_arguments(p)}
+    backs = [f for p in proposals for n, f in p.place.functions().items() if _gives_labels(p, n)]
+    calls = _first_calls(program, wanted, {f.__code__ for f in backs})
+    found = []
+    for p in proposals:
+        scene = next((calls[f.__code__] for f in _same_arguments(p) if f.__code__ in calls), None)
+        if scene is None or p.kind is not None and type(scene.owner) is not p.kind:
+            continue
+        missing = {q.name for q in p.parameters} - set(scene.arguments)
+        more = {}
+        for back in backs:
+            there = calls.get(back.__code__)
+            more |= {n: v for n, v in (there.arguments if there else {}).items() if n in missing}
+        place = ShownPlace(p, scene, more)
+        if place.runs():
+            place.shrink()
+            found.append(place)
+    return found
+
+
+def _same_arguments(proposal):
+    """The functions whose calls show the arguments of a forward: itself, and methods that take a step down this loss."""
+    functions = proposal.place.functions()
+    steps = pairs.updates(proposal.place).items() if proposal.kind is not None else ()
+    return [functions[n] for n in (proposal.front, *(step for step, loss in steps if loss == proposal.front))]
+
+
+def _gives_labels(proposal, name):
+    """Whether a function may have labels that the forward does not have: a backward or a loss."""
+    return name != proposal.front and (pairs.goes_back(name) or bool(pairs._cost.search(name)))
+
+
+def _work(program):
+    """The statements that the loader leaves out since they do the work: what stands under __main__, and calls of train."""
+    found = []
+    for statement in program.tree.body:
+        if isinstance(statement, ast.If) and "__name__" in ast.unparse(statement.test):
+            found += statement.body
+        elif not isinstance(statement, ast.Import | ast.ImportFrom) and load.is_work(program, statement):
+            found.append(statement)
+    return found
+
+
+def _first_calls(program, wanted, others):
+    """{code: Scene of its first call} of the functions whose code is `wanted`, and of `others` that are called before."""
+    found, before, waiting = {}, sys.getprofile(), set(wanted)
+
+    def watch(frame, event, _):
+        code = frame.f_code
+        if event != "call" or code in found or code not in waiting and code not in others:
+            return
+        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        given = {n: frame.f_locals[n] for n in names if n in frame.f_locals}
+        owner = given.pop(names[0]) if names[:1] == ("self",) else None
+        with contextlib.suppress(Exception):
+            found[code] = scenes.Scene(program, given, owner, only=known)
+        waiting.discard(code)
+        if not waiting and others <= found.keys():
+            raise _Enough
+
+    kept, argv = dict(program.names), sys.argv
+    known = frozenset(kept) | _read_as_globals(program)
+    np.random.seed(0)  # noqa: NPY002
+    sys.argv = [str(program.path)]
+    try:
+        with load.quiet(), load.refusing(program), np.errstate(all="ignore"), load.limited(SECONDS):
+            sys.setprofile(watch)
+            for statement in _work(program):
+                with contextlib.suppress(Exception, SystemExit):
+                    load.execute(program, statement)
+    except (_Enough, load.Timeout):
+        pass
+    finally:
+        sys.setprofile(before)
+        sys.argv = argv
+        for name in set(program.names) - set(kept):
+            del program.names[name]
+        program.names.update(kept)
+    return found
+
+
+def _read_as_globals(program):
+    """The names of globals that functions and methods of the file read."""
+    functions = [
+        *program.functions().values(),
+        *(f for k in program.classes().values() for f in vars(k).values()),
+    ]
+    codes = [f.__code__ for f in functions if hasattr(f, "__code__")]
+    steps = (step for code in codes for step in dis.get_instructions(code))
+    return frozenset(step.argval for step in steps if step.opname == "LOAD_GLOBAL")
+
+
+class ShownPlace(pairs.Place):
+    """A Place whose inputs are of the kind that the file's own code gives; `smaller` holds the sizes that were changed."""
+
+    def __init__(self, proposal, scene, more):
+        super().__init__(proposal.program, proposal.title, None, proposal.kind)
+        self.scene, self.more, self.smaller, self.varies = scene, more, {}, True
+        self.only, self.build = proposal.front, self._build
+
+    def runs(self, seed=0):
+        """Whether forward gives finite numbers."""
+        try:
+            with load.quiet(), load.refusing(self.program), np.errstate(all="ignore"), load.limited(1.0):
+                live = self._build(seed).live()
+                (step,) = pairs._bind(self, self.only, live.arguments)
+                y = pairs.Reading("", step).pick(step.call(live, {}), live)
+            return y is None or not pairs.is_number(y) or propose._finite(y)
+        except (Exception, load.Timeout):
+            return False
+
+    def shrink(self):
+        """Make sizes smaller, one after another, as long as forward runs."""
+        live = self._live(0)
+        sizes = {n for *_, value in _arrays(live) for n in np.shape(value)}
+        left = [n for n in _small if n not in sizes]
+        for size in sorted((n for n in sizes if n > _large), reverse=True):
+            if left:
+                self.smaller[size] = left[0]
+                if self.runs():
+                    left.pop(0)
+                else:
+                    del self.smaller[size]
+        self.varies = self.runs(1) and self.runs(2)
+
+    def _live(self, seed):
+        live = self.scene.live()
+        live.arguments = {**scenes.Scene(self.program, self.more).live().arguments, **live.arguments}
+        live.seed = seed
+        return live
+
+    def _build(self, seed):
+        rng = np.random.default_rng(seed)
+        live = self._live(seed)
+        scenes.widen(live, self.program)
+        more = seed % 3 if self.varies else 0  # other sizes for other inputs
+        chosen = {n: rng.permutation(n)[: small + more] for n, small in self.smaller.items()}
+        for address, container, key, value in _arrays(live):
+            new = _of_its_kind(value, chosen, rng)
+            if address[0][0] == "arg" and _is_blank(address, new):  # zeros hide what they are multiplied with
+                new = 0.3 * rng.standard_normal(new.shape)
+            if isinstance(container, dict | list):
+                container[key] = new
+            elif container is not None and not isinstance(container, tuple):
+                setattr(container, key, new)
+        return scenes.Scene(self.program, live.arguments, live.owner, seed)
+
+
+def _arrays(live):
+    """(address, container, key, value) of the arrays and whole numbers that arguments and objects hold."""
+    found, seen = {}, set()
+    for address, container, key, value in live.roots():
+        scenes._walk(address, container, key, value, live.program, found, seen, "fib")
+    holders = [live.arguments, *(vars(v) for v in [live.owner] if hasattr(v, "__dict__"))]
+    numbers = [((("number", k),), h, k, v) for h in holders for k, v in h.items() if type(v) is int]
+    return [*((a, *f) for a, f in found.items() if isinstance(f[2], np.ndarray)), *numbers]
+
+
+def _is_blank(address, value):
+    """Whether an array holds zeros that are the beginning of a parameter or state, and no sum of gradients."""
+    name = str(address[-1][1])
+    sums = is_gradient_name(name) or re.match(r"^(m|v|s)[A-Z_]|mom|vel|cache|acc|mask", name)
+    return (
+        isinstance(value, np.ndarray)
+        and value.dtype.kind == "f"
+        and value.ndim
+        and not value.any()
+        and not sums
+    )
+
+
+def _of_its_kind(value, chosen, rng):
+    """Values of the same kind: a part of the rows, other numbers; labels stay labels, and shares add up to one."""
+    if type(value) is int:
+        return len(chosen[value]) if value in chosen else value
+    whole = value.dtype.kind != "f" or bool((value == np.rint(value)).all())
+    adds_up = [
+        a for a in range(value.ndim) if value.size and (value >= 0).all() and np.allclose(value.sum(a), 1)
+    ]
+    new = value
+    for axis, size in enumerate(value.shape):
+        if size in chosen:
+            new = new.take(chosen[size], axis)
+    if whole and value.size and value.dtype.kind in "iu" and chosen and value.min() >= 0:
+        fits = [len(rows) for size, rows in chosen.items() if size > value.max()]
+        new = new % min(fits) if fits and value.max() >= min(fits) and value.max() > 1 else new
+    if adds_up:
+        axis = adds_up[-1]
+        return _shares(new, axis, whole, rng)
+    if whole or not value.size:
+        return new
+    low, high = value.min(), value.max()
+    if low >= 0:  # what is positive, or a probability, stays so
+        return (
+            new ** np.exp(0.3 * rng.standard_normal(new.shape))
+            if high <= 1
+            else new * np.exp(0.3 * rng.standard_normal(new.shape))
+        )
+    return new + 0.3 * value.std() * rng.standard_normal(new.shape)
+
+
+def _shares(new, axis, whole, rng):
+    """Rows that add up to one along an axis: one-hot, or shares."""
+    if whole:
+        hot = rng.integers(0, new.shape[axis], np.delete(new.shape, axis))
+        return np.moveaxis(np.eye(new.shape[axis], dtype=new.dtype)[hot], -1, axis)
+    new = new * np.exp(0.3 * rng.standard_normal(new.shape))
+    return new / new.sum(axis, keepdims=True)
