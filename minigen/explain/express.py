@@ -25,7 +25,7 @@ class Library:
         with np.errstate(all="ignore"):
             for atom in [*arrays, *(n for n in numbers if abs(float(n.value)) not in (0.0, 1.0))]:
                 value = np.asarray(atom.value, float)
-                for template, extra in SIMPLE_FUNCTIONS:
+                for template, extra in (*SIMPLE_FUNCTIONS, ("1 / {v}", 0.3)):
                     if ".T" in template or value.ndim == 0 and extra:
                         continue
                     array = np.asarray(eval(template.format(v="v"), {"np": np, "v": value}), float)
@@ -95,8 +95,8 @@ class Library:
                         (f"{atom.text}{how}[:, None]", np.broadcast_to(vector[:, None], shape), cost)
                     )
 
-    def find(self, needed, most=12):
-        """[(cost, text)] of expressions equal to `needed`, cheapest first."""
+    def find(self, needed, most=12, deep=True):
+        """[(cost, text)] of expressions equal to `needed`, cheapest first; if not `deep`, only products of two."""
         found = []
         if needed.shape != self.shape or not np.isfinite(needed).all() or not needed.any():
             return found
@@ -107,7 +107,7 @@ class Library:
         self._multiples(flat[None], [("", 0.0)], found)
         with np.errstate(all="ignore"):
             self._multiples(flat / self.table, [(f"{e[0]} * ", e[2] + 0.4) for e in self.entries], found)
-            plain = [i for i, e in enumerate(self.entries) if e[2] <= 0.1][:60]
+            plain = [i for i, e in enumerate(self.entries) if e[2] <= 0.1][: 60 * deep]
             for place, i in enumerate(plain):
                 if len(found) >= 6 * most:  # every product of three is met three times
                     break
@@ -115,8 +115,9 @@ class Library:
                 one, _, x = self.entries[i]
                 names = [(f"{one} * {self.entries[j][0]} * ", x + self.entries[j][2] + 0.9) for j in others]
                 self._multiples(flat / (self.table[i] * self.table[others]), names, found)
-        self._matrix_products(needed, found)
-        self._reduced(needed, found)
+        if deep:
+            self._matrix_products(needed, found)
+            self._reduced(needed, found)
         cheapest = {}  # the factors of a product in whatever order
         for cost, name in sorted(found, key=lambda p: (p[0], len(p[1]))):
             cheapest.setdefault(tuple(sorted(name.split(" * "))), (cost, name))
@@ -151,7 +152,7 @@ class Library:
 
     def _reduced(self, needed, found):
         """Sums of an array, or of a product of two, over axes."""
-        bigger = [a for a in self.arrays if 1 <= a.value.ndim <= 4 and a.value.size > needed.size][:16]
+        bigger = [a for a in self.arrays if 1 <= a.value.ndim <= 4 and a.value.size > needed.size][:24]
         for one, other in [(a, None) for a in bigger] + list(itertools.combinations(bigger, 2)):
             value = np.asarray(one.value, float)
             name = one.text
@@ -161,14 +162,19 @@ class Library:
                 value, name = value * other.value, f"({one.text} * {other.text})"
             for n in range(1, value.ndim + 1):
                 for axes in itertools.combinations(range(value.ndim), n):
-                    for keep in (False, True):
-                        total = value.sum(axis=axes, keepdims=keep)
-                        if total.shape == needed.shape:
-                            axis = axes[0] if n == 1 else axes
-                            how = f"axis={axis}" + (", keepdims=True" if keep else "")
-                            self._scaled(
-                                needed, total, f"{name}.sum({how})", 1.5 + 0.3 * (other is not None), found
-                            )
+                    total, axis = value.sum(axis=axes), axes[0] if n == 1 else axes
+                    cost = 1.5 + 0.3 * (other is not None)
+                    if total.shape == needed.shape:
+                        self._scaled(needed, total, f"{name}.sum(axis={axis})", cost, found)
+                    elif total.size == needed.size and np.ndim(total) == 1:
+                        kept = np.expand_dims(total, axis)
+                        ways = (
+                            (kept, f"axis={axis}, keepdims=True)"),
+                            (total[:, None], f"axis={axis})[:, None]"),
+                        )
+                        for column, how in ways:
+                            if column.shape == needed.shape:
+                                self._scaled(needed, column, f"{name}.sum({how}", cost, found)
 
     def _scaled(self, needed, array, name, cost, found):
         """needed = c * array, for a number c that has a name; what is equal here may differ
