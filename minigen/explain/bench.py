@@ -82,10 +82,10 @@ class Truth:
         given = None if given is None else np.asarray(given)
         if given is None or given.shape != self.shape or given.dtype.kind != "f":
             return None
-        known = ~np.isnan(self.values) & (self.values != 0)
-        if known.sum() < 2:
+        given, known = given.reshape(-1)[self.known], self.right != 0
+        if known.sum() < 2 or given[~known].any():
             return None
-        ratios = given.reshape(-1)[self.entries][known] / self.values[known]
+        ratios = given[known] / self.right[known]
         return float(ratios[0]) if np.allclose(ratios, ratios[0], rtol=1e-5, atol=0) else None
 
 

@@ -30,7 +30,10 @@ def edits(s):
     library = Library(arrays + _calls(s, arrays), numbers, target.shape)
     yield from _constant(arrays, numbers, target, node)
     if whole.shape == target.shape:
-        yield from _softmax(arrays, target, node)
+        for lacks, add in ((target, False), (target - whole, True)):
+            for edit in _softmax(arrays, lacks, node):
+                edit.new = changes.binary(node, ast.Add(), edit.new) if add else edit.new
+                yield edit
         for cost, name in library.find(target - whole):
             new = changes.binary(node, ast.Add(), changes.parsed(name))
             yield Edit(0.4 + cost, "missing path", f"the term {name} is missing", node, new)

@@ -297,7 +297,8 @@ def _of_node(node, parent, place, value, values, arrays, numbers, functions, to)
     indexing = isinstance(parent, ast.Subscript) and place == "slice" or isinstance(parent, ast.Slice)
     own = text(node)
     if isinstance(node, ast.Constant):
-        yield from _of_constant(node, parent, place, indexing, numbers, arrays)
+        beside = {text(n) for n in _beside(parent)}
+        yield from _of_constant(node, parent, place, indexing, numbers, arrays, beside)
         return
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         yield e(1.0, "sign", f"the sign of {text(node.operand)} is wrong", node.operand)
@@ -355,6 +356,11 @@ def _of_node(node, parent, place, value, values, arrays, numbers, functions, to)
     yield from _of_value(node, parent, place, value, arrays, numbers, to)
 
 
+def _beside(parent):
+    """The names that stand in the same call or operation."""
+    return [n for n in ast.walk(parent) if isinstance(n, ast.Name | ast.Attribute)]
+
+
 def _of_value(node, parent, place, value, arrays, numbers, to):
     """Another value in the place of this one, its transpose, or something that is missing at it."""
     e = lambda cost, kind, words, new: Edit(cost, kind, words, node, new)  # noqa: E731
@@ -405,7 +411,7 @@ def _of_value(node, parent, place, value, arrays, numbers, to):
             yield e(1.5, "factor", "a factor 2 is missing", binary(node, ast.Mult(), ast.Constant(2)))
 
 
-def _of_constant(node, parent, place, indexing, numbers, arrays):
+def _of_constant(node, parent, place, indexing, numbers, arrays, beside):
     c = node.value
     e = lambda cost, kind, words, new: Edit(cost, kind, words, node, new)  # noqa: E731
     if isinstance(c, bool):
@@ -429,7 +435,8 @@ def _of_constant(node, parent, place, indexing, numbers, arrays):
             yield e(1.0, kind, words, parsed(repr(k)))
     if not axis:
         for other in numbers:
-            yield e(1.4, kind, f"{other.text} is due where {c:g} stands", other.node)
+            cost = 1.2 if other.text in beside else 1.4  # what the statement names already is likelier
+            yield e(cost, kind, f"{other.text} is due where {c:g} stands", other.node)
     if not (axis or indexing or power):
         for other in arrays:
             yield e(1.6, "operand", f"{other.text} is due where {c:g} stands", other.node)
@@ -868,6 +875,10 @@ def _insertions(node, parent, place, value, own, arrays, numbers, to):
                     f"a sum of {own} over axis {axis} is missing",
                     called(node, "sum", **words),
                 )
+        for axis in range(value.ndim) if isinstance(parent, ast.Assign) else ():
+            over = called(node, "sum", axis=axis, keepdims=True)
+            said = f"{own} must be divided by its sum over axis {axis}"
+            yield e(1.3, "factor", said, binary(node, ast.Div(), over))
         yield e(1.5 + more, "reduction", f"the sum of {own} is missing", called(node, "sum"))
         alias = isinstance(parent, ast.Assign) and isinstance(node, ast.Name | ast.Attribute)
         said = f"{own} is shared where a copy is due"

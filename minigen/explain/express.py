@@ -59,6 +59,8 @@ class Library:
                             full = np.broadcast_to(getattr(value, how)(axis=axis, keepdims=True), shape)
                             keep = "" if axis == 0 else ", keepdims=True"
                             self.entries.append((f"{atom.text}.{how}(axis={axis}{keep})", full, 0.5))
+            self._masks(arrays, numbers, shape)
+            self._shares(arrays, shape)
             self._columns(arrays, shape)
         self.entries.sort(key=lambda e: e[2])
         rows = [full.reshape(-1) for _, full, _ in self.entries]
@@ -76,6 +78,27 @@ class Library:
             units = rows / np.abs(rows).max(axis=1, initial=0.0, keepdims=True)
             first = np.take_along_axis(units, np.argmax(np.abs(units) > 0.5, axis=1)[:, None], 1)
             return np.where(np.isfinite(units).all(axis=1), (units * np.sign(first)) @ self.probe, np.nan)
+
+    def _masks(self, arrays, numbers, shape):
+        """1 where an array is larger than a number or another array, and 0 elsewhere."""
+        for one in (a for a in arrays if a.value.shape == shape):
+            for other in [*numbers, *(a for a in arrays if a is not one)]:
+                if _fits(np.shape(other.value), shape) and isinstance(other.value, float | np.ndarray):
+                    full = (one.value > other.value).astype(float)
+                    if full.any() and not full.all():
+                        self.entries.append((f"({one.text} > {other.text})", full, 0.4))
+
+    def _shares(self, arrays, shape):
+        """An array, or its exponential, over its sum along an axis: the softmax."""
+        for atom in (a for a in arrays if a.value.shape == shape):
+            for template in ("np.exp({v})", "{v}"):
+                for axis in range(len(shape)):
+                    name = template.format(v=atom.text)
+                    value = eval(template.format(v="v"), {"np": np, "v": np.asarray(atom.value, float)})
+                    full = value / value.sum(axis=axis, keepdims=True)
+                    if np.isfinite(full).all() and full.any():
+                        keep = "" if axis == 0 else ", keepdims=True"
+                        self.entries.append((f"{name} / {name}.sum(axis={axis}{keep})", full, 0.5))
 
     def _columns(self, arrays, shape):
         """One number for each row: v[:, None], or a sum over the other axes of an array."""
@@ -135,18 +158,19 @@ class Library:
                 self._scaled(rows[k], full.reshape(-1), f"{before}{name}", 1.0 + cost + extra, found)
 
     def _matrix_products(self, needed, found):
-        if needed.ndim != 2:
+        """Products with a matrix; what stands at its left may have more axes."""
+        if needed.ndim < 2:
             return
-        flat = [(a.text, np.asarray(a.value, float)) for a in self.arrays if a.value.ndim == 2]
-        sides = flat + [(f"{name}.T", a.T) for name, a in flat]
-        probe = np.random.default_rng(29).standard_normal(needed.shape[1])
+        flat = [(a.text, np.asarray(a.value, float)) for a in self.arrays if a.value.ndim >= 2]
+        sides = flat + [(f"{name}.T", a.T) for name, a in flat if a.ndim == 2]
+        probe = np.random.default_rng(29).standard_normal(needed.shape[-1])
         goal = needed @ probe
-        for other, b in (side for side in sides if side[1].shape[1] == needed.shape[1]):
+        for other, b in (side for side in sides if side[1].ndim == 2 and side[1].shape[1] == probe.size):
             through = b @ probe
             for one, a in sides:
-                if a.shape == (needed.shape[0], b.shape[0]):
+                if a.shape == (*needed.shape[:-1], b.shape[0]):
                     got = a @ through
-                    scale = got @ goal / (got @ got + 1e-300)
+                    scale = (got * goal).sum() / ((got**2).sum() + 1e-300)
                     if np.abs(goal - scale * got).max() <= 1e-5 * np.abs(goal).max():
                         self._scaled(needed, a @ b, f"{one} @ {other}", 1.4, found)
 

@@ -52,6 +52,7 @@ PART = 1.5  # the most that a change may cost that mends some gradients, where o
 TWICE = 0.3  # the more that one change may cost that does what two do
 UNUSUAL = 1.6  # those up to this cost do so where they can be tried without a run
 LIKELY = 1.31  # simple changes up to this cost come before expressions that are built
+BUILT = 2.0  # where a change costs more, expressions are built for other lines as well
 SETUP = 0.5  # the more that a change costs in a line that only prepares values
 NEAR = 0.25  # changes that cost so little more than the best are told as well
 
@@ -79,6 +80,7 @@ class Suspect:
     made_to: float = -np.inf
     whole: list = None  # the changes of the whole statement
     asked: bool = False  # whether it was tried to solve for its value
+    built: bool = False  # whether expressions were built for it
     outer: frozenset = frozenset()  # names of an enclosing function's that its own code does not reach yet
     watched: object = None  # the code of its function with the expressions of this statement watched
     rank: float = 0.0
@@ -297,6 +299,7 @@ class Search:
                     made[n] = s
         self.settled = {id(s) for n, s in made.items() if self.now[n]}  # what they give is right
         makers = {n: s for n, s in made.items() if n in wrong}
+        self.named = {n: trace.target(s.statement) for n, s in makers.items()}
         later = {
             n
             for m, s in makers.items()
@@ -308,6 +311,7 @@ class Search:
     def _goals(self, suspects, first):
         """Groups of the gradients that are wrong first, of each of which one value would make all right."""
         groups = {frozenset(s.touches & set(self.goal)) for s in suspects if s.target is not None}
+        groups -= {frozenset(self.goal)}  # that was tried
         groups = sorted((g for g in groups if g & first.keys()), key=len, reverse=True)
         found = []
         for group in [*groups, *({n} for n in first)]:
@@ -344,7 +348,8 @@ class Search:
             suspects = [s for s in suspects if s.response is None and set(goal) <= s.touches]
             self.deadline = min(self.deadline, time.thread_time() + AFTERWARDS / 2)
         tiers = self._tiers(suspects, aimed)
-        for tier in itertools.islice(tiers, 1 if quick and not aimed else 5 if quick and known else None):
+        tiers = list(itertools.islice(tiers, 1 if quick and not aimed else 5 if quick and known else None))
+        for tier in [*tiers, *([lambda: self._two_in_one(known)] if quick else [])]:
             tier()
             best = self._best(suspects)
             if best is not None:
@@ -385,6 +390,7 @@ class Search:
         yield lambda: self._missing_lines(suspects)
         yield lambda: self._two_in_one(aimed or suspects[:6])
         yield lambda: self._simple(suspects)
+        yield lambda: self._two_in_one(suspects)
 
     def _know(self, s, name):
         """The value of a statement that makes a gradient is that gradient: what it must be need not be solved for."""
@@ -410,6 +416,8 @@ class Search:
         promising = [s for s in suspects if self._promises(s)]
         self._simple(promising, least + OWN)
         self._simple([s for s in suspects if s not in promising], least)
+        if least > BUILT:
+            self._built([s for s in suspects if s.target])
         self.deadline = deadline
 
     def _measure_whole(self, first):
@@ -824,17 +832,23 @@ class Search:
             return
         status = self.bench.status(self.trial, gradients)
         if all(status[n] for n in self.must):
+            gained = [n for n in status if status[n] and not self.now[n]]
+            if s.setup and any(not status[n] for n in s.touches):
+                return  # what more than one gradient is made from is at fault if all of them come right
+            new = edit.statements if edit.body is not None else [edit.new]
+            if any(not status[n] and name in _names_in(new) for n, name in self.named.items()):
+                return  # it reads what is still wrong: right by chance, and no longer when that is mended
             edit.cost += _unlikely(s, edit)
             held = self._holds(s, edit)
             if held:
-                gained = [n for n in status if status[n] and not self.now[n]]
                 (self.elsewhere if held == ELSEWHERE else self.full).append((edit, s, gained))
 
     def _built(self, suspects):
         """Expressions built for the solved value of a statement: a term, a factor of a term, or the whole."""
-        for s in sorted((s for s in suspects if s.target), key=lambda s: -s.rank):
+        for s in sorted((s for s in suspects if s.target and not s.built), key=lambda s: -s.rank):
             if self.late() or self.full and s.rank < 0.9 * self.full[0][1].rank:
                 return
+            s.built = True
             with np.errstate(all="ignore"):
                 plans = [(s, edit) for edit in built.edits(s)]
             self._try_all(sorted(plans, key=lambda p: p[1].cost))
@@ -1083,6 +1097,10 @@ def _unlikely(s, edit):
     wakes = any(n in bound and not read[n] for n in after)
     drops = any(n in bound and read[n] == before[n] and n not in after for n in before)
     return 0.2 * drops - 0.35 * wakes + 0.03 * len(after.keys() - set(_names_read(s.statement)))
+
+
+def _names_in(trees):
+    return {name for tree in trees for name in _names_read(tree)}
 
 
 def _names_read(tree):
