@@ -111,9 +111,15 @@ class Bench:
     # ----- inputs and truth
 
     def trial(self, rng, among=1, most=MOST):
-        """A Trial at fresh inputs, the smallest of a few draws; at most so many entries of an array one by one."""
+        """A Trial at fresh inputs, of a few draws the smallest of those in which fewest sizes are equal by chance; at most
+        so many entries of an array one by one."""
         draws = [_copied(self.task.draw(rng)) for _ in range(among)]
-        return self._trial(min(draws, key=lambda drawn: sum(np.size(v) for v in drawn.values())), rng, most)
+
+        def worth(drawn):
+            sizes = {n for v in drawn.values() for n in np.shape(v)}
+            return -len(sizes), sum(np.size(v) for v in drawn.values())
+
+        return self._trial(min(draws, key=worth), rng, most)
 
     def trial_with_other_settings(self, rng):
         """A Trial at which the numbers that are not differentiated are others, too; None where there are none."""

@@ -223,6 +223,8 @@ class Search:
         try:
             while not all(self.base.values()) and len(self.repairs) < rounds and not self.late():
                 repair = self._round()
+                if repair is None and self.misled:  # at the inputs of this round more seems right than is
+                    continue
                 if repair is None:
                     break
                 self.repairs.append(repair)
@@ -250,7 +252,7 @@ class Search:
 
     def _round(self):
         """The likeliest change that mends all that is wrong; where there is none, what is wrong first."""
-        self.plain, self.bases, self.suspects = {}, {}, []
+        self.plain, self.bases, self.suspects, self.misled = {}, {}, [], False
         self.trial = next((t for t in self.trials if not all(self._before(t)[1].values())), self.trials[0])
         gradients, self.now = self._before(self.trial)
         self.given = {n: (gradients or {}).get(n) for n in self.trial.truth}
@@ -266,12 +268,16 @@ class Search:
             with self._in_part_of_the_time(0.5):
                 best = self._mending(wrong, suspects, first, quick=True)
             goals = self._goals(suspects, first) if len(first) > 1 else [[*first]]
+        if self.misled:
+            return None
         for n, goal in enumerate(goals if best is None else ()):
             with self._in_part_of_the_time(1 / (len(goals) - n)):
                 best = self._mending(goal, self._suspects(), {n: first[n] for n in goal if n in first})
-            if best is not None:
+            if best is not None or self.misled:
                 break
-        return self._mending(wrong, suspects, first) if best is None and not goals else best
+        if best is None and not self.misled:
+            best = self._mending(wrong, self._suspects(), first)
+        return best
 
     def _before(self, trial):
         """(gradients, {gradient: right}) of a trial before any change of this round."""
@@ -338,7 +344,7 @@ class Search:
         for tier in self._first_tiers(known, everything):
             tier()
             best = self._best(suspects)
-            if best is not None or self.late():
+            if best is not None or self.misled or self.late():
                 return best
         suspects = self._solved(suspects)
         if len(self.must) == len(self.now):
@@ -348,11 +354,11 @@ class Search:
             suspects = [s for s in suspects if s.response is None and set(goal) <= s.touches]
             self.deadline = min(self.deadline, time.thread_time() + AFTERWARDS / 2)
         tiers = self._tiers(suspects, aimed)
-        tiers = list(itertools.islice(tiers, 1 if quick and not aimed else 5 if quick and known else None))
+        tiers = list(itertools.islice(tiers, 1 if quick and not aimed else 5 if quick else None))
         for tier in [*tiers, *([lambda: self._two_in_one(known)] if quick else [])]:
             tier()
             best = self._best(suspects)
-            if best is not None:
+            if best is not None or self.misled:
                 return best
             if self.late():
                 break
@@ -415,9 +421,9 @@ class Search:
         least += 0.0 if self.full else TWICE
         promising = [s for s in suspects if self._promises(s)]
         self._simple(promising, least + OWN)
-        self._simple([s for s in suspects if s not in promising], least)
         if least > BUILT:
             self._built([s for s in suspects if s.target])
+        self._simple([s for s in suspects if s not in promising], least)
         self.deadline = deadline
 
     def _measure_whole(self, first):
@@ -874,7 +880,9 @@ class Search:
         """Two cheap changes in one statement."""
         for s in suspects[:4]:
             cheap = [
-                e for e in self._edits_of(s) if e.body is None and e.cost <= 1.25 and id(e.node) in s.keys
+                e
+                for e in self._edits_of(s)
+                if e.body is None and e.cost - SETUP * s.setup <= 1.25 and id(e.node) in s.keys
             ]
             unique = {(id(e.node), ast.dump(e.new)): e for e in cheap}
             cheap = sorted(unique.values(), key=lambda e: e.cost)[:120]
@@ -920,6 +928,7 @@ class Search:
             if self._changed(accepted[0].suspect, accepted[0].edit, self.look_again):
                 break
             accepted = [r for r in accepted[1:] if self._changed(r.suspect, r.edit, self._fits_the_newest)]
+            self.misled = not accepted
         if not accepted:
             return None
         first = accepted[0]
