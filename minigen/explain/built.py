@@ -27,7 +27,7 @@ def edits(s):
     numbers = numbers + changes.sizes(arrays)
     whole = np.asarray(value, float)
     yield from _numbers(s, target, numbers)
-    library = Library(arrays + _calls(s, arrays), numbers, target.shape)
+    library = Library(arrays + calls(s, arrays), numbers, target.shape)
     yield from _constant(arrays, numbers, target, node)
     if whole.shape == target.shape:
         for lacks, add in ((target, False), (target - whole, True)):
@@ -68,7 +68,7 @@ def products(s):
             yield Edit(1.5, "missing path", f"the term {term} is missing", node, new)
 
 
-def _calls(s, arrays):
+def calls(s, arrays):
     """The person's own small functions, such as the slope of an activation, of arrays that can be named here.
 
     Other arguments than the first must be in scope under the names that the function gives them.

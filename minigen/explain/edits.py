@@ -244,6 +244,19 @@ def other_constants(slots, values, literals):
                 )
 
 
+def calls(slots, values, called):
+    """A name for one of the Atoms `called` in which a function of the person's is applied to it: sigmoid(a) for a."""
+    for node in slots.nodes:
+        if isinstance(node, ast.Name | ast.Attribute | ast.Subscript) and isinstance(
+            values.get(id(node)), np.ndarray
+        ):
+            parent, own = slots.place(node)[0], text(node)
+            for atom in called:
+                if text(atom.node.args[0]) == own:
+                    if not (isinstance(parent, ast.Call) and text(parent.func) == text(atom.node.func)):
+                        yield Edit(1.3, "function", f"{atom.text} is due where {own} stands", node, atom.node)
+
+
 def other_collections(slots, values, scope):
     """A list or dict by name for another one that is as long: targets[t] where inputs[t] stands."""
     for node in slots.nodes:

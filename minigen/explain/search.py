@@ -262,7 +262,7 @@ class Search:
         wrong = [n for n, right in self.now.items() if not right]
         self.goal = wrong
         suspects = self._suspects()
-        first = self._wrong_first(wrong)
+        self.first = first = self._wrong_first(wrong)
         goals, best = [], None
         if first and len(wrong) > 1 and not self.raises:
             with self._in_part_of_the_time(0.5):
@@ -332,7 +332,12 @@ class Search:
         that makes it or before, and what the statement must give is known. `quick`: only what is likely is tried, where
         it is not certain that one value can mend all.
         """
-        self.goal, self.must = goal, [n for n, right in self.now.items() if right or n in goal]
+        others = [s for n, s in self.first.items() if s is not None and n not in goal]
+        by_chance = {
+            n for s in others for n in s.touches
+        }  # what is right though something wrong flows into it
+        self.goal = goal
+        self.must = [n for n, right in self.now.items() if n in goal or right and n not in by_chance]
         self.seen, self.full, self.elsewhere = set(), [], []
         now = time.thread_time()
         self.solved_by = now + SOLVING * (self.deadline - now)
@@ -347,7 +352,7 @@ class Search:
             if best is not None or self.misled or self.late():
                 return best
         suspects = self._solved(suspects)
-        if len(self.must) == len(self.now):
+        if all(right or n in goal for n, right in self.now.items()):
             self.suspects = suspects
         aimed = [s for s in suspects if s.target is not None]
         if quick and not aimed:  # no value that gradients are linear in: is it one of the others?
@@ -764,6 +769,7 @@ class Search:
             if hasattr(f, "__code__") and not n.startswith("_")
         }
         yield from expression_edits(s.slots, s.values, arrays, numbers, functions, to)
+        yield from changes.calls(s.slots, s.values, built.calls(s, arrays))
         yield from changes.other_collections(s.slots, s.values, s.scope)
         yield from changes.other_constants(s.slots, s.values, self.literals)
 
@@ -915,7 +921,10 @@ class Search:
 
     def _accept(self, candidates, last=False):
         """The cheapest change that was verified, with its equals; None if there is none."""
-        accepted, whole = [], candidates is self.full and len(self.must) == len(self.now)
+        accepted, whole = (
+            [],
+            candidates is self.full and all(r or n in self.goal for n, r in self.now.items()),
+        )
         candidates = self._without_broken_promises(self._under_other_settings(candidates, last))
         for edit, s, gained in sorted(candidates, key=lambda c: c[0].cost)[:40]:
             if accepted and edit.cost > accepted[0].edit.cost + NEAR:
