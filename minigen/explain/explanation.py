@@ -401,6 +401,10 @@ def _fits(lines, place, after, edit, function):
 def _certain(search):
     """What holds where no change was found that makes everything right."""
     said, suspects = [], getattr(search, "suspects", [])
+    if getattr(search, "remembers", False):
+        said.append(
+            "backward keeps a value from an earlier call: after one with other inputs it gives another gradient"
+        )
     able = sorted({s.statement.lineno for s in suspects if search.would_do(s)})
     if able:
         lines = ", ".join(map(str, able[:8]))
