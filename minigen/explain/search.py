@@ -252,7 +252,7 @@ class Search:
         one = self.bench.play(trial)
         self.bench.play(replace(trial, values=moved))
         two = self.bench.play(trial)
-        return bool(one and two) and not all(n in two and _equal(one[n], two[n]) for n in one)
+        return bool(one and two) and not all(_equal(one.get(n), two.get(n)) for n in trial.truth if n in one)
 
     def _take_back(self):
         """Of what mends some gradients and not all, keep what is simple: the rest may only look like a mistake."""
