@@ -16,7 +16,7 @@ from itertools import product, repeat
 
 import numpy as np
 
-from minigen import Tensor, grad, plot, to
+from minigen import Tensor, grad, plot, replay, to
 from minigen.experiment import Criterion, experiment, rounds_to
 from minigen.losses import discriminator_loss
 from minigen.models import GAN, WGAN, adversary_step, generator_step, simultaneous_round
@@ -123,15 +123,27 @@ def play(method, schedule, run, start=(1.0, 1.0), steps=None):
     zero = to(np.zeros((1, 1)), run.device)
     batches = noisy(run) if method.startswith("instance noise") else repeat((zero, zero))
     extra = (zero + 0.5,) if "lam" in options else ()  # alpha: psi is the slope anywhere
+
+    def both(x, z):
+        simultaneous_round(game, theirs, its, (x, z, *extra), z, clip=clip)
+
+    def one(z):
+        generator_step(game, its, z)
+
+    def other(x, z):
+        adversary_step(game, theirs, x, z, *extra, clip=clip)
+
+    if run.replay and not steps:
+        both, one, other = (replay(move, strict=False) for move in (both, one, other))
     path = [start]
     for _ in range(steps or run.settings.steps):
         x, z = next(batches)
         if schedule == "at once":
-            simultaneous_round(game, theirs, its, (x, z, *extra), z, clip=clip)
+            both(x, z)
         else:  # the notebook's generator moves first
-            generator_step(game, its, z)
+            one(z)
             for _ in range(5 if schedule == "1 : 5" else 1):
-                adversary_step(game, theirs, *next(batches), *extra, clip=clip)
+                other(*next(batches))
         path.append((game.generator.theta.item(), -adversary.psi.item()))
     return np.array(path)
 

@@ -123,7 +123,7 @@ def variational(run, train):
         return {"reconstruction": reconstruction, "KL": kl}
 
     batch = shuffled(x, BATCH, seed=run.seed)
-    run.train(step, batch, 4 * run.settings.steps, into="vae", model=model, optimizer=optimizer)
+    run.train(step, batch, 4 * run.settings.steps, into="vae", model=model, optimizer=optimizer, replay=True)
     with no_grad():
         drawn = model.sample(Tensor(run.random.normal(DRAWN, LATENT)))
     return to(drawn.data, "cpu").reshape(-1, SIDE, SIDE)
@@ -145,7 +145,7 @@ def adversarial(run, train):
 
     batch = shuffled(to(2 * train[:, None] - 1, run.device), BATCH, seed=run.seed)
     players = {"D": theirs, "G": its}
-    run.train(step, batch, run.settings.steps, into="gan", model=game, optimizer=players)
+    run.train(step, batch, run.settings.steps, into="gan", model=game, optimizer=players, replay=True)
     game.eval()
     return (to(game.samples(Tensor(random.normal(DRAWN, LATENT))).data, "cpu")[:, 0] + 1) / 2
 

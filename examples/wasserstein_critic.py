@@ -149,10 +149,11 @@ def on_a_ring(run, name):
     theirs, its = Adam(adversary, lr=fast, betas=betas), Adam(generator, lr=slow, betas=betas)
     data, z = RING.sample(1000, rng=random.generator), random.normal(1000, 2)
     step = rounds_on_toys(game, theirs, its, RING, random, batch=128)
+    step(first)  # so that the adversary knows the first samples
     keep = {"into": name, "log_every": 1, "frame": lambda: game.samples(z), "frame_every": every}
     keep |= {"model": game, "optimizer": {"adversary": theirs, "generator": its}, "random": random}
     keep["replay"] = True
-    run.train(step, lambda n: moves if n else first, run.settings.moves // moves, **keep)
+    run.train(step, lambda n: moves, run.settings.moves // moves, **keep)
     samples = list(read_frames(run.folder / name).values())[1:]
     distances = [sliced_wasserstein(x, data, rng=0, projections=50) for x in samples]
     losses = read_log(run.folder / name)["adversary"][: every * len(samples)].reshape(-1, every).mean(axis=1)

@@ -18,13 +18,11 @@ def image_rows(rows: Mapping[str, Any], title: str, path: str | os.PathLike) -> 
     longest, left = max(len(line) for label in rows for line in label.splitlines()), 1.0
     for _ in range(5):  # a wider margin makes a wider figure, and that needs larger letters
         left = 0.25 + longest * letter(0.62 * columns + left)
-    figure, axes = figure_of(0.62 * columns + left, 0.66 * len(rows) + 0.5, len(rows), columns, layout=None)
-    for line, (label, images) in zip(axes, rows.items(), strict=True):
-        for axis in line:
-            axis.axis("off")
-        for axis, image in zip(line, images, strict=False):
-            axis.imshow(image, cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
-        line[0].text(-0.25, 0.5, label, transform=line[0].transAxes, ha="right", va="center", fontsize=9)
+    figure, axes = figure_of(0.62 * columns + left, 0.66 * len(rows) + 0.5, len(rows), layout=None)
+    for (axis,), (label, images) in zip(axes, rows.items(), strict=True):
+        axis.axis("off")
+        axis.imshow(mosaic(images, columns), cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
+        axis.text(-0.25 / columns, 0.5, label, transform=axis.transAxes, ha="right", va="center", fontsize=9)
     figure.suptitle(title, fontsize=10)
     figure.subplots_adjust(
         left=left / figure.get_figwidth(), right=0.99, bottom=0.03, top=1 - 0.42 / figure.get_figheight()

@@ -72,10 +72,10 @@ def _convolutional_game(s):
 @subject
 def dcgan_discriminator(s):
     return _discriminator(
-        s, _convolutional_game(s), _pictures(s, 11), s.noise(17, 13), dcgan.dcgan_discriminator
+        s, _convolutional_game(s), _pictures(s, 7), s.noise(5, 13), dcgan.dcgan_discriminator
     )
 
 
 @subject
 def dcgan_generator(s):
-    return _generator(s, _convolutional_game(s), s.noise(11, 13), dcgan.dcgan_generator)
+    return _generator(s, _convolutional_game(s), s.noise(7, 13), dcgan.dcgan_generator)

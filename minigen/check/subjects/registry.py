@@ -5,6 +5,7 @@ Sizes are distinct primes, batches have at least five rows, biases are not zero 
 whole data set; without them an image has 61 pixels, which is prime.
 """
 
+import functools
 import zlib
 from functools import partial
 
@@ -74,10 +75,11 @@ class Setting:
             if parameter.ndim == 1:
                 parameter.data[...] = self.rng.normal(0, 0.3, parameter.shape)
         parameters = {name: p.data.copy() for name, p in model.named_parameters()}
+        places = {name: _place(model, name) for name in parameters}
         return Subject(
             self.name,
             parameters,
-            by_tape=lambda tensors: by_tape(_with(model, tensors, self.device)),
+            by_tape=lambda tensors: by_tape(_with(model, places, tensors, self.device)),
             by_hand=by_hand,
             wrt=[name for name in parameters if name.startswith(only)],
         )
@@ -87,12 +89,16 @@ class Setting:
         return layer_subject(self.name, partial(by_tape, **how), partial(by_hand, **how), arrays)
 
 
-def _with(model, tensors, device):
+def _place(model, path):
+    """The module that has a parameter, and what it is called there."""
+    *modules, name = path.split(".")
+    return functools.reduce(getattr, modules, model), name
+
+
+def _with(model, places, tensors, device):
     """The model with these tensors in place of its parameters, and its running statistics where they are."""
     for path, tensor in tensors.items():
-        *modules, name = path.split(".")
-        owner = model
-        for module in modules:
-            owner = getattr(owner, module)
-        setattr(owner, name, tensor)
+        owner, name = places[path]
+        if getattr(owner, name) is not tensor:
+            setattr(owner, name, tensor)
     return model if device == "cpu" else model.to(device)
