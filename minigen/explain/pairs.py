@@ -199,9 +199,24 @@ def updates(place):
         asked = [p.name for p in place.parameters(step) if p.default is p.empty]
         alike = [n for n in losses if [p.name for p in place.parameters(n) if p.default is p.empty] == asked]
         of_a_part = [n for n in alike if _of_what(n) == _of_what(step)]
-        if asked and (of_a_part or len(alike) == 1 == len(losses)):
+        if (
+            asked
+            and not _takes_many_steps(place.program, functions[step])
+            and (of_a_part or len(alike) == 1 == len(losses))
+        ):
             found[step] = (of_a_part or alike)[0]
     return found
+
+
+def _takes_many_steps(program, function):
+    """Whether a function counts in a loop, as one that fits a model does, and does not take a single step."""
+    tree = evidence.find(program.tree, function)
+    loops = [n for n in ast.walk(tree) if isinstance(n, ast.For | ast.While)] if tree is not None else []
+    counts = (
+        isinstance(n, ast.While) or getattr(getattr(n.iter, "func", None), "id", "") in ("range", "trange")
+        for n in loops
+    )
+    return any(counts)
 
 
 def _of_what(name):
