@@ -124,26 +124,27 @@ def play(method, schedule, run, start=(1.0, 1.0), steps=None):
     batches = noisy(run) if method.startswith("instance noise") else repeat((zero, zero))
     extra = (zero + 0.5,) if "lam" in options else ()  # alpha: psi is the slope anywhere
 
-    def both(x, z):
+    def move_both(x, z):
         simultaneous_round(game, theirs, its, (x, z, *extra), z, clip=clip)
 
-    def one(z):
+    def move_generator(z):
         generator_step(game, its, z)
 
-    def other(x, z):
+    def move_adversary(x, z):
         adversary_step(game, theirs, x, z, *extra, clip=clip)
 
     if run.replay and not steps:
-        both, one, other = (replay(move, strict=False) for move in (both, one, other))
+        moves = move_both, move_generator, move_adversary
+        move_both, move_generator, move_adversary = (replay(move, strict=False) for move in moves)
     path = [start]
     for _ in range(steps or run.settings.steps):
         x, z = next(batches)
         if schedule == "at once":
-            both(x, z)
+            move_both(x, z)
         else:  # the notebook's generator moves first
-            one(z)
+            move_generator(z)
             for _ in range(5 if schedule == "1 : 5" else 1):
-                other(*next(batches))
+                move_adversary(*next(batches))
         path.append((game.generator.theta.item(), -adversary.psi.item()))
     return np.array(path)
 

@@ -251,7 +251,7 @@ def _assign(reading, slopes, values, outcome):
             and gradient.ndim
             and not _is_label(a)
             and not _beside_an_output(a, outcome.live.arguments)
-            and not (_last(scenes.text(a)) in ("y", "Y") and bases(_last(source.label)) - {"y"})
+            and not _promises_another(source, a)
         ]
         if len(left) == 1 and slopes.moves(left[0]):
             take(left[0], source, False, False)
@@ -475,6 +475,11 @@ def _is_label(address):
 def _beside_an_output(address, names):
     """Whether an argument is called y or t, and another one pred: it is what that one is compared with."""
     return str(address[-1][1]) in ("y", "Y", "t") and any(re.search(_output, n, re.I) for n in names)
+
+
+def _promises_another(source, address):
+    """Whether a gradient's name, as in self.loss.dinputs, promises another value than this argument y."""
+    return _last(scenes.text(address)) in ("y", "Y") and bool(bases(_last(source.label)) - {"y"})
 
 
 _output = r"pred|out|hat|logit|score|prob|recon|guess|estimate"

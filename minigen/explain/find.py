@@ -60,20 +60,7 @@ def _begin(function, widths):
 
 
 def _find(program, shapes, seconds):
-    found = []
-    if "inputs" in program.names:
-        for place in _places(program, shapes, seconds):
-            found += pairs.try_all(place, seconds=seconds)
-    known = pairs.reached(program, [f for f in found if f.right])
-    for place in shown.places(program, known) if not shapes else ():
-        found += pairs.try_all(place, seconds=seconds)
-    if "inputs" not in program.names:
-        known = pairs.reached(program, [f for f in found if f.right])
-        for place in _places(program, shapes, seconds, known):
-            found += pairs.try_all(place, seconds=seconds)
-    elif found:  # what these do not reach, with inputs of our own
-        for place in propose.places(program, shapes or {}, 1.5, pairs.reached(program, found)):
-            found += [f for f in pairs.try_all(place, seconds=1.0) if f.right]
+    found = _tried(program, shapes, seconds)
     found.sort(key=lambda f: f.worth, reverse=True)
     kept = pairs.covered(program, [f for f in found if not f.raised])
     reached = pairs.reached(program, kept)
@@ -142,11 +129,30 @@ def _trains(tree, known):
     return any(getattr(f, "attr", getattr(f, "id", "")) in names for f in called)
 
 
-def _places(program, shapes, seconds, known=()):
+def _tried(program, shapes, seconds):
+    """[Found] with the inputs that the file says, that its code under __main__ shows, and with sizes by trying; each for
+    what those before do not reach.
+    """
+    found = []
+
+    def tried(places, seconds):
+        return [f for place in places for f in pairs.try_all(place, seconds=seconds)]
+
+    def known():
+        return pairs.reached(program, [f for f in found if f.right])
+
     given = program.names.get("inputs")
-    if callable(given) and getattr(given, "__module__", "") == program.module.__name__:
-        return with_inputs(program, given)
-    return propose.places(program, shapes or {}, seconds, known)
+    says = callable(given) and getattr(given, "__module__", "") == program.module.__name__
+    if says:
+        found += tried(with_inputs(program, given), seconds)
+    if not shapes:
+        found += tried(shown.places(program, known()), seconds)
+    if not says:
+        found += tried(propose.places(program, shapes or {}, seconds, known()), seconds)
+    elif found:
+        places = propose.places(program, shapes or {}, 1.5, pairs.reached(program, found))
+        found += [f for f in tried(places, 1.0) if f.right]
+    return found
 
 
 def tasks(program, shapes=None):
@@ -157,16 +163,15 @@ def tasks(program, shapes=None):
 def by_name(program, names, shapes=None, seconds=8.0):
     """[Found] of the pairs that are asked for by name, though another one calls them."""
     found = []
-    for place in _places(program, shapes, seconds):
-        for f in pairs.try_all(place, seconds=seconds):
-            asked = {
-                f.reading.title,
-                f.place.title,
-                f.reading.forward.name,
-                getattr(f.reading.backward, "name", ""),
-            }
-            if asked & set(names):
-                found.append(f)
+    for f in _tried(program, shapes, seconds):
+        asked = {
+            f.reading.title,
+            f.place.title,
+            f.reading.forward.name,
+            getattr(f.reading.backward, "name", ""),
+        }
+        if asked & set(names):
+            found.append(f)
     return found
 
 
@@ -273,11 +278,10 @@ def _named_by_a_loss(program, values):
     """Values by the names that a loss has for what it takes beside the output: loss(pred, y); None where none takes so many."""
     if not values:
         return {}
-    for name, function in program.functions().items():
+    for function in program.functions().values():
         asked = _parameters(function) or []
-        if pairs._cost.search(name) or not pairs.goes_back(name, program.functions()):
-            if len(asked) == 1 + len(values) and all(pairs.may_be_labels.match(n) for n in asked[1:]):
-                return dict(zip(asked[1:], values, strict=True))
+        if len(asked) == 1 + len(values) and all(pairs.may_be_labels.match(n) for n in asked[1:]):
+            return dict(zip(asked[1:], values, strict=True))
     return None
 
 
@@ -299,9 +303,8 @@ def proposed(found, path):
     seen = [f.place for f in found if isinstance(f.place, shown.ShownPlace)]
     smaller = {old: new for place in seen for old, new in place.smaller.items()}
     sizes = ", ".join(f"{old} became {new}" for old, new in smaller.items())
-    notes = [
-        f"inputs are like those that the code under __main__ gives{'; sizes: ' + sizes if sizes else ''}"
-    ][: len(seen)]
+    like = f"inputs are like those that the code under __main__ gives{'; sizes: ' + sizes if sizes else ''}"
+    notes = [like] if seen else []
     commands = [
         f.place.command for f in found if isinstance(f.place, propose.ProposedPlace) and f.place.command
     ]

@@ -19,13 +19,8 @@ from minigen.explain import scene as scenes
 from minigen.explain.reading import is_gradient_name
 
 SECONDS = 0.5  # of computing, for the code under __main__
-_small = (
-    5,
-    7,
-    6,
-    8,
-    9,
-)  # what large sizes become, in the order in which they are met; more rows than there are classes
+# What large sizes become, the largest first.
+_small = (5, 7, 6, 8, 9)
 _large = 10  # sizes above this are made smaller
 
 
@@ -82,7 +77,7 @@ def _work(program):
 
 
 def _first_calls(program, wanted, others):
-    """{code: Scene of its first call} of the functions whose code is `wanted`, and of `others` that are called before."""
+    """{code: Scene of its first call} of the functions whose code is `wanted`, and of `others` that are called, too."""
     found, before, waiting = {}, sys.getprofile(), set(wanted)
 
     def watch(frame, event, _):
@@ -225,17 +220,12 @@ def _of_its_kind(value, chosen, rng):
         fits = [len(rows) for size, rows in chosen.items() if size > value.max()]
         new = new % min(fits) if fits and value.max() >= min(fits) and value.max() > 1 else new
     if adds_up:
-        axis = adds_up[-1]
-        return _shares(new, axis, whole, rng)
+        return _shares(new, adds_up[-1], whole, rng)
     if whole or not value.size:
         return new
-    low, high = value.min(), value.max()
-    if low >= 0:  # what is positive, or a probability, stays so
-        return (
-            new ** np.exp(0.3 * rng.standard_normal(new.shape))
-            if high <= 1
-            else new * np.exp(0.3 * rng.standard_normal(new.shape))
-        )
+    if value.min() >= 0:  # what is positive, or a probability, stays so
+        factor = np.exp(0.3 * rng.standard_normal(new.shape))
+        return new**factor if value.max() <= 1 else new * factor
     return new + 0.3 * value.std() * rng.standard_normal(new.shape)
 
 

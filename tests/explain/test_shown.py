@@ -292,6 +292,24 @@ def test_the_code_under_main_leaves_nothing_behind(tmp_path, capsys):
     assert capsys.readouterr().out == ""
 
 
+def test_the_code_under_main_changes_nothing_outside(tmp_path):
+    """What would delete, make or write something is refused before it happens, and the rest goes on."""
+    kept = tmp_path / "runs" / "kept.txt"
+    kept.parent.mkdir()
+    kept.write_text("kept")
+    lines = [
+        f"import os, shutil, subprocess, pathlib; os.chdir({str(tmp_path)!r})",
+        'shutil.rmtree("runs", ignore_errors=True)',
+        'os.makedirs("made", exist_ok=True)',
+        'pathlib.Path("written").write_text("x")',
+        'subprocess.run(["touch", "touched"])',
+    ]
+    text = SIGNS.replace("    np.random.seed(1)\n", "".join(f"    {line}\n" for line in lines))
+    assert judged(tmp_path, text)["verdict"] == "ok"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["model.py", "runs"]
+    assert kept.read_text() == "kept"
+
+
 def test_code_under_main_that_never_calls_forward_ends_in_time(tmp_path):
     head, _, _ = SIGNS.partition("    np.random.seed(1)")
     (tmp_path / "waits.py").write_text(head + "    while True:\n        pass\n")

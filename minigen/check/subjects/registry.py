@@ -5,9 +5,8 @@ Sizes are distinct primes, batches have at least five rows, biases are not zero 
 whole data set; without them an image has 61 pixels, which is prime.
 """
 
-import functools
 import zlib
-from functools import partial
+from functools import partial, reduce
 
 import numpy as np
 
@@ -92,7 +91,7 @@ class Setting:
 def _place(model, path):
     """The module that has a parameter, and what it is called there."""
     *modules, name = path.split(".")
-    return functools.reduce(getattr, modules, model), name
+    return reduce(getattr, modules, model), name
 
 
 def _with(model, places, tensors, device):
