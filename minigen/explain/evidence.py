@@ -33,6 +33,11 @@ steps = (
 )
 
 
+may_be_labels = re.compile(
+    r"^(\w*one_?hot\w*|y_?oh|y|t|labels?|targets?|y_true|Y|gt|truth|y_batch|ys|tgt|true|idx|indices|index|classes|actual|desired)$"
+)
+
+
 @dataclass(frozen=True)
 class Source:
     """Where a gradient is read: returned at, stored at, added to, or the change of a parameter over a step."""
@@ -478,8 +483,9 @@ def _beside_an_output(address, names):
 
 
 def _promises_another(source, address):
-    """Whether a gradient's name, as in self.loss.dinputs, promises another value than this argument y."""
-    return _last(scenes.text(address)) in ("y", "Y") and bool(bases(_last(source.label)) - {"y"})
+    """Whether a gradient's name, as in self.loss.dinputs, promises another value than these labels."""
+    name = _last(scenes.text(address))
+    return bool(may_be_labels.match(name)) and bool(bases(_last(source.label)) - {name.lower()})
 
 
 _output = r"pred|out|hat|logit|score|prob|recon|guess|estimate"

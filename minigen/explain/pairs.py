@@ -40,9 +40,7 @@ _upstream = re.compile(r"^(grad|d_?out|dy|upstream|out(put)?_?grad(ient)?|grad(i
 _cache = re.compile(
     r"^(cache|caches|ctx|context|tape|saved|memo|memory|mem|state|intermediates?|activations?|saves?)s?_?$"
 )
-may_be_labels = re.compile(
-    r"^(\w*one_?hot\w*|y_?oh|y|t|labels?|targets?|y_true|Y|gt|truth|y_batch|ys|tgt|true|idx|indices|index|classes|actual|desired)$"
-)
+may_be_labels = evidence.may_be_labels
 labels = re.compile(r"^(Y|labels?|targets?|y_true|truth|y_batch)$")
 _skip = re.compile(
     r"^(inputs|main|train|test|plot|check|load|save|init|initiali[sz]e|numerical|gradient_check|grad_check|"

@@ -41,11 +41,9 @@ def places(program, known=()):
         scene = next((calls[f.__code__] for f in _same_arguments(p) if f.__code__ in calls), None)
         if scene is None or p.kind is not None and type(scene.owner) is not p.kind:
             continue
-        missing = {q.name for q in p.parameters} - set(scene.arguments)
-        more = {}
-        for back in backs:
-            there = calls.get(back.__code__)
-            more |= {n: v for n, v in (there.arguments if there else {}).items() if n in missing}
+        labels, more = {q.name for q in p.parameters}, {}
+        for there in (calls[back.__code__].arguments for back in backs if back.__code__ in calls):
+            more |= {n: v for n, v in there.items() if n in labels or isinstance(v, int | float)}
         place = ShownPlace(p, scene, more)
         if place.runs():
             place.shrink()

@@ -1,5 +1,7 @@
 """What the code under `if __name__ == "__main__":` hands to its functions tells what inputs are meant."""
 
+import re
+
 import pytest
 
 from minigen.explain import file, load, shown
@@ -206,7 +208,38 @@ def block_backward(dout, cache):
 def inputs(rng):
     return rng.normal(size=(5, 6)), rng.normal(size=6), rng.normal(size=6)
 """
+# backward asks for a number that forward does not have, and gives the gradient of a loss of its own
+SETTING = """
+import numpy as np
+
+def run_net(X, params):
+    H = np.tanh(params["W1"] @ X)
+    return params["W2"] @ H, {"X": X, "H": H}
+
+def net_cost(out, Y, params, strength):
+    m = Y.shape[1]
+    return 0.5 * np.sum((out - Y) ** 2) / m + 0.5 * strength * np.sum(params["W1"] ** 2) / m
+
+def run_net_backward(Y, out, cache, params, strength):
+    m = Y.shape[1]
+    d = (out - Y) / m
+    back = params["W2"].T @ d * (1 - cache["H"] ** 2)
+    return {"dW2": d @ cache["H"].T, "dW1": back @ cache["X"].T + strength * params["W1"] / m}
+
+if __name__ == "__main__":
+    rng = np.random.RandomState(0)
+    X, Y = rng.randn(3, 80), rng.randn(2, 80)
+    params = {"W1": rng.randn(7, 3), "W2": rng.randn(2, 7)}
+    for _ in range(100):
+        out, cache = run_net(X, params)
+        grads = run_net_backward(Y, out, cache, params, 0.4)
+        net_cost(out, Y, params, 0.4)
+        for k in params:
+            params[k] -= 0.1 * grads["d" + k]
+"""
 RIGHT = {
+    "labels below": (re.sub(r"\by\b", "onehot", KEPT_BELOW), 1),
+    "setting": (SETTING, 2),
     "signs": (SIGNS, 2),
     "sequences": (SEQUENCES, 3),
     "players": (PLAYERS, 4),
@@ -215,6 +248,8 @@ RIGHT = {
     "outermost": (OUTERMOST, 3),
 }
 WRONG = {
+    "labels below": ("2 * (guess - onehot)", "(guess - onehot)"),
+    "setting": ('strength * params["W1"] / m}', 'strength * params["W1"]}'),
     "signs": ("away = -answers / ", "away = answers / "),
     "sequences": ("dout = np.einsum(", "dout = 2 * np.einsum("),
     "players": ("-1 / len(real)", "1 / len(real)"),
