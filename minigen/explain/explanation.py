@@ -185,7 +185,8 @@ def explain_task(task, *, seconds=20.0, reveal=False, report=None, progress=None
     search.progress = progress
     repairs = search.run(seconds) if search.task.names else []
     said.complete = all(getattr(search, "base", {UNTOUCHED: False}).values())
-    said.findings = [_finding(repair, search, said) for repair in repairs] or said.findings
+    findings = sorted((_finding(r, search, said) for r in repairs), key=lambda f: (f.file, f.line, f.column))
+    said.findings = findings or said.findings
     if search.functions:
         said.lines = _table(search, said)
     if not repairs or not said.complete:
@@ -400,7 +401,11 @@ def _fits(lines, place, after, edit, function):
 def _certain(search):
     """What holds where no change was found that makes everything right."""
     said, suspects = [], getattr(search, "suspects", [])
-    able = sorted({s.statement.lineno for s in suspects if s.target is not None})
+    if getattr(search, "remembers", False):
+        said.append(
+            "backward keeps a value from an earlier call: after one with other inputs it gives another gradient"
+        )
+    able = sorted({s.statement.lineno for s in suspects if search.would_do(s)})
     if able:
         lines = ", ".join(map(str, able[:8]))
         said.append(
