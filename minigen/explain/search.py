@@ -1126,7 +1126,8 @@ def _bound_and_read(tree):
 
 def _unlikely(s, edit):
     """What a change costs for the names in it: less where it reads what is computed and nowhere read, more where
-    something that is computed would no longer be read, and a little for every name that is new in the statement."""
+    something that is computed would no longer be read, and a little for every name that is new in the statement,
+    and for every size that is spelled out: mu.shape[0] where there is a name N."""
     bound, read = _bound_and_read(s.function.tree)
     gone, new = (edit.node,), (edit.new,)
     if edit.body is not None:
@@ -1134,7 +1135,13 @@ def _unlikely(s, edit):
     before, after = (Counter(n for tree in trees for n in _names_read(tree)) for trees in (gone, new))
     wakes = any(n in bound and not read[n] for n in after)
     drops = any(n in bound and read[n] == before[n] and n not in after for n in before)
-    return 0.2 * drops - 0.35 * wakes + 0.03 * len(after.keys() - set(_names_read(s.statement)))
+    fresh = len(after.keys() - set(_names_read(s.statement)))
+    spelled = max(0, _sizes_read(new) - _sizes_read(gone))
+    return 0.2 * drops - 0.35 * wakes + 0.03 * fresh + 0.05 * spelled
+
+
+def _sizes_read(trees):
+    return sum(isinstance(n, ast.Attribute) and n.attr == "shape" for tree in trees for n in ast.walk(tree))
 
 
 def _names_in(trees):
