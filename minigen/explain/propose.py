@@ -20,7 +20,9 @@ from minigen.explain import chain, load, pairs, vector
 from minigen.explain.reading import bases
 from minigen.explain.scene import Live, Scene, widen
 
-SECONDS = 1.5  # of the search for one class or function
+GLANCE, LOOK = 300, 2500  # the effort for one class or function: a call of its forward counts 1, ...
+JUDGED = 5  # ... and a comparison of its gradients so much more
+SECONDS = 6.0  # of computing for a LOOK at a slow program: not for usual ones, so that a slow machine finds the same
 _rng = re.compile(r"^(rng|random|gen|generator|prng|rs|random_state|rand)$")
 _list = re.compile(
     r"layer_?dims|layer_?sizes|^(layers|sizes|dims|architecture|arch|hidden_sizes|topology|nn_structure|shape)$"
@@ -720,15 +722,15 @@ def places(program, shapes, seconds=8.0, known=()):
     deadline = time.process_time() + seconds
     proposals = sorted(_proposals(program), key=lambda p: -len(pairs.closure(graph, [p.key])))
     best = {}  # {key: (place, right, whether that is settled)}
-    for patience in (0.3, SECONDS):  # first a glance at everything, then longer at what is not clean
+    for effort in (GLANCE, LOOK):  # first a glance at everything, then longer at what is not clean
         for proposal in proposals:
             key = proposal.key
             if key in reached or best.get(key, (0, 0, False))[2] or time.process_time() > deadline:
                 continue
-            place, right, clean = _search(proposal, shapes, patience)
+            place, right, clean = _search(proposal, shapes, effort)
             if place is not None and (key not in best or _rank(place, right, clean) > _rank(*best[key])):
                 best[key] = place, right, clean
-            if right and (clean or patience == SECONDS):
+            if right and (clean or effort == LOOK):
                 reached |= pairs.reached(program, pairs.try_all(place, seconds=1.0)) - {key}
     return [place for place, _, _ in best.values()]
 
@@ -869,22 +871,29 @@ def _call_forward(place, scene, front):
     return step.call(live, {})
 
 
-def _search(proposal, given, seconds=SECONDS):
+def _search(proposal, given, effort=LOOK):
     """Change one argument at a time while forward gets further; then let the gradients decide among what runs."""
     variables = proposal.variables(given)
-    deadline = time.process_time() + seconds
+    deadline = time.process_time() + SECONDS * effort / LOOK
+    spent = 0
     chosen = {key: options[0] for key, options in variables}
     progress, best, tried, multiple = -1, None, set(), []
 
+    def over():
+        return spent > effort or time.process_time() > deadline
+
     def distance(chosen):
+        nonlocal spent
         signature = tuple(id(c) for c in chosen.values())
-        if signature in tried or time.process_time() > deadline:
+        if signature in tried or over():
             return -2
         tried.add(signature)
+        spent += 1
         return _distance(proposal, chosen)
 
     def consider(chosen):
-        nonlocal best
+        nonlocal best, spent
+        spent += JUDGED
         place = ProposedPlace(proposal, dict(chosen))
         found = pairs.try_all(place, seconds=1.0)
         if not found:
@@ -936,7 +945,7 @@ def _search(proposal, given, seconds=SECONDS):
     progress = distance(chosen)
     if progress == DONE and (consider(chosen) or around(chosen, variables)):
         return answer()
-    while time.process_time() < deadline and progress != DONE:
+    while not over() and progress != DONE:
         moves = []
         for key, options in _moves(proposal, chosen, variables):
             if moves and key is None:
@@ -956,7 +965,7 @@ def _search(proposal, given, seconds=SECONDS):
     if best is None or best[0][0] == 0 or best[3]:
         for (a, of_a), (b, of_b) in itertools.combinations(variables, 2):
             for one, two in itertools.product(of_a[:24], of_b[:24]):
-                if time.process_time() > deadline:
+                if over():
                     break
                 other = {**chosen, a: one, b: two}
                 if distance(other) == DONE and consider(other):
