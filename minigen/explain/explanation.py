@@ -272,7 +272,7 @@ def _table(search, said):
         if right:
             what = f"the gradient at {name}"
         elif times is not None and id(line.statement) not in wrong:
-            what = f"{times:.4g} times the gradient at {name}"
+            what = f"{_multiple(line, times, name, search)} the gradient at {name}"
         elif first is None or id(line.statement) in wrong or line.statement.lineno <= first:
             what = f"not the gradient at {name}, which its name promises"
         else:
@@ -291,6 +291,14 @@ def _table(search, said):
             )
             rows.append({"line": repair.suspect.statement.lineno, "name": name, "is": "wrong"})
     return sorted(rows, key=lambda r: r["line"])
+
+
+def _multiple(line, times, name, search):
+    """How often a line is the gradient at a name, in words; the same is measured at other inputs."""
+    lines, known = search.traced_again
+    again = next((x for x in lines if x.key == line.key), None)
+    there = known[name].times(again.value) if again is not None and name in known else None
+    return trace.multiple(line, times, again, there)
 
 
 def _finding(repair, search, said):
