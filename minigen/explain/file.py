@@ -124,7 +124,8 @@ def _work(path, names, shapes, seconds, reveal, subject, send):
                 other = task_anew(program, found[i])
                 again = explain_task(other, seconds=0, reveal=reveal)
             fewer = len(_wrong(said)) - len(_wrong(again))
-            if again.verdict not in ("ok", "wrong") or again.raised or fewer < 0 or not _finite(again):
+            lost = len(again.gradients) < len(said.gradients)  # as where 0 / 0 is left
+            if again.verdict not in ("ok", "wrong") or again.raised or fewer < 0 or lost or not _finite(again):
                 aside = contextlib.nullcontext
             elif fewer:
                 right = "right" if again.verdict == "ok" else "some gradients are right"
