@@ -933,7 +933,32 @@ def _search(proposal, given, effort=LOOK):
                     return True
         return False
 
+    def wider():
+        """Whether a mistake shows, or nothing is wrong, where the one array that had an axis of one entry has more."""
+        nonlocal best
+        thin = [
+            (key, c)
+            for key, c in best[1].chosen.items()
+            if key[0] == "call" and key[1] not in given and c.kind == "array" and 1 in _shape_of(c)
+        ]
+        (key, c) = thin[0] if len(thin) == 1 else (None, None)
+        if key is None or _bias.match(key[1]) or pairs.may_be_labels.match(key[1]):
+            return  # there the one entry is meant: for every row or column the same
+        for letter in "ABCN":
+            shape = " ".join(letter if s == "1" else s for s in _spec(_shape_of(c), Sizes()).split())
+            other = {**best[1].chosen, key: Choice("array", shape, c.domain)}
+            if len(set(shape.split())) == len(shape.split()) and _distance(proposal, other) == DONE:
+                place = ProposedPlace(proposal, other)
+                found = pairs.try_all(place, seconds=1.0)
+                wrong = [m for f in found for m in f.matches if not m.right]
+                if any(not m.factor for m in wrong) and not any(f.raised for f in found):
+                    place.tier = _tier(place, found, False)
+                    best = max(f.worth for f in found), place, place.tier, False, True, wrong
+                return
+
     def answer():
+        if best and best[0][2] == 0:
+            wider()
         if best and multiple and best[1].axes == 1:
             best[1].multiple = multiple[0]
         return (
