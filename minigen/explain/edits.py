@@ -397,6 +397,9 @@ def _of_value(node, parent, place, value, arrays, numbers, to):
                 yield e(cost + 0.7, "operand", f"{own} stands where {other.text} is due", other.node)
         if (not array or value.ndim >= 2) and not (isinstance(node, ast.Attribute) and node.attr == "T"):
             yield e(1.1, "transpose", f"{own} must be transposed", turned(node))
+        for axis in range(value.ndim) if array and leaf and not isinstance(parent, ast.Subscript) else ():
+            said = f"the order of {own} must be reversed along axis {axis}"
+            yield e(1.4, "order", said, parsed(f"{own}[{':, ' * axis}::-1]"))
         if array and 3 <= value.ndim <= 4:
             swapped = [*range(value.ndim - 2), value.ndim - 1, value.ndim - 2]
             for order in itertools.permutations(range(value.ndim)):

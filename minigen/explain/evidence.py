@@ -175,14 +175,7 @@ def _assign(reading, slopes, values, outcome):
     def same(value, gradient):
         return alike(np.shape(values[value]), gradient.shape)
 
-    # promises by name, the nearest owner first
-    ranked, alike_in_all = [], _of_one_structure(candidates, values)
-    for order, (source, gradient) in enumerate(candidates):
-        for value in values:
-            score = _promise(source, value, reading)
-            score = max(score, 3.0 * (alike_in_all.get(source) == value))
-            if score and same(value, gradient) and not is_kept(source, value):
-                ranked.append((-score, order, source, gradient, value))
+    ranked = _promised(reading, candidates, values, same)
     owed = _owed(candidates, values, same, reading)
     best = {}
     for score, _, source, _, _ in ranked:
@@ -280,6 +273,17 @@ def _assign(reading, slopes, values, outcome):
         outcome.y,
         (missed, len({s.address for s in open_} | {m.label for m in missed})),
     )
+
+
+def _promised(reading, candidates, values, same):
+    """[(-score, order, Source, gradient, value)]: what promises a value's gradient, by its name or its place."""
+    ranked, by_structure = [], _of_one_structure(candidates, values)
+    for order, (source, gradient) in enumerate(candidates):
+        for value in values:
+            score = max(_promise(source, value, reading), 3.0 * (by_structure.get(source) == value))
+            if score and same(value, gradient) and not is_kept(source, value):
+                ranked.append((-score, order, source, gradient, value))
+    return ranked
 
 
 def _of_one_structure(candidates, values):
@@ -527,7 +531,9 @@ def _candidates(reading, values, outcome):
             yield Source("stored", address, label), np.array(after, dtype=np.float64)
             if before is not None and np.shape(before) == np.shape(after):
                 yield Source("added", address, label), np.array(after - before, dtype=np.float64)
-        if address in values and np.shape(values[address]) == np.shape(after):  # d_w may be a discriminator's w
+        if address in values and np.shape(values[address]) == np.shape(
+            after
+        ):  # d_w may be a discriminator's w
             start = values[address]
             for step in _steps(reading, outcome.live):
                 yield Source("changed", address, f"the change of {label}", step), (start - after) / step
@@ -543,7 +549,9 @@ def _steps_taken(values, changed):
 
 def _is_step(array, step):
     near = 1e-9 * np.abs(step).max()
-    return array.shape == step.shape and near > 0 and any(np.allclose(array, s * step, 0, near) for s in (1, -1))
+    return (
+        array.shape == step.shape and near > 0 and any(np.allclose(array, s * step, 0, near) for s in (1, -1))
+    )
 
 
 _strict = re.compile(
@@ -611,8 +619,9 @@ def _promise(source, value, reading):
         or any(map(_strict.search, holders))
     ):
         wanted = wanted | {name.lower()}
-    if last not in wanted:
-        return 0
+    if last not in wanted:  # grad_in may be that of w_in
+        short = re.sub(r"^(w|weights?|b|bias|p)_(?=[a-z])", "", last)
+        return 1.0 if source.kind == "stored" and short != last and short in wanted else 0
     score = 2.0
     if source.kind == "returned":
         score += value[0][0] == "arg"

@@ -132,7 +132,13 @@ def _work(path, names, shapes, seconds, reveal, subject, send):
                 again = explain_task(other, seconds=0, reveal=reveal)
             fewer = len(_wrong(said)) - len(_wrong(again))
             lost = len(again.gradients) < len(said.gradients)  # as where 0 / 0 is left
-            if again.verdict not in ("ok", "wrong") or again.raised or fewer < 0 or lost or not _finite(again):
+            if (
+                again.verdict not in ("ok", "wrong")
+                or again.raised
+                or fewer < 0
+                or lost
+                or not _finite(again)
+            ):
                 aside = contextlib.nullcontext
             elif fewer:
                 right = "right" if again.verdict == "ok" else "some gradients are right"

@@ -276,7 +276,9 @@ def _whose_results(program, name):
             if isinstance(n, ast.Assign) and isinstance(n.value, ast.Call):
                 names = {t.id for target in n.targets for t in ast.walk(target) if isinstance(t, ast.Name)}
                 came |= dict.fromkeys(names, getattr(n.value.func, "id", None))
-        calls = [n for n in ast.walk(scope) if isinstance(n, ast.Call) and getattr(n.func, "id", None) == name]
+        calls = [
+            n for n in ast.walk(scope) if isinstance(n, ast.Call) and getattr(n.func, "id", None) == name
+        ]
         given = [a.id for n in calls for a in n.args if isinstance(a, ast.Name)]
         found += [came[a] for a in given if came.get(a) not in (None, name)]
     return list(dict.fromkeys(found))

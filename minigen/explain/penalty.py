@@ -33,7 +33,9 @@ def apart(task, rng):
         except Exception:  # it gives no number
             continue
         if slopes.keys() & added.keys():
-            said = f"backward adds what does not depend on its upstream gradient; it is compared with {name}()"
+            said = (
+                f"backward adds what does not depend on its upstream gradient; it is compared with {name}()"
+            )
             return _shifted(task, lambda v, f=function: _slopes(f, v, task.names)), said
     decays = {n: _decay(a, values[n]) for n, a in added.items()}
     if not all(decays.values()):
@@ -50,9 +52,13 @@ def _added(task, values):
 
 
 def _decay(added, value):
-    """"0.01 times", or "0.01 times the sign of", where that is what was added; "" where it is something else."""
+    """ "0.01 times", or "0.01 times the sign of", where that is what was added; "" where it is something else."""
     for said, like in (("times", value), ("times the sign of", np.sign(value))):
-        size = float((added * like).sum() / ((like**2).sum() + 1e-300)) if np.shape(added) == np.shape(like) else 0.0
+        size = (
+            float((added * like).sum() / ((like**2).sum() + 1e-300))
+            if np.shape(added) == np.shape(like)
+            else 0.0
+        )
         if size > 0 and np.allclose(added, size * like, rtol=CLOSE, atol=CLOSE * np.abs(added).max()):
             return f"{size:.4g} {said}"
     return ""

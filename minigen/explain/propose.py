@@ -802,13 +802,16 @@ def _may_be_single(program, function):
     code = function.__code__
     inner = [c for c in code.co_consts if hasattr(c, "co_names")]
     names = {*code.co_names, *code.co_varnames, *(n for c in inner for n in (c.co_name, *c.co_varnames))}
-    back = sum(pairs.goes_back(n) or n in ("back", "update") for n in names)
+    tree = pairs.evidence.find(program.tree, function)
+    names -= _only_read(tree)
+    defined = {key.rpartition(".")[2] for key in pairs.call_graph(program)}  # p.update(...) is that of a dict
+    back = sum(pairs.goes_back(n) or n in ("back", "update") and n in defined for n in names)
     gradients = sum(
         bool(re.match(r"^(d[A-Z]\w*|d(w|b|x|z|h)\d*|grads?|gradients?|\w+_?[gG]rads?)$", n)) for n in names
     )
-    tree = pairs.evidence.find(program.tree, function)
     updates = tree is not None and any(
-        isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Sub) for n in ast.walk(tree)
+        isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Sub) and not _is_a_plain_step(n)
+        for n in ast.walk(tree)
     )
     own = {n.lower() for n in code.co_varnames[: code.co_argcount]}
     gradients += sum(bool(bases(n) & own) for n in {*code.co_varnames, *_keys(tree)} - {*own})
@@ -818,6 +821,21 @@ def _may_be_single(program, function):
     return _gives_the_way_back(tree) or bool(
         (back or gradients >= 2 or gradients and (updates or costs)) and not loops
     )
+
+
+def _only_read(tree):
+    """The names of attributes that a function reads, and neither sets nor calls: they were computed elsewhere."""
+    nodes = list(ast.walk(tree)) if tree is not None else []
+    called = {id(n.func) for n in nodes if isinstance(n, ast.Call)}
+    attributes = [n for n in nodes if isinstance(n, ast.Attribute)]
+    kept = {n.attr for n in attributes if id(n) in called or not isinstance(n.ctx, ast.Load)}
+    return {n.attr for n in attributes} - kept
+
+
+def _is_a_plain_step(node):
+    """Whether a subtraction takes what is stored as a gradient already: layer.W -= lr * layer.grad_W."""
+    read = [n.attr for n in ast.walk(node.value) if isinstance(n, ast.Attribute)]
+    return bool(read) and all(map(pairs.is_gradient_name, read))
 
 
 def _keys(tree):
@@ -936,24 +954,14 @@ def _search(proposal, given, effort=LOOK):
     def wider():
         """Whether a mistake shows, or nothing is wrong, where the one array that had an axis of one entry has more."""
         nonlocal best
-        thin = [
-            (key, c)
-            for key, c in best[1].chosen.items()
-            if key[0] == "call" and key[1] not in given and c.kind == "array" and 1 in _shape_of(c)
-        ]
-        (key, c) = thin[0] if len(thin) == 1 else (None, None)
-        if key is None or _bias.match(key[1]) or pairs.may_be_labels.match(key[1]):
-            return  # there the one entry is meant: for every row or column the same
-        for letter in "ABCN":
-            shape = " ".join(letter if s == "1" else s for s in _spec(_shape_of(c), Sizes()).split())
-            other = {**best[1].chosen, key: Choice("array", shape, c.domain)}
-            if len(set(shape.split())) == len(shape.split()) and _distance(proposal, other) == DONE:
+        for other in _with_more_entries(best[1].chosen, given):
+            if _distance(proposal, other) == DONE:
                 place = ProposedPlace(proposal, other)
                 found = pairs.try_all(place, seconds=1.0)
-                wrong = [m for f in found for m in f.matches if not m.right]
-                if any(not m.factor for m in wrong) and not any(f.raised for f in found):
-                    place.tier = _tier(place, found, False)
-                    best = max(f.worth for f in found), place, place.tier, False, True, wrong
+                if any(not m.factor and not m.right for f in found for m in f.matches):
+                    if not any(f.raised for f in found):
+                        place.tier = _tier(place, found, False)
+                        best = max(f.worth for f in found), place, place.tier, False, True, []
                 return
 
     def answer():
@@ -996,6 +1004,24 @@ def _search(proposal, given, effort=LOOK):
                 if distance(other) == DONE and consider(other):
                     return answer()
     return answer()
+
+
+def _with_more_entries(chosen, given):
+    """The same Choices, where the one array that has an axis of one entry has more; none where one is meant, as for a
+    bias.
+    """
+    thin = [
+        (key, c)
+        for key, c in chosen.items()
+        if key[0] == "call" and key[1] not in given and c.kind == "array" and 1 in _shape_of(c)
+    ]
+    if len(thin) != 1 or _bias.match(thin[0][0][1]) or pairs.may_be_labels.match(thin[0][0][1]):
+        return
+    ((key, c),) = thin
+    for letter in "ABCN":
+        shape = [letter if s == "1" else s for s in _spec(_shape_of(c), Sizes()).split()]
+        if len(set(shape)) == len(shape):
+            yield {**chosen, key: Choice("array", " ".join(shape), c.domain)}
 
 
 def _moves(proposal, chosen, variables):
