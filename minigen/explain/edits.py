@@ -112,7 +112,7 @@ def _content(array):
 
 
 def sizes(arrays):
-    """Numbers that are sizes of arrays: x.shape[0]; one name for each value and array."""
+    """Numbers that are sizes of arrays: x.shape[0], x.size; one name for each number and axis."""
     found, known = [], set()
     for atom in arrays:
         if "[" not in atom.text and atom.text.count(".") <= 1:
@@ -120,6 +120,9 @@ def sizes(arrays):
                 if (n, axis) not in known:
                     known.add((n, axis))
                     found.append(Atom(f"{atom.text}.shape[{axis}]", n))
+            if atom.value.ndim > 1 and (atom.value.size, None) not in known:
+                known.add((atom.value.size, None))
+                found.append(Atom(f"{atom.text}.size", atom.value.size))
     return found
 
 
@@ -324,6 +327,10 @@ def _of_node(node, parent, place, value, values, arrays, numbers, functions, to)
             if not isinstance(node.ops[0], op):
                 new = ast.Compare(node.left, [op()], node.comparators)
                 yield e(1.0, "operator", f"the comparison in {own} is another one", new)
+        for other in numbers if isinstance(value, np.ndarray) else ():
+            if isinstance(other.value, float) and 0 < other.value < 1:
+                words = f"where {own} is false {other.text} is due, and not 0"
+                yield e(1.5, "function", words, parsed(f"np.where({own}, 1, {other.text})"))
     if isinstance(node, ast.IfExp):
         yield e(1.1, "swap", "the two branches are exchanged", ast.IfExp(node.test, node.orelse, node.body))
     if isinstance(node, ast.Call):

@@ -146,7 +146,12 @@ def match(reading, scene):
     outcome = reading.run(live, lambda y: np.array(slopes.g))
     if not np.all(np.isfinite(outcome.y)):
         return [], outcome.y, ([], 0)
-    return _assign(reading, slopes, values, outcome)
+    found, y, missed = _assign(reading, slopes, values, outcome)
+    if not any(
+        m.right or slopes.moves(m.value) for m in found
+    ):  # y depends on none: it is the loss of another player
+        return [], y, ([], 0)
+    return found, y, missed
 
 
 def alike(shape, of_gradient):

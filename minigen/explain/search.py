@@ -597,9 +597,8 @@ class Search:
             return True
         base = self.given
         s.touches = frozenset(n for n in base if n in gradients and not _equal(gradients[n], base[n]))
-        if (
-            s.touches and self.trial.g is None
-        ):  # the gradients of a loss are linear in all but what is prepared
+        # the gradients of a loss are linear in all but what is prepared, or is carried through several calls
+        if s.touches and self.trial.g is None and s.calls == 1:
             further = self._moved(key, 2) or {}
             s.setup = s.setup or not all(
                 n in further and _in_line(base[n], gradients[n], further[n]) for n in s.touches
@@ -1150,7 +1149,9 @@ def _unlikely(s, edit):
 
 
 def _sizes_read(trees):
-    return sum(isinstance(n, ast.Attribute) and n.attr == "shape" for tree in trees for n in ast.walk(tree))
+    return sum(
+        isinstance(n, ast.Attribute) and n.attr in ("shape", "size") for tree in trees for n in ast.walk(tree)
+    )
 
 
 def _names_in(trees):
