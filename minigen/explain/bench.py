@@ -86,7 +86,7 @@ class Truth:
         if known.sum() < 2 or given[~known].any():
             return None
         ratios = given[known] / self.right[known]
-        return float(ratios[0]) if np.allclose(ratios, ratios[0], rtol=1e-5, atol=0) else None
+        return float(ratios[0]) if ratios[0] and np.allclose(ratios, ratios[0], rtol=1e-5, atol=0) else None
 
 
 @dataclass

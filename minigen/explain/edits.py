@@ -927,6 +927,12 @@ def _insertions(node, parent, place, value, own, arrays, numbers, to):
                 f"the factor {other.text} is missing at {own}",
                 binary(node, ast.Mult(), other.node),
             )
+    for other in arrays:  # one number for each channel: gamma[:, None, None]
+        for axis in range(value.ndim - 1) if other.value.ndim == 1 else ():
+            if value.shape[axis] == other.value.size > 1:
+                factor = f"{other.text}[:{', None' * (value.ndim - 1 - axis)}]"
+                said = f"the factor {factor} is missing at {own}"
+                yield e(1.3 + more, "factor", said, binary(node, ast.Mult(), parsed(factor)))
     for other in arrays:
         if not _broadcasts(value.shape, other.value.shape):
             continue

@@ -57,7 +57,7 @@ class Slopes:
         if np.shape(value) != self.shape or known.sum() < 2:
             return None
         ratios = self.along(value)[known] / self.slopes[known]
-        return float(ratios[0]) if np.allclose(ratios, ratios[0], rtol=CLOSE, atol=0) else None
+        return float(ratios[0]) if ratios[0] and np.allclose(ratios, ratios[0], rtol=CLOSE, atol=0) else None
 
 
 def assignments(bench, trial):
