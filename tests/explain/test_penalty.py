@@ -171,6 +171,66 @@ if __name__ == "__main__":
     net.loss(np.random.randn(20, 4), np.random.randn(20, 3))
     net.backward()
 """
+BOOK = """import numpy as np
+class Dense:
+    def __init__(self, n, k, l1=0.0, l2=0.0):
+        self.weights, self.l1, self.l2 = np.random.randn(n, k), l1, l2
+    def forward(self, inputs):
+        self.inputs = inputs
+        self.output = inputs @ self.weights
+    def regularization_loss(self):
+        return self.l1 * np.sum(np.abs(self.weights)) + self.l2 * np.sum(self.weights**2)
+    def backward(self, dvalues):
+        self.dweights = self.inputs.T @ dvalues
+        self.dweights += self.l1 * np.sign(self.weights)
+        self.dweights += 2 * self.l2 * self.weights
+        self.dinputs = dvalues @ self.weights.T
+if __name__ == "__main__":
+    layer = Dense(3, 4, l1=0.02, l2=0.05)
+    layer.forward(np.random.randn(30, 3))
+    print(np.mean(layer.output) + layer.regularization_loss())
+    layer.backward(np.random.randn(30, 4))
+"""
+LABELS_LATER = """import numpy as np
+class Net:
+    def __init__(self, n, k, rate=0.1, decay=0.02):
+        self.v, self.u = np.random.randn(n, k), np.random.randn(k, 2)
+        self.rate, self.decay = rate, decay
+    def feedforward(self, x):
+        self.x, self.h = x, np.tanh(x @ self.v)
+        self.output = self.h @ self.u
+        return self.output
+    def cost(self, y):
+        return 0.5 * np.sum((y - self.output) ** 2) / len(y) + 0.5 * self.decay * np.sum(self.u**2)
+    def backprop(self, y):
+        d = (y - self.output) / len(y)
+        dh = d @ self.u.T * (1 - self.h**2)
+        self.u = self.u + self.rate * (self.h.T @ d - self.decay * self.u)
+        self.v = self.v + self.rate * (self.x.T @ dh)
+if __name__ == "__main__":
+    net, x, y = Net(3, 5), np.random.randn(30, 3), np.random.randn(30, 2)
+    for _ in range(5):
+        net.feedforward(x)
+        print(net.cost(y))
+        net.backprop(y)
+"""
+CAMEL = """import numpy as np
+def drawWeights(rng, n, k):
+    return rng.normal(size=(n, k))
+def netCost(U, X, Y, strength):
+    return 0.5 * np.sum((np.tanh(X @ U) - Y) ** 2) + strength * np.sum(U[1:] ** 2)
+def netGradient(U, X, Y, strength):
+    H = np.tanh(X @ U)
+    R = 2 * strength * U
+    R[0] = 0
+    return X.T @ ((H - Y) * (1 - H**2)) + R
+def inputs(rng):
+    return dict(U=rng.normal(size=(3, 2)), X=rng.normal(size=(5, 3)), Y=rng.normal(size=(5, 2)), strength=0.4)
+if __name__ == "__main__":
+    rng = np.random.default_rng(0)
+    U = drawWeights(rng, 3, 2)
+    G = netGradient(U, rng.normal(size=(9, 3)), rng.normal(size=(9, 2)), 0.4)
+"""
 RIGHT = {
     "decay": DECAY,
     "l1": DECAY.replace("self.decay * self.W", "self.decay * np.sign(self.W)"),
@@ -180,6 +240,9 @@ RIGHT = {
     "unrolled": UNROLLED,
     "turn": TURN,
     "stack": STACK,
+    "book": BOOK,
+    "labels later": LABELS_LATER,
+    "camel": CAMEL,
 }
 
 
@@ -215,6 +278,11 @@ def test_a_right_program_is_right_and_wholly_judged(name, tmp_path):
         ("pairs in a list", "np.where(a > 0, 1, settings.slope)", "(a > 0)", "settings.slope"),
         ("unrolled", "dU += states[t].T", "dU += states[t + 1].T", "0"),
         ("turn", "return dy[:, ::-1]", "return dy", "[:, ::-1]"),
+        ("book", "2 * self.l2 * self", "self.l2 * self", "2"),
+        ("book", "self.inputs.T @ dvalues", "2 * self.inputs.T @ dvalues", "self.inputs.T"),
+        ("labels later", "self.output) / len(y)\n        dh", "self.output)\n        dh", "shape[0]"),
+        ("labels later", " * (1 - self.h**2)", "", "self.h"),
+        ("camel", "R = 2 * strength", "R = strength", "2"),
         ("stack", "return d @ self.W.T", "return 2 * d @ self.W.T", "d"),
     ],
 )
