@@ -256,9 +256,8 @@ def judged(tmp_path, text, **options):
 def test_a_right_program_is_right_and_wholly_judged(name, tmp_path):
     said = judged(tmp_path, RIGHT[name])
     assert said["verdict"] == "ok", said
-    assert len(said["gradients"]) == {"turn": 1, "velocity": 2, "pairs in a list": 4, "penalty": 2}.get(
-        name, 3
-    )
+    counts = {"turn": 1, "camel": 1, "pairs in a list": 4, "decay": 3, "l1": 3, "unrolled": 3, "stack": 3}
+    assert len(said["gradients"]) == counts.get(name, 2)
 
 
 @pytest.mark.parametrize(
