@@ -407,6 +407,10 @@ def _of_value(node, parent, place, value, arrays, numbers, to):
         for axis in range(value.ndim) if array and leaf and not isinstance(parent, ast.Subscript) else ():
             said = f"the order of {own} must be reversed along axis {axis}"
             yield e(1.4, "order", said, parsed(f"{own}[{':, ' * axis}::-1]"))
+        if array and leaf and isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Mult):
+            for slope in (f"({own} > 0)", f"(1 - {own} ** 2)", f"{own} * (1 - {own})"):
+                said = f"the slope is {bare(slope)}, here stands {own}"
+                yield e(1.4, "function", said, parsed(f"({slope})"))
         if array and 3 <= value.ndim <= 4:
             swapped = [*range(value.ndim - 2), value.ndim - 1, value.ndim - 2]
             for order in itertools.permutations(range(value.ndim)):

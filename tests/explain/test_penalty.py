@@ -282,6 +282,7 @@ def test_a_right_program_is_right_and_wholly_judged(name, tmp_path):
         ("labels later", "self.output) / len(y)\n        dh", "self.output)\n        dh", "shape[0]"),
         ("labels later", " * (1 - self.h**2)", "", "self.h"),
         ("camel", "R = 2 * strength", "R = strength", "2"),
+        ("labels later", "(1 - self.h**2)", "self.h", "1 - self.h ** 2"),
         ("stack", "return d @ self.W.T", "return 2 * d @ self.W.T", "d"),
     ],
 )
