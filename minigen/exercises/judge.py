@@ -144,22 +144,12 @@ def judge(master, backward, seed=0, configs=None):
 
 
 def explain_result(result, backward, seconds=SECONDS, reveal=False, here=False):
-    """Search for what is wrong, and put it into the Result. `here`: in this process.
-
-    Where several lines are wrong by themselves, one mistake is looked for that explains them all, and then
-    one for each.
-    """
+    """Search for what is wrong, and put it into the Result. `here`: in this process."""
     if not result.unclear or seconds <= 0:
         return result
-    lines, options = result.table.lines if result.table else (), (reveal, here)
-    wanted = [n for n in result.master.wanted if n not in {x.node for x in lines if x.verdict == "unwritten"}]
-    wrong = [x.node for x in lines if x.verdict == "wrong"]
-    share = seconds / 2 if len(wrong) > 1 else seconds
-    result.explanation = _searched(result, backward, wanted, share, *options)
-    if len(wrong) > 1 and not _explains(result.explanation):
-        right = [x.node for x in lines if x.verdict == "ok"]
-        each = (_searched(result, backward, [*right, n], share / len(wrong), *options) for n in wrong)
-        result.explanation = _joined([result.explanation, *each])
+    unwritten = {x.node for x in result.table.lines if x.verdict == "unwritten"} if result.table else ()
+    wanted = [n for n in result.master.wanted if n not in unwritten]
+    result.explanation = _searched(result, backward, wanted, seconds, reveal, here)
     if result.explanation is not None and not reveal:
         _withhold(result.explanation)
     return result
@@ -168,7 +158,8 @@ def explain_result(result, backward, seconds=SECONDS, reveal=False, here=False):
 def _withhold(explanation):
     """Take corrected terms out of the sentences: in an exercise they are shown only where asked for."""
     for finding in explanation.findings:
-        if finding.kind == "term" or finding.kind == "operand" and not finding.before.isidentifier():
+        shown = finding.kind == "operand" and not finding.before.isidentifier()
+        if shown or finding.kind == "term" or " is due where the factor " in finding.sentence:
             finding.sentence = f"something else is due where {finding.before} stands"
             finding.alternatives = []
 
@@ -194,32 +185,6 @@ def _searched(result, backward, wanted, seconds, reveal, here):
 
 def _explains(explanation):
     return explanation is not None and bool(explanation.findings) and explanation.complete
-
-
-def _told_otherwise(finding, known):
-    """Whether another change of the same text mends as much: the two are one mistake, told in two ways."""
-    overlap = known.column < finding.end_column and finding.column < known.end_column
-    mended = set(finding.verified_on["gradients"]) <= set(known.verified_on["gradients"])
-    return finding.line == known.line and overlap and mended
-
-
-def _joined(explanations):
-    """Several Explanations, of different gradients, as one; None where there is none."""
-    whole, *others = [x for x in explanations if x is not None] or [None]
-    for other in others:
-        for finding in other.findings:
-            same = [f for f in whole.findings if (f.line, f.after) == (finding.line, finding.after)]
-            if not same and not any(_told_otherwise(finding, f) for f in whole.findings):
-                whole.findings.append(finding)
-            for known in same:
-                gradients = known.verified_on["gradients"] + finding.verified_on["gradients"]
-                known.verified_on["gradients"] = list(dict.fromkeys(gradients))
-    if others and whole.findings:
-        for finding in whole.findings:
-            finding.verified_on["all"] = False
-        whole.findings.sort(key=lambda f: f.line)
-        whole.certain = []
-    return whole
 
 
 @dataclass

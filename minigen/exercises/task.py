@@ -77,7 +77,7 @@ def task(master, backward, wanted, configs=(), small=True):
 
     return Task(
         title=master.id,
-        functions=tuple(reachable(backward)),
+        functions=tuple(_of_backward_alone(backward, module)),
         draw=draw,
         play=play,
         forward=lambda values: run(values).result,
@@ -85,6 +85,13 @@ def task(master, backward, wanted, configs=(), small=True):
         sizes_vary=True,
         takes_g="g" in takes,
     )
+
+
+def _of_backward_alone(backward, module):
+    """The functions that `backward` calls and forward does not: what both call is given, and right."""
+    calls = [getattr(module, n, None) for n in module.forward.__code__.co_names]
+    given = {f.__code__.co_code for f in calls if inspect.isfunction(f)}
+    return [f for f in reachable(backward) if f.__code__.co_code not in given]
 
 
 def _smaller(value, rng):

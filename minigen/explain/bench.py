@@ -82,11 +82,11 @@ class Truth:
         given = None if given is None else np.asarray(given)
         if given is None or given.shape != self.shape or given.dtype.kind != "f":
             return None
-        known = ~np.isnan(self.values) & (self.values != 0)
-        if known.sum() < 2:
+        given, known = given.reshape(-1)[self.known], self.right != 0
+        if known.sum() < 2 or given[~known].any():
             return None
-        ratios = given.reshape(-1)[self.entries][known] / self.values[known]
-        return float(ratios[0]) if np.allclose(ratios, ratios[0], rtol=1e-5, atol=0) else None
+        ratios = given[known] / self.right[known]
+        return float(ratios[0]) if ratios[0] and np.allclose(ratios, ratios[0], rtol=1e-5, atol=0) else None
 
 
 @dataclass
@@ -111,9 +111,15 @@ class Bench:
     # ----- inputs and truth
 
     def trial(self, rng, among=1, most=MOST):
-        """A Trial at fresh inputs, the smallest of a few draws; at most so many entries of an array one by one."""
+        """A Trial at fresh inputs, of a few draws the smallest of those in which fewest sizes are equal by chance; at most
+        so many entries of an array one by one."""
         draws = [_copied(self.task.draw(rng)) for _ in range(among)]
-        return self._trial(min(draws, key=lambda drawn: sum(np.size(v) for v in drawn.values())), rng, most)
+
+        def worth(drawn):
+            sizes = {n for v in drawn.values() for n in np.shape(v)}
+            return -len(sizes), sum(np.size(v) for v in drawn.values())
+
+        return self._trial(min(draws, key=worth), rng, most)
 
     def trial_with_other_settings(self, rng):
         """A Trial at which the numbers that are not differentiated are others, too; None where there are none."""

@@ -112,7 +112,7 @@ def _content(array):
 
 
 def sizes(arrays):
-    """Numbers that are sizes of arrays: x.shape[0]; one name for each value and array."""
+    """Numbers that are sizes of arrays: x.shape[0], x.size; one name for each number and axis."""
     found, known = [], set()
     for atom in arrays:
         if "[" not in atom.text and atom.text.count(".") <= 1:
@@ -120,6 +120,9 @@ def sizes(arrays):
                 if (n, axis) not in known:
                     known.add((n, axis))
                     found.append(Atom(f"{atom.text}.shape[{axis}]", n))
+            if atom.value.ndim > 1 and (atom.value.size, None) not in known:
+                known.add((atom.value.size, None))
+                found.append(Atom(f"{atom.text}.size", atom.value.size))
     return found
 
 
@@ -196,14 +199,14 @@ class Slots:
         return self.parents[id(node)]
 
 
-def expression_edits(slots, values, arrays, numbers, functions):
+def expression_edits(slots, values, arrays, numbers, functions, to=np.inf):
     """Every simple change of one statement, as Edits with `new`;
-    `values` are what the slots gave in one run.
+    `values` are what the slots gave in one run. Of those that cost more than `to`, which are many, some are left out.
     """
     for node in slots.nodes:
         value = values.get(id(node))
         parent, place = slots.place(node)
-        yield from _of_node(node, parent, place, value, values, arrays, numbers, functions)
+        yield from _of_node(node, parent, place, value, values, arrays, numbers, functions, to)
     yield from _everywhere(slots, values, arrays)
     for node in ast.walk(slots.statement):
         if isinstance(node, ast.Subscript):
@@ -242,6 +245,19 @@ def other_constants(slots, values, literals):
                 yield Edit(
                     1.2, "operand", words, parent if read else node, whole if read else ast.Constant(other)
                 )
+
+
+def calls(slots, values, called):
+    """A name for one of the Atoms `called` in which a function of the person's is applied to it: sigmoid(a) for a."""
+    for node in slots.nodes:
+        if isinstance(node, ast.Name | ast.Attribute | ast.Subscript) and isinstance(
+            values.get(id(node)), np.ndarray
+        ):
+            parent, own = slots.place(node)[0], text(node)
+            for atom in called:
+                if text(atom.node.args[0]) == own:
+                    if not (isinstance(parent, ast.Call) and text(parent.func) == text(atom.node.func)):
+                        yield Edit(1.3, "function", f"{atom.text} is due where {own} stands", node, atom.node)
 
 
 def other_collections(slots, values, scope):
@@ -291,13 +307,14 @@ def replaced(node, by):
     return ast.copy_location(new, node)
 
 
-def _of_node(node, parent, place, value, values, arrays, numbers, functions):
+def _of_node(node, parent, place, value, values, arrays, numbers, functions, to):
     e = lambda cost, kind, words, new: Edit(cost, kind, words, node, new)  # noqa: E731
     number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
     indexing = isinstance(parent, ast.Subscript) and place == "slice" or isinstance(parent, ast.Slice)
     own = text(node)
     if isinstance(node, ast.Constant):
-        yield from _of_constant(node, parent, place, indexing, numbers, arrays)
+        beside = {text(n) for n in _beside(parent)}
+        yield from _of_constant(node, parent, place, indexing, numbers, arrays, beside)
         return
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         yield e(1.0, "sign", f"the sign of {text(node.operand)} is wrong", node.operand)
@@ -310,6 +327,10 @@ def _of_node(node, parent, place, value, values, arrays, numbers, functions):
             if not isinstance(node.ops[0], op):
                 new = ast.Compare(node.left, [op()], node.comparators)
                 yield e(1.0, "operator", f"the comparison in {own} is another one", new)
+        for other in numbers if isinstance(value, np.ndarray) else ():
+            if isinstance(other.value, float) and 0 < other.value < 1:
+                words = f"where {own} is false {other.text} is due, and not 0"
+                yield e(1.5, "function", words, parsed(f"np.where({own}, 1, {other.text})"))
     if isinstance(node, ast.IfExp):
         yield e(1.1, "swap", "the two branches are exchanged", ast.IfExp(node.test, node.orelse, node.body))
     if isinstance(node, ast.Call):
@@ -352,10 +373,15 @@ def _of_node(node, parent, place, value, values, arrays, numbers, functions):
                     1.7, "index", f"{own} counts from the wrong end", parsed(f"{other.text} - 1 - ({own})")
                 )
         return
-    yield from _of_value(node, parent, place, value, arrays, numbers)
+    yield from _of_value(node, parent, place, value, arrays, numbers, to)
 
 
-def _of_value(node, parent, place, value, arrays, numbers):
+def _beside(parent):
+    """The names that stand in the same call or operation."""
+    return [n for n in ast.walk(parent) if isinstance(n, ast.Name | ast.Attribute)]
+
+
+def _of_value(node, parent, place, value, arrays, numbers, to):
     """Another value in the place of this one, its transpose, or something that is missing at it."""
     e = lambda cost, kind, words, new: Edit(cost, kind, words, node, new)  # noqa: E731
     array = isinstance(value, np.ndarray) and value.ndim > 0
@@ -378,6 +404,13 @@ def _of_value(node, parent, place, value, arrays, numbers):
                 yield e(cost + 0.7, "operand", f"{own} stands where {other.text} is due", other.node)
         if (not array or value.ndim >= 2) and not (isinstance(node, ast.Attribute) and node.attr == "T"):
             yield e(1.1, "transpose", f"{own} must be transposed", turned(node))
+        for axis in range(value.ndim) if array and leaf and not isinstance(parent, ast.Subscript) else ():
+            said = f"the order of {own} must be reversed along axis {axis}"
+            yield e(1.4, "order", said, parsed(f"{own}[{':, ' * axis}::-1]"))
+        if array and leaf and isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Mult):
+            for slope in (f"({own} > 0)", f"(1 - {own} ** 2)", f"{own} * (1 - {own})"):
+                said = f"the slope is {bare(slope)}, here stands {own}"
+                yield e(1.4, "function", said, parsed(f"({slope})"))
         if array and 3 <= value.ndim <= 4:
             swapped = [*range(value.ndim - 2), value.ndim - 1, value.ndim - 2]
             for order in itertools.permutations(range(value.ndim)):
@@ -392,7 +425,7 @@ def _of_value(node, parent, place, value, arrays, numbers):
                         new,
                     )
         if array:
-            yield from _insertions(node, parent, place, value, own, arrays, numbers)
+            yield from _insertions(node, parent, place, value, own, arrays, numbers, to)
     elif number and not isinstance(parent, ast.keyword | ast.Tuple):
         for other in numbers:
             if other.text != own:
@@ -405,7 +438,7 @@ def _of_value(node, parent, place, value, arrays, numbers):
             yield e(1.5, "factor", "a factor 2 is missing", binary(node, ast.Mult(), ast.Constant(2)))
 
 
-def _of_constant(node, parent, place, indexing, numbers, arrays):
+def _of_constant(node, parent, place, indexing, numbers, arrays, beside):
     c = node.value
     e = lambda cost, kind, words, new: Edit(cost, kind, words, node, new)  # noqa: E731
     if isinstance(c, bool):
@@ -429,7 +462,8 @@ def _of_constant(node, parent, place, indexing, numbers, arrays):
             yield e(1.0, kind, words, parsed(repr(k)))
     if not axis:
         for other in numbers:
-            yield e(1.4, kind, f"{other.text} is due where {c:g} stands", other.node)
+            cost = 1.2 if other.text in beside else 1.4  # what the statement names already is likelier
+            yield e(cost, kind, f"{other.text} is due where {c:g} stands", other.node)
     if not (axis or indexing or power):
         for other in arrays:
             yield e(1.6, "operand", f"{other.text} is due where {c:g} stands", other.node)
@@ -625,7 +659,13 @@ def _of_call(node, values):
         yield e(1.3, "reduction", f"the {name} in {text(node)} is not due", inner)
         return
     template = _DERIVATIVES.get(name)
-    if template and not method:
+    if name in ("maximum", "minimum") and len(node.args) == 2:
+        op = ast.Gt() if name == "maximum" else ast.Lt()
+        for of, bound in itertools.permutations(node.args):
+            if not isinstance(of, ast.Constant):
+                words = f"{text(node)} stands where its derivative is due"
+                yield e(1.1, "function", words, ast.Compare(of, [op], [bound]))
+    elif template and not method:
         of = next((a for a in node.args if not isinstance(a, ast.Constant)), inner)
         new = parsed(template.format(v=text(of)))
         yield e(1.1, "function", f"{text(node)} stands where its derivative is due", new)
@@ -676,7 +716,7 @@ def _of_call(node, values):
 
 
 _DERIVATIVES = {
-    "maximum": "({v} > 0)", "tanh": "(1 - np.tanh({v}) ** 2)", "log": "(1 / ({v}))", "sqrt": "(0.5 / np.sqrt({v}))",
+    "tanh": "(1 - np.tanh({v}) ** 2)", "log": "(1 / ({v}))", "sqrt": "(0.5 / np.sqrt({v}))",
     "sin": "np.cos({v})", "cos": "(-np.sin({v}))", "abs": "np.sign({v})", "square": "(2 * ({v}))",
 }  # fmt: skip
 
@@ -792,7 +832,7 @@ def _of_index_tuple(node, numbers):
         elements[i], elements[j] = elements[j], elements[i]
         yield Edit(1.3, "index", "two indices are exchanged", node, ast.Tuple(elements, node.ctx))
     computed = [(i, n) for i, n in enumerate(node.elts) if isinstance(n, ast.BinOp)]
-    names = [[x for x in ast.walk(n) if isinstance(x, ast.Name)] for _, n in computed]
+    names = [sorted((x for x in ast.walk(n) if isinstance(x, ast.Name)), key=_where) for _, n in computed]
     if computed and all(names):  # every computed index, kh - 1 - i, for the name at its end
         elements = list(node.elts)
         for (i, _), found in zip(computed, names, strict=True):
@@ -824,7 +864,11 @@ def _of_index_tuple(node, numbers):
             yield Edit(1.4, "index", words, node, ast.Tuple(elements, node.ctx))
 
 
-def _insertions(node, parent, place, value, own, arrays, numbers):
+def _where(node):
+    return node.lineno, node.col_offset
+
+
+def _insertions(node, parent, place, value, own, arrays, numbers, to):
     """A factor, a division, a term or a sum that is missing at this array."""
     e = lambda cost, kind, words, new: Edit(cost, kind, words, node, new)  # noqa: E731
     inside_product = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Mult | ast.Div)
@@ -835,13 +879,16 @@ def _insertions(node, parent, place, value, own, arrays, numbers):
         if not isinstance(parent, ast.BinOp) or isinstance(parent.op, ast.MatMult | ast.Add | ast.Sub)
         else 0.2
     )
-    for other in arrays:
+    for other in arrays if to >= 1.3 + more else ():
         if other.text != own and _broadcasts(value.shape, other.value.shape):
             cost = 1.3 + more + 0.1 * (other.value.shape != value.shape)
             said = f"the term {other.text} is missing beside {own}"
             yield e(cost, "missing path", said, binary(node, ast.Add(), other.node))
             said = f"the term -{other.text} is missing beside {own}"
             yield e(cost + 0.1, "missing path", said, binary(node, ast.Sub(), other.node))
+    for k in (1, -1):
+        said = f"the term {k} is missing beside {own}"
+        yield e(1.35 + more, "term", said, binary(node, ast.Add() if k > 0 else ast.Sub(), ast.Constant(1)))
     if inside_product and not (place == "left" or isinstance(parent.op, ast.Div)):
         return  # a factor is tried at the left one of two
     if not inside_product:
@@ -855,13 +902,14 @@ def _insertions(node, parent, place, value, own, arrays, numbers):
                     f"a sum of {own} over axis {axis} is missing",
                     called(node, "sum", **words),
                 )
+        for axis in range(value.ndim) if isinstance(parent, ast.Assign) else ():
+            over = called(node, "sum", axis=axis, keepdims=True)
+            said = f"{own} must be divided by its sum over axis {axis}"
+            yield e(1.3, "factor", said, binary(node, ast.Div(), over))
         yield e(1.5 + more, "reduction", f"the sum of {own} is missing", called(node, "sum"))
         alias = isinstance(parent, ast.Assign) and isinstance(node, ast.Name | ast.Attribute)
         said = f"{own} is shared where a copy is due"
         yield e(1.1 if alias else 1.7 + more, "in-place", said, called(node, "copy"))
-    for k in (1, -1):
-        said = f"the term {k} is missing beside {own}"
-        yield e(1.35 + more, "term", said, binary(node, ast.Add() if k > 0 else ast.Sub(), ast.Constant(1)))
     for k in (2, 0.5):
         yield e(
             1.1 + more,
@@ -883,17 +931,23 @@ def _insertions(node, parent, place, value, own, arrays, numbers):
                 f"the factor {other.text} is missing at {own}",
                 binary(node, ast.Mult(), other.node),
             )
+    for other in arrays:  # one number for each channel: gamma[:, None, None]
+        for axis in range(value.ndim - 1) if other.value.ndim == 1 else ():
+            if value.shape[axis] == other.value.size > 1:
+                factor = f"{other.text}[:{', None' * (value.ndim - 1 - axis)}]"
+                said = f"the factor {factor} is missing at {own}"
+                yield e(1.3 + more, "factor", said, binary(node, ast.Mult(), parsed(factor)))
     for other in arrays:
         if not _broadcasts(value.shape, other.value.shape):
             continue
-        for number in numbers:  # the derivative of a leaky relu
+        for number in numbers if to >= 1.6 + more else ():  # the derivative of a leaky relu
             if isinstance(number.value, float) and 0 < abs(number.value) < 1:
                 factor = f"np.where({other.text} > 0, 1, {number.text})"
                 said = f"the factor {factor} is missing at {own}"
                 yield e(1.6 + more, "factor", said, binary(node, ast.Mult(), parsed(factor)))
         for template, extra in SIMPLE_FUNCTIONS:
             factor = template.format(v=other.text)
-            if ".T" in template:
+            if ".T" in template or 1.2 + extra + more > to:
                 continue
             said = (
                 f"{own} must be squared"

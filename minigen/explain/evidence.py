@@ -146,7 +146,12 @@ def match(reading, scene):
     outcome = reading.run(live, lambda y: np.array(slopes.g))
     if not np.all(np.isfinite(outcome.y)):
         return [], outcome.y, ([], 0)
-    return _assign(reading, slopes, values, outcome)
+    found, y, missed = _assign(reading, slopes, values, outcome)
+    if not any(
+        m.right or slopes.moves(m.value) for m in found
+    ):  # y depends on none: it is the loss of another player
+        return [], y, ([], 0)
+    return found, y, missed
 
 
 def alike(shape, of_gradient):
@@ -175,13 +180,7 @@ def _assign(reading, slopes, values, outcome):
     def same(value, gradient):
         return alike(np.shape(values[value]), gradient.shape)
 
-    # promises by name, the nearest owner first
-    ranked = []
-    for order, (source, gradient) in enumerate(candidates):
-        for value in values:
-            score = _promise(source, value, reading)
-            if score and same(value, gradient) and not is_kept(source, value):
-                ranked.append((-score, order, source, gradient, value))
+    ranked = _promised(reading, candidates, values, same)
     owed = _owed(candidates, values, same, reading)
     best = {}
     for score, _, source, _, _ in ranked:
@@ -279,6 +278,28 @@ def _assign(reading, slopes, values, outcome):
         outcome.y,
         (missed, len({s.address for s in open_} | {m.label for m in missed})),
     )
+
+
+def _promised(reading, candidates, values, same):
+    """[(-score, order, Source, gradient, value)]: what promises a value's gradient, by its name or its place."""
+    ranked, by_structure = [], _of_one_structure(candidates, values)
+    for order, (source, gradient) in enumerate(candidates):
+        for value in values:
+            score = max(_promise(source, value, reading), 3.0 * (by_structure.get(source) == value))
+            if score and same(value, gradient) and not is_kept(source, value):
+                ranked.append((-score, order, source, gradient, value))
+    return ranked
+
+
+def _of_one_structure(candidates, values):
+    """{Source: value}, where all that is returned stands in it as the values stand in one argument: in a list of pairs."""
+    returned = {s.address[1:]: (s, g) for s, g in candidates if s.kind == "returned"}
+    for root in {a[0] for a in values if a[0][0] == "arg" and len(a) > 1}:
+        inside = {a[1:]: a for a in values if a[0] == root}
+        if len(returned) > 1 and returned.keys() == inside.keys():
+            if all(alike(np.shape(values[a]), returned[k][1].shape) for k, a in inside.items()):
+                return {returned[k][0]: a for k, a in inside.items()}
+    return {}
 
 
 def _measure_factors(found, slopes, gradients, values):
@@ -503,8 +524,11 @@ def _candidates(reading, values, outcome):
         yield Source("returned", address, labels(address)), np.array(value, dtype=np.float64)
     changed = touched(outcome)
     known = {str(a[-1][1]).lower() for a in values} | {p.lower() for p, _ in reading.forward.bound}
+    taken = _steps_taken(values, changed) if _steps(reading, outcome.live) else []
     for address, (before, after) in changed.items():
         label = scenes.text(address)
+        if address not in values and any(_is_step(after, step) for step in taken):
+            continue  # the velocity of a parameter, or the step that it took
         names_gradient = _holds_gradient(_last(label), known) or any(
             _strict.search(str(k)) for _, k in address
         )
@@ -512,12 +536,27 @@ def _candidates(reading, values, outcome):
             yield Source("stored", address, label), np.array(after, dtype=np.float64)
             if before is not None and np.shape(before) == np.shape(after):
                 yield Source("added", address, label), np.array(after - before, dtype=np.float64)
-        elif address in values and np.shape(values[address]) == np.shape(after):
+        if address in values and np.shape(values[address]) == np.shape(
+            after
+        ):  # d_w may be a discriminator's w
             start = values[address]
             for step in _steps(reading, outcome.live):
                 yield Source("changed", address, f"the change of {label}", step), (start - after) / step
-        elif before is None:
+        elif before is None and not names_gradient:
             yield Source("stored", address, label), np.array(after, dtype=np.float64)
+
+
+def _steps_taken(values, changed):
+    """What was added to each parameter."""
+    pairs = [(values[a], after) for a, (_, after) in changed.items() if a in values]
+    return [after - start for start, after in pairs if start.shape == after.shape and start.ndim]
+
+
+def _is_step(array, step):
+    near = 1e-9 * np.abs(step).max()
+    return (
+        array.shape == step.shape and near > 0 and any(np.allclose(array, s * step, 0, near) for s in (1, -1))
+    )
 
 
 _strict = re.compile(
@@ -585,8 +624,9 @@ def _promise(source, value, reading):
         or any(map(_strict.search, holders))
     ):
         wanted = wanted | {name.lower()}
-    if last not in wanted:
-        return 0
+    if last not in wanted:  # grad_in may be that of w_in
+        short = re.sub(r"^(w|weights?|b|bias|p)_(?=[a-z])", "", last)
+        return 1.0 if source.kind == "stored" and short != last and short in wanted else 0
     score = 2.0
     if source.kind == "returned":
         score += value[0][0] == "arg"

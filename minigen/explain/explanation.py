@@ -185,7 +185,8 @@ def explain_task(task, *, seconds=20.0, reveal=False, report=None, progress=None
     search.progress = progress
     repairs = search.run(seconds) if search.task.names else []
     said.complete = all(getattr(search, "base", {UNTOUCHED: False}).values())
-    said.findings = [_finding(repair, search, said) for repair in repairs] or said.findings
+    findings = sorted((_finding(r, search, said) for r in repairs), key=lambda f: (f.file, f.line, f.column))
+    said.findings = findings or said.findings
     if search.functions:
         said.lines = _table(search, said)
     if not repairs or not said.complete:
@@ -271,7 +272,7 @@ def _table(search, said):
         if right:
             what = f"the gradient at {name}"
         elif times is not None and id(line.statement) not in wrong:
-            what = f"{times:.4g} times the gradient at {name}"
+            what = f"{_multiple(line, times, name, search)} the gradient at {name}"
         elif first is None or id(line.statement) in wrong or line.statement.lineno <= first:
             what = f"not the gradient at {name}, which its name promises"
         else:
@@ -290,6 +291,14 @@ def _table(search, said):
             )
             rows.append({"line": repair.suspect.statement.lineno, "name": name, "is": "wrong"})
     return sorted(rows, key=lambda r: r["line"])
+
+
+def _multiple(line, times, name, search):
+    """How often a line is the gradient at a name, in words; the same is measured at other inputs."""
+    lines, known = search.traced_again
+    again = next((x for x in lines if x.key == line.key), None)
+    there = known[name].times(again.value) if again is not None and name in known else None
+    return trace.multiple(line, times, again, there)
 
 
 def _finding(repair, search, said):
@@ -400,7 +409,11 @@ def _fits(lines, place, after, edit, function):
 def _certain(search):
     """What holds where no change was found that makes everything right."""
     said, suspects = [], getattr(search, "suspects", [])
-    able = sorted({s.statement.lineno for s in suspects if s.target is not None})
+    if getattr(search, "remembers", False):
+        said.append(
+            "backward keeps a value from an earlier call: after one with other inputs it gives another gradient"
+        )
+    able = sorted({s.statement.lineno for s in suspects if search.would_do(s)})
     if able:
         lines = ", ".join(map(str, able[:8]))
         said.append(

@@ -25,7 +25,7 @@ class Library:
         with np.errstate(all="ignore"):
             for atom in [*arrays, *(n for n in numbers if abs(float(n.value)) not in (0.0, 1.0))]:
                 value = np.asarray(atom.value, float)
-                for template, extra in SIMPLE_FUNCTIONS:
+                for template, extra in (*SIMPLE_FUNCTIONS, ("1 / {v}", 0.3)):
                     if ".T" in template or value.ndim == 0 and extra:
                         continue
                     array = np.asarray(eval(template.format(v="v"), {"np": np, "v": value}), float)
@@ -59,6 +59,8 @@ class Library:
                             full = np.broadcast_to(getattr(value, how)(axis=axis, keepdims=True), shape)
                             keep = "" if axis == 0 else ", keepdims=True"
                             self.entries.append((f"{atom.text}.{how}(axis={axis}{keep})", full, 0.5))
+            self._masks(arrays, numbers, shape)
+            self._shares(arrays, shape)
             self._columns(arrays, shape)
         self.entries.sort(key=lambda e: e[2])
         rows = [full.reshape(-1) for _, full, _ in self.entries]
@@ -76,6 +78,27 @@ class Library:
             units = rows / np.abs(rows).max(axis=1, initial=0.0, keepdims=True)
             first = np.take_along_axis(units, np.argmax(np.abs(units) > 0.5, axis=1)[:, None], 1)
             return np.where(np.isfinite(units).all(axis=1), (units * np.sign(first)) @ self.probe, np.nan)
+
+    def _masks(self, arrays, numbers, shape):
+        """1 where an array is larger than a number or another array, and 0 elsewhere."""
+        for one in (a for a in arrays if a.value.shape == shape):
+            for other in [*numbers, *(a for a in arrays if a is not one)]:
+                if _fits(np.shape(other.value), shape) and isinstance(other.value, float | np.ndarray):
+                    full = (one.value > other.value).astype(float)
+                    if full.any() and not full.all():
+                        self.entries.append((f"({one.text} > {other.text})", full, 0.4))
+
+    def _shares(self, arrays, shape):
+        """An array, or its exponential, over its sum along an axis: the softmax."""
+        for atom in (a for a in arrays if a.value.shape == shape):
+            for template in ("np.exp({v})", "{v}"):
+                for axis in range(len(shape)):
+                    name = template.format(v=atom.text)
+                    value = eval(template.format(v="v"), {"np": np, "v": np.asarray(atom.value, float)})
+                    full = value / value.sum(axis=axis, keepdims=True)
+                    if np.isfinite(full).all() and full.any():
+                        keep = "" if axis == 0 else ", keepdims=True"
+                        self.entries.append((f"{name} / {name}.sum(axis={axis}{keep})", full, 0.5))
 
     def _columns(self, arrays, shape):
         """One number for each row: v[:, None], or a sum over the other axes of an array."""
@@ -95,8 +118,8 @@ class Library:
                         (f"{atom.text}{how}[:, None]", np.broadcast_to(vector[:, None], shape), cost)
                     )
 
-    def find(self, needed, most=12):
-        """[(cost, text)] of expressions equal to `needed`, cheapest first."""
+    def find(self, needed, most=12, deep=True):
+        """[(cost, text)] of expressions equal to `needed`, cheapest first; if not `deep`, only products of two."""
         found = []
         if needed.shape != self.shape or not np.isfinite(needed).all() or not needed.any():
             return found
@@ -107,7 +130,7 @@ class Library:
         self._multiples(flat[None], [("", 0.0)], found)
         with np.errstate(all="ignore"):
             self._multiples(flat / self.table, [(f"{e[0]} * ", e[2] + 0.4) for e in self.entries], found)
-            plain = [i for i, e in enumerate(self.entries) if e[2] <= 0.1][:60]
+            plain = [i for i, e in enumerate(self.entries) if e[2] <= 0.1][: 60 * deep]
             for place, i in enumerate(plain):
                 if len(found) >= 6 * most:  # every product of three is met three times
                     break
@@ -115,8 +138,9 @@ class Library:
                 one, _, x = self.entries[i]
                 names = [(f"{one} * {self.entries[j][0]} * ", x + self.entries[j][2] + 0.9) for j in others]
                 self._multiples(flat / (self.table[i] * self.table[others]), names, found)
-        self._matrix_products(needed, found)
-        self._reduced(needed, found)
+        if deep:
+            self._matrix_products(needed, found)
+            self._reduced(needed, found)
         cheapest = {}  # the factors of a product in whatever order
         for cost, name in sorted(found, key=lambda p: (p[0], len(p[1]))):
             cheapest.setdefault(tuple(sorted(name.split(" * "))), (cost, name))
@@ -134,24 +158,25 @@ class Library:
                 self._scaled(rows[k], full.reshape(-1), f"{before}{name}", 1.0 + cost + extra, found)
 
     def _matrix_products(self, needed, found):
-        if needed.ndim != 2:
+        """Products with a matrix; what stands at its left may have more axes."""
+        if needed.ndim < 2:
             return
-        flat = [(a.text, np.asarray(a.value, float)) for a in self.arrays if a.value.ndim == 2]
-        sides = flat + [(f"{name}.T", a.T) for name, a in flat]
-        probe = np.random.default_rng(29).standard_normal(needed.shape[1])
+        flat = [(a.text, np.asarray(a.value, float)) for a in self.arrays if a.value.ndim >= 2]
+        sides = flat + [(f"{name}.T", a.T) for name, a in flat if a.ndim == 2]
+        probe = np.random.default_rng(29).standard_normal(needed.shape[-1])
         goal = needed @ probe
-        for other, b in (side for side in sides if side[1].shape[1] == needed.shape[1]):
+        for other, b in (side for side in sides if side[1].ndim == 2 and side[1].shape[1] == probe.size):
             through = b @ probe
             for one, a in sides:
-                if a.shape == (needed.shape[0], b.shape[0]):
+                if a.shape == (*needed.shape[:-1], b.shape[0]):
                     got = a @ through
-                    scale = got @ goal / (got @ got + 1e-300)
+                    scale = (got * goal).sum() / ((got**2).sum() + 1e-300)
                     if np.abs(goal - scale * got).max() <= 1e-5 * np.abs(goal).max():
                         self._scaled(needed, a @ b, f"{one} @ {other}", 1.4, found)
 
     def _reduced(self, needed, found):
         """Sums of an array, or of a product of two, over axes."""
-        bigger = [a for a in self.arrays if 1 <= a.value.ndim <= 4 and a.value.size > needed.size][:16]
+        bigger = [a for a in self.arrays if 1 <= a.value.ndim <= 4 and a.value.size > needed.size][:24]
         for one, other in [(a, None) for a in bigger] + list(itertools.combinations(bigger, 2)):
             value = np.asarray(one.value, float)
             name = one.text
@@ -161,14 +186,19 @@ class Library:
                 value, name = value * other.value, f"({one.text} * {other.text})"
             for n in range(1, value.ndim + 1):
                 for axes in itertools.combinations(range(value.ndim), n):
-                    for keep in (False, True):
-                        total = value.sum(axis=axes, keepdims=keep)
-                        if total.shape == needed.shape:
-                            axis = axes[0] if n == 1 else axes
-                            how = f"axis={axis}" + (", keepdims=True" if keep else "")
-                            self._scaled(
-                                needed, total, f"{name}.sum({how})", 1.5 + 0.3 * (other is not None), found
-                            )
+                    total, axis = value.sum(axis=axes), axes[0] if n == 1 else axes
+                    cost = 1.5 + 0.3 * (other is not None)
+                    if total.shape == needed.shape:
+                        self._scaled(needed, total, f"{name}.sum(axis={axis})", cost, found)
+                    elif total.size == needed.size and np.ndim(total) == 1:
+                        kept = np.expand_dims(total, axis)
+                        ways = (
+                            (kept, f"axis={axis}, keepdims=True)"),
+                            (total[:, None], f"axis={axis})[:, None]"),
+                        )
+                        for column, how in ways:
+                            if column.shape == needed.shape:
+                                self._scaled(needed, column, f"{name}.sum({how}", cost, found)
 
     def _scaled(self, needed, array, name, cost, found):
         """needed = c * array, for a number c that has a name; what is equal here may differ

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minigen.explain import find, load, process
+from minigen.explain import find, load, penalty, process
 from minigen.explain.explanation import Explanation, explain_task
 from minigen.explain.source import SMALL, small
 
@@ -116,15 +116,29 @@ def _work(path, names, shapes, seconds, reveal, subject, send):
     open_ = []
     for i, task in enumerate(tasks):
         said = explain_task(task, seconds=0, reveal=reveal)
+        with_penalty = penalty.apart(task, np.random.default_rng(0)) if _wrong(said) else None
+        if with_penalty is not None:
+            task, note = with_penalty
+            send(("notes", [f"{task.title}: {note}"]))
+            said = explain_task(task, seconds=0, reveal=reveal)
         aside = contextlib.nullcontext
         # a right gradient may differ by a small number in the loss: no repair mends that
         if _wrong(said) and small_numbers(program):
             aside = functools.partial(small_numbers_left_out, program)
             with aside() as lines:
                 other = task_anew(program, found[i])
+                if with_penalty is not None:
+                    other, _ = penalty.apart(other, np.random.default_rng(0)) or (other, "")
                 again = explain_task(other, seconds=0, reveal=reveal)
             fewer = len(_wrong(said)) - len(_wrong(again))
-            if again.verdict not in ("ok", "wrong") or again.raised or fewer < 0 or not _finite(again):
+            lost = len(again.gradients) < len(said.gradients)  # as where 0 / 0 is left
+            if (
+                again.verdict not in ("ok", "wrong")
+                or again.raised
+                or fewer < 0
+                or lost
+                or not _finite(again)
+            ):
                 aside = contextlib.nullcontext
             elif fewer:
                 right = "right" if again.verdict == "ok" else "some gradients are right"

@@ -64,7 +64,7 @@ def terms(everything, gradients, needed_of):
     """
     found = []
     for wrong, given in gradients.items():
-        makers = [s for s in everything if s.calls == 1 and s.body and _makes(s, given)]
+        makers = [s for s in everything if s.calls == 1 and s.body and makes(s, given)]
         if not makers:
             continue
         maker = makers[-1]
@@ -88,7 +88,7 @@ def terms(everything, gradients, needed_of):
     return found
 
 
-def _makes(s, given):
+def makes(s, given):
     """Whether a statement leaves a given array under its name."""
     value = s.values.get(id(s.value_node))
     if _assigned(s.statement) is None or getattr(value, "shape", None) != given.shape:

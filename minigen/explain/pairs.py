@@ -9,6 +9,7 @@ import ast
 import builtins
 import contextlib
 import copy
+import functools
 import inspect
 import itertools
 import re
@@ -27,11 +28,11 @@ from minigen.explain.task import Played, Task
 
 SEED = "(draw)"  # the entry of a task's values that says which scene they belong to
 _back = re.compile(
-    r"backward|back_?prop|bprop|bwd|backpass|grad|prime|deriv|vjp|^(?:d|g)_|^d(?=[A-Z])|^d(?=relu|sigmoid|tanh|softmax)"
-    r"|_(?:back|der|d|dx|bp|jac)$|^jac(?:_|$)|^back$|Back$|_jacobian$|^delta_|[a-z]Backward$|[a-z]Grad$|[a-z]Prime$"
+    r"backward|bptt|pullback|adjoint|back_?prop|bprop|bwd|backpass|grad|prime|deriv|vjp|^(?:d|g)_|^d(?=[A-Z])|^d(?=relu|sigmoid|tanh|softmax)"
+    r"|_(?:back|der|d|dx|bp|jac)$|^jac(?:_|$)|^back$|Back$|_jacobian$|^delta_|[a-z]Backward$|[a-z]Grad(ient)?s?$|[a-z]Prime$"
 )
 _neutral = re.compile(
-    r"(?<=[a-z])(?:Backward|Forward|Grad|Prime)$|forward|feed_?forward|fprop|fwd|backwards?|back_?prop|bprop|bwd|backpass|gradients?|grads?|prime|derivatives?"
+    r"(?<=[a-z])(?:Backward|Forward|Grad(?:ients?)?|Prime)$|bptt|pullback|adjoint|forward|feed_?forward|fprop|fwd|backwards?|back_?prop|bprop|bwd|backpass|gradients?|grads?|prime|derivatives?"
     r"|deriv|vjp|loss(?=_grad|_deriv)|pass|propagation|propagate|(?<=_)(?:back|der|d|bp|f|fn)$|^(?:back|d|der|compute|calc|get)_"
     r"|^jac(?=_|$)|_jac$|^d(?=[A-Z]|relu|sigmoid|tanh|softmax)|^(?:back|call)$|__call__|^apply$"
 )
@@ -242,6 +243,10 @@ def _fronts(place, functions, back):
         for n in functions
         if n != back and not goes_back(n, functions) and not _skip.match(n) or n == "predict"
     ]
+    if place.kind is not None and any(is_gradient_name(p.name) for p in place.parameters(back)):
+        others = [
+            n for n in others if place.parameters(n)
+        ]  # a penalty of the parameters has no upstream gradient
     stems = {n: stem(n, functions) for n in functions}
     wanted = stems[back]
     same = [n for n in others if stems[n] == wanted or back == f"d{n}"]
@@ -254,11 +259,32 @@ def _fronts(place, functions, back):
             (n for n in others if n in _forwards or _cost.search(n)), key=lambda n: n not in _forwards
         )
     if not wanted:
-        return [n for n in others if _cost.search(n) or n in _forwards or "forward" in n]
-    near = [n for n in others if stems[n] and (stems[n] in wanted or wanted in stems[n])]
-    if not near and (wanted in ("loss", "cost") or not place.program.classes()):
+        near = [n for n in others if _cost.search(n) or n in _forwards or "forward" in n]
+    else:
+        near = [n for n in others if stems[n] and (stems[n] in wanted or wanted in stems[n])]
+    if wanted and not near and (wanted in ("loss", "cost") or not place.program.classes()):
         near = [n for n in others if "forward" in n or _cost.search(n)]
-    return near
+    return near or [n for n in _whose_results(place.program, back) if n in others]
+
+
+def _whose_results(program, name):
+    """The functions whose results a call of `name` is given somewhere in the file: `loss, saved = run(x)` and then
+    `bptt(saved)`.
+    """
+    scopes = [program.tree, *(n for n in ast.walk(program.tree) if isinstance(n, ast.FunctionDef))]
+    found = []
+    for scope in scopes:
+        came = {}
+        for n in ast.walk(scope):
+            if isinstance(n, ast.Assign) and isinstance(n.value, ast.Call):
+                names = {t.id for target in n.targets for t in ast.walk(target) if isinstance(t, ast.Name)}
+                came |= dict.fromkeys(names, getattr(n.value.func, "id", None))
+        calls = [
+            n for n in ast.walk(scope) if isinstance(n, ast.Call) and getattr(n.func, "id", None) == name
+        ]
+        given = [a.id for n in calls for a in n.args if isinstance(a, ast.Name)]
+        found += [came[a] for a in given if came.get(a) not in (None, name)]
+    return list(dict.fromkeys(found))
 
 
 def _bind(place, name, arguments):
@@ -290,7 +316,8 @@ def _loss_steps(place, forward, name, arguments):
             bound.append((p.name, ("y",)))
         elif p.default is p.empty:
             return
-    if any(source[0] in ("y", "out") for _, source in bound):
+    of_an_object = place.kind is not None and bound  # cost(y), which reads self.output
+    if of_an_object or any(source[0] in ("y", "out") for _, source in bound):
         yield Step(name, tuple(bound))
     for i in reversed(range(len(returned))) if open_ is not None else ():
         yield Step(name, (*bound[:open_], (bound[open_][0], ("out", i)), *bound[open_ + 1 :]))
@@ -577,6 +604,12 @@ def _attempt(place, reading, scene, warm):
         return None
     if reading.elementwise and scalar and np.ndim(y) == 0:
         return None
+    if (
+        reading.loss is not None
+        and any(m == ("y",) for _, m in reading.loss.bound)
+        and _is_blind(reading, scene)
+    ):
+        return None  # the output was compared with itself
     matches, y, (missed, open_) = evidence.match(reading, scene)
     if not matches:
         return None
@@ -588,6 +621,15 @@ def _attempt(place, reading, scene, warm):
         if not _asks_for_g(place, reading) or not all(m.named for m in matches):
             return None  # a backward that asks for g and ignores it is a mistake; what else is given is not g
     return Found(place, reading, matches, y, warm, open_, missed)
+
+
+def _is_blind(reading, scene):
+    """Whether a loss is the same whatever forward is given."""
+    live, other = scene.live(), scene.live()
+    for name, value in other.arguments.items():
+        if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+            other.arguments[name] = 1.3 * value + 0.1
+    return np.array_equal(reading.run(live, back=False).y, reading.run(other, back=False).y)
 
 
 def _leaves_out_a_gradient(reading, scene, matches):
@@ -781,6 +823,12 @@ def task_of(place, reading, warm="cold", seeds=(1, 2, 3), promised=()):
         y = np.array(y, dtype=np.float64)
         return float(y) if y.ndim == 0 else y
 
+    def penalty(name, values):
+        live, _, _ = fresh(values)
+        with load.quiet(), np.errstate(all="ignore"):
+            reading.run(live, back=False)
+            return float(getattr(live.owner, name)())
+
     for seed in range(3):
         values = draw(np.random.default_rng(seed))
         shapes.add(tuple(np.shape(v) for v in values.values()))
@@ -796,7 +844,20 @@ def task_of(place, reading, warm="cold", seeds=(1, 2, 3), promised=()):
         step,
         takes_g=reading.takes_g,
         must_use_g=_asks_for_g(place, reading),
+        penalties={n: functools.partial(penalty, n) for n in _penalties(place, reading)},
     )
+
+
+def _penalties(place, reading):
+    """The methods without arguments, beside a forward, whose names say that they give a penalty."""
+    functions = place.functions() if place.kind is not None else {}
+    known = {reading.forward.name, getattr(reading.backward, "name", None)}
+    words = re.compile(rf"{_cost.pattern}|penalt|regulari[sz]|reg_|_reg|decay|l[12]|prior", re.I)
+    return [
+        n
+        for n in functions
+        if words.search(n) and n not in known and not place.parameters(n) and not goes_back(n, functions)
+    ]
 
 
 def _holds_closures(place):
@@ -846,6 +907,8 @@ def covered(program, found):
     found = [
         f for f in found if f.right or not f.reading.backward or _key(f, f.reading.backward) not in clean
     ]
+    as_loss = {(_key(f, f.reading.backward), f.reading.loss.name) for f in found if f.reading.loss}
+    found = [f for f in found if (_key(f, f.reading.backward), f.reading.forward.name) not in as_loss]
     names = names_of_code(program)
     reach = {}
     for f in found:

@@ -20,7 +20,9 @@ from minigen.explain import chain, load, pairs, vector
 from minigen.explain.reading import bases
 from minigen.explain.scene import Live, Scene, widen
 
-SECONDS = 1.5  # of the search for one class or function
+GLANCE, LOOK = 300, 2500  # the effort for one class or function: a call of its forward counts 1, ...
+JUDGED = 5  # ... and a comparison of its gradients so much more
+SECONDS = 6.0  # of computing for a LOOK at a slow program: not for usual ones, so that a slow machine finds the same
 _rng = re.compile(r"^(rng|random|gen|generator|prng|rs|random_state|rand)$")
 _list = re.compile(
     r"layer_?dims|layer_?sizes|^(layers|sizes|dims|architecture|arch|hidden_sizes|topology|nn_structure|shape)$"
@@ -720,15 +722,15 @@ def places(program, shapes, seconds=8.0, known=()):
     deadline = time.process_time() + seconds
     proposals = sorted(_proposals(program), key=lambda p: -len(pairs.closure(graph, [p.key])))
     best = {}  # {key: (place, right, whether that is settled)}
-    for patience in (0.3, SECONDS):  # first a glance at everything, then longer at what is not clean
+    for effort in (GLANCE, LOOK):  # first a glance at everything, then longer at what is not clean
         for proposal in proposals:
             key = proposal.key
             if key in reached or best.get(key, (0, 0, False))[2] or time.process_time() > deadline:
                 continue
-            place, right, clean = _search(proposal, shapes, patience)
+            place, right, clean = _search(proposal, shapes, effort)
             if place is not None and (key not in best or _rank(place, right, clean) > _rank(*best[key])):
                 best[key] = place, right, clean
-            if right and (clean or patience == SECONDS):
+            if right and (clean or effort == LOOK):
                 reached |= pairs.reached(program, pairs.try_all(place, seconds=1.0)) - {key}
     return [place for place, _, _ in best.values()]
 
@@ -773,7 +775,7 @@ def _of_backs(place, front, parameters):
     known = {p.name for p in parameters} | set(pairs._names_returned(place, front))
     has_labels = any(pairs.may_be_labels.match(name) for name in known)
     found = []
-    alone = len(parameters) == 1  # f(z) and f_prime(x): the same argument under another name
+    alone = place.kind is None and len(parameters) == 1  # f(z) and f_prime(x): one argument under two names
     for back in (
         n for n in functions if pairs.goes_back(n, functions) and front in pairs._fronts(place, functions, n)
     ):
@@ -800,13 +802,16 @@ def _may_be_single(program, function):
     code = function.__code__
     inner = [c for c in code.co_consts if hasattr(c, "co_names")]
     names = {*code.co_names, *code.co_varnames, *(n for c in inner for n in (c.co_name, *c.co_varnames))}
-    back = sum(pairs.goes_back(n) or n in ("back", "update") for n in names)
+    tree = pairs.evidence.find(program.tree, function)
+    names -= _only_read(tree)
+    defined = {key.rpartition(".")[2] for key in pairs.call_graph(program)}  # p.update(...) is that of a dict
+    back = sum(pairs.goes_back(n) or n in ("back", "update") and n in defined for n in names)
     gradients = sum(
         bool(re.match(r"^(d[A-Z]\w*|d(w|b|x|z|h)\d*|grads?|gradients?|\w+_?[gG]rads?)$", n)) for n in names
     )
-    tree = pairs.evidence.find(program.tree, function)
     updates = tree is not None and any(
-        isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Sub) for n in ast.walk(tree)
+        isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Sub) and not _is_a_plain_step(n)
+        for n in ast.walk(tree)
     )
     own = {n.lower() for n in code.co_varnames[: code.co_argcount]}
     gradients += sum(bool(bases(n) & own) for n in {*code.co_varnames, *_keys(tree)} - {*own})
@@ -816,6 +821,21 @@ def _may_be_single(program, function):
     return _gives_the_way_back(tree) or bool(
         (back or gradients >= 2 or gradients and (updates or costs)) and not loops
     )
+
+
+def _only_read(tree):
+    """The names of attributes that a function reads, and neither sets nor calls: they were computed elsewhere."""
+    nodes = list(ast.walk(tree)) if tree is not None else []
+    called = {id(n.func) for n in nodes if isinstance(n, ast.Call)}
+    attributes = [n for n in nodes if isinstance(n, ast.Attribute)]
+    kept = {n.attr for n in attributes if id(n) in called or not isinstance(n.ctx, ast.Load)}
+    return {n.attr for n in attributes} - kept
+
+
+def _is_a_plain_step(node):
+    """Whether a subtraction takes what is stored as a gradient already: layer.W -= lr * layer.grad_W."""
+    read = [n.attr for n in ast.walk(node.value) if isinstance(n, ast.Attribute)]
+    return bool(read) and all(map(pairs.is_gradient_name, read))
 
 
 def _keys(tree):
@@ -869,22 +889,29 @@ def _call_forward(place, scene, front):
     return step.call(live, {})
 
 
-def _search(proposal, given, seconds=SECONDS):
+def _search(proposal, given, effort=LOOK):
     """Change one argument at a time while forward gets further; then let the gradients decide among what runs."""
     variables = proposal.variables(given)
-    deadline = time.process_time() + seconds
+    deadline = time.process_time() + SECONDS * effort / LOOK
+    spent = 0
     chosen = {key: options[0] for key, options in variables}
     progress, best, tried, multiple = -1, None, set(), []
 
+    def over():
+        return spent > effort or time.process_time() > deadline
+
     def distance(chosen):
+        nonlocal spent
         signature = tuple(id(c) for c in chosen.values())
-        if signature in tried or time.process_time() > deadline:
+        if signature in tried or over():
             return -2
         tried.add(signature)
+        spent += 1
         return _distance(proposal, chosen)
 
     def consider(chosen):
-        nonlocal best
+        nonlocal best, spent
+        spent += JUDGED
         place = ProposedPlace(proposal, dict(chosen))
         found = pairs.try_all(place, seconds=1.0)
         if not found:
@@ -924,7 +951,22 @@ def _search(proposal, given, seconds=SECONDS):
                     return True
         return False
 
+    def wider():
+        """Whether a mistake shows, or nothing is wrong, where the one array that had an axis of one entry has more."""
+        nonlocal best
+        for other in _with_more_entries(best[1].chosen, given):
+            if _distance(proposal, other) == DONE:
+                place = ProposedPlace(proposal, other)
+                found = pairs.try_all(place, seconds=1.0)
+                if any(not m.factor and not m.right for f in found for m in f.matches):
+                    if not any(f.raised for f in found):
+                        place.tier = _tier(place, found, False)
+                        best = max(f.worth for f in found), place, place.tier, False, True, []
+                return
+
     def answer():
+        if best and best[0][2] == 0:
+            wider()
         if best and multiple and best[1].axes == 1:
             best[1].multiple = multiple[0]
         return (
@@ -936,7 +978,7 @@ def _search(proposal, given, seconds=SECONDS):
     progress = distance(chosen)
     if progress == DONE and (consider(chosen) or around(chosen, variables)):
         return answer()
-    while time.process_time() < deadline and progress != DONE:
+    while not over() and progress != DONE:
         moves = []
         for key, options in _moves(proposal, chosen, variables):
             if moves and key is None:
@@ -956,12 +998,30 @@ def _search(proposal, given, seconds=SECONDS):
     if best is None or best[0][0] == 0 or best[3]:
         for (a, of_a), (b, of_b) in itertools.combinations(variables, 2):
             for one, two in itertools.product(of_a[:24], of_b[:24]):
-                if time.process_time() > deadline:
+                if over():
                     break
                 other = {**chosen, a: one, b: two}
                 if distance(other) == DONE and consider(other):
                     return answer()
     return answer()
+
+
+def _with_more_entries(chosen, given):
+    """The same Choices, where the one array that has an axis of one entry has more; none where one is meant, as for a
+    bias.
+    """
+    thin = [
+        (key, c)
+        for key, c in chosen.items()
+        if key[0] == "call" and key[1] not in given and c.kind == "array" and 1 in _shape_of(c)
+    ]
+    if len(thin) != 1 or _bias.match(thin[0][0][1]) or pairs.may_be_labels.match(thin[0][0][1]):
+        return
+    ((key, c),) = thin
+    for letter in "ABCN":
+        shape = [letter if s == "1" else s for s in _spec(_shape_of(c), Sizes()).split()]
+        if len(set(shape)) == len(shape):
+            yield {**chosen, key: Choice("array", " ".join(shape), c.domain)}
 
 
 def _moves(proposal, chosen, variables):

@@ -221,6 +221,7 @@ def is_gradient_name(name):
 
 _plain = (
     "g",
+    "d",
     "grad",
     "grads",
     "gradient",

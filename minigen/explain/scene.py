@@ -189,7 +189,15 @@ def put(container, key, old, new):
     elif isinstance(container, dict | list):
         container[key] = float(new) if isinstance(old, float) and new.ndim == 0 else new
     elif not isinstance(container, tuple) and container is not None:
-        setattr(container, key, float(new) if isinstance(old, float) and new.ndim == 0 else new)
+        set_attribute(container, key, float(new) if isinstance(old, float) and new.ndim == 0 else new)
+
+
+def set_attribute(owner, name, value):
+    """Set an attribute of an object, of a frozen dataclass too."""
+    try:
+        setattr(owner, name, value)
+    except AttributeError:
+        object.__setattr__(owner, name, value)
 
 
 def widen(live, program):

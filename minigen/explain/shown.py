@@ -175,7 +175,7 @@ class ShownPlace(pairs.Place):
             if isinstance(container, dict | list):
                 container[key] = new
             elif container is not None and not isinstance(container, tuple):
-                setattr(container, key, new)
+                scenes.set_attribute(container, key, new)
         return scenes.Scene(self.program, live.arguments, live.owner, seed)
 
 
@@ -203,7 +203,9 @@ def _is_blank(address, value):
 
 
 def _of_its_kind(value, chosen, rng):
-    """Values of the same kind: a part of the rows, other numbers; labels stay labels, and shares add up to one."""
+    """Values of the same kind: a part of the rows, other numbers; labels stay labels, shares add up to one, and what
+    is symmetric stays so.
+    """
     if type(value) is int:
         return len(chosen[value]) if value in chosen else value
     whole = value.dtype.kind != "f" or bool((value == np.rint(value)).all())
@@ -221,10 +223,15 @@ def _of_its_kind(value, chosen, rng):
         return _shares(new, adds_up[-1], whole, rng)
     if whole or not value.size:
         return new
+    noise = 0.3 * rng.standard_normal(new.shape)
+    if value.ndim == 2 and value.shape == value.T.shape and len(value) > 1 and np.allclose(value, value.T):
+        noise = (noise + noise.T) / 2
     if value.min() >= 0:  # what is positive, or a probability, stays so
-        factor = np.exp(0.3 * rng.standard_normal(new.shape))
-        return new**factor if value.max() <= 1 else new * factor
-    return new + 0.3 * value.std() * rng.standard_normal(new.shape)
+        all_shares = value.ndim > 1 and np.isclose(value.sum(), 1)
+        odds = np.exp(noise)  # of a probability, so that it stays between 0 and 1
+        new = new * odds / (new * odds + 1 - new) if value.max() <= 1 else new * odds
+        return new / new.sum() if all_shares else new
+    return new + value.std() * noise
 
 
 def _shares(new, axis, whole, rng):

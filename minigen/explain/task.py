@@ -44,5 +44,8 @@ class Task:
     must_use_g: bool = (
         False  # whether backward requires or reads it, so that a loss is judged at a g other than 1
     )
+    penalties: dict = field(
+        default_factory=dict
+    )  # {method without arguments: values -> number}, beside forward
     missed: tuple = ()  # sentences: gradients that backward gives and that cannot be compared
     judged: Any = field(default=None, repr=False)  # what an earlier judgement of this task measured

@@ -6,7 +6,7 @@ no derivative rule is needed. Names such as gz, dz, d_z, grad_z, delta_z and z_g
 
 import ast
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -29,6 +29,7 @@ class Line:
     calls: int
     forward: bool
     finished: bool = True  # whether the value is what the name promises, or later lines add to it
+    numbers: dict = field(default_factory=dict)  # {name: whole number} of what the line can name
 
 
 @dataclass
@@ -56,7 +57,7 @@ class Slopes:
         if np.shape(value) != self.shape or known.sum() < 2:
             return None
         ratios = self.along(value)[known] / self.slopes[known]
-        return float(ratios[0]) if np.allclose(ratios, ratios[0], rtol=CLOSE, atol=0) else None
+        return float(ratios[0]) if ratios[0] and np.allclose(ratios, ratios[0], rtol=CLOSE, atol=0) else None
 
 
 def assignments(bench, trial):
@@ -74,7 +75,7 @@ def assignments(bench, trial):
             function.put(function.compiled(watched(function.tree, slots)))
             installed.append(function)
     try:
-        kept, _ = recorded(found, lambda: bench.play(trial))
+        kept, scopes = recorded(found, lambda: bench.play(trial), {key: key for key in found})
         forward, _ = recorded(found, lambda: bench._forward(trial.values))
     finally:
         for function in installed:
@@ -85,7 +86,12 @@ def assignments(bench, trial):
         if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.ndim:
             function, statement, name, finished = found[key]
             count = len(forward.get(key, calls))
-            lines.append(Line(function, statement, name, key, value, count, key in forward, finished))
+            numbers = {
+                n: int(v) for n, v in scopes[key][0].items() if type(v) is int or isinstance(v, np.integer)
+            }
+            lines.append(
+                Line(function, statement, name, key, value, count, key in forward, finished, numbers)
+            )
     return lines
 
 
@@ -112,6 +118,20 @@ def gradients(bench, trial, lines):
     rng = np.random.default_rng(17)
     found = {name: _slopes(bench, trial, at[name], rng) for name in sorted(wanted)}
     return {name: slopes for name, slopes in found.items() if slopes is not None}
+
+
+def multiple(line, times, again, times_again):
+    """How often a line is a gradient, in words: by a size that has a name, which is another number at other inputs.
+
+    `times` is the number at the first inputs; `again` is the same line at others, and `times_again` the number there.
+    """
+    for name, size in line.numbers.items() if times_again is not None else ():
+        other = again.numbers.get(name, size)
+        if size > 1 and other != size:  # a size that stays as it is may be equal by chance
+            for said, one, two in ((f"{name} times", size, other), (f"1/{name} of", 1 / size, 1 / other)):
+                if np.allclose((times, times_again), (one, two), rtol=CLOSE):
+                    return said
+    return f"{times:.4g} times"
 
 
 def broken(lines, known):

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from minigen.exercises import check
-from minigen.exercises.judge import Trial, _joined, judge
+from minigen.exercises.judge import Trial, judge
 from minigen.exercises.master import all_masters, load
-from minigen.explain.explanation import Explanation, Finding
 
 VAE, DENSE = all_masters()["vae-reparameterization"], all_masters()["dense"]
 
@@ -189,23 +188,3 @@ def test_a_term_with_a_wrong_factor(old, new, kind, code):
     text = VAE.solution().replace(old, new)
     result = check("vae-reparameterization", load(text, f"<{code} {kind}>"))
     assert ([f.kind for f in result.explanation.findings], result.code) == ([kind], code)
-
-
-def test_two_searches_that_mend_one_place_give_one_finding():
-    """The joint search and that for one line may run into different changes of the same text, by time."""
-
-    def found(line, columns, before, after, gradient):
-        verified = {"gradients": [gradient]}
-        finding = Finding("a.py", line, line, *columns, "factor", before, after, "a sentence", verified)
-        return Explanation("a", "wrong", findings=[finding])
-
-    by_n = found(31, (15, 24), "beta * mu", "beta * mu / N", "mu")
-    by_shape = found(31, (15, 24), "beta * mu", "beta * mu / mu.shape[0]", "mu")
-    of_another = found(31, (15, 19), "beta", "1", "z")
-    elsewhere = found(32, (14, 20), "0.5 * gz", "0.5 * gz * sigma", "logvar")
-    whole = _joined([by_n, by_shape, elsewhere, of_another])
-    assert [(f.line, f.after) for f in whole.findings] == [
-        (31, "beta * mu / N"),
-        (31, "1"),
-        (32, "0.5 * gz * sigma"),
-    ]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from minigen.explain import file
+from minigen.explain import file, trace
 
 TWO = """import numpy as np
 class Dense:
@@ -92,3 +92,14 @@ def test_two_mistakes_in_two_gradients_are_found_before_every_change_was_tried(t
     assert sorted(f["line"] for f in said["findings"]) == [10, 11]
     assert said["tried"] < 3000
     assert np.isfinite(said["seconds"])
+
+
+def test_a_multiple_is_told_by_the_size_that_it_is():
+    """m = 4 times here and 5 times at other inputs, where m is 5; what stays equal may be so by chance."""
+    here, there = (
+        trace.Line(None, None, "dZ", 0, None, 1, False, numbers={"m": m, "k": 4, "n": 1}) for m in (4, 5)
+    )
+    assert trace.multiple(here, 4.0, there, 5.0) == "m times"
+    assert trace.multiple(here, 0.25, there, 0.2) == "1/m of"
+    assert trace.multiple(here, 4.0, there, 4.0) == "4 times"
+    assert trace.multiple(here, 4.0, None, None) == "4 times"

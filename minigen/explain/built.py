@@ -1,0 +1,188 @@
+"""Expressions built for the value that a statement must have: a term, a factor, a number, or the whole.
+
+The value is known: it was solved for, or it is the gradient that the statement is. What a term or a factor of it must
+be then follows by subtraction or division, and is looked up among all that can be named there.
+"""
+
+import ast
+import itertools
+
+import numpy as np
+
+from minigen.explain import edits as changes
+from minigen.explain.arrays import host
+from minigen.explain.bench import answering
+from minigen.explain.edits import Atom, Edit, atoms
+from minigen.explain.express import Library, names_of
+
+CODE = 400  # bytes of a function of the person's that is tried on other arrays: a slope, a mask
+ARRAYS = 25  # on which it is tried
+DIGITS = 3  # of a number that is told where it stands nowhere in the program
+
+
+def edits(s):
+    """Edits of a Suspect's statement with which it has the value `s.target`."""
+    target, value, node = s.target[0], s.values.get(id(s.value_node)), s.value_node
+    arrays, numbers = atoms(s.scope, s.namespace)
+    numbers = numbers + changes.sizes(arrays)
+    whole = np.asarray(value, float)
+    yield from _numbers(s, target, numbers)
+    library = Library(arrays + calls(s, arrays), numbers, target.shape)
+    yield from _constant(arrays, numbers, target, node)
+    if whole.shape == target.shape:
+        for lacks, add in ((target, False), (target - whole, True)):
+            for edit in _softmax(arrays, lacks, node):
+                edit.new = changes.binary(node, ast.Add(), edit.new) if add else edit.new
+                yield edit
+        for cost, name in library.find(target - whole):
+            new = changes.binary(node, ast.Add(), changes.parsed(name))
+            yield Edit(0.4 + cost, "missing path", f"the term {name} is missing", node, new)
+        for sign, term in _terms(node):
+            own = s.values.get(id(term))
+            if not isinstance(own, np.ndarray | float | np.floating) or np.ndim(own) > target.ndim:
+                continue
+            needed = sign * (target - (whole - sign * np.asarray(own, float)))
+            if term is not node:
+                yield from _softmax(arrays, needed, term)
+            yield from _factors(s, term, needed, library)
+            if needed.shape == target.shape:
+                for cost, name in library.find(needed, most=6):
+                    words = f"{name} is due where {ast.unparse(term)} stands"
+                    yield Edit(1.0 + cost, "term", words, term, changes.parsed(f"({name})"))
+    else:
+        for cost, name in library.find(target):
+            words = f"{name} is due where {ast.unparse(node)} stands"
+            yield Edit(1.0 + cost, "term", words, node, changes.parsed(name))
+
+
+def products(s):
+    """A product of two matrices that is missing as a term of a statement's value."""
+    node, arrays = s.value_node, atoms(s.scope, s.namespace)[0]
+    shape = getattr(s.values.get(id(node)), "shape", ())
+    sides = [(a.text, a.value.shape) for a in arrays if a.value.ndim == len(shape) == 2]
+    sides += [(f"{name}.T", size[::-1]) for name, size in sides]
+    for (one, (n, k)), (other, (m, d)) in itertools.product(sides, repeat=2):
+        if k == m and (n, d) == shape:
+            term = f"{one} @ {other}"
+            new = changes.binary(node, ast.Add(), changes.parsed(term))
+            yield Edit(1.5, "missing path", f"the term {term} is missing", node, new)
+
+
+def calls(s, arrays):
+    """The person's own small functions, such as the slope of an activation, of arrays that can be named here.
+
+    Other arguments than the first must be in scope under the names that the function gives them.
+    """
+    found = []
+    for name, function in s.namespace.items():
+        code = getattr(function, "__code__", None)
+        if code is None or len(code.co_code) > CODE or code.co_name == getattr(s.function.tree, "name", ""):
+            continue
+        first, *rest = code.co_varnames[: code.co_argcount] or [None]
+        if first is None or len(rest) > 2 or not all(n in s.scope for n in rest):
+            continue
+        for atom in arrays[:ARRAYS]:
+            try:
+                with np.errstate(all="ignore"):
+                    value = host(function(atom.value.copy(), *(s.scope[n] for n in rest)))
+            except Exception:  # it is not made for this array
+                continue
+            if isinstance(value, np.ndarray) and value.shape == atom.value.shape:
+                found.append(Atom(f"{name}({', '.join([atom.text, *rest])})", value))
+    return found
+
+
+def _numbers(s, target, named):
+    """A number that the program does not have, where it is a short one: the slope of a leaky relu."""
+    nodes = [n for n in ast.walk(s.value_node) if isinstance(n, ast.Constant) and id(n) in s.keys]
+    for node in nodes if s.response is not None else ():
+        if type(node.value) not in (int, float):
+            continue
+        values = []
+        for c in (0.0, 1.0):
+            try:
+                with answering({s.keys[id(node)]: lambda *_, c=c: c}), np.errstate(all="ignore"):
+                    values.append(np.asarray(eval(s.response.code, s.namespace, dict(s.scope)), float))
+            except Exception:  # an axis, an index
+                break
+        if len(values) < 2 or values[0].shape != target.shape:
+            continue
+        change = values[1] - values[0]
+        c = float(((target - values[0]) * change).sum() / ((change**2).sum() + 1e-300))
+        short = float(f"{c:.{DIGITS}g}")
+        if names_of(short, named):  # then that is meant
+            continue
+        if (
+            short
+            and abs(c - short) <= 1e-6 * abs(c)
+            and np.allclose(values[0] + c * change, target, rtol=1e-6)
+        ):
+            words = f"the number is {node.value:g}, another one is due"
+            yield Edit(1.1, "constant", words, node, changes.parsed(repr(short)))
+
+
+def _constant(arrays, numbers, target, node):
+    """One number at every entry."""
+    like = next((a.text for a in arrays if a.value.shape == target.shape), None)
+    if like and target.any() and np.ptp(target) <= 1e-6 * np.abs(target).max():
+        for name in names_of(float(target.flat[0]), numbers):
+            words = f"{name} is due at every entry, where {ast.unparse(node)} stands"
+            yield Edit(1.8, "term", words, node, changes.parsed(f"np.full({like}.shape, {name})"))
+
+
+def _factors(s, term, needed, library):
+    """A factor that is missing at a term, or due in the place of one of its own."""
+    own = np.asarray(s.values[id(term)], float)
+    with np.errstate(all="ignore"):
+        if own.shape == needed.shape and (own != 0).all():
+            for cost, name in library.find(needed / own, most=6, deep=False):
+                new = changes.binary(term, ast.Mult(), changes.parsed(f"({name})"))
+                words = f"the factor {name} is missing at {ast.unparse(term)}"
+                yield Edit(0.3 + cost, "factor", words, term, new)
+        parts = _parts(term)
+        for factor, over in parts:
+            value = s.values.get(id(factor), getattr(factor, "value", None))
+            if not isinstance(value, np.ndarray | float | int) or not np.all(value):
+                continue
+            rest = own * value if over else own / value
+            due = rest / needed if over else needed / rest
+            opposite = {ast.unparse(p) for p, divides in parts if divides != over}
+            for cost, name in library.find(due, most=3, deep=False) if due.shape == library.shape else ():
+                if name in opposite:  # a / a is no factor
+                    continue
+                words = f"{name} is due where the factor {ast.unparse(factor)} stands"
+                new = changes.replaced(term, {id(factor): changes.parsed(f"({name})")})
+                yield Edit(0.6 + cost, "factor", words, term, new)
+
+
+def _parts(node, over=False):
+    """[(factor, whether it divides)] of a product of at least two."""
+
+    def walk(node, over):
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div):
+            return walk(node.left, over) + walk(node.right, over != isinstance(node.op, ast.Div))
+        return [(node, over)]
+
+    found = walk(node, over)
+    return found if len(found) > 1 else []
+
+
+def _softmax(arrays, target, node):
+    """The derivative of the softmax, p (g - sum of g p), where an expression must give that."""
+    for p, g in itertools.permutations(arrays, 2):
+        if not (p.value.shape == g.value.shape == target.shape and target.ndim):
+            continue
+        for axis in {-1, 0} if target.ndim > 1 else {-1}:
+            with np.errstate(all="ignore"):
+                right = p.value * (g.value - (g.value * p.value).sum(axis=axis, keepdims=True))
+            if np.allclose(right, target, rtol=1e-6, atol=1e-6 * np.abs(target).max()):
+                text = f"{p.text} * ({g.text} - ({g.text} * {p.text}).sum(axis={axis}, keepdims=True))"
+                words = f"the derivative of the softmax has a second part: every {p.text} moves all others of its row"
+                yield Edit(1.2, "function", words, node, changes.parsed(text))
+
+
+def _terms(node, sign=1):
+    """[(sign, node)]: the additive terms of an expression."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
+        return _terms(node.left, sign) + _terms(node.right, sign if isinstance(node.op, ast.Add) else -sign)
+    return [(sign, node)]

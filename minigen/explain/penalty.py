@@ -1,0 +1,102 @@
+"""What backward adds whatever the upstream gradient is: the gradient of a penalty that forward does not have.
+
+A layer with weight decay adds self.reg * self.W to self.dW, and a network may have a method such as penalty() beside
+forward. The gradients are then those of <g, y> plus the penalty. What backward gives for g = 0 is the penalty's part.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from minigen.explain.task import Played
+
+STEP = 1e-5  # of the central differences of a penalty
+CLOSE = 1e-6
+
+
+def apart(task, rng):
+    """(Task, sentence) in which the penalty's gradient is taken for what it is; None where backward adds none.
+
+    Of a method without arguments the gradient is measured by differences. Without one, a multiple of the parameter
+    itself or of its sign is taken for weight decay. Anything else may be a mistake, such as a forgotten g.
+    """
+    values = task.draw(rng)
+    y = task.forward(values)
+    if not task.takes_g or np.ndim(y) == 0:
+        return None
+    added = _added(task, values)
+    if not added:
+        return None
+    for name, function in task.penalties.items():
+        try:
+            slopes = _slopes(function, values, task.names)
+        except Exception:  # it gives no number
+            continue
+        if slopes.keys() & added.keys():
+            said = (
+                f"backward adds what does not depend on its upstream gradient; it is compared with {name}()"
+            )
+            return _shifted(task, lambda v, f=function: _slopes(f, v, task.names)), said
+    decays = {n: _decay(a, values[n]) for n, a in added.items()}
+    if not all(decays.values()):
+        return None
+    parts = ", ".join(f"{decays[n]} {n}" for n in added)
+    said = f"backward adds {parts} whatever its upstream gradient is: weight decay, which is left out of the comparison"
+    return _shifted(task, lambda v: _added(task, v)), said
+
+
+def _added(task, values):
+    """{name: what backward gives for g = 0}, where that is not 0."""
+    found = task.play(values, np.zeros(np.shape(task.forward(values)))).gradients
+    return {n: v for n, v in found.items() if np.ndim(v) and np.any(v)}
+
+
+def _decay(added, value):
+    """ "0.01 times", or "0.01 times the sign of", where that is what was added; "" where it is something else."""
+    for said, like in (("times", value), ("times the sign of", np.sign(value))):
+        size = (
+            float((added * like).sum() / ((like**2).sum() + 1e-300))
+            if np.shape(added) == np.shape(like)
+            else 0.0
+        )
+        if size > 0 and np.allclose(added, size * like, rtol=CLOSE, atol=CLOSE * np.abs(added).max()):
+            return f"{size:.4g} {said}"
+    return ""
+
+
+def _slopes(function, values, names):
+    """{name: gradient} of a number that depends on the values, by central differences; without those that are 0."""
+    found = {}
+    for name in names:
+        if name not in values:
+            continue
+        slope = np.zeros(np.shape(values[name]))
+        for i in np.ndindex(slope.shape):
+            ends = []
+            for sign in (1, -1):
+                moved = np.array(values[name])
+                moved[i] += sign * STEP
+                ends.append(function({**values, name: moved}))
+            slope[i] = (ends[0] - ends[1]) / (2 * STEP)
+        if np.abs(slope).max(initial=0.0) > 1e-8:
+            found[name] = slope
+    return found
+
+
+def _shifted(task, part):
+    """The Task whose gradients lack a part, which is measured once for all values that are met."""
+    known = {}
+
+    def at(values):
+        key = hash(tuple((n, np.asarray(v).tobytes()) for n, v in values.items()))
+        if key not in known:
+            known[key] = part(values)
+        return known[key]
+
+    def play(values, g=None):
+        part = at(values)
+        played = task.play(values, g)
+        gradients = {n: v - part[n] if n in part else v for n, v in played.gradients.items()}
+        return Played(played.y, gradients)
+
+    return replace(task, play=play, judged=None)
