@@ -86,7 +86,7 @@ def fit(run, name, model, train):
         run.settings.epochs * (len(train) // BATCH),
         shuffled(to(train, run.device), BATCH, seed=run.seed),
     )
-    run.train(step, batch, steps, into=name, model=model, optimizer=optimizer)
+    run.train(step, batch, steps, into=name, model=model, optimizer=optimizer, replay=True)
 
 
 def on_the_grid(run, model, x):
