@@ -19,7 +19,7 @@ from itertools import pairwise
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from minigen import Tensor, no_grad, plot, to
+from minigen import Tensor, no_grad, plot, replay, to
 from minigen.baselines import PCA, MeanImage
 from minigen.data import digits_split
 from minigen.experiment import Criterion, experiment
@@ -96,10 +96,15 @@ def classifier(run, x, y, activation, weights, steps=200):
     net = Sequential(*layers, Dense(NODES, 10, **how))
     net.load_state_dict(net.state_dict() | weights)
     optimizer, x, y = Adam(net.to(run.device), 3e-3), Tensor(to(x, run.device)), to(y, run.device)
-    for _ in range(steps):
+
+    def step():
         optimizer.zero_grad()
         softmax_cross_entropy(net(x), y).backward()
         optimizer.step()
+
+    step = replay(step, strict=False) if run.replay else step
+    for _ in range(steps):
+        step()
     return net
 
 

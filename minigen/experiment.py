@@ -232,7 +232,10 @@ def _parser(name, about, settings):
     plain = "run every training step as it is: slower, and the same to the last bit"
     parser.add_argument("--no-replay", dest="replay", action="store_false", help=plain)
     mode = parser.add_mutually_exclusive_group()
-    quick, paper = "a short run with a looser criterion, without losses.png", "the published protocol, however long it takes"
+    quick, paper = (
+        "a short run with a looser criterion, without losses.png",
+        "the published protocol, however long it takes",
+    )
     mode.add_argument("--quick", dest="mode", action="store_const", const="quick", help=quick)
     mode.add_argument("--paper", dest="mode", action="store_const", const="paper", help=paper)
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out, with its options")
