@@ -154,6 +154,6 @@ if __name__ == "__main__":
                 Criterion(finest("kernel 3"), "several times as much", above=5),
                 Criterion(finest("kernel 3", "trained"), "still several times", above=3),
             ],
-            quick={"networks": 200, "steps": 100},
+            quick={"networks": 400, "steps": 100},
         )
     )
