@@ -30,7 +30,7 @@ from minigen.training import read_frames, read_log, shuffled
 
 KERNEL = {"kernel 3": 3, "kernel 5": 5, "kernel 4": 4}  # of the transposed convolutions, all with stride 2
 RATIO = {"kernel 3": 4.0, "kernel 5": 2.25, "kernel 4": 1.0, "upsampled": 1.0}
-CHANNELS, CODE, COUNT = 8, 32, 1000  # CODE numbers for each of COUNT shapes to redraw
+CHANNELS, CODE, COUNT, SEEN = 8, 32, 1000, 250  # CODE numbers for each of COUNT shapes; SEEN are looked at
 
 
 def counts(name):
@@ -120,7 +120,7 @@ def training(run, name, images):
         return {"squared error": loss}
 
     pairs = codes, to(images.astype(np.float64).reshape(-1, 1, 16, 16), run.device)
-    frames = {"frame": lambda: model(Tensor(codes)), "frame_every": max(1, run.settings.steps // 20)}
+    frames = {"frame": lambda: model(Tensor(codes[:SEEN])), "frame_every": max(1, run.settings.steps // 20)}
     batch = shuffled(pairs, 64, seed=run.seed)
     how = {"into": into, "model": model, "optimizer": optimizer, "log_every": 10, "replay": True}
     run.train(step, batch, run.settings.steps, **how, **frames)
@@ -154,6 +154,6 @@ if __name__ == "__main__":
                 Criterion(finest("kernel 3"), "several times as much", above=5),
                 Criterion(finest("kernel 3", "trained"), "still several times", above=3),
             ],
-            quick={"networks": 200, "steps": 100},
+            quick={"networks": 400, "steps": 100},
         )
     )

@@ -112,15 +112,15 @@ def trained(run, x, into):
     optimizer, batch = Adam(model), shuffled(to(x, run.device), BATCH, seed=run.seed)
     steps = 10 * run.settings.epochs  # ten batches, about as many as there are of the digits
 
-    def step(number):
-        optimizer.lr = cosine(number, steps, RATE)
-        loss = model.loss(Tensor(batch(number)))
+    def step(x):
+        loss = model.loss(Tensor(x))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         return {"squared error": loss}
 
-    run.train(step, lambda number: number, steps, into=into, model=model, optimizer=optimizer)
+    how = {"lr": lambda n: cosine(n, steps, RATE), "replay": True}
+    run.train(step, batch, steps, into=into, model=model, optimizer=optimizer, **how)
 
     def redraw(x):
         with no_grad():
@@ -151,7 +151,7 @@ if __name__ == "__main__":
             __doc__,
             settings={"epochs": 300},
             criteria=criteria(0.338, 0.09),
-            quick={"epochs": 100},
+            quick={"epochs": 150},
             quick_criteria=criteria(0.42, 0.16),
         )
     )

@@ -169,15 +169,15 @@ def fit(run, name, model, data, loss):
     optimizer, batch = Adam(model.to(run.device)), shuffled(data, BATCH, seed=run.seed)
     steps = run.settings.epochs * (len(data[0]) // BATCH)
 
-    def step(number):
-        optimizer.lr = cosine(number, steps, RATE)
-        value = loss(model, *batch(number))
+    def step(rows):
+        value = loss(model, *rows)
         optimizer.zero_grad()
         value.backward()
         optimizer.step()
         return {"loss": value}
 
-    run.train(step, lambda number: number, steps, into=name, model=model, optimizer=optimizer)
+    how = {"lr": lambda n: cosine(n, steps, RATE), "replay": True}
+    run.train(step, batch, steps, into=name, model=model, optimizer=optimizer, **how)
 
 
 def answers(run, model, x):

@@ -107,8 +107,8 @@ def trained(run, train, steps, change, into, *, channels, batch, lr):
     game = GAN(generator, discriminator, real_label=change.get("label", 1.0)).to(run.device)
     theirs, its = (Adam(player, lr=lr, betas=(0.5, 0.999)) for player in (discriminator, generator))
 
-    def step(n):
-        for x in map(batch_of, range(k * n, k * n + k)):
+    def step(batches):
+        for x in batches:
             fakes = game.samples(Tensor(random.normal(len(x), LATENT)))
             real, fake = game.judge(Tensor(x)), game.judge(fakes)
             terms = {"D(x)": sigmoid(real.data).mean(), "D(G(z))": sigmoid(fake.data).mean()}
@@ -119,7 +119,8 @@ def trained(run, train, steps, change, into, *, channels, batch, lr):
     batch_of = shuffled(to(2 * train[:, None] - 1, run.device), batch, seed=run.seed)
     fixed = random.normal(64, LATENT)
     how = {"frame": lambda: painted(game, fixed), "frame_every": max(1, steps // 15), "into": into}
-    run.train(step, lambda n: n, steps, model=game, optimizer={"D": theirs, "G": its}, **how)
+    how |= {"model": game, "optimizer": {"D": theirs, "G": its}, "replay": True}
+    run.train(step, lambda n: [batch_of(k * n + i) for i in range(k)], steps, **how)
     return painted(game, random.normal(SAMPLES, LATENT))
 
 

@@ -93,7 +93,7 @@ def fit(run, train, model, steps, **how):
         return {"reconstruction": reconstruction, "KL": kl}
 
     batch = shuffled(to(train, run.device), BATCH, seed=run.seed)
-    run.train(step, batch, steps, model=model, optimizer=optimizer, **how)
+    run.train(step, batch, steps, model=model, optimizer=optimizer, replay=True, **how)
 
 
 def two_terms(run, model, x):

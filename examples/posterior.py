@@ -86,7 +86,7 @@ def fit(run, name, model, train):
         run.settings.epochs * (len(train) // BATCH),
         shuffled(to(train, run.device), BATCH, seed=run.seed),
     )
-    run.train(step, batch, steps, into=name, model=model, optimizer=optimizer)
+    run.train(step, batch, steps, into=name, model=model, optimizer=optimizer, replay=True)
 
 
 def on_the_grid(run, model, x):
@@ -98,7 +98,8 @@ def on_the_grid(run, model, x):
         )
     prior = -0.5 * (GRID**2).sum(axis=1) - math.log(2 * math.pi)
     joint = x @ logits.T + (prior - np.logaddexp(0, logits).sum(axis=1))  # log p(x, z), (N, M)
-    log_p = np.logaddexp.reduce(joint, axis=1) + 2 * math.log(STEP)
+    most = joint.max(axis=1)  # log sum exp, many times as fast as np.logaddexp.reduce
+    log_p = most + np.log(np.exp(joint - most[:, None]).sum(axis=1)) + 2 * math.log(STEP)
     return log_p, joint - log_p[:, None], mu, logvar
 
 

@@ -127,7 +127,8 @@ def variational(run, train, beta):
         return {"distortion": reconstruction, "rate": kl}
 
     batch = shuffled(to(train, run.device), BATCH, seed=run.seed)
-    run.train(step, batch, run.settings.steps, into=f"beta-{beta:g}", model=model, optimizer=optimizer)
+    how = {"into": f"beta-{beta:g}", "replay": True}
+    run.train(step, batch, run.settings.steps, model=model, optimizer=optimizer, **how)
     return model
 
 
@@ -232,8 +233,8 @@ def deep(run, train, test, choice):
         return {"loss": loss}
 
     batch = shuffled(to(train, run.device), BATCH, seed=run.seed)
-    into = chosen(**choice).replace(", ", "-").replace(" ", "-")
-    run.train(step, batch, run.settings.steps, into=into, model=model, optimizer=optimizer)
+    how = {"into": chosen(**choice).replace(", ", "-").replace(" ", "-"), "replay": True}
+    run.train(step, batch, run.settings.steps, model=model, optimizer=optimizer, **how)
     with no_grad():
         out = model(Tensor(to(test, run.device)))
         drawn = to((sigmoid(out) if choice["loss"] == "bce" else out).data, "cpu").astype(np.float64)

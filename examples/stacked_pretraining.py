@@ -19,7 +19,7 @@ from itertools import pairwise
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from minigen import Tensor, no_grad, plot, to
+from minigen import Tensor, no_grad, plot, replay, to
 from minigen.baselines import PCA, MeanImage
 from minigen.data import digits_split
 from minigen.experiment import Criterion, experiment
@@ -29,7 +29,7 @@ from minigen.nn import Dense, Sequential, Sigmoid, Tanh
 from minigen.optim import SGD, Adam, cosine
 from minigen.training import shuffled
 
-COUNTS, NODES, CODE = (1, 2, 5, 10), 128, 8
+COUNTS, QUICK_COUNTS, NODES, CODE = (1, 2, 5, 10), (1, 2), 128, 8
 SIGMAS = {"pretrained with noise": (0.5, 0.25), "pretrained without noise": (0.0, 0.0)}  # of pixels, of codes
 NOISY, SCRATCH, TANH, PIXELS = next(iter(SIGMAS)), "from scratch", "from scratch, tanh", "logistic regression"
 SMALL, GLOROT, GREEDY = "small weights, SGD", "Glorot's weights, Adam", "layer by layer"
@@ -51,19 +51,20 @@ def one_seed(run):
 
 def classifiers(run, train, labels, test, test_labels):
     begun = {name: stacked(run, name, train) for name in SIGMAS} | {SCRATCH: {}, TANH: {}}
-    scores = {name: np.zeros((len(COUNTS), run.settings.draws)) for name in (*begun, PIXELS)}
+    counts = COUNTS if run.settings.all else QUICK_COUNTS
+    scores = {name: np.zeros((len(counts), run.settings.draws)) for name in (*begun, PIXELS)}
     for at in np.ndindex(scores[PIXELS].shape):
         classes = (np.flatnonzero(labels == label) for label in range(10))
-        rows = np.concatenate([run.random.generator.choice(c, COUNTS[at[0]], replace=False) for c in classes])
+        rows = np.concatenate([run.random.generator.choice(c, counts[at[0]], replace=False) for c in classes])
         for name, weights in begun.items():
             net = classifier(run, train[rows], labels[rows], Tanh if name == TANH else Sigmoid, weights)
             scores[name][at] = np.mean(apply(run, net, test).argmax(axis=1) == test_labels)
         model = LogisticRegression(max_iter=1000).fit(train[rows], labels[rows])
         scores[PIXELS][at] = model.score(test, test_labels)
     title = "Layers that learned to undo noise are a better start where labels are few"
-    plot.few_labels(scores, title, run.folder / "stacked_pretraining.png", counts=COUNTS, base=SCRATCH)
+    plot.few_labels(scores, title, run.folder / "stacked_pretraining.png", counts=counts, base=SCRATCH)
     measured = {}
-    for row, count in enumerate(COUNTS):
+    for row, count in enumerate(counts):
         for name, table in scores.items():
             measured[ACCURACY.format(count, name)] = table[row].mean()
             if name != SCRATCH:
@@ -96,10 +97,15 @@ def classifier(run, x, y, activation, weights, steps=200):
     net = Sequential(*layers, Dense(NODES, 10, **how))
     net.load_state_dict(net.state_dict() | weights)
     optimizer, x, y = Adam(net.to(run.device), 3e-3), Tensor(to(x, run.device)), to(y, run.device)
-    for _ in range(steps):
+
+    def step():
         optimizer.zero_grad()
         softmax_cross_entropy(net(x), y).backward()
         optimizer.step()
+
+    step = replay(step, strict=False) if run.replay else step
+    for _ in range(steps):
+        step()
     return net
 
 
@@ -156,8 +162,9 @@ def criteria(points, counts, learned):
 
 
 if __name__ == "__main__":
-    settings, quick = {"steps": 3000, "draws": 10, "epochs": 100}, {"steps": 400, "draws": 2, "epochs": 20}
-    modes = {"settings": settings, "quick": quick, "quick_criteria": criteria(0, (1, 2), 0.9)}
+    modes = {"settings": {"steps": 3000, "draws": 10, "epochs": 100, "all": 1}}
+    modes["quick"] = {"steps": 400, "draws": 4, "epochs": 20, "all": 0}
+    modes["quick_criteria"] = criteria(0, QUICK_COUNTS, 0.9)
     modern = Criterion(RATIO.format(GLOROT), "above 1: nothing is left to rescue", above=1)
     modes["criteria"] = [*criteria(2, (1, 2, 5), 0.5), modern]
     sys.exit(experiment("stacked_pretraining", one_seed, __doc__, **modes))

@@ -16,7 +16,7 @@ import sys
 
 import numpy as np
 
-from minigen import Random, Tensor, grad, plot, to
+from minigen import Random, Tensor, grad, plot, replay, to
 from minigen.experiment import Criterion, experiment, rounds_to
 from minigen.losses import generator_loss, wgan_generator_loss
 from minigen.models import GAN, WGAN, Discriminator, adversary_step, generator_step
@@ -101,11 +101,16 @@ def trained(game, kinds, moments, run, random):
     """The gradients at m = 8 after so many steps of a network: {kind: sizes}."""
     judge = game.discriminator if isinstance(game, GAN) else game.critic
     optimizer, sizes = Adam(judge, lr=1e-2, betas=(0.5, 0.9)), {kind: [] for kind in kinds}
+
+    def move(*batch):
+        adversary_step(game, optimizer, *batch)
+
+    move = replay(move, strict=False) if run.replay else move
     for step in range(1, moments[-1] + 1):
         batch = [random.normal(BATCH, 1), random.normal(BATCH, 1)]
         if isinstance(game, WGAN):
             batch.append(random.uniform(BATCH, 1))
-        adversary_step(game, optimizer, *batch)
+        move(*batch)
         if step in moments:
             for kind in kinds:
                 sizes[kind].append(pull(kind, judge, FAR, run.device))
@@ -138,7 +143,7 @@ if __name__ == "__main__":
             __doc__,
             settings={"steps": 1000},
             criteria=criteria((1000, 3e5)),
-            quick={"steps": 300},
+            quick={"steps": 600},
             quick_criteria=criteria((300, 3e5)),
         )
     )

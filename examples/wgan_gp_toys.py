@@ -24,7 +24,7 @@ import sys
 
 import numpy as np
 
-from minigen import Random, plot, to
+from minigen import Random, plot, replay, to
 from minigen.baselines import Gaussian, GaussianMixture
 from minigen.data import Mixture, published
 from minigen.experiment import Criterion, experiment
@@ -131,11 +131,16 @@ def against_noise(run, kind, data):
     game = WGAN(PassThrough(), critic, lam=lam).to(run.device)
     optimizer = RMSprop(critic) if clip else Adam(critic, betas=(0.5, 0.9))
     rate = settings.lr / 2 if clip else settings.lr  # as published, 5e-5 and 1e-4
+
+    def move(*batch):
+        adversary_step(game, optimizer, *batch, clip=settings.clip if clip else None)
+
+    move = replay(move, strict=False) if run.replay else move
     for step in range(settings.steps):
         optimizer.lr = linear(step, settings.steps, rate, rate / settings.decay)
         x, y = (to(data.sample(256, rng=random.generator), run.device) for _ in range(2))
         batch = [x, y + random.normal(256, 2)] + ([random.uniform(256, 1)] if lam else [])
-        adversary_step(game, optimizer, *batch, clip=settings.clip if clip else None)
+        move(*batch)
     return critic
 
 

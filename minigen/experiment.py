@@ -77,9 +77,10 @@ class Run:
         bar: bool | None = None,
         share: Callable[..., Any] = sharing.in_turn,
         replay: bool = True,
+        losses: bool = True,
     ) -> None:
         self.seed, self.device, self.folder, self._bar, self._share = seed, device, folder, bar, share
-        self.replay = replay
+        self.replay, self._losses = replay, losses
         self.random = Random(seed, device)
         self.settings = SimpleNamespace(**settings)
 
@@ -96,8 +97,8 @@ class Run:
         """`minigen.training.train` in the folder of the run, or `into` a folder inside it.
 
         `replay=True` says that the step may be repeated call by call; `--no-replay` decides otherwise.
-        The terms of the loss are drawn in losses.png. After a stop, training resumes from the last
-        checkpoint.
+        The terms of the loss are in log.csv, and drawn in losses.png unless the run is a quick one. After a
+        stop, training resumes from the last checkpoint.
         """
         folder = self.folder / into
         kwargs = {
@@ -115,8 +116,9 @@ class Run:
             if str(error).startswith(("train:", "load:")):
                 raise UserError(str(error)) from error
             raise
-        title = f"{into or folder.name}: the terms of the loss, step by step"
-        plot.losses(read_log(folder), title, folder / "losses.png")
+        if self._losses:
+            title = f"{into or folder.name}: the terms of the loss, step by step"
+            plot.losses(read_log(folder), title, folder / "losses.png")
 
     def map(
         self, function: Callable[[Run, Any], Mapping[str, float]], cells: Mapping[str, Any]
@@ -127,7 +129,7 @@ class Run:
         argument alone. `function` returns {measure: number}; a training that diverged gives {}. Cells that
         were done before a stop are not done again.
         """
-        settings, rest = vars(self.settings), (False, sharing.in_turn, self.replay)
+        settings, rest = vars(self.settings), (False, sharing.in_turn, self.replay, self._losses)
         tasks = [
             (_one, name, function, (self.seed, self.device, settings, self.folder / name, *rest), argument)
             for name, argument in cells.items()
@@ -230,7 +232,10 @@ def _parser(name, about, settings):
     plain = "run every training step as it is: slower, and the same to the last bit"
     parser.add_argument("--no-replay", dest="replay", action="store_false", help=plain)
     mode = parser.add_mutually_exclusive_group()
-    quick, paper = "a short run with a looser criterion", "the published protocol, however long it takes"
+    quick, paper = (
+        "a short run with a looser criterion, without losses.png",
+        "the published protocol, however long it takes",
+    )
     mode.add_argument("--quick", dest="mode", action="store_const", const="quick", help=quick)
     mode.add_argument("--paper", dest="mode", action="store_const", const="paper", help=paper)
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out, with its options")
@@ -352,11 +357,12 @@ def _shared_out(jobs, cluster):
 def _measure(one_seed, config, folder, share, replay):
     """{seed: what it measured}. A single seed runs in this process and shares out its cells instead."""
     place, folder = (config["device"], config["settings"]), folder.absolute()
+    how = replay, config["mode"] != "quick"
     seeds = range(config["seed"], config["seed"] + config["seeds"])
     if len(seeds) == 1:
-        return dict([_one(seeds[0], one_seed, (seeds[0], *place, folder, None, share, replay))])
+        return dict([_one(seeds[0], one_seed, (seeds[0], *place, folder, None, share, *how))])
     bar = None if share is sharing.in_turn else False
-    rest = bar, sharing.in_turn, replay
+    rest = bar, sharing.in_turn, *how
     tasks = [(_one, seed, one_seed, (seed, *place, folder / f"seed-{seed}", *rest)) for seed in seeds]
     return dict(
         sorted(tqdm(share(tasks), total=len(tasks), unit="seed", disable=None if bar is False else True))

@@ -101,6 +101,8 @@ def test_a_criterion_has_open_ends_and_no_place_for_nan(value, holds):
 def test_quick_has_its_own_settings_and_criterion_and_an_option_goes_before(tmp_path):
     assert start(tmp_path / "a", "--quick") == 0
     assert read(tmp_path / "a" / "values.json")["steps"] == 10
+    assert (tmp_path / "a" / "log.csv").exists()
+    assert not (tmp_path / "a" / "losses.png").exists()
     assert start(tmp_path / "b", "--quick", "--steps", "12") == 1
 
 

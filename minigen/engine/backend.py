@@ -30,7 +30,9 @@ _namespaces = {np.ndarray: np, float: None, int: None, bool: None}
 # What `replay` (fast/replay.py) uses while it writes down a step: its recording, and the class of its arrays.
 recorder: ContextVar = ContextVar("the recording of the step that is being written down", default=None)
 stand_ins: set[type] = set()
-settings = [0]  # how often a setting of a module has changed; a replay looks at it
+# A replay looks at the settings of modules: a sum over the switches that are not as they were at first, which
+# is the old one again where `eval()` was followed by `train()`, and how often another setting has changed.
+settings = [0, 0]
 
 
 def namespace(*arrays: Any) -> Any:

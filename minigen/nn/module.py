@@ -62,8 +62,12 @@ class Module:
                 )
         if backend.recorder.get() is not None:
             backend.recorder.get().refuse(f"the attribute {name} of a module is set")
-        elif not backend.is_array(value) and getattr(self, name, value) is not value:
-            backend.settings[0] += 1  # a replay that was made before may have to do something else now
+        elif not backend.is_array(value) and (before := getattr(self, name, value)) is not value:
+            # a replay that was made before may have to do something else now
+            if isinstance(value, bool) and isinstance(before, bool):
+                backend.settings[0] += (value - before) * hash((id(self), name))
+            else:
+                backend.settings[1] += 1
         object.__setattr__(self, name, value)
 
     def __getattr__(self, name: str) -> Any:  # only asked where the ordinary look-up found nothing

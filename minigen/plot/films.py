@@ -43,6 +43,9 @@ def film(
             drawn.set_data(_sheet(images))
 
     figure.suptitle(title, fontsize=9)
+    axis.set_title(f"step {steps[0]}", fontsize=9)
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # places are found once, not anew for each frame
 
     def show(n):
         draw(shots[n])

@@ -84,7 +84,8 @@ def _make_readable(figure):
     least = _least(figure.get_figwidth())
     for axis in figure.axes:
         for line in (axis.xaxis, axis.yaxis):  # ticks are made anew at each drawing
-            if line.get_ticklabels() and line.get_ticklabels()[0].get_fontsize() < least:
+            labels = line.get_ticklabels()
+            if labels and labels[0].get_fontsize() < least:
                 line.set_tick_params(which="both", labelsize=least)
     for text in figure.findobj(Text):
         text.set_fontsize(max(text.get_fontsize(), least))

@@ -418,6 +418,19 @@ def test_setting_of_a_layer():
         assert bits(step(data())) == bits(model(data()).sum().detach())
 
 
+def test_a_look_in_between_costs_no_play():
+    """A training looks at samples by `eval()` now and then: what was written down is right again after it."""
+    model = nn.Sequential(nn.Dense(3, 4, rng=np.random.default_rng(0)), nn.BatchNorm(4))
+    step, x = mg.replay(lambda x: (model(x) ** 2).sum()), np.random.default_rng(1).normal(size=(5, 3))
+    for i in range(12):
+        model.train(i < 9)  # from the ninth call on it stays in the other mode, which is written down anew
+        expected = bits((model(np.float32(x)) ** 2).sum().detach())
+        assert bits(step(np.float32(x))) == expected
+        model.eval()
+        model.train(i < 9)
+        assert step.plays == max(0, min(i - 1, 7)) + (i == 11)
+
+
 def test_variables_of_the_step():
     model, beta, more = Holder([np.ones(3)]), 1.0, {"gamma": 1.0}
 

@@ -32,7 +32,7 @@ def test_a_run_too_short_misses_and_says_so(tmp_path):
 
 def test_a_classifier_begins_with_the_layers_it_is_given():
     example = load("stacked_pretraining")
-    alone = SimpleNamespace(random=Random(0), device="cpu")
+    alone = SimpleNamespace(random=Random(0), device="cpu", replay=False)
     weights = {"0.weight": np.full((64, 128), 0.5), "2.bias": np.arange(128.0)}
     data = np.zeros((5, 64), np.float32), np.zeros(5, int)
     state = example.classifier(alone, *data, Sigmoid, weights, steps=0).state_dict()

@@ -110,7 +110,7 @@ class Replay:
         """Run the step and write it down; make a list of it if it agrees with the run before."""
         self.lists.pop(key, None)
         before, attempts = self.runs.pop(key, (None, 0))
-        variables, settings = _variables(self.step), backend.settings[0]
+        variables, settings = _variables(self.step), [*backend.settings]
         run = Recording(before)
         run.run(self.step, args, kwargs)
         self.in_vain += 1
@@ -166,7 +166,7 @@ class Play:
 
     def changed(self):
         """What the calls depend on and is not as it was, or None."""
-        if self.settings != backend.settings[0]:
+        if self.settings != backend.settings:
             return "a setting of a module was changed"
         for tensor, array in self.tensors:
             if tensor._array is not array:
