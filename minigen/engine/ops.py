@@ -869,9 +869,7 @@ class Methods(numpy_protocol.NumPyProtocol):
         """All entries in one row, (size,)."""
         return reshape(x, (x.size,))
 
-    def ravel(x) -> Tensor:
-        """All entries in one row, (size,)."""
-        return reshape(x, (x.size,))
+    ravel = flatten
 
     def squeeze(x, axis: Axis = None) -> Tensor:
         return squeeze(x, axis)
