@@ -8,7 +8,7 @@ however many rows there are. A row that is added to all rows is repeated first, 
 
 import numpy as np
 
-from minigen.engine.backend import device_of, namespace, whole
+from minigen.engine.backend import whole
 
 _block = 64  # rows in a product
 _many = 1024  # rows from which on it is quicker
@@ -45,13 +45,29 @@ def _over_rows(x, order, dtype, out=None):
 
 def add_row(rows, row):
     """rows += row, (N, D) and (D,), with the same bits."""
-    narrow = rows.size >= 16 * _long and 16 * row.size <= _long
-    if narrow and device_of(rows) == "cpu" and rows.flags.c_contiguous:
-        times = len(rows) // -(-rows.size // _long)
-        last = len(rows) - len(rows) % times
-        lines = rows[:last].reshape(-1, times * row.size)  # a view
-        long = namespace(rows).empty((times, row.size), rows.dtype)
-        long[...] = row
-        lines += long.reshape(-1)
-        rows = rows[last:]
-    rows += row
+    if type(rows) is np.ndarray and many_narrow(rows, row):
+        with_row(np.add, rows, row, rows)
+    else:
+        rows += row
+
+
+def many_narrow(rows, row):
+    """Whether `with_row` is quicker: rows (N, D), many and narrow, and a row (D,) or (1, D)."""
+    return (
+        rows.size >= 16 * _long
+        and 16 * row.size <= _long
+        and rows.ndim == 2
+        and row.shape in (rows.shape[1:], (1, *rows.shape[1:]))
+        and rows.flags.c_contiguous
+    )
+
+
+def with_row(function, rows, row, out):
+    """function(rows, row, out) with the same bits, for a ufunc that combines entry with entry."""
+    times = len(rows) // -(-rows.size // _long)
+    last = len(rows) - len(rows) % times
+    long = np.empty((times, row.size), row.dtype)
+    long[...] = row
+    shape = -1, long.size
+    function(rows[:last].reshape(shape), long.reshape(-1), out=out[:last].reshape(shape))
+    function(rows[last:], row, out=out[last:])
