@@ -588,7 +588,7 @@ def numeric_gradient(
         if len(numeric.directions) == directions:
             break
     for band in _bands(claim) if claim is not None else ():
-        for _ in range(2 if sample > 1 else 1):
+        for _ in range(min(2, directions - 1)):
             u = np.zeros(x.shape)
             u.reshape(-1)[band] = rng.standard_normal(len(band))
             found = loss.slope(name, u / norm(u), typical)

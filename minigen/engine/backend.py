@@ -282,6 +282,14 @@ def has_arrays(index):
     return any(is_array(i) or isinstance(i, list) for i in (index if isinstance(index, tuple) else (index,)))
 
 
+def unstretched(x):
+    """An array as it was before it was stretched: of size 1 along the axes where every entry is the same one.
+
+    What is then done to it is done once and not for all entries. A tensor is given back as it is.
+    """
+    return x[(*(slice(None if step else 1) for step in x.strides), ...)] if is_array(x) else x
+
+
 def windows(x, kernel, stride, dilation):
     """Every window of a kernel, as a view without a copy: (N, H, W, C) -> (N, OH, OW, kh, kw, C).
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from minigen.engine import numpy_protocol
-from minigen.engine.backend import Array, as_array, namespace
+from minigen.engine.backend import Array, as_array, namespace, unstretched
 from minigen.engine.fast import sums, threads
 from minigen.engine.shapes import (
     Axis,
@@ -95,7 +95,7 @@ def _power_for_base(g, x, y):
     """g y x^(y-1), and 0 for x^0 at x = 0, where the formula would give 0 * inf."""
     if isinstance(y, int | float):
         if y == 2:
-            return g * (2 * x)  # x**1 would be one more pass over a large array
+            return 2 * unstretched(g) * x  # one pass over a large array where the sum of squares is taken
         return g * (y * x ** (y - 1)) if y else select(g, False)
     usual = (x != 0) | (y != 0)
     return select(g * (y * x ** where(usual, y - 1, 1.0)), usual)
@@ -632,7 +632,7 @@ def _dense(x, weight, bias):
             f"dense: weight {weight.shape} makes {weight.shape[1]} outputs but bias has shape {bias.shape}"
         )
     out = threads.matmul(x, weight)
-    out += bias
+    sums.add_row(out, bias)
     return out
 
 
@@ -869,9 +869,7 @@ class Methods(numpy_protocol.NumPyProtocol):
         """All entries in one row, (size,)."""
         return reshape(x, (x.size,))
 
-    def ravel(x) -> Tensor:
-        """All entries in one row, (size,)."""
-        return reshape(x, (x.size,))
+    ravel = flatten
 
     def squeeze(x, axis: Axis = None) -> Tensor:
         return squeeze(x, axis)

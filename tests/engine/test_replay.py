@@ -875,3 +875,16 @@ def test_a_result_stays_read_only():
     for f in (step, mg.replay(step)):
         with pytest.raises(ValueError, match="read-only"):
             f(data(1)[0])
+
+
+def test_the_first_convolution_of_a_program_chooses_another_way_for_large_products(monkeypatch):
+    monkeypatch.setattr(threads, "_beside_convolutions", False)
+    x, y = (np.random.default_rng(i).standard_normal((300, 300)).astype("f4") for i in range(2))
+    step = mg.replay(lambda x: mg.matmul(x, y))
+    for convolves in (False, True):
+        for _ in range(4):
+            played = step(x)
+        assert threads.way(x, y) is (threads._shared if convolves else np.matmul)
+        assert played.tobytes() == mg.matmul(x, y).tobytes()
+        assert step.plays == (4 if convolves else 2)
+        threads.beside_convolutions()

@@ -5,7 +5,8 @@ them: tensors, nodes, rules, checks, and memory for every result. `replay(step)`
 arrays that write down what is done to them (recording.py). Forward, backward and optimizer leave one flat
 list: a function of NumPy, its arguments, the array for its result. Later calls copy their arguments into the
 arrays of the first ones and walk through the list. No graph is built and no rule is run; the values are those
-of the plain step, bit for bit, because they are the same calls on arrays of the same layout.
+of the plain step, bit for bit, because they are the same calls on arrays of the same layout;
+only a row that meets many narrow ones is made a long one first.
 
 A result has its memory from its first to its last use; after that another result takes it.
 Parameters, constants and the state of an optimizer are used where they lie. Functions with a state
@@ -32,7 +33,7 @@ from typing import Any
 import numpy as np
 
 from minigen.engine import anomaly, backend, tape
-from minigen.engine.fast import memory
+from minigen.engine.fast import memory, sums, threads
 from minigen.engine.fast.recording import (
     NUMBERS,
     Recorded,
@@ -48,6 +49,7 @@ from minigen.engine.tape import Tensor
 _most_runs = 5  # of one kind, without two in a row that agree
 _most_in_vain = 24  # runs in a row, of any kind, without a play
 _most_lists = 16
+_by_keyword = (np.maximum, np.minimum)  # whose result by its place is deprecated
 
 
 class NotReplayable(RuntimeError):
@@ -182,8 +184,20 @@ class Play:
 
 
 def _call(entry, placed):
-    args, kwargs = mapped((entry.args, entry.kwargs), placed)
-    return partial(entry.function, *args, **kwargs)
+    function, (args, kwargs) = entry.function, mapped((entry.args, entry.kwargs), placed)
+    if function is threads.matmul:
+        return partial(threads.way(*args), *args, kwargs["out"])
+    if isinstance(function, np.ufunc) and [*kwargs] == ["out"]:
+        if function.signature is None and len(args) == 2 and _meets_a_row(*args, kwargs["out"]):
+            return partial(sums.with_row, function, *args, kwargs["out"])
+        if function not in _by_keyword:
+            return partial(function, *args, kwargs["out"])  # by its place, which NumPy reads faster
+    return partial(function, *args, **kwargs)
+
+
+def _meets_a_row(x, row, out):
+    arrays = type(x) is np.ndarray and type(row) is np.ndarray and x.shape == out.shape
+    return arrays and out.flags.c_contiguous and sums.many_narrow(x, row)
 
 
 def _with_errors(errors, calls):

@@ -1,8 +1,9 @@
-"""The sum of many rows: blocks of rows are multiplied by ones, and what they give is added in float64.
+"""The sum of many rows, and one row added to many, without a loop for every row.
 
 NumPy adds one row after another. Each is a loop of its own, so narrow rows are slow, and in float32 each
-addition rounds, so 10 000 of them lose two digits. A product with 64 ones takes a quarter of the time,
-and has the rounding errors of 64 additions, however many rows there are.
+addition rounds, so 10 000 of them lose two digits. Here blocks of rows are multiplied by 64 ones, and what
+they give is added in float64. That takes a quarter of the time, and has the rounding errors of 64 additions,
+however many rows there are. A row that is added to all rows is repeated first, until it is a long one.
 """
 
 import numpy as np
@@ -11,6 +12,7 @@ from minigen.engine.backend import whole
 
 _block = 64  # rows in a product
 _many = 1024  # rows from which on it is quicker
+_long = 8192  # numbers in a row from which on longer ones gain nothing: 1.8 times as fast as rows of 64
 
 
 def total(x, axes, keepdims=False, dtype=None):
@@ -39,3 +41,33 @@ def _over_rows(x, order, dtype, out=None):
         return found.astype(x.dtype)
     out[...] = found
     return out
+
+
+def add_row(rows, row):
+    """rows += row, (N, D) and (D,), with the same bits."""
+    if type(rows) is np.ndarray and many_narrow(rows, row):
+        with_row(np.add, rows, row, rows)
+    else:
+        rows += row
+
+
+def many_narrow(rows, row):
+    """Whether `with_row` is quicker: rows (N, D), many and narrow, and a row (D,) or (1, D)."""
+    return (
+        rows.size >= 16 * _long
+        and 16 * row.size <= _long
+        and rows.ndim == 2
+        and row.shape in (rows.shape[1:], (1, *rows.shape[1:]))
+        and rows.flags.c_contiguous
+    )
+
+
+def with_row(function, rows, row, out):
+    """function(rows, row, out) with the same bits, for a ufunc that combines entry with entry."""
+    times = len(rows) // -(-rows.size // _long)
+    last = len(rows) - len(rows) % times
+    long = np.empty((times, row.size), row.dtype)
+    long[...] = row
+    shape = -1, long.size
+    function(rows[:last].reshape(shape), long.reshape(-1), out=out[:last].reshape(shape))
+    function(rows[last:], row, out=out[last:])

@@ -15,7 +15,7 @@ from functools import cache
 
 import numpy as np
 
-from minigen.engine.backend import recorder
+from minigen.engine.backend import recorder, settings
 
 # Numbers of multiplications. Up to the first two OpenBLAS uses one thread by itself.
 _one_by_itself = 1 << 19
@@ -30,6 +30,7 @@ _beside_convolutions = False
 def beside_convolutions():
     """From now on large products are shared out as convolutions are: a layer that convolves asks for it."""
     global _beside_convolutions
+    settings[0] += not _beside_convolutions  # a replay has chosen the way of its products
     _beside_convolutions = True
 
 
@@ -48,15 +49,26 @@ def matmul(x, y, out=None):
     if type(x) is not np.ndarray:
         recording = recorder.get()
         return x @ y if recording is None else recording.call(matmul, (x, y))  # a GPU has its own threads
+    return way(x, y)(x, y, out)
+
+
+def way(x, y):
+    """The function of x, y and out, an array or None, that multiplies arrays like these the fastest."""
     if x.shape[-1] == 1:
-        return np.multiply(x, y, out)  # one term in every sum; the BLAS takes four times as long
+        return np.multiply  # one term in every sum; the BLAS takes four times as long
     multiplications = x.size * y.shape[-1]
     vector = x.shape[-2] == 1 or y.shape[-1] == 1
     if (_one_for_a_vector if vector else _one_by_itself) < multiplications < _worth_waking:
-        return single_threaded_blas(np.matmul, x, y, out)
+        return _on_one_thread
     shared = _beside_convolutions and multiplications >= _worth_sharing
-    if not shared or x.ndim + y.ndim > 4 or x.dtype != y.dtype:
-        return x @ y if out is None else np.matmul(x, y, out)
+    return _shared if shared and x.ndim == y.ndim == 2 and x.dtype == y.dtype else np.matmul
+
+
+def _on_one_thread(x, y, out):
+    return single_threaded_blas(np.matmul, x, y, out)
+
+
+def _shared(x, y, out):
     (n, _), m = x.shape, y.shape[1]
     out = np.empty((n, m), x.dtype) if out is None else out
 
@@ -66,7 +78,7 @@ def matmul(x, y, out=None):
     def columns(start, stop):
         np.matmul(x, y[:, start:stop], out=out[:, start:stop])
 
-    share_out(rows if n >= m else columns, max(n, m), multiplications, unit=16)
+    share_out(rows if n >= m else columns, max(n, m), x.size * m, unit=16)
     return out
 
 
