@@ -16,6 +16,9 @@ of 30 .520 / .072 / .003. The GAN ends beside the mixture of 10. That of 30, fit
 is better in accuracy and classes and no worse in distance: for a thousand tiny pictures a GAN is not
 the best tool. For the shapes it is between the two again, .76; but alone of all it draws edges as sharp
 as there are, on both.
+
+The default takes a minute and a half on two cores: 4000 steps of both players. The layers are too small for a
+second thread; OMP_NUM_THREADS=1 is faster.
 """
 
 import sys
