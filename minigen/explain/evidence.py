@@ -257,7 +257,11 @@ def _assign(reading, slopes, values, outcome):
             and not _beside_an_output(a, outcome.live.arguments)
             and not _promises_another(source, a)
         ]
-        if len(left) == 1 and slopes.moves(left[0]):
+        if (
+            len(left) == 1
+            and slopes.moves(left[0])
+            and not _may_be_target(source, left[0], arguments, outcome)
+        ):
             take(left[0], source, False, False)
     for source, value in _by_place(candidates, arguments, found, taken):
         if slopes.moves(value):
@@ -501,6 +505,14 @@ def _is_label(address):
 def _beside_an_output(address, names):
     """Whether an argument is called y or t, and another one pred: it is what that one is compared with."""
     return str(address[-1][1]) in ("y", "Y", "t") and any(re.search(_output, n, re.I) for n in names)
+
+
+def _may_be_target(source, address, arguments, outcome):
+    """Whether a loss compares its only data with themselves, as that of an autoencoder: what is carried back to the
+    input is then not the whole slope.
+    """
+    others = [a for a in arguments if len(a) == 1 and a != address]
+    return np.ndim(outcome.y) == 0 and not others and not bases(_last(source.label))
 
 
 def _promises_another(source, address):

@@ -231,6 +231,12 @@ if __name__ == "__main__":
     U = drawWeights(rng, 3, 2)
     G = netGradient(U, rng.normal(size=(9, 3)), rng.normal(size=(9, 2)), 0.4)
 """
+ITSELF = STACK.replace("def loss(self, x, t):", "def loss(self, x):\n        t = x").replace(
+    "Layer(5, 3)", "Layer(5, 4)"
+)
+ITSELF = ITSELF.replace(
+    "net.loss(np.random.randn(20, 4), np.random.randn(20, 3))", "net.loss(np.random.randn(20, 4))"
+)
 RIGHT = {
     "decay": DECAY,
     "l1": DECAY.replace("self.decay * self.W", "self.decay * np.sign(self.W)"),
@@ -240,6 +246,7 @@ RIGHT = {
     "unrolled": UNROLLED,
     "turn": TURN,
     "stack": STACK,
+    "itself": ITSELF,  # what comes back to an autoencoder's input is not the slope at its target
     "book": BOOK,
     "labels later": LABELS_LATER,
     "camel": CAMEL,
