@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 from unittest import mock
 
 from minigen import grad, plot
-from minigen.engine import ops
+from minigen.engine import ops, shapes
 from minigen.engine.tape import Tensor, _data
 from minigen.experiment import CRASHED, MISSED, REACHED, Criterion, experiment
 from minigen.losses import _one_hot
@@ -615,7 +615,7 @@ MISTAKES = {
     "packs of copies": Mistake(
         at(
             MODELS + "gan:GAN.packs",
-            wrong=lambda right: lambda self, x: ops.concatenate([x[:: self.pack]] * self.pack, axis=1),
+            wrong=lambda right: lambda self, x: shapes.concatenate([x[:: self.pack]] * self.pack, axis=1),
         ),
         (),
         ("mode_collapse",),
