@@ -147,11 +147,8 @@ def match(reading, scene):
     if not np.all(np.isfinite(outcome.y)):
         return [], outcome.y, ([], 0)
     found, y, missed = _assign(reading, slopes, values, outcome)
-    if not any(
-        m.right or slopes.moves(m.value) for m in found
-    ):  # y depends on none: it is the loss of another player
-        return [], y, ([], 0)
-    return found, y, missed
+    depends = any(m.right or slopes.moves(m.value) for m in found)
+    return (found, y, missed) if depends else ([], y, ([], 0))  # else it is the loss of another player
 
 
 def alike(shape, of_gradient):
@@ -548,10 +545,8 @@ def _candidates(reading, values, outcome):
             yield Source("stored", address, label), np.array(after, dtype=np.float64)
             if before is not None and np.shape(before) == np.shape(after):
                 yield Source("added", address, label), np.array(after - before, dtype=np.float64)
-        if address in values and np.shape(values[address]) == np.shape(
-            after
-        ):  # d_w may be a discriminator's w
-            start = values[address]
+        start = values.get(address)  # whatever its name: d_w may be the w of a discriminator
+        if start is not None and np.shape(start) == np.shape(after):
             for step in _steps(reading, outcome.live):
                 yield Source("changed", address, f"the change of {label}", step), (start - after) / step
         elif before is None and not names_gradient:
@@ -565,6 +560,7 @@ def _steps_taken(values, changed):
 
 
 def _is_step(array, step):
+    """Whether an array is what was added to a parameter, or what was taken from it."""
     near = 1e-9 * np.abs(step).max()
     return (
         array.shape == step.shape and near > 0 and any(np.allclose(array, s * step, 0, near) for s in (1, -1))

@@ -52,15 +52,20 @@ def _added(task, values):
 
 
 def _decay(added, value):
-    """ "0.01 times", or "0.01 times the sign of", where that is what was added; "" where it is something else."""
-    for said, like in (("times", value), ("times the sign of", np.sign(value))):
-        size = (
-            float((added * like).sum() / ((like**2).sum() + 1e-300))
-            if np.shape(added) == np.shape(like)
-            else 0.0
-        )
-        if size > 0 and np.allclose(added, size * like, rtol=CLOSE, atol=CLOSE * np.abs(added).max()):
-            return f"{size:.4g} {said}"
+    """ "0.01 times self.W", or "0.01 times the sign of", or both, where that is what was added; "" where it is not."""
+    if np.shape(added) != np.shape(value):
+        return ""
+    ways = {"times": np.ravel(value), "times the sign of": np.sign(np.ravel(value))}
+    for said in ([*ways][:1], [*ways][1:], [*ways]):
+        columns = np.stack([ways[way] for way in said], axis=1)
+        sizes = np.linalg.lstsq(columns, np.ravel(added), rcond=None)[0]
+        near = CLOSE * np.abs(added).max()
+        if (
+            (sizes > 0).all()
+            and len(columns) > len(said)
+            and np.allclose(columns @ sizes, np.ravel(added), 0, near)
+        ):
+            return " and ".join(f"{size:.4g} {way}" for size, way in zip(sizes, said, strict=True))
     return ""
 
 

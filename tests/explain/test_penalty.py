@@ -240,6 +240,7 @@ ITSELF = ITSELF.replace(
 RIGHT = {
     "decay": DECAY,
     "l1": DECAY.replace("self.decay * self.W", "self.decay * np.sign(self.W)"),
+    "both": DECAY.replace("self.decay * self.W", "self.decay * self.W + 0.05 * np.sign(self.W)"),
     "penalty": PENALTY,
     "velocity": VELOCITY,
     "pairs in a list": PAIRS_IN_A_LIST,
@@ -263,7 +264,16 @@ def judged(tmp_path, text, **options):
 def test_a_right_program_is_right_and_wholly_judged(name, tmp_path):
     said = judged(tmp_path, RIGHT[name])
     assert said["verdict"] == "ok", said
-    counts = {"turn": 1, "camel": 1, "pairs in a list": 4, "decay": 3, "l1": 3, "unrolled": 3, "stack": 3}
+    counts = {
+        "turn": 1,
+        "camel": 1,
+        "pairs in a list": 4,
+        "decay": 3,
+        "l1": 3,
+        "both": 3,
+        "unrolled": 3,
+        "stack": 3,
+    }
     assert len(said["gradients"]) == counts.get(name, 2)
 
 
