@@ -13,7 +13,7 @@ import copy
 import sys
 import traceback
 import types
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -122,19 +122,23 @@ class Bench:
         return self._trial(min(draws, key=worth), rng, most)
 
     def trial_with_other_settings(self, rng):
-        """A Trial at which the numbers that are not differentiated are others, too; None where there are none."""
+        """A Trial at which the numbers that are not differentiated are others, too; None where there are none.
+
+        A whole number may be a setting, or a size that must stay: it is 1 more where forward takes that.
+        """
         values = _copied(self.task.draw(rng))
-        settings = [
-            n
+        numbers = {
+            n: v
             for n, v in values.items()
-            if n not in self.task.names
-            and isinstance(v, np.ndarray)
-            and v.shape == ()
-            and v.dtype.kind == "f"
-        ]
-        if not settings:
-            return None
-        return self._trial(values | {n: values[n] * rng.uniform(0.7, 1.3) for n in settings}, rng, FEW)
+            if n not in self.task.names and isinstance(v, np.ndarray) and v.shape == ()
+        }
+        other = {n: v * rng.uniform(0.7, 1.3) for n, v in numbers.items() if v.dtype.kind == "f"}
+        for n, v in numbers.items():
+            if v.dtype.kind == "i":
+                with suppress(Exception):
+                    if np.isfinite(self._forward(values | {n: v + 1})).all():
+                        other[n] = v + 1
+        return self._trial(values | other, rng, FEW) if other else None
 
     def _trial(self, values, rng, most):
         y, g = self._begun(values, rng)

@@ -501,6 +501,8 @@ def _of_operator(node, parent):
         else:
             new = binary(binary(left, op, right.left), other, right.right)
         yield e(1.3, "operator", f"the parentheses in {text(node)} stand in another place", new)
+    for new in _regrouped(node):
+        yield e(1.3, "operator", f"the parentheses in {text(node)} stand in another place", new)
     if isinstance(op, ast.Mult):
         cost = [0.95 if isinstance(n, ast.Constant) else 1.2 for n in (left, right)]
         yield e(cost[1], "factor", f"the factor {b} is not due", left)
@@ -573,15 +575,47 @@ def _factors(node):
     return [node]
 
 
+def _regrouped(node):
+    """(a + d) * b * c and (a * b + d) * c for a * b * c + d, and the other way round, in products of at least three."""
+    sums, products = ast.Add | ast.Sub, ast.Mult | ast.Div
+    if isinstance(node.op, sums):
+        for i, side in enumerate((node.left, node.right)):
+            chain = _chain(side)
+            for k in range(1, len(chain) if len(chain) > 2 else 0):
+                part = _product(chain[:k])
+                both = (part, node.right) if i == 0 else (node.left, part)
+                yield _product([(None, binary(both[0], node.op, both[1])), *chain[k:]])
+    chain = _chain(node)
+    if isinstance(node.op, products) and len(chain) > 2:
+        first, (op, last) = chain[0][1], chain[-1]
+        if isinstance(first, ast.BinOp) and isinstance(first.op, sums):
+            yield binary(first.left, first.op, _product([(None, first.right), *chain[1:]]))
+        if isinstance(last, ast.BinOp) and isinstance(last.op, sums):
+            yield binary(_product([*chain[:-1], (op, last.left)]), last.op, last.right)
+
+
+def _chain(node):
+    """[(operator before it, factor)] of a product with divisions; the first has none before it."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div):
+        return [*_chain(node.left), (node.op, node.right)]
+    return [(None, node)]
+
+
+def _product(chain):
+    return functools.reduce(lambda a, b: binary(a, b[0], b[1]), chain[1:], chain[0][1])
+
+
+def _times(factors):
+    return functools.reduce(lambda a, b: binary(a, ast.Mult(), b), factors)
+
+
 def _moved_factors(node):
     """A factor of one term of a sum that belongs to the other: k * a + b for a + k * b."""
     for here, there, first in ((node.left, node.right, True), (node.right, node.left, False)):
         factors = _factors(here)
         for i, moved in enumerate(factors if len(factors) > 1 else ()):
-            rest = [f for j, f in enumerate(factors) if j != i]
-            less, more = rest[0], binary(there, ast.Mult(), moved)
-            for f in rest[1:]:
-                less = binary(less, ast.Mult(), f)
+            less = _times(f for j, f in enumerate(factors) if j != i)
+            more = binary(there, ast.Mult(), moved)
             words = f"the factor {text(moved)} belongs to {text(there)} and not to {text(here)}"
             yield Edit(
                 1.4,
@@ -595,21 +629,13 @@ def _moved_factors(node):
 def _dropped_factors(node):
     """Without one factor of a longer product: a * b * c without a, or without b."""
     factors = _factors(node)
-    if len(factors) > 2:
-        for i, gone in enumerate(factors):
-            rest = [f for j, f in enumerate(factors) if j != i]
-            new = rest[0]
-            for f in rest[1:]:
-                new = binary(new, ast.Mult(), f)
-            yield Edit(1.2, "factor", f"the factor {text(gone)} is not due", node, new)
-    if len(factors) > 2:
-        for i, j in itertools.combinations(range(len(factors)), 2):
-            rest = [f for k, f in enumerate(factors) if k not in (i, j)]
-            new = rest[0]
-            for f in rest[1:]:
-                new = binary(new, ast.Mult(), f)
-            words = f"the factors {text(factors[i])} and {text(factors[j])} are not due"
-            yield Edit(1.4, "factor", words, node, new)
+    for i, gone in enumerate(factors if len(factors) > 2 else ()):
+        new = _times(f for j, f in enumerate(factors) if j != i)
+        yield Edit(1.2, "factor", f"the factor {text(gone)} is not due", node, new)
+    for i, j in itertools.combinations(range(len(factors)), 2) if len(factors) > 2 else ():
+        new = _times(f for k, f in enumerate(factors) if k not in (i, j))
+        words = f"the factors {text(factors[i])} and {text(factors[j])} are not due"
+        yield Edit(1.4, "factor", words, node, new)
 
 
 def _of_call(node, values):
@@ -1069,6 +1095,7 @@ def statement_edits(body, index, statement):
             yield e(1.25, "order", words, [ast.Expr(first)])
         if len(body) > 1:
             yield e(1.5, "term", f"the line is not due: {text(statement)}", [ast.Pass()])
+    yield from _unbuffered(body, index, statement)
     yield from _exchanged_targets(body, index, statement)
     if (
         index + 1 < len(body)
@@ -1078,6 +1105,28 @@ def statement_edits(body, index, statement):
         edit = e(1.4, "order", "two lines stand in the wrong order", [body[index + 1], statement], gone=2)
         edit.last = body[index + 1]
         yield edit
+
+
+def _unbuffered(body, index, statement):
+    """W[i] += g adds once for each row that i names, however often; np.add.at(W, i, g) adds as often as i says."""
+    target = getattr(statement, "targets", [getattr(statement, "target", None)])[0]
+    indices = getattr(getattr(target, "slice", None), "elts", [getattr(target, "slice", None)])
+    if not isinstance(target, ast.Subscript) or not any(
+        isinstance(n, ast.Name | ast.Attribute | ast.Subscript) for n in indices
+    ):
+        return
+    subtracts = isinstance(getattr(statement, "op", None), ast.Sub)
+    if not subtracts and not isinstance(getattr(statement, "op", ast.Add()), ast.Add):
+        return
+    at = parsed("np.subtract.at" if subtracts else "np.add.at")
+    picked = target.slice
+    if any(isinstance(n, ast.Slice) for n in indices):
+        picked = parsed(f"np.s_[{bare(text(picked))}]")
+    words = (
+        f"an index that stands several times in {text(picked)} counts once here, and every time in {text(at)}"
+    )
+    new = ast.Expr(ast.Call(at, [parsed(text(target.value)), picked, statement.value], []))
+    yield Edit(1.25, "accumulate", words, statement, body=body, index=index, statements=[new])
 
 
 def of_a_part(body, index, statement, function):

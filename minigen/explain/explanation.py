@@ -107,7 +107,11 @@ class Explanation:
             out += ["", f"  line  {'value':<{width}}  is"]
             first = next((f.line for f in self.findings), None)
             for row in self.lines:
-                mark = "   <- first wrong line" if row["line"] == first else ""
+                mark = (
+                    "   <- first wrong line"
+                    if row["line"] == first and not row["is"].startswith("the g")
+                    else ""
+                )
                 out.append(f"  {row['line']:<4}  {row['name']:<{width}}  {row['is']}{mark}")
         if self.worst:
             out.append(f"worst  : {self.worst}")
@@ -130,14 +134,16 @@ class Explanation:
         return out + [f"certain: {sentence}" for sentence in self.certain]
 
     def _told(self, finding):
-        out = [f"line {finding.line}: {finding.source.strip()}", f"likely : {finding.sentence}"]
+        absent = finding.before == "" and finding.kind != "error"
+        place = f"{'before ' * absent}line {finding.line}"
+        out = [f"{place}: {finding.source.strip()}", f"likely : {finding.sentence}"]
         out += [
             f"         or, just as well: {a['sentence']} (line {a['line']})"
             for a in finding.alternatives[:2]
             if a["sentence"] != finding.sentence
         ]
         if self.reveal and finding.after is not None:
-            out.append(f"change : {finding.before or '(a new line)'}  ->  {finding.after}")
+            out.append(f"change : {finding.before or '(a new line)'}  ->  {finding.after.strip()}")
         if finding.verified_on:
             out.append(f"         {_verified(finding.verified_on)}")
         return out
@@ -284,19 +290,27 @@ def _table(search, said):
         rows.append({"line": line.statement.lineno, "name": line.name, "is": what})
     shown = {row["line"] for row in rows}
     for repair in search.repairs:
-        if repair.suspect.statement.lineno not in shown:
-            name = (
-                trace.target(repair.suspect.statement)
-                or repair.suspect.function.text(repair.suspect.statement)[:30]
+        statement, edit = repair.suspect.statement, repair.edit
+        if edit.body is not None and edit.gone == 0:
+            name = ast.unparse(_assigned(edit.statements[0]))
+            rows.append(
+                {"line": statement.end_lineno + 1, "name": name, "is": "a line is missing before this"}
             )
-            rows.append({"line": repair.suspect.statement.lineno, "name": name, "is": "wrong"})
+        elif statement.lineno not in shown:
+            name = repair.suspect.function.text(_assigned(statement))[:30]
+            rows.append({"line": statement.lineno, "name": name, "is": "wrong"})
     return sorted(rows, key=lambda r: r["line"])
+
+
+def _assigned(statement):
+    """What a statement assigns to; the statement itself where it assigns nothing."""
+    return getattr(statement, "targets", [getattr(statement, "target", statement)])[0]
 
 
 def _multiple(line, times, name, search):
     """How often a line is the gradient at a name, in words; the same is measured at other inputs."""
     lines, known = search.traced_again
-    again = next((x for x in lines if x.key == line.key), None)
+    again = next((x for x in lines if (x.key, x.part) == (line.key, line.part)), None)
     there = known[name].times(again.value) if again is not None and name in known else None
     return trace.multiple(line, times, again, there)
 

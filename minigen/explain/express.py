@@ -233,11 +233,14 @@ def names_of(c, numbers):
                 found.append(f"{sign}{name}" if k == 1 else f"{sign}{k:g} * {name}")
             if abs(c - k / value) <= EXACT * c:
                 found.append(f"{sign}({k:g} / {name})")
-    if not found:
+    by_chance = [n for n in named if n[1] in CONSTANTS]  # a setting that is 2 hides in every 2
+    if not found or by_chance:
         for (a, x), (b, y) in itertools.combinations(named[:12], 2):
+            if found and not {(a, x), (b, y)} & {*by_chance}:
+                continue
             for value, name in ((x * y, f"({a} * {b})"), (x / y, f"({a} / {b})")):
                 if abs(c - value) <= EXACT * c:
                     found.append(sign + name)
                 if abs(c * value - 1) <= EXACT:
                     found.append(f"{sign}(1 / {name})")
-    return found[:EQUAL]
+    return list(dict.fromkeys(found))[: EQUAL * (1 + bool(by_chance))]

@@ -1,7 +1,7 @@
 """Lines that are not there: one more path into a value, a mask, a sum, or a value that is handed on.
 
-After a statement that assigns `name`, with what can be named there; and, for a gradient that is returned, the whole
-term that it lacks, built from what its function has computed by then.
+After a statement that assigns `name`, with what can be named there; and, for a value of which it is known what it must
+be, the whole term that it lacks, built from what its function has computed by then.
 """
 
 import ast
@@ -57,26 +57,14 @@ def handed_on(everything, unread):
     return found
 
 
-def terms(everything, gradients, needed_of):
-    """[(Suspect, Edit)]: `name += term` for the gradients that are assigned to a name and lack a term.
-
-    `gradients` are those that are wrong, {name: array}; `needed_of(name)` gives what each lacks, or None.
-    """
+def terms(everything, lacking):
+    """[(Suspect, Edit)]: `name += term` for values that lack a term: `lacking` is [(Suspect that makes it, what it lacks)]."""
     found = []
-    for wrong, given in gradients.items():
-        makers = [s for s in everything if s.calls == 1 and s.body and makes(s, given)]
-        if not makers:
-            continue
-        maker = makers[-1]
+    for maker, needed in lacking:
         name = _assigned(maker.statement)
-        later = [
-            s
-            for s in everything
-            if s.function is maker.function and s.where >= maker.where and s.body is maker.body
-        ]
-        at = max(later, key=lambda s: s.where)
-        needed = needed_of(wrong)
-        if needed is None or needed.shape != given.shape:
+        later = [s for s in everything if s.body is maker.body and s.where >= maker.where]
+        at = max(later, key=lambda s: s.where, default=None)
+        if name is None or at is None:
             continue
         arrays, numbers = atoms(at.scope, at.namespace)
         for cost, term in Library(arrays, numbers + changes.sizes(arrays), needed.shape).find(needed):
@@ -86,6 +74,11 @@ def terms(everything, gradients, needed_of):
             words = f"a line is missing: {term} flows into {name} as well"
             found.append((place, _after(place, 0.5 + cost, "missing path", words, f"{name} += {term}")))
     return found
+
+
+def makers(everything, given):
+    """The last Suspect that leaves a given array under its name, in a list; [] if there is none."""
+    return [s for s in everything if s.calls == 1 and s.body and makes(s, given)][-1:]
 
 
 def makes(s, given):

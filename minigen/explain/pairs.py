@@ -783,7 +783,7 @@ def task_of(place, reading, warm="cold", seeds=(1, 2, 3), promised=()):
             values[name] = value
             if address in sources:
                 names[name] = sources[address].label or f"the gradient at {name}"
-        return values
+        return values | {n: np.array(v) for n, v in _whole(live).items() if n not in values}
 
     def fresh(values):
         scene, sources, fed = at(int(values[SEED]))
@@ -792,6 +792,7 @@ def task_of(place, reading, warm="cold", seeds=(1, 2, 3), promised=()):
             if name in values:
                 container, key, old = scenes.reach(live, address)
                 scenes.put(container, key, old, values[name])
+        live.arguments |= {n: int(values[n]) for n in _whole(live) if n in values and n not in fed.values()}
         return live, sources, fed
 
     def play(values, g=None):
@@ -846,6 +847,11 @@ def task_of(place, reading, warm="cold", seeds=(1, 2, 3), promised=()):
         must_use_g=_asks_for_g(place, reading),
         penalties={n: functools.partial(penalty, n) for n in _penalties(place, reading)},
     )
+
+
+def _whole(live):
+    """{name: whole number} of the arguments."""
+    return {n: v for n, v in live.arguments.items() if type(v) is int}
 
 
 def _penalties(place, reading):

@@ -893,10 +893,23 @@ class Search:
 
     def _missing_lines(self, suspects):
         """Lines that are not there: first those that are built for what a gradient lacks."""
-        wrong = {n: self.given[n] for n in self.goal if isinstance(self.given.get(n), np.ndarray)}
         if not self.raises:
-            self._try_all(missing.terms(self.everything, wrong, lambda n: self._lacks(n, wrong[n])))
+            self._try_all(missing.terms(self.everything, [*self._lacking(suspects)]))
         self._try_all([(s, edit) for s in suspects[:12] for edit in missing.lines(s)])
+
+    def _lacking(self, suspects):
+        """(Suspect, what its value lacks): of those that make a wrong gradient, and those that were solved for."""
+        made = set()
+        for name in self.goal:
+            given = self.given.get(name)
+            for s in missing.makers(self.everything, given) if isinstance(given, np.ndarray) else ():
+                needed = self._lacks(name, given)
+                if needed is not None:
+                    made.add(id(s))
+                    yield s, needed
+        for s in suspects:
+            if s.target and s.calls == 1 and s.body and id(s) not in made:
+                yield s, s.target[0] - np.asarray(s.values[id(s.value_node)], float)
 
     def _lacks(self, name, given):
         """What is missing from a gradient, at every entry."""

@@ -19,7 +19,7 @@ CLOSE = 1e-5
 
 @dataclass
 class Line:
-    """One assignment of a person's program in one run."""
+    """One name that a person's program assigns in one run."""
 
     function: object
     statement: ast.AST
@@ -30,6 +30,7 @@ class Line:
     forward: bool
     finished: bool = True  # whether the value is what the name promises, or later lines add to it
     numbers: dict = field(default_factory=dict)  # {name: whole number} of what the line can name
+    part: int | None = None  # which of the values, where the statement unpacks several
 
 
 @dataclass
@@ -66,11 +67,11 @@ def assignments(bench, trial):
     for function in bench.functions:
         slots, unfinished = {}, _changed_in_place(function)
         for _, _, statement in function.statements():
-            name = target(statement)
-            if name:
+            names = [(part, name, name not in unfinished) for part, name in _targets(statement)]
+            if names:
                 key = next(keys)
                 slots[key] = statement.value
-                found[key] = (function, statement, name, name not in unfinished)
+                found[key] = (function, statement, names)
         if slots:
             function.put(function.compiled(watched(function.tree, slots)))
             installed.append(function)
@@ -82,16 +83,19 @@ def assignments(bench, trial):
             function.put(function.compiled())
     lines = []
     for key, calls in kept.items():
-        value = calls[-1]
-        if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.ndim:
-            function, statement, name, finished = found[key]
-            count = len(forward.get(key, calls))
-            numbers = {
-                n: int(v) for n, v in scopes[key][0].items() if type(v) is int or isinstance(v, np.integer)
-            }
-            lines.append(
-                Line(function, statement, name, key, value, count, key in forward, finished, numbers)
-            )
+        function, statement, names = found[key]
+        count = len(forward.get(key, calls))
+        numbers = {
+            n: int(v) for n, v in scopes[key][0].items() if type(v) is int or isinstance(v, np.integer)
+        }
+        for part, name, finished in names:
+            value = _part(calls[-1], part)
+            if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.ndim:
+                lines.append(
+                    Line(
+                        function, statement, name, key, value, count, key in forward, finished, numbers, part
+                    )
+                )
     return lines
 
 
@@ -151,6 +155,32 @@ def target(statement):
     return None
 
 
+def _targets(statement):
+    """[(part, name)] that a statement assigns to: which of the values, where it unpacks several, and None else."""
+    name = target(statement)
+    if name:
+        return [(None, name)]
+    if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+        names = getattr(statement.targets[0], "elts", [])
+        if not any(isinstance(n, ast.Starred) for n in names):
+            return [(k, n.id) for k, n in enumerate(names) if isinstance(n, ast.Name)]
+    return []
+
+
+def _part(value, part):
+    """A value, or one of those in a tuple or list; None where there is no such one."""
+    if part is None:
+        return value
+    return value[part] if isinstance(value, tuple | list) and part < len(value) else None
+
+
+def _with(value, part, change):
+    """A value with a change of one of its parts."""
+    if part is None:
+        return value + change
+    return type(value)(v + change if k == part else v for k, v in enumerate(value))
+
+
 def _slopes(bench, trial, line, rng):
     """The Slopes at a value of forward; None if y does not depend on it."""
     function, slots = line.function, {line.key: line.statement.value}
@@ -159,7 +189,7 @@ def _slopes(bench, trial, line, rng):
     here = float(trial.y if g is None else (g * trial.y).sum())
 
     def loss(change):
-        with answering({line.key: lambda value, _: value + change}):
+        with answering({line.key: lambda value, _: _with(value, line.part, change)}):
             y = bench._forward(trial.values)
         return float(y if g is None else (g * y).sum())
 

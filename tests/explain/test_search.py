@@ -47,6 +47,68 @@ def backward(g, x, W):
     dW += x.T @ (dh * (1 - h**2))
     return {"W": dW}
 """
+EMBED = """import numpy as np
+def forward(E, ids, v):
+    return np.tanh(E[ids]) @ v
+def backward(g, E, ids, v):
+    h = np.tanh(E[ids])
+    dh = np.outer(g, v) * (1 - h**2)
+    dE = np.zeros_like(E)
+    np.add.at(dE, ids, dh)
+    return {"E": dE, "v": h.T @ g}
+def inputs(rng):
+    n = int(rng.integers(7, 10))
+    return {"E": rng.normal(size=(4, 3)), "ids": rng.integers(0, 4, n), "v": rng.normal(size=3)}
+"""
+SPARSE = """import numpy as np
+def loss(x, W, b, beta):
+    h = 1 / (1 + np.exp(-(x @ W + b)))
+    q = h.mean(axis=0)
+    dq = beta * 2 * (q - 0.1)
+    da = (2 * h * h + dq / len(x)) * h * (1 - h)
+    value = 2 / 3 * np.sum(h**3) + beta * np.sum((q - 0.1) ** 2)
+    return value, {"W": x.T @ da, "b": da.sum(axis=0)}
+def inputs(rng):
+    x = rng.normal(size=(int(rng.integers(4, 7)), 3))
+    return dict(x=x, W=rng.normal(size=(3, 2)), b=rng.normal(size=2), beta=rng.uniform(1, 2))
+"""
+DECAYED = """import numpy as np
+def loss(x, W, lam):
+    m = x.shape[0]
+    h = np.tanh(x @ W)
+    value = np.sum(h) / m + lam / (2 * m) * np.sum(W**2)
+    dW = x.T @ (1 - h**2) / m + lam / m * W
+    return value, {"W": dW}
+def inputs(rng):
+    return dict(x=rng.normal(size=(int(rng.integers(4, 7)), 3)), W=rng.normal(size=(3, 2)), lam=2)
+"""
+NORM = """import numpy as np
+def forward(x, W):
+    s = 1 - np.tanh(x @ W) ** 2
+    u = s @ W.T
+    return np.sum(np.sin(u))
+def backward(x, W):
+    h = np.tanh(x @ W)
+    s = 1 - h**2
+    du = np.cos(s @ W.T)
+    dW = du.T @ s
+    ds = du @ W
+    da = -2 * ds * h * s
+    dW += x.T @ da
+    return {"x": da @ W.T, "W": dW}
+"""
+HEADS = """import numpy as np
+def loss(x, W):
+    mu, logvar = np.split(x @ W, 2, axis=1)
+    n = len(x)
+    dmu = mu / n
+    dlogvar = 0.5 * (np.exp(logvar) - 1) / n
+    do = np.concatenate([dmu, dlogvar], axis=1)
+    value = 0.5 * np.sum(mu**2 + np.exp(logvar) - logvar) / n
+    return value, {"W": x.T @ do, "x": do @ W.T}
+def inputs(rng):
+    return dict(x=rng.normal(size=(int(rng.integers(4, 7)), 3)), W=0.5 * rng.normal(size=(3, 4)))
+"""
 INPUTS = """
 def inputs(rng):
     n, d, h = int(rng.integers(3, 5)), 4, 3
@@ -66,6 +128,16 @@ def inputs(rng):
         ),
         (TIED + INPUTS, "dW = g.T @ h\n", "dW = np.ones_like(W)\n    dW += g.T @ h\n", 8, "accumulate"),
         (LEAKY + INPUTS, "g * np.where(a > 0, 1, slope)", "g", 7, "factor"),
+        (EMBED, "np.add.at(dE, ids, dh)", "dE[ids] += dh", 8, "accumulate"),
+        (EMBED, "np.add.at(dE, ids, dh)", "dE[ids] = dh", 8, "accumulate"),
+        (
+            SPARSE,
+            "(2 * h * h + dq / len(x)) * h * (1 - h)",
+            "2 * h * h * h * (1 - h) + dq / len(x)",
+            6,
+            "operator",
+        ),
+        (NORM + INPUTS, "    dW += x.T @ da\n", "", 13, "missing path"),
         (SOFTMAX + INPUTS, "p * (g - (g * p).sum(axis=1, keepdims=True))", "g * p * (1 - p)", 8, "function"),
     ],
 )
@@ -78,7 +150,9 @@ def test_the_mistake_is_found_and_its_change_mends_the_program(tmp_path, text, b
     assert (finding["line"], finding["kind"]) == (line, kind)
     rows = path.read_text().splitlines()
     head, tail = rows[line - 1][: finding["column"]], rows[finding["end_line"] - 1][finding["end_column"] :]
-    rows[line - 1 : finding["end_line"]] = (head + finding["after"] + tail).splitlines()
+    rows[line - 1 : finding["end_line"]] = (
+        head + finding["after"] + "\n" * (finding["before"] == "") + tail
+    ).splitlines()
     path.write_text("\n".join(rows) + "\n")
     assert file.check(path, seconds=0).verdict == "ok"
 
@@ -103,3 +177,31 @@ def test_a_multiple_is_told_by_the_size_that_it_is():
     assert trace.multiple(here, 0.25, there, 0.2) == "1/m of"
     assert trace.multiple(here, 4.0, there, 4.0) == "4 times"
     assert trace.multiple(here, 4.0, None, None) == "4 times"
+
+
+def test_a_setting_that_is_2_is_told_by_its_name(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(DECAYED.replace(" + lam / m * W\n", "\n"))
+    (finding,) = file.check(path, seconds=25, reveal=True).to_dict()["findings"]
+    assert finding["line"] == 6 and finding["after"].endswith("lam / m)")
+
+
+def test_values_that_are_unpacked_stand_in_the_table(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(HEADS.replace("0.5 * (np.exp(logvar) - 1)", "0.5 * (1 - np.exp(logvar))"))
+    (said,) = file.check(path, seconds=25).explanations
+    assert [f["line"] for f in said.to_dict()["findings"]] == [6]
+    rows = {row["line"]: row["is"] for row in said.to_dict()["lines"]}
+    assert (
+        rows[5] == "the gradient at mu" and rows[6] == "not the gradient at logvar, which its name promises"
+    )
+    assert "   <- first wrong line" in next(r for r in str(said).splitlines() if r.startswith("  6 "))
+
+
+def test_a_line_that_is_missing_has_a_row_of_its_own(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text((NORM + INPUTS).replace("    dW += x.T @ da\n", ""))
+    said = str(*file.check(path, seconds=25, reveal=True).explanations)
+    row = next(r for r in said.splitlines() if r.startswith("  13 "))
+    assert row.split(maxsplit=2)[1:] == ["dW", "a line is missing before this   <- first wrong line"]
+    assert "before line 13: return" in said and "->  dW += x.T @ da" in said
