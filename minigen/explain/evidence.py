@@ -242,7 +242,7 @@ def _assign(reading, slopes, values, outcome):
             continue
         if not (source.label == "" or is_gradient_name(_last(source.label))):
             continue
-        if source.kind == "stored" and not _strict.search(_last(source.label)):
+        if source.kind == "stored" and (not _strict.search(_last(source.label)) or _is_inside(source)):
             continue
         left = [
             a
@@ -293,13 +293,19 @@ def _promised(reading, candidates, values, same):
 
 
 def _of_one_structure(candidates, values):
-    """{Source: value}, where all that is returned stands in it as the values stand in one argument: in a list of pairs."""
+    """{Source: value}, where what is returned stands in it as the values stand in one argument: in a list of pairs, or
+    under the keys of a dict or the attributes of an object, beside which there may be others.
+    """
     returned = {s.address[1:]: (s, g) for s, g in candidates if s.kind == "returned"}
     for root in {a[0] for a in values if a[0][0] == "arg" and len(a) > 1}:
         inside = {a[1:]: a for a in values if a[0] == root}
-        if len(returned) > 1 and returned.keys() == inside.keys():
-            if all(alike(np.shape(values[a]), returned[k][1].shape) for k, a in inside.items()):
-                return {returned[k][0]: a for k, a in inside.items()}
+        named = all(isinstance(k[-1][1], str) for k in inside)
+        for before in {k[: len(k) - len(n)] for k in returned for n in inside}:
+            same = {n: before + n for n in inside if before + n in returned}
+            whole = not before and len(same) == len(inside) == len(returned)
+            if len(same) > 1 and (whole or named):
+                if all(alike(np.shape(values[inside[n]]), returned[k][1].shape) for n, k in same.items()):
+                    return {returned[k][0]: inside[n] for n, k in same.items()}
     return {}
 
 
@@ -510,6 +516,11 @@ def _may_be_target(source, address, arguments, outcome):
     """
     others = [a for a in arguments if len(a) == 1 and a != address]
     return np.ndim(outcome.y) == 0 and not others and not bases(_last(source.label))
+
+
+def _is_inside(source):
+    """Whether what is stored belongs to an object of the owner's, as self.decoder.dinputs does: to a value within."""
+    return [way for way, _ in source.address[-2:]] == ["attr", "attr"]
 
 
 def _promises_another(source, address):

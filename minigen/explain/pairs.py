@@ -763,7 +763,8 @@ def task_of(place, reading, warm="cold", seeds=(1, 2, 3), promised=()):
                 scene = warmed(reading, scene, warm)
             live = scene.live()
             known = scenes.leaves(live, live.program)
-            sources = {a: source_of(a) for a in known}
+            alike = _holders(rules, known)
+            sources = {a: source_of(a) for a, (holder, *_) in known.items() if a in rules or alike(a, holder)}
             sources = {a: s for a, s in sources.items() if s is not None}
             fed = {a: scenes.text(a) for a in known if a in sources or a[0][0] == "arg" and len(a) == 1}
             fed |= {a: scenes.text(a) for a, found in known.items() if _is_setting(a, found[2])}
@@ -847,6 +848,12 @@ def task_of(place, reading, warm="cold", seeds=(1, 2, 3), promised=()):
         must_use_g=_asks_for_g(place, reading),
         penalties={n: functools.partial(penalty, n) for n in _penalties(place, reading)},
     )
+
+
+def _holders(rules, known):
+    """A function (address, object) that says whether the object is of the class of one that a rule speaks of there."""
+    kinds = {(scenes.pattern(a)[0], type(known[a][0])) for a in rules if a in known}
+    return lambda address, holder: (scenes.pattern(address)[0], type(holder)) in kinds
 
 
 def _whole(live):

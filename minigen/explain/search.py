@@ -506,6 +506,9 @@ class Search:
                 s.setup = self._is_setup(s, kept, other)
             raises = not any(self.now.values())
             with_values = [s for s in found if not self._belongs_to_forward(s, kept, forward, raises)]
+            if not all(s.forward for s in with_values):  # what forward keeps for backward prepares values
+                for s in with_values:
+                    s.setup = s.setup or s.forward
             for s in with_values:
                 self._rank(s, self.goal, raises)
             self.everything = sorted(with_values, key=lambda s: s.where)

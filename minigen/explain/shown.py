@@ -9,6 +9,7 @@ same kinds anew, with sizes made smaller where forward still runs.
 import ast
 import contextlib
 import dis
+import itertools
 import re
 import sys
 
@@ -35,19 +36,37 @@ def places(program, known=()):
     proposals = [p for p in propose._proposals(program) if p.key not in known] if _work(program) else []
     wanted = {f.__code__ for p in proposals for f in _same_arguments(p)}
     backs = [f for p in proposals for n, f in p.place.functions().items() if _gives_labels(p, n)]
-    calls = _first_calls(program, wanted, {f.__code__ for f in backs})
+    calls, results = _first_calls(program, wanted, {f.__code__ for f in backs})
     found = []
     for p in proposals:
         scene = next((calls[f.__code__] for f in _same_arguments(p) if f.__code__ in calls), None)
         if scene is None or p.kind is not None and type(scene.owner) is not p.kind:
             continue
         labels, more = {q.name for q in p.parameters}, {}
-        for there in (calls[back.__code__].arguments for back in backs if back.__code__ in calls):
+        others = [calls[back.__code__].arguments for back in backs if back.__code__ in calls]
+        for there in others:
             more |= {n: v for n, v in there.items() if n in labels or isinstance(v, int | float)}
+        more |= _in_common(others, results)
         place = ShownPlace(p, scene, more)
         if place.runs():
             place.shrink()
             found.append(place)
+    return found
+
+
+def _in_common(calls, results):
+    """{name: array} of what a loss and a backward are both given and no forward has returned: weights of classes, a mask."""
+    found = {}
+    for one, other in itertools.combinations(calls, 2):
+        for n in one.keys() & other.keys():
+            value = one[n]
+            if (
+                isinstance(value, np.ndarray)
+                and value.dtype.kind in "fib"
+                and np.array_equal(value, other[n])
+            ):
+                if not any(np.array_equal(value, result) for result in results):
+                    found[n] = value
     return found
 
 
@@ -75,11 +94,15 @@ def _work(program):
 
 
 def _first_calls(program, wanted, others):
-    """{code: Scene of its first call} of the functions whose code is `wanted`, and of `others` that are called, too."""
-    found, before, waiting = {}, sys.getprofile(), set(wanted)
+    """{code: Scene of its first call} of the functions whose code is `wanted`, and of `others` that are called, too; and
+    the arrays that those which are `wanted` returned.
+    """
+    found, results, before, waiting = {}, {}, sys.getprofile(), set(wanted)
 
-    def watch(frame, event, _):
+    def watch(frame, event, returned):
         code = frame.f_code
+        if event == "return" and code in wanted and code in found and code not in results:
+            results[code] = [value for *_, value in scenes.returned_leaves(returned, program).values()]
         if event != "call" or code in found or code not in waiting and code not in others:
             return
         names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
@@ -109,7 +132,7 @@ def _first_calls(program, wanted, others):
         for name in set(program.names) - set(kept):
             del program.names[name]
         program.names.update(kept)
-    return found
+    return found, [value for values in results.values() for value in values]
 
 
 def _read_as_globals(program):
