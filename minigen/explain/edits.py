@@ -519,7 +519,8 @@ def _of_operator(node, parent):
         )
         yield from _dropped_factors(node)
     elif isinstance(op, ast.Div):
-        yield e(1.2, "factor", f"the division by {b} is not due", left)
+        cost = 0.95 if isinstance(right, ast.Constant) else 1.2
+        yield e(cost, "factor", f"the division by {b} is not due", left)
         yield e(1.2, "operator", f"{b} must multiply, not divide", binary(left, ast.Mult(), right))
         yield e(1.3, "order", f"{a} / {b} is upside down", binary(right, op, left))
         yield e(1.5, "factor", f"{a} is not due", binary(ast.Constant(1), op, right))

@@ -297,7 +297,8 @@ def _table(search, said):
                 {"line": statement.end_lineno + 1, "name": name, "is": "a line is missing before this"}
             )
         elif statement.lineno not in shown:
-            name = repair.suspect.function.text(_assigned(statement))[:30]
+            returns = isinstance(statement, ast.Return)
+            name = "return" if returns else repair.suspect.function.text(_assigned(statement))[:30]
             rows.append({"line": statement.lineno, "name": name, "is": "wrong"})
     return sorted(rows, key=lambda r: r["line"])
 

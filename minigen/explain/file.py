@@ -84,7 +84,10 @@ def check(path, *, names=(), shapes=None, seconds=20.0, reveal=False, report=Non
         )
     except process.Stopped as error:
         if judged:  # the verdict stands; only the search was cut off
-            said.notes.append(f"the search for the line stopped: {str(error).splitlines()[0]}")
+            why = f"the search for the line stopped: {str(error).splitlines()[0]}"
+            for explanation in said.explanations:
+                if explanation.verdict == "wrong" and not explanation.findings:
+                    explanation.certain.append(why)
         else:
             said.problem = said.problem or _stopped(str(error), path)
     said.seconds = time.monotonic() - started

@@ -475,10 +475,16 @@ class Search:
         for function in self.functions:
             slots = {}
             for body, index, statement in function.statements():
-                one = Slots(statement)
-                numbered = {id(n): next(keys) for n in one.nodes}
-                slots |= {numbered[id(n)]: n for n in one.nodes}
-                found.append(Suspect(function, body, index, statement, one, numbered))
+                whole, pieces = Slots(statement), [Slots(piece) for piece in _pieces(statement)]
+                inside = {id(n) for piece in pieces for n in piece.nodes}
+                whole.nodes = [n for n in whole.nodes if id(n) not in inside]
+                for one in (whole, *pieces):
+                    numbered = {id(n): next(keys) for n in one.nodes}
+                    slots |= {numbered[id(n)]: n for n in one.nodes}
+                    at = (body, index) if one is whole else ([], 0)
+                    found.append(Suspect(function, *at, one.statement, one, numbered))
+                    # what a name holds is solved for where it is made
+                    found[-1].asked = one is not whole and isinstance(one.statement.value, ast.Name)
             if isinstance(function.tree, ast.Lambda):
                 one = Slots(ast.Return(function.tree.body))
                 one.statement.lineno = function.tree.lineno
@@ -1024,7 +1030,9 @@ class Search:
 
     def _promises(self, s):
         """Whether the name that a statement assigns to promises a gradient that is judged, or known."""
-        judged = {n.strip("~").lower() for n in self.trial.truth} | self.known.keys()
+        judged = {n.strip("~").lower() for n in self.trial.truth}
+        shape = getattr(s.values.get(id(s.value_node)), "shape", ())
+        judged |= {n for n, slopes in self.known.items() if slopes.shape == shape}
         return any(p in judged for p in promised(trace.target(s.statement) or ""))
 
     def _without_broken_promises(self, candidates):
@@ -1100,15 +1108,39 @@ _REDUCTIONS = ("sum", "mean", "max", "min", "prod", "einsum", "dot")
 # ----- small things -----------------------------------------------------------------------------------------
 
 
+def _pieces(statement):
+    """The values that a statement lists, return a, b or d = {"W": a, "b": b}, each as a statement of its own: one may be
+    wrong where another, such as a loss, is what forward gives.
+    """
+    value = getattr(statement, "value", None)
+    target = (
+        statement.targets[0] if isinstance(statement, ast.Assign) and len(statement.targets) == 1 else None
+    )
+    if target is None and not isinstance(statement, ast.Return):
+        return []
+    if isinstance(value, ast.Dict) and len(value.values) > 1 and None not in value.keys:
+        parts = value.values
+        names = [ast.Subscript(target, k, ast.Store()) for k in value.keys] if target is not None else None
+    elif isinstance(value, ast.Tuple | ast.List) and len(value.elts) > 1:
+        parts = value.elts
+        names = getattr(target, "elts", None)
+    else:
+        return []
+    if any(isinstance(n, ast.Starred) for n in [*parts, *(names or ())]):
+        return []
+    if names is None or len(names) != len(parts):
+        new = [ast.Return(part) for part in parts]
+    else:
+        new = [ast.Assign([name], part) for name, part in zip(names, parts, strict=True)]
+    return [ast.copy_location(n, part) for n, part in zip(new, parts, strict=True)]
+
+
 def _add_outer_scopes(suspects):
     """To what a statement of a nested function can name, add the names of the functions around it."""
     for function in {id(s.function): s.function for s in suspects}.values():
         around = {id(node): inside for node, inside in _enclosing(function.tree, ())}
-        own = [
-            (s, around[id(s.statement)])
-            for s in suspects
-            if s.function is function and id(s.statement) in around
-        ]
+        places = ((s, id(s.statement if id(s.statement) in around else s.value_node)) for s in suspects)
+        own = [(s, around[place]) for s, place in places if s.function is function and place in around]
         last = {}  # the names of each function, as they were at its last statement
         for s, inside in sorted(own, key=lambda pair: pair[0].where):
             last[id(inside[-1])] = s.scope

@@ -43,8 +43,8 @@ def places(program, known=()):
         if scene is None or p.kind is not None and type(scene.owner) is not p.kind:
             continue
         labels, more = {q.name for q in p.parameters}, {}
-        others = [calls[back.__code__].arguments for back in backs if back.__code__ in calls]
-        for there in others:
+        others = {back: calls[back.__code__].arguments for back in backs if back.__code__ in calls}
+        for there in others.values():
             more |= {n: v for n, v in there.items() if n in labels or isinstance(v, int | float)}
         more |= _in_common(others, results)
         place = ShownPlace(p, scene, more)
@@ -57,16 +57,17 @@ def places(program, known=()):
 def _in_common(calls, results):
     """{name: array} of what a loss and a backward are both given and no forward has returned: weights of classes, a mask."""
     found = {}
-    for one, other in itertools.combinations(calls, 2):
-        for n in one.keys() & other.keys():
-            value = one[n]
-            if (
-                isinstance(value, np.ndarray)
-                and value.dtype.kind in "fib"
-                and np.array_equal(value, other[n])
-            ):
-                if not any(np.array_equal(value, result) for result in results):
-                    found[n] = value
+    for (back, given), (loss, taken) in itertools.permutations(calls.items(), 2):
+        if pairs.goes_back(back.__name__) and not pairs.goes_back(loss.__name__):
+            for n in given.keys() & taken.keys():
+                value = given[n]
+                if (
+                    isinstance(value, np.ndarray)
+                    and value.dtype.kind in "fib"
+                    and np.array_equal(value, taken[n])
+                ):
+                    if not any(np.array_equal(value, result) for result in results):
+                        found[n] = value
     return found
 
 
