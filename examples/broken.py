@@ -285,7 +285,8 @@ def unloaded(right):
 
 PLAYERS = (MODELS + "gan:GAN.generator_loss", MODELS + "wgan:WGAN.generator_loss")
 GENERATOR_STEP = ("minigen.models:generator_step", MODELS + "players:generator_step")
-ENCODE, DEEP = MODELS + "autoencoder:Autoencoder.encode", MODELS + "stacked:DeepAutoencoder."
+ENCODE, DECODE = (MODELS + f"autoencoder:Autoencoder.{half}" for half in ("encode", "decode"))
+DEEP = MODELS + "stacked:DeepAutoencoder."
 TERMS, CONTRACTION = (
     MODELS + "linear_vae:LinearVAE.terms",
     MODELS + "contractive:ContractiveAutoencoder.contraction",
@@ -335,7 +336,9 @@ MISTAKES = {
     "batch statistics as constants (museum: DeZero)": Mistake(
         at(
             "minigen.nn.normalisation:_standardise.rules",
-            wrong=lambda right: (lambda g, out, x, axis, eps: g / ops.sqrt(ops.var(x, axis, True) + eps),),
+            wrong=lambda right: (
+                lambda g, out, x, axis, eps, told=None: g / ops.sqrt(ops.var(x, axis, True) + eps),
+            ),
         ),
         ("dcgan_digits",),
     ),
@@ -401,7 +404,7 @@ MISTAKES = {
         short=False,
     ),
     "the decoder does not see the code": Mistake(
-        at(ENCODE, DEEP + "encode", MODELS + "convolutional:ConvAutoencoder.encode", wrong=scaled(0.0)),
+        at(DECODE, DEEP + "decode", MODELS + "convolutional:ConvAutoencoder.decode", wrong=constant),
         (
             "lime_digits",
             "anomaly_detection",
