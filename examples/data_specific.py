@@ -151,7 +151,7 @@ if __name__ == "__main__":
             __doc__,
             settings={"epochs": 300},
             criteria=criteria(0.338, 0.09),
-            quick={"epochs": 150},
+            quick={"epochs": 220},
             quick_criteria=criteria(0.42, 0.16),
         )
     )

@@ -89,10 +89,15 @@ def features(run, data, train, test):
         panels[name] = (filters[kind].reshape(-1, SIDE, SIDE), code)
     for kind, weights in filters.items():
         share, detects = local(weights), (local(weights) > LOCAL) & (oriented(weights) > ORIENTED)
-        rows[kind] = rows.get(kind, {}) | {SHARE: 100 * share.mean(), DETECTORS: 100 * detects.mean()}
+        shares = {SHARE: share, DETECTORS: detects}
+        # none of no filters, where no unit is in use
+        shares = {what: 100 * np.sum(of) / max(1, len(of)) for what, of in shares.items()}
+        rows[kind] = rows.get(kind, {}) | shares
     for kind in ("KL", "L1"):
         rows[kind][GAIN] = rows[kind][SHARE] / rows["plain"][SHARE]
-    rows["PCA with as many axes as L1 units"] = {ERROR: PCA(train, min(rows["L1"][USED], 64)).error(test)}
+    rows["PCA with as many axes as L1 units"] = {
+        ERROR: PCA(train, np.clip(rows["L1"][USED], 1, 64)).error(test)
+    }
     name = "sparse_features" if data == "edges" else data
     plot.filters(panels, TITLES[data], run.folder / f"{name}.png", axis="activation")
     return {f"{what}, {data}, {kind}": value for kind, row in rows.items() for what, value in row.items()}

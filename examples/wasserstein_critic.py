@@ -68,11 +68,12 @@ def one_seed(run):
     panels = {"N(0, 1) and N(m, 1)": ("Wasserstein distance m", "reported by the critic", lines, points)}
     for name in list(GAMES)[: run.settings.games]:
         distances, losses, slope = on_a_ring(run, name)
-        order = spearmanr(distances, losses).statistic  # equal values share a rank
+        still = np.ptp(distances) == 0 or np.ptp(losses) == 0  # then there is no order, and no correlation
+        order = 0.0 if still else spearmanr(distances, losses).statistic  # equal values share a rank
         axes = "sliced Wasserstein distance", f"minus the loss of the {name}"
         panels[f"{name}, rank correlation {order:.2f}"] = (*axes, {}, {"": (distances, losses)})
         values |= {f"rank correlation, {name}": order, f"slope, {name}": slope}
-        values[f"correlation, {name}"] = np.corrcoef(distances, losses)[0, 1]
+        values[f"correlation, {name}"] = 0.0 if still else np.corrcoef(distances, losses)[0, 1]
         values[f"sliced distance at last, {name}"] = distances[-1]
     title = "A critic's loss is a distance, up to a price that is known; a discriminator's loss is none"
     plot.estimates(panels, title, run.folder / "wasserstein_critic.png")

@@ -234,3 +234,7 @@ def test_the_finest_share_of_a_checkerboard_is_all_and_of_a_wave_none():
     # cos^2 has mean 1/2: three parts of variance 1, 1 and 1/2, of which the first two change sign each time
     stripes = np.where(column % 2, -1.0, 1.0)
     assert metrics.finest_share((checkerboard + stripes + wave)[None]) == pytest.approx(2 / 2.5)
+
+
+def test_flat_images_have_no_finest_share():
+    assert np.isnan(metrics.finest_share(np.ones((2, 8, 8))))

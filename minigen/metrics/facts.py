@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -100,10 +102,11 @@ def finest_share(images: ArrayLike) -> float:
         sum of |F|^2 where a frequency is S / 2,  over the sum of |F|^2 without the mean,  F the DFT
 
     Averaged over the images; S is even. A checkerboard has 1. A generator without checkerboard artefacts has
-    little.
+    little, and flat images, which have no variance, NaN.
     """
     images = np.asarray(images)
     power = np.mean(np.abs(np.fft.fft2(images)) ** 2, axis=tuple(range(images.ndim - 2)))  # (S, S)
     half = len(power) // 2
     finest = power[half].sum() + power[:, half].sum() - power[half, half]
-    return float(finest / (power.sum() - power[0, 0]))
+    whole = power.sum() - power[0, 0]
+    return float(finest / whole) if whole else math.nan

@@ -57,6 +57,14 @@ def test_every_experiment_has_three_mistakes_at_least():
     assert not few, f"examples/broken.py asks about fewer than 3 mistakes: {', '.join(few)}"
 
 
+def test_the_gallery_has_all_verdicts_that_are_asked_for():
+    told = (EXAMPLES / "README.md").read_text()
+    for name, mistake in broken.MISTAKES.items():
+        cells = broken.cells(mistake, everything=True)
+        verdicts = ", ".join(f"`{n}`{' (default)' if p == 'default' else ''} missed" for n, p in cells)
+        assert f"| {name} | {verdicts} |" in told
+
+
 def test_every_specimen_of_the_museum_is_planted():
     specimens = [
         f for _, f in inspect.getmembers(museum, inspect.isfunction) if f.__module__ == museum.__name__

@@ -4,7 +4,7 @@ import importlib.util
 
 import numpy as np
 import pytest
-from programs import EXAMPLES, run, verdict
+from programs import EXAMPLES, load, run, verdict
 
 from minigen import Tensor
 from minigen.engine import ops
@@ -36,6 +36,25 @@ def test_hills_are_the_centres_that_stand_out():
     assert example.hills(Bumps(centres), centres) == 3
     assert example.hills(Bumps(centres[1:2]), centres) == 1  # for the others it rises towards the middle
     assert example.hills(Bumps(centres[:2] + 1.0), centres) == 0
+
+
+def test_a_critic_of_slope_n_sees_what_it_pays_for_at_one_n_alone():
+    """f(x) = -c |x| has slope c everywhere: E f(x) - E f(y) is c E |y|, and the price c (c - 1)."""
+    example = load("wgan_gp_toys")
+    data, rng = example.Drawn(np.zeros((1, 2))), np.random.default_rng(0)
+    for c in (2.0, 5.0):
+        expected = c * np.sqrt(np.pi / 2) / (2 * example.LAM * c * (c - 1))
+        assert example.balance(Cone(c), data, rng) == pytest.approx(expected, rel=0.02)
+
+
+class Cone(Module):
+    """f(x) = -c ||x||"""
+
+    def __init__(self, c):
+        self.c = Tensor(np.array(c), requires_grad=True)
+
+    def forward(self, x):
+        return -self.c * ops.sqrt(ops.sum(x * x, axis=1, keepdims=True) + 1e-12)
 
 
 class Bumps(Module):
