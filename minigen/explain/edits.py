@@ -39,6 +39,7 @@ class Edit:
     gone: int = 1
     statements: list = field(default_factory=list)
     last: ast.AST | None = None  # the last of the statements that go, where they are several
+    less: float = 0.0  # the part of the cost that was taken away, since its names make it likelier
 
 
 @dataclass
@@ -61,7 +62,7 @@ def parsed(text):
 
 def atoms(scope, namespace):
     """(arrays, numbers): what a statement can name: locals, entries of dicts, attributes, a few globals."""
-    arrays, numbers, seen = [], [], set()
+    arrays, numbers, counts, seen = [], [], [], set()
     counters = {n: v for n, v in scope.items() if type(v) is int and len(n) <= 2}
 
     def indices_of(value):
@@ -72,6 +73,8 @@ def atoms(scope, namespace):
     def add(text, value, depth):
         if isinstance(value, bool | types.ModuleType) or text.startswith("__"):
             return
+        if depth == 0 and isinstance(value, list) and len(value) > 1:
+            counts.append(Atom(f"len({text})", len(value)))
         if isinstance(value, np.ndarray) and value.ndim and value.dtype.kind in "fiub":
             arrays.append(Atom(text, value))
         elif isinstance(value, int | float | np.number) or (isinstance(value, np.ndarray) and not value.ndim):
@@ -103,7 +106,7 @@ def atoms(scope, namespace):
             add(name, value, 0)
     named = {_content(a.value) for a in arrays if a.text.isidentifier()}
     arrays = [a for a in arrays if a.text.isidentifier() or _content(a.value) not in named]  # cache["h"] is h
-    return arrays[:70], numbers[:40]
+    return arrays[:70], [*numbers, *counts][:40]
 
 
 def _content(array):
@@ -404,6 +407,8 @@ def _of_value(node, parent, place, value, arrays, numbers, to):
                 yield e(cost + 0.7, "operand", f"{own} stands where {other.text} is due", other.node)
         if (not array or value.ndim >= 2) and not (isinstance(node, ast.Attribute) and node.attr == "T"):
             yield e(1.1, "transpose", f"{own} must be transposed", turned(node))
+        if array and leaf and value.dtype.kind == "f":
+            yield e(1.3, "function", f"1 - {own} is due where {own} stands", parsed(f"(1 - {own})"))
         for axis in range(value.ndim) if array and leaf and not isinstance(parent, ast.Subscript) else ():
             said = f"the order of {own} must be reversed along axis {axis}"
             yield e(1.4, "order", said, parsed(f"{own}[{':, ' * axis}::-1]"))

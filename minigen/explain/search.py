@@ -53,6 +53,7 @@ TWICE = 0.3  # the more that one change may cost that does what two do
 UNUSUAL = 1.6  # those up to this cost do so where they can be tried without a run
 LIKELY = 1.31  # simple changes up to this cost come before expressions that are built
 BUILT = 2.0  # where a change costs more, expressions are built for other lines as well
+HANDED_OUT = 0.2  # the more that a change costs where a name is returned, and not where its value is made
 SETUP = 0.5  # the more that a change costs in a line that only prepares values
 NEAR = 0.25  # changes that cost so little more than the best are told as well
 
@@ -87,6 +88,11 @@ class Suspect:
     where: int = 0  # when it was first reached
     forward: bool = False  # it runs when forward runs
     setup: bool = False  # its value does not come from the upstream gradient
+
+    @property
+    def hands_out(self):
+        """Whether it is one of several values that are returned, by its name: made elsewhere."""
+        return not self.body and isinstance(getattr(self.statement, "value", None), ast.Name)
 
     @property
     def value_node(self):
@@ -445,7 +451,7 @@ class Search:
         deadline = self.deadline
         self.deadline = min(deadline, time.thread_time() + AFTERWARDS)
         found = self.full or self.elsewhere
-        least = min(edit.cost - self._own(s, edit) for edit, s, _ in found)
+        least = min(edit.cost + edit.less - self._own(s, edit) for edit, s, _ in found)
         suspects = self._solved(suspects)
         least += 0.0 if self.full else TWICE
         promising = [s for s in suspects if self._promises(s)]
@@ -483,8 +489,7 @@ class Search:
                     slots |= {numbered[id(n)]: n for n in one.nodes}
                     at = (body, index) if one is whole else ([], 0)
                     found.append(Suspect(function, *at, one.statement, one, numbered))
-                    # what a name holds is solved for where it is made
-                    found[-1].asked = one is not whole and isinstance(one.statement.value, ast.Name)
+                    found[-1].asked = found[-1].hands_out  # it is solved for where it is made
             if isinstance(function.tree, ast.Lambda):
                 one = Slots(ast.Return(function.tree.body))
                 one.statement.lineno = function.tree.lineno
@@ -882,7 +887,8 @@ class Search:
             new = edit.statements if edit.body is not None else [edit.new]
             if any(not status[n] and name in _names_in(new) for n, name in self.named.items()):
                 return  # it reads what is still wrong: right by chance, and no longer when that is mended
-            edit.cost += _unlikely(s, edit)
+            more = _unlikely(s, edit) + HANDED_OUT * s.hands_out
+            edit.cost, edit.less = edit.cost + more, max(0.0, -more)
             held = self._holds(s, edit)
             if held:
                 (self.elsewhere if held == ELSEWHERE else self.full).append((edit, s, gained))

@@ -237,7 +237,135 @@ ITSELF = STACK.replace("def loss(self, x, t):", "def loss(self, x):\n        t =
 ITSELF = ITSELF.replace(
     "net.loss(np.random.randn(20, 4), np.random.randn(20, 3))", "net.loss(np.random.randn(20, 4))"
 )
+BESIDE_X = """import numpy as np
+def scaled(x, p, grads):
+    y = x * np.exp(p["logs"]) + p["shift"]
+    def back(dy):
+        grads["shift"] = dy.sum(axis=0)
+        grads["logs"] = (dy * x * np.exp(p["logs"])).sum(axis=0)
+        return dy * np.exp(p["logs"])
+    return y, back
+def flow(x, p):
+    grads = {}
+    y, back = scaled(x, p, grads)
+    def backward():
+        grads["x"] = back(np.tanh(y) / len(x))
+        return grads
+    return np.mean(np.log(np.cosh(y)).sum(axis=1)), backward
+def inputs(rng):
+    return dict(x=rng.normal(size=(5, 3)), p={"logs": 0.3 * rng.normal(size=3), "shift": rng.normal(size=3)})
+"""
+SAME_CLASS = """import numpy as np
+from dataclasses import dataclass
+@dataclass
+class Critic:
+    W: np.ndarray
+    b: np.ndarray
+    v: np.ndarray
+def critic_loss(c, real, fake):
+    grad = Critic(np.zeros_like(c.W), np.zeros_like(c.b), np.zeros_like(c.v))
+    loss = 0.0
+    for x, sign in ((real, -1), (fake, 1)):
+        h = np.tanh(x @ c.W + c.b)
+        loss += sign * np.mean(h @ c.v)
+        df = sign * np.ones(len(x)) / len(x)
+        da = np.outer(df, c.v) * (1 - h**2)
+        grad.v += df @ h
+        grad.W += x.T @ da
+        grad.b += da.sum(axis=0)
+    return loss, grad
+def inputs(rng):
+    c = Critic(rng.normal(size=(2, 3)), rng.normal(size=3), rng.normal(size=3))
+    return dict(c=c, real=rng.normal(size=(5, 2)), fake=rng.normal(size=(5, 2)))
+"""
+SAME_NAME = """import numpy as np
+class Scale:
+    def __init__(self, n):
+        self.gamma, self.beta = np.ones(n), np.zeros(n)
+    def forward(self, x):
+        self.x = x
+        return self.gamma * x + self.beta
+    def backward(self, g):
+        self.dgamma, self.dbeta = (g * self.x).sum(axis=0), g.sum(axis=0)
+        return g * self.gamma
+class Sparsity:
+    def __init__(self, beta):
+        self.beta = beta
+    def forward(self, x):
+        self.n, self.mean = len(x), x.mean(axis=0)
+        self.penalty = self.beta * np.sum(self.mean**2)
+        return x
+    def backward(self, g):
+        return g + 2 * self.beta * self.mean / self.n
+class Net:
+    def __init__(self, n):
+        self.layers = [Scale(n), Sparsity(0.3), Scale(n)]
+    def loss(self, x):
+        for layer in self.layers:
+            x = layer.forward(x)
+        self.y = x
+        return 0.5 * np.sum(x**2) + self.layers[1].penalty
+    def backprop(self):
+        g = self.y
+        for layer in reversed(self.layers):
+            g = layer.backward(g)
+if __name__ == "__main__":
+    net = Net(4)
+    net.loss(np.random.randn(20, 4))
+    net.backprop()
+"""
+WITHIN = """import numpy as np
+class Dense:
+    def __init__(self, n, k):
+        self.weights = np.random.randn(n, k) / 2
+    def forward(self, inputs):
+        self.inputs = inputs
+        self.output = inputs @ self.weights
+    def backward(self, dvalues):
+        self.dweights = self.inputs.T @ dvalues
+        self.dinputs = dvalues @ self.weights.T
+class Model:
+    def __init__(self, n, k):
+        self.encoder, self.decoder = Dense(n, k), Dense(k, n)
+    def forward(self, X, noise):
+        self.encoder.forward(X)
+        self.decoder.forward(self.encoder.output + 0.1 * noise)
+        self.error = self.decoder.output - X
+        return 0.5 * np.mean(np.sum(self.error**2, axis=1))
+    def backward(self):
+        self.decoder.backward(self.error / len(self.error))
+        self.encoder.backward(self.decoder.dinputs)
+if __name__ == "__main__":
+    model = Model(6, 3)
+    model.forward(np.random.randn(20, 6), np.random.randn(20, 3))
+    model.backward()
+"""
+WEIGHTED = """import numpy as np
+def forwardPropagation(X, parameters):
+    Z = parameters["W"] @ X + parameters["b"]
+    E = np.exp(Z - Z.max(axis=0))
+    A = E / E.sum(axis=0)
+    return A, {"A": A}
+def computeCost(A, Y, classWeights):
+    return -np.sum(classWeights * Y * np.log(A)) / Y.shape[1]
+def backwardPropagation(X, Y, cache, classWeights):
+    dZ = np.sum(classWeights * Y, axis=0, keepdims=True) * (cache["A"] - Y) / X.shape[1]
+    return {"dW": dZ @ X.T, "db": dZ.sum(axis=1, keepdims=True)}
+if __name__ == "__main__":
+    X, Y = np.random.randn(4, 30), np.eye(3)[:, np.random.randint(0, 3, 30)]
+    parameters = {"W": np.random.randn(3, 4), "b": np.zeros((3, 1))}
+    classWeights = 30 / (3 * Y.sum(axis=1, keepdims=True))
+    for _ in range(20):
+        A, cache = forwardPropagation(X, parameters)
+        computeCost(A, Y, classWeights)
+        grads = backwardPropagation(X, Y, cache, classWeights)
+"""
 RIGHT = {
+    "beside x": BESIDE_X,
+    "same class": SAME_CLASS,
+    "same name": SAME_NAME,
+    "within": WITHIN,
+    "weighted": WEIGHTED,
     "decay": DECAY,
     "l1": DECAY.replace("self.decay * self.W", "self.decay * np.sign(self.W)"),
     "both": DECAY.replace("self.decay * self.W", "self.decay * self.W + 0.05 * np.sign(self.W)"),
@@ -265,6 +393,9 @@ def test_a_right_program_is_right_and_wholly_judged(name, tmp_path):
     said = judged(tmp_path, RIGHT[name])
     assert said["verdict"] == "ok", said
     counts = {
+        "beside x": 3,
+        "same class": 3,
+        "same name": 4,
         "turn": 1,
         "camel": 1,
         "pairs in a list": 4,
@@ -280,6 +411,16 @@ def test_a_right_program_is_right_and_wholly_judged(name, tmp_path):
 @pytest.mark.parametrize(
     ("name", "right", "wrong", "after"),
     [
+        (
+            "beside x",
+            'dy * x * np.exp(p["logs"])).sum',
+            "dy * y).sum",
+            "x",
+        ),  # under the key of what it is for
+        ("same class", "grad.W += x.T @ da", "grad.W += x.T @ h", "da"),
+        ("same name", "2 * self.beta * self.mean / self.n", "2 * self.beta * self.mean", "self.n"),
+        ("within", "self.error / len(self.error)", "self.error", "self.error"),
+        ("weighted", '* (cache["A"] - Y) / X', '* (cache["A"] + Y) / X', "-"),
         ("decay", "self.x.T @ da +", "self.x.T @ dout +", "da"),  # beside the decay, a mistake
         (
             "decay",

@@ -73,4 +73,4 @@ def test_the_verdict_stands_where_the_search_is_cut_off(tmp_path, monkeypatch):
     monkeypatch.setattr(file.process, "BUSY", 0)
     said = file.check(path, seconds=5)
     assert said.verdict == "wrong"
-    assert any("the search for the line stopped" in note for note in said.notes)
+    assert any("the search for the line stopped" in sentence for sentence in said.explanations[0].certain)

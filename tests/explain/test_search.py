@@ -109,6 +109,19 @@ def loss(x, W):
 def inputs(rng):
     return dict(x=rng.normal(size=(int(rng.integers(4, 7)), 3)), W=0.5 * rng.normal(size=(3, 4)))
 """
+LENGTHS = """import numpy as np
+def penalty(V, weight):
+    length = np.sqrt(np.sum(V**2, axis=1, keepdims=True))
+    return weight * np.sum((length - 1) ** 2), 2 * weight * (length - 1) * V / length
+def loss(x, V):
+    value, slope = penalty(V, 0.3)
+    u = x @ V
+    dV = x.T @ np.cos(u)
+    dV += slope
+    return np.sum(np.sin(u)) + value, {"V": dV}
+def inputs(rng):
+    return dict(x=rng.normal(size=(int(rng.integers(4, 7)), 3)), V=rng.normal(size=(3, 2)))
+"""
 INPUTS = """
 def inputs(rng):
     n, d, h = int(rng.integers(3, 5)), 4, 3
@@ -137,6 +150,7 @@ def inputs(rng):
             6,
             "operator",
         ),
+        (LENGTHS, "* V / length", "* V", 4, "factor"),
         (NORM + INPUTS, "    dW += x.T @ da\n", "", 13, "missing path"),
         (SOFTMAX + INPUTS, "p * (g - (g * p).sum(axis=1, keepdims=True))", "g * p * (1 - p)", 8, "function"),
     ],
