@@ -415,7 +415,7 @@ def test_a_right_program_is_right_and_wholly_judged(name, tmp_path):
             "beside x",
             'dy * x * np.exp(p["logs"])).sum',
             "dy * y).sum",
-            "x",
+            "p",
         ),  # under the key of what it is for
         ("same class", "grad.W += x.T @ da", "grad.W += x.T @ h", "da"),
         ("same name", "2 * self.beta * self.mean / self.n", "2 * self.beta * self.mean", "self.n"),

@@ -237,7 +237,30 @@ if __name__ == "__main__":
         for k in params:
             params[k] -= 0.1 * grads["d" + k]
 """
+FLAT_LAYERS = """
+import numpy as np
+def unrolled(theta, v, h):
+    return theta[: h * v].reshape(h, v), theta[h * v : 2 * h * v].reshape(v, h)
+def sparseCost(theta, v, h, data):
+    W1, W2 = unrolled(theta, v, h)
+    return np.sum((W2 @ np.tanh(W1 @ data) - data) ** 2) / (2 * data.shape[1])
+def sparseGrad(theta, v, h, data):
+    W1, W2 = unrolled(theta, v, h)
+    a = np.tanh(W1 @ data)
+    delta2 = (W2 @ a - data) / data.shape[1]
+    delta1 = W2.T @ delta2 * (1 - a**2)
+    return np.concatenate([(delta1 @ data.T).ravel(), (delta2 @ a.T).ravel()])
+def train():
+    v, h, data = 12, 5, np.random.randn(12, 40)
+    theta = 0.3 * np.random.randn(2 * v * h)
+    for _ in range(20):
+        theta = theta - 0.05 * sparseGrad(theta, v, h, data)
+    return sparseCost(theta, v, h, data)
+if __name__ == "__main__":
+    train()
+"""
 RIGHT = {
+    "flat layers": (FLAT_LAYERS, 1),  # with smaller layers, theta would be too long and its gradient short
     "labels below": (re.sub(r"\by\b", "onehot", KEPT_BELOW), 1),
     "setting": (SETTING, 2),
     "signs": (SIGNS, 2),
@@ -248,6 +271,7 @@ RIGHT = {
     "outermost": (OUTERMOST, 3),
 }
 WRONG = {
+    "flat layers": ("* (1 - a**2)", "* (1 - a)"),
     "labels below": ("2 * (guess - onehot)", "(guess - onehot)"),
     "setting": ('strength * params["W1"] / m}', 'strength * params["W1"]}'),
     "signs": ("away = -answers / ", "away = answers / "),
