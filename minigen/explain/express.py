@@ -233,7 +233,8 @@ def names_of(c, numbers):
                 found.append(f"{sign}{name}" if k == 1 else f"{sign}{k:g} * {name}")
             if abs(c - k / value) <= EXACT * c:
                 found.append(f"{sign}({k:g} / {name})")
-    by_chance = [n for n in named if n[1] in CONSTANTS]  # a setting that is 2 hides in every 2
+    # a setting that is 2 hides in every 2
+    by_chance = [n for n in named if n[1] in CONSTANTS and n[0].isidentifier()]
     if not found or by_chance:
         for (a, x), (b, y) in itertools.combinations(named[:12], 2):
             if found and not {(a, x), (b, y)} & {*by_chance}:
