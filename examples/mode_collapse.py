@@ -183,7 +183,7 @@ if __name__ == "__main__":
                 *both(cell_of("R1", *AHEAD), "D stays flat at the data", 6.5),
                 *both(cell_of("WGAN-GP", *AHEAD), "D is nowhere steep", 6.5),
             ],
-            quick={"steps": 900, "largest_k": 1},
+            quick={"steps": 1400, "largest_k": 1},
             quick_criteria=[*collapse, *both(cell_of("GAN", 1, 1), "at least 7 in the end", 5.5)],
             paper={"published_steps": 400_000},
         )
