@@ -84,6 +84,7 @@ class Suspect:
     built: bool = False  # whether expressions were built for it
     outer: frozenset = frozenset()  # names of an enclosing function's that its own code does not reach yet
     watched: object = None  # the code of its function with the expressions of this statement watched
+    piece: bool = False  # one of several values that a statement lists
     rank: float = 0.0
     where: int = 0  # when it was first reached
     forward: bool = False  # it runs when forward runs
@@ -489,6 +490,7 @@ class Search:
                     slots |= {numbered[id(n)]: n for n in one.nodes}
                     at = (body, index) if one is whole else ([], 0)
                     found.append(Suspect(function, *at, one.statement, one, numbered))
+                    found[-1].piece = one is not whole
                     found[-1].asked = found[-1].hands_out  # it is solved for where it is made
             if isinstance(function.tree, ast.Lambda):
                 one = Slots(ast.Return(function.tree.body))
@@ -518,6 +520,7 @@ class Search:
             raises = not any(self.now.values())
             with_values = [s for s in found if not self._belongs_to_forward(s, kept, forward, raises)]
             if not all(s.forward for s in with_values):  # what forward keeps for backward prepares values
+                with_values = [s for s in with_values if not (s.piece and s.forward)]
                 for s in with_values:
                     s.setup = s.setup or s.forward
             for s in with_values:
@@ -770,6 +773,8 @@ class Search:
         """
         plans = []
         for s in suspects:
+            if whole and s.piece:
+                continue
             for edit in self._whole_edits(s) if whole and s.body else self._edits_of(s, to):
                 if edit.cost <= to and id(edit) not in self.seen and not (inside and edit.body is not None):
                     plans.append((edit.cost - 0.15 * s.rank, len(plans), s, edit))
