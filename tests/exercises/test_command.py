@@ -269,8 +269,9 @@ def test_check_as_json(here, capsys):
     assert json.loads(capsys.readouterr().out)["status"] == "error"
 
 
-def test_the_table_comes_before_the_search(here):
+def test_the_table_comes_before_the_search(here, monkeypatch):
     """A search that is stopped has lost nothing that was known before."""
+    monkeypatch.setattr(runner, "PAUSE", 0.002)  # the search may be over soon: then there is nothing early
     (here.root / "dense.py").write_text(DENSE.mutant("G06"))
     early = []
     result = runner.run(here.root / "dense.py", DENSE, search=5, early=early.append)
