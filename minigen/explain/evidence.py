@@ -302,10 +302,12 @@ def _of_one_structure(candidates, values):
         named = all(isinstance(k[-1][1], str) for k in inside)
         for before in {k[: len(k) - len(n)] for k in returned for n in inside}:
             same = {n: before + n for n in inside if before + n in returned}
-            whole = not before and len(same) == len(inside) == len(returned)
-            if len(same) > 1 and (whole or named):
-                if all(alike(np.shape(values[inside[n]]), returned[k][1].shape) for n, k in same.items()):
-                    return {returned[k][0]: inside[n] for n, k in same.items()}
+            pairs = [(values[inside[n]], returned[k][1]) for n, k in same.items()]
+            fits = [alike(np.shape(value), gradient.shape) for value, gradient in pairs]
+            handed_on = all(np.array_equal(value, gradient) for value, gradient in pairs)  # as in a cache
+            whole = not before and len(same) == len(inside) == len(returned) and all(fits)
+            if len(same) > 1 and (whole or named and any(fits)) and not handed_on:
+                return {returned[k][0]: inside[n] for n, k in same.items()}
     return {}
 
 
@@ -318,7 +320,8 @@ def _measure_factors(found, slopes, gradients, values):
 
 
 def _owed(candidates, values, same, reading):
-    """What a name promises with another shape: compared all the same, if nothing else is found."""
+    """What a name or a place promises with another shape: compared all the same, if nothing else is found."""
+    by_structure = _of_one_structure(candidates, values)
     return [
         (source, gradient, value)
         for source, gradient in candidates
@@ -327,7 +330,10 @@ def _owed(candidates, values, same, reading):
         and gradient.shape != np.shape(values[value])
         and gradient.size * np.size(values[value]) > 1
         and not same(value, gradient)
-        and _promise(source, value, reading) >= (2 if source.kind == "returned" else len(value) + 1)
+        and (
+            by_structure.get(source) == value
+            or _promise(source, value, reading) >= (2 if source.kind == "returned" else len(value) + 1)
+        )
         and not is_kept(source, value)
     ]
 

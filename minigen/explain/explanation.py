@@ -107,11 +107,8 @@ class Explanation:
             out += ["", f"  line  {'value':<{width}}  is"]
             first = next((f.line for f in self.findings), None)
             for row in self.lines:
-                mark = (
-                    "   <- first wrong line"
-                    if row["line"] == first and not row["is"].startswith("the g")
-                    else ""
-                )
+                wrong = row["line"] == first and not row["is"].startswith("the gradient at")
+                mark = "   <- first wrong line" if wrong else ""
                 out.append(f"  {row['line']:<4}  {row['name']:<{width}}  {row['is']}{mark}")
         if self.worst:
             out.append(f"worst  : {self.worst}")

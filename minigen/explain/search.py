@@ -93,7 +93,7 @@ class Suspect:
     @property
     def hands_out(self):
         """Whether it is one of several values that are returned, by its name: made elsewhere."""
-        return not self.body and isinstance(getattr(self.statement, "value", None), ast.Name)
+        return self.piece and isinstance(self.statement.value, ast.Name)
 
     @property
     def value_node(self):

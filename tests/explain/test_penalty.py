@@ -239,11 +239,11 @@ ITSELF = ITSELF.replace(
 )
 BESIDE_X = """import numpy as np
 def scaled(x, p, grads):
-    y = x * np.exp(p["logs"]) + p["shift"]
+    y = x * np.exp(p["flow.logs"]) + p["flow.shift"]
     def back(dy):
-        grads["shift"] = dy.sum(axis=0)
-        grads["logs"] = (dy * x * np.exp(p["logs"])).sum(axis=0)
-        return dy * np.exp(p["logs"])
+        grads["flow.shift"] = dy.sum(axis=0)
+        grads["flow.logs"] = (dy * x * np.exp(p["flow.logs"])).sum(axis=0)
+        return dy * np.exp(p["flow.logs"])
     return y, back
 def flow(x, p):
     grads = {}
@@ -253,7 +253,8 @@ def flow(x, p):
         return grads
     return np.mean(np.log(np.cosh(y)).sum(axis=1)), backward
 def inputs(rng):
-    return dict(x=rng.normal(size=(5, 3)), p={"logs": 0.3 * rng.normal(size=3), "shift": rng.normal(size=3)})
+    p = {"flow.logs": 0.3 * rng.normal(size=3), "flow.shift": rng.normal(size=3)}
+    return dict(x=rng.normal(size=(5, 3)), p=p)
 """
 SAME_CLASS = """import numpy as np
 from dataclasses import dataclass
@@ -413,7 +414,7 @@ def test_a_right_program_is_right_and_wholly_judged(name, tmp_path):
     [
         (
             "beside x",
-            'dy * x * np.exp(p["logs"])).sum',
+            'dy * x * np.exp(p["flow.logs"])).sum',
             "dy * y).sum",
             "p",
         ),  # under the key of what it is for
@@ -452,6 +453,15 @@ def test_a_mistake_is_found_at_its_line(name, right, wrong, after, tmp_path):
     assert said["verdict"] == "wrong"
     assert [f["line"] for f in said["findings"]][:1] == [line]
     assert after in said["findings"][0]["after"]
+
+
+@pytest.mark.parametrize("mistake", [("", ""), ("grad.W += x.T @ da", "grad.W += x.T @ h")])
+def test_a_gradient_of_another_shape_hides_nothing_beside_it(mistake, tmp_path):
+    text = SAME_CLASS.replace("    return loss, grad\n", "    grad.b = grad.b.sum()\n    return loss, grad\n")
+    said = judged(tmp_path, text.replace(*mistake), seconds=0)
+    wrong = [g["name"] for g in said["gradients"] if g["verdict"] == "wrong"]
+    assert said["verdict"] == "wrong" and len(said["gradients"]) == 3
+    assert wrong == (["W", "b"] if mistake[0] else ["b"])
 
 
 def test_what_is_not_decay_is_not_taken_for_it(tmp_path):
