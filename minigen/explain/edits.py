@@ -90,7 +90,7 @@ def atoms(scope, namespace):
             for i, inner in enumerate(value):
                 if not isinstance(inner, dict | list | tuple) and not hasattr(inner, "__dict__"):
                     add(f"{text}[{i}]", inner, depth + 1)
-        elif depth < 2 and hasattr(value, "__dict__") and not callable(value) and id(value) not in seen:
+        elif depth < 2 and _is_object(value) and id(value) not in seen:
             seen.add(id(value))
             for name, inner in vars(value).items():
                 add(f"{text}.{name}", inner, depth + 1)
@@ -107,6 +107,11 @@ def atoms(scope, namespace):
     named = {_content(a.value) for a in arrays if a.text.isidentifier()}
     arrays = [a for a in arrays if a.text.isidentifier() or _content(a.value) not in named]  # cache["h"] is h
     return arrays[:70], [*numbers, *counts][:40]
+
+
+def _is_object(value):
+    """Whether a value keeps attributes that can be named: no function or class; it may be called, as layers are."""
+    return hasattr(value, "__dict__") and not isinstance(value, type | types.FunctionType | types.MethodType)
 
 
 def _content(array):
@@ -464,7 +469,7 @@ def _of_constant(node, parent, place, indexing, numbers, arrays, beside):
     for k in dict.fromkeys(pool):
         if k != c and not (power and k in (0, 1)):
             words = f"the {'axis' if axis else 'number'} is {c:g}, another one is due"
-            yield e(1.0, kind, words, parsed(repr(k)))
+            yield e(1.0 + 0.3 * (power and k > 2), kind, words, parsed(repr(k)))
     if not axis:
         for other in numbers:
             cost = 1.2 if other.text in beside else 1.4  # what the statement names already is likelier
@@ -924,7 +929,9 @@ def _insertions(node, parent, place, value, own, arrays, numbers, to):
     if inside_product and not (place == "left" or isinstance(parent.op, ast.Div)):
         return  # a factor is tried at the left one of two
     if not inside_product:
-        yield e(1.05 + more, "sign", f"the sign of {own} is wrong", ast.UnaryOp(ast.USub(), node))
+        whole = 0.05 * (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub))
+        said = f"the sign of {own} is wrong"
+        yield e(1.05 + more + whole, "sign", said, ast.UnaryOp(ast.USub(), node))
         for axis in range(value.ndim):
             for keep in (False, True):
                 words = {"axis": axis} | ({"keepdims": True} if keep else {})
@@ -1099,6 +1106,12 @@ def statement_edits(body, index, statement):
             )
             words = f"what is appended to {text(call.func.value)} belongs in front"
             yield e(1.25, "order", words, [ast.Expr(first)])
+        for name in _assigned_before(body, index) if isinstance(call, ast.Call) else ():
+            words = f"what {text(call)} gives is not used: it flows into {name}"
+            new = ast.Assign([ast.Name(name, ast.Store())], binary(parsed(name), ast.Add(), call))
+            yield e(1.3, "missing path", words, [new])
+            words = f"what {text(call)} gives is not used: it is {name}"
+            yield e(1.4, "missing path", words, [ast.Assign([ast.Name(name, ast.Store())], call)])
         if len(body) > 1:
             yield e(1.5, "term", f"the line is not due: {text(statement)}", [ast.Pass()])
     yield from _unbuffered(body, index, statement)
@@ -1111,6 +1124,12 @@ def statement_edits(body, index, statement):
         edit = e(1.4, "order", "two lines stand in the wrong order", [body[index + 1], statement], gone=2)
         edit.last = body[index + 1]
         yield edit
+
+
+def _assigned_before(body, index):
+    """The names that the statements before one assign, the last two of them."""
+    before = (n.targets[0] for n in reversed(body[:index]) if isinstance(n, ast.Assign))
+    return [*dict.fromkeys(t.id for t in before if isinstance(t, ast.Name))][:2]
 
 
 def _unbuffered(body, index, statement):

@@ -471,7 +471,11 @@ def _uncompared(reading, candidates, values, found, taken, live):
                     if isinstance(i, int)
                     else "what backward returns"
                 )
-                missed[label] = Uncompared(label, f"no argument of forward has its shape, {gradient.shape}")
+                shaped = [a for a in values if a[0][0] == "arg" and np.shape(values[a]) == gradient.shape]
+                why = f"no argument of forward has its shape, {gradient.shape}"
+                if shaped:
+                    why = f"it is not the gradient at {scenes.text(shaped[0])}, and no name says that it should be"
+                missed[label] = Uncompared(label, why)
             continue
         wanted = (bases(_last(source.label)) & settings.keys()) - known
         for name in sorted(wanted):

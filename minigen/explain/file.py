@@ -119,7 +119,7 @@ def _work(path, names, shapes, seconds, reveal, subject, send):
     open_ = []
     for i, task in enumerate(tasks):
         said = explain_task(task, seconds=0, reveal=reveal)
-        with_penalty = penalty.apart(task, np.random.default_rng(0)) if _wrong(said) else None
+        with_penalty = _with_penalty(task, tasks) if _wrong(said) else None
         if with_penalty is not None:
             task, note = with_penalty
             send(("notes", [f"{task.title}: {note}"]))
@@ -131,7 +131,7 @@ def _work(path, names, shapes, seconds, reveal, subject, send):
             with aside() as lines:
                 other = task_anew(program, found[i])
                 if with_penalty is not None:
-                    other, _ = penalty.apart(other, np.random.default_rng(0)) or (other, "")
+                    other, _ = _with_penalty(other, tasks) or (other, "")
                 again = explain_task(other, seconds=0, reveal=reveal)
             fewer = len(_wrong(said)) - len(_wrong(again))
             lost = len(again.gradients) < len(said.gradients)  # as where 0 / 0 is left
@@ -151,6 +151,7 @@ def _work(path, names, shapes, seconds, reveal, subject, send):
                 said, task = again, other
             else:
                 task = other
+        tasks[i] = task
         broken = said.verdict == "wrong"
         send(("explanation", (i, with_limits(said, found[i], path, like if i == measured else None))))
         if broken:
@@ -165,10 +166,19 @@ def _work(path, names, shapes, seconds, reveal, subject, send):
         share = (until - time.thread_time()) / (len(open_) - n)
         if share > 0.1:
             with aside():
+                task.beside = tuple(t for t in tasks if t is not None and t is not task)
                 said = explain_task(
                     task, seconds=share, reveal=reveal, progress=lambda tried: send(("progress", tried))
                 )
             send(("explanation", (i, with_limits(said, found[i], path, like if i == measured else None))))
+
+
+def _with_penalty(task, tasks):
+    """(Task, note) that knows the penalty which backward adds, or the weight decay of another player; None without one."""
+    rng = np.random.default_rng(0)
+    return penalty.apart(task, rng) or penalty.of_another_player(
+        task, [t for t in tasks if t is not None], rng
+    )
 
 
 def _wrong(said):

@@ -132,6 +132,8 @@ class Place:
                     not name.startswith("__") or name == "__call__"
                 ):
                     found[name] = value
+        if "__call__" in found and _handed_to(self.program, found["__call__"]) in found:
+            del found["__call__"]  # its sizes cannot be told from its text
         return found
 
     def parameters(self, name):
@@ -144,6 +146,15 @@ class Place:
         if self.kind is not None and not isinstance(raw, staticmethod):
             parameters = parameters[1:]
         return [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+
+
+def _handed_to(program, method):
+    """The method that does all the work of another one, such as forward that of __call__; "" where there is none."""
+    tree = evidence.find(program.tree, method)
+    body = [n for n in getattr(tree, "body", ()) if not isinstance(getattr(n, "value", None), ast.Constant)]
+    called = getattr(getattr(body[0], "value", None), "func", None) if len(body) == 1 else None
+    of_itself = isinstance(called, ast.Attribute) and getattr(called.value, "id", "") == "self"
+    return called.attr if of_itself else ""
 
 
 def _lambdas(program):
@@ -916,10 +927,8 @@ def reachable(program):
 
 def covered(program, found):
     """The readings whose functions no other accepted reading calls: the outermost ones."""
-    clean = {_key(f, f.reading.backward) for f in found if f.reading.backward and f.right and not f.wrong}
-    found = [
-        f for f in found if f.right or not f.reading.backward or _key(f, f.reading.backward) not in clean
-    ]
+    fits = {_key(f, f.reading.backward) for f in found if f.reading.backward and f.right}
+    found = [f for f in found if f.right or not f.reading.backward or _key(f, f.reading.backward) not in fits]
     as_loss = {(_key(f, f.reading.backward), f.reading.loss.name) for f in found if f.reading.loss}
     found = [f for f in found if (_key(f, f.reading.backward), f.reading.forward.name) not in as_loss]
     names = names_of_code(program)

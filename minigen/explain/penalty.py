@@ -45,6 +45,49 @@ def apart(task, rng):
     return _shifted(task, lambda v: _added(task, v)), said
 
 
+def of_another_player(task, others, rng):
+    """(Task, sentence) without the gradients of another player, to which its layers add their own weight decay; None
+    where there are none.
+
+    The step of a generator goes back through the critic, and leaves gradients there that nobody uses: of the critic's
+    parameters, with the decay that only the critic's loss has. Another pair gives the same gradients, and there they
+    are right.
+    """
+    values = task.draw(rng)
+    if task.takes_g or np.ndim(task.forward(values)):
+        return None
+    found = {}
+    for other in others:
+        shared = task.names.keys() & other.names.keys()
+        if other is task or other.takes_g or shared in (set(), task.names.keys()):
+            continue  # it trains nothing of its own
+        excess = _excess(task, values, shared)
+        decays = {n: _decay(e, values[n]) for n, e in excess.items() if np.any(np.abs(e) > 1e-7)}
+        theirs = _excess(other, other.draw(rng), decays)
+        found |= {
+            n: (d, other.title) for n, d in decays.items() if d and n in theirs and not np.any(theirs[n])
+        }
+    if not found:
+        return None
+    parts = ", ".join(f"{decay} {n}" for n, (decay, _) in found.items())
+    titles = " and ".join(dict.fromkeys(title for _, title in found.values()))
+    said = (
+        f"backward adds {parts}: weight decay of what {titles} trains, where it is right; not compared here"
+    )
+    return replace(task, names={n: v for n, v in task.names.items() if n not in found}, judged=None), said
+
+
+def _excess(task, values, names):
+    """{name: gradient less the slope of forward}; 0 where they agree."""
+    given, slopes = task.play(values).gradients, _slopes(task.forward, values, names)
+    found = {}
+    for n in names:
+        if n in values and np.shape(given.get(n)) == np.shape(values[n]):
+            apart = given[n] - slopes.get(n, 0.0)
+            found[n] = np.where(np.abs(apart) > 1e-6 * (1e-3 + np.abs(given[n]).max(initial=0.0)), apart, 0.0)
+    return found
+
+
 def _added(task, values):
     """{name: what backward gives for g = 0}, where that is not 0."""
     found = task.play(values, np.zeros(np.shape(task.forward(values)))).gradients

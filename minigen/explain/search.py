@@ -99,9 +99,7 @@ class Suspect:
     def value_node(self):
         """The expression whose value stands for the statement: the outermost one that holds numbers."""
         value = getattr(self.statement, "value", None)
-        unused = isinstance(self.statement, ast.Expr) and isinstance(
-            value, ast.Call
-        )  # what a call is given counts
+        unused = isinstance(self.statement, ast.Expr) and isinstance(value, ast.Call) and not self.piece
         if self.values and (unused or not _holds_numbers(self.values.get(id(value)))):
             return next(
                 (n for n in self.slots.nodes if n is not value and _moves(self.values.get(id(n)))), value
@@ -236,6 +234,7 @@ class Search:
 
     def _rounds(self, rounds):
         self.base = self.status()
+        self.beside = [*self._right_beside()]
         self.remembers = self._remembers()
         if self.remembers:
             return self.repairs
@@ -270,6 +269,22 @@ class Search:
         two = self.bench.play(trial)
         return bool(one and two) and not all(_equal(one.get(n), two.get(n)) for n in trial.truth if n in one)
 
+    def _right_beside(self):
+        """(Bench, Trial, the gradients that are right) of other pairs in the file, which no change may spoil."""
+        for other in (task.judged for task in self.task.beside if task.judged is not None):
+            trial = other.trials[0]
+            status = other.bench.status(trial, other.bench.play(trial))
+            if any(status.values()):
+                yield other.bench, trial, [n for n, right in status.items() if right]
+
+    def _spoils(self):
+        """Whether a gradient of another pair that was right is wrong now."""
+        for bench, trial, right in self.beside:
+            status = bench.status(trial, bench.play(trial))
+            if not all(status[n] for n in right):
+                return True
+        return False
+
     def _take_back(self):
         """Of what mends some gradients and not all, keep what is simple: the rest may only look like a mistake."""
         first = next((n for n, r in enumerate(self.repairs) if r.edit.cost > PART), len(self.repairs))
@@ -284,6 +299,7 @@ class Search:
     def _round(self):
         """The likeliest change that mends all that is wrong; where there is none, what is wrong first."""
         self.plain, self.bases, self.suspects, self.misled = {}, {}, [], False
+        self.judged, self.measured = {}, {}  # what runs gave in this round, which later goals ask for again
         self.trial = next((t for t in self.trials if not all(self._before(t)[1].values())), self.trials[0])
         gradients, self.now = self._before(self.trial)
         self.given = {n: (gradients or {}).get(n) for n in self.trial.truth}
@@ -386,12 +402,13 @@ class Search:
         if all(right or n in goal for n, right in self.now.items()):
             self.suspects = suspects
         aimed = [s for s in suspects if s.target is not None]
-        if quick and not aimed:  # no value that gradients are linear in: is it one of the others?
-            suspects = [s for s in suspects if s.response is None and set(goal) <= s.touches]
-            self.deadline = min(self.deadline, time.thread_time() + AFTERWARDS / 2)
-        tiers = self._tiers(suspects, aimed)
-        tiers = list(itertools.islice(tiers, 1 if quick and not aimed else 5 if quick else None))
-        for tier in [*tiers, *([lambda: self._two_in_one(known)] if quick else [])]:
+        tiers = [*self._tiers(suspects, aimed)]
+        if quick:  # is it what all of them depend on, and none that is right?
+            through = [s for s in suspects if s.response is None and set(goal) <= s.touches]
+            just = [s for s in suspects if s.touches - {UNTOUCHED} == set(goal) - {UNTOUCHED}]
+            tiers = tiers[:5] if aimed else [lambda: self._simple(through, LIKELY)]
+            tiers += [lambda: self._two_in_one(known), lambda: self._simple(just)]
+        for tier in tiers:
             tier()
             best = self._best(suspects)
             if best is not None or self.misled:
@@ -662,6 +679,8 @@ class Search:
         absent = any(g is None for n, g in self.given.items() if n in wrong)
         if absent and not s.forward and not s.touches:
             s.rank = 0.5  # what it computes goes nowhere, and a gradient is not given
+        if not s.rank and isinstance(s.statement, ast.Expr) and _moves(s.values.get(id(s.statement.value))):
+            s.rank = 0.3  # a call whose result is not used
         outer = s.values.get(id(getattr(s.statement, "value", None)))
         if not s.rank and not s.forward and not _holds_numbers(outer):
             s.rank = 0.3  # a mask or an index: what moves its parts a little need not change it
@@ -682,10 +701,16 @@ class Search:
         ends = np.cumsum([self.trial.truth[n].known.size for n in names])
         right = np.concatenate([self.trial.truth[n].right for n in names])
 
-        def outputs(change):
-            pieces = iter(_split(change, base))
-            with answering({key: lambda value, _: value + next(pieces)}):
-                gradients = self.bench.play(self.trial)
+        runs = self.measured.setdefault(id(s.value_node), {})
+
+        def outputs(change, column=None):
+            gradients = runs.get(column)
+            if gradients is None:
+                pieces = iter(_split(change, base))
+                with answering({key: lambda value, _: value + next(pieces)}):
+                    gradients = self.bench.play(self.trial)
+            if column is not None:
+                runs[column] = gradients
             try:
                 return np.concatenate(
                     [np.asarray(gradients[n], float).reshape(-1)[self.trial.truth[n].known] for n in names]
@@ -698,7 +723,7 @@ class Search:
             return
         columns = []
         for i in range(size):
-            moved = outputs(np.eye(1, size, i)[0])
+            moved = outputs(np.eye(1, size, i)[0], i)
             if moved is None or time.thread_time() > self.solved_by:
                 return
             columns.append(moved - start)
@@ -832,8 +857,8 @@ class Search:
             if self.raises and self._calls_less(edit):
                 continue
             in_place = edit.body is None and not self.raises and id(edit.node) in s.keys
-            gradients = self._with_answer(s, edit) if in_place else self._with_compiled(s, edit)
-            self._keep(s, edit, gradients)
+            status = self._with_answer(s, edit) if in_place else self._with_compiled(s, edit)
+            self._keep(s, edit, status)
 
     def _calls_less(self, edit):
         """Whether a change leaves out a call of the person's own: then a line that raises is only not reached."""
@@ -848,7 +873,7 @@ class Search:
         return count(edit.statements) < count(edit.body[edit.index : edit.index + edit.gone])
 
     def _with_answer(self, s, edit):
-        """The gradients with another expression in the place of a watched one; None where it can mend nothing."""
+        """The status with another expression in the place of a watched one; None where it can mend nothing."""
         try:
             code = compiled(edit.new)
         except (SyntaxError, ValueError, TypeError):
@@ -875,16 +900,30 @@ class Search:
                 pass  # a variable of a comprehension
             except Exception:
                 return None
-        if edit is not None and not s.outer.isdisjoint(_names_read(edit.new)):
+        if not s.outer.isdisjoint(_names_read(edit.new)):
             return self._with_compiled(s, edit)  # the nested function must first be given the name
-        with self._watching(s), answering(answers):
-            return self.bench.play(self.trial)
 
-    def _keep(self, s, edit, gradients):
+        def run():
+            with self._watching(s), answering(answers):
+                return self.bench.play(self.trial)
+
+        return self._judged(edit, run)
+
+    def _judged(self, edit, run):
+        """The status with a change, {gradient: right}, of one run in a round; None where the run gives nothing."""
+        if edit.body is None:
+            key = id(edit.node), ast.dump(edit.new)
+        else:
+            key = id(edit.body), edit.index, edit.gone, *map(ast.dump, edit.statements)
+        if key not in self.judged:
+            gradients = run()
+            self.judged[key] = gradients and self.bench.status(self.trial, gradients)
+        return self.judged[key]
+
+    def _keep(self, s, edit, status):
         """Remember a change that mends what is to be mended, at the other inputs as well."""
-        if gradients is None:
+        if status is None:
             return
-        status = self.bench.status(self.trial, gradients)
         if all(status[n] for n in self.must):
             gained = [n for n in status if status[n] and not self.now[n]]
             if s.setup and any(not status[n] for n in s.touches):
@@ -1079,7 +1118,7 @@ class Search:
                 if not right:
                     return False
                 found = ELSEWHERE if right == ELSEWHERE else found
-            return found
+            return False if self._spoils() else found
 
         return self._changed(s, edit, hold, False)
 
@@ -1094,8 +1133,8 @@ class Search:
         return ELSEWHERE if same and all(_equal(gradients[n], before[n]) for n in before) else False
 
     def _with_compiled(self, s, edit):
-        """The gradients with a change that needs another function."""
-        return self._changed(s, edit, lambda: self.bench.play(self.trial))
+        """The status with a change that needs another function."""
+        return self._judged(edit, lambda: self._changed(s, edit, lambda: self.bench.play(self.trial)))
 
     def _changed(self, s, edit, work, otherwise=None):
         """`work()` with a change in place; `otherwise` where the change cannot be made, or raises at new inputs."""
@@ -1120,10 +1159,12 @@ _REDUCTIONS = ("sum", "mean", "max", "min", "prod", "einsum", "dot")
 
 
 def _pieces(statement):
-    """The values that a statement lists, return a, b or d = {"W": a, "b": b}, each as a statement of its own: one may be
-    wrong where another, such as a loss, is what forward gives.
+    """The values that a statement lists, return a, b or d = {"W": a, "b": b} or step(a, b), each as a statement of its own:
+    one may be wrong where another, such as a loss, is what forward gives.
     """
     value = getattr(statement, "value", None)
+    if isinstance(statement, ast.Expr) and isinstance(value, ast.Call) and len(value.args) > 1:
+        return [ast.copy_location(ast.Expr(part), part) for part in value.args]
     target = (
         statement.targets[0] if isinstance(statement, ast.Assign) and len(statement.targets) == 1 else None
     )

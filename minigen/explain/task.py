@@ -48,4 +48,5 @@ class Task:
         default_factory=dict
     )  # {method without arguments: values -> number}, beside forward
     missed: tuple = ()  # sentences: gradients that backward gives and that cannot be compared
+    beside: tuple = ()  # the Tasks of other pairs in the file: a change must not spoil what is right there
     judged: Any = field(default=None, repr=False)  # what an earlier judgement of this task measured
