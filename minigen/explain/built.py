@@ -17,6 +17,7 @@ from minigen.explain.express import Library, names_of
 
 CODE = 400  # bytes of a function of the person's that is tried on other arrays: a slope, a mask
 ARRAYS = 25  # on which it is tried
+PROBES = 12  # numbers by which it is seen what backward makes of a value
 DIGITS = 3  # of a number that is told where it stands nowhere in the program
 
 
@@ -30,25 +31,7 @@ def edits(s):
     library = Library(arrays + calls(s, arrays), numbers, target.shape)
     yield from _constant(arrays, numbers, target, node)
     if whole.shape == target.shape:
-        for lacks, add in ((target, False), (target - whole, True)):
-            for edit in _softmax(arrays, lacks, node):
-                edit.new = changes.binary(node, ast.Add(), edit.new) if add else edit.new
-                yield edit
-        for cost, name in library.find(target - whole):
-            new = changes.binary(node, ast.Add(), changes.parsed(name))
-            yield Edit(0.4 + cost, "missing path", f"the term {name} is missing", node, new)
-        for sign, term in _terms(node):
-            own = s.values.get(id(term))
-            if not isinstance(own, np.ndarray | float | np.floating) or np.ndim(own) > target.ndim:
-                continue
-            needed = sign * (target - (whole - sign * np.asarray(own, float)))
-            if term is not node:
-                yield from _softmax(arrays, needed, term)
-            yield from _factors(s, term, needed, library)
-            if needed.shape == target.shape:
-                for cost, name in library.find(needed, most=6):
-                    words = f"{name} is due where {ast.unparse(term)} stands"
-                    yield Edit(1.0 + cost, "term", words, term, changes.parsed(f"({name})"))
+        yield from _of_sum(s, arrays, library, node, whole, target)
     else:
         for cost, name in library.find(target):
             words = f"{name} is due where {ast.unparse(node)} stands"
@@ -66,6 +49,76 @@ def products(s):
             term = f"{one} @ {other}"
             new = changes.binary(node, ast.Add(), changes.parsed(term))
             yield Edit(1.5, "missing path", f"the term {term} is missing", node, new)
+
+
+def _of_sum(s, arrays, library, node, own, target):
+    """Edits with which an expression has the value `target`: a term that is missing, a term or a factor for another one.
+
+    Where a factor of a term is a sum itself, its value follows by division, and the same is tried inside it.
+    """
+    for lacks, add in ((target, False), (target - own, True)):
+        for edit in _softmax(arrays, lacks, node):
+            edit.new = changes.binary(node, ast.Add(), edit.new) if add else edit.new
+            yield edit
+    for cost, name in library.find(target - own):
+        yield _with_term(0.4 + cost, node, name)
+    for sign, term in changes.signed_terms(node):
+        value = s.values.get(id(term))
+        if not isinstance(value, np.ndarray | float | np.floating) or np.ndim(value) > target.ndim:
+            continue
+        needed = sign * (target - (own - sign * np.asarray(value, float)))
+        if term is not node:
+            yield from _softmax(arrays, needed, term)
+        yield from _factors(s, arrays, term, needed, library)
+        if needed.shape == target.shape:
+            for cost, name in library.find(needed, most=6):
+                words = f"{name} is due where {ast.unparse(term)} stands"
+                yield Edit(1.0 + cost, "term", words, term, changes.parsed(f"({name})"))
+
+
+def _with_term(cost, node, name):
+    """The Edit that adds a term to an expression, or takes it away where its number is -1."""
+    plain, sign = (name[:-5], "-") if name.endswith(" * -1") else (name, "")
+    new = changes.binary(node, ast.Sub() if sign else ast.Add(), changes.parsed(plain))
+    return Edit(cost, "missing path", f"the term {sign}{plain} is missing", node, new)
+
+
+def among_many(s):
+    """Edits of a statement of whose values many are right, such as those behind a product with few rows: a term, or a
+    factor of a term, of which it is known what backward must make of it.
+    """
+    response, whole = s.response, s.values.get(id(s.value_node))
+    if response is None or np.shape(whole) != response.was.shape or not response.was.ndim:
+        return
+    through = np.vstack([*(matrix for matrix, _ in response.rows.values()), response.matrix])
+    needed = np.concatenate([*(need for _, need in response.rows.values()), np.zeros(len(response.matrix))])
+    mixed = np.random.default_rng(31).standard_normal((PROBES, len(needed)))
+    through, needed = mixed @ through, mixed @ needed
+    arrays, numbers = atoms(s.scope, s.namespace)
+    library = Library(arrays, numbers + changes.sizes(arrays), response.was.shape)
+    node, terms = s.value_node, []
+    for cost, name in library.seen_through(through, needed) if np.any(whole) else ():
+        yield _with_term(0.5 + cost, node, name)
+    for sign, term in changes.signed_terms(node):
+        own = s.values.get(id(term))
+        if not isinstance(own, np.ndarray | float | np.floating) or np.ndim(own) > response.was.ndim:
+            continue
+        own = np.broadcast_to(np.asarray(own, float), response.was.shape)
+        terms.append((term, own, sign * needed + through @ own.reshape(-1)))
+        for factor, _ in _parts(term):  # a sum, such as what a layer norm's scale is multiplied with
+            inner = s.values.get(id(factor))
+            if _is_sum(factor) and np.shape(inner) == response.was.shape and np.all(inner):
+                for cost, name in library.seen_through(through, sign * needed, own / inner):
+                    yield _with_term(0.5 + cost, factor, name)
+    for term, own, due in terms:
+        for cost, name in library.seen_through(through, due, own, deep=False):
+            new = changes.binary(term, ast.Mult(), changes.parsed(f"({name})"))
+            yield Edit(
+                0.4 + cost, "factor", f"the factor {name} is missing at {ast.unparse(term)}", term, new
+            )
+        for cost, name in library.seen_through(through, due):
+            words = f"{name} is due where {ast.unparse(term)} stands"
+            yield Edit(1.1 + cost, "term", words, term, changes.parsed(f"({name})"))
 
 
 def calls(s, arrays):
@@ -130,7 +183,7 @@ def _constant(arrays, numbers, target, node):
             yield Edit(1.8, "term", words, node, changes.parsed(f"np.full({like}.shape, {name})"))
 
 
-def _factors(s, term, needed, library):
+def _factors(s, arrays, term, needed, library):
     """A factor that is missing at a term, or due in the place of one of its own."""
     own = np.asarray(s.values[id(term)], float)
     with np.errstate(all="ignore"):
@@ -146,6 +199,8 @@ def _factors(s, term, needed, library):
                 continue
             rest = own * value if over else own / value
             due = rest / needed if over else needed / rest
+            if _is_sum(factor) and np.isfinite(due).all() and np.shape(value) == due.shape == library.shape:
+                yield from _of_sum(s, arrays, library, factor, np.asarray(value, float), due)
             opposite = {ast.unparse(p) for p, divides in parts if divides != over}
             for cost, name in library.find(due, most=3, deep=False) if due.shape == library.shape else ():
                 if name in opposite:  # a / a is no factor
@@ -153,6 +208,10 @@ def _factors(s, term, needed, library):
                 words = f"{name} is due where the factor {ast.unparse(factor)} stands"
                 new = changes.replaced(term, {id(factor): changes.parsed(f"({name})")})
                 yield Edit(0.6 + cost, "factor", words, term, new)
+
+
+def _is_sum(node):
+    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub)
 
 
 def _parts(node, over=False):
@@ -179,10 +238,3 @@ def _softmax(arrays, target, node):
                 text = f"{p.text} * ({g.text} - ({g.text} * {p.text}).sum(axis={axis}, keepdims=True))"
                 words = f"the derivative of the softmax has a second part: every {p.text} moves all others of its row"
                 yield Edit(1.2, "function", words, node, changes.parsed(text))
-
-
-def _terms(node, sign=1):
-    """[(sign, node)]: the additive terms of an expression."""
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
-        return _terms(node.left, sign) + _terms(node.right, sign if isinstance(node.op, ast.Add) else -sign)
-    return [(sign, node)]

@@ -60,9 +60,13 @@ def parsed(text):
     return ast.parse(text, mode="eval").body
 
 
+COUNTERS = ("i", "j", "k", "l", "s", "t")  # names of loops; n, m and d are sizes mostly
+
+
 def atoms(scope, namespace):
     """(arrays, numbers): what a statement can name: locals, entries of dicts, attributes, a few globals."""
     arrays, numbers, counts, seen = [], [], [], set()
+    counting = [n for n in COUNTERS if type(scope.get(n)) is int]
     counters = {n: v for n, v in scope.items() if type(v) is int and len(n) <= 2}
 
     def indices_of(value):
@@ -77,6 +81,9 @@ def atoms(scope, namespace):
             counts.append(Atom(f"len({text})", len(value)))
         if isinstance(value, np.ndarray) and value.ndim and value.dtype.kind in "fiub":
             arrays.append(Atom(text, value))
+            for name in counting if depth == 0 and value.ndim > 1 and value.dtype.kind == "f" else ():
+                if 0 <= scope[name] < len(value):  # W[k] in a loop over k
+                    arrays.append(Atom(f"{text}[{name}]", value[scope[name]]))
         elif isinstance(value, int | float | np.number) or (isinstance(value, np.ndarray) and not value.ndim):
             numbers.append(Atom(text, value))
         elif depth < 2 and isinstance(value, dict | list) and (names := indices_of(value)):
@@ -125,7 +132,7 @@ def sizes(arrays):
     for atom in arrays:
         if "[" not in atom.text and atom.text.count(".") <= 1:
             for axis, n in enumerate(atom.value.shape[:2]):
-                if (n, axis) not in known:
+                if n > 1 and (n, axis) not in known:  # a 1 has no size's name
                     known.add((n, axis))
                     found.append(Atom(f"{atom.text}.shape[{axis}]", n))
             if atom.value.ndim > 1 and (atom.value.size, None) not in known:
@@ -381,7 +388,8 @@ def _of_node(node, parent, place, value, values, arrays, numbers, functions, to)
                     1.7, "index", f"{own} counts from the wrong end", parsed(f"{other.text} - 1 - ({own})")
                 )
         return
-    yield from _of_value(node, parent, place, value, arrays, numbers, to)
+    around = getattr(values.get(id(parent)), "shape", ()) if isinstance(parent, ast.BinOp) else ()
+    yield from _of_value(node, parent, place, value, arrays, numbers, to, around)
 
 
 def _beside(parent):
@@ -389,8 +397,11 @@ def _beside(parent):
     return [n for n in ast.walk(parent) if isinstance(n, ast.Name | ast.Attribute)]
 
 
-def _of_value(node, parent, place, value, arrays, numbers, to):
-    """Another value in the place of this one, its transpose, or something that is missing at it."""
+def _of_value(node, parent, place, value, arrays, numbers, to, around=()):
+    """Another value in the place of this one, its transpose, or something that is missing at it.
+
+    `around`: the shape of the sum or product in which it stands.
+    """
     e = lambda cost, kind, words, new: Edit(cost, kind, words, node, new)  # noqa: E731
     array = isinstance(value, np.ndarray) and value.ndim > 0
     number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
@@ -435,7 +446,7 @@ def _of_value(node, parent, place, value, arrays, numbers, to):
                         new,
                     )
         if array:
-            yield from _insertions(node, parent, place, value, own, arrays, numbers, to)
+            yield from _insertions(node, parent, place, value, own, arrays, numbers, to, around)
     elif number and not isinstance(parent, ast.keyword | ast.Tuple):
         for other in numbers:
             if other.text != own:
@@ -540,7 +551,14 @@ def _of_operator(node, parent):
             f"the division by {b} must be by its square",
             binary(left, op, binary(right, ast.Pow(), ast.Constant(2))),
         )
-    elif isinstance(op, ast.Add):
+    if isinstance(op, ast.Add | ast.Sub):
+        terms = signed_terms(node)
+        for sign, term in terms if len(terms) > 2 else ():
+            new = term if sign > 0 else ast.UnaryOp(ast.USub(), term)
+            yield e(1.4, "term", f"of {text(node)} only {text(new)} is due", new)
+        opposite = ast.UnaryOp(ast.USub(), left)
+        yield e(1.5, "term", f"of {text(node)} only {text(opposite)} is due", opposite)
+    if isinstance(op, ast.Add):
         yield from _moved_factors(node)
         yield e(1.2, "term", f"the term {b} is not due", left)
         yield e(1.2, "term", f"the term {a} is not due", right)
@@ -578,6 +596,14 @@ def _of_operator(node, parent):
         )
         yield e(1.5, "factor", f"the product with {b} is not due", left)
         yield e(1.5, "factor", f"the product with {a} is not due", right)
+
+
+def signed_terms(node, sign=1):
+    """[(sign, node)]: the terms of a sum."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
+        right = sign if isinstance(node.op, ast.Add) else -sign
+        return signed_terms(node.left, sign) + signed_terms(node.right, right)
+    return [(sign, node)]
 
 
 def _factors(node):
@@ -702,7 +728,13 @@ def _of_call(node, values):
             if not isinstance(of, ast.Constant):
                 words = f"{text(node)} stands where its derivative is due"
                 yield e(1.1, "function", words, ast.Compare(of, [op], [bound]))
-    elif template and not method:
+    elif name in ("exp", "tanh", "log", "sqrt") and isinstance(
+        inner, ast.Name | ast.Attribute | ast.Subscript
+    ):
+        for slope in ("(1 + {v})", "{v} * (1 - {v})", "(1 - {v} ** 2)", "(1 / {v})"):
+            new = parsed(slope.format(v=text(inner)))
+            yield e(1.35, "function", f"{bare(text(new))} is due where {text(node)} stands", new)
+    if template and not method:
         of = next((a for a in node.args if not isinstance(a, ast.Constant)), inner)
         new = parsed(template.format(v=text(of)))
         yield e(1.1, "function", f"{text(node)} stands where its derivative is due", new)
@@ -853,6 +885,13 @@ def _of_slice(node, numbers):
                 node,
                 changed,
             )
+    if (node.lower is None) != (node.upper is None) and node.step is None:  # the first rows for the last
+        own = node.lower or node.upper
+        others = [own, ast.UnaryOp(ast.USub(), own), *(n.node for n in numbers if isinstance(n.value, int))]
+        for bound in others:
+            lower, upper = (None, bound) if node.upper is None else (bound, None)
+            words = f"the slice {text(node)} takes entries from the other end than are due"
+            yield Edit(1.4, "index", words, node, ast.Slice(lower, upper, None))
     if node.lower is None and node.upper is None and node.step is None:
         yield Edit(
             1.5, "index", "the order of the entries is reversed", node, ast.Slice(None, None, parsed("-1"))
@@ -905,7 +944,7 @@ def _where(node):
     return node.lineno, node.col_offset
 
 
-def _insertions(node, parent, place, value, own, arrays, numbers, to):
+def _insertions(node, parent, place, value, own, arrays, numbers, to, around):
     """A factor, a division, a term or a sum that is missing at this array."""
     e = lambda cost, kind, words, new: Edit(cost, kind, words, node, new)  # noqa: E731
     inside_product = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Mult | ast.Div)
@@ -917,7 +956,7 @@ def _insertions(node, parent, place, value, own, arrays, numbers, to):
         else 0.2
     )
     for other in arrays if to >= 1.3 + more else ():
-        if other.text != own and _broadcasts(value.shape, other.value.shape):
+        if other.text != own and broadcasts(value.shape, other.value.shape):
             cost = 1.3 + more + 0.1 * (other.value.shape != value.shape)
             said = f"the term {other.text} is missing beside {own}"
             yield e(cost, "missing path", said, binary(node, ast.Add(), other.node))
@@ -977,7 +1016,8 @@ def _insertions(node, parent, place, value, own, arrays, numbers, to):
                 said = f"the factor {factor} is missing at {own}"
                 yield e(1.3 + more, "factor", said, binary(node, ast.Mult(), parsed(factor)))
     for other in arrays:
-        if not _broadcasts(value.shape, other.value.shape):
+        wider = broadcasts(around, other.value.shape) and broadcasts(around, value.shape)
+        if not wider and not broadcasts(value.shape, other.value.shape):
             continue
         for number in numbers if to >= 1.6 + more else ():  # the derivative of a leaky relu
             if isinstance(number.value, float) and 0 < abs(number.value) < 1:
@@ -1012,7 +1052,7 @@ def bare(expression):
     return expression[1:-1] if expression.startswith("(") and expression.endswith(")") else expression
 
 
-def _broadcasts(shape, other):
+def broadcasts(shape, other):
     try:
         return np.broadcast_shapes(shape, other) == shape
     except ValueError:

@@ -146,6 +146,29 @@ class Library:
             cheapest.setdefault(tuple(sorted(name.split(" * "))), (cost, name))
         return list(cheapest.values())[:most]
 
+    def seen_through(self, through, due, by=1.0, most=8, deep=True):
+        """[(cost, text)] of expressions e with through @ (e * by) = due, cheapest first; if not `deep`, of one entry."""
+        found, by = [], np.broadcast_to(by, self.shape).reshape(-1)
+        if not np.isfinite(due).all() or not due.any() or not self.entries:
+            return found
+        plain = [i for i, e in enumerate(self.entries) if e[2] <= 0.1][: 60 * deep]
+        for place, before in [(None, ("", None, 0.0)), *((i, self.entries[i]) for i in plain)]:
+            rows = self.table if place is None else self.table * self.table[place]
+            with np.errstate(all="ignore"):
+                got = (rows * by) @ through.T
+                scale = (got @ due) / (got**2).sum(axis=1)
+                apart = np.abs(scale[:, None] * got - due).max(axis=1)
+            for i in np.flatnonzero(apart <= EXACT * np.abs(due).max())[:EQUAL]:
+                name, _, extra = self.entries[i]
+                name = name if place is None else f"{before[0]} * {name}"
+                cost = 1.0 + extra + before[2] + 0.4 * (place is not None)
+                for named in names_of(float(scale[i]), self.numbers):
+                    found.append((cost, name) if named == "1" else (cost + 0.3, f"{name} * {named}"))
+        cheapest = {}
+        for cost, name in sorted(found, key=lambda p: (p[0], len(p[1]))):
+            cheapest.setdefault(tuple(sorted(name.split(" * "))), (cost, name))
+        return list(cheapest.values())[:most]
+
     def _multiples(self, rows, names, found):
         """c * entry for some of the entries, wherever that is one of the rows; `names`: (text in front, cost)."""
         prints = self._prints(rows)

@@ -18,8 +18,8 @@ MOST = 400  # entries of a gradient for which a whole term is built
 def lines(suspect):
     """[Edit] of the lines that may be missing after a suspect's statement."""
     name = _assigned(suspect.statement)
-    if name is None or not suspect.body:
-        return []
+    if not suspect.body or name is None:
+        return _into_one_of_several(suspect) if suspect.body else []
     shape = getattr(suspect.values.get(id(suspect.value_node)), "shape", ())
     arrays, _ = atoms(suspect.scope, suspect.namespace)
     found = []
@@ -34,10 +34,33 @@ def lines(suspect):
             copied = "copy(" in ast.unparse(suspect.statement)  # a copy is made to be changed
             line = f"{name}[np.arange(len({name})), {other.text}] -= 1"
             found.append((1.9 - 0.1 * copied, "missing path", words, line))
+    if isinstance(suspect.statement, ast.AugAssign) and isinstance(suspect.statement.op, ast.Mult | ast.Div):
+        shape = getattr(suspect.scope.get(name), "shape", ())
+        for other in arrays:
+            if other.text != name and changes.broadcasts(shape, other.value.shape):
+                words = f"a line is missing: the factor {other.text} is missing at {name}"
+                found.append((1.5, "factor", words, f"{name} *= {other.text}"))
     for axis in (0, 1):
         words = f"a line is missing: {name} must be summed over axis {axis}"
         found.append((2.0, "reduction", words, f"{name} = {name}.sum(axis={axis}, keepdims=True)"))
     return [_after(suspect, *one) for one in found]
+
+
+def _into_one_of_several(suspect):
+    """[Edit]: one more path into a value that a call gives beside others: dx, dw = layer(dz)."""
+    targets = getattr(suspect.statement, "targets", [None])
+    given = suspect.values.get(id(getattr(suspect.statement, "value", None)))
+    if not isinstance(targets[0], ast.Tuple) or not isinstance(given, tuple):
+        return []
+    arrays, _ = atoms(suspect.scope, suspect.namespace)
+    found = []
+    for target, value in zip(targets[0].elts, given, strict=False):
+        for other in arrays if isinstance(target, ast.Name) and np.ndim(value) else ():
+            if np.shape(value) == other.value.shape and other.text != target.id:
+                words = f"a line is missing: {other.text} flows into {target.id} as well"
+                line = f"{target.id} = {target.id} + {other.text}"
+                found.append(_after(suspect, 1.9, "missing path", words, line))
+    return found
 
 
 def handed_on(everything, unread):

@@ -408,6 +408,7 @@ class Search:
             just = [s for s in suspects if s.touches - {UNTOUCHED} == set(goal) - {UNTOUCHED}]
             tiers = tiers[:5] if aimed else [lambda: self._simple(through, LIKELY)]
             tiers += [lambda: self._two_in_one(known), lambda: self._simple(just)]
+            tiers += [lambda: self._missing_lines(just)]
         for tier in tiers:
             tier()
             best = self._best(suspects)
@@ -888,6 +889,9 @@ class Search:
 
         `code` is what must be possible to compute; the whole value, if it is not given.
         """
+        from_outside = not s.outer.isdisjoint(_names_read(edit.new))
+        if from_outside and s.calls > 1:  # what is known of a name around is that of one of the calls
+            return self._with_compiled(s, edit)
         code = code or told and s.response.code
         if code:
             try:
@@ -900,7 +904,7 @@ class Search:
                 pass  # a variable of a comprehension
             except Exception:
                 return None
-        if not s.outer.isdisjoint(_names_read(edit.new)):
+        if from_outside:
             return self._with_compiled(s, edit)  # the nested function must first be given the name
 
         def run():
@@ -949,6 +953,7 @@ class Search:
         for s in suspects:
             if s.target == ():  # many values are right, such as those behind a mask
                 self._try_all([(s, edit) for edit in built.products(s)])
+                self._try_all([(s, edit) for edit in built.among_many(s)])
 
     def _missing_lines(self, suspects):
         """Lines that are not there: first those that are built for what a gradient lacks."""

@@ -211,7 +211,11 @@ class ShownPlace(pairs.Place):
         chosen = {n: rng.permutation(n)[: small + more] for n, small in self.smaller.items()}
         for address, container, key, value in _arrays(live):
             new = _of_its_kind(value, chosen, rng)
-            if address[0][0] == "arg" and _is_blank(address, new):  # zeros hide what they are multiplied with
+            if _is_velocity(address, container):
+                new = np.zeros_like(new)
+            elif address[0][0] == "arg" and _is_blank(
+                address, new
+            ):  # zeros hide what they are multiplied with
                 new = 0.3 * rng.standard_normal(new.shape)
             if isinstance(container, dict | list):
                 container[key] = new
@@ -241,6 +245,17 @@ def _is_blank(address, value):
         and not value.any()
         and not sums
     )
+
+
+def _is_velocity(address, container):
+    """Whether an array is what momentum keeps of earlier steps, vW beside W: a step would not be the gradient's alone."""
+    beside = container if isinstance(container, dict) else getattr(container, "__dict__", {})
+    kept = re.match(r"(v|m|vel|mom|velocity|momentum)_?(?=\w)", str(address[-1][1]))
+    of = beside.get(str(address[-1][1])[kept.end() :]) if kept else None
+    within = len(address) > 1 and re.fullmatch(
+        r"_?(v|m|vel|mom|velocity|momentum|velocities)", str(address[-2][1])
+    )
+    return bool(within) or isinstance(of, np.ndarray)
 
 
 def _of_its_kind(value, chosen, rng):
