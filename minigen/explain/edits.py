@@ -9,6 +9,7 @@ import ast
 import copy
 import functools
 import itertools
+import re
 import types
 from dataclasses import dataclass, field
 
@@ -65,7 +66,7 @@ COUNTERS = ("i", "j", "k", "l", "s", "t")  # names of loops; n, m and d are size
 
 def atoms(scope, namespace):
     """(arrays, numbers): what a statement can name: locals, entries of dicts, attributes, a few globals."""
-    arrays, numbers, counts, seen = [], [], [], set()
+    arrays, numbers, counts, counted, seen = [], [], [], [], set()
     counting = [n for n in COUNTERS if type(scope.get(n)) is int]
     counters = {n: v for n, v in scope.items() if type(v) is int and len(n) <= 2}
 
@@ -81,9 +82,12 @@ def atoms(scope, namespace):
             counts.append(Atom(f"len({text})", len(value)))
         if isinstance(value, np.ndarray) and value.ndim and value.dtype.kind in "fiub":
             arrays.append(Atom(text, value))
-            for name in counting if depth == 0 and value.ndim > 1 and value.dtype.kind == "f" else ():
-                if 0 <= scope[name] < len(value):  # W[k] in a loop over k
-                    arrays.append(Atom(f"{text}[{name}]", value[scope[name]]))
+            for name in counting if depth <= 1 and value.ndim > 1 and value.dtype.kind == "f" else ():
+                k = scope[name]
+                if 0 <= k < len(value):  # W[k] in a loop over k
+                    counted.append(Atom(f"{text}[{name}]", value[k]))
+                if value.ndim == 2 and 0 <= k < value.shape[1]:
+                    counted.append(Atom(f"{text}[:, {name}:{name} + 1]", value[:, k : k + 1]))
         elif isinstance(value, int | float | np.number) or (isinstance(value, np.ndarray) and not value.ndim):
             numbers.append(Atom(text, value))
         elif depth < 2 and isinstance(value, dict | list) and (names := indices_of(value)):
@@ -93,6 +97,7 @@ def atoms(scope, namespace):
             for key, inner in value.items():
                 if isinstance(key, str | int):
                     add(f"{text}[{key!r}]", inner, depth + 1)
+            counted.extend(Atom(*pair) for pair in _numbered(text, value, counters))
         elif depth < 2 and isinstance(value, tuple | list) and len(value) <= 8:
             for i, inner in enumerate(value):
                 if not isinstance(inner, dict | list | tuple) and not hasattr(inner, "__dict__"):
@@ -113,7 +118,18 @@ def atoms(scope, namespace):
             add(name, value, 0)
     named = {_content(a.value) for a in arrays if a.text.isidentifier()}
     arrays = [a for a in arrays if a.text.isidentifier() or _content(a.value) not in named]  # cache["h"] is h
-    return arrays[:70], [*numbers, *counts][:40]
+    return [*arrays[:60], *counted[:20]], [*numbers, *counts][:40]
+
+
+def _numbered(text, entries, counters):
+    """(text, array) of the entries of a dict that a loop finds by number: cache["A" + str(l - 1)] in a loop over l."""
+    stems = {m[1] for m in (re.fullmatch(r"(\D+)\d+", key) for key in entries if isinstance(key, str)) if m}
+    for name, k in counters.items():
+        for stem, more in itertools.product(sorted(stems), (0, -1, 1)):
+            value = entries.get(f"{stem}{k + more}")
+            if isinstance(value, np.ndarray) and value.ndim:
+                at = f"{name} {'-' if more < 0 else '+'} 1" if more else name
+                yield f'{text}["{stem}" + str({at})]', value
 
 
 def _is_object(value):
@@ -301,6 +317,14 @@ def _everywhere(slots, values, arrays):
                 if other.value.shape == shape and other.text != own:
                     new = replaced(whole, {id(n): other.node for n in nodes})
                     yield Edit(1.4, "operand", f"{own} stands where {other.text} is due", whole, new)
+    slices = {}
+    for node in slots.nodes:
+        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load) and node is not whole:
+            slices.setdefault(text(node.slice), []).append(node)
+    for index, nodes in slices.items():
+        if len(nodes) > 1 and ":" in index:
+            new = replaced(whole, {id(n): n.value for n in nodes})
+            yield Edit(1.5, "index", f"the index {index} is not due, at each of its places", whole, new)
     for (one, first), (other, second) in itertools.combinations(places.items(), 2):
         either = {id(n) for n in first + second}
         if not any(either & {id(x) for x in ast.walk(n) if x is not n} for n in first + second):
@@ -575,6 +599,9 @@ def _of_operator(node, parent):
         yield e(1.0, "sign", f"the difference {text(node)} has the wrong sign", binary(right, op, left))
     elif isinstance(op, ast.Pow):
         yield e(1.1, "function", f"the power {b} is not due", left)
+        if b == "2":
+            said = f"the product of every entry of {a} with every other is due, here stands {text(node)}"
+            yield e(1.4, "function", said, binary(left, ast.MatMult(), turned(left)))
     elif isinstance(op, ast.MatMult):
         for x, y in itertools.product((left, turned(left)), (right, turned(right))):
             if (x, y) != (left, right):
@@ -988,9 +1015,9 @@ def _insertions(node, parent, place, value, own, arrays, numbers, to, around):
         alias = isinstance(parent, ast.Assign) and isinstance(node, ast.Name | ast.Attribute)
         said = f"{own} is shared where a copy is due"
         yield e(1.1 if alias else 1.7 + more, "in-place", said, called(node, "copy"))
-    for k in (2, 0.5):
+    for k in (2, 0.5, 4, 0.25):
         yield e(
-            1.1 + more,
+            (1.1 if k in (2, 0.5) else 1.25) + more,
             "factor",
             f"a factor {k:g} is missing at {own}",
             binary(node, ast.Mult(), ast.Constant(k)),
@@ -1021,9 +1048,12 @@ def _insertions(node, parent, place, value, own, arrays, numbers, to, around):
             continue
         for number in numbers if to >= 1.6 + more else ():  # the derivative of a leaky relu
             if isinstance(number.value, float) and 0 < abs(number.value) < 1:
-                factor = f"np.where({other.text} > 0, 1, {number.text})"
-                said = f"the factor {factor} is missing at {own}"
-                yield e(1.6 + more, "factor", said, binary(node, ast.Mult(), parsed(factor)))
+                factors = [f"np.where({other.text} > 0, 1, {number.text})"]
+                if ((other.value == 0) | (other.value == 1)).all():  # dropout
+                    factors.append(f"{other.text} / {number.text}")
+                for factor in factors:
+                    said = f"the factor {factor} is missing at {own}"
+                    yield e(1.6 + more, "factor", said, binary(node, ast.Mult(), parsed(factor)))
         for template, extra in SIMPLE_FUNCTIONS:
             factor = template.format(v=other.text)
             if ".T" in template or 1.2 + extra + more > to:

@@ -12,6 +12,7 @@ from minigen.explain.edits import SIMPLE_FUNCTIONS
 
 EXACT = 1e-6
 EQUAL = 4  # expressions and numbers of one value that are kept
+ALIKE = 10  # arrays of one shape of which products of two are summed
 CONSTANTS = (1, 2, 0.5, 3, 4, 0.25)
 
 
@@ -61,6 +62,7 @@ class Library:
                             self.entries.append((f"{atom.text}.{how}(axis={axis}{keep})", full, 0.5))
             self._masks(arrays, numbers, shape)
             self._shares(arrays, shape)
+            self._projections(arrays, shape)
             self._columns(arrays, shape)
         self.entries.sort(key=lambda e: e[2])
         rows = [full.reshape(-1) for _, full, _ in self.entries]
@@ -99,6 +101,18 @@ class Library:
                     if np.isfinite(full).all() and full.any():
                         keep = "" if axis == 0 else ", keepdims=True"
                         self.entries.append((f"{name} / {name}.sum(axis={axis}{keep})", full, 0.5))
+
+    def _projections(self, arrays, shape):
+        """x times the mean, or the sum, of x y: what the derivative of a norm, a softmax or a scale takes away."""
+        whole = [a for a in arrays if a.value.shape == shape and a.value.dtype.kind == "f"][:ALIKE]
+        for one, other in itertools.permutations(whole, 2) if len(shape) > 1 else ():
+            product = np.asarray(one.value * other.value, float)
+            for axis, how in itertools.product(range(len(shape)), ("mean", "sum")):
+                full = one.value * getattr(product, how)(axis=axis, keepdims=True)
+                if np.isfinite(full).all() and full.any():
+                    keep = "" if axis == 0 else ", keepdims=True"
+                    name = f"{one.text} * ({one.text} * {other.text}).{how}(axis={axis}{keep})"
+                    self.entries.append((name, full, 0.7))
 
     def _columns(self, arrays, shape):
         """One number for each row: v[:, None], or a sum over the other axes of an array."""

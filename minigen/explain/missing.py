@@ -5,6 +5,8 @@ be, the whole term that it lacks, built from what its function has computed by t
 """
 
 import ast
+import itertools
+import re
 
 import numpy as np
 
@@ -77,6 +79,20 @@ def handed_on(everything, unread):
             if other != name and isinstance(known, np.ndarray) and known.shape == np.shape(value):
                 words = f"a line is missing: {name} is handed on as {other}"
                 found.append((s, _after(s, 1.6, "missing path", words, f"{other} = {name}")))
+    return found
+
+
+def of_another_number(everything):
+    """[(Suspect, Edit)]: a line for another number, where it stands for one only: Reg1[:, 0] = 0 beside Reg2[:, 0] = 0."""
+    found = []
+    for s in (s for s in everything if s.body):
+        line = ast.unparse(s.statement)
+        digits = set(re.findall(r"\b[A-Za-z_]\w*?(\d)\b", line))
+        for digit, more in itertools.product(sorted(digits), (-1, 1)):
+            other = str(int(digit) + more)
+            new = re.sub(rf"\b([A-Za-z_]\w*?){digit}\b", rf"\g<1>{other}", line)
+            words = f"a line is missing: it stands for {digit}, and not for {other}"
+            found.append((s, _after(s, 1.5, "missing path", words, new)))
     return found
 
 

@@ -958,6 +958,7 @@ class Search:
     def _missing_lines(self, suspects):
         """Lines that are not there: first those that are built for what a gradient lacks."""
         if not self.raises:
+            self._try_all(missing.of_another_number(self.everything))
             self._try_all(missing.terms(self.everything, [*self._lacking(suspects)]))
         self._try_all([(s, edit) for s in suspects[:12] for edit in missing.lines(s)])
 
