@@ -323,13 +323,16 @@ def answering(answers):
         _answers.clear()
 
 
-def recorded(ks, run, statements=None):
+def recorded(ks, run, statements=None, every=None):
     """Run, and return what was watched: ({k: [value of each call]}, {statement: (names in scope, globals)}).
 
     The keys of `ks` stand in the order in which they were first reached. `statements` says in which statement
-    an expression stands, {k: statement}; of each the names are kept as they were when it was first reached.
+    an expression stands, {k: statement}; of each the names are kept as they were when it was first reached. Of those
+    in `every`, {statement: []}, they are kept for every call.
     """
-    kept, scopes, statements = {}, {}, statements or {}
+    kept, scopes, statements, every = {}, {}, statements or {}, every or {}
+
+    firsts = {}  # the expression of each statement that is reached first
 
     def keep(k):
         statement = statements.get(k)
@@ -340,6 +343,8 @@ def recorded(ks, run, statements=None):
                 calls.append(_kept(value))
             if statement is not None and statement not in scopes:
                 scopes[statement] = {n: _kept(v, 2) for n, v in frame.f_locals.items()}, frame.f_globals
+            if statement in every and k == firsts.setdefault(statement, k) and len(every[statement]) < CALLS:
+                every[statement].append({n: _kept(v, 2) for n, v in frame.f_locals.items()})
             return value
 
         return answer

@@ -61,7 +61,10 @@ def _begin(function, widths):
 
 def _find(program, shapes, seconds):
     found = _tried(program, shapes, seconds)
-    found.sort(key=lambda f: f.worth, reverse=True)
+    # with sizes by trying less may be wrong only since less is compared: what the file itself shows goes first
+    found.sort(
+        key=lambda f: (f.worth[:2], not isinstance(f.place, propose.ProposedPlace), f.worth), reverse=True
+    )
     kept = pairs.covered(program, [f for f in found if not f.raised])
     reached = pairs.reached(program, kept)
     return kept + _broken([f for f in found if f.raised], reached)

@@ -523,7 +523,8 @@ class Search:
                 pass
         try:
             wanted = {k: id(s.statement) for s in found for k in s.keys.values()}
-            kept, scopes = recorded(wanted, lambda: self.bench.play(self.trial), wanted)
+            every = {id(n): [] for function in self.functions for n in _ends_around(function.tree)}
+            kept, scopes = recorded(wanted, lambda: self.bench.play(self.trial), wanted, every)
             forward, _ = recorded(wanted, lambda: self.bench._forward(self.trial.values))
             other = self._with_another_g(wanted, self.goal)
             order = {k: i for i, k in enumerate(kept)}
@@ -531,7 +532,7 @@ class Search:
             for s in found:
                 self._note(s, kept, order)
                 s.scope, s.namespace = scopes[id(s.statement)]
-            _add_outer_scopes(found)
+            _add_outer_scopes(found, every)
             for s in found:
                 s.forward = any(k in forward for k in s.keys.values())
                 s.setup = self._is_setup(s, kept, other)
@@ -1193,10 +1194,16 @@ def _pieces(statement):
     return [ast.copy_location(n, part) for n, part in zip(new, parts, strict=True)]
 
 
-def _add_outer_scopes(suspects):
-    """To what a statement of a nested function can name, add the names of the functions around it."""
+def _add_outer_scopes(suspects, every):
+    """To what a statement of a nested function can name, add the names of the functions around it, as they were in the
+    call that made it: of those in `every`, {statement at the end of a function: names of each call}, the one with which
+    it shares what it reads.
+    """
     for function in {id(s.function): s.function for s in suspects}.values():
         around = {id(node): inside for node, inside in _enclosing(function.tree, ())}
+        ends = {}
+        for node in _ends_around(function.tree):
+            ends.setdefault(id(around[id(node)][-1]), []).extend(every.get(id(node), ()))
         places = ((s, id(s.statement if id(s.statement) in around else s.value_node)) for s in suspects)
         own = [(s, around[place]) for s, place in places if s.function is function and place in around]
         last = {}  # the names of each function, as they were at its last statement
@@ -1205,9 +1212,28 @@ def _add_outer_scopes(suspects):
         for s, inside in own:
             known = {}
             for outer in inside[:-1]:
-                known |= last.get(id(outer), {})
+                calls = [names for names in ends.get(id(outer), ()) if _agree(names, s.scope)]
+                known |= calls[0] if calls else last.get(id(outer), {})
             s.outer = frozenset(known.keys() - s.scope.keys())
             s.scope = known | s.scope
+
+
+def _ends_around(tree):
+    """The statements that return from functions in which others stand."""
+    for node, inside in _enclosing(tree, ()):
+        if isinstance(node, ast.Return) and any(n is not inside[-1] for n in _functions_in(inside[-1])):
+            yield node
+
+
+def _functions_in(tree):
+    return [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.Lambda)]
+
+
+def _agree(names, scope):
+    """Whether two scopes hold the same arrays under the names that both have."""
+    both = [(names[n], scope[n]) for n in names.keys() & scope.keys()]
+    arrays = [(a, b) for a, b in both if isinstance(a, np.ndarray) or isinstance(b, np.ndarray)]
+    return bool(arrays) and all(np.array_equal(a, b) for a, b in arrays)
 
 
 def _enclosing(node, inside):
