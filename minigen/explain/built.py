@@ -88,7 +88,7 @@ def among_many(s):
     factor of a term, of which it is known what backward must make of it.
     """
     response, whole = s.response, s.values.get(id(s.value_node))
-    if response is None or np.shape(whole) != response.was.shape or not response.was.ndim:
+    if response is None or getattr(whole, "shape", None) != response.was.shape or not response.was.ndim:
         return
     through = np.vstack([*(matrix for matrix, _ in response.rows.values()), response.matrix])
     needed = np.concatenate([*(need for _, need in response.rows.values()), np.zeros(len(response.matrix))])
@@ -107,7 +107,7 @@ def among_many(s):
         terms.append((term, own, sign * needed + through @ own.reshape(-1)))
         for factor, _ in _parts(term):  # a sum, such as what a layer norm's scale is multiplied with
             inner = s.values.get(id(factor))
-            if _is_sum(factor) and np.shape(inner) == response.was.shape and np.all(inner):
+            if _is_sum(factor) and getattr(inner, "shape", None) == response.was.shape and np.all(inner):
                 for cost, name in library.seen_through(through, sign * needed, own / inner):
                     yield _with_term(0.5 + cost, factor, name)
     for term, own, due in terms:
@@ -119,6 +119,29 @@ def among_many(s):
         for cost, name in library.seen_through(through, due):
             words = f"{name} is due where {ast.unparse(term)} stands"
             yield Edit(1.1 + cost, "term", words, term, changes.parsed(f"({name})"))
+
+
+def in_loops(s, carried):
+    """A product of two arrays that is missing as a term, where a statement runs several times and later calls see what
+    earlier ones left, so that nothing can be solved for. One factor is among the names `carried` back.
+    """
+    node, arrays = s.value_node, atoms(s.scope, s.namespace)[0]
+    shape = getattr(s.values.get(id(node)), "shape", None)
+    floats = [a for a in arrays if a.value.dtype.kind == "f" and a.value.ndim]
+    back = [a for a in floats if ast.unparse(a.node).split("[")[0] in carried]
+    for one, other in itertools.product(back, floats):
+        if one is not other and shape and _broadcast(one.value.shape, other.value.shape) == shape:
+            for factor in (other.text, f"(1 - {other.text})"):
+                term = f"{factor} * {one.text}"
+                new = changes.binary(node, ast.Add(), changes.parsed(term))
+                yield Edit(1.9, "missing path", f"the term {term} is missing", node, new)
+
+
+def _broadcast(one, other):
+    try:
+        return np.broadcast_shapes(one, other)
+    except ValueError:
+        return None
 
 
 def calls(s, arrays):
@@ -199,7 +222,11 @@ def _factors(s, arrays, term, needed, library):
                 continue
             rest = own * value if over else own / value
             due = rest / needed if over else needed / rest
-            if _is_sum(factor) and np.isfinite(due).all() and np.shape(value) == due.shape == library.shape:
+            if (
+                _is_sum(factor)
+                and np.isfinite(due).all()
+                and getattr(value, "shape", None) == due.shape == library.shape
+            ):
                 yield from _of_sum(s, arrays, library, factor, np.asarray(value, float), due)
             opposite = {ast.unparse(p) for p, divides in parts if divides != over}
             for cost, name in library.find(due, most=3, deep=False) if due.shape == library.shape else ():

@@ -76,17 +76,18 @@ def atoms(scope, namespace):
         return [n for n, v in counters.items() if v in keys][:2] if isinstance(inner, np.ndarray) else []
 
     def add(text, value, depth):
-        if isinstance(value, bool | types.ModuleType) or text.startswith("__"):
+        if isinstance(value, bool | types.ModuleType) or text.startswith("__") or text == "_":
             return
         if depth == 0 and isinstance(value, list) and len(value) > 1:
             counts.append(Atom(f"len({text})", len(value)))
         if isinstance(value, np.ndarray) and value.ndim and value.dtype.kind in "fiub":
             arrays.append(Atom(text, value))
-            for name in counting if depth <= 1 and value.ndim > 1 and value.dtype.kind == "f" else ():
+            in_loop = depth <= 1 and value.ndim > 1 and value.dtype.kind == "f" and "['" not in text
+            for name in counting if in_loop else ():
                 k = scope[name]
                 if 0 <= k < len(value):  # W[k] in a loop over k
                     counted.append(Atom(f"{text}[{name}]", value[k]))
-                if value.ndim == 2 and 0 <= k < value.shape[1]:
+                if value.ndim == 2 and 0 <= k < value.shape[1] > 1:
                     counted.append(Atom(f"{text}[:, {name}:{name} + 1]", value[:, k : k + 1]))
         elif isinstance(value, int | float | np.number) or (isinstance(value, np.ndarray) and not value.ndim):
             numbers.append(Atom(text, value))
@@ -97,7 +98,7 @@ def atoms(scope, namespace):
             for key, inner in value.items():
                 if isinstance(key, str | int):
                     add(f"{text}[{key!r}]", inner, depth + 1)
-            counted.extend(Atom(*pair) for pair in _numbered(text, value, counters))
+            counted[:0] = [Atom(*pair) for pair in _numbered(text, value, counters)]
         elif depth < 2 and isinstance(value, tuple | list) and len(value) <= 8:
             for i, inner in enumerate(value):
                 if not isinstance(inner, dict | list | tuple) and not hasattr(inner, "__dict__"):
@@ -118,14 +119,14 @@ def atoms(scope, namespace):
             add(name, value, 0)
     named = {_content(a.value) for a in arrays if a.text.isidentifier()}
     arrays = [a for a in arrays if a.text.isidentifier() or _content(a.value) not in named]  # cache["h"] is h
-    return [*arrays[:60], *counted[:20]], [*numbers, *counts][:40]
+    return [*arrays[:60], *counted[:24]], [*numbers, *counts][:40]
 
 
 def _numbered(text, entries, counters):
     """(text, array) of the entries of a dict that a loop finds by number: cache["A" + str(l - 1)] in a loop over l."""
     stems = {m[1] for m in (re.fullmatch(r"(\D+)\d+", key) for key in entries if isinstance(key, str)) if m}
-    for name, k in counters.items():
-        for stem, more in itertools.product(sorted(stems), (0, -1, 1)):
+    for name, k in ((n, k) for n, k in counters.items() if n in COUNTERS):
+        for more, stem in itertools.product((0, -1, 1), sorted(stems)):
             value = entries.get(f"{stem}{k + more}")
             if isinstance(value, np.ndarray) and value.ndim:
                 at = f"{name} {'-' if more < 0 else '+'} 1" if more else name

@@ -272,7 +272,7 @@ def names_of(c, numbers):
                 found.append(f"{sign}({k:g} / {name})")
     # a setting that is 2 hides in every 2
     by_chance = [n for n in named if n[1] in CONSTANTS and n[0].isidentifier()]
-    if not found or by_chance:
+    if not found or by_chance and abs(c - 1) > EXACT:
         for (a, x), (b, y) in itertools.combinations(named[:12], 2):
             if found and not {(a, x), (b, y)} & {*by_chance}:
                 continue

@@ -19,7 +19,7 @@ MOST = 400  # entries of a gradient for which a whole term is built
 
 def lines(suspect):
     """[Edit] of the lines that may be missing after a suspect's statement."""
-    name = _assigned(suspect.statement)
+    name = assigned(suspect.statement)
     if not suspect.body or name is None:
         return _into_one_of_several(suspect) if suspect.body else []
     shape = getattr(suspect.values.get(id(suspect.value_node)), "shape", ())
@@ -57,8 +57,8 @@ def _into_one_of_several(suspect):
     arrays, _ = atoms(suspect.scope, suspect.namespace)
     found = []
     for target, value in zip(targets[0].elts, given, strict=False):
-        for other in arrays if isinstance(target, ast.Name) and np.ndim(value) else ():
-            if np.shape(value) == other.value.shape and other.text != target.id:
+        for other in arrays if isinstance(target, ast.Name) and getattr(value, "shape", ()) else ():
+            if value.shape == other.value.shape and other.text != target.id:
                 words = f"a line is missing: {other.text} flows into {target.id} as well"
                 line = f"{target.id} = {target.id} + {other.text}"
                 found.append(_after(suspect, 1.9, "missing path", words, line))
@@ -69,7 +69,7 @@ def handed_on(everything, unread):
     """[(Suspect, Edit)]: `other = name` after the last assignment of a name that is never read, as at the end of a loop."""
     last = {}
     for s in everything:
-        name = _assigned(s.statement)
+        name = assigned(s.statement)
         if name is not None and s.body and name in unread(s.function):
             last[id(s.function), name] = s
     found = []
@@ -97,10 +97,9 @@ def of_another_number(everything):
 
 
 def terms(everything, lacking):
-    """[(Suspect, Edit)]: `name += term` for values that lack a term: `lacking` is [(Suspect that makes it, what it lacks)]."""
+    """[(Suspect, Edit)]: `name += term` for values that lack a term: `lacking` is [(Suspect, name, what it lacks)]."""
     found = []
-    for maker, needed in lacking:
-        name = _assigned(maker.statement)
+    for maker, name, needed in lacking:
         later = [s for s in everything if s.body is maker.body and s.where >= maker.where]
         at = max(later, key=lambda s: s.where, default=None)
         if name is None or at is None:
@@ -123,15 +122,15 @@ def makers(everything, given):
 def makes(s, given):
     """Whether a statement leaves a given array under its name."""
     value = s.values.get(id(s.value_node))
-    if _assigned(s.statement) is None or getattr(value, "shape", None) != given.shape:
+    if assigned(s.statement) is None or getattr(value, "shape", None) != given.shape:
         return False
     if isinstance(s.statement, ast.AugAssign):
-        before = s.scope.get(_assigned(s.statement))
+        before = s.scope.get(assigned(s.statement))
         value = value if before is None or getattr(before, "shape", None) != given.shape else before + value
     return bool(np.allclose(value, given, rtol=1e-12, atol=0))
 
 
-def _assigned(statement):
+def assigned(statement):
     """The name, attribute or entry that a statement assigns."""
     if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
         target = statement.targets[0]

@@ -41,6 +41,7 @@ _upstream = re.compile(r"^(grad|d_?out|dy|upstream|out(put)?_?grad(ient)?|grad(i
 _cache = re.compile(
     r"^(cache|caches|ctx|context|tape|saved|memo|memory|mem|state|intermediates?|activations?|saves?)s?_?$"
 )
+_collection = re.compile(r"^(G|grads?|gradients|d_?params|derivs)$")  # a dict to which gradients are added
 may_be_labels = evidence.may_be_labels
 labels = re.compile(r"^(Y|labels?|targets?|y_true|truth|y_batch)$")
 _skip = re.compile(
@@ -258,6 +259,13 @@ def _fronts(place, functions, back):
         others = [
             n for n in others if place.parameters(n)
         ]  # a penalty of the parameters has no upstream gradient
+    alike = _alike(place, functions, back, others)
+    shown = [n for n in _whose_results(place.program, back) if n in others] if place.kind is None else []
+    return [*dict.fromkeys([*shown, *alike])]  # first those whose results the file itself hands to it
+
+
+def _alike(place, functions, back, others):
+    """Those of the functions that may be the forward of `back` by their names."""
     stems = {n: stem(n, functions) for n in functions}
     wanted = stems[back]
     same = [n for n in others if stems[n] == wanted or back == f"d{n}"]
@@ -275,7 +283,7 @@ def _fronts(place, functions, back):
         near = [n for n in others if stems[n] and (stems[n] in wanted or wanted in stems[n])]
     if wanted and not near and (wanted in ("loss", "cost") or not place.program.classes()):
         near = [n for n in others if "forward" in n or _cost.search(n)]
-    return near or [n for n in _whose_results(place.program, back) if n in others]
+    return near
 
 
 def _whose_results(program, name):
@@ -409,6 +417,11 @@ def _options(place, forward, back, arguments):
             if len(parameters) == 1 and len(arguments) >= 1:  # f_prime(z) beside f(x)
                 choice += [("given", a) for a in list(arguments)[:1]]
             choice += [("kept", a) for a in ("output", "out") if place.kind is not None]
+        held = [
+            a for a, v in arguments.items() if isinstance(v, dict) and v and all(map(is_number, v.values()))
+        ]
+        if held and name not in arguments and p.default is p.empty and _collection.match(name):
+            choice.insert(0, ("blank", name, held[0]))
         options.append([(name, source) if source else (name, None) for source in choice])
     return options
 

@@ -30,6 +30,9 @@ _output_names = (
 )
 
 
+_traced = ("loss", "cost", "value", "total", "output", "out", "y", "y_pred", "probs")
+
+
 @dataclass(frozen=True)
 class Step:
     """A call of one function of the person's: its name, and where each argument comes from."""
@@ -127,6 +130,8 @@ class Reading:
             return next(
                 (result[k] for k in ("loss", "cost", "out", "output", "y") if is_number(result.get(k))), None
             )
+        if scenes.is_own(result, live.program):  # a trace that holds the loss, or the output
+            return next((vars(result)[n] for n in _traced if is_number(vars(result).get(n))), None)
         return result
 
 
@@ -180,6 +185,10 @@ def _fetch(source, live, context):
     kind, *what = source
     if kind == "given":
         return live.arguments[what[0]]
+    if kind == "blank":  # a dict to which backward adds gradients
+        name, like = what
+        live.arguments[name] = {k: np.zeros_like(v) for k, v in live.arguments[like].items()}
+        return live.arguments[name]
     if kind == "rest":
         result = context["result"]
         rest = result[1:] if isinstance(result, tuple) else result

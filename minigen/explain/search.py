@@ -17,6 +17,7 @@ import contextlib
 import copy
 import functools
 import itertools
+import re
 import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -55,6 +56,7 @@ LIKELY = 1.31  # simple changes up to this cost come before expressions that are
 BUILT = 2.0  # where a change costs more, expressions are built for other lines as well
 HANDED_OUT = 0.2  # the more that a change costs where a name is returned, and not where its value is made
 SETUP = 0.5  # the more that a change costs in a line that only prepares values
+FEW_EDITS = 24  # of one kind in one statement
 NEAR = 0.25  # changes that cost so little more than the best are told as well
 
 
@@ -407,8 +409,9 @@ class Search:
             through = [s for s in suspects if s.response is None and set(goal) <= s.touches]
             just = [s for s in suspects if s.touches - {UNTOUCHED} == set(goal) - {UNTOUCHED}]
             tiers = tiers[:5] if aimed else [lambda: self._simple(through, LIKELY)]
+            tiers = [lambda: self._few_of_a_kind([s for s in just if s.response is None]), *tiers]
             tiers += [lambda: self._two_in_one(known), lambda: self._simple(just)]
-            tiers += [lambda: self._missing_lines(just)]
+            tiers += [lambda: self._missing_lines(just), lambda: self._in_loops(just)]
         for tier in tiers:
             tier()
             best = self._best(suspects)
@@ -450,6 +453,7 @@ class Search:
         yield lambda: self._missing_lines(suspects)
         yield lambda: self._two_in_one(aimed or suspects[:6])
         yield lambda: self._simple(suspects)
+        yield lambda: self._in_loops(suspects)
         yield lambda: self._two_in_one(suspects)
 
     def _know(self, s, name):
@@ -740,7 +744,11 @@ class Search:
         ):
             self._prepares(s)
             return  # the gradients are not linear in this value: nothing follows
-        unique = np.linalg.matrix_rank(jacobian, tol=1e-8 * max(np.abs(jacobian).max(), 1e-300)) == size
+        strengths = np.linalg.svd(jacobian, compute_uv=False)
+        least = strengths[-1] if len(jacobian) >= size else 0.0
+        # differences err by about 1e-9: where that is not small in the value, many values are as good
+        blurred = 1e-9 * np.abs(right).max(initial=0.0) > 1e-6 * np.abs(change).max(initial=0.0) * least
+        unique = least > 1e-8 * strengths[0] and not blurred
         pieces = _split(change, base)
         if np.abs(told - right).max(initial=0.0) > allowed:
             reduces = any(getattr(getattr(n, "func", None), "attr", "") in _REDUCTIONS for n in s.slots.nodes)
@@ -809,6 +817,19 @@ class Search:
             key=lambda p: (round(p[0] * 4), p[3].body is None, p[2].where, p[0], p[1])
         )
         self._try_all([(s, edit) for *_, s, edit in plans])
+
+    def _few_of_a_kind(self, suspects):
+        """The simple changes of every suspect of whose kind it has few, such as its slices: one of them is likelier than one
+        of the hundreds that put another array in some place.
+        """
+        plans = []
+        for s in suspects:
+            edits = [e for e in self._edits_of(s) if id(e) not in self.seen]
+            count = Counter(e.kind for e in edits)
+            plans += [
+                (e.cost, len(plans) + i, s, e) for i, e in enumerate(edits) if count[e.kind] <= FEW_EDITS
+            ]
+        self._try_all([(s, e) for *_, s, e in sorted(plans, key=lambda p: p[:2])])
 
     def _whole_edits(self, s):
         if s.whole is None:
@@ -963,8 +984,16 @@ class Search:
             self._try_all(missing.terms(self.everything, [*self._lacking(suspects)]))
         self._try_all([(s, edit) for s in suspects[:12] for edit in missing.lines(s)])
 
+    def _in_loops(self, suspects):
+        """Products that are missing as terms of what a loop computes."""
+        carried = {trace.target(s.statement) for s in self.everything if not s.setup and not s.forward}
+        for s in (s for s in suspects if s.calls > 1 and isinstance(s.statement, ast.Assign | ast.Return)):
+            self._try_all([(s, edit) for edit in built.in_loops(s, carried)])
+
     def _lacking(self, suspects):
-        """(Suspect, what its value lacks): of those that make a wrong gradient, and those that were solved for."""
+        """(Suspect, name, what it lacks): of those that make a wrong gradient, and those that were solved for; and of
+        entries of a dict of gradients, where a statement adds to another one.
+        """
         made = set()
         for name in self.goal:
             given = self.given.get(name)
@@ -972,10 +1001,31 @@ class Search:
                 needed = self._lacks(name, given)
                 if needed is not None:
                     made.add(id(s))
-                    yield s, needed
+                    yield s, missing.assigned(s.statement), needed
+            if isinstance(given, np.ndarray):
+                yield from self._entries_lacking(name, given)
         for s in suspects:
             if s.target and s.calls == 1 and s.body and id(s) not in made:
-                yield s, s.target[0] - np.asarray(s.values[id(s.value_node)], float)
+                value = np.asarray(s.values[id(s.value_node)], float)
+                yield s, missing.assigned(s.statement), s.target[0] - value
+
+    def _entries_lacking(self, name, given):
+        """(Suspect, entry, what it lacks): grads["w1"] after the last line of a function that adds to grads["w2"]."""
+        key, last = re.sub(r"\W+$", "", name).split('"')[-1], {}
+        for s in self.everything:
+            target = getattr(s.statement, "target", None)
+            if (
+                isinstance(target, ast.Subscript)
+                and isinstance(target.value, ast.Name)
+                and s.calls == 1
+                and s.body
+            ):
+                entries = s.scope.get(target.value.id)
+                if isinstance(entries, dict) and getattr(entries.get(key), "shape", None) == given.shape:
+                    last[id(s.body), target.value.id] = s
+        needed = self._lacks(name, given) if last else None
+        for (_, container), s in last.items() if needed is not None else ():
+            yield s, f"{container}[{key!r}]", needed
 
     def _lacks(self, name, given):
         """What is missing from a gradient, at every entry."""
