@@ -131,10 +131,17 @@ def in_loops(s, carried):
     back = [a for a in floats if ast.unparse(a.node).split("[")[0] in carried]
     for one, other in itertools.product(back, floats):
         if one is not other and shape and _broadcast(one.value.shape, other.value.shape) == shape:
-            for factor in (other.text, f"(1 - {other.text})"):
-                term = f"{factor} * {one.text}"
-                new = changes.binary(node, ast.Add(), changes.parsed(term))
-                yield Edit(1.9, "missing path", f"the term {term} is missing", node, new)
+            terms = [f"{other.text} * {one.text}", f"(1 - {other.text}) * {one.text}"]
+        else:
+            terms = [
+                f"{one.text} @ {other.text}{turned}"
+                for turned, size in (("", other.value.shape), (".T", other.value.shape[::-1]))
+                if one.value.ndim == other.value.ndim == 2 and one.value.shape[1] == size[0]
+                if (one.value.shape[0], size[1]) == shape
+            ]
+        for term in terms:
+            new = changes.binary(node, ast.Add(), changes.parsed(term))
+            yield Edit(1.9, "missing path", f"the term {term} is missing", node, new)
 
 
 def _broadcast(one, other):

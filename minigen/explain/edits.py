@@ -375,6 +375,8 @@ def _of_node(node, parent, place, value, values, arrays, numbers, functions, to)
         yield e(1.1, "swap", "the two branches are exchanged", ast.IfExp(node.test, node.orelse, node.body))
     if isinstance(node, ast.Call):
         yield from _of_call(node, values)
+    if number and not indexing and (counted := _counted(node)):
+        yield from _of_count(node, counted, arrays)
     if isinstance(node, ast.Attribute) and node.attr == "T":
         yield e(1.0, "transpose", f"{text(node.value)} is transposed, and must not be", node.value)
     if isinstance(value, list | tuple | range) and isinstance(parent, ast.Expr):  # what a loop goes through
@@ -415,6 +417,28 @@ def _of_node(node, parent, place, value, values, arrays, numbers, functions, to)
         return
     around = getattr(values.get(id(parent)), "shape", ()) if isinstance(parent, ast.BinOp) else ()
     yield from _of_value(node, parent, place, value, arrays, numbers, to, around)
+
+
+def _counted(node):
+    """The text of the array whose rows an expression counts: x of len(x) and of x.shape[0]; "" of any other."""
+    if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "len" and len(node.args) == 1:
+        return text(node.args[0])
+    shape = node.value if isinstance(node, ast.Subscript) else None
+    return text(shape.value) if isinstance(shape, ast.Attribute) and shape.attr == "shape" else ""
+
+
+def _of_count(node, counted, arrays):
+    """Another number for the rows of an array: of all its entries but the channels', or of the rows that a mask leaves."""
+    array = next((a.value for a in arrays if a.text == counted), None)
+    if array is None:
+        return
+    if array.ndim > 2:
+        for axis in {1, array.ndim - 1}:
+            new = f"({counted}.size // {counted}.shape[{axis}])"
+            yield Edit(1.3, "constant", f"{bare(new)} is due where {text(node)} stands", node, parsed(new))
+    if array.dtype.kind in "fib" and ((array == 0) | (array == 1)).all():
+        new = f"{counted}.sum()"
+        yield Edit(1.3, "constant", f"{new} is due where {text(node)} stands", node, parsed(new))
 
 
 def _beside(parent):

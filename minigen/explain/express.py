@@ -5,6 +5,7 @@ another one, and multiples of one array share a fingerprint.
 """
 
 import itertools
+import re
 
 import numpy as np
 
@@ -177,7 +178,7 @@ class Library:
                 name = name if place is None else f"{before[0]} * {name}"
                 cost = 1.0 + extra + before[2] + 0.4 * (place is not None)
                 for named in names_of(float(scale[i]), self.numbers):
-                    found.append((cost, name) if named == "1" else (cost + 0.3, f"{name} * {named}"))
+                    found.append((cost, name) if named == "1" else (cost + _odd(named), f"{name} * {named}"))
         cheapest = {}
         for cost, name in sorted(found, key=lambda p: (p[0], len(p[1]))):
             cheapest.setdefault(tuple(sorted(name.split(" * "))), (cost, name))
@@ -247,7 +248,12 @@ class Library:
         c = float(needed[at] / array[at])
         if np.allclose(needed, c * array, rtol=EXACT, atol=EXACT * np.abs(needed).max()):
             for named in names_of(c, self.numbers):
-                found.append((cost, name) if named == "1" else (cost + 0.3, f"{name} * {named}"))
+                found.append((cost, name) if named == "1" else (cost + _odd(named), f"{name} * {named}"))
+
+
+def _odd(number):
+    """What a number costs beside an array: more where it is put together from sizes."""
+    return 0.3 + 0.3 * (" / " in number or " * " in number) * len(re.findall(r"shape|size", number))
 
 
 def _fits(shape, other):

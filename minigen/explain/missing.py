@@ -90,6 +90,8 @@ def of_another_number(everything):
         digits = set(re.findall(r"\b[A-Za-z_]\w*?(\d)\b", line))
         for digit, more in itertools.product(sorted(digits), (-1, 1)):
             other = str(int(digit) + more)
+            if len(other) > 1:
+                continue
             new = re.sub(rf"\b([A-Za-z_]\w*?){digit}\b", rf"\g<1>{other}", line)
             words = f"a line is missing: it stands for {digit}, and not for {other}"
             found.append((s, _after(s, 1.5, "missing path", words, new)))
