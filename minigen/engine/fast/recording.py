@@ -23,6 +23,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from minigen.engine import backend, tape
 from minigen.engine.tape import Leaf, Tensor
@@ -54,17 +55,11 @@ _functions |= {
 _functions |= {np.reshape, np.transpose, np.squeeze, np.expand_dims, np.swapaxes, np.moveaxis, np.ravel}
 _questions = {np.may_share_memory, np.shares_memory, np.shape, np.ndim, np.size}  # the values do not matter
 
-_binary = "add sub:subtract mul:multiply truediv:divide floordiv:floor_divide mod:remainder matmul "
-_binary += "and:bitwise_and or:bitwise_or xor:bitwise_xor"
-_compare = "lt:less le:less_equal gt:greater ge:greater_equal eq:equal ne:not_equal"
-_unary = "neg:negative pos:positive abs:absolute invert"
 
-
-class Recorded:
-    """An array `value` whose calls are noted in `recording`."""
+class Recorded(NDArrayOperatorsMixin):
+    """An array `value` whose calls are noted in `recording`. Operators are ufuncs, as the mixin has them."""
 
     __slots__ = ("value", "recording", "__weakref__")
-    __hash__ = None
 
     def __init__(self, value, recording):
         self.value, self.recording = value, recording
@@ -137,21 +132,16 @@ class Recorded:
                 return  # x[i] += y has added in place already
         self.recording.write(operator.setitem, (target, index, value), {}, target)
 
-    def __pow__(self, other):
-        return self._operator(operator.pow, self, other)  # not np.power: x ** 2 is a square
+    def __pow__(self, other):  # not np.power: x ** 2 is a square
+        if getattr(other, "__array_ufunc__", 0) is None:  # as a Tensor has it: its own turn
+            return NotImplemented
+        return self.recording.note(operator.pow, (self, other), {})
 
     def __rpow__(self, other):
-        return self._operator(operator.pow, other, self)
+        return self.recording.note(operator.pow, (other, self), {})
 
     def __ipow__(self, other):
         return self.recording.write(operator.ipow, (self, other), {}, self)
-
-    def _operator(self, function, *operands):
-        if any(
-            getattr(x, "__array_ufunc__", 0) is None for x in operands
-        ):  # as a Tensor has it: its own turn
-            return NotImplemented
-        return self.recording.note(function, operands, {})
 
     def _read(self, name):
         self.recording.refuse("a value is read: an `if`, or a conversion to a Python number, depends on it")
@@ -161,21 +151,6 @@ class Recorded:
         return f"Recorded({self.value!r})"
 
 
-def _give(names, make):
-    for pair in names.split():
-        name, _, function = pair.partition(":")
-        make(name, getattr(np, function or name))
-
-
-def _binary_operators(name, ufunc):
-    setattr(Recorded, f"__{name}__", lambda x, y: x._operator(ufunc, x, y))
-    setattr(Recorded, f"__r{name}__", lambda x, y: x._operator(ufunc, y, x))
-    setattr(Recorded, f"__i{name}__", lambda x, y: x.recording.write(ufunc, (x, y), {"out": x}, x))
-
-
-_give(_binary, _binary_operators)
-_give(_compare, lambda name, f: setattr(Recorded, f"__{name}__", lambda x, y: x._operator(f, x, y)))
-_give(_unary, lambda name, f: setattr(Recorded, f"__{name}__", lambda x: x._operator(f, x)))
 for _name in ("__bool__", "__int__", "__float__", "__index__"):
     setattr(Recorded, _name, lambda x, _name=_name: x._read(_name))
 
