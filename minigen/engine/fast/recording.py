@@ -32,27 +32,12 @@ _package = str(Path(__file__).parents[2]) + os.sep
 NUMBERS = (bool, int, float, complex, str, bytes, np.generic, type(None))
 _facts = {"shape", "dtype", "ndim", "size", "strides", "base", "flags", "itemsize", "nbytes"}
 _readers = {"item", "tolist", "tobytes", "nonzero", "dump", "tofile"}
-_methods = {"reshape", "transpose", "view", "astype", "copy", "ravel", "flatten", "squeeze", "swapaxes"}
-_reductions = {"sum": np.add.reduce, "max": np.maximum.reduce, "min": np.minimum.reduce}  # what these call
-_reductions |= {
-    name: getattr(np.ndarray, name) for name in ("prod", "mean", "any", "all", "argmax", "argmin")
-}
+# What gives an array and does nothing else: methods of arrays, functions, and what is both.
+_both = "reshape transpose squeeze swapaxes ravel copy dot sum mean max min prod any all argmax argmin"
+_methods = {name: getattr(np.ndarray, name) for name in (_both + " view astype flatten").split()}
+_functions = " where clip broadcast_to flip concatenate stack einsum tile expand_dims moveaxis"
+_functions = {getattr(np, name) for name in (_both + _functions).split()}
 _makers = {"zeros", "ones", "full", "empty", "arange", "zeros_like", "ones_like", "full_like", "empty_like"}
-_functions = {np.where, np.clip, np.broadcast_to, np.flip, np.concatenate, np.stack, np.einsum, np.tile}
-_functions |= {
-    np.sum,
-    np.mean,
-    np.max,
-    np.min,
-    np.prod,
-    np.any,
-    np.all,
-    np.argmax,
-    np.argmin,
-    np.copy,
-    np.dot,
-}
-_functions |= {np.reshape, np.transpose, np.squeeze, np.expand_dims, np.swapaxes, np.moveaxis, np.ravel}
 _questions = {np.may_share_memory, np.shares_memory, np.shape, np.ndim, np.size}  # the values do not matter
 
 
@@ -90,13 +75,7 @@ class Recorded(NDArrayOperatorsMixin):
         if name in _facts:
             return getattr(self.value, name)
         if name in _methods:
-            return lambda *args, **kwargs: self.recording.note(
-                getattr(np.ndarray, name), (self, *args), kwargs
-            )
-        if name in _reductions:
-            return lambda axis=None, **kwargs: self.recording.note(
-                _reductions[name], (self,), {"axis": axis, **kwargs}
-            )
+            return lambda *args, **kwargs: self.recording.note(_methods[name], (self, *args), kwargs)
         if name[:2] == "__":
             raise AttributeError(name)  # other protocols than these
         read = f"a value is read, by .{name}()" if name in _readers else f".{name} is not written down"
