@@ -49,23 +49,25 @@ class Recorded(NDArrayOperatorsMixin):
     def __init__(self, value, recording):
         self.value, self.recording = value, recording
 
-    def __array_ufunc__(self, ufunc, method, *inputs, out=None, **kwargs):
-        if method == "at":
-            return self.recording.write(ufunc.at, inputs, kwargs, inputs[0])
-        if ufunc.nout == 1 and method == "__call__" and out is not None:
-            return self.recording.write(ufunc, inputs, {**kwargs, "out": out[0]}, out[0])
-        if (ufunc.nout == 1 and method == "__call__") or (method == "reduce" and out is None):
-            return self.recording.note(ufunc if method == "__call__" else ufunc.reduce, inputs, kwargs)
-        self.recording.refuse(f"np.{ufunc.__name__} in this form is not written down")
-        return getattr(ufunc, method)(*plain(inputs), **plain(kwargs | ({} if out is None else {"out": out})))
+    def __array_ufunc__(self, ufunc, method, *inputs, out=(), **kwargs):
+        function = ufunc if method == "__call__" else getattr(ufunc, method)
+        if out:
+            kwargs["out"] = out if len(out) > 1 else out[0]
+        if ufunc.nout > 1 or method not in ("__call__", "reduce", "at"):
+            return self._unknown(function, inputs, kwargs)
+        written = inputs[0] if method == "at" else kwargs.get("out")
+        return self.recording.note(function, inputs, kwargs, written)
 
     def __array_function__(self, function, types, args, kwargs):
         if function in _questions:
             return function(*plain(args), **plain(kwargs))
         if function not in _functions or "out" in kwargs or (function is np.where and len(args) != 3):
-            self.recording.refuse(f"np.{function.__name__} in this form is not written down")
-            return function(*plain(args), **plain(kwargs))
+            return self._unknown(function, args, kwargs)
         return self.recording.note(function, args, kwargs)
+
+    def _unknown(self, function, args, kwargs):
+        self.recording.refuse(f"np.{function.__name__} in this form is not written down")
+        return function(*plain(args), **plain(kwargs))
 
     def __array__(self, *args, **kwargs):
         self.recording.refuse("an array is converted by a function that is not written down")
@@ -99,8 +101,9 @@ class Recorded(NDArrayOperatorsMixin):
     def __getitem__(self, index):
         if any(getattr(i, "dtype", None) == np.dtype(bool) for i in plain(parts(index))):
             self.recording.refuse("a mask selects: the size of the result depends on values")
-        entry = isinstance(self.value[plain(index)], np.generic)  # a copy, where (..., ) would give a view
-        return self.recording.note(entry_of if entry else operator.getitem, (self, index), {})
+        if isinstance(self.value[plain(index)], np.generic):
+            return self[(*parts(index), ...)].copy()  # a copy, where (..., ) alone would give a view
+        return self.recording.note(operator.getitem, (self, index), {})
 
     def __setitem__(self, index, value):
         target = self
@@ -109,7 +112,7 @@ class Recorded(NDArrayOperatorsMixin):
             target, index = self.value[(*parts(index), *whole)], ...
             if type(value) is Recorded and same_place(value.value, target):
                 return  # x[i] += y has added in place already
-        self.recording.write(operator.setitem, (target, index, value), {}, target)
+        self.recording.note(operator.setitem, (target, index, value), {}, target)
 
     def __pow__(self, other):  # not np.power: x ** 2 is a square
         if getattr(other, "__array_ufunc__", 0) is None:  # as a Tensor has it: its own turn
@@ -120,7 +123,7 @@ class Recorded(NDArrayOperatorsMixin):
         return self.recording.note(operator.pow, (other, self), {})
 
     def __ipow__(self, other):
-        return self.recording.write(operator.ipow, (self, other), {}, self)
+        return self.recording.note(operator.ipow, (self, other), {}, self)
 
     def _read(self, name):
         self.recording.refuse("a value is read: an `if`, or a conversion to a Python number, depends on it")
@@ -263,11 +266,17 @@ class Recording:
 
     # ----- what the stand-ins tell -----
 
-    def note(self, function, args, kwargs):
-        """A call without effects."""
-        args, kwargs = plain((args, kwargs))
+    def note(self, function, args, kwargs, target=None):
+        """A call without effects, or whose only one is to change the array `target`."""
+        args, kwargs, target = plain((args, kwargs, target))
+        if target is not None and any(home(target) is home(fixed) for fixed in self.fixed):
+            self.refuse("an argument is written to, which the caller would not see: return the result")
         self._undisturbed(arrays_in(args, kwargs))
-        return self._result(function, args, kwargs, function(*args, **kwargs), into=True)
+        result = function(*args, **kwargs)
+        if target is None:
+            return self._result(function, args, kwargs, result, into=True)
+        self._add(function, args, kwargs, target)
+        return self._stand_in(target)
 
     def make(self, function, *args, **kwargs):
         """A call that makes an array of numbers that are the same in every play."""
@@ -276,16 +285,6 @@ class Recording:
         if not function.__name__.startswith("empty"):
             self._add(np.copyto, (array, array.copy(order="K")), {}, array, constant=True)
         return self._stand_in(array)
-
-    def write(self, function, args, kwargs, target):
-        """A call that changes the array `target`."""
-        args, kwargs, target = plain((args, kwargs, target))
-        if any(home(target) is home(fixed) for fixed in self.fixed):
-            self.refuse("an argument is written to, which the caller would not see: return the result")
-        self._undisturbed(arrays_in(args, kwargs))
-        function(*args, **kwargs)
-        self._add(function, args, kwargs, target)
-        return self._stand_in(target)
 
     def call(self, function, args, kwargs=None, keeps=False):
         """A call of a function that is `whole`."""
@@ -432,11 +431,6 @@ def store(out, function, args, kwargs):
 
 def with_copies(function, args):
     return function(*mapped(args, lambda v: v.copy(order="K") if type(v) is np.ndarray else v))
-
-
-def entry_of(x, index):
-    """One entry of an array, as an array without axes."""
-    return np.array(x[index])
 
 
 # ----- arrays within arguments, and their memory -----
