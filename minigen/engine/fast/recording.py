@@ -161,13 +161,11 @@ class Entry:
     kwargs: dict
     writes: np.ndarray | None
     line: str  # of the person's program
+    arrays: list  # all that it reads or writes
     errors: dict  # what NumPy is to do about a division by zero and the like, unlike outside the step
     constant: bool = False  # the result is the same in every play
     leaf: Leaf | None = None  # whose gradient this call adds to
     first: bool = False  # ... and the step has set the gradient to None before
-
-    def arrays(self):
-        return arrays_in(self.args, self.kwargs)
 
 
 class Recording:
@@ -328,7 +326,8 @@ class Recording:
 
     def _add(self, function, args, kwargs, writes, constant=False):
         errors = {kind: how for kind, how in np.geterr().items() if how != self.errors[kind]}
-        self.entries.append(Entry(function, args, kwargs, writes, _line(), errors, constant))
+        arrays = arrays_in(args, kwargs)
+        self.entries.append(Entry(function, args, kwargs, writes, _line(), arrays, errors, constant))
         if writes is None or self.number(writes) is None:
             self.held = {place: (array, array.copy()) for place, (array, _) in self.held.items()}
 

@@ -241,7 +241,7 @@ def _needed(run):
         written = None if entry.writes is None else id(home(entry.writes))
         if written is None or written not in run.own or written in needed:
             entries.append(entry)
-            needed.update(id(home(array)) for array in entry.arrays())
+            needed.update(id(home(array)) for array in entry.arrays)
     return entries[::-1], results
 
 
@@ -249,26 +249,18 @@ def _blocks(run, entries, results, elsewhere):
     """Memory for what the step makes, by the id of the memory it had while it was written down.
 
     Two results share a block if the one is used for the last time before the other is made. What
-    is written once, and always the same, is taken out of the list and keeps its block.
+    is written once, and always the same, is taken out of the list and stays where it is.
     """
-    writes = Counter(
-        id(home(a)) for e in entries for a in ([e.writes] if e.writes is not None else e.arrays())
-    )
-    blocks, same = {}, {}
+    writes = Counter(id(home(a)) for e in entries for a in (e.arrays if e.writes is None else [e.writes]))
+    blocks, elsewhere = {}, {*elsewhere, *(id(home(array)) for array in run.fixed)}
     for entry in [e for e in entries if e.constant and writes[id(home(e.writes))] == 1]:
-        array = entry.writes
-        alike = (array.tobytes(), *place(array))
-        if alike not in same:
-            same[alike] = _block(home(array).nbytes)
-            np.ndarray(array.shape, array.dtype, same[alike], place(array)[0], array.strides)[...] = array
-        blocks[id(home(array))] = same[alike]
+        elsewhere.add(id(home(entry.writes)))
         entries.remove(entry)
-    elsewhere = {*elsewhere, *(id(home(array)) for array in run.fixed)}
     first, last = {}, {}
-    for i, arrays in enumerate([*(entry.arrays() for entry in entries), results]):
+    for i, arrays in enumerate([*(entry.arrays for entry in entries), results]):
         for array in arrays:
             one = home(array)
-            if id(one) in run.own and id(one) not in blocks and id(one) not in elsewhere:
+            if id(one) in run.own and id(one) not in elsewhere:
                 first.setdefault(id(one), (i, one))
                 last[id(one)] = i
     begins, ends, free = {}, {}, []
@@ -293,7 +285,7 @@ def _straight_into_gradients(entries, results):
     array, may come in between.
     """
     uses, straight = {}, {}
-    for i, arrays in enumerate([*(entry.arrays() for entry in entries), results]):
+    for i, arrays in enumerate([*(entry.arrays for entry in entries), results]):
         for array in arrays:
             uses.setdefault(id(home(array)), []).append((i, array))
     for i, entry in enumerate(entries):
@@ -309,7 +301,7 @@ def _straight_into_gradients(entries, results):
             and all(same_place(array, other) for _, other in used)
             and place(array)[1:] == place(target)[1:]
             and all(one.writes is not None or one.leaf for one in entries[j:i])
-            and not any(home(a) is home(target) for one in entries[j:i] for a in one.arrays())
+            and not any(j <= k < i for k, _ in uses.get(id(home(target)), ()))
         ):
             straight[id(home(array))] = target
             entry.function, entry.args = _arrived, (entry.leaf,)
