@@ -154,18 +154,23 @@ backend.stand_ins.add(Recorded)
 
 @dataclass(eq=False)
 class Entry:
-    """One call. `writes` is the array that it writes to, or None for a function with effects of its own."""
+    """One call. `writes` is the array that it writes to, or None; it may have other `effects`."""
 
     function: Callable
     args: tuple
     kwargs: dict
     writes: np.ndarray | None
+    effects: bool
     line: str  # of the person's program
     arrays: list  # all that it reads or writes
     errors: dict  # what NumPy is to do about a division by zero and the like, unlike outside the step
     constant: bool = False  # the result is the same in every play
     leaf: Leaf | None = None  # whose gradient this call adds to
     first: bool = False  # ... and the step has set the gradient to None before
+
+    def makes(self, memory):
+        """Whether it writes to the memory of this id."""
+        return self.writes is not None and id(home(self.writes)) == memory
 
 
 class Recording:
@@ -301,7 +306,7 @@ class Recording:
             return self._result(
                 function, args, kwargs, result, "out" in inspect.signature(function).parameters
             )
-        self._add(*(with_copies, (function, args)) if keeps else (function, args), kwargs, None)
+        self._add(*(with_copies, (function, args)) if keeps else (function, args), kwargs, None, effects=True)
         if leaf:
             self.leaves[id(leaf)] = leaf
             self.entries[-1].leaf, self.entries[-1].first = leaf, first
@@ -321,14 +326,14 @@ class Recording:
         if into:
             self._add(*written_into(function, args, kwargs, result), result)
         else:
-            self._add(store, (result, function, args, kwargs), {}, None)
+            self._add(store, (result, function, args, kwargs), {}, result, effects=True)
         return self._stand_in(result)
 
-    def _add(self, function, args, kwargs, writes, constant=False):
+    def _add(self, function, args, kwargs, writes, effects=False, constant=False):
         errors = {kind: how for kind, how in np.geterr().items() if how != self.errors[kind]}
         arrays = arrays_in(args, kwargs)
-        self.entries.append(Entry(function, args, kwargs, writes, _line(), arrays, errors, constant))
-        if writes is None or self.number(writes) is None:
+        self.entries.append(Entry(function, args, kwargs, writes, effects, _line(), arrays, errors, constant))
+        if effects or self.number(writes) is None:
             self.held = {place: (array, array.copy()) for place, (array, _) in self.held.items()}
 
     def _undisturbed(self, arrays):

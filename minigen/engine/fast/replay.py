@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import Counter
 from collections.abc import Callable
 from functools import partial, update_wrapper
 from itertools import groupby
@@ -148,19 +147,18 @@ class Play:
     def __init__(self, run, variables, settings):
         self.fixed, self.tensors = run.fixed, list(run.tensors.values())
         self.variables, self.settings = variables, settings
-        entries, results = _needed(run)
-        straight = _straight_into_gradients(entries, results)
-        blocks = _blocks(run, entries, results, straight)
+        entries, uses = _needed(run)
+        blocks = _straight_into_gradients(entries, uses)
+        _share_blocks(run.own, entries, uses, blocks)
 
         def placed(value):
-            if type(value) is np.ndarray and id(home(value)) in straight:
-                return straight[id(home(value))]
             block = blocks.get(id(home(value))) if type(value) is np.ndarray and value.size else None
             if block is None:
                 return value
             return np.ndarray(value.shape, value.dtype, block, place(value)[0], value.strides)
 
         self.calls = []
+        entries = [entry for entry in entries if not entry.constant or id(home(entry.writes)) in blocks]
         for errors, group in groupby(entries, key=lambda entry: entry.errors):
             calls = [_call(entry, placed) for entry in group]
             self.calls += [partial(_with_errors, errors, calls)] if errors else calls
@@ -232,41 +230,37 @@ def _giver(run, placed, value):
 
 
 def _needed(run):
-    """The entries whose results are used or that have effects, and the arrays of the result."""
-    results = []
+    """The entries whose results are used or that have effects; and what uses each memory, by its id:
+    [(number of the entry, array)], with the result of the step as the last.
+    """
+    results, entries, uses = [], [], {}
     mapped(run.result, lambda v: results.append(v._array if isinstance(v, Tensor) else v))
     results = [v.value for v in results if type(v) is Recorded]
-    needed, entries = {id(home(array)) for array in results}, []
+    needed = {id(home(array)) for array in results}
     for entry in reversed(run.entries):
-        written = None if entry.writes is None else id(home(entry.writes))
-        if written is None or written not in run.own or written in needed:
-            entries.append(entry)
+        if entry.effects or run.number(entry.writes) is None or id(home(entry.writes)) in needed:
+            entries.insert(0, entry)
             needed.update(id(home(array)) for array in entry.arrays)
-    return entries[::-1], results
-
-
-def _blocks(run, entries, results, elsewhere):
-    """Memory for what the step makes, by the id of the memory it had while it was written down.
-
-    Two results share a block if the one is used for the last time before the other is made. What
-    is written once, and always the same, is taken out of the list and stays where it is.
-    """
-    writes = Counter(id(home(a)) for e in entries for a in (e.arrays if e.writes is None else [e.writes]))
-    blocks, elsewhere = {}, {*elsewhere, *(id(home(array)) for array in run.fixed)}
-    for entry in [e for e in entries if e.constant and writes[id(home(e.writes))] == 1]:
-        elsewhere.add(id(home(entry.writes)))
-        entries.remove(entry)
-    first, last = {}, {}
     for i, arrays in enumerate([*(entry.arrays for entry in entries), results]):
         for array in arrays:
-            one = home(array)
-            if id(one) in run.own and id(one) not in elsewhere:
-                first.setdefault(id(one), (i, one))
-                last[id(one)] = i
+            uses.setdefault(id(home(array)), []).append((i, array))
+    return entries, uses
+
+
+def _share_blocks(own, entries, uses, blocks):
+    """Add the memory for what the step makes, by the id of the memory it had while it was written down.
+
+    Two results share a block if the one is used for the last time before the other is made. What no entry
+    makes, an argument, stays where it is; so does what is made once, and always the same.
+    """
     begins, ends, free = {}, {}, []
-    for one, (i, owner) in first.items():
-        begins.setdefault(i, []).append(owner)
-        ends.setdefault(last[one], []).append(one)
+    for one, used in uses.items():
+        first = used[0][0]
+        changes = {i for i, _ in used if i < len(entries) and (entries[i].effects or entries[i].makes(one))}
+        if one in own and one not in blocks and first in changes and entries[first].makes(one):
+            if not entries[first].constant or len(changes) > 1:
+                begins.setdefault(first, []).append(home(used[0][1]))
+                ends.setdefault(used[-1][0], []).append(one)
     for i in range(len(entries) + 1):
         for owner in begins.get(i, ()):
             fits = [b for b in free if owner.nbytes <= len(b) <= 2 * owner.nbytes + 1024]
@@ -274,36 +268,32 @@ def _blocks(run, entries, results, elsewhere):
             free = [b for b in free if b is not block]
             blocks[id(owner)] = block
         free += [blocks[one] for one in ends.get(i, ())]
-    return blocks
 
 
-def _straight_into_gradients(entries, results):
+def _straight_into_gradients(entries, uses):
     """Where the call that makes a gradient may write it into the optimizer's array: {id of the memory that
-    its result had while it was written down: that array}. The entry that copied it then only tells the leaf.
+    its result had while it was written down: that memory}. The entry that copied it then only tells the leaf.
 
     The old gradient must be gone by then, so no other function with effects, and no use of the optimizer's
     array, may come in between.
     """
-    uses, straight = {}, {}
-    for i, arrays in enumerate([*(entry.arrays for entry in entries), results]):
-        for array in arrays:
-            uses.setdefault(id(home(array)), []).append((i, array))
+    straight = {}
     for i, entry in enumerate(entries):
         if not entry.first:
             continue
         array, target = entry.args[1], entry.leaf.buffer
         used = uses[id(home(array))]
-        j = used[0][0]
+        j, start = used[0][0], place(target)[0]
         if (
             {k for k, _ in used} == {j, i}
-            and entries[j].writes is not None
+            and not entries[j].effects
             and not entries[j].constant
             and all(same_place(array, other) for _, other in used)
-            and place(array)[1:] == place(target)[1:]
-            and all(one.writes is not None or one.leaf for one in entries[j:i])
+            and place(array) == (0, *place(target)[1:])
+            and all(not one.effects or one.leaf for one in entries[j:i])
             and not any(j <= k < i for k, _ in uses.get(id(home(target)), ()))
         ):
-            straight[id(home(array))] = target
+            straight[id(home(array))] = home(target).view(np.uint8)[start : start + target.nbytes]
             entry.function, entry.args = _arrived, (entry.leaf,)
     return straight
 
