@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
@@ -28,7 +27,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from minigen.engine import backend, tape
 from minigen.engine.tape import Leaf, Tensor
 
-_package = str(Path(__file__).parents[2]) + os.sep
+_packages = str(Path(__file__).parents[2]) + os.sep, str(Path(np.__file__).parent) + os.sep
 NUMBERS = (bool, int, float, complex, str, bytes, np.generic, type(None))
 _facts = {"shape", "dtype", "ndim", "size", "strides", "base", "flags", "itemsize", "nbytes"}
 _readers = {"item", "tolist", "tobytes", "nonzero", "dump", "tofile"}
@@ -42,12 +41,16 @@ _questions = {np.may_share_memory, np.shares_memory, np.shape, np.ndim, np.size}
 
 
 class Recorded(NDArrayOperatorsMixin):
-    """An array `value` whose calls are noted in `recording`. Operators are ufuncs, as the mixin has them."""
+    """An array `value` whose calls are noted. Operators are ufuncs, as the mixin has them."""
 
-    __slots__ = ("value", "recording", "__weakref__")
+    __slots__ = ("value", "__weakref__")
 
-    def __init__(self, value, recording):
-        self.value, self.recording = value, recording
+    def __init__(self, value):
+        self.value = value
+
+    @property
+    def recording(self):
+        return backend.recorder.get() or Recording()  # of an array that is kept after the step, in vain
 
     def __array_ufunc__(self, ufunc, method, *inputs, out=(), **kwargs):
         function = ufunc if method == "__call__" else getattr(ufunc, method)
@@ -60,14 +63,16 @@ class Recorded(NDArrayOperatorsMixin):
 
     def __array_function__(self, function, types, args, kwargs):
         if function in _questions:
-            return function(*plain(args), **plain(kwargs))
+            args, kwargs = self.recording.plain((args, kwargs))
+            return function(*args, **kwargs)
         if function not in _functions or "out" in kwargs or (function is np.where and len(args) != 3):
             return self._unknown(function, args, kwargs)
         return self.recording.note(function, args, kwargs)
 
     def _unknown(self, function, args, kwargs):
         self.recording.refuse(f"np.{function.__name__} in this form is not written down")
-        return function(*plain(args), **plain(kwargs))
+        args, kwargs = self.recording.plain((args, kwargs))
+        return function(*args, **kwargs)
 
     def __array__(self, *args, **kwargs):
         self.recording.refuse("an array is converted by a function that is not written down")
@@ -99,15 +104,16 @@ class Recorded(NDArrayOperatorsMixin):
         return (self[i] for i in range(len(self.value)))
 
     def __getitem__(self, index):
-        if any(getattr(i, "dtype", None) == np.dtype(bool) for i in plain(parts(index))):
+        plain = self.recording.plain(index)
+        if any(getattr(i, "dtype", None) == np.dtype(bool) for i in parts(plain)):
             self.recording.refuse("a mask selects: the size of the result depends on values")
-        if isinstance(self.value[plain(index)], np.generic):
+        if isinstance(self.value[plain], np.generic):
             return self[(*parts(index), ...)].copy()  # a copy, where (..., ) alone would give a view
         return self.recording.note(operator.getitem, (self, index), {})
 
     def __setitem__(self, index, value):
         target = self
-        if not backend.has_arrays(plain(index)):
+        if not backend.has_arrays(self.recording.plain(index)):
             whole = () if any(i is Ellipsis for i in parts(index)) else (...,)
             target, index = self.value[(*parts(index), *whole)], ...
             if type(value) is Recorded and same_place(value.value, target):
@@ -140,16 +146,13 @@ for _name in ("__bool__", "__int__", "__float__", "__index__"):
 class Namespace:
     """NumPy, as `namespace(x)` gives it for a `Recorded` x: new arrays are recorded ones, too."""
 
-    def __init__(self, recording):
-        self._recording = recording
-
     def __getattr__(self, name):
-        if name in _makers:
-            return partial(self._recording.make, getattr(np, name))
+        if name in _makers and backend.recorder.get():
+            return partial(backend.recorder.get().make, getattr(np, name))
         return getattr(np, name)
 
 
-backend.stand_ins.add(Recorded)
+backend.stand_ins[Recorded] = Namespace()
 
 
 @dataclass(eq=False)
@@ -183,11 +186,11 @@ class Recording:
         self.fixed = []  # the arguments, in memory of their own
         self.tensors = {}  # id of a tensor that was there before -> (tensor, its array)
         self.held = {}  # place of an array that was there before -> (array, copy of what it must hold)
-        self.namespace, self.start = Namespace(self), next(tape._clock)
+        self.start = next(tape._clock)
         self.leaves = {}  # id of a leaf that was given a gradient -> the leaf
-        before = before or SimpleNamespace(held={}, leaves={})
-        self.had = {key for key, leaf in before.leaves.items() if leaf.grad is not None}
-        self._undisturbed([array for array, _ in before.held.values()])
+        leaves, held = (before.leaves, before.held) if before else ({}, {})
+        self.had = {key for key, leaf in leaves.items() if leaf.grad is not None}
+        self._undisturbed([array for array, _ in held.values()])
 
     def run(self, step, args, kwargs):
         """The step, done and written down; `result` is what it returns."""
@@ -198,13 +201,6 @@ class Recording:
         finally:
             backend.recorder.reset(token)
         self._undisturbed([array for array, _ in self.held.values()])
-
-    def clear(self):
-        """Let go of all arrays: they and their recording refer to each other."""
-        self.known.clear()
-        self.entries.clear()
-        self.held.clear()
-        self.result = None
 
     def refuse(self, reason):
         """Remember the first reason why this step cannot be replayed."""
@@ -219,7 +215,7 @@ class Recording:
 
     def _stand_in(self, array):
         if id(array) not in self.known:
-            self.known[id(array)] = Recorded(array, self)
+            self.known[id(array)] = Recorded(array)
         return self.known[id(array)]
 
     def _fix(self, value):
@@ -242,13 +238,8 @@ class Recording:
     def seen(self, value):
         """The stand-in for the array of a tensor, or for an array; anything else as it is."""
         array = value._array if isinstance(value, Tensor) else value
-        if type(array) is Recorded:
-            if array.recording is self:
-                return array
-            self.refuse("a result of an earlier call is used: only parameters and arguments are carried over")
-            array = array.value
         if type(array) is not np.ndarray:
-            if backend.is_array(array):
+            if type(array) is not Recorded and backend.is_array(array):
                 self.refuse("its arrays are on a GPU")
             return array
         if isinstance(value, Tensor):
@@ -269,65 +260,66 @@ class Recording:
 
     # ----- what the stand-ins tell -----
 
-    def note(self, function, args, kwargs, target=None):
-        """A call without effects, or whose only one is to change the array `target`."""
-        args, kwargs, target = plain((args, kwargs, target))
+    def plain(self, value):
+        """`value` with the arrays in place of their stand-ins."""
+        return mapped(value, self._array)
+
+    def _array(self, value):
+        if type(value) is not Recorded:
+            return value
+        if self.known.get(id(value.value)) is not value:
+            self.refuse("a result of an earlier call is used: only parameters and arguments are carried over")
+        return value.value
+
+    def note(self, function, args, kwargs, target=None, effects=False):
+        """A call, done and written down: `target` is an array that it changes, and `effects` says that it
+        has others besides.
+        """
+        args, kwargs, target = self.plain((args, kwargs, target))
+        arrays = arrays_in(args, kwargs)
         if target is not None and any(home(target) is home(fixed) for fixed in self.fixed):
             self.refuse("an argument is written to, which the caller would not see: return the result")
-        self._undisturbed(arrays_in(args, kwargs))
-        result = function(*args, **kwargs)
-        if target is None:
-            return self._result(function, args, kwargs, result, into=True)
-        self._add(function, args, kwargs, target)
-        return self._stand_in(target)
+        self._undisturbed(arrays)
+        with backend.setting(backend.recorder, None):
+            result = function(*args, **kwargs)
+        if target is not None or result is None:
+            self._add(function, args, kwargs, target, effects)
+            return None if target is None else self._stand_in(target)
+        if isinstance(result, np.generic):
+            result = np.asarray(result)
+        if type(result) is not np.ndarray:
+            self.refuse(f"{function.__name__} gives a {type(result).__name__}, not an array")
+            return result
+        if id(home(result)) in self.own or any(home(result) is home(array) for array in arrays):
+            return self._stand_in(result)  # a view
+        self._new(result)
+        into = store, (result, function, args, kwargs), {}
+        self._add(*(into if effects else written_into(function, args, kwargs, result)), result, effects)
+        return self._stand_in(result)
 
     def make(self, function, *args, **kwargs):
         """A call that makes an array of numbers that are the same in every play."""
-        array = function(*plain(args), **plain(kwargs))
+        args, kwargs = self.plain((args, kwargs))
+        array = function(*args, **kwargs)
         self._new(array)
         if not function.__name__.startswith("empty"):
             self._add(np.copyto, (array, array.copy(order="K")), {}, array, constant=True)
         return self._stand_in(array)
 
     def call(self, function, args, kwargs=None, keeps=False):
-        """A call of a function that is `whole`."""
-        args, kwargs = plain((args, kwargs or {}))
+        """A call of a function that is `whole`: one that has effects, or an argument `out` for its result."""
         leaf = args[0] if args and type(args[0]) is Leaf else None
         if leaf and leaf.tick > self.start:
-            return function(*args, **kwargs)  # a gradient at a point that the step made: nobody will see it
+            return function(*args)  # of a tensor that the step made: calls like any other
         first = leaf is not None and leaf.grad is None and leaf.buffer is not None and id(leaf) in self.had
-        self._undisturbed(arrays_in(args, kwargs))
-        token = backend.recorder.set(None)
-        try:
-            result = function(*args, **kwargs)
-        finally:
-            backend.recorder.reset(token)
-        if result is not None:
-            return self._result(
-                function, args, kwargs, result, "out" in inspect.signature(function).parameters
-            )
-        self._add(*(with_copies, (function, args)) if keeps else (function, args), kwargs, None, effects=True)
+        effects = "out" not in inspect.signature(function).parameters
+        if keeps:
+            function, args = with_copies, (function, args)
+        result = self.note(function, args, kwargs or {}, effects=effects)
         if leaf:
             self.leaves[id(leaf)] = leaf
             self.entries[-1].leaf, self.entries[-1].first = leaf, first
-        return None
-
-    def _result(self, function, args, kwargs, result, into):
-        """The stand-in for a result. `into` says that the call has no effect but this."""
-        if isinstance(result, np.generic):
-            result = np.asarray(result)
-        if type(result) is not np.ndarray:
-            self.refuse(f"{function.__name__} gives a {type(result).__name__}, not an array")
-            return result
-        mine = home(result)
-        if id(mine) in self.own or any(mine is home(array) for array in arrays_in(args, kwargs)):
-            return self._stand_in(result)  # a view
-        self._new(result)
-        if into:
-            self._add(*written_into(function, args, kwargs, result), result)
-        else:
-            self._add(store, (result, function, args, kwargs), {}, result, effects=True)
-        return self._stand_in(result)
+        return result
 
     def _add(self, function, args, kwargs, writes, effects=False, constant=False):
         errors = {kind: how for kind, how in np.geterr().items() if how != self.errors[kind]}
@@ -369,7 +361,7 @@ class Recording:
 
         def add(v):
             v = v._array if isinstance(v, Tensor) and type(v._array) is Recorded else v
-            v = plain(v)
+            v = v.value if type(v) is Recorded else v
             if type(v) is np.ndarray:
                 number = self.number(v)
                 found.append(("array", id(home(v)) if number is None else number, number is None, *place(v)))
@@ -459,11 +451,6 @@ def mapped(value, change, inside=lambda kind: None):
     return change(value)
 
 
-def plain(value):
-    """`value` with the arrays in place of their stand-ins."""
-    return mapped(value, lambda v: v.value if type(v) is Recorded else v)
-
-
 def arrays_in(*values):
     found = []
     mapped(values, lambda v: found.append(v) if type(v) is np.ndarray else None)
@@ -501,6 +488,6 @@ def twin(array):
 def _line():
     """The line of the person's program that is being run."""
     frame = sys._getframe(2)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_package):
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_packages):
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"

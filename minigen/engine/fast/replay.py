@@ -129,10 +129,6 @@ class Replay:
             while len(kept) > _most_lists:
                 del kept[next(iter(kept))]
         result = _given(run.result, run)
-        if before:
-            before.clear()
-        if key not in self.runs:
-            run.clear()
         if why:
             self._forget()
             if self.strict:
