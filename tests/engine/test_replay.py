@@ -730,6 +730,22 @@ def test_an_argument_that_is_an_object():
         mg.replay(lambda w: w * 2)(W)
 
 
+class Doubling:
+    factor = 2.0
+
+    @classmethod
+    def step(cls, x):
+        return x * cls.factor
+
+
+def test_the_numbers_of_a_class_whose_method_is_the_step(monkeypatch):
+    step = mg.replay(Doubling.step)
+    for i in range(9):
+        monkeypatch.setattr(Doubling, "factor", 2.0 if i < 5 else 3.0)
+        assert step(np.ones(1)).item() == Doubling.factor
+    assert step.plays == 5
+
+
 def test_a_step_within_a_step():
     step, model, optimizer = small()
     outer = mg.replay(lambda x: step(x))

@@ -91,17 +91,11 @@ class Recorded(NDArrayOperatorsMixin):
 
     T = property(lambda self: self.transpose())
 
-    def fill(self, value):
-        self[...] = value
-
     def setflags(self, write):
         self.value.setflags(write=write)
 
     def __len__(self):
         return len(self.value)
-
-    def __iter__(self):
-        return (self[i] for i in range(len(self.value)))
 
     def __getitem__(self, index):
         plain = self.recording.plain(index)

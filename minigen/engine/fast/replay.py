@@ -128,7 +128,7 @@ class Replay:
         for kept in (self.lists, self.runs):
             while len(kept) > _most_lists:
                 del kept[next(iter(kept))]
-        result = _given(run.result, run)
+        result = mapped(run.result, lambda value: _giver(run, value)())
         if why:
             self._forget()
             if self.strict:
@@ -158,7 +158,7 @@ class Play:
         for errors, group in groupby(entries, key=lambda entry: entry.errors):
             calls = [_call(entry, placed) for entry in group]
             self.calls += [partial(_with_errors, errors, calls)] if errors else calls
-        self.result = mapped(run.result, partial(_giver, run, placed))
+        self.result = mapped(run.result, lambda value: _giver(run, value, placed))
 
     def changed(self):
         """What the calls depend on and is not as it was, or None."""
@@ -203,20 +203,14 @@ def _with_errors(errors, calls):
 # ----- results -----
 
 
-def _given(result, run):
-    """The result of a step that was written down, as the caller gets it."""
-    return mapped(mapped(result, partial(_giver, run, lambda array: array)), lambda give: give())
-
-
-def _giver(run, placed, value):
+def _giver(run, value, placed=lambda array: array):
     """A function without arguments that gives a part of the result: copies of what the step made,
     anything else as it is.
     """
     array = value._array if isinstance(value, Tensor) else value
     if type(array) is not Recorded:
         return lambda: value
-    mine, array = run.number(array.value) is not None, array.value
-    array = placed(array)
+    mine, array = run.number(array.value) is not None, placed(array.value)
     if isinstance(value, Tensor):
         return lambda: tape._tensor(array.copy(order="K"), None)
     return (lambda: array.copy(order="K")) if mine else lambda: array
@@ -334,9 +328,7 @@ def _variables(step):
         if isinstance(function, partial):
             functions += [function.func, *function.args, *function.keywords.values()]
         if isinstance(function, MethodType):
-            found += _numbers_in(
-                "self.", vars(function.__self__) if hasattr(function.__self__, "__dict__") else {}
-            )
+            found += _numbers_in("self", function.__self__)
             function = function.__func__
         if not isinstance(function, FunctionType) or id(function) in seen:
             continue
@@ -356,23 +348,16 @@ def _variables(step):
             if isinstance(value, FunctionType | MethodType | partial):
                 functions.append(value)
             if isinstance(value, dict | list | SimpleNamespace):
-                found += _numbers_in(
-                    f"{name}, ", vars(value) if isinstance(value, SimpleNamespace) else value
-                )
+                found += _numbers_in(name, value)
     return found
 
 
-def _numbers_in(name, values):
+def _numbers_in(name, holder):
+    values = holder if isinstance(holder, dict | list) else getattr(holder, "__dict__", {})
+    read = values.__getitem__ if isinstance(values, list) else values.get
     keys = range(len(values)) if isinstance(values, list) else list(values)
-    numbers = [(f"{name}{key}", partial(_item, values, key), values[key]) for key in keys]
+    numbers = [(f"{name}, {key}", partial(read, key), read(key)) for key in keys]
     return [(name, partial(len, values), len(values)), *(n for n in numbers if isinstance(n[2], NUMBERS))]
-
-
-def _item(values, key):
-    try:
-        return values[key]
-    except LookupError:
-        return None
 
 
 def _changed(variables):
