@@ -91,6 +91,9 @@ class Recorded(NDArrayOperatorsMixin):
 
     T = property(lambda self: self.transpose())
 
+    def sum(self, axis=None, **kwargs):
+        return np.add.reduce(self, axis=axis, **kwargs)  # what NumPy's method does, with less around it
+
     def setflags(self, write):
         self.value.setflags(write=write)
 
