@@ -356,8 +356,9 @@ def _numbers_in(name, holder):
     values = holder if isinstance(holder, dict | list) else getattr(holder, "__dict__", {})
     read = values.__getitem__ if isinstance(values, list) else values.get
     keys = range(len(values)) if isinstance(values, list) else list(values)
+    keys = [key for key in keys if isinstance(read(key), NUMBERS)]
     numbers = [(f"{name}, {key}", partial(read, key), read(key)) for key in keys]
-    return [(name, partial(len, values), len(values)), *(n for n in numbers if isinstance(n[2], NUMBERS))]
+    return [(name, partial(len, values), len(values)), *numbers]
 
 
 def _changed(variables):
