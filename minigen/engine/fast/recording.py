@@ -1,7 +1,7 @@
 """Writing down a step: arrays that note what is done to them, and the notes.
 
 A `Recorded` holds an array and behaves like one. What is computed with it is computed at once, on the array
-inside, and noted in the `Recording` that it belongs to; the result is a `Recorded` again. To the engine it is
+inside, and noted in the `Recording` that goes on; the result is a `Recorded` again. To the engine it is
 a third array library beside NumPy and CuPy: operators and methods belong to the array, and `namespace(x)`
 gives the rest. An entry is one call that writes to memory. A view needs none: it always shows the same.
 
