@@ -18,7 +18,6 @@ themselves better than any code here.
 import sys
 
 import numpy as np
-from sklearn.neighbors import KNeighborsClassifier
 
 from minigen import Tensor, no_grad, plot, to
 from minigen.baselines import PCA
@@ -77,7 +76,9 @@ def one_seed(run):
 
 def classes_found(codes, labels, test, test_labels):
     """The share of the test codes, in percent, whose 5 nearest among `codes` name the right class."""
-    return 100 * KNeighborsClassifier(5).fit(codes, labels).score(test, test_labels)
+    squares = (codes**2).sum(axis=1) - 2 * test @ codes.T  # but for |test|^2, which orders nothing
+    votes = np.eye(10)[labels[squares.argpartition(5, axis=1)[:, :5]]].sum(axis=1)
+    return 100 * np.mean(votes.argmax(axis=1) == test_labels)
 
 
 def linear(x, size):

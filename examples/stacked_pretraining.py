@@ -117,7 +117,7 @@ def deep_autoencoders(run, train, test):
             model = DeepAutoencoder(64, CODE, 8, [128, 64, 32, 32, 64, 128], rng=rng).to(run.device)
             model.load_state_dict({name: scale * array for name, array in model.state_dict().items()})
             each = epochs // 5 if how == GREEDY else 0  # epochs for each of four pairs of layers, out of all
-            pretrain(model, images, epochs=each, fine_tune=0, rng=rng)
+            pretrain(model, images, epochs=each, fine_tune=0, rng=rng, replay=run.replay)
             steps = (epochs - 4 * each) * (len(train) // 32)
             fit(run, f"{start}, {how}", model, kind(model, rate), model.loss, train, 32, steps)
             groups[start][how] = np.mean((apply(run, model, test) - test) ** 2)

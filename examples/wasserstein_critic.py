@@ -17,9 +17,8 @@ they come near, and how far its loss follows them is a matter of chance.
 import sys
 
 import numpy as np
-from scipy.stats import spearmanr
 
-from minigen import Random, plot, to
+from minigen import Random, plot, replay, to
 from minigen.data import ring
 from minigen.experiment import Criterion, experiment
 from minigen.metrics import penalised_estimate, sliced_wasserstein, wasserstein_1d
@@ -69,7 +68,7 @@ def one_seed(run):
     for name in list(GAMES)[: run.settings.games]:
         distances, losses, slope = on_a_ring(run, name)
         still = np.ptp(distances) == 0 or np.ptp(losses) == 0  # then there is no order, and no correlation
-        order = 0.0 if still else spearmanr(distances, losses).statistic  # equal values share a rank
+        order = 0.0 if still else np.corrcoef(ranks(distances), ranks(losses))[0, 1]
         axes = "sliced Wasserstein distance", f"minus the loss of the {name}"
         panels[f"{name}, rank correlation {order:.2f}"] = (*axes, {}, {"": (distances, losses)})
         values |= {f"rank correlation, {name}": order, f"slope, {name}": slope}
@@ -104,6 +103,12 @@ def on_a_line(run):
     return values, lines, paid | {f"clip {CLIP}": (w1, clipped)}
 
 
+def ranks(x):
+    """The place of each number in their order (N,); equal ones share the mean of their places."""
+    x = np.asarray(x)
+    return (x[:, None] > x).sum(axis=1) + 0.5 * (x[:, None] == x).sum(axis=1)
+
+
 def furthest(ratios):
     return ratios[np.abs(ratios - 1).argmax()]
 
@@ -123,16 +128,22 @@ def follow(run, clip):
     critic = Discriminator(1, HIDDEN, rng=random.generator)
     game = WGAN(PassThrough(), critic, lam=0 if clip else LAM).to(run.device)
     optimizer, rate = (RMSprop(critic), 1e-3) if clip else (Adam(critic, betas=(0.5, 0.9)), 1e-2)
+
+    def move(*batch):
+        adversary_step(game, optimizer, *batch, clip=clip)
+
+    played = replay(move, strict=False) if run.replay else move
     for m in DISTANCES:
         steps = run.settings.steps * (1 if weights else 4)
         for step in range(steps):
             optimizer.lr = linear(step, steps, rate, 0.02 * rate)
             # beyond m / 2 the price would hold a slope of the wrong sign where it is
-            if not (clip or weights):
+            grows = not (clip or weights) and step <= steps // 2
+            if grows:
                 game.lam = linear(step, steps // 2, 0.1, LAM)
             batch = [random.normal(BATCH, 1), random.normal(BATCH, 1) + m]
             batch += [] if clip else [random.uniform(BATCH, 1)]
-            adversary_step(game, optimizer, *batch, clip=clip)
+            (move if grows else played)(*batch)
         scores, slopes = scores_and_slopes(critic, X[:, None])
         paid = LAM * between(m) * (slopes - 1) ** 2
         rows.append([np.trapezoid(scores * (density(0) - density(m)), X), np.trapezoid(paid, X)])

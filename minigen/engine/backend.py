@@ -27,9 +27,10 @@ F = TypeVar("F", bound=Callable)
 
 _namespaces = {np.ndarray: np, float: None, int: None, bool: None}
 
-# What `replay` (fast/replay.py) uses while it writes down a step: its recording, and the class of its arrays.
+# What `replay` (fast/replay.py) uses while it writes down a step: its recording, and the class of its arrays,
+# with what is the library for them.
 recorder: ContextVar = ContextVar("the recording of the step that is being written down", default=None)
-stand_ins: set[type] = set()
+stand_ins: dict[type, Any] = {}
 # A replay looks at the settings of modules: a sum over the switches that are not as they were at first, which
 # is the old one again where `eval()` was followed by `train()`, and how often another setting has changed.
 settings = [0, 0]
@@ -56,7 +57,7 @@ def _learn(kind):
     if issubclass(kind, np.generic):
         xp = np
     elif kind in stand_ins:
-        return recorder.get().namespace  # one for each recording, so it is not kept
+        xp = stand_ins[kind]
     elif kind.__module__.partition(".")[0] == "cupy":
         import cupy as xp
     else:

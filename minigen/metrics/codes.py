@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from minigen.arguments import as_generator, as_rows, same_width
 from minigen.engine.backend import Seed
+from minigen.engine.ops import logsumexp
 
 
 def active_units(mu: ArrayLike, *, threshold: float = 0.01) -> np.ndarray:
@@ -62,7 +63,7 @@ def grid_log_likelihood(
         if logits.shape != (side, x.shape[1]):
             raise ValueError(f"decode gave {logits.shape} for {side} codes, expected {(side, x.shape[1])}")
         given = x @ logits.T - np.logaddexp(0, logits).sum(axis=1)  # log p(x|z), (N, side)
-        total = np.logaddexp(total, np.logaddexp.reduce(given + (log_prior + weight), axis=1))
+        total = np.logaddexp(total, logsumexp(given + (log_prior + weight), axis=1))
     return float(total.mean())
 
 

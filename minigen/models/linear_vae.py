@@ -66,7 +66,7 @@ class LinearVAE(Module):
         losses.refuse_overflow("LinearVAE", self.output_logvar, x.dtype)
         rows = ops.sum(self.output.weight * self.output.weight, axis=1)  # ||W_k||^2, (K, D) -> (K,)
         squares = losses.squared_error(self.decode(mu), x) + 0.5 * ops.sum(ops.exp(logvar) * rows)
-        s = self.output_logvar
+        s = self.output_logvar if isinstance(self.output_logvar, Tensor) else Tensor(self.output_logvar)
         reconstruction = ops.sum(squares * ops.exp(-s) + (0.5 * d) * (s + LOG_2PI))
         kl = 0.5 * (ops.sum(mu * mu) * (1 / n) + ops.sum(losses.exp_remainder(logvar)))
         return reconstruction, kl

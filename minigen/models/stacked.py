@@ -17,6 +17,7 @@ from numpy.typing import DTypeLike
 
 from minigen.engine import backend
 from minigen.engine.backend import Array
+from minigen.engine.fast.replay import replay as replayed
 from minigen.engine.ops import tanh
 from minigen.engine.tape import Tensor, Value, no_grad
 from minigen.models.autoencoder import LOSSES, choose
@@ -103,14 +104,15 @@ def pretrain(
     batch_size: int = 32,
     lr: float = 1e-3,
     rng: np.random.Generator,
+    replay: bool = False,
 ) -> list[Stage]:
     """Train a DeepAutoencoder layer by layer, then as a whole. Returns a list of `Stage`.
 
     The last stage is "fine-tuning". Stage k trains layer k and its counterpart, layer M - k, on the codes h_k
     below: for k = 0 the model's own loss, r = h_1 W_M + b_M against x; further in, squared error of
     tanh(h_(k+1) W_(M-k) + b_(M-k)) against h_k. x (N, D) is a plain array; `epochs` is per layer, 0 leaves
-    them as they are; batches are drawn by `rng`, steps are Adam's. Raises ValueError for a decoder that does
-    not mirror the encoder.
+    them as they are; batches are drawn by `rng`, steps are Adam's, and repeated call by call with `replay`.
+    Raises ValueError for a decoder that does not mirror the encoder.
     """
     if model.widths != model.widths[::-1]:
         raise ValueError(
@@ -122,13 +124,13 @@ def pretrain(
             f"pretrain: batch_size must be at least 1 and epochs and fine_tune at least 0, "
             f"got {batch_size}, {epochs} and {fine_tune}"
         )
-    codes, stages = x, []
+    codes, stages, how = x, [], (batch_size, lr, rng, replay)
     for k in range(model.depth):
         pair = _Pair(model, k)
-        stages.append(_train(f"layers.{k}", pair, pair.loss, codes, epochs, batch_size, lr, rng))
+        stages.append(_train(f"layers.{k}", pair, pair.loss, codes, epochs, *how))
         with no_grad():
             codes = pair.encode(codes).data
-    stages.append(_train("fine-tuning", model, model.loss, x, fine_tune, batch_size, lr, rng))
+    stages.append(_train("fine-tuning", model, model.loss, x, fine_tune, *how))
     return stages
 
 
@@ -147,15 +149,20 @@ class _Pair(Module):
         return self.compare(r if self.outermost else tanh(r), codes)
 
 
-def _train(name, module, loss, data, epochs, batch_size, lr, rng):
+def _train(name, module, loss, data, epochs, batch_size, lr, rng, replay):
     before = _value(loss, data)
     optimizer, size = Adam(module, lr), min(batch_size, len(data))
+
+    def step(x):
+        optimizer.zero_grad()
+        loss(x).backward()
+        optimizer.step()
+
+    step = replayed(step, strict=False) if replay else step
     for _ in range(epochs):
         order = backend.to(rng.permutation(len(data)), backend.device_of(data))
         for start in range(0, len(data) - size + 1, size):
-            optimizer.zero_grad()
-            loss(data[order[start : start + size]]).backward()
-            optimizer.step()
+            step(data[order[start : start + size]])
     optimizer.release()
     return Stage(name, before, _value(loss, data))
 

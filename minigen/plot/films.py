@@ -6,8 +6,9 @@ import os
 from collections.abc import Mapping
 
 import numpy as np
-from matplotlib.animation import FuncAnimation, PillowWriter
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from numpy.typing import ArrayLike
+from PIL import Image
 
 from minigen.plot.images import mosaic
 from minigen.plot.style import figure_of, save
@@ -44,15 +45,17 @@ def film(
 
     figure.suptitle(title, fontsize=9)
     axis.set_title(f"step {steps[0]}", fontsize=9)
+    figure.set_dpi(80)
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # places are found once, not anew for each frame
-
-    def show(n):
-        draw(shots[n])
-        axis.set_title(f"step {steps[n]}", fontsize=9)
-        return (drawn,)
-
-    FuncAnimation(figure, show, len(shots)).save(path, PillowWriter(fps=max(1, len(shots) / seconds)), dpi=80)
+    canvas, pages = FigureCanvasAgg(figure), []
+    for step, shot in frames.items():
+        draw(shot)
+        axis.set_title(f"step {step}", fontsize=9)
+        canvas.draw()
+        pages.append(Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("L"))  # all is grey
+    how = {"save_all": True, "append_images": pages[1:], "loop": 0}
+    pages[0].save(path, duration=min(1000, 1000 * seconds / len(pages)), **how)
 
 
 def film_strip(

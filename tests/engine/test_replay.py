@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -520,6 +521,21 @@ def test_gradients_of_two_losses_wait_for_each_other():
     same(training)
 
 
+def test_gradients_at_a_tensor_that_the_step_makes():
+    p = Tensor(np.arange(3.0), requires_grad=True)
+
+    def step(x):
+        x = Tensor(x, requires_grad=True)
+        mg.sum(p * x * x).backward()
+        mg.sum(p * x).backward()
+        return x.grad, x.grad * 2
+
+    played = mg.replay(step)
+    for i in range(6):
+        assert bits(played(np.full(3, i + 0.5))) == bits(step(np.full(3, i + 0.5)))
+    assert played.plays == 4
+
+
 def test_results_are_copies_and_parameters_are_themselves():
     step, model, _ = small()
     first = [step(data()) for _ in range(4)]
@@ -682,10 +698,12 @@ REFUSED = {
 def test_refused(name):
     function, why = REFUSED[name]
     step = mg.replay(function)
-    with pytest.raises(NotReplayable, match=why):
+    with pytest.raises(NotReplayable, match=why) as error:
         for _ in range(6):
             step(data())
     assert step.plays == 0
+    lines = re.findall(r"; (.*\.py):\d+$", str(error.value))
+    assert all(line == __file__ for line in lines), lines
 
 
 @pytest.mark.parametrize("name", ["item", "if", "mask", "unknown", "if an array", "conversion"])
@@ -710,6 +728,22 @@ def test_an_argument_that_is_an_object():
         mg.replay(lambda layer, x: layer(x))(nn.Dense(3, 2, rng=RNG), data())
     with pytest.raises(NotReplayable, match="an argument is a Tensor with a history"):
         mg.replay(lambda w: w * 2)(W)
+
+
+class Doubling:
+    factor = 2.0
+
+    @classmethod
+    def step(cls, x):
+        return x * cls.factor
+
+
+def test_the_numbers_of_a_class_whose_method_is_the_step(monkeypatch):
+    step = mg.replay(Doubling.step)
+    for i in range(9):
+        monkeypatch.setattr(Doubling, "factor", 2.0 if i < 5 else 3.0)
+        assert step(np.ones(1)).item() == Doubling.factor
+    assert step.plays == 5
 
 
 def test_a_step_within_a_step():

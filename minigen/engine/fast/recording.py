@@ -1,7 +1,7 @@
 """Writing down a step: arrays that note what is done to them, and the notes.
 
 A `Recorded` holds an array and behaves like one. What is computed with it is computed at once, on the array
-inside, and noted in the `Recording` that it belongs to; the result is a `Recorded` again. To the engine it is
+inside, and noted in the `Recording` that goes on; the result is a `Recorded` again. To the engine it is
 a third array library beside NumPy and CuPy: operators and methods belong to the array, and `namespace(x)`
 gives the rest. An entry is one call that writes to memory. A view needs none: it always shows the same.
 
@@ -20,72 +20,59 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from minigen.engine import backend, tape
 from minigen.engine.tape import Leaf, Tensor
 
-_package = str(Path(__file__).parents[2]) + os.sep
+_packages = str(Path(__file__).parents[2]) + os.sep, str(Path(np.__file__).parent) + os.sep
 NUMBERS = (bool, int, float, complex, str, bytes, np.generic, type(None))
 _facts = {"shape", "dtype", "ndim", "size", "strides", "base", "flags", "itemsize", "nbytes"}
 _readers = {"item", "tolist", "tobytes", "nonzero", "dump", "tofile"}
-_methods = {"reshape", "transpose", "view", "astype", "copy", "ravel", "flatten", "squeeze", "swapaxes"}
-_reductions = {"sum": np.add.reduce, "max": np.maximum.reduce, "min": np.minimum.reduce}  # what these call
-_reductions |= {
-    name: getattr(np.ndarray, name) for name in ("prod", "mean", "any", "all", "argmax", "argmin")
-}
+# What gives an array and does nothing else: methods of arrays, functions, and what is both.
+_both = "reshape transpose squeeze swapaxes ravel copy dot sum mean max min prod any all argmax argmin"
+_methods = {name: getattr(np.ndarray, name) for name in (_both + " view astype flatten").split()}
+_functions = " where clip broadcast_to flip concatenate stack einsum tile expand_dims moveaxis"
+_functions = {getattr(np, name) for name in (_both + _functions).split()}
 _makers = {"zeros", "ones", "full", "empty", "arange", "zeros_like", "ones_like", "full_like", "empty_like"}
-_functions = {np.where, np.clip, np.broadcast_to, np.flip, np.concatenate, np.stack, np.einsum, np.tile}
-_functions |= {
-    np.sum,
-    np.mean,
-    np.max,
-    np.min,
-    np.prod,
-    np.any,
-    np.all,
-    np.argmax,
-    np.argmin,
-    np.copy,
-    np.dot,
-}
-_functions |= {np.reshape, np.transpose, np.squeeze, np.expand_dims, np.swapaxes, np.moveaxis, np.ravel}
 _questions = {np.may_share_memory, np.shares_memory, np.shape, np.ndim, np.size}  # the values do not matter
 
-_binary = "add sub:subtract mul:multiply truediv:divide floordiv:floor_divide mod:remainder matmul "
-_binary += "and:bitwise_and or:bitwise_or xor:bitwise_xor"
-_compare = "lt:less le:less_equal gt:greater ge:greater_equal eq:equal ne:not_equal"
-_unary = "neg:negative pos:positive abs:absolute invert"
 
+class Recorded(NDArrayOperatorsMixin):
+    """An array `value` whose calls are noted. Operators are ufuncs, as the mixin has them."""
 
-class Recorded:
-    """An array `value` whose calls are noted in `recording`."""
+    __slots__ = ("value", "__weakref__")
 
-    __slots__ = ("value", "recording", "__weakref__")
-    __hash__ = None
+    def __init__(self, value):
+        self.value = value
 
-    def __init__(self, value, recording):
-        self.value, self.recording = value, recording
+    @property
+    def recording(self):
+        return backend.recorder.get() or Recording()  # of an array that is kept after the step, in vain
 
-    def __array_ufunc__(self, ufunc, method, *inputs, out=None, **kwargs):
-        if method == "at":
-            return self.recording.write(ufunc.at, inputs, kwargs, inputs[0])
-        if ufunc.nout == 1 and method == "__call__" and out is not None:
-            return self.recording.write(ufunc, inputs, {**kwargs, "out": out[0]}, out[0])
-        if (ufunc.nout == 1 and method == "__call__") or (method == "reduce" and out is None):
-            return self.recording.note(ufunc if method == "__call__" else ufunc.reduce, inputs, kwargs)
-        self.recording.refuse(f"np.{ufunc.__name__} in this form is not written down")
-        return getattr(ufunc, method)(*plain(inputs), **plain(kwargs | ({} if out is None else {"out": out})))
+    def __array_ufunc__(self, ufunc, method, *inputs, out=(), **kwargs):
+        function = ufunc if method == "__call__" else getattr(ufunc, method)
+        if out:
+            kwargs["out"] = out if len(out) > 1 else out[0]
+        if ufunc.nout > 1 or method not in ("__call__", "reduce", "at"):
+            return self._unknown(function, inputs, kwargs)
+        written = inputs[0] if method == "at" else kwargs.get("out")
+        return self.recording.note(function, inputs, kwargs, written)
 
     def __array_function__(self, function, types, args, kwargs):
         if function in _questions:
-            return function(*plain(args), **plain(kwargs))
+            args, kwargs = self.recording.plain((args, kwargs))
+            return function(*args, **kwargs)
         if function not in _functions or "out" in kwargs or (function is np.where and len(args) != 3):
-            self.recording.refuse(f"np.{function.__name__} in this form is not written down")
-            return function(*plain(args), **plain(kwargs))
+            return self._unknown(function, args, kwargs)
         return self.recording.note(function, args, kwargs)
+
+    def _unknown(self, function, args, kwargs):
+        self.recording.refuse(f"np.{function.__name__} in this form is not written down")
+        args, kwargs = self.recording.plain((args, kwargs))
+        return function(*args, **kwargs)
 
     def __array__(self, *args, **kwargs):
         self.recording.refuse("an array is converted by a function that is not written down")
@@ -95,13 +82,7 @@ class Recorded:
         if name in _facts:
             return getattr(self.value, name)
         if name in _methods:
-            return lambda *args, **kwargs: self.recording.note(
-                getattr(np.ndarray, name), (self, *args), kwargs
-            )
-        if name in _reductions:
-            return lambda axis=None, **kwargs: self.recording.note(
-                _reductions[name], (self,), {"axis": axis, **kwargs}
-            )
+            return lambda *args, **kwargs: self.recording.note(_methods[name], (self, *args), kwargs)
         if name[:2] == "__":
             raise AttributeError(name)  # other protocols than these
         read = f"a value is read, by .{name}()" if name in _readers else f".{name} is not written down"
@@ -110,8 +91,8 @@ class Recorded:
 
     T = property(lambda self: self.transpose())
 
-    def fill(self, value):
-        self[...] = value
+    def sum(self, axis=None, **kwargs):
+        return np.add.reduce(self, axis=axis, **kwargs)  # what NumPy's method does, with less around it
 
     def setflags(self, write):
         self.value.setflags(write=write)
@@ -119,39 +100,33 @@ class Recorded:
     def __len__(self):
         return len(self.value)
 
-    def __iter__(self):
-        return (self[i] for i in range(len(self.value)))
-
     def __getitem__(self, index):
-        if any(getattr(i, "dtype", None) == np.dtype(bool) for i in plain(parts(index))):
+        plain = self.recording.plain(index)
+        if any(getattr(i, "dtype", None) == np.dtype(bool) for i in parts(plain)):
             self.recording.refuse("a mask selects: the size of the result depends on values")
-        entry = isinstance(self.value[plain(index)], np.generic)  # a copy, where (..., ) would give a view
-        return self.recording.note(entry_of if entry else operator.getitem, (self, index), {})
+        if isinstance(self.value[plain], np.generic):
+            return self[(*parts(index), ...)].copy()  # a copy, where (..., ) alone would give a view
+        return self.recording.note(operator.getitem, (self, index), {})
 
     def __setitem__(self, index, value):
         target = self
-        if not backend.has_arrays(plain(index)):
+        if not backend.has_arrays(self.recording.plain(index)):
             whole = () if any(i is Ellipsis for i in parts(index)) else (...,)
             target, index = self.value[(*parts(index), *whole)], ...
             if type(value) is Recorded and same_place(value.value, target):
                 return  # x[i] += y has added in place already
-        self.recording.write(operator.setitem, (target, index, value), {}, target)
+        self.recording.note(operator.setitem, (target, index, value), {}, target)
 
-    def __pow__(self, other):
-        return self._operator(operator.pow, self, other)  # not np.power: x ** 2 is a square
+    def __pow__(self, other):  # not np.power: x ** 2 is a square
+        if getattr(other, "__array_ufunc__", 0) is None:  # as a Tensor has it: its own turn
+            return NotImplemented
+        return self.recording.note(operator.pow, (self, other), {})
 
     def __rpow__(self, other):
-        return self._operator(operator.pow, other, self)
+        return self.recording.note(operator.pow, (other, self), {})
 
     def __ipow__(self, other):
-        return self.recording.write(operator.ipow, (self, other), {}, self)
-
-    def _operator(self, function, *operands):
-        if any(
-            getattr(x, "__array_ufunc__", 0) is None for x in operands
-        ):  # as a Tensor has it: its own turn
-            return NotImplemented
-        return self.recording.note(function, operands, {})
+        return self.recording.note(operator.ipow, (self, other), {}, self)
 
     def _read(self, name):
         self.recording.refuse("a value is read: an `if`, or a conversion to a Python number, depends on it")
@@ -161,21 +136,6 @@ class Recorded:
         return f"Recorded({self.value!r})"
 
 
-def _give(names, make):
-    for pair in names.split():
-        name, _, function = pair.partition(":")
-        make(name, getattr(np, function or name))
-
-
-def _binary_operators(name, ufunc):
-    setattr(Recorded, f"__{name}__", lambda x, y: x._operator(ufunc, x, y))
-    setattr(Recorded, f"__r{name}__", lambda x, y: x._operator(ufunc, y, x))
-    setattr(Recorded, f"__i{name}__", lambda x, y: x.recording.write(ufunc, (x, y), {"out": x}, x))
-
-
-_give(_binary, _binary_operators)
-_give(_compare, lambda name, f: setattr(Recorded, f"__{name}__", lambda x, y: x._operator(f, x, y)))
-_give(_unary, lambda name, f: setattr(Recorded, f"__{name}__", lambda x: x._operator(f, x)))
 for _name in ("__bool__", "__int__", "__float__", "__index__"):
     setattr(Recorded, _name, lambda x, _name=_name: x._read(_name))
 
@@ -183,34 +143,34 @@ for _name in ("__bool__", "__int__", "__float__", "__index__"):
 class Namespace:
     """NumPy, as `namespace(x)` gives it for a `Recorded` x: new arrays are recorded ones, too."""
 
-    def __init__(self, recording):
-        self._recording = recording
-
     def __getattr__(self, name):
-        if name in _makers:
-            return partial(self._recording.make, getattr(np, name))
+        if name in _makers and backend.recorder.get():
+            return partial(backend.recorder.get().make, getattr(np, name))
         return getattr(np, name)
 
 
-backend.stand_ins.add(Recorded)
+backend.stand_ins[Recorded] = Namespace()
 
 
 @dataclass(eq=False)
 class Entry:
-    """One call. `writes` is the array that it writes to, or None for a function with effects of its own."""
+    """One call. `writes` is the array that it writes to, or None; it may have other `effects`."""
 
     function: Callable
     args: tuple
     kwargs: dict
     writes: np.ndarray | None
+    effects: bool
     line: str  # of the person's program
+    arrays: list  # all that it reads or writes
     errors: dict  # what NumPy is to do about a division by zero and the like, unlike outside the step
     constant: bool = False  # the result is the same in every play
     leaf: Leaf | None = None  # whose gradient this call adds to
     first: bool = False  # ... and the step has set the gradient to None before
 
-    def arrays(self):
-        return arrays_in(self.args, self.kwargs)
+    def makes(self, memory):
+        """Whether it writes to the memory of this id."""
+        return self.writes is not None and id(home(self.writes)) == memory
 
 
 class Recording:
@@ -223,11 +183,11 @@ class Recording:
         self.fixed = []  # the arguments, in memory of their own
         self.tensors = {}  # id of a tensor that was there before -> (tensor, its array)
         self.held = {}  # place of an array that was there before -> (array, copy of what it must hold)
-        self.namespace, self.start = Namespace(self), next(tape._clock)
+        self.start = next(tape._clock)
         self.leaves = {}  # id of a leaf that was given a gradient -> the leaf
-        before = before or SimpleNamespace(held={}, leaves={})
-        self.had = {key for key, leaf in before.leaves.items() if leaf.grad is not None}
-        self._undisturbed([array for array, _ in before.held.values()])
+        leaves, held = (before.leaves, before.held) if before else ({}, {})
+        self.had = {key for key, leaf in leaves.items() if leaf.grad is not None}
+        self._undisturbed([array for array, _ in held.values()])
 
     def run(self, step, args, kwargs):
         """The step, done and written down; `result` is what it returns."""
@@ -238,13 +198,6 @@ class Recording:
         finally:
             backend.recorder.reset(token)
         self._undisturbed([array for array, _ in self.held.values()])
-
-    def clear(self):
-        """Let go of all arrays: they and their recording refer to each other."""
-        self.known.clear()
-        self.entries.clear()
-        self.held.clear()
-        self.result = None
 
     def refuse(self, reason):
         """Remember the first reason why this step cannot be replayed."""
@@ -259,7 +212,7 @@ class Recording:
 
     def _stand_in(self, array):
         if id(array) not in self.known:
-            self.known[id(array)] = Recorded(array, self)
+            self.known[id(array)] = Recorded(array)
         return self.known[id(array)]
 
     def _fix(self, value):
@@ -282,13 +235,8 @@ class Recording:
     def seen(self, value):
         """The stand-in for the array of a tensor, or for an array; anything else as it is."""
         array = value._array if isinstance(value, Tensor) else value
-        if type(array) is Recorded:
-            if array.recording is self:
-                return array
-            self.refuse("a result of an earlier call is used: only parameters and arguments are carried over")
-            array = array.value
         if type(array) is not np.ndarray:
-            if backend.is_array(array):
+            if type(array) is not Recorded and backend.is_array(array):
                 self.refuse("its arrays are on a GPU")
             return array
         if isinstance(value, Tensor):
@@ -309,74 +257,72 @@ class Recording:
 
     # ----- what the stand-ins tell -----
 
-    def note(self, function, args, kwargs):
-        """A call without effects."""
-        args, kwargs = plain((args, kwargs))
-        self._undisturbed(arrays_in(args, kwargs))
-        return self._result(function, args, kwargs, function(*args, **kwargs), into=True)
+    def plain(self, value):
+        """`value` with the arrays in place of their stand-ins."""
+        return mapped(value, self._array)
 
-    def make(self, function, *args, **kwargs):
-        """A call that makes an array of numbers that are the same in every play."""
-        array = function(*plain(args), **plain(kwargs))
-        self._new(array)
-        if not function.__name__.startswith("empty"):
-            self._add(np.copyto, (array, array.copy(order="K")), {}, array, constant=True)
-        return self._stand_in(array)
+    def _array(self, value):
+        if type(value) is not Recorded:
+            return value
+        if self.known.get(id(value.value)) is not value:
+            self.refuse("a result of an earlier call is used: only parameters and arguments are carried over")
+        return value.value
 
-    def write(self, function, args, kwargs, target):
-        """A call that changes the array `target`."""
-        args, kwargs, target = plain((args, kwargs, target))
-        if any(home(target) is home(fixed) for fixed in self.fixed):
+    def note(self, function, args, kwargs, target=None, effects=False):
+        """A call, done and written down: `target` is an array that it changes, and `effects` says that it
+        has others besides.
+        """
+        args, kwargs, target = self.plain((args, kwargs, target))
+        arrays = arrays_in(args, kwargs)
+        if target is not None and any(home(target) is home(fixed) for fixed in self.fixed):
             self.refuse("an argument is written to, which the caller would not see: return the result")
-        self._undisturbed(arrays_in(args, kwargs))
-        function(*args, **kwargs)
-        self._add(function, args, kwargs, target)
-        return self._stand_in(target)
-
-    def call(self, function, args, kwargs=None, keeps=False):
-        """A call of a function that is `whole`."""
-        args, kwargs = plain((args, kwargs or {}))
-        leaf = args[0] if args and type(args[0]) is Leaf else None
-        if leaf and leaf.tick > self.start:
-            return function(*args, **kwargs)  # a gradient at a point that the step made: nobody will see it
-        first = leaf is not None and leaf.grad is None and leaf.buffer is not None and id(leaf) in self.had
-        self._undisturbed(arrays_in(args, kwargs))
-        token = backend.recorder.set(None)
-        try:
+        self._undisturbed(arrays)
+        with backend.setting(backend.recorder, None):
             result = function(*args, **kwargs)
-        finally:
-            backend.recorder.reset(token)
-        if result is not None:
-            return self._result(
-                function, args, kwargs, result, "out" in inspect.signature(function).parameters
-            )
-        self._add(*(with_copies, (function, args)) if keeps else (function, args), kwargs, None)
-        if leaf:
-            self.leaves[id(leaf)] = leaf
-            self.entries[-1].leaf, self.entries[-1].first = leaf, first
-        return None
-
-    def _result(self, function, args, kwargs, result, into):
-        """The stand-in for a result. `into` says that the call has no effect but this."""
+        if target is not None or result is None:
+            self._add(function, args, kwargs, target, effects)
+            return None if target is None else self._stand_in(target)
         if isinstance(result, np.generic):
             result = np.asarray(result)
         if type(result) is not np.ndarray:
             self.refuse(f"{function.__name__} gives a {type(result).__name__}, not an array")
             return result
-        mine = home(result)
-        if id(mine) in self.own or any(mine is home(array) for array in arrays_in(args, kwargs)):
+        if id(home(result)) in self.own or any(home(result) is home(array) for array in arrays):
             return self._stand_in(result)  # a view
         self._new(result)
-        if into:
-            self._add(*written_into(function, args, kwargs, result), result)
-        else:
-            self._add(store, (result, function, args, kwargs), {}, None)
+        into = store, (result, function, args, kwargs), {}
+        self._add(*(into if effects else written_into(function, args, kwargs, result)), result, effects)
         return self._stand_in(result)
 
-    def _add(self, function, args, kwargs, writes, constant=False):
+    def make(self, function, *args, **kwargs):
+        """A call that makes an array of numbers that are the same in every play."""
+        args, kwargs = self.plain((args, kwargs))
+        array = function(*args, **kwargs)
+        self._new(array)
+        if not function.__name__.startswith("empty"):
+            self._add(np.copyto, (array, array.copy(order="K")), {}, array, constant=True)
+        return self._stand_in(array)
+
+    def call(self, function, args, kwargs=None, keeps=False):
+        """A call of a function that is `whole`: one that has effects, or an argument `out` for its result."""
+        leaf = args[0] if args and type(args[0]) is Leaf else None
+        if leaf and leaf.tick > self.start:
+            return function(*args)  # of a tensor that the step made: calls like any other
+        first = leaf is not None and leaf.grad is None and leaf.buffer is not None and id(leaf) in self.had
+        effects = "out" not in inspect.signature(function).parameters
+        if keeps:
+            function, args = with_copies, (function, args)
+        result = self.note(function, args, kwargs or {}, effects=effects)
+        if leaf:
+            self.leaves[id(leaf)] = leaf
+            self.entries[-1].leaf, self.entries[-1].first = leaf, first
+        return result
+
+    def _add(self, function, args, kwargs, writes, effects=False, constant=False):
         errors = {kind: how for kind, how in np.geterr().items() if how != self.errors[kind]}
-        self.entries.append(Entry(function, args, kwargs, writes, _line(), errors, constant))
-        if writes is None or self.number(writes) is None:
+        arrays = arrays_in(args, kwargs)
+        self.entries.append(Entry(function, args, kwargs, writes, effects, _line(), arrays, errors, constant))
+        if effects or self.number(writes) is None:
             self.held = {place: (array, array.copy()) for place, (array, _) in self.held.items()}
 
     def _undisturbed(self, arrays):
@@ -412,7 +358,7 @@ class Recording:
 
         def add(v):
             v = v._array if isinstance(v, Tensor) and type(v._array) is Recorded else v
-            v = plain(v)
+            v = v.value if type(v) is Recorded else v
             if type(v) is np.ndarray:
                 number = self.number(v)
                 found.append(("array", id(home(v)) if number is None else number, number is None, *place(v)))
@@ -480,11 +426,6 @@ def with_copies(function, args):
     return function(*mapped(args, lambda v: v.copy(order="K") if type(v) is np.ndarray else v))
 
 
-def entry_of(x, index):
-    """One entry of an array, as an array without axes."""
-    return np.array(x[index])
-
-
 # ----- arrays within arguments, and their memory -----
 
 
@@ -505,11 +446,6 @@ def mapped(value, change, inside=lambda kind: None):
     if kind is slice:
         return slice(*mapped((value.start, value.stop, value.step), change, inside))
     return change(value)
-
-
-def plain(value):
-    """`value` with the arrays in place of their stand-ins."""
-    return mapped(value, lambda v: v.value if type(v) is Recorded else v)
 
 
 def arrays_in(*values):
@@ -549,6 +485,6 @@ def twin(array):
 def _line():
     """The line of the person's program that is being run."""
     frame = sys._getframe(2)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_package):
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_packages):
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"

@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import Counter
 from collections.abc import Callable
 from functools import partial, update_wrapper
 from itertools import groupby
@@ -129,11 +128,7 @@ class Replay:
         for kept in (self.lists, self.runs):
             while len(kept) > _most_lists:
                 del kept[next(iter(kept))]
-        result = _given(run.result, run)
-        if before:
-            before.clear()
-        if key not in self.runs:
-            run.clear()
+        result = mapped(run.result, lambda value: _giver(run, value)())
         if why:
             self._forget()
             if self.strict:
@@ -148,23 +143,22 @@ class Play:
     def __init__(self, run, variables, settings):
         self.fixed, self.tensors = run.fixed, list(run.tensors.values())
         self.variables, self.settings = variables, settings
-        entries, results = _needed(run)
-        straight = _straight_into_gradients(entries, results)
-        blocks = _blocks(run, entries, results, straight)
+        entries, uses = _needed(run)
+        blocks = _straight_into_gradients(entries, uses)
+        _share_blocks(run.own, entries, uses, blocks)
 
         def placed(value):
-            if type(value) is np.ndarray and id(home(value)) in straight:
-                return straight[id(home(value))]
             block = blocks.get(id(home(value))) if type(value) is np.ndarray and value.size else None
             if block is None:
                 return value
             return np.ndarray(value.shape, value.dtype, block, place(value)[0], value.strides)
 
         self.calls = []
+        entries = [entry for entry in entries if not entry.constant or id(home(entry.writes)) in blocks]
         for errors, group in groupby(entries, key=lambda entry: entry.errors):
             calls = [_call(entry, placed) for entry in group]
             self.calls += [partial(_with_errors, errors, calls)] if errors else calls
-        self.result = mapped(run.result, partial(_giver, run, placed))
+        self.result = mapped(run.result, lambda value: _giver(run, value, placed))
 
     def changed(self):
         """What the calls depend on and is not as it was, or None."""
@@ -209,20 +203,14 @@ def _with_errors(errors, calls):
 # ----- results -----
 
 
-def _given(result, run):
-    """The result of a step that was written down, as the caller gets it."""
-    return mapped(mapped(result, partial(_giver, run, lambda array: array)), lambda give: give())
-
-
-def _giver(run, placed, value):
+def _giver(run, value, placed=lambda array: array):
     """A function without arguments that gives a part of the result: copies of what the step made,
     anything else as it is.
     """
     array = value._array if isinstance(value, Tensor) else value
     if type(array) is not Recorded:
         return lambda: value
-    mine, array = run.number(array.value) is not None, array.value
-    array = placed(array)
+    mine, array = run.number(array.value) is not None, placed(array.value)
     if isinstance(value, Tensor):
         return lambda: tape._tensor(array.copy(order="K"), None)
     return (lambda: array.copy(order="K")) if mine else lambda: array
@@ -232,49 +220,37 @@ def _giver(run, placed, value):
 
 
 def _needed(run):
-    """The entries whose results are used or that have effects, and the arrays of the result."""
-    results = []
+    """The entries whose results are used or that have effects; and what uses each memory, by its id:
+    [(number of the entry, array)], with the result of the step as the last.
+    """
+    results, entries, uses = [], [], {}
     mapped(run.result, lambda v: results.append(v._array if isinstance(v, Tensor) else v))
     results = [v.value for v in results if type(v) is Recorded]
-    needed, entries = {id(home(array)) for array in results}, []
+    needed = {id(home(array)) for array in results}
     for entry in reversed(run.entries):
-        written = None if entry.writes is None else id(home(entry.writes))
-        if written is None or written not in run.own or written in needed:
-            entries.append(entry)
-            needed.update(id(home(array)) for array in entry.arrays())
-    return entries[::-1], results
-
-
-def _blocks(run, entries, results, elsewhere):
-    """Memory for what the step makes, by the id of the memory it had while it was written down.
-
-    Two results share a block if the one is used for the last time before the other is made. What
-    is written once, and always the same, is taken out of the list and keeps its block.
-    """
-    writes = Counter(
-        id(home(a)) for e in entries for a in ([e.writes] if e.writes is not None else e.arrays())
-    )
-    blocks, same = {}, {}
-    for entry in [e for e in entries if e.constant and writes[id(home(e.writes))] == 1]:
-        array = entry.writes
-        alike = (array.tobytes(), *place(array))
-        if alike not in same:
-            same[alike] = _block(home(array).nbytes)
-            np.ndarray(array.shape, array.dtype, same[alike], place(array)[0], array.strides)[...] = array
-        blocks[id(home(array))] = same[alike]
-        entries.remove(entry)
-    elsewhere = {*elsewhere, *(id(home(array)) for array in run.fixed)}
-    first, last = {}, {}
-    for i, arrays in enumerate([*(entry.arrays() for entry in entries), results]):
+        if entry.effects or run.number(entry.writes) is None or id(home(entry.writes)) in needed:
+            entries.insert(0, entry)
+            needed.update(id(home(array)) for array in entry.arrays)
+    for i, arrays in enumerate([*(entry.arrays for entry in entries), results]):
         for array in arrays:
-            one = home(array)
-            if id(one) in run.own and id(one) not in blocks and id(one) not in elsewhere:
-                first.setdefault(id(one), (i, one))
-                last[id(one)] = i
+            uses.setdefault(id(home(array)), []).append((i, array))
+    return entries, uses
+
+
+def _share_blocks(own, entries, uses, blocks):
+    """Add the memory for what the step makes, by the id of the memory it had while it was written down.
+
+    Two results share a block if the one is used for the last time before the other is made. What no entry
+    makes, an argument, stays where it is; so does what is made once, and always the same.
+    """
     begins, ends, free = {}, {}, []
-    for one, (i, owner) in first.items():
-        begins.setdefault(i, []).append(owner)
-        ends.setdefault(last[one], []).append(one)
+    for one, used in uses.items():
+        first = used[0][0]
+        changes = {i for i, _ in used if i < len(entries) and (entries[i].effects or entries[i].makes(one))}
+        if one in own and one not in blocks and first in changes and entries[first].makes(one):
+            if not entries[first].constant or len(changes) > 1:
+                begins.setdefault(first, []).append(home(used[0][1]))
+                ends.setdefault(used[-1][0], []).append(one)
     for i in range(len(entries) + 1):
         for owner in begins.get(i, ()):
             fits = [b for b in free if owner.nbytes <= len(b) <= 2 * owner.nbytes + 1024]
@@ -282,36 +258,32 @@ def _blocks(run, entries, results, elsewhere):
             free = [b for b in free if b is not block]
             blocks[id(owner)] = block
         free += [blocks[one] for one in ends.get(i, ())]
-    return blocks
 
 
-def _straight_into_gradients(entries, results):
+def _straight_into_gradients(entries, uses):
     """Where the call that makes a gradient may write it into the optimizer's array: {id of the memory that
-    its result had while it was written down: that array}. The entry that copied it then only tells the leaf.
+    its result had while it was written down: that memory}. The entry that copied it then only tells the leaf.
 
     The old gradient must be gone by then, so no other function with effects, and no use of the optimizer's
     array, may come in between.
     """
-    uses, straight = {}, {}
-    for i, arrays in enumerate([*(entry.arrays() for entry in entries), results]):
-        for array in arrays:
-            uses.setdefault(id(home(array)), []).append((i, array))
+    straight = {}
     for i, entry in enumerate(entries):
         if not entry.first:
             continue
         array, target = entry.args[1], entry.leaf.buffer
         used = uses[id(home(array))]
-        j = used[0][0]
+        j, start = used[0][0], place(target)[0]
         if (
             {k for k, _ in used} == {j, i}
-            and entries[j].writes is not None
+            and not entries[j].effects
             and not entries[j].constant
             and all(same_place(array, other) for _, other in used)
-            and place(array)[1:] == place(target)[1:]
-            and all(one.writes is not None or one.leaf for one in entries[j:i])
-            and not any(home(a) is home(target) for one in entries[j:i] for a in one.arrays())
+            and place(array) == (0, *place(target)[1:])
+            and all(not one.effects or one.leaf for one in entries[j:i])
+            and not any(j <= k < i for k, _ in uses.get(id(home(target)), ()))
         ):
-            straight[id(home(array))] = target
+            straight[id(home(array))] = home(target).view(np.uint8)[start : start + target.nbytes]
             entry.function, entry.args = _arrived, (entry.leaf,)
     return straight
 
@@ -356,9 +328,7 @@ def _variables(step):
         if isinstance(function, partial):
             functions += [function.func, *function.args, *function.keywords.values()]
         if isinstance(function, MethodType):
-            found += _numbers_in(
-                "self.", vars(function.__self__) if hasattr(function.__self__, "__dict__") else {}
-            )
+            found += _numbers_in("self", function.__self__)
             function = function.__func__
         if not isinstance(function, FunctionType) or id(function) in seen:
             continue
@@ -378,23 +348,17 @@ def _variables(step):
             if isinstance(value, FunctionType | MethodType | partial):
                 functions.append(value)
             if isinstance(value, dict | list | SimpleNamespace):
-                found += _numbers_in(
-                    f"{name}, ", vars(value) if isinstance(value, SimpleNamespace) else value
-                )
+                found += _numbers_in(name, value)
     return found
 
 
-def _numbers_in(name, values):
+def _numbers_in(name, holder):
+    values = holder if isinstance(holder, dict | list) else getattr(holder, "__dict__", {})
+    read = values.__getitem__ if isinstance(values, list) else values.get
     keys = range(len(values)) if isinstance(values, list) else list(values)
-    numbers = [(f"{name}{key}", partial(_item, values, key), values[key]) for key in keys]
-    return [(name, partial(len, values), len(values)), *(n for n in numbers if isinstance(n[2], NUMBERS))]
-
-
-def _item(values, key):
-    try:
-        return values[key]
-    except LookupError:
-        return None
+    keys = [key for key in keys if isinstance(read(key), NUMBERS)]
+    numbers = [(f"{name}, {key}", partial(read, key), read(key)) for key in keys]
+    return [(name, partial(len, values), len(values)), *numbers]
 
 
 def _changed(variables):

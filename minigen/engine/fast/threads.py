@@ -118,7 +118,10 @@ class _SingleThreadedBLAS:
     def enter(self):
         with self.lock:
             if self.saved is None:
-                self.saved = _thread_counts()
+                counts = _thread_counts()
+                if max(counts, default=1) == 1:
+                    return
+                self.saved = counts
             self.inside.add(threading.get_ident())
             _set_thread_counts([1] * len(self.saved))
 
