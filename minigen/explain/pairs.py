@@ -261,7 +261,10 @@ def _fronts(place, functions, back):
         ]  # a penalty of the parameters has no upstream gradient
     alike = _alike(place, functions, back, others)
     shown = [n for n in _whose_results(place.program, back) if n in others] if place.kind is None else []
-    return [*dict.fromkeys([*shown, *alike])]  # first those whose results the file itself hands to it
+    likely = [n for n in shown if _cost.search(n) or n in _forwards or "forward" in n]
+    return [
+        *dict.fromkeys([*likely, *alike])
+    ] or shown  # first those whose results the file itself hands to it
 
 
 def _alike(place, functions, back, others):
@@ -942,6 +945,13 @@ def covered(program, found):
     """The readings whose functions no other accepted reading calls: the outermost ones."""
     fits = {_key(f, f.reading.backward) for f in found if f.reading.backward and f.right}
     found = [f for f in found if f.right or not f.reading.backward or _key(f, f.reading.backward) not in fits]
+    plain = {(_key(f, f.reading.backward), f.reading.forward.name): f for f in found if not f.reading.loss}
+
+    def is_told_plainly(f):  # the loss alone is the forward, and what stands before it is another one
+        other = f.reading.loss and plain.get((_key(f, f.reading.backward), f.reading.loss.name))
+        return bool(other) and other.worth >= f.worth
+
+    found = [f for f in found if not is_told_plainly(f)]
     as_loss = {(_key(f, f.reading.backward), f.reading.loss.name) for f in found if f.reading.loss}
     found = [f for f in found if (_key(f, f.reading.backward), f.reading.forward.name) not in as_loss]
     names = names_of_code(program)

@@ -986,7 +986,7 @@ class Search:
 
     def _in_loops(self, suspects):
         """Products that are missing as terms of what a loop computes."""
-        carried = {trace.target(s.statement) for s in self.everything if not s.setup and not s.forward}
+        carried = {trace.target(s.statement) for s in self.everything if not s.setup}
         for s in (s for s in suspects if s.calls > 1 and isinstance(s.statement, ast.Assign | ast.Return)):
             self._try_all([(s, edit) for edit in built.in_loops(s, carried)])
 
