@@ -123,22 +123,22 @@ def among_many(s):
 
 def in_loops(s, carried):
     """A product of two arrays that is missing as a term, where a statement runs several times and later calls see what
-    earlier ones left, so that nothing can be solved for. One factor is among the names `carried` back.
+    earlier ones left, so that nothing can be solved for. One factor is among the names `carried` back, the other is not.
     """
     node, arrays = s.value_node, atoms(s.scope, s.namespace)[0]
     shape = getattr(s.values.get(id(node)), "shape", None)
     floats = [a for a in arrays if a.value.dtype.kind == "f" and a.value.ndim]
     back = [a for a in floats if ast.unparse(a.node).split("[")[0] in carried]
-    for one, other in itertools.product(back, floats):
-        if one is not other and shape and _broadcast(one.value.shape, other.value.shape) == shape:
-            terms = [f"{other.text} * {one.text}", f"(1 - {other.text}) * {one.text}"]
-        else:
-            terms = [
-                f"{one.text} @ {other.text}{turned}"
-                for turned, size in (("", other.value.shape), (".T", other.value.shape[::-1]))
-                if one.value.ndim == other.value.ndim == 2 and one.value.shape[1] == size[0]
-                if (one.value.shape[0], size[1]) == shape
-            ]
+    for one, other in itertools.product(back, [a for a in floats if a not in back]):
+        terms = []
+        if _broadcast(one.value.shape, other.value.shape) == shape:
+            terms.append(f"{other.text} * {one.text}")
+            if (0 <= other.value).all() and (other.value <= 1).all():
+                terms.append(f"(1 - {other.text}) * {one.text}")
+        if one.value.ndim == other.value.ndim == 2:
+            for turned, (n, k) in (("", other.value.shape), (".T", other.value.shape[::-1])):
+                if one.value.shape[1] == n and (one.value.shape[0], k) == shape:
+                    terms.append(f"{one.text} @ {other.text}{turned}")
         for term in terms:
             new = changes.binary(node, ast.Add(), changes.parsed(term))
             yield Edit(1.9, "missing path", f"the term {term} is missing", node, new)

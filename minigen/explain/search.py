@@ -410,10 +410,11 @@ class Search:
             just = [s for s in suspects if s.touches - {UNTOUCHED} == set(goal) - {UNTOUCHED}]
             tiers = tiers[:5] if aimed else [lambda: self._simple(through, LIKELY)]
             tiers = [lambda: self._few_of_a_kind([s for s in just if s.response is None]), *tiers]
-            tiers += [lambda: self._two_in_one(known), lambda: self._simple(just)]
-            tiers += [lambda: self._missing_lines(just), lambda: self._in_loops(just)]
+            tiers += [lambda: self._two_in_one(known), lambda: self._missing_lines(just)]
+            tiers += [lambda: self._in_loops(just), lambda: self._simple(just)]
         for tier in tiers:
-            tier()
+            with self._in_part_of_the_time(0.5 if quick and tier is not tiers[-1] else 1.0):
+                tier()
             best = self._best(suspects)
             if best is not None or self.misled:
                 return best
