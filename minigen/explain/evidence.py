@@ -464,7 +464,12 @@ def _uncompared(reading, candidates, values, found, taken, live):
         if source.kind not in ("returned", "stored") or (source.kind, source.address) in taken:
             continue
         if not source.label:
-            if source.kind == "returned" and reading.backward is not None and gradient.ndim:
+            beside = source.address[:-1]
+            among = len(beside) > 1 and any(
+                m.right and m.source.kind == "returned" and m.source.address[:-1] == beside
+                for m in found.values()
+            )
+            if source.kind == "returned" and (reading.backward is not None or among) and gradient.ndim:
                 i = source.address[-1][1]
                 label = (
                     f"value {i + 1} of what backward returns"
@@ -749,6 +754,7 @@ def _labels(reading, live):
     def label(address):
         here = _resolve(node, live.program)
         for kind, key in address[1:]:
+            here = _listed(here, tree)
             if isinstance(here, ast.Tuple | ast.List) and kind == "key" and isinstance(key, int):
                 here = _resolve(here.elts[key], live.program) if key < len(here.elts) else None
             elif kind == "key" and isinstance(key, str):
@@ -765,6 +771,18 @@ def _labels(reading, live):
         return ""
 
     return label
+
+
+def _listed(node, tree):
+    """What a name stands for where a function gives it a list of names once: grads = [dW, db]; else the node itself."""
+    if not isinstance(node, ast.Name) or tree is None:
+        return node
+    given = [
+        n.value
+        for n in ast.walk(tree)
+        if isinstance(n, ast.Assign) and any(getattr(t, "id", "") == node.id for t in n.targets)
+    ]
+    return given[0] if len(given) == 1 and isinstance(given[0], ast.Tuple | ast.List) else node
 
 
 def _resolve(node, program):

@@ -16,6 +16,9 @@ class NotFound(Exception):
     """No forward with its backward could be called; the text says why and what to do next."""
 
 
+_drives = re.compile(r"descen[dt]|train|fit|sgd|optimi[sz]|learn", re.I)
+
+
 def find(program, shapes=None, seconds=8.0):
     """[Found] of the outermost pairs in a Program; its functions may take arrays of a library of its own."""
     for library in ["", *program.libraries]:
@@ -92,7 +95,8 @@ def not_judged(program, found):
         if name in known or pairs._skip.match(last) or pairs._second.search(last) or not _computes(tree):
             continue
         single = "." not in name and propose._may_be_single(program, function) and not _trains(tree, known)
-        if pairs.goes_back(last, functions) or single:
+        drives = _drives.search(last) and _trains(tree, known)  # gradient_descent, which calls what is judged
+        if pairs.goes_back(last, functions) and not drives or single:
             open_.append(name)
     inner = set().union(*(pairs.closure(graph, graph.get(name, ())) - {name} for name in open_))
     return [name for name in open_ if name not in inner]

@@ -28,7 +28,7 @@ from minigen.explain.task import Played, Task
 
 SEED = "(draw)"  # the entry of a task's values that says which scene they belong to
 _back = re.compile(
-    r"backward|bptt|pullback|adjoint|back_?prop|bprop|bwd|backpass|grad|prime|deriv|vjp|^(?:d|g)_|^d(?=[A-Z])|^d(?=relu|sigmoid|tanh|softmax)"
+    r"backward|bptt|pullback|adjoint|back_?[pP]rop|bprop|bwd|backpass|grad|prime|deriv|vjp|^(?:d|g)_|^d(?=[A-Z])|^d(?=relu|sigmoid|tanh|softmax)"
     r"|_(?:back|der|d|dx|bp|jac)$|^jac(?:_|$)|^back$|Back$|_jacobian$|^delta_|[a-z]Backward$|[a-z]Grad(ient)?s?$|[a-z]Prime$"
 )
 _neutral = re.compile(
@@ -770,7 +770,7 @@ def task_of(place, reading, warm="cold", seeds=(1, 2, 3), promised=()):
     ):
         steps, _ = scenes.pattern(m.value)
         theirs, numbers = scenes.pattern(m.source.address)
-        patterns.setdefault(steps, (m, theirs, numbers))
+        patterns.setdefault(steps, (m, theirs, numbers, scenes.pattern(m.value)[1]))
 
     def source_of(address):
         if address in rules:
@@ -778,8 +778,11 @@ def task_of(place, reading, warm="cold", seeds=(1, 2, 3), promised=()):
         steps, numbers = scenes.pattern(address)
         if steps not in patterns or not numbers:
             return None
-        m, theirs, kept = patterns[steps]
-        numbers = numbers if len(numbers) == len(kept) else kept
+        m, theirs, kept, own = patterns[steps]
+        if len(numbers) != len(
+            kept
+        ):  # layers[4].b has its gradient in layers[4].grads[1]: of the 4 another number
+            numbers = [numbers[own.index(k)] if k in own else k for k in kept]
         there = scenes.fill(theirs, numbers)
         return evidence.Source(m.source.kind, there, scenes.text(there), m.source.step)
 
