@@ -121,15 +121,17 @@ def among_many(s):
             yield Edit(1.1 + cost, "term", words, term, changes.parsed(f"({name})"))
 
 
-def in_loops(s, carried):
+def in_loops(s, carried, used):
     """A product of two arrays that is missing as a term, where a statement runs several times and later calls see what
-    earlier ones left, so that nothing can be solved for. One factor is among the names `carried` back, the other is not.
+    earlier ones left, so that nothing can be solved for. One factor is among the names `carried` back, the other is
+    not, as far as it is `used`.
     """
     node, arrays = s.value_node, atoms(s.scope, s.namespace)[0]
     shape = getattr(s.values.get(id(node)), "shape", None)
     floats = [a for a in arrays if a.value.dtype.kind == "f" and a.value.ndim]
-    back = [a for a in floats if ast.unparse(a.node).split("[")[0] in carried]
-    for one, other in itertools.product(back, [a for a in floats if a not in back]):
+    named = [(ast.unparse(a.node).split("[")[0], a) for a in floats]
+    back = [a for name, a in named if name in carried]
+    for one, other in itertools.product(back, [a for name, a in named if name not in used]):
         terms = []
         if _broadcast(one.value.shape, other.value.shape) == shape:
             terms.append(f"{other.text} * {one.text}")

@@ -1061,6 +1061,10 @@ def _insertions(node, parent, place, value, own, arrays, numbers, to, around):
                 f"the factor {other.text} is missing at {own}",
                 binary(node, ast.Mult(), other.node),
             )
+        if isinstance(other.value, float) and 0 < other.value < 1:  # of dropout, what is kept
+            kept = f"(1 - {other.text})"
+            said = f"a division by {bare(kept)} is missing at {own}"
+            yield e(1.3 + more, "factor", said, binary(node, ast.Div(), parsed(kept)))
     for other in arrays:  # one number for each channel: gamma[:, None, None]
         for axis in range(value.ndim - 1) if other.value.ndim == 1 else ():
             if value.shape[axis] == other.value.size > 1:

@@ -177,7 +177,7 @@ def _assign(reading, slopes, values, outcome):
     def same(value, gradient):
         return alike(np.shape(values[value]), gradient.shape)
 
-    ranked = _promised(reading, candidates, values, same)
+    ranked = _promised(reading, candidates, values, same, outcome.live)
     owed = _owed(candidates, values, same, reading)
     best = {}
     for score, _, source, _, _ in ranked:
@@ -281,9 +281,10 @@ def _assign(reading, slopes, values, outcome):
     )
 
 
-def _promised(reading, candidates, values, same):
+def _promised(reading, candidates, values, same, live):
     """[(-score, order, Source, gradient, value)]: what promises a value's gradient, by its name or its place."""
-    ranked, by_structure = [], _of_one_structure(candidates, values)
+    ranked = []
+    by_structure = _of_one_structure(candidates, values) | _in_lists(candidates, values, live)
     for order, (source, gradient) in enumerate(candidates):
         for value in values:
             score = max(_promise(source, value, reading), 3.0 * (by_structure.get(source) == value))
@@ -309,6 +310,49 @@ def _of_one_structure(candidates, values):
             if len(same) > 1 and (whole or named and any(fits)) and not handed_on:
                 return {returned[k][0]: inside[n] for n, k in same.items()}
     return {}
+
+
+def _in_lists(candidates, values, live):
+    """{Source: value}, where an object keeps its parameters and their gradients in two lists: params and grads."""
+    places = {
+        id(found[2]): a for a, found in ((a, scenes.reach(live, a)) for a in values) if found is not None
+    }
+    found = {}
+    for source, _ in candidates:
+        if (
+            source.kind not in ("stored", "added")
+            or len(source.address) < 3
+            or source.address[-2][0] != "attr"
+        ):
+            continue
+        (_, name), (_, i) = source.address[-2:]
+        holder = _value_at(live, source.address[:-2])
+        mine = getattr(holder, name, None)
+        if not isinstance(mine, list | tuple) or not is_gradient_name(name):
+            continue
+        for other, theirs in vars(holder).items():
+            if type(theirs) in (list, tuple) and len(theirs) == len(mine) and not is_gradient_name(other):
+                beside = [a for a in values if a[:-1] == source.address[:-2]]
+                alike = [a for a in beside if np.shape(values[a]) == np.shape(theirs[i])]
+                if len(alike) == 1:  # the list may still hold what the attribute was made with
+                    found[source] = alike[0]
+                elif id(theirs[i]) in places:
+                    found[source] = places[id(theirs[i])]
+    return found
+
+
+def _value_at(live, address):
+    """What stands at an address, of whatever kind; None where nothing does."""
+    (kind, key), *rest = address
+    value = (
+        live.owner if kind == "self" else (live.arguments if kind == "arg" else live.program.names).get(key)
+    )
+    for way, step in rest:
+        try:
+            value = vars(value)[step] if way == "attr" else value[step]
+        except (TypeError, KeyError, IndexError):
+            return None
+    return value
 
 
 def _measure_factors(found, slopes, gradients, values):
@@ -463,13 +507,17 @@ def _uncompared(reading, candidates, values, found, taken, live):
     for source, gradient in candidates:
         if source.kind not in ("returned", "stored") or (source.kind, source.address) in taken:
             continue
-        if not source.label:
-            beside = source.address[:-1]
-            among = len(beside) > 1 and any(
-                m.right and m.source.kind == "returned" and m.source.address[:-1] == beside
-                for m in found.values()
-            )
-            if source.kind == "returned" and (reading.backward is not None or among) and gradient.ndim:
+        beside = source.address[:-1]
+        among = len(beside) > 1 and any(
+            m.right and m.source.kind == source.kind and m.source.address[:-1] == beside
+            for m in found.values()
+        )
+        among = among and np.abs(gradient).max(initial=0.0) > 1e-8  # of a bias before a batch norm it is 0
+        if not source.label or among and source.kind == "stored" and isinstance(source.address[-1][1], int):
+            if source.kind == "stored":
+                why = "others beside it are gradients, and it is that of no value of its shape"
+                missed[source.label] = Uncompared(source.label, why)
+            elif (reading.backward is not None or among) and gradient.ndim:
                 i = source.address[-1][1]
                 label = (
                     f"value {i + 1} of what backward returns"

@@ -988,8 +988,9 @@ class Search:
     def _in_loops(self, suspects):
         """Products that are missing as terms of what a loop computes."""
         carried = {trace.target(s.statement) for s in self.everything if not s.setup}
+        used = {trace.target(s.statement) for s in self.everything if not s.setup and s.touches}
         for s in (s for s in suspects if s.calls > 1 and isinstance(s.statement, ast.Assign | ast.Return)):
-            self._try_all([(s, edit) for edit in built.in_loops(s, carried)])
+            self._try_all([(s, edit) for edit in built.in_loops(s, carried, used)])
 
     def _lacking(self, suspects):
         """(Suspect, name, what it lacks): of those that make a wrong gradient, and those that were solved for; and of

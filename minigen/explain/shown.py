@@ -209,6 +209,7 @@ class ShownPlace(pairs.Place):
         scenes.widen(live, self.program)
         more = seed % 3 if self.varies else 0  # other sizes for other inputs
         chosen = {n: rng.permutation(n)[: small + more] for n, small in self.smaller.items()}
+        renewed = {}  # {id of an array: (itself, its new one)}
         for address, container, key, value in _arrays(live):
             new = _of_its_kind(value, chosen, rng)
             if _is_velocity(address, container):
@@ -217,11 +218,32 @@ class ShownPlace(pairs.Place):
                 address, new
             ):  # zeros hide what they are multiplied with
                 new = 0.3 * rng.standard_normal(new.shape)
+            renewed[id(value)] = value, new
             if isinstance(container, dict | list):
                 container[key] = new
             elif container is not None and not isinstance(container, tuple):
                 scenes.set_attribute(container, key, new)
+        for root in (live.owner, *live.arguments.values()):
+            _exchange(root, renewed, self.program, set())
         return scenes.Scene(self.program, live.arguments, live.owner, seed)
+
+
+def _exchange(value, renewed, program, seen):
+    """Put the new arrays into the lists and tuples of an object that hold the old ones as well: params = (W, b)."""
+    if id(value) in seen or isinstance(value, np.ndarray):
+        return
+    seen.add(id(value))
+    holds = vars(value) if scenes.is_own(value, program) else value if isinstance(value, dict) else {}
+    for key, inner in list(holds.items()):
+        if type(inner) in (list, tuple) and any(id(v) in renewed for v in inner):
+            new = type(inner)(renewed[id(v)][1] if id(v) in renewed else v for v in inner)
+            if isinstance(value, dict):
+                value[key] = new
+            else:
+                scenes.set_attribute(value, key, new)
+        _exchange(inner, renewed, program, seen)
+    for inner in value if type(value) in (list, tuple) else ():
+        _exchange(inner, renewed, program, seen)
 
 
 def _arrays(live):

@@ -388,7 +388,95 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("text", [GAN, TRACE, HANDED, MOMENTUM])
+LISTED = """import numpy as np
+A, B = np.random.randn(3, 4), np.random.randn(4, 4)
+c = np.zeros(4)
+def lossFun(xs, target):
+    h, hs = np.zeros(4), []
+    for x in xs:
+        h = np.tanh(x @ A + h @ B + c)
+        hs.append(h)
+    loss = np.sum((h - target) ** 2)
+    dA, dB, dc = np.zeros_like(A), np.zeros_like(B), np.zeros_like(c)
+    dh = 2 * (h - target)
+    for t in reversed(range(len(xs))):
+        da = dh * (1 - hs[t] ** 2)
+        dA += np.outer(xs[t], da)
+        dB += np.outer(hs[t - 1] if t else np.zeros(4), da)
+        dc += da
+        dh = B @ da
+    grads = [dA, dB, dc]
+    for g in grads:
+        np.clip(g, -50, 50, out=g)
+    return loss, grads, h
+if __name__ == "__main__":
+    loss, grads, h = lossFun(np.random.randn(3, 3), np.random.randn(4))
+    for p, g in zip([A, B, c], grads):
+        p -= 0.1 * g
+"""
+PARAMS = """import numpy as np
+class Dense:
+    def __init__(self, n_in, n_out):
+        self.W, self.b = np.random.randn(n_in, n_out), np.zeros((1, n_out))
+        self.params = (self.W, self.b)
+    def forward(self, X):
+        self.X = X
+        return np.tanh(X @ self.W + self.b)
+    def backward(self, grad):
+        grad = grad * (1 - np.tanh(self.X @ self.W + self.b) ** 2)
+        self.grads = (self.X.T @ grad, np.sum(grad, axis=0, keepdims=True))
+        return grad @ self.W.T
+class Net:
+    def __init__(self, layers):
+        self.layers = layers
+    def forward(self, X):
+        for layer in self.layers:
+            X = layer.forward(X)
+        return X
+    def backProp(self, grad):
+        for layer in reversed(self.layers):
+            grad = layer.backward(grad)
+        return grad
+if __name__ == "__main__":
+    net = Net([Dense(4, 16), Dense(16, 16), Dense(16, 2)])
+    X = np.random.randn(40, 4)
+    Y = net.forward(X)
+    net.backProp(Y)
+"""
+DRIVER = """import numpy as np
+def cost(theta, X, y):
+    return np.mean((X @ theta - y) ** 2)
+def cost_gradient(theta, X, y):
+    return 2 * X.T @ (X @ theta - y) / len(y)
+def gradient_descent(theta, X, y, rate, steps, **more):
+    for _ in range(steps):
+        theta = theta - rate * cost_gradient(theta, X, y, **more)
+    return theta
+def inputs(rng):
+    n = int(rng.integers(5, 8))
+    return {"theta": rng.normal(size=3), "X": rng.normal(size=(n, 3)), "y": rng.normal(size=n)}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "before", "after", "compared"),
+    [
+        (LISTED, "dh = B @ da", "dh = da", 3),
+        (LISTED, "dc += da", "dc = da", 3),
+        (PARAMS, "np.sum(grad, axis=0, keepdims=True)", "np.mean(grad, axis=0, keepdims=True)", 7),
+    ],
+)
+def test_no_gradient_of_a_list_is_left_out_without_a_word(tmp_path, text, before, after, compared):
+    assert text.count(before) == 1
+    path = tmp_path / "mine.py"
+    for text_now, verdict in ((text, "ok"), (text.replace(before, after), "wrong")):
+        path.write_text(text_now)
+        said = file.check(path, seconds=0)
+        assert said.verdict == verdict
+        assert sum(len(one.gradients) for one in said.explanations) == compared
+
+
+@pytest.mark.parametrize("text", [GAN, TRACE, HANDED, MOMENTUM, DRIVER])
 def test_a_right_program_is_right_and_wholly_judged(tmp_path, text):
     path = tmp_path / "mine.py"
     path.write_text(text)
