@@ -6,9 +6,10 @@ on cannot be at fault. Backward is linear in most of its values: one run for eac
 gradients answer to it. Then the value that would make them right can be solved for, and what a changed expression can
 mend is known from its own value, without a run of the program.
 3. Try the changes of whole lines, then the simple ones of expressions, cheapest first; then expressions built for the
-solved value; then lines that are missing; then two changes in one line.
+solved value, or, where many values are right, for what backward must make of it; then lines that are missing; then two
+changes in one line. What a run with a change gave is kept, since several groups of gradients ask for it.
 4. Accept a change only if all gradients are right at other inputs, of other sizes where they can vary, and under other
-settings. Of equal changes the one wins under which most names of the person's tell the truth. Where no single change
+settings, and no other pair of the file is spoiled. Of equal changes the one wins under which most names of the person's tell the truth. Where no single change
 mends all, accept one that makes some gradients right and breaks none, and go on: several mistakes.
 """
 
