@@ -1,7 +1,9 @@
 """Expressions built for the value that a statement must have: a term, a factor, a number, or the whole.
 
 The value is known: it was solved for, or it is the gradient that the statement is. What a term or a factor of it must
-be then follows by subtraction or division, and is looked up among all that can be named there.
+be then follows by subtraction or division, and is looked up among all that can be named there. Where many values are
+right, what backward makes of an expression is compared instead; in loops, where nothing can be solved for, products of
+two are tried.
 """
 
 import ast
