@@ -625,6 +625,23 @@ def _candidates(reading, values, outcome):
                 yield Source("changed", address, f"the change of {label}", step), (start - after) / step
         elif before is None and not names_gradient:
             yield Source("stored", address, label), np.array(after, dtype=np.float64)
+    for address in _with_a_velocity(values, changed):  # the step of momentum is made, and not taken
+        for step in _steps(reading, outcome.live):
+            label = f"the change of {scenes.text(address)}"
+            yield Source("changed", address, label, step), np.zeros(np.shape(values[address]))
+
+
+def _with_a_velocity(values, changed):
+    """The parameters that are as they were, though what is named after their velocity is not: b beside vb."""
+    found = []
+    for address in values:
+        kind, name = address[-1]
+        if kind == "attr" and address not in changed:
+            for before in ("v", "v_", "m", "m_", "vel_", "velocity_"):
+                if (*address[:-1], (kind, f"{before}{name}")) in changed:
+                    found.append(address)
+                    break
+    return found
 
 
 def _steps_taken(values, changed):

@@ -109,6 +109,7 @@ class Explanation:
             for row in self.lines:
                 wrong = row["line"] == first and not row["is"].startswith("the gradient at")
                 mark = "   <- first wrong line" if wrong else ""
+                first = None if wrong else first
                 out.append(f"  {row['line']:<4}  {row['name']:<{width}}  {row['is']}{mark}")
         if self.worst:
             out.append(f"worst  : {self.worst}")
@@ -297,7 +298,7 @@ def _table(search, said):
             returns = isinstance(statement, ast.Return)
             name = "return" if returns else repair.suspect.function.text(_assigned(statement))[:30]
             rows.append({"line": statement.lineno, "name": name, "is": "wrong"})
-    return sorted(rows, key=lambda r: r["line"])
+    return sorted(rows, key=lambda r: (r["line"], "before this" not in r["is"]))
 
 
 def _assigned(statement):

@@ -65,9 +65,7 @@ def _begin(function, widths):
 def _find(program, shapes, seconds):
     found = _tried(program, shapes, seconds)
     # with sizes by trying less may be wrong only since less is compared: what the file itself shows goes first
-    found.sort(
-        key=lambda f: (f.worth[:2], not isinstance(f.place, propose.ProposedPlace), f.worth), reverse=True
-    )
+    found.sort(key=lambda f: (f.worth[:2], not _by_trying(f), f.worth), reverse=True)
     kept = pairs.covered(program, [f for f in found if not f.raised])
     reached = pairs.reached(program, kept)
     return kept + _broken([f for f in found if f.raised], reached)
@@ -95,8 +93,9 @@ def not_judged(program, found):
         if name in known or pairs._skip.match(last) or pairs._second.search(last) or not _computes(tree):
             continue
         single = "." not in name and propose._may_be_single(program, function) and not _trains(tree, known)
-        drives = _drives.search(last) and _trains(tree, known)  # gradient_descent, which calls what is judged
-        if pairs.goes_back(last, functions) and not drives or single:
+        asked = {p.lower() for p in _parameters(function) or ()}
+        drives = _drives.search(last) and (_trains(tree, known) or asked & set(pairs.evidence.steps))
+        if (pairs.goes_back(last, functions) or single) and not drives:
             open_.append(name)
     inner = set().union(*(pairs.closure(graph, graph.get(name, ())) - {name} for name in open_))
     return [name for name in open_ if name not in inner]
@@ -159,7 +158,13 @@ def _tried(program, shapes, seconds):
     elif found:
         places = propose.places(program, shapes or {}, 1.5, pairs.reached(program, found))
         found += [f for f in tried(places, 1.0) if f.right]
-    return found
+    told = {f.reading.title for f in found if not _by_trying(f)}
+    return [f for f in found if not _by_trying(f) or f.reading.title not in told]
+
+
+def _by_trying(found):
+    """Whether its inputs were chosen by trying: what is right at those may be wrong at what the file itself shows."""
+    return isinstance(found.place, propose.ProposedPlace)
 
 
 def tasks(program, shapes=None):

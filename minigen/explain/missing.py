@@ -40,7 +40,7 @@ def lines(suspect):
         shape = getattr(suspect.scope.get(name), "shape", ())
         for other in arrays:
             if other.text != name and changes.broadcasts(shape, other.value.shape):
-                words = f"a line is missing: the factor {other.text} is missing at {name}"
+                words = f"a line is missing: {name} must be multiplied with {other.text}"
                 found.append((1.5, "factor", words, f"{name} *= {other.text}"))
     for axis in (0, 1):
         words = f"a line is missing: {name} must be summed over axis {axis}"
@@ -93,7 +93,7 @@ def of_another_number(everything):
             if len(other) > 1:
                 continue
             new = re.sub(rf"\b([A-Za-z_]\w*?){digit}\b", rf"\g<1>{other}", line)
-            words = f"a line is missing: it stands for {digit}, and not for {other}"
+            words = f"a line is missing: the same as {line}, for {other}"
             found.append((s, _after(s, 1.5, "missing path", words, new)))
     return found
 

@@ -277,9 +277,9 @@ def _alike(place, functions, back, others):
         wide = place.kind is not None or not wanted
         return same + [n for n in others if wide and n not in same and (_cost.search(n) or n in _forwards)]
     if place.kind is not None:
-        return sorted(
-            (n for n in others if n in _forwards or _cost.search(n)), key=lambda n: n not in _forwards
-        )
+        likely = [n for n in others if n in _forwards or _cost.search(n)]
+        likely = likely or [n for n in others if place.parameters(n)]  # run(x) beside back()
+        return sorted(likely, key=lambda n: n not in _forwards)
     if not wanted:
         near = [n for n in others if _cost.search(n) or n in _forwards or "forward" in n]
     else:

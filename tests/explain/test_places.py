@@ -476,7 +476,77 @@ def test_no_gradient_of_a_list_is_left_out_without_a_word(tmp_path, text, before
         assert sum(len(one.gradients) for one in said.explanations) == compared
 
 
-@pytest.mark.parametrize("text", [GAN, TRACE, HANDED, MOMENTUM, DRIVER])
+LOOKUP = """import numpy as np
+def look_forward(ids, E):
+    return E[ids], (ids, E.shape)
+def look_backward(dout, cache):
+    ids, shape = cache
+    dE = np.zeros(shape)
+    np.add.at(dE, ids, dout)
+    return dE
+if __name__ == "__main__":
+    E, ids = np.random.randn(6, 3), np.random.randint(0, 6, (20, 8))
+    out, cache = look_forward(ids, E)
+    E -= 0.1 * look_backward(2 * out, cache)
+"""
+STEPS = """import numpy as np
+RATE = 0.1
+class Fit:
+    def __init__(self, n):
+        self.w, self.b = np.random.randn(n), np.zeros(1)
+        self.vw, self.vb = np.zeros(n), np.zeros(1)
+    def loss(self, x, y):
+        return np.mean((x @ self.w + self.b - y) ** 2)
+    def update_loss(self, x, y):
+        return self.loss(x, y)
+    def update(self, x, y):
+        d = 2 * (x @ self.w + self.b - y) / len(x)
+        self.vw = 0.9 * self.vw - RATE * (x.T @ d)
+        self.vb = 0.9 * self.vb - RATE * d.sum(keepdims=True)
+        self.w = self.w + self.vw
+        self.b = self.b + self.vb
+if __name__ == "__main__":
+    fit = Fit(3)
+    x, y = np.random.randn(20, 3), np.random.randn(20)
+    fit.update(x, y)
+    print(fit.loss(x, y))
+"""
+RUN = """import numpy as np
+class Cell:
+    def __init__(self, n, k):
+        self.U, self.V = np.random.randn(n, k), np.random.randn(k)
+    def run(self, xs, ys):
+        self.xs, self.h = xs, np.tanh(xs @ self.U)
+        self.e = self.h @ self.V - ys
+        return 0.5 * (self.e**2).sum()
+    def back(self):
+        dh = np.outer(self.e, self.V) * (1 - self.h**2)
+        return {"U": self.xs.T @ dh, "V": self.h.T @ self.e}
+def descend(obj, grad, lr):
+    for name in grad:
+        setattr(obj, name, getattr(obj, name) - lr * grad[name])
+if __name__ == "__main__":
+    cell = Cell(3, 4)
+    print(cell.run(np.random.randn(20, 3), np.random.randn(20)))
+    descend(cell, cell.back(), 0.1)
+"""
+
+
+def test_inputs_that_the_file_shows_are_not_given_up_for_others_at_which_all_is_right(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(LOOKUP.replace("np.add.at(dE, ids, dout)", "dE[ids] = dout"))
+    assert file.check(path, seconds=0).verdict == "wrong"
+
+
+def test_a_step_that_is_made_and_not_taken_is_wrong(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(STEPS.replace("        self.b = self.b + self.vb\n", ""))
+    (said,) = file.check(path, seconds=0).explanations
+    told = {g["name"]: g["verdict"] for g in said.gradients}
+    assert told == {"the change of self.w": "ok", "the change of self.b": "wrong"}
+
+
+@pytest.mark.parametrize("text", [GAN, TRACE, HANDED, MOMENTUM, DRIVER, LOOKUP, STEPS, RUN])
 def test_a_right_program_is_right_and_wholly_judged(tmp_path, text):
     path = tmp_path / "mine.py"
     path.write_text(text)
