@@ -19,9 +19,11 @@ MOST = 400  # entries of a gradient for which a whole term is built
 
 def lines(suspect):
     """[Edit] of the lines that may be missing after a suspect's statement."""
+    if not suspect.body:
+        return []
     name = assigned(suspect.statement)
-    if not suspect.body or name is None:
-        return _into_one_of_several(suspect) if suspect.body else []
+    if name is None:
+        return _into_one_of_several(suspect)
     shape = getattr(suspect.values.get(id(suspect.value_node)), "shape", ())
     arrays, _ = atoms(suspect.scope, suspect.namespace)
     found = []

@@ -4,6 +4,7 @@ A layer with weight decay adds self.reg * self.W to self.dW, and a network may h
 forward. The gradients are then those of <g, y> plus the penalty. What backward gives for g = 0 is the penalty's part.
 """
 
+import contextlib
 from dataclasses import replace
 
 import numpy as np
@@ -61,12 +62,12 @@ def of_another_player(task, others, rng):
         shared = task.names.keys() & other.names.keys()
         if other is task or other.takes_g or shared in (set(), task.names.keys()):
             continue  # it trains nothing of its own
-        excess = _excess(task, values, shared)
-        decays = {n: _decay(e, values[n]) for n, e in excess.items() if np.any(np.abs(e) > 1e-7)}
-        theirs = _excess(other, other.draw(rng), decays)
-        found |= {
-            n: (d, other.title) for n, d in decays.items() if d and n in theirs and not np.any(theirs[n])
-        }
+        with contextlib.suppress(Exception):  # the other pair may raise
+            excess = _excess(task, values, shared)
+            decays = {n: _decay(e, values[n]) for n, e in excess.items() if np.any(np.abs(e) > 1e-7)}
+            theirs = _excess(other, other.draw(rng), decays)
+            right = [n for n, decay in decays.items() if decay and n in theirs and not np.any(theirs[n])]
+            found |= {n: (decays[n], other.title) for n in right}
     if not found:
         return None
     parts = ", ".join(f"{decay} {n}" for n, (decay, _) in found.items())
