@@ -72,6 +72,7 @@ _forwards = (
     "cost",
     "compute",
     "predict",
+    "run",
     "forward_propagation",
     "calculate",
     "evaluate",

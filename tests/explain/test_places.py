@@ -443,6 +443,26 @@ if __name__ == "__main__":
     Y = net.forward(X)
     net.backProp(Y)
 """
+UNNAMED = """import numpy as np
+def run(xs, h0, U, v):
+    h = {-1: h0}
+    for t in range(len(xs)):
+        h[t] = np.tanh(xs[t] + U @ h[t - 1])
+    return np.sin(h[len(xs) - 1] @ v), (xs, h)
+def bptt(cache, U, v):
+    xs, h = cache
+    dU, last = np.zeros_like(U), h[len(xs) - 1]
+    dh = np.cos(last @ v) * v
+    for t in reversed(range(len(xs))):
+        da = dh * (1 - h[t] ** 2)
+        dU += np.outer(da, h[t - 1])
+        dh = U.T @ da
+    return dh, dU, np.cos(last @ v) * last
+def inputs(rng):
+    T = int(rng.integers(2, 5))
+    xs, h0, v = rng.normal(size=(T, 4)), rng.normal(size=4), rng.normal(size=4)
+    return {"xs": xs, "h0": h0, "U": rng.normal(size=(4, 4)), "v": v}
+"""
 DRIVER = """import numpy as np
 def cost(theta, X, y):
     return np.mean((X @ theta - y) ** 2)
@@ -546,7 +566,7 @@ def test_a_step_that_is_made_and_not_taken_is_wrong(tmp_path):
     assert told == {"the change of self.w": "ok", "the change of self.b": "wrong"}
 
 
-@pytest.mark.parametrize("text", [GAN, TRACE, HANDED, MOMENTUM, DRIVER, LOOKUP, STEPS, RUN])
+@pytest.mark.parametrize("text", [GAN, TRACE, HANDED, MOMENTUM, DRIVER, LOOKUP, STEPS, RUN, UNNAMED])
 def test_a_right_program_is_right_and_wholly_judged(tmp_path, text):
     path = tmp_path / "mine.py"
     path.write_text(text)
