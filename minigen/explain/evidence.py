@@ -634,13 +634,13 @@ def _candidates(reading, values, outcome):
 def _with_a_velocity(values, changed):
     """The parameters that are as they were, though what is named after their velocity is not: b beside vb."""
     found = []
-    for address in values:
+    for address, value in values.items():
         kind, name = address[-1]
-        if kind == "attr" and address not in changed:
-            for before in ("v", "v_", "m", "m_", "vel_", "velocity_"):
-                if (*address[:-1], (kind, f"{before}{name}")) in changed:
-                    found.append(address)
-                    break
+        names = [f"{before}{name}" for before in ("v", "v_", "m", "m_", "vel_", "velocity_")]
+        moved = [changed.get((*address[:-1], (kind, other))) for other in names if other != "mu"]
+        alike = any(pair is not None and np.shape(pair[1]) == np.shape(value) for pair in moved)
+        if kind == "attr" and address not in changed and alike:
+            found.append(address)
     return found
 
 

@@ -250,7 +250,7 @@ def _has_front(functions, back):
 
 
 def _fronts(place, functions, back):
-    """The functions that may be the forward of `back`, the likeliest first."""
+    """The functions that may be the forward of `back`, the likeliest first: those whose results the file hands to it."""
     others = [
         n
         for n in functions
@@ -263,9 +263,7 @@ def _fronts(place, functions, back):
     alike = _alike(place, functions, back, others)
     shown = [n for n in _whose_results(place.program, back) if n in others] if place.kind is None else []
     likely = [n for n in shown if _cost.search(n) or n in _forwards or "forward" in n]
-    return [
-        *dict.fromkeys([*likely, *alike])
-    ] or shown  # first those whose results the file itself hands to it
+    return list(dict.fromkeys([*likely, *alike])) or shown
 
 
 def _alike(place, functions, back, others):
@@ -780,9 +778,8 @@ def task_of(place, reading, warm="cold", seeds=(1, 2, 3), promised=()):
         if steps not in patterns or not numbers:
             return None
         m, theirs, kept, own = patterns[steps]
-        if len(numbers) != len(
-            kept
-        ):  # layers[4].b has its gradient in layers[4].grads[1]: of the 4 another number
+        if len(numbers) != len(kept):
+            # layers[4].b has its gradient in layers[4].grads[1]: in another layer only the 4 is another number
             numbers = [numbers[own.index(k)] if k in own else k for k in kept]
         there = scenes.fill(theirs, numbers)
         return evidence.Source(m.source.kind, there, scenes.text(there), m.source.step)

@@ -130,9 +130,8 @@ class Reading:
             return next(
                 (result[k] for k in ("loss", "cost", "out", "output", "y") if is_number(result.get(k))), None
             )
-        if (
-            scenes.is_own(result, live.program) and self.loss is None
-        ):  # a trace that holds the loss, or the output
+        if self.loss is None and scenes.is_own(result, live.program):
+            # a trace that holds the loss, or the output
             return next((vars(result)[n] for n in _traced if is_number(vars(result).get(n))), None)
         return result
 

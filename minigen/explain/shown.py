@@ -210,13 +210,13 @@ class ShownPlace(pairs.Place):
         more = seed % 3 if self.varies else 0  # other sizes for other inputs
         chosen = {n: rng.permutation(n)[: small + more] for n, small in self.smaller.items()}
         renewed = {}  # {id of an array: (itself, its new one)}
+        velocities = {a for a, container, _, value in _arrays(live) if _is_velocity(a, container, value)}
         for address, container, key, value in _arrays(live):
             new = _of_its_kind(value, chosen, rng)
-            if _is_velocity(address, container):
+            if address in velocities:
                 new = np.zeros_like(new)
-            elif address[0][0] == "arg" and _is_blank(
-                address, new
-            ):  # zeros hide what they are multiplied with
+            elif address[0][0] == "arg" and _is_blank(address, new):
+                # zeros hide what they are multiplied with
                 new = 0.3 * rng.standard_normal(new.shape)
             renewed[id(value)] = value, new
             if isinstance(container, dict | list):
@@ -269,15 +269,19 @@ def _is_blank(address, value):
     )
 
 
-def _is_velocity(address, container):
-    """Whether an array is what momentum keeps of earlier steps, vW beside W: a step would not be the gradient's alone."""
+def _is_velocity(address, container, value):
+    """Whether an array of an object is what momentum keeps of earlier steps: with it a step is not the gradient's alone.
+
+    It is named so, as in velocity["W"], or after a parameter of its shape, as vW beside W. mu is a mean, whatever u is.
+    """
+    name = str(address[-1][1])
+    if len(address) < 2 or address[0][0] == "arg" or name == "mu":
+        return False
     beside = container if isinstance(container, dict) else getattr(container, "__dict__", {})
-    kept = re.match(r"(v|m|vel|mom|velocity|momentum)_?(?=\w)", str(address[-1][1]))
-    of = beside.get(str(address[-1][1])[kept.end() :]) if kept else None
-    within = len(address) > 1 and re.fullmatch(
-        r"_?(v|m|vel|mom|velocity|momentum|velocities)", str(address[-2][1])
-    )
-    return bool(within) or isinstance(of, np.ndarray)
+    kept = re.match(r"(v|m|vel|mom|velocity|momentum)_?(?=\w)", name)
+    of = beside.get(name[kept.end() :]) if kept else None
+    within = re.fullmatch(r"_?(vel|mom|velocity|momentum|velocities)", str(address[-2][1]))
+    return bool(within) or isinstance(of, np.ndarray) and np.shape(of) == np.shape(value)
 
 
 def _of_its_kind(value, chosen, rng):

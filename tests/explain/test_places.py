@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from minigen.explain import built, file, penalty
+from minigen.explain import built, file, penalty, shown
 
 CALLED = """import numpy as np
 class Module:
@@ -556,6 +556,21 @@ def test_inputs_that_the_file_shows_are_not_given_up_for_others_at_which_all_is_
     path = tmp_path / "mine.py"
     path.write_text(LOOKUP.replace("np.add.at(dE, ids, dout)", "dE[ids] = dout"))
     assert file.check(path, seconds=0).verdict == "wrong"
+
+
+def test_a_velocity_is_named_after_a_parameter_of_its_shape():
+    """What is zero in the inputs must not be a mean, a mask or a parameter: zeros would hide mistakes."""
+
+    class Holder:
+        pass
+
+    holder = Holder()
+    for name, size in (("W", 3), ("vW", 3), ("u", 3), ("mu", 3), ("ask", 2), ("mask", 3)):
+        setattr(holder, name, np.ones(size))
+    for name in vars(holder):
+        address = (("self", ""), ("attr", name))
+        assert shown._is_velocity(address, holder, vars(holder)[name]) == (name == "vW")
+        assert not shown._is_velocity((("arg", name),), None, vars(holder)[name])
 
 
 def test_a_step_that_is_made_and_not_taken_is_wrong(tmp_path):
