@@ -18,6 +18,8 @@ def kinds(program):
         tree = evidence.find(program.tree, function)
         body = tree.body if isinstance(tree, ast.FunctionDef) and name[0] != "_" else []
         inner = {n.name: n for n in body if isinstance(n, ast.FunctionDef)}
+        if any(n.args.args[:1] and n.args.args[0].arg in ("self", "cls") for n in inner.values()):
+            continue  # a decorator of methods
         made = _names_made(evidence._returned(tree)) if inner else {}
         if made and set(made.values()) <= set(inner):
             found[name] = _kind(program, function, {inner[n]: key for key, n in made.items()})

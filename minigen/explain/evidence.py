@@ -177,6 +177,13 @@ def _assign(reading, slopes, values, outcome):
     def same(value, gradient):
         return alike(np.shape(values[value]), gradient.shape)
 
+    def rivals(source, score, value):
+        return [
+            v
+            for points, _, of, _, v in ranked
+            if (of, points) == (source, score) and v not in (*found, value)
+        ]
+
     ranked = _promised(reading, candidates, values, same, outcome.live)
     owed = _owed(candidates, values, same, reading)
     best = {}
@@ -187,18 +194,15 @@ def _assign(reading, slopes, values, outcome):
             continue
         fits = slopes.fit(value, gradient.reshape(np.shape(values[value])))
         if source.kind in ("stored", "added") and not fits and fits is not None:
-            other = next(
-                (
-                    c
-                    for c in candidates
-                    if c[0].address == source.address and c[0].kind not in (source.kind, "changed")
-                ),
-                None,
-            )
+            other = _read_otherwise(source, candidates)
             if other and slopes.fit(value, other[1].reshape(np.shape(values[value]))):
                 source, fits = other[0], True
         if fits is None and source.kind != "returned":
             continue
+        if not fits and any(
+            slopes.fit(v, gradient.reshape(np.shape(values[v]))) for v in rivals(source, score, value)
+        ):
+            continue  # two have this name and shape, and it is the gradient of the other one
         take(value, source, fits, True)
     for source, gradient, value in owed:
         if value not in found and (source.kind, source.address) not in taken and slopes.moves(value):
@@ -260,9 +264,9 @@ def _assign(reading, slopes, values, outcome):
             and not _may_be_target(source, left[0], arguments, outcome)
         ):
             take(left[0], source, False, False)
-    for source, value in _by_place(candidates, arguments, found, taken):
+    for source, gradient, value in _by_place(candidates, arguments, found, taken):
         if slopes.moves(value):
-            take(value, source, False, False)
+            take(value, source, False, False, same(value, gradient), gradient.shape)
     unsure = _put_in_order(reading, found, slopes, dict(candidates), outcome.live)
     open_ = [
         source
@@ -279,6 +283,12 @@ def _assign(reading, slopes, values, outcome):
         outcome.y,
         (missed, len({s.address for s in open_} | {m.label for m in missed})),
     )
+
+
+def _read_otherwise(source, candidates):
+    """What is stored in a place for what was added to it, and the other way round; None where there is only one."""
+    of_it = (c for c in candidates if c[0].address == source.address)
+    return next((c for c in of_it if c[0].kind not in (source.kind, "changed")), None)
 
 
 def _promised(reading, candidates, values, same, live):
@@ -383,7 +393,9 @@ def _owed(candidates, values, same, reading):
 
 
 def _by_place(candidates, arguments, found, taken):
-    """(source, argument) of the returned values without a name, where all others stand in the order of the arguments."""
+    """(source, gradient, argument) of the returned values without a name, where all others stand in the order of the
+    arguments.
+    """
     in_order = [a for a in arguments if len(a) == 1]
     places = {found[a].source.address: i for i, a in enumerate(in_order) if a in found}
     rows = [(s, g) for s, g in candidates if s.kind == "returned" and len(s.address) == 2]
@@ -397,7 +409,7 @@ def _by_place(candidates, arguments, found, taken):
         i = source.address[1][1] + offset
         free = ("returned", source.address) not in taken and not source.label and gradient.size > 1
         if free and 0 <= i < len(in_order) and in_order[i] not in found and not _is_label(in_order[i]):
-            yield source, in_order[i]
+            yield source, gradient, in_order[i]
 
 
 def _put_in_order(reading, found, slopes, gradients, live):
@@ -671,11 +683,9 @@ def _holds_gradient(name, known):
 def _steps(reading, live):
     """The step sizes that the program may have used: names such as lr, and numbers that stand before a gradient."""
     found = []
-    for holder in (
-        live.arguments,
-        vars(live.owner) if hasattr(live.owner, "__dict__") else {},
-        live.program.names,
-    ):
+    owned = vars(live.owner) if hasattr(live.owner, "__dict__") else {}
+    inside = [vars(v) for v in owned.values() if scenes.is_own(v, live.program)]  # as an optimizer's
+    for holder in (live.arguments, owned, *inside, live.program.names):
         found += [v for k, v in holder.items() if k.lower() in steps and isinstance(v, float | int) and v]
     for step in (reading.forward, reading.backward):
         if step is not None:
@@ -702,8 +712,8 @@ def _steps(reading, live):
 
 
 def _last(label):
-    """The last name in `self.grads["W"]`, here W."""
-    names = re.findall(r"[A-Za-z_]\w*", label)
+    """The last name in `self.grads["W"]`, here W; in `grad[:, ::r]` it is grad."""
+    names = re.findall(r"[A-Za-z_]\w*", re.sub(r"\[[^\[\]'\"]*\]", "", label))
     return names[-1] if names else ""
 
 

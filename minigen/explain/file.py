@@ -8,6 +8,7 @@ import ast
 import contextlib
 import fnmatch
 import functools
+import itertools
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -115,6 +116,17 @@ def _work(path, names, shapes, seconds, reveal, subject, send):
     tasks = [
         find.pairs.task_of(f.place, f.reading, f.warm, promised=f.matches if f.raised else ()) for f in found
     ]
+    # no gradient is asked for where other inputs show that it was none
+    asked = [bool(task.names) or bool(f.raised) for task, f in zip(tasks, found, strict=True)]
+    found, tasks = (list(itertools.compress(every, asked)) for every in (found, tasks))
+    send(
+        (
+            "notes",
+            [f"line {n} wants to change something outside: it was not let" for n in process.refused_in(path)],
+        )
+    )
+    if not found:
+        raise find.NotFound(find.why_not(program, path, names))
     measured, like = _against(tasks, subject) if subject else (None, None)
     open_ = []
     for i, task in enumerate(tasks):
@@ -229,10 +241,10 @@ def with_limits(said, found, path, like=None):
     if multiple and said.verdict == "ok":
         match, place = multiple
         said.certain.append(
-            f"all is right for arrays of one axis, but with more the gradient at {match.value[-1][1]} is "
+            f"all is right for a single example, but with more the gradient at {match.value[-1][1]} is "
             f"{match.factor:.3g} times the right one: does the loss average over as many numbers? "
             f"For the line: minigen check {path} --shapes {place.command}. "
-            f"If your arrays have one axis: minigen check {path} --shapes {found.place.command}"
+            f"If you have one example at a time: minigen check {path} --shapes {found.place.command}"
         )
     if (found.missed or multiple) and said.verdict == "ok":
         said.verdict = "inconclusive"
@@ -247,13 +259,11 @@ def not_judged(program, name, path):
         if sizes
         else "write inputs(rng) into the file"
     )
-    return Explanation(
-        name,
-        "inconclusive",
-        certain=[
-            f"{name} was not judged: it could not be called with sizes chosen by trying; to judge it: {how}"
-        ],
+    why = find.stopped(program, name)
+    said = (
+        f"{name} was not judged: it could not be called with sizes chosen by trying{why}; to judge it: {how}"
     )
+    return Explanation(name, "inconclusive", certain=[said])
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ import types
 
 import numpy as np
 
-from minigen.explain import arrays, pairs, propose, shown
+from minigen.explain import arrays, observed, pairs, propose, shown
 from minigen.explain.scene import Scene, widen
 
 
@@ -64,6 +64,8 @@ def _begin(function, widths):
 
 def _find(program, shapes, seconds):
     found = _tried(program, shapes, seconds)
+    if not shapes and not any(f.right for f in found):
+        found = observed.found(program) or found
     # with sizes by trying less may be wrong only since less is compared: what the file itself shows goes first
     found.sort(key=lambda f: (f.worth[:2], not _by_trying(f), f.worth), reverse=True)
     kept = pairs.covered(program, [f for f in found if not f.raised])
@@ -258,7 +260,7 @@ def _by_name(program, given):
     """
     count = len(given)
     own = tuple(program.classes().values())
-    if isinstance(given[0], own):
+    if any(kind in own for kind in type(given[0]).__mro__):
         named = {"self": given[0]}
         for name in ("forward", "__call__", *(n for n in vars(type(given[0])) if n[0] != "_")):
             parameters = _parameters(getattr(given[0], name, None))
@@ -360,6 +362,16 @@ def example(program, name):
     return " ".join(parts)
 
 
+def stopped(program, name):
+    """What stopped the call that came furthest of the forwards of a function that goes back; "" where nothing is known."""
+    owner, _, last = name.rpartition(".")
+    place = pairs.Place(program, name, None, program.classes().get(owner))
+    fronts = pairs._fronts(place, place.functions(), last) if pairs.goes_back(last) else []
+    keys = [f"{owner}.{front}" if owner else front for front in [*fronts, last]]
+    known = [(program.stopped[key], key) for key in keys if key in program.stopped]
+    return f" ({max(known)[1]}: {max(known)[0][1]})" if known else ""
+
+
 def why_not(program, path, names=()):
     """The sentence for a file in which no pair could be called, with the next command."""
     functions = {*program.functions(), *(f"{c}.{m}" for c, k in program.classes().items() for m in vars(k))}
@@ -392,7 +404,8 @@ def why_not(program, path, names=()):
             f"{who} with what inputs(rng) gives{what}; inputs must return a dict of the arguments of forward "
             "by name"
         )
+    said = stopped(program, (backs or alone)[0])
     return (
-        f"{who} with sizes chosen by trying{what}; give them, minigen check {path} --shapes x=5,7 W=7,6, or "
+        f"{who} with sizes chosen by trying{said}{what}; give them, minigen check {path} --shapes x=5,7 W=7,6, or "
         "write inputs(rng) into the file: it returns a dict of the arguments of forward, by name"
     )

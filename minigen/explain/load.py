@@ -22,6 +22,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 import types
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,7 +63,19 @@ class Program:
     makers: dict = field(
         default_factory=dict
     )  # {name: class} of functions that return functions of their own
+    stopped: dict = field(default_factory=dict)  # {forward: (how far it came, what stopped it)}
     library: str = ""  # whose arrays its functions take: "torch" or "cupy", else NumPy's
+
+    def note(self, forward, far, error):
+        """Keep what stopped the call that came furthest: an exception, or a sentence."""
+        if far > self.stopped.get(forward, (-1, ""))[0]:
+            if isinstance(error, BaseException):
+                path = str(self.path)
+                lines = [n for f, n in traceback.walk_tb(error.__traceback__) if f.f_code.co_filename == path]
+                where = f" in line {lines[-1]}" if lines else ""
+                text = " ".join(str(error).split())
+                error = f"{type(error).__name__.strip('_')}{where}: {text[:150]}"
+            self.stopped[forward] = far, error
 
     @property
     def libraries(self):

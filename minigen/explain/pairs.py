@@ -26,6 +26,7 @@ from minigen.explain.live import reachable as reachable_from
 from minigen.explain.reading import Reading, Step, is_gradient_name, is_number
 from minigen.explain.task import Played, Task
 
+FAR = 1 << 30  # farther than forward alone comes, counted in lines
 SEED = "(draw)"  # the entry of a task's values that says which scene they belong to
 _back = re.compile(
     r"backward|bptt|pullback|adjoint|back_?[pP]rop|bprop|bwd|backpass|grad|prime|deriv|vjp|^(?:d|g)_|^d(?=[A-Z])|^d(?=relu|sigmoid|tanh|softmax)"
@@ -48,7 +49,7 @@ _skip = re.compile(
     r"^(inputs|main|train|test|plot|check|load|save|init|initiali[sz]e|numerical|gradient_check|grad_check|"
     r"check_grad|eval_numerical|update|step|fit|predict|accuracy|zero_grad|one_hot)"
 )
-_second = re.compile(r"(grad|prime|deriv\w*)_?2$|second|hess|numerical|^apply_|flush|zero_|clip_")
+_second = re.compile(r"(grad|prime|deriv\w*)_?2$|second|hess|numerical|^apply_|flush|zero_|clip_", re.I)
 _step = re.compile(r"^(train|update|fit|learn|partial_fit|step)(_|$)|_(step|update)$")  # down a loss
 _reset = re.compile(r"^(flush|zero|reset|clear)_?\w*(grad|gradient|derived|cache|state)?\w*$")
 _forwards = (
@@ -484,6 +485,10 @@ def try_all(place, seed=0, seconds=4.0):
         if found and (known is None or found.worth > known.worth):
             best[reading.title] = found
     place.errors = errors
+    if not best and place.only is not None:
+        key = place.only if place.kind is None else f"{place.kind.__name__}.{place.only}"
+        program, own = place.program, [e for r, e in errors if r.backward is not None]
+        program.note(key, FAR, own[0] if own else "no gradient of the shape of an argument was found")
     for reading, error in errors:
         if reading.title not in best and _breaks_in_backward(place, reading, error):
             best[reading.title] = spare.get(reading.title) or _broken(place, reading, start, error)
@@ -542,7 +547,8 @@ def attempt(place, reading, scene, warm=None):
             if first is None:  # what is left of the other call is so far off that no value fits it
                 matches = [replace(m, right=False) for m in cold.matches]
                 first = Found(place, reading, matches, cold.y, "forward", cold.open, cold.missed)
-            first.stale = first.right + first.wrong >= cold.right
+            wrong_now = {m.value for m in first.matches if not m.right}
+            first.stale = any(m.right and m.value in wrong_now for m in cold.matches)
     return first or cold
 
 

@@ -84,6 +84,19 @@ _CHANGES = {  # what Python tells of before it happens: a program that is only c
 }  # fmt: skip
 
 
+_refused = []  # (what, [(file, line) of the calls that led to it]) of what this process was kept from
+
+
+def refused_in(path):
+    """{line: what} of the calls in a file that would have changed something outside, in the order of the run."""
+    found = {}
+    for what, calls in _refused:
+        line = next((line for file, line in calls if file == str(path)), None)
+        if line is not None:
+            found.setdefault(line, what)
+    return found
+
+
 def _refuse(event, arguments):
     """Neither the person's program nor an edited copy of it changes anything outside the child."""
     if event == "open":
@@ -96,6 +109,12 @@ def _refuse(event, arguments):
     elif event not in _CHANGES:
         return
     what = f"{event}({', '.join(repr(a) for a in arguments[:1])})"
+    if len(_refused) < 20:  # a loop may try it for ever
+        frame, calls = sys._getframe(1), []
+        while frame is not None:
+            calls.append((frame.f_code.co_filename, frame.f_lineno))
+            frame = frame.f_back
+        _refused.append((what, calls))
     raise PermissionError(f"while it is checked, a program may change nothing outside: {what} was refused")
 
 

@@ -16,7 +16,7 @@ import time
 
 import numpy as np
 
-from minigen.explain import chain, load, pairs, vector
+from minigen.explain import chain, hints, load, pairs, vector
 from minigen.explain.reading import bases
 from minigen.explain.scene import Live, Scene, widen
 
@@ -64,8 +64,13 @@ class Sizes:
 _shapes = [
     "N A", "N B", "A N", "N", "A", "N 1", "1 A", "A 1", "A B", "B A", "B", "1 B", "B 1", "N C", "C N", "C", "B C", "C B",
     "N c H W", "N H W c", "N c L", "N L c", "N T A", "T N A", "o c 3 2", "o", "c", "o c 3 3", "1 c 1 1", "A A", "B B", "C C", "B N",
-    "3 3 c o", "1 1 1 o", "H W", "c H W", "o c 3", "3 2 c o", "1 C", "C 1", "", "c H W N", "T A N",
+    "3 3 c o", "1 1 1 o", "H W", "c H W", "o c 3", "3 2 c o", "1 C", "C 1", "", "c H W N", "T A N", "H W c", "c H H", "H H c",
+    "N c H H", "N H H c",
 ]  # fmt: skip
+
+
+_of_images = ["N c H W", "c H W", "H W c", "c H H", "N H W c"]
+_of_kernels = ["o c 3 2", "o c 3 3", "3 2 c o", "o 3 2", "3 2 o"]
 
 
 def _table(sizes):
@@ -124,7 +129,7 @@ class Choice:
         if kind == "indices":
             return rng.integers(0, min(sizes.widths), what or (sizes.T,)).tolist()
         if kind == "pairs":
-            return tuple(getattr(sizes, w) for w in what)
+            return tuple(getattr(sizes, w) if isinstance(w, str) else sizes.widths[w] for w in what)
         shape = what if isinstance(what, tuple) else _shape(what, sizes)
         if self.domain == "int":
             return rng.integers(0, min(sizes.widths), shape)
@@ -256,9 +261,11 @@ def choices(parameter, position, given, constructor, weights=0, extra=(), promis
         return found + [Choice("constant", 1), Choice("constant", 0), Choice("constant", 0.3)]
     if _rate.search(name):
         return found + [Choice("constant", 0.1 if re.search("lr|learn|eta", name) else 0.3), *widths, *arrays]
-    if re.search("channel|filters|maps", name):
+    if re.search("channel|filters|maps|depth", name):
         first = (
-            ["channels_out", "channels"] if re.search("out|filters", name) else ["channels", "channels_out"]
+            ["channels_out", "channels"]
+            if re.search("out|filters|^depth", name)
+            else ["channels", "channels_out"]
         )
         return found + [Choice("width", w) for w in first] + widths
     if _size.search(name) or "int" in note:
@@ -434,8 +441,12 @@ class Proposal:
         found, position, weights = [], 0, 0
         for p in self.constructor:
             promised = p.name.lower() in self.program.promised and p.default is p.empty
-            options = [*self._objects(p.name), *choices(p, position, given, True)]
-            position += options[0].kind == "width"
+            options = [
+                *self._objects(p.name),
+                *self._tuples(p, position, given),
+                *choices(p, position, given, True),
+            ]
+            position += options[0].kind in ("width", "pairs")
             if promised and p.name not in given:  # the gradient at it is asked for: it is no size
                 options = [
                     Choice("array", s) for s in dict.fromkeys([*_hinted(p.name, 0, weights, ()), *_shapes])
@@ -445,9 +456,19 @@ class Proposal:
             found.append((("new", p.name), options))
         star = _star(self.kind) if self.kind is not None else None
         found += [(("new", star), self._chains(star))] if star and self._chains(star) else []
-        found += [
-            (("begin", name), [Choice("omit"), Choice("constant", True)]) for name in self._beginnings()
-        ]
+        for name, asked in self._beginnings():
+            always = (
+                bool(asked) or name in self._setters
+            )  # what asks for more than forward has is there to be called
+            found.append(
+                (
+                    ("begin", name),
+                    [Choice("constant", True)] if always else [Choice("omit"), Choice("constant", True)],
+                )
+            )
+            found += [
+                (("with", p.name), [*self._objects(p.name), *choices(p, 1, given, False)]) for p in asked
+            ]
         found += [(("add", name), self._chains(layers)) for name, layers in self._collectors()]
         weights, extra, widths = 0, self._widths_in_globals(), 0
         for i, p in enumerate(self.parameters):
@@ -474,6 +495,16 @@ class Proposal:
             number = options[0].kind == "constant"
             if re.search(r"param|weights|theta|net|model", p.name) and not number:
                 options = self._initialised() + options
+            need = hints.axes(self._tree, p.name) if p.name not in given else 0
+            if need > 2:
+                kernel = re.search(r"^(w|k|f)|filt|kern|weight", p.name, re.I)
+                likely = {s: i for i, s in enumerate(_of_kernels if kernel else _of_images)}
+                options.sort(
+                    key=lambda c, n=need, likely=likely: (
+                        c.kind != "array" or len(_shape_of(c)) != n,
+                        likely.get(c.what, len(likely)),
+                    )
+                )
             options = [*self._objects(p.name), *options]
             if p.name not in given and self._is_sliced(p.name):
                 options = [Choice("flat"), *options]
@@ -482,7 +513,9 @@ class Proposal:
 
     def _objects(self, name):
         """Choices of objects of the file's classes, or of lists of layers, as far as the file uses such under this name."""
-        kinds = chain.with_methods(self.program, chain.methods_of(self.program, name), self.kind)
+        methods = chain.methods_of(self.program, name)
+        methods = methods.union(*(chain.methods_of(self.program, other) for other in self._kept_as(name)))
+        kinds = chain.with_methods(self.program, methods, self.kind)
         found = [
             Choice("made", (k, options)) for k in kinds for options in _for_initialising(_constructor(k))
         ]
@@ -537,18 +570,71 @@ class Proposal:
         return name in sliced and not pairs.may_be_labels.match(name) or bool(sliced and _flat.match(name))
 
     def _beginnings(self):
-        """The methods that make the parameters when fit begins, and that the arguments of forward suffice to call."""
+        """(name, [parameters]) of the methods that make the parameters when fit begins, or hand over labels, with what they
+        ask for beside the arguments of forward.
+        """
         if self.kind is None:
-            return []
+            return
         place, known = self.place, {p.name for p in self.parameters}
-        names = (
-            n
-            for n in place.functions()
-            if re.match(r"_*(init|setup|build|start|reset)", n) and n != self.front
+        for name in place.functions():
+            asked = [p for p in place.parameters(name) if p.name not in known and p.default is p.empty]
+            begins = re.match(r"_*(init|setup|build|start|reset|compile)", name) and name != self.front
+            if name in self._setters or begins and all(self._objects(p.name) for p in asked):
+                yield name, asked
+
+    @functools.cached_property
+    def _setters(self):
+        """The methods that do nothing but keep what forward reads and the constructor does not make, such as set_labels(y)."""
+        place, found = self.place, {}
+        for name, function in place.functions().items() if self.kind is not None else ():
+            tree = pairs.evidence.find(self.program.tree, function)
+            if name not in ("__init__", self.front) and tree is not None:
+                found[name] = set(hints.sets(tree))
+        made = {
+            n.attr
+            for n in ast.walk(self._class)
+            if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)
+        }
+        by_others = {
+            n.attr
+            for method in getattr(self._class, "body", ())
+            if isinstance(method, ast.FunctionDef) and not found.get(method.name)
+            for n in ast.walk(method)
+            if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)
+        }
+        read = {n.attr for n in ast.walk(self._tree) if isinstance(n, ast.Attribute)} if self._tree else set()
+        return {name for name, attributes in found.items() if attributes & read & made - by_others}
+
+    @functools.cached_property
+    def _tree(self):
+        """The text of forward."""
+        return pairs.evidence.find(self.program.tree, self.place.functions()[self.front])
+
+    @functools.cached_property
+    def _class(self):
+        """The text of the class, or of the whole file."""
+        classes = (n for n in self.program.tree.body if isinstance(n, ast.ClassDef))
+        return next((n for n in classes if n.name == getattr(self.kind, "__name__", "")), self.program.tree)
+
+    def _kept_as(self, name):
+        return hints.aliases(self._class, name) - {name} if self.kind is not None else ()
+
+    def _tuples(self, parameter, position, given):
+        """Choices for an argument of a constructor of which the class reads entries by their numbers: a shape."""
+        count = hints.entries(self._class, parameter.name)
+        if not count or parameter.name in given or parameter.default not in (parameter.empty, None):
+            return []
+        if count == 1:
+            return [Choice("pairs", (i,)) for i in _turn(range(3), position)]
+        if count == 2:
+            kernel = re.search(r"kernel|filter|pool|stride|size", parameter.name)
+            return [Choice("constant", (3, 2)), Choice("pairs", (0, 1))][:: 1 if kernel else -1]
+        of_image = [("H", "W", "channels"), ("channels", "H", "W")]
+        return (
+            [Choice("pairs", p) for p in of_image]
+            if count == 3
+            else [Choice("pairs", ("M", "channels", "H", "W"))]
         )
-        return [
-            n for n in names if all(p.name in known or p.default is not p.empty for p in place.parameters(n))
-        ]
 
     def _keys_read(self, name):
         """The keys that the file reads from a dict of this name, in order: pool_param["stride"]."""
@@ -633,7 +719,8 @@ class Proposal:
             for layer in made["add", name]:
                 getattr(owner, name)(layer)
         for name in (name for where, name in made if where == "begin"):
-            known = {p.name: arguments[p.name] for p in self.place.parameters(name) if p.name in arguments}
+            given = {n: v for (where, n), v in made.items() if where in ("call", "with")}
+            known = {p.name: given[p.name] for p in self.place.parameters(name) if p.name in given}
             getattr(owner, name)(**known)
         return owner, arguments
 
@@ -684,6 +771,7 @@ class ProposedPlace(pairs.Place):
             if where == "call" and c.kind == "array"
         }
         widths = [c.what for c in self.chosen.values() if c.kind == "width"]
+        widths += [w for c in self.chosen.values() if c.kind == "pairs" for w in c.what]
         if len(set(widths)) < len(widths) or any(
             len(set(s.split())) < len(s.split()) for s in arrays.values()
         ):
@@ -695,9 +783,11 @@ class ProposedPlace(pairs.Place):
 
     @property
     def axes(self):
-        """How many axes the arrays have that the call takes, at most."""
-        arrays = (c.what for (where, _), c in self.chosen.items() if where == "call" and c.kind == "array")
-        return max((len(s.split() if isinstance(s, str) else s) for s in arrays), default=0)
+        """How many axes of more than one entry the arrays have that the call takes, at most."""
+        arrays = (
+            _shape_of(c) for (where, _), c in self.chosen.items() if where == "call" and c.kind == "array"
+        )
+        return max((sum(n != 1 for n in shape) for shape in arrays), default=0)
 
     @property
     def settings(self):
@@ -807,7 +897,13 @@ def _may_be_single(program, function):
     defined = {key.rpartition(".")[2] for key in pairs.call_graph(program)}  # p.update(...) is that of a dict
     back = sum(pairs.goes_back(n) or n in ("back", "update") and n in defined for n in names)
     gradients = sum(
-        bool(re.match(r"^(d[A-Z]\w*|d(w|b|x|z|h)\d*|grads?|gradients?|\w+_?[gG]rads?)$", n)) for n in names
+        bool(
+            re.match(
+                r"^(d[A-Z]\w*|d(w|b|x|z|h|y|a|p|out|scores?|logits?|pred)\d*|grads?|gradients?|\w+_?[gG]rads?)$",
+                n,
+            )
+        )
+        for n in names
     )
     updates = tree is not None and any(
         isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Sub) and not _is_a_plain_step(n)
@@ -936,7 +1032,7 @@ def _search(proposal, given, effort=LOOK):
         labels = [
             (key, proposal.labels())
             for key, _ in options_of
-            if key[0] == "call" and pairs.may_be_labels.match(key[1])
+            if key[0] in ("call", "with") and pairs.may_be_labels.match(key[1])
         ]
         shaped = [
             (("call", m.value[0][1]), [Choice("array", _spec(m.shape, Sizes()))])
@@ -958,7 +1054,8 @@ def _search(proposal, given, effort=LOOK):
             if _distance(proposal, other) == DONE:
                 place = ProposedPlace(proposal, other)
                 found = pairs.try_all(place, seconds=1.0)
-                if any(not m.factor and not m.right for f in found for m in f.matches):
+                matches = [m for f in found for m in f.matches]
+                if any(not m.factor and not m.right for m in matches) or _differ(matches):
                     if not any(f.raised for f in found):
                         place.tier = _tier(place, found, False)
                         best = max(f.worth for f in found), place, place.tier, False, True, []
@@ -1022,6 +1119,13 @@ def _with_more_entries(chosen, given):
         shape = [letter if s == "1" else s for s in _spec(_shape_of(c), Sizes()).split()]
         if len(set(shape)) == len(shape):
             yield {**chosen, key: Choice("array", " ".join(shape), c.domain)}
+
+
+def _differ(matches):
+    """Whether one weight or bias has a multiple of its gradient and another one has not the same multiple."""
+    parameters = [m for m in matches if re.match(r"w|b|bias|kernel|gamma|beta", str(m.value[-1][1]), re.I)]
+    factors = [1.0 if m.right else m.factor for m in parameters]
+    return len(factors) > 1 and None not in factors and not np.allclose(factors, factors[0], rtol=1e-3)
 
 
 def _moves(proposal, chosen, variables):
@@ -1120,6 +1224,7 @@ def _distance(proposal, chosen):
         return lines.count
     except (Exception, load.Timeout) as error:
         proposal.stopped = str(error)
+        program.note(proposal.key, lines.count, error)
         return lines.count
     y = pairs.Reading("", step[0]).pick(result, live)
     proposal.output = _spec(np.shape(y), Sizes()) if pairs.is_number(y) else ""

@@ -7,6 +7,7 @@ and which parameters it changed.
 """
 
 import re
+import types
 from dataclasses import dataclass
 
 import numpy as np
@@ -113,6 +114,8 @@ class Reading:
             returned = way_back(g) if self.takes_g else way_back()
         else:
             returned = _without(result, y)
+        if isinstance(returned, types.GeneratorType):
+            returned = tuple(returned)
         return Outcome(flat, returned, before, live)
 
     def pick(self, result, live):

@@ -98,7 +98,7 @@ def _first_calls(program, wanted, others):
     """{code: Scene of its first call} of the functions whose code is `wanted`, and of `others` that are called, too; and
     the arrays that those which are `wanted` returned.
     """
-    found, results, before, waiting = {}, {}, sys.getprofile(), set(wanted)
+    found, results, waiting = {}, {}, set(wanted)
 
     def watch(frame, event, returned):
         code = frame.f_code
@@ -115,8 +115,14 @@ def _first_calls(program, wanted, others):
         if not waiting and others <= found.keys():
             raise _Enough
 
-    kept, argv = dict(program.names), sys.argv
-    known = frozenset(kept) | _read_as_globals(program)
+    known = frozenset(program.names) | _read_as_globals(program)
+    run(program, watch)
+    return found, [value for values in results.values() for value in values]
+
+
+def run(program, watch):
+    """Run what the file does under __main__ for a moment, with `watch` as profiler; the globals are then as before."""
+    before, kept, argv = sys.getprofile(), dict(program.names), sys.argv
     np.random.seed(0)  # noqa: NPY002
     sys.argv = [str(program.path)]
     try:
@@ -133,7 +139,6 @@ def _first_calls(program, wanted, others):
         for name in set(program.names) - set(kept):
             del program.names[name]
         program.names.update(kept)
-    return found, [value for values in results.values() for value in values]
 
 
 def _read_as_globals(program):

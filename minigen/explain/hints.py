@@ -1,0 +1,100 @@
+"""What the text of a file tells of its arguments: how many axes an array has, how many entries of a tuple are read, and
+which methods hand an object what its forward reads.
+"""
+
+import ast
+import re
+
+
+def axes(tree, name):
+    """How many axes a function's own text counts on what it calls `name`, at least: 3 for x[:, i, j] and x.shape[2]."""
+    nodes = list(ast.walk(tree)) if tree is not None else []
+    counted = [_positions(n, name) for n in nodes if isinstance(n, ast.Subscript)]
+    of_shape = [
+        n.slice.value + 1
+        for n in nodes
+        if isinstance(n, ast.Subscript)
+        and isinstance(n.slice, ast.Constant)
+        and isinstance(n.slice.value, int)
+        and n.slice.value >= 0
+        and isinstance(n.value, ast.Attribute)
+        and n.value.attr == "shape"
+        and getattr(n.value.value, "id", "") == name
+    ]
+    return max([0, *counted, *of_shape, *(_beside(n, name) for n in nodes if isinstance(n, ast.BinOp))])
+
+
+def _beside(node, name):
+    """How many axes a product such as f[k] * x[:, a:b, c:d] tells of f: those of its index, and as many as x keeps."""
+    found = [0]
+    for one, other in ((node.left, node.right), (node.right, node.left)):
+        if isinstance(one, ast.Subscript) and isinstance(other, ast.Subscript) and _positions(one, name):
+            mine, theirs = (
+                n.slice.elts if isinstance(n.slice, ast.Tuple) else [n.slice] for n in (one, other)
+            )
+            if not any(isinstance(p, ast.Slice) for p in mine):
+                found.append(len(mine) + sum(isinstance(p, ast.Slice) for p in theirs))
+    return max(found)
+
+
+def _positions(node, name):
+    """How many axes of `name` a subscript speaks of: x[k] is one, x[k][:, 0] three; 0 where it is of something else."""
+    if not isinstance(node, ast.Subscript):
+        return 0
+    parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    if any(
+        isinstance(p, ast.Constant) and (p.value is None or p.value is ... or isinstance(p.value, str))
+        for p in parts
+    ):
+        return 0
+    if getattr(node.value, "id", "") == name:
+        return len(parts)
+    inner = node.value
+    inside = _positions(inner, name)
+    kept = (
+        [inner.slice] if isinstance(inner, ast.Subscript) and not isinstance(inner.slice, ast.Tuple) else []
+    )
+    return inside + len(parts) if inside == 1 and kept and not isinstance(kept[0], ast.Slice) else 0
+
+
+def entries(tree, name):
+    """How many entries of a tuple `name` or self.name the text reads by their numbers; 0 where none is."""
+    found = [0]
+    for n in ast.walk(tree) if tree is not None else ():
+        if (
+            isinstance(n, ast.Subscript)
+            and isinstance(n.slice, ast.Constant)
+            and isinstance(n.slice.value, int)
+        ):
+            of = n.value
+            if getattr(of, "id", getattr(of, "attr", "")) == name and n.slice.value >= 0:
+                found.append(n.slice.value + 1)
+        if isinstance(n, ast.Assign) and isinstance(n.targets[0], ast.Tuple):
+            if getattr(n.value, "id", getattr(n.value, "attr", "")) == name:
+                found.append(len(n.targets[0].elts))
+    return max(found)
+
+
+def sets(tree):
+    """{attribute: parameter} of a method that does nothing but keep what it is given, such as set_labels(y)."""
+    body = [n for n in getattr(tree, "body", ()) if not isinstance(getattr(n, "value", None), ast.Constant)]
+    given = {a.arg for a in tree.args.args[1:]} if isinstance(tree, ast.FunctionDef) else set()
+    found = {}
+    for n in body:
+        plain = isinstance(n, ast.Assign) and isinstance(n.targets[0], ast.Attribute)
+        used = {m.id for m in ast.walk(n.value) if isinstance(m, ast.Name)} & given if plain else set()
+        if len(used) != 1:
+            return {}
+        found[n.targets[0].attr] = used.pop()
+    return found
+
+
+def aliases(tree, name):
+    """The attributes under which a class keeps what its methods call `name`: self.opt = optimizer, or a copy of it."""
+    return {
+        target.attr
+        for n in ast.walk(tree)
+        if isinstance(n, ast.Assign) and any(getattr(m, "id", "") == name for m in ast.walk(n.value))
+        for target in n.targets
+        if isinstance(target, ast.Attribute) and re.match(r"self$", getattr(target.value, "id", ""))
+    }

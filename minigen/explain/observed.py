@@ -1,0 +1,172 @@
+"""Pairs that no name tells: what the file's own code calls, and what it hands from one call to the next.
+
+The code under `if __name__ == "__main__":` is run for a moment, as in shown.py, and the first call of every function is
+kept: its arguments and its result. A function B may be the backward of a forward F, with or without a loss L between
+them, where the values that B is given are those that F was given or gave. Which of these readings is one is decided by
+running it: a gradient that comes out right is no accident.
+"""
+
+import contextlib
+import itertools
+import types
+from dataclasses import dataclass
+
+import numpy as np
+
+from minigen.explain import pairs, propose, shown
+from minigen.explain import scene as scenes
+from minigen.explain.reading import Reading, Step, is_number
+
+MOST = 400  # readings that are tried in one file
+_nothing = object()
+
+
+@dataclass
+class Call:
+    """The first call of a function: the object whose method it is, what it was given, the scene before it, and its result."""
+
+    name: str
+    kind: object
+    owner: object
+    given: dict
+    scene: object
+    result: object = _nothing
+
+
+def found(program, seconds=6.0):
+    """[Found] of the readings, among the calls that the file makes, under which a gradient is right; the best first."""
+    calls = [c for c in _calls(program) if c.result is not _nothing]
+    best = {}
+    for place, reading in itertools.islice(_readings(program, calls), MOST):
+        try:
+            one = pairs.attempt(place, reading, place.build(0))
+        except Exception:
+            continue
+        if one is not None and one.right and one.right >= one.wrong:
+            if reading.title not in best or one.worth > best[reading.title].worth:
+                best[reading.title] = one
+    for one in best.values():
+        one.place.shrink()
+    return sorted(best.values(), key=lambda f: f.worth, reverse=True)
+
+
+def _calls(program):
+    """The first Call of every function and method of the file, in the order of the run."""
+    names = {f.__code__: (n, None) for n, f in (program.functions() | pairs._lambdas(program)).items()}
+    for kind in program.classes().values():
+        for base in kind.__mro__:
+            for name, value in vars(base).items():
+                if isinstance(value, types.FunctionType) and program.owns(base.__module__):
+                    names.setdefault(value.__code__, (name, kind))
+    made, open_ = {}, {}
+    known = frozenset(program.names) | shown._read_as_globals(program)
+
+    def watch(frame, event, returned):
+        code = frame.f_code
+        if event == "return" and id(frame) in open_:
+            open_.pop(id(frame)).result = returned
+        if event != "call" or code in made or code not in names:
+            return
+        name, kind = names[code]
+        variables = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        given = {n: frame.f_locals[n] for n in variables if n in frame.f_locals}
+        owner = given.pop(variables[0], None) if kind is not None and variables else None
+        with contextlib.suppress(Exception):
+            call = Call(name, type(owner) if kind is not None else None, owner, given, None)
+            call.scene = scenes.Scene(program, dict(given), owner, only=known)
+            made[code] = open_[id(frame)] = call
+
+    shown.run(program, watch)
+    return list(made.values())
+
+
+def _readings(program, calls):
+    """(place, Reading) of the ways in which the calls may belong together."""
+    for back in calls:
+        for front in calls:
+            if (
+                front is back
+                or front.owner is not back.owner
+                or front.name == "__init__"
+                or back.name == "__init__"
+            ):
+                continue
+            for loss in [None, *calls]:
+                if (
+                    loss in (front, back)
+                    or loss is not None
+                    and (loss.owner is not front.owner or loss.name == "__init__")
+                ):
+                    continue
+                one = _reading(program, front, loss, back)
+                if one is not None:
+                    yield one
+
+
+def _reading(program, front, loss, back):
+    """(place, Reading), or None where the values do not belong together."""
+    more = {}
+    first = Step(front.name, tuple((n, ("given", n)) for n in front.given))
+    of_loss = _bound(front, loss, more) if loss is not None else ()
+    if of_loss is None or loss is not None and not any(s[0] in ("y", "result", "out") for _, s in of_loss):
+        return None
+    last = loss or front
+    scalar = (
+        isinstance(last.result, float | np.floating) or is_number(last.result) and np.ndim(last.result) == 0
+    )
+    parts = last.result if isinstance(last.result, tuple) else ()
+    scalar = scalar or any(isinstance(v, float) for v in parts)
+    of_back = _bound(front, back, more, takes_g=not scalar)
+    takes_g = of_back is not None and any(source == ("g",) for _, source in of_back)
+    if of_back is None or not scalar and not takes_g:
+        return None
+    kind = front.kind
+    proposal = propose.Proposal(
+        program, kind, kind.__name__ if kind else program.path.stem, front.name, [], []
+    )
+    place = shown.ShownPlace(proposal, front.scene, more)
+    title = f"{front.name} / {back.name}" if kind is None else f"{kind.__name__}.{front.name} / {back.name}"
+    step = Step(loss.name, of_loss) if loss is not None else None
+    return place, Reading(title, first, Step(back.name, of_back), step, takes_g=takes_g)
+
+
+def _bound(front, call, more, takes_g=False):
+    """Where each argument of a call comes from, given the first call of forward; what comes from elsewhere goes into
+    `more`. None where an argument was made by another call, and can be no upstream gradient.
+    """
+    bound = []
+    for name, value in call.given.items():
+        source = _source(front, call, name, value)
+        if source is None:
+            y = front.result[0] if isinstance(front.result, tuple) and front.result else front.result
+            if takes_g and is_number(value) and is_number(y) and np.shape(value) == np.shape(y) != ():
+                source, takes_g = ("g",), False
+            elif name in front.given or name in more and more[name] is not value:
+                return None
+            else:
+                more[name], source = value, ("given", name)
+        bound.append((name, source))
+    return tuple(bound)
+
+
+def _source(front, call, name, value):
+    """What a value is in a call of forward: an argument, its result, a part of it, or an attribute; None if neither."""
+    for n, v in front.given.items():
+        if v is value and not _is_plain(value):
+            return ("given", n)
+    if name in front.given and _is_plain(value) and value == front.given[name]:
+        return ("given", name)
+    if value is front.result and not _is_plain(value):
+        return ("result",) if not is_number(value) else ("y",)
+    if isinstance(front.result, tuple):
+        for i, v in enumerate(front.result):
+            if v is value and not _is_plain(value):
+                return ("out", i)
+    if call.owner is not None and not _is_plain(value):
+        return next((("kept", n) for n, v in vars(call.owner).items() if v is value), None)
+    return None
+
+
+def _is_plain(value):
+    """Whether a value has no identity of its own: a number, a text, None."""
+    return value is None or isinstance(value, int | float | str | bool | np.generic)
