@@ -268,14 +268,7 @@ def _assign(reading, slopes, values, outcome):
         if slopes.moves(value):
             take(value, source, False, False, same(value, gradient), gradient.shape)
     unsure = _put_in_order(reading, found, slopes, dict(candidates), outcome.live)
-    open_ = [
-        source
-        for source, gradient in candidates
-        if source.kind == "returned"
-        and ("returned", source.address) not in taken
-        and gradient.size > 1
-        and (bases(_last(source.label)) or not source.label and reading.backward is not None)
-    ]
+    open_ = _without_a_value(reading, candidates, taken)
     missed = _uncompared(reading, candidates, values, found, taken, outcome.live) + unsure
     _measure_factors(found, slopes, dict(candidates), values)
     return (
@@ -283,6 +276,18 @@ def _assign(reading, slopes, values, outcome):
         outcome.y,
         (missed, len({s.address for s in open_} | {m.label for m in missed})),
     )
+
+
+def _without_a_value(reading, candidates, taken):
+    """The sources of what is returned like a gradient and belongs to no value."""
+    return [
+        source
+        for source, gradient in candidates
+        if source.kind == "returned"
+        and ("returned", source.address) not in taken
+        and gradient.size > 1
+        and (bases(_last(source.label)) or not source.label and reading.backward is not None)
+    ]
 
 
 def _read_otherwise(source, candidates):
