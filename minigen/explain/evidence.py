@@ -177,13 +177,6 @@ def _assign(reading, slopes, values, outcome):
     def same(value, gradient):
         return alike(np.shape(values[value]), gradient.shape)
 
-    def rivals(source, score, value):
-        return [
-            v
-            for points, _, of, _, v in ranked
-            if (of, points) == (source, score) and v not in (*found, value)
-        ]
-
     ranked = _promised(reading, candidates, values, same, outcome.live)
     owed = _owed(candidates, values, same, reading)
     best = {}
@@ -199,10 +192,10 @@ def _assign(reading, slopes, values, outcome):
                 source, fits = other[0], True
         if fits is None and source.kind != "returned":
             continue
-        if not fits and any(
-            slopes.fit(v, gradient.reshape(np.shape(values[v]))) for v in rivals(source, score, value)
-        ):
-            continue  # two have this name and shape, and it is the gradient of the other one
+        if not fits:  # two may have this name and shape, and it is the gradient of the other one
+            others = [v for _, _, of, _, v in ranked if of == source and v not in found]
+            value = next((v for v in others if slopes.fit(v, gradient.reshape(np.shape(values[v])))), value)
+            fits = fits if not others else slopes.fit(value, gradient.reshape(np.shape(values[value])))
         take(value, source, fits, True)
     for source, gradient, value in owed:
         if value not in found and (source.kind, source.address) not in taken and slopes.moves(value):

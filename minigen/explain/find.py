@@ -9,6 +9,7 @@ import types
 import numpy as np
 
 from minigen.explain import arrays, observed, pairs, propose, shown
+from minigen.explain.reading import Assumed
 from minigen.explain.scene import Scene, widen
 
 
@@ -16,7 +17,13 @@ class NotFound(Exception):
     """No forward with its backward could be called; the text says why and what to do next."""
 
 
-_drives = re.compile(r"descen[dt]|train|fit|sgd|optimi[sz]|learn", re.I)
+class Misfit(NotFound):
+    """The values that inputs(rng) gives are no arguments of any function."""
+
+
+_drives = re.compile(
+    r"descen[dt]|train|fit|sgd|optimi[sz]|learn|ada(grad|m|delta)|rmsprop|momentum|apply_|update", re.I
+)
 
 
 def find(program, shapes=None, seconds=8.0):
@@ -64,13 +71,30 @@ def _begin(function, widths):
 
 def _find(program, shapes, seconds):
     found = _tried(program, shapes, seconds)
-    if not shapes and not any(f.right for f in found):
-        found = observed.found(program) or found
+    if not shapes and (not found or not all(f.right for f in found)):
+        known = {f.reading.title for f in found if f.right}
+        seen = [f for f in observed.found(program) if f.reading.title not in known]
+        found = [f for f in found if f.right or f.raised and not seen or not f.raised] + seen
     # with sizes by trying less may be wrong only since less is compared: what the file itself shows goes first
     found.sort(key=lambda f: (f.worth[:2], not _by_trying(f), f.worth), reverse=True)
-    kept = pairs.covered(program, [f for f in found if not f.raised])
+    kept = pairs.covered(program, _without_optimizers(program, [f for f in found if not f.raised]))
     reached = pairs.reached(program, kept)
     return kept + _broken([f for f in found if f.raised], reached)
+
+
+def _without_optimizers(program, found):
+    """Without the steps of which no change is that of a gradient, and that run a pair which is right: such as Adam's."""
+    names = pairs.names_of_code(program)
+    inner = {pairs._key(f, f.reading.backward or f.reading.forward) for f in found if f.right}
+
+    def takes_another_step(f):
+        changes = not f.right and all(m.source.kind == "changed" for m in f.matches)
+        alone = (
+            f.reading.backward is None and "forward" in f.reading.forward.name
+        )  # its state goes on, and no weight
+        return changes and (alone or bool(inner & pairs.entered(f, names)))
+
+    return [f for f in found if not takes_another_step(f)]
 
 
 def _broken(found, reached):
@@ -95,7 +119,7 @@ def not_judged(program, found):
         if name in known or pairs._skip.match(last) or pairs._second.search(last) or not _computes(tree):
             continue
         single = "." not in name and propose._may_be_single(program, function) and not _trains(tree, known)
-        asked = {p.lower() for p in _parameters(function) or ()}
+        asked = {p.lower() for p in inspect.signature(function).parameters}
         drives = _drives.search(last) and (_trains(tree, known) or asked & set(pairs.evidence.steps))
         if (pairs.goes_back(last, functions) or single) and not drives:
             open_.append(name)
@@ -149,10 +173,13 @@ def _tried(program, shapes, seconds):
     def known():
         return pairs.reached(program, [f for f in found if f.right])
 
-    given = program.names.get("inputs")
+    given, misfit = program.names.get("inputs"), None
     says = callable(given) and getattr(given, "__module__", "") == program.module.__name__
     if says:
-        found += tried(with_inputs(program, given), seconds)
+        try:
+            found += tried(with_inputs(program, given), seconds)
+        except Misfit as error:
+            says, misfit = False, error
     if not shapes:
         found += tried(shown.places(program, known()), seconds)
     if not says:
@@ -160,6 +187,8 @@ def _tried(program, shapes, seconds):
     elif found:
         places = propose.places(program, shapes or {}, 1.5, pairs.reached(program, found))
         found += [f for f in tried(places, 1.0) if f.right]
+    if misfit is not None and not any(f.right for f in found):
+        raise misfit
     told = {f.reading.title for f in found if not _by_trying(f)}
     return [f for f in found if not _by_trying(f) or f.reading.title not in told]
 
@@ -262,12 +291,15 @@ def _by_name(program, given):
     own = tuple(program.classes().values())
     if any(kind in own for kind in type(given[0]).__mro__):
         named = {"self": given[0]}
-        for name in ("forward", "__call__", *(n for n in vars(type(given[0])) if n[0] != "_")):
-            parameters = _parameters(getattr(given[0], name, None))
-            if parameters is not None and len(parameters) < count:
-                rest = _named_by_a_loss(program, given[1 + len(parameters) :])
-                if rest is not None:
-                    return named | dict(zip(parameters, given[1:], strict=False)) | rest
+        methods = ("forward", "__call__", *(n for n in vars(type(given[0])) if n[0] != "_"))
+        asked = [_parameters(getattr(given[0], name, None)) for name in methods]
+        asked = [parameters for parameters in asked if parameters is not None and len(parameters) < count]
+        for parameters in asked:
+            rest = _named_by_a_loss(program, given[1 + len(parameters) :])
+            if rest is not None:
+                return named | dict(zip(parameters, given[1:], strict=False)) | rest
+        if asked:  # what no method takes is a target, to which their own code compares the output
+            return named | dict(zip(asked[0], given[1:], strict=False))
     names, graph = program.functions(), pairs.call_graph(program)
     gone_back = {pairs.stem(name, names) for name in names if pairs.goes_back(name, names)} - {""}
     functions = [f for name, f in names.items() if name != "inputs"]
@@ -282,7 +314,7 @@ def _by_name(program, given):
         parameters = _parameters(function)
         if parameters is not None and len(parameters) == count:
             return dict(zip(parameters, given, strict=True))
-    raise NotFound(
+    raise Misfit(
         f"inputs(rng) gives {count} values in order, and no function takes so many arguments; let it return "
         "a dict: the arguments of forward by name"
     )
@@ -337,12 +369,18 @@ def proposed(found, path):
 
 
 def reduced(found):
-    """A note for each pair whose forward gives many numbers and whose backward takes no g: what was it the gradient of?"""
-    return [
-        f"{f.reading.title}: judged as the gradient of the {f.reading.reduce} of what {f.reading.forward.name} returns"
-        for f in found
-        if f.reading.reduce
-    ]
+    """A note for each pair that does not say what its gradients are the gradient of."""
+    notes = []
+    for f in found:
+        reading = f.reading
+        if reading.reduce:
+            of = f"the {reading.reduce} of what {reading.forward.name} returns"
+            notes.append(f"{reading.title}: judged as the gradient of {of}")
+        elif isinstance(reading.loss, Assumed):
+            times = f"{reading.loss.factor:g} times " if reading.loss.factor != 1 else ""
+            of = f"{times}{reading.loss.name} of what {reading.forward.name} returns"
+            notes.append(f"{reading.title}: the file has no loss for it; judged as the gradient of {of}")
+    return notes
 
 
 def example(program, name):

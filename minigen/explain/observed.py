@@ -15,9 +15,10 @@ import numpy as np
 
 from minigen.explain import pairs, propose, shown
 from minigen.explain import scene as scenes
-from minigen.explain.reading import Reading, Step, is_number
+from minigen.explain.reading import FILE, Reading, Step, is_number
 
-MOST = 400  # readings that are tried in one file
+SECONDS = 2.0  # of computing, for the code under __main__
+MOST = 600  # readings that are tried in one file
 _nothing = object()
 
 
@@ -33,7 +34,7 @@ class Call:
     result: object = _nothing
 
 
-def found(program, seconds=6.0):
+def found(program):
     """[Found] of the readings, among the calls that the file makes, under which a gradient is right; the best first."""
     calls = [c for c in _calls(program) if c.result is not _nothing]
     best = {}
@@ -45,9 +46,17 @@ def found(program, seconds=6.0):
         if one is not None and one.right and one.right >= one.wrong:
             if reading.title not in best or one.worth > best[reading.title].worth:
                 best[reading.title] = one
-    for one in best.values():
+    names = pairs.names_of_code(program)
+    whole = {
+        pairs._key(f, f.reading.backward or f.reading.forward)
+        for f in best.values()
+        if not f.wrong and f.right > 1
+    }
+    # what also clips, or takes another step, is not asked for the gradients that its own function gives
+    best = [f for f in best.values() if not f.wrong or not whole & pairs.entered(f, names)]
+    for one in best:
         one.place.shrink()
-    return sorted(best.values(), key=lambda f: f.worth, reverse=True)
+    return sorted(best, key=lambda f: f.worth, reverse=True)
 
 
 def _calls(program):
@@ -76,58 +85,65 @@ def _calls(program):
             call.scene = scenes.Scene(program, dict(given), owner, only=known)
             made[code] = open_[id(frame)] = call
 
-    shown.run(program, watch)
+    shown.run(program, watch, SECONDS)
     return list(made.values())
 
 
 def _readings(program, calls):
     """(place, Reading) of the ways in which the calls may belong together."""
-    for back in calls:
-        for front in calls:
-            if (
-                front is back
-                or front.owner is not back.owner
-                or front.name == "__init__"
-                or back.name == "__init__"
-            ):
-                continue
-            for loss in [None, *calls]:
-                if (
-                    loss in (front, back)
-                    or loss is not None
-                    and (loss.owner is not front.owner or loss.name == "__init__")
-                ):
-                    continue
-                one = _reading(program, front, loss, back)
-                if one is not None:
-                    yield one
+    calls = [call for call in calls if call.name != "__init__"]
+    for front in calls:
+        yield _place(program, front, {}), Reading(_title(front), _first(front))  # loss and gradients at once
+    for back, front in itertools.product(calls, calls):
+        of = _object_of(front, back)
+        if front is back or of is None:
+            continue
+        losses = [c for c in calls if c not in (front, back) and (c.owner is front.owner or c.kind is None)]
+        for loss in [None, *losses]:
+            one = _reading(program, front, loss, back, of)
+            if one is not None:
+                yield one
 
 
-def _reading(program, front, loss, back):
+def _object_of(front, back):
+    """ "" where a call is one of the same object as forward's, the argument whose method it is, or None."""
+    if back.owner is front.owner:
+        return ""
+    return next((n for n, v in front.given.items() if v is back.owner), None)
+
+
+def _reading(program, front, loss, back, of):
     """(place, Reading), or None where the values do not belong together."""
     more = {}
-    first = Step(front.name, tuple((n, ("given", n)) for n in front.given))
     of_loss = _bound(front, loss, more) if loss is not None else ()
     if of_loss is None or loss is not None and not any(s[0] in ("y", "result", "out") for _, s in of_loss):
         return None
-    last = loss or front
-    scalar = (
-        isinstance(last.result, float | np.floating) or is_number(last.result) and np.ndim(last.result) == 0
-    )
-    parts = last.result if isinstance(last.result, tuple) else ()
-    scalar = scalar or any(isinstance(v, float) for v in parts)
+    result = (loss or front).result
+    parts = result if isinstance(result, tuple) else (result,)
+    scalar = any(isinstance(v, float | np.floating) or is_number(v) and np.ndim(v) == 0 for v in parts)
     of_back = _bound(front, back, more, takes_g=not scalar)
     takes_g = of_back is not None and any(source == ("g",) for _, source in of_back)
     if of_back is None or not scalar and not takes_g:
         return None
+    title = f"{_title(front)} / {back.name}"
+    beside = FILE if loss is not None and loss.kind is None and front.kind is not None else ""
+    step = Step(loss.name, of_loss, beside) if loss is not None else None
+    reading = Reading(title, _first(front), Step(back.name, of_back, of), step, takes_g=takes_g)
+    return _place(program, front, more), reading
+
+
+def _first(front):
+    return Step(front.name, tuple((n, ("given", n)) for n in front.given))
+
+
+def _title(front):
+    return front.name if front.kind is None else f"{front.kind.__name__}.{front.name}"
+
+
+def _place(program, front, more):
     kind = front.kind
-    proposal = propose.Proposal(
-        program, kind, kind.__name__ if kind else program.path.stem, front.name, [], []
-    )
-    place = shown.ShownPlace(proposal, front.scene, more)
-    title = f"{front.name} / {back.name}" if kind is None else f"{kind.__name__}.{front.name} / {back.name}"
-    step = Step(loss.name, of_loss) if loss is not None else None
-    return place, Reading(title, first, Step(back.name, of_back), step, takes_g=takes_g)
+    title = kind.__name__ if kind else program.path.stem
+    return shown.ShownPlace(propose.Proposal(program, kind, title, front.name, [], []), front.scene, more)
 
 
 def _bound(front, call, more, takes_g=False):

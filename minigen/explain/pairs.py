@@ -23,7 +23,7 @@ import numpy as np
 from minigen.explain import evidence, load
 from minigen.explain import scene as scenes
 from minigen.explain.live import reachable as reachable_from
-from minigen.explain.reading import Reading, Step, is_gradient_name, is_number
+from minigen.explain.reading import EVERY, FILE, Assumed, Reading, Step, is_gradient_name, is_number
 from minigen.explain.task import Played, Task
 
 FAR = 1 << 30  # farther than forward alone comes, counted in lines
@@ -37,11 +37,15 @@ _neutral = re.compile(
     r"|deriv|vjp|loss(?=_grad|_deriv)|pass|propagation|propagate|(?<=_)(?:back|der|d|bp|f|fn)$|^(?:back|d|der|compute|calc|get)_"
     r"|^jac(?=_|$)|_jac$|^d(?=[A-Z]|relu|sigmoid|tanh|softmax)|^(?:back|call)$|__call__|^apply$"
 )
-_cost = re.compile(r"loss|cost|objective|criterion|nll|elbo|energy|error|risk", re.I)
+_cost = re.compile(
+    r"loss|cost|objective|criterion|nll|elbo|energy|error|risk|entropy|likelihood|divergence|verlust|fehler|perte|cout",
+    re.I,
+)
 _upstream = re.compile(r"^(grad|d_?out|dy|upstream|out(put)?_?grad(ient)?|grad(ient)?_?out(put)?)$", re.I)
 _cache = re.compile(
     r"^(cache|caches|ctx|context|tape|saved|memo|memory|mem|state|intermediates?|activations?|saves?)s?_?$"
 )
+_data = re.compile(r"^(x|inp|inputs?|input_|data|batch|entree|a_prev|z|features)$", re.I)
 _collection = re.compile(r"^(G|grads?|gradients|d_?params|derivs)$")  # a dict to which gradients are added
 may_be_labels = evidence.may_be_labels
 labels = re.compile(r"^(Y|labels?|targets?|y_true|truth|y_batch)$")
@@ -183,12 +187,14 @@ def readings(place, arguments):
                     if _cost.search(n) and n not in (front, back) and not goes_back(n, functions)
                 ]
                 steps = [step for n in losses for step in _loss_steps(place, forward, n, arguments)]
-                for loss in [None, *steps]:
+                steps += _of_the_file(place, forward, arguments)
+                for loss in [None, *(steps or _assumed(place, back, arguments))]:
                     yield from _with_back(place, title, forward, loss, back, arguments)
-    for step, loss in updates(place).items() if place.kind is not None else ():
+    for step, loss in updates(place).items():
         for forward in _bind(place, loss, arguments) if place.only in (None, loss) else ():
             for backward in _bind(place, step, arguments):
-                yield Reading(f"{place.title}.{loss} / {step}", forward, backward)
+                title = f"{loss} / {step}" if place.kind is None else f"{place.title}.{loss} / {step}"
+                yield Reading(title, forward, backward)
     for name in (n for n in functions if place.only in (None, n)):
         if (
             _has_front(functions, name)
@@ -202,6 +208,37 @@ def readings(place, arguments):
             yield Reading(title, forward)
             yield Reading(title, forward, closure=True, takes_g=True)
             yield Reading(title, forward, closure=True)
+
+
+def _of_the_file(place, forward, arguments):
+    """The Steps that may call a loss which stands beside the class as a function: cost(a, y)."""
+    if place.kind is None:
+        return
+    bare = Place(place.program, place.title, None)
+    functions = bare.functions()
+    for name in (n for n in functions if _cost.search(n) and not goes_back(n, functions)):
+        for step in _loss_steps(bare, None, name, arguments):
+            yield replace(step, of=FILE)
+
+
+_factors = ("1", "2", "1 / n", "2 / n", "1 / size", "2 / size")
+
+
+def _assumed(place, back, arguments):
+    """The Steps of losses that may be meant where a backward takes labels, or makes the error itself, and no loss is there."""
+    asked = [p.name for p in place.parameters(back)]
+    given = [n for n in asked if may_be_labels.match(n) and isinstance(arguments.get(n), np.ndarray)]
+    if not given or any(is_gradient_name(n) for n in asked if n not in arguments):
+        return
+    for label in given[:1]:
+        y = arguments[label]
+        n, size = (len(y) if np.ndim(y) else 1), max(1, np.size(y))
+        numbers = dict.fromkeys(eval(f, {"n": n, "size": size}) for f in _factors)
+        for name in ("half the squared error", "the binary cross-entropy", "the cross-entropy"):
+            for sign in (1, -1):
+                for factor in numbers:
+                    bound = (("a", ("y",)), ("y", ("given", label)))
+                    yield Assumed(name, bound, factor=sign * factor)
 
 
 def updates(place):
@@ -325,7 +362,7 @@ def _loss_steps(place, forward, name, arguments):
 
     Where forward returns several values under names, y is the one of its name, or else any of them.
     """
-    returned, bound, open_ = _names_returned(place, forward.name), [], None
+    returned, bound, open_ = (_names_returned(place, forward.name) if forward else []), [], None
     for p in place.parameters(name):
         if p.name in arguments:
             bound.append((p.name, ("given", p.name)))
@@ -359,7 +396,11 @@ def _with_back(place, title, forward, loss, back, arguments):
         if several and several != set(range(len(several))):
             continue
         yield Reading(title, forward, step, loss, takes_g=takes_g, outputs=max(1, len(several)))
-        if not takes_g:
+        if takes_g and not several:
+            yield Reading(
+                title, forward, step, takes_g=True, outputs=EVERY
+            )  # a list of states, each with a gradient
+        if not takes_g and not isinstance(loss, Assumed):
             if loss is None:
                 yield Reading(title, forward, step, elementwise=True)
             yield Reading(
@@ -419,6 +460,8 @@ def _options(place, forward, back, arguments):
             choice += [("out", i) for i, other in enumerate(returned) if other not in others]
             if len(parameters) == 1 and len(arguments) >= 1:  # f_prime(z) beside f(x)
                 choice += [("given", a) for a in list(arguments)[:1]]
+            elif len(arguments) == 1 and _data.match(name):  # forward(X) and backward(input, delta)
+                choice.insert(0, ("given", next(iter(arguments))))
             choice += [("kept", a) for a in ("output", "out") if place.kind is not None]
         held = [
             a for a, v in arguments.items() if isinstance(v, dict) and v and all(map(is_number, v.values()))
@@ -594,7 +637,10 @@ def warmed(reading, scene, how):
     live.arguments.update(kept)
     for generator, state in generators:
         _restore(generator, state)
-    after = scenes.Scene(scene.program, live.arguments, live.owner, scene.seed)
+    try:
+        after = scenes.Scene(scene.program, live.arguments, live.owner, scene.seed)
+    except Exception:  # it keeps what cannot be copied, such as a generator
+        after = scene
     scene.live()  # the globals are those of the scene again
     return after
 
@@ -698,6 +744,8 @@ def _asks_for_g(place, reading):
         required = not inner[-1].args.defaults
     else:
         name = next(p for p, source in reading.backward.bound if source[0] == "g")
+        if reading.backward.of:
+            return is_gradient_name(name)
         if not is_gradient_name(name) and name != "dvalues":
             return False
         tree = evidence.find(place.program.tree, place.functions()[reading.backward.name])
@@ -1015,6 +1063,10 @@ def entered(found, names):
 def _key(found, step):
     if step is None:
         return None
+    if step.of == FILE:
+        return step.name
+    if step.of:
+        return f"{type(found.place.build(0).arguments[step.of]).__name__}.{step.name}"
     return step.name if found.place.kind is None else f"{found.place.kind.__name__}.{step.name}"
 
 

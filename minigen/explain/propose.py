@@ -381,7 +381,7 @@ def _settings(keys, stride):
     for key in keys:
         parameter = inspect.Parameter(key, inspect.Parameter.POSITIONAL_OR_KEYWORD)
         array = _weight.match(key) or _bias.match(key)
-        if re.search(r"(height|width|size|kernel|pool|^k|filter)", key) and not array:
+        if re.search(r"(height|width|size|kernel|pool|^k|^f$|filter)", key) and not array:
             found[key] = Choice("constant", 2 + ("width" in key))
         elif _one.match(key):
             found[key] = Choice("constant", stride)
@@ -838,6 +838,7 @@ def _proposals(program):
     fronts += [
         n for n in functions if _may_be_single(program, functions[n]) and not pairs._has_front(functions, n)
     ]
+    fronts += pairs.updates(bare).values()
     for name in dict.fromkeys(fronts):
         parameters = bare.parameters(name)
         yield Proposal(

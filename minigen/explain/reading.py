@@ -34,14 +34,28 @@ _output_names = (
 _traced = ("loss", "cost", "value", "total", "output", "out", "y", "y_pred", "probs")
 
 
+FILE = "(file)"
+EVERY = -1  # outputs: all that are in the list which forward returns
+
+
 @dataclass(frozen=True)
 class Step:
-    """A call of one function of the person's: its name, and where each argument comes from."""
+    """A call of one function of the person's: its name, and where each argument comes from.
+
+    `of`: the argument whose method it is, or FILE for a function of the file beside methods; "": as its forward's is.
+    """
 
     name: str
     bound: tuple  # of (parameter, source)
+    of: str = ""
 
     def function(self, live):
+        if self.of:
+            return (
+                live.program.names[self.name]
+                if self.of == FILE
+                else getattr(live.arguments[self.of], self.name)
+            )
         return getattr(live.owner, self.name) if live.owner is not None else live.program.names[self.name]
 
     def call(self, live, context):
@@ -50,6 +64,26 @@ class Step:
         if not library:
             return self.function(live)(**arguments)
         return arrays.wrapped(self.function(live), library)(**arguments)
+
+
+@dataclass(frozen=True)
+class Assumed(Step):
+    """A loss that the file has not: `factor` times the squared error or a cross-entropy of forward's output and labels."""
+
+    factor: float = 1.0
+
+    def function(self, live):
+        return lambda a, y: self.factor * _losses[self.name](np.asarray(a), np.asarray(y, dtype=float))
+
+    def call(self, live, context):
+        return self.function(live)(*(_fetch(source, live, context) for _, source in self.bound))
+
+
+_losses = {
+    "half the squared error": lambda a, y: float(0.5 * np.sum((a - y) ** 2)),
+    "the binary cross-entropy": lambda a, y: float(-np.sum(y * np.log(a) + (1 - y) * np.log(1 - a))),
+    "the cross-entropy": lambda a, y: float(-np.sum(y * np.log(a))),
+}
 
 
 @dataclass
@@ -98,12 +132,12 @@ class Reading:
             y = None  # it is a number already
         if not back or y is None:
             return Outcome(y, None, {}, live)
-        flat = _flat(y) if self.outputs > 1 else y
+        flat = _flat(y) if isinstance(y, tuple) else y
         if g is None:
             g = float(np.ones(())) if np.ndim(flat) == 0 else np.ones_like(flat)
         elif callable(g):
             g = g(flat)
-        context["g"] = _split(g, y) if self.outputs > 1 else g
+        context["g"] = _split(g, y) if isinstance(y, tuple) else g
         returned = None
         if self.backward is not None:
             before = photograph(live, watched)
@@ -126,6 +160,14 @@ class Reading:
             if self.outputs > 1:
                 return tuple(result[: self.outputs])
             numbers = [v for v in result if is_number(v)]
+            first = (
+                isinstance(result, list) and numbers and any(v is numbers[0] for v in live.arguments.values())
+            )
+            if self.outputs == EVERY:
+                numbers = numbers[bool(first) :]
+                return tuple(numbers) if isinstance(result, list) and numbers else None
+            if first and len(numbers) == len(result):  # all activations, the input first
+                return numbers[-1]
             if self.backward is None:
                 numbers = [v for v in numbers if np.ndim(v) == 0] or numbers
             return numbers[0] if numbers else None

@@ -74,7 +74,7 @@ def _in_common(calls, results):
 def _same_arguments(proposal):
     """The functions whose calls show the arguments of a forward: itself, and methods that take a step down this loss."""
     functions = proposal.place.functions()
-    steps = pairs.updates(proposal.place).items() if proposal.kind is not None else ()
+    steps = pairs.updates(proposal.place).items()
     return [functions[n] for n in (proposal.front, *(step for step, loss in steps if loss == proposal.front))]
 
 
@@ -120,13 +120,13 @@ def _first_calls(program, wanted, others):
     return found, [value for values in results.values() for value in values]
 
 
-def run(program, watch):
+def run(program, watch, seconds=SECONDS):
     """Run what the file does under __main__ for a moment, with `watch` as profiler; the globals are then as before."""
     before, kept, argv = sys.getprofile(), dict(program.names), sys.argv
     np.random.seed(0)  # noqa: NPY002
     sys.argv = [str(program.path)]
     try:
-        with load.quiet(), load.refusing(program), np.errstate(all="ignore"), load.limited(SECONDS):
+        with load.quiet(), load.refusing(program), np.errstate(all="ignore"), load.limited(seconds):
             sys.setprofile(watch)
             for statement in _work(program):
                 with contextlib.suppress(Exception, SystemExit):
@@ -240,6 +240,11 @@ def _exchange(value, renewed, program, seen):
     seen.add(id(value))
     holds = vars(value) if scenes.is_own(value, program) else value if isinstance(value, dict) else {}
     for key, inner in list(holds.items()):
+        if isinstance(inner, np.ndarray) and id(inner) in renewed:
+            if isinstance(value, dict):
+                value[key] = renewed[id(inner)][1]
+            else:
+                scenes.set_attribute(value, key, renewed[id(inner)][1])
         if type(inner) in (list, tuple) and any(id(v) in renewed for v in inner):
             new = type(inner)(renewed[id(v)][1] if id(v) in renewed else v for v in inner)
             if isinstance(value, dict):
