@@ -7,6 +7,9 @@ makes changed closures.
 import ast
 import copy
 import inspect
+import types
+
+import numpy as np
 
 from minigen.explain import evidence
 
@@ -24,6 +27,33 @@ def kinds(program):
         if made and set(made.values()) <= set(inner):
             found[name] = _kind(program, function, {inner[n]: key for key, n in made.items()})
     return found
+
+
+def namespaces(program):
+    """{name: object} of the classes that nobody makes an object of, with nothing but class methods: an object instead, with
+    the class's data as its attributes, so that every run can have data of its own.
+    """
+    called = {getattr(n.func, "id", "") for n in ast.walk(program.tree) if isinstance(n, ast.Call)}
+    found = {}
+    for name, kind in program.classes().items():
+        own = {k: v for k, v in vars(kind).items() if not k.startswith("__")}
+        methods = [v for v in own.values() if isinstance(v, classmethod | types.FunctionType | property)]
+        data = any(isinstance(v, np.ndarray) for v in own.values())
+        if name in called or "__init__" in vars(kind) or kind.__mro__ != (kind, object):
+            continue
+        if data and methods and all(isinstance(m, classmethod) for m in methods):
+            found[name] = _object_for(kind, own)
+    return found
+
+
+def _object_for(kind, own):
+    data = {k: v for k, v in own.items() if not isinstance(v, classmethod | staticmethod)}
+    methods = {k: getattr(v, "__func__", v) for k, v in own.items() if k not in data}
+
+    def begin(self):
+        vars(self).update(copy.deepcopy(data))
+
+    return type(kind.__name__, (), {"__init__": begin, "__module__": kind.__module__, **methods})()
 
 
 def _names_made(node):

@@ -10,7 +10,7 @@ import inspect
 import itertools
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -46,6 +46,15 @@ class Source:
     address: tuple
     label: str
     step: float | None = None
+    row: str = ""  # the argument that says of which row, or rows, of the value it is the gradient
+
+    def whole(self, gradient, shape, live):
+        """The gradient in the shape of the value: with zeros in all other rows, where it is that of some."""
+        if not self.row:
+            return gradient
+        full = np.zeros(shape)
+        np.add.at(full, live.arguments[self.row], gradient)
+        return full
 
 
 @dataclass
@@ -85,6 +94,12 @@ class Slopes:
         """Whether y depends on a value at all."""
         shape = np.shape(scenes.reach(self.scene.live(), address)[2])
         return any(abs(slope) > 1e-7 for _, slope in self.at(address, shape))
+
+    def reads(self, address, row):
+        """Whether y depends on this row of a value."""
+        direction = np.zeros(np.shape(scenes.reach(self.scene.live(), address)[2]))
+        direction[row] = self.rng.standard_normal(direction[row].shape)
+        return abs(self._slope(address, direction)[1]) > 1e-7
 
     def _slope(self, address, direction):
         ends = []
@@ -162,7 +177,7 @@ def alike(shape, of_gradient):
 
 
 def _assign(reading, slopes, values, outcome):
-    candidates = list(_candidates(reading, values, outcome))
+    candidates = _with_rows(list(_candidates(reading, values, outcome)), values, slopes, outcome.live)
     if reading.elementwise:
         candidates = [(s, slopes.g * np.broadcast_to(v, np.shape(slopes.g))) for s, v in candidates]
     arguments = [a for a in values if a[0][0] == "arg"]
@@ -269,6 +284,33 @@ def _assign(reading, slopes, values, outcome):
         outcome.y,
         (missed, len({s.address for s in open_} | {m.label for m in missed})),
     )
+
+
+def _with_rows(candidates, values, slopes, live):
+    """The candidates, where one is the gradient of a row of an array, that an argument counts, in the shape of the array."""
+    counts = {
+        n: v for n, v in live.arguments.items() if isinstance(v, int | np.integer) and not isinstance(v, bool)
+    }
+    shapes = {np.shape(v) for v in values.values()}
+    found, used = [], set()
+    for source, gradient in candidates if counts else ():
+        ways = [
+            (replace(source, row=n), a)
+            for a, v in values.items()
+            for n, i in counts.items()
+            if np.shape(v)[1:] == gradient.shape and np.ndim(v) and 0 <= i < len(v)
+        ]
+        if source.kind != "returned" or gradient.shape in shapes and gradient.shape or not ways:
+            found.append((source, gradient))
+            continue
+        full = {way: way[0].whole(gradient, np.shape(values[way[1]]), live) for way in ways}
+        right = [way for way in ways if slopes.fit(way[1], full[way])]
+        named = [way for way in ways if str(way[1][-1][1]).lower() in bases(_last(source.label))]
+        read = [way for way in named if slopes.reads(way[1], counts[way[0].row])]
+        best = next((way for way in right if way[1] not in used), (right or read or [None])[0])
+        used |= {best[1]} if best else set()
+        found.append((best[0], full[best]) if best else (source, gradient))
+    return found or candidates
 
 
 def _without_a_value(reading, candidates, taken):

@@ -377,8 +377,7 @@ def reduced(found):
             of = f"the {reading.reduce} of what {reading.forward.name} returns"
             notes.append(f"{reading.title}: judged as the gradient of {of}")
         elif isinstance(reading.loss, Assumed):
-            times = f"{reading.loss.factor:g} times " if reading.loss.factor != 1 else ""
-            of = f"{times}{reading.loss.name} of what {reading.forward.name} returns"
+            of = f"{reading.loss.text}, of what {reading.forward.name} returns"
             notes.append(f"{reading.title}: the file has no loss for it; judged as the gradient of {of}")
     return notes
 

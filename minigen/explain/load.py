@@ -179,6 +179,8 @@ def load(path):
         np.random.set_state(state[0])  # noqa: NPY002
         random.setstate(state[1])
     program.makers = closures.kinds(program)
+    for name, holder in closures.namespaces(program).items():
+        program.names[name], program.makers[name] = holder, type(holder)
     return program
 
 

@@ -157,7 +157,12 @@ def _bound(front, call, more, takes_g=False):
             y = front.result[0] if isinstance(front.result, tuple) and front.result else front.result
             if takes_g and is_number(value) and is_number(y) and np.shape(value) == np.shape(y) != ():
                 source, takes_g = ("g",), False
-            elif name in front.given or name in more and more[name] is not value:
+            elif name in front.given:
+                kept = front.given[name]
+                if type(kept) is not type(value) or np.shape(kept) != np.shape(value):
+                    return None
+                source = ("given", name)  # as a parameter is another array after a step
+            elif name in more and more[name] is not value:
                 return None
             else:
                 more[name], source = value, ("given", name)

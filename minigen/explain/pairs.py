@@ -105,7 +105,7 @@ def _of_a_part(name, others):
 
 def goes_back(name, others=()):
     """Whether a function's name says that it goes back; `others`: dloss does beside a function called loss."""
-    if name[:1] == "d" and name[1:] in others:
+    if name[:1] == "d" and name[1:] in others or name == "g" and "f" in others:
         return True
     if _of_a_part(name, others):
         name = name[2:]
@@ -188,7 +188,7 @@ def readings(place, arguments):
                 ]
                 steps = [step for n in losses for step in _loss_steps(place, forward, n, arguments)]
                 steps += _of_the_file(place, forward, arguments)
-                for loss in [None, *(steps or _assumed(place, back, arguments))]:
+                for loss in [None, *(steps or _assumed(place, forward, back, arguments))]:
                     yield from _with_back(place, title, forward, loss, back, arguments)
     for step, loss in updates(place).items():
         for forward in _bind(place, loss, arguments) if place.only in (None, loss) else ():
@@ -221,24 +221,22 @@ def _of_the_file(place, forward, arguments):
             yield replace(step, of=FILE)
 
 
-_factors = ("1", "2", "1 / n", "2 / n", "1 / size", "2 / size")
-
-
-def _assumed(place, back, arguments):
+def _assumed(place, forward, back, arguments):
     """The Steps of losses that may be meant where a backward takes labels, or makes the error itself, and no loss is there."""
     asked = [p.name for p in place.parameters(back)]
     given = [n for n in asked if may_be_labels.match(n) and isinstance(arguments.get(n), np.ndarray)]
     if not given or any(is_gradient_name(n) for n in asked if n not in arguments):
         return
-    for label in given[:1]:
-        y = arguments[label]
-        n, size = (len(y) if np.ndim(y) else 1), max(1, np.size(y))
-        numbers = dict.fromkeys(eval(f, {"n": n, "size": size}) for f in _factors)
-        for name in ("half the squared error", "the binary cross-entropy", "the cross-entropy"):
-            for sign in (1, -1):
-                for factor in numbers:
-                    bound = (("a", ("y",)), ("y", ("given", label)))
-                    yield Assumed(name, bound, factor=sign * factor)
+    returned = _names_returned(place, forward.name)
+    outputs = [("out", len(returned) - 1), ("y",)] if returned else [("y",)]
+    y = arguments[given[0]]
+    axes = {1: None, np.size(y): -1} | {
+        n: axis for axis, n in enumerate(np.shape(y))
+    }  # a sum, or a mean over these
+    names = ("half the squared error", "the binary cross-entropy", "the cross-entropy")
+    names = names[2:] if y.dtype.kind in "iu" else names
+    for output, name, sign, axis, times in itertools.product(outputs, names, (1, -1), axes.values(), (1, 2)):
+        yield Assumed(name, (("a", output), ("y", ("given", given[0]))), times=sign * times, axis=axis)
 
 
 def updates(place):
@@ -380,6 +378,8 @@ def _loss_steps(place, forward, name, arguments):
         yield Step(name, tuple(bound))
     for i in reversed(range(len(returned))) if open_ is not None else ():
         yield Step(name, (*bound[:open_], (bound[open_][0], ("out", i)), *bound[open_ + 1 :]))
+    if forward is None and open_ is None and len(bound) > 1:  # cost(a, y) beside feedforward(a)
+        yield Step(name, ((bound[0][0], ("y",)), *bound[1:]))
 
 
 def _with_back(place, title, forward, loss, back, arguments):
@@ -790,7 +790,10 @@ def _read(outcome, sources, live):
             elif got is not None and source.kind == "changed" and before is not None:
                 got = (before[1] - got) / source.step
         if got is not None:
-            found[value] = np.array(got, dtype=np.float64)
+            got = np.array(got, dtype=np.float64)
+            found[value] = (
+                source.whole(got, np.shape(scenes.reach(live, value)[2]), live) if source.row else got
+            )
     return found
 
 
@@ -836,7 +839,7 @@ def task_of(place, reading, warm="cold", seeds=(1, 2, 3), promised=()):
             # layers[4].b has its gradient in layers[4].grads[1]: in another layer only the 4 is another number
             numbers = [numbers[own.index(k)] if k in own else k for k in kept]
         there = scenes.fill(theirs, numbers)
-        return evidence.Source(m.source.kind, there, scenes.text(there), m.source.step)
+        return evidence.Source(m.source.kind, there, scenes.text(there), m.source.step, m.source.row)
 
     def at(seed):
         if seed not in places or makes_functions:
@@ -1031,8 +1034,15 @@ def reached(program, found):
 
 
 def names_of_code(program):
-    """{code object: function or Class.method} of the file."""
-    found = {f.__code__: name for name, f in (program.functions() | _lambdas(program)).items()}
+    """{code object: function or Class.method} of the file; what is defined inside a function has its name."""
+    functions = program.functions() | _lambdas(program)
+    inner = {
+        c: name
+        for name, f in functions.items()
+        for c in f.__code__.co_consts
+        if isinstance(c, types.CodeType)
+    }
+    found = inner | {f.__code__: name for name, f in functions.items()}
     for kind in program.classes().values():
         for name, value in vars(kind).items():
             value = value.__func__ if isinstance(value, staticmethod | classmethod) else value

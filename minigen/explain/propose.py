@@ -678,7 +678,17 @@ class Proposal:
         slices = [n.slice for n in ast.walk(self.program.tree) if isinstance(n, ast.Subscript)]
         parts = [p for n in slices for p in (n.elts if isinstance(n, ast.Tuple) else [n])]
         inner = (p.value for p in parts if isinstance(p, ast.Subscript))
-        return {n.id for n in inner if isinstance(n, ast.Name)}
+        return {n.id for n in inner if isinstance(n, ast.Name)} | self._plain_indices
+
+    @functools.cached_property
+    def _plain_indices(self):
+        """The arguments of the class's methods, or the file's functions, that stand as an index themselves: E[tokens]."""
+        found = set()
+        for tree in (n for n in ast.walk(self._class) if isinstance(n, ast.FunctionDef)):
+            slices = [n.slice for n in ast.walk(tree) if isinstance(n, ast.Subscript)]
+            used = {n.id for n in slices if isinstance(n, ast.Name)}
+            found |= used & {a.arg for a in tree.args.args}
+        return {n for n in found if not re.match(r"^([a-z]|key|name)$", n)}
 
     def _widths_in_globals(self):
         """The widths of the file's global arrays: what x must fit."""

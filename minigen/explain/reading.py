@@ -68,12 +68,27 @@ class Step:
 
 @dataclass(frozen=True)
 class Assumed(Step):
-    """A loss that the file has not: `factor` times the squared error or a cross-entropy of forward's output and labels."""
+    """A loss that the file has not: `times` the squared error or a cross-entropy of forward's output and labels, divided by
+    how many labels there are along an axis, or (-1) in all.
+    """
 
-    factor: float = 1.0
+    times: float = 1.0
+    axis: int | None = None
 
     def function(self, live):
-        return lambda a, y: self.factor * _losses[self.name](np.asarray(a), np.asarray(y, dtype=float))
+        def loss(a, y):
+            y = np.asarray(y, dtype=float)
+            n = 1 if self.axis is None else y.size if self.axis == -1 else y.shape[self.axis]
+            return self.times / n * _losses[self.name](np.asarray(a), y)
+
+        return loss
+
+    @property
+    def text(self):
+        """Such as "-2 times half the squared error, divided by the number of examples"."""
+        times = f"{self.times:g} times " if self.times != 1 else ""
+        over = {None: "", -1: ", divided by the number of labels"}
+        return f"{times}{self.name}{over.get(self.axis, ', divided by the number of examples')}"
 
     def call(self, live, context):
         return self.function(live)(*(_fetch(source, live, context) for _, source in self.bound))
@@ -82,8 +97,17 @@ class Assumed(Step):
 _losses = {
     "half the squared error": lambda a, y: float(0.5 * np.sum((a - y) ** 2)),
     "the binary cross-entropy": lambda a, y: float(-np.sum(y * np.log(a) + (1 - y) * np.log(1 - a))),
-    "the cross-entropy": lambda a, y: float(-np.sum(y * np.log(a))),
+    "the cross-entropy": lambda a, y: float(-np.sum(_one_hot(y, a) * np.log(a))),
 }
+
+
+def _one_hot(labels, a):
+    """Labels in the shape of the output `a`: whole numbers count its classes, in rows or in columns."""
+    if labels.ndim == a.ndim:
+        return labels
+    if len(labels) == len(a):
+        return np.eye(a.shape[-1])[labels.astype(int)]
+    return np.eye(len(a))[labels.astype(int)].T
 
 
 @dataclass

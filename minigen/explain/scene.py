@@ -74,6 +74,7 @@ class Kept:
 
     def __init__(self, value):
         self.shared, self.bytes, self.value = [], None, None
+        self.views = _views(value)
         try:
             out = io.BytesIO()
             pickler = pickle.Pickler(out, protocol=5)
@@ -96,10 +97,67 @@ class Kept:
 
     def copy(self):
         if self.bytes is None:
-            return _deepcopy(self.value)
-        unpickler = pickle.Unpickler(io.BytesIO(self.bytes))
-        unpickler.persistent_load = self.shared.__getitem__
-        return unpickler.load()
+            made = _deepcopy(self.value)
+        else:
+            unpickler = pickle.Unpickler(io.BytesIO(self.bytes))
+            unpickler.persistent_load = self.shared.__getitem__
+            made = unpickler.load()
+        for way, base, offset, shape, strides in self.views:
+            array = _at(made, base)
+            _put_at(made, way, np.ndarray(shape, array.dtype, array, offset, strides))
+        return made
+
+
+def _views(value):
+    """[(way to an array, way to the vector whose memory it shares, offset, shape, strides)]: parameters that look into one
+    flat vector must do so in a copy, too.
+    """
+    arrays, seen, waiting = {}, set(), [((), value)]
+    while waiting:
+        way, one = waiting.pop()
+        if isinstance(one, np.ndarray):
+            arrays.setdefault(id(one), (way, one))
+        if id(one) in seen or isinstance(one, np.ndarray | type | types.ModuleType | types.FunctionType):
+            continue
+        seen.add(id(one))
+        if isinstance(one, dict):
+            waiting += [((*way, ("key", k)), v) for k, v in one.items()]
+        elif isinstance(one, list | tuple):
+            waiting += [((*way, ("key", i)), v) for i, v in enumerate(one)]
+        elif hasattr(one, "__dict__"):
+            waiting += [((*way, ("attr", k)), v) for k, v in vars(one).items()]
+    whole, found = {}, []
+    for way, one in arrays.values():
+        if one.ndim == 1 and one.nbytes == _owner(one).nbytes and one.flags.c_contiguous:
+            whole.setdefault(id(_owner(one)), (way, one))
+    for way, one in arrays.values():
+        base = whole.get(id(_owner(one)))
+        # what stands in a tuple cannot be put there again
+        if base is not None and base[1] is not one and not isinstance(_at(value, way[:-1]), tuple):
+            offset = one.__array_interface__["data"][0] - base[1].__array_interface__["data"][0]
+            found.append((way, base[0], offset, one.shape, one.strides))
+    return found
+
+
+def _owner(array):
+    """The array whose memory this one looks into; itself, if it has its own."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
+
+
+def _at(value, way):
+    for kind, key in way:
+        value = value[key] if kind == "key" else getattr(value, key)
+    return value
+
+
+def _put_at(value, way, array):
+    holder, (kind, key) = _at(value, way[:-1]), way[-1]
+    if kind == "key":
+        holder[key] = array
+    else:
+        set_attribute(holder, key, array)
 
 
 def is_data(key, value):

@@ -34,12 +34,16 @@ def places(program, known=()):
     that are `known`.
     """
     proposals = [p for p in propose._proposals(program) if p.key not in known] if _work(program) else []
-    wanted = {f.__code__ for p in proposals for f in _same_arguments(p)}
+    inner = {p: codes for p in proposals if (codes := _codes_of_closure(program, p)) is not None}
+    wanted = {f.__code__ for p in proposals for f in _same_arguments(p)}.union(*inner.values())
     backs = [f for p in proposals for n, f in p.place.functions().items() if _gives_labels(p, n)]
     calls, results = _first_calls(program, wanted, {f.__code__ for f in backs})
     found = []
     for p in proposals:
         scene = next((calls[f.__code__] for f in _same_arguments(p) if f.__code__ in calls), None)
+        if p in inner and all(code in calls for code in inner[p]):
+            maker, function = (calls[code] for code in inner[p])
+            scene = scenes.Scene(program, function.arguments, p.kind(**maker.arguments))
         if scene is None or p.kind is not None and type(scene.owner) is not p.kind:
             continue
         labels, more = {q.name for q in p.parameters}, {}
@@ -52,6 +56,15 @@ def places(program, known=()):
             place.shrink()
             found.append(place)
     return found
+
+
+def _codes_of_closure(program, proposal):
+    """The codes of a function that makes others and of the one among them that is a forward; None for other forwards."""
+    names = (n for n, kind in program.makers.items() if kind is proposal.kind and n in program.functions())
+    maker = program.functions().get(next(names, ""))
+    made = maker.__code__.co_consts if maker is not None else ()
+    code = next((c for c in made if getattr(c, "co_name", "") == proposal.front), None)
+    return (maker.__code__, code) if code is not None else None
 
 
 def _in_common(calls, results):
@@ -91,7 +104,15 @@ def _work(program):
             found += statement.body
         elif not isinstance(statement, ast.Import | ast.ImportFrom) and load.is_work(program, statement):
             found.append(statement)
+        elif isinstance(statement, ast.Assign | ast.Expr) and _calls_own(program, statement):
+            found.append(statement)  # as in a notebook
     return found
+
+
+def _calls_own(program, statement):
+    """Whether a statement calls a function of the file."""
+    calls = (n.func for n in ast.walk(statement) if isinstance(n, ast.Call))
+    return any(getattr(f, "id", "") in program.functions() for f in calls)
 
 
 def _first_calls(program, wanted, others):
@@ -108,7 +129,7 @@ def _first_calls(program, wanted, others):
             return
         names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         given = {n: frame.f_locals[n] for n in names if n in frame.f_locals}
-        owner = given.pop(names[0]) if names[:1] == ("self",) else None
+        owner = given.pop(names[0]) if names[:1] in (("self",), ("cls",)) else None
         with contextlib.suppress(Exception):
             found[code] = scenes.Scene(program, given, owner, only=known)
         waiting.discard(code)
@@ -174,6 +195,8 @@ class ShownPlace(pairs.Place):
     def shrink(self):
         """Make sizes smaller, one after another, as long as forward runs."""
         live = self._live(0)
+        if self.scene.kept.views:
+            return  # parameters that share the memory of one vector keep their sizes
         sizes = {n for *_, value in _arrays(live) for n in np.shape(value)}
         left = [n for n in _small if n not in sizes]
         given = {n: v for n, v in live.arguments.items() if isinstance(v, np.ndarray)}
@@ -224,11 +247,13 @@ class ShownPlace(pairs.Place):
                 # zeros hide what they are multiplied with
                 new = 0.3 * rng.standard_normal(new.shape)
             renewed[id(value)] = value, new
-            if isinstance(container, dict | list):
+            if self.scene.kept.views and isinstance(value, np.ndarray) and value.flags.writeable:
+                value[...] = new  # others share its memory
+            elif isinstance(container, dict | list):
                 container[key] = new
             elif container is not None and not isinstance(container, tuple):
                 scenes.set_attribute(container, key, new)
-        for root in (live.owner, *live.arguments.values()):
+        for root in (live.owner, *live.arguments.values()) if not self.scene.kept.views else ():
             _exchange(root, renewed, self.program, set())
         return scenes.Scene(self.program, live.arguments, live.owner, seed)
 
