@@ -140,8 +140,19 @@ class Bench:
                         other[n] = v + 1
         return self._trial(values | other, rng, FEW) if other else None
 
-    def _trial(self, values, rng, most):
+    def with_one_entry(self, rng):
+        """A Trial whose upstream gradient is not zero in one entry alone, for each example; None where it is one number."""
+        values = _copied(self.task.draw(rng))
         y, g = self._begun(values, rng)
+        if not y.ndim or g is None:
+            return None
+        kept = np.zeros(y.shape)
+        np.put_along_axis(kept, rng.integers(0, y.shape[-1], (*y.shape[:-1], 1)), 1.0, axis=-1)
+        return self._trial(values, rng, MOST, g * kept)
+
+    def _trial(self, values, rng, most, g=None):
+        y, drawn = self._begun(values, rng)
+        g = drawn if g is None else g
         names = [n for n in self.task.names if n in values]
         return Trial(values, g, y, {n: self.truth(values, n, g, y, rng, most) for n in names})
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from minigen.explain import scene as scenes
-from minigen.explain.reading import Outcome, bases, is_gradient_name, photograph, touched
+from minigen.explain.reading import Assumed, Outcome, bases, is_gradient_name, photograph, touched
 
 STEP = 1e-5  # of the central differences that choose between readings; the verdict is taken elsewhere
 AGREE = 3e-5  # relative
@@ -158,6 +158,8 @@ def match(reading, scene):
         written = touched(Outcome(None, None, first, before))
         kept = scenes.leaves(before, before.program).keys() - written.keys()
         values = {a: v for a, v in values.items() if a in kept or a[0][0] == "arg" and len(a) == 1}
+    if isinstance(reading.loss, Assumed):  # which has no gradient at its labels
+        values = {a: v for a, v in values.items() if a != (("arg", dict(reading.loss.bound)["y"][1]),)}
     outcome = reading.run(live, lambda y: np.array(slopes.g))
     if not np.all(np.isfinite(outcome.y)):
         return [], outcome.y, ([], 0)

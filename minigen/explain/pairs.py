@@ -460,8 +460,8 @@ def _options(place, forward, back, arguments):
             choice += [("out", i) for i, other in enumerate(returned) if other not in others]
             if len(parameters) == 1 and len(arguments) >= 1:  # f_prime(z) beside f(x)
                 choice += [("given", a) for a in list(arguments)[:1]]
-            elif len(arguments) == 1 and _data.match(name):  # forward(X) and backward(input, delta)
-                choice.insert(0, ("given", next(iter(arguments))))
+            elif len(forward.bound) == 1 and _data.match(name):  # forward(X) and backward(input, delta)
+                choice.insert(0, forward.bound[0][1])
             choice += [("kept", a) for a in ("output", "out") if place.kind is not None]
         held = [
             a for a, v in arguments.items() if isinstance(v, dict) and v and all(map(is_number, v.values()))

@@ -891,6 +891,13 @@ def _of_backs(place, front, parameters):
                 if alone and len(place.parameters(back)) == 1:
                     continue
                 a_label = pairs.may_be_labels.match(p.name)
+                others = {q.name for q in place.parameters(back)} - {p.name}
+                if (
+                    len(parameters) == 1
+                    and pairs._data.match(p.name)
+                    and any(map(pairs.may_be_labels.match, others))
+                ):
+                    continue  # feedforward(a) and backprop(x, y): the one argument under two names
                 if a_label and not has_labels or re.match(r"^[xX]$", p.name):
                     found.append(p)
     return found

@@ -217,6 +217,15 @@ class Search:
                 found[name] = found.get(name, True) and right
         return found
 
+    def right_for_one_entry(self):
+        """Whether all gradients are right for upstream gradients with one entry that is not zero."""
+        for _ in range(2):
+            trial = self.bench.with_one_entry(self.rng)
+            played = self.bench.play(trial) if trial is not None else None
+            if played is None or not all(self.bench.status(trial, played).values()):
+                return False
+        return True
+
     def look_again(self, looks=LOOKS):
         """Whether all is right at many other inputs too; those at which it is not are kept."""
         for _ in range(3):
