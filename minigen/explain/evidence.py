@@ -179,7 +179,9 @@ def alike(shape, of_gradient):
 
 
 def _assign(reading, slopes, values, outcome):
-    candidates = _with_rows(list(_candidates(reading, values, outcome)), values, slopes, outcome.live)
+    candidates, of_rows = _with_rows(
+        list(_candidates(reading, values, outcome)), values, slopes, outcome.live
+    )
     if reading.elementwise:
         candidates = [(s, slopes.g * np.broadcast_to(v, np.shape(slopes.g))) for s, v in candidates]
     arguments = [a for a in values if a[0][0] == "arg"]
@@ -194,7 +196,7 @@ def _assign(reading, slopes, values, outcome):
     def same(value, gradient):
         return alike(np.shape(values[value]), gradient.shape)
 
-    ranked = _promised(reading, candidates, values, same, outcome.live)
+    ranked = _promised(reading, candidates, values, same, outcome.live, of_rows)
     owed = _owed(candidates, values, same, reading)
     best = {}
     for score, _, source, _, _ in ranked:
@@ -251,6 +253,7 @@ def _assign(reading, slopes, values, outcome):
             ):  # clipping an argument is no step
                 take(source.address, source, fits, True)
     # what is left of the arguments, where only one has the shape
+    alone = len({s.address for s, _ in candidates}) == 1  # it is all that backward gives
     for source, gradient in candidates:
         if (source.kind, source.address) in taken or source.kind in ("added", "changed"):
             continue
@@ -271,12 +274,15 @@ def _assign(reading, slopes, values, outcome):
         if (
             len(left) == 1
             and slopes.moves(left[0])
-            and not _may_be_target(source, left[0], arguments, outcome)
+            and not _may_be_target(source, left[0], arguments, outcome, alone)
         ):
             take(left[0], source, False, False)
     for source, gradient, value in _by_place(candidates, arguments, found, taken):
         if slopes.moves(value):
             take(value, source, False, False, same(value, gradient), gradient.shape)
+    for source, value in _by_shape(reading, candidates, values, found, taken, outcome.live.program):
+        if slopes.moves(value):
+            take(value, source, False, False)
     unsure = _put_in_order(reading, found, slopes, dict(candidates), outcome.live)
     open_ = _without_a_value(reading, candidates, taken)
     missed = _uncompared(reading, candidates, values, found, taken, outcome.live) + unsure
@@ -289,30 +295,36 @@ def _assign(reading, slopes, values, outcome):
 
 
 def _with_rows(candidates, values, slopes, live):
-    """The candidates, where one is the gradient of a row of an array, that an argument counts, in the shape of the array."""
+    """(candidates, {Source: value}): one that is the gradient of a row of an array, which an argument counts, has the shape
+    of the array.
+    """
     counts = {
         n: v for n, v in live.arguments.items() if isinstance(v, int | np.integer) and not isinstance(v, bool)
     }
-    shapes = {np.shape(v) for v in values.values()}
-    found, used = [], set()
+    shapes, ways = {np.shape(v) for v in values.values()}, {}
     for source, gradient in candidates if counts else ():
-        ways = [
-            (replace(source, row=n), a)
-            for a, v in values.items()
-            for n, i in counts.items()
-            if np.shape(v)[1:] == gradient.shape and np.ndim(v) and 0 <= i < len(v)
-        ]
-        if source.kind != "returned" or gradient.shape in shapes and gradient.shape or not ways:
-            found.append((source, gradient))
-            continue
-        full = {way: way[0].whole(gradient, np.shape(values[way[1]]), live) for way in ways}
-        right = [way for way in ways if slopes.fit(way[1], full[way])]
-        named = [way for way in ways if str(way[1][-1][1]).lower() in bases(_last(source.label))]
-        read = [way for way in named if slopes.reads(way[1], counts[way[0].row])]
-        best = next((way for way in right if way[1] not in used), (right or read or [None])[0])
-        used |= {best[1]} if best else set()
-        found.append((best[0], full[best]) if best else (source, gradient))
-    return found or candidates
+        if source.kind == "returned" and (gradient.shape not in shapes or not gradient.shape):
+            ways[source] = {
+                (n, a): replace(source, row=n).whole(gradient, np.shape(v), live)
+                for a, v in values.items()
+                for n, i in counts.items()
+                if np.shape(v)[1:] == gradient.shape and np.ndim(v) and 0 <= i < len(v)
+            }
+    chosen = {}  # {source: (argument, value)}, first of those that are right, then of those that are left
+    for source, full in ways.items():
+        right = [way for way in full if slopes.fit(way[1], full[way]) and way not in chosen.values()]
+        chosen |= {source: right[0]} if right else {}
+    for source, full in ways.items():
+        others = {value for _, value in chosen.values()}
+        left = {(way[1], live.arguments[way[0]]): way for way in full if way[1] not in others}
+        left = [way for (value, row), way in left.items() if slopes.reads(value, row)]
+        named = [way for way in left if str(way[1][-1][1]).lower() in bases(_last(source.label))]
+        if source not in chosen and (named or len(left) == 1):
+            chosen[source] = (named or left)[0]
+    found = [
+        (replace(s, row=chosen[s][0]), ways[s][chosen[s]]) if s in chosen else (s, g) for s, g in candidates
+    ]
+    return found, {replace(s, row=n): value for s, (n, value) in chosen.items()}
 
 
 def _without_a_value(reading, candidates, taken):
@@ -333,10 +345,12 @@ def _read_otherwise(source, candidates):
     return next((c for c in of_it if c[0].kind not in (source.kind, "changed")), None)
 
 
-def _promised(reading, candidates, values, same, live):
+def _promised(reading, candidates, values, same, live, of_rows):
     """[(-score, order, Source, gradient, value)]: what promises a value's gradient, by its name or its place."""
     ranked = []
     by_structure = _of_one_structure(candidates, values) | _in_lists(candidates, values, live)
+    by_structure = _of_like_addresses(candidates, values) | by_structure
+    by_structure |= _of_one_holder(candidates, values) | of_rows
     for order, (source, gradient) in enumerate(candidates):
         for value in values:
             score = max(_promise(source, value, reading), 3.0 * (by_structure.get(source) == value))
@@ -362,6 +376,61 @@ def _of_one_structure(candidates, values):
             if len(same) > 1 and (whole or named and any(fits)) and not handed_on:
                 return {returned[k][0]: inside[n] for n, k in same.items()}
     return {}
+
+
+def _of_like_addresses(candidates, values):
+    """{Source: value}, where what is returned is numbered and named as the values of an argument are, but for numbers that
+    are the same for all: grads[i]["W"] of layers[i][1]["W"].
+    """
+    returned = {s.address: (s, g) for s, g in candidates if s.kind == "returned"}
+    told = _told_apart([a for a in returned if len(a) > 2])
+    for root in {a[0] for a in values if len(a) > 2 and a[0][0] in ("arg", "self")}:
+        inside = _told_apart([a for a in values if a[0] == root and len(a) > 2])
+        same = {k: (told[k], inside[k]) for k in told.keys() & inside.keys() if len(k) > 1}
+        if (
+            len(same) < 2
+            or len(same) < len(told)
+            or not any(isinstance(step, int) for k in same for step in k)
+        ):
+            continue
+        pairs = [(values[value], returned[of][1]) for of, value in same.values()]
+        fits = all(alike(np.shape(value), gradient.shape) for value, gradient in pairs)
+        if fits and not all(np.array_equal(value, gradient) for value, gradient in pairs):
+            return {returned[of][0]: value for of, value in same.values()}
+    return {}
+
+
+def _told_apart(addresses):
+    """{keys and numbers by which an address differs from the others of its length: address}, as far as there is one."""
+    found = {}
+    for length in {len(a) for a in addresses}:
+        alike_ = [a for a in addresses if len(a) == length]
+        places = [
+            i for i in range(1, length) if len({a[i] for a in alike_}) > 1 or isinstance(alike_[0][i][1], str)
+        ]
+        for a in alike_:
+            found.setdefault(tuple(a[i][1] for i in places), []).append(a)
+    return {key: a[0] for key, a in found.items() if len(a) == 1}
+
+
+def _of_one_holder(candidates, values):
+    """{Source: value}, where a dict is returned that has the keys of one that an object or global holds, and only of one."""
+    returned = {
+        s.address[-1][1]: (s, g) for s, g in candidates if s.kind == "returned" and len(s.address) > 1
+    }
+    if len(returned) < 2 or not all(isinstance(k, str) for k in returned):
+        return {}
+    holders = {}
+    for a in values:
+        if len(a) > 1 and a[-1][1] in returned:
+            holders.setdefault(a[:-1], {})[a[-1][1]] = a
+    fits = [
+        inside
+        for inside in holders.values()
+        if inside.keys() == returned.keys()
+        and all(alike(np.shape(values[a]), returned[k][1].shape) for k, a in inside.items())
+    ]
+    return {returned[k][0]: a for k, a in fits[0].items()} if len(fits) == 1 else {}
 
 
 def _in_lists(candidates, values, live):
@@ -432,6 +501,17 @@ def _owed(candidates, values, same, reading):
         )
         and not is_kept(source, value)
     ]
+
+
+def _by_shape(reading, candidates, values, found, taken, program):
+    """(source, value) of what is returned without a name and subtracted by the file, where only one value has its shape."""
+    name = (reading.backward or reading.forward).name
+    left = [(s, g.shape) for s, g in candidates if s.kind == "returned" and (s.kind, s.address) not in taken]
+    for source, shape in left if name in program.subtracted else ():
+        alike_ = [a for a, v in values.items() if np.shape(v) == shape and a not in found]
+        alone = sum(other == shape for _, other in left) == 1
+        if len(alike_) == 1 and alone and shape and not source.label and not _is_label(alike_[0]):
+            yield source, alike_[0]
 
 
 def _by_place(candidates, arguments, found, taken):
@@ -627,12 +707,12 @@ def _beside_an_output(address, names):
     return str(address[-1][1]) in ("y", "Y", "t") and any(re.search(_output, n, re.I) for n in names)
 
 
-def _may_be_target(source, address, arguments, outcome):
+def _may_be_target(source, address, arguments, outcome, alone):
     """Whether a loss compares its only data with themselves, as that of an autoencoder: what is carried back to the
-    input is then not the whole slope.
+    input is then not the whole slope. Not where backward gives it `alone`.
     """
     others = [a for a in arguments if len(a) == 1 and a != address]
-    return np.ndim(outcome.y) == 0 and not others and not bases(_last(source.label))
+    return np.ndim(outcome.y) == 0 and not others and not alone and not bases(_last(source.label))
 
 
 def _is_inside(source):
@@ -769,6 +849,9 @@ def _promise(source, value, reading):
     holders = [str(k) for _, k in source.address[:-1]]
     name = _last(source.label)
     wanted = bases(name)
+    holder, _, rest = source.label.partition(".")
+    if source.kind == "returned" and rest == name and is_gradient_name(holder):  # g.flat, of g = like(p)
+        wanted = wanted | {name.lower()}
     if (
         source.address[-1][0] == "key"
         and isinstance(source.address[-1][1], str)

@@ -119,12 +119,7 @@ def _work(path, names, shapes, seconds, reveal, subject, send):
     # no gradient is asked for where other inputs show that it was none
     asked = [bool(task.names) or bool(f.raised) for task, f in zip(tasks, found, strict=True)]
     found, tasks = (list(itertools.compress(every, asked)) for every in (found, tasks))
-    send(
-        (
-            "notes",
-            [f"line {n} wants to change something outside: it was not let" for n in process.refused_in(path)],
-        )
-    )
+    send(("notes", [note for note in [find.refused(program)] if note]))
     if not found:
         raise find.NotFound(find.why_not(program, path, names))
     measured, like = _against(tasks, subject) if subject else (None, None)

@@ -8,7 +8,7 @@ import types
 
 import numpy as np
 
-from minigen.explain import arrays, observed, pairs, propose, shown
+from minigen.explain import arrays, observed, pairs, process, propose, shown
 from minigen.explain.reading import Assumed
 from minigen.explain.scene import Scene, widen
 
@@ -116,12 +116,14 @@ def not_judged(program, found):
     for name, function in _all_functions(program).items():
         last = name.rpartition(".")[2]
         tree = pairs.evidence.find(program.tree, function)
-        if name in known or pairs._skip.match(last) or pairs._second.search(last) or not _computes(tree):
+        steps = tree is not None and _takes_a_step_of_its_own(tree)
+        skipped = pairs._skip.match(last) and not steps
+        if name in known or skipped or pairs._second.search(last) or not _computes(tree):
             continue
         single = "." not in name and propose._may_be_single(program, function) and not _trains(tree, known)
         asked = {p.lower() for p in inspect.signature(function).parameters}
         drives = _drives.search(last) and (_trains(tree, known) or asked & set(pairs.evidence.steps))
-        if (pairs.goes_back(last, functions) or single) and not drives:
+        if (pairs.goes_back(last, functions) or single or steps) and not drives:
             open_.append(name)
     inner = set().union(*(pairs.closure(graph, graph.get(name, ())) - {name} for name in open_))
     return [name for name in open_ if name not in inner]
@@ -146,6 +148,14 @@ def _computes(tree):
     takes = [a.arg for a in tree.args.args if a.arg not in ("self", "cls")]
     arithmetic = any(isinstance(n, ast.BinOp | ast.AugAssign | ast.UnaryOp) for n in own)
     return arithmetic or bool(takes) and any(isinstance(n, ast.Call) for n in own)
+
+
+def _takes_a_step_of_its_own(tree):
+    """Whether a function subtracts a product of arrays that it makes itself: self.w -= rate * x.T @ d."""
+    steps = [n.value for n in ast.walk(tree) if isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Sub)]
+    return any(
+        isinstance(n, ast.BinOp) and isinstance(n.op, ast.MatMult) for step in steps for n in ast.walk(step)
+    )
 
 
 def _trains(tree, known):
@@ -399,6 +409,15 @@ def example(program, name):
     return " ".join(parts)
 
 
+def refused(program):
+    """The sentence on the lines that were kept from reading or changing anything outside; "" where there are none."""
+    lines = dict.fromkeys(process.refused_in(program.path), "changes something outside") | dict(
+        program.refused
+    )
+    told = ", ".join(f"line {line} {what}" for line, what in sorted(lines.items()))
+    return f'{told}: it was not let; move such lines under `if __name__ == "__main__":`' if told else ""
+
+
 def stopped(program, name):
     """What stopped the call that came furthest of the forwards of a function that goes back; "" where nothing is known."""
     owner, _, last = name.rpartition(".")
@@ -425,8 +444,9 @@ def why_not(program, path, names=()):
     one = len(backs or alone) == 1
     does = ("goes back" if one else "go back") if backs else f"{'gives' if one else 'give'} gradients"
     who = f"{path}: {', '.join((backs or alone)[:4])} {does}, but could not be called"
-    if program.refused:
-        return f"{who}: {program.refused[0]}"
+    outside = refused(program)
+    if outside:
+        return f"{who}: {outside}"
     unknown = [name for name in arrays.LIBRARIES if name in program.missing]
     if unknown:
         return f"{who}: {' and '.join(unknown)} is not installed here, and the file computes with it"

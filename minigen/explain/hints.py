@@ -98,3 +98,31 @@ def aliases(tree, name):
         for target in n.targets
         if isinstance(target, ast.Attribute) and re.match(r"self$", getattr(target.value, "id", ""))
     }
+
+
+def subtracted(tree):
+    """The names of the functions and methods whose results the file subtracts from something: a step down a gradient."""
+    found = set()
+    scopes = [tree, *(n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef))]
+    for scope in scopes:
+        came = {}  # {name: the functions that it came from}
+        for n in ast.walk(scope):
+            if isinstance(n, ast.Assign | ast.For):
+                targets, value = ([n.target], n.iter) if isinstance(n, ast.For) else (n.targets, n.value)
+                for name in (t.id for target in targets for t in ast.walk(target) if isinstance(t, ast.Name)):
+                    came.setdefault(name, set()).update(_origins(value, came))
+            taken = n.value if isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Sub) else None
+            taken = n.right if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Sub) else taken
+            found |= _origins(taken, came) if taken is not None else set()
+    return found
+
+
+def _origins(node, came):
+    """The functions from whose results an expression is made."""
+    found = set()
+    for n in ast.walk(node):
+        if isinstance(n, ast.Call):
+            found.add(getattr(n.func, "attr", getattr(n.func, "id", "")))
+        elif isinstance(n, ast.Name):
+            found |= came.get(n.id, set())
+    return found

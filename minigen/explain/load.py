@@ -58,7 +58,7 @@ class Program:
     left_out: list[tuple[int, str]] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     folder: Path = None
-    refused: list[str] = field(default_factory=list)
+    refused: list[tuple[int, str]] = field(default_factory=list)
     guessed: list[str] = field(default_factory=list)  # labels that inputs(rng) leaves out
     makers: dict = field(
         default_factory=dict
@@ -102,6 +102,13 @@ class Program:
         from minigen.explain.reading import bases
 
         return set().union(*map(bases, self.words))
+
+    @functools.cached_property
+    def subtracted(self):
+        """The names of the functions whose results the file subtracts from something."""
+        from minigen.explain import hints
+
+        return hints.subtracted(self.tree)
 
     @functools.cached_property
     def words(self):
@@ -178,6 +185,7 @@ def load(path):
                 del sys.modules[name]  # an empty one; the next file may find the real one
         np.random.set_state(state[0])  # noqa: NPY002
         random.setstate(state[1])
+    program.refused.clear()  # `left_out` tells what the file did on its own
     program.makers = closures.kinds(program)
     for name, holder in closures.namespaces(program).items():
         program.names[name], program.makers[name] = holder, type(holder)
@@ -348,7 +356,9 @@ def refusing(program):
                 return allow(
                     *arguments, **options
                 )  # not the person's call: NumPy or Python itself opens something
-            raise Refused(f'{what} in line {line}: move that line under `if __name__ == "__main__":`')
+            said = f'{what} in line {line}: move that line under `if __name__ == "__main__":`'
+            program.refused.append((line, what))  # the program may catch what is raised
+            raise Refused(said)
 
         return refused
 

@@ -43,7 +43,7 @@ def found(program):
             one = pairs.attempt(place, reading, place.build(0))
         except Exception:
             continue
-        if one is not None and one.right and one.right >= one.wrong:
+        if one is not None and _is_one(one, program.subtracted):
             if reading.title not in best or one.worth > best[reading.title].worth:
                 best[reading.title] = one
     names = pairs.names_of_code(program)
@@ -57,6 +57,16 @@ def found(program):
     for one in best:
         one.place.shrink()
     return sorted(best, key=lambda f: f.worth, reverse=True)
+
+
+def _is_one(found, taken):
+    """Whether a reading is one: its gradients are right, or the file takes a step with what is given, or names tell it."""
+    if found.right:
+        return found.right >= found.wrong
+    if found.open or np.ndim(found.y) or found.missed or not all(m.shaped for m in found.matches):
+        return False
+    named = len(found.matches) > 1 and all(m.named and m.source.kind == "returned" for m in found.matches)
+    return named or (found.reading.backward or found.reading.forward).name in taken
 
 
 def _calls(program):
@@ -91,12 +101,16 @@ def _calls(program):
 
 def _readings(program, calls):
     """(place, Reading) of the ways in which the calls may belong together."""
-    calls = [call for call in calls if call.name != "__init__"]
+    calls, graph = [call for call in calls if call.name != "__init__"], pairs.call_graph(program)
+
+    def calls_other(front, back):
+        return _key(back) in pairs.closure(graph, graph.get(_key(front), ()))
+
     for front in calls:
-        yield _place(program, front, {}), Reading(_title(front), _first(front))  # loss and gradients at once
+        yield _place(program, front, {}), Reading(_key(front), _first(front))  # loss and gradients at once
     for back, front in itertools.product(calls, calls):
         of = _object_of(front, back)
-        if front is back or of is None:
+        if front is back or of is None or calls_other(front, back):
             continue
         losses = [c for c in calls if c not in (front, back) and (c.owner is front.owner or c.kind is None)]
         for loss in [None, *losses]:
@@ -125,19 +139,19 @@ def _reading(program, front, loss, back, of):
     takes_g = of_back is not None and any(source == ("g",) for _, source in of_back)
     if of_back is None or not scalar and not takes_g:
         return None
-    title = f"{_title(front)} / {back.name}"
+    title = f"{_key(front)} / {back.name}"
     beside = FILE if loss is not None and loss.kind is None and front.kind is not None else ""
     step = Step(loss.name, of_loss, beside) if loss is not None else None
     reading = Reading(title, _first(front), Step(back.name, of_back, of), step, takes_g=takes_g)
     return _place(program, front, more), reading
 
 
+def _key(call):
+    return call.name if call.kind is None else f"{call.kind.__name__}.{call.name}"
+
+
 def _first(front):
     return Step(front.name, tuple((n, ("given", n)) for n in front.given))
-
-
-def _title(front):
-    return front.name if front.kind is None else f"{front.kind.__name__}.{front.name}"
 
 
 def _place(program, front, more):

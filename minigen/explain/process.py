@@ -87,6 +87,16 @@ _CHANGES = {  # what Python tells of before it happens: a program that is only c
 _refused = []  # (what, [(file, line) of the calls that led to it]) of what this process was kept from
 
 
+@contextlib.contextmanager
+def not_told():
+    """What is refused inside is not kept: what stands under __main__ may write and plot when it is run as a program."""
+    before = len(_refused)
+    try:
+        yield
+    finally:
+        del _refused[before:]
+
+
 def refused_in(path):
     """{line: what} of the calls in a file that would have changed something outside, in the order of the run."""
     found = {}

@@ -69,6 +69,14 @@ _shapes = [
 ]  # fmt: skip
 
 
+_square = [
+    "o c 3 3",
+    "3 3 c o",
+    "c H H",
+    "H H c",
+    "N c H H",
+    "N H H c",
+]  # where no other image or kernel may fit
 _of_images = ["N c H W", "c H W", "H W c", "c H H", "N H W c"]
 _of_kernels = ["o c 3 2", "o c 3 3", "3 2 c o", "o 3 2", "3 2 o"]
 
@@ -415,6 +423,7 @@ class Proposal:
         self.program, self.kind, self.title, self.front = program, kind, title, front
         self.constructor, self.parameters = constructor, parameters
         self.output = ""  # the symbols of the output's shape, once forward has run
+        self.thin = False  # whether it is an image with an axis of one entry
         self.stopped = ""  # what NumPy said when it stopped
         self._labels = {}
         self.place = pairs.Place(program, "", None, kind)
@@ -759,6 +768,7 @@ class ProposedPlace(pairs.Place):
         self.multiple = None  # (Match, place) with more axes, where all but a factor is right
         self.build = self._build
         self.only = proposal.front
+        self.thin = False  # whether an image that comes out has an axis of one entry
 
     def _build(self, seed):
         if seed and self.varies:
@@ -773,7 +783,7 @@ class ProposedPlace(pairs.Place):
     @property
     def hides(self):
         """Whether a mistake may be hidden by what was chosen: a factor of 0 or 1, one row, or equal sizes."""
-        if any(c.hides for c in self.chosen.values()):
+        if self.thin or any(c.hides for c in self.chosen.values()):
             return True
         arrays = {
             name: c.what if isinstance(c.what, str) else " ".join(map(str, c.what))
@@ -783,7 +793,7 @@ class ProposedPlace(pairs.Place):
         widths = [c.what for c in self.chosen.values() if c.kind == "width"]
         widths += [w for c in self.chosen.values() if c.kind == "pairs" for w in c.what]
         if len(set(widths)) < len(widths) or any(
-            len(set(s.split())) < len(s.split()) for s in arrays.values()
+            len(set(s.split())) < len(s.split()) for s in arrays.values() if s not in _square
         ):
             return True
         single = (n for n, s in arrays.items() if s.startswith("1 ") or s.endswith(" 1"))
@@ -913,7 +923,9 @@ def _may_be_single(program, function):
     tree = pairs.evidence.find(program.tree, function)
     names -= _only_read(tree)
     defined = {key.rpartition(".")[2] for key in pairs.call_graph(program)}  # p.update(...) is that of a dict
-    back = sum(pairs.goes_back(n) or n in ("back", "update") and n in defined for n in names)
+    calls = [n.func for n in ast.walk(tree) if isinstance(n, ast.Call)] if tree is not None else []
+    called = {getattr(f, "attr", getattr(f, "id", "")) for f in calls} if tree is not None else names
+    back = sum(pairs.goes_back(n) or n in ("back", "update") and n in defined for n in names & called)
     gradients = sum(
         bool(
             re.match(
@@ -1027,6 +1039,7 @@ def _search(proposal, given, effort=LOOK):
         nonlocal best, spent
         spent += JUDGED
         place = ProposedPlace(proposal, dict(chosen))
+        place.thin = proposal.thin
         found = pairs.try_all(place, seconds=1.0)
         if not found:
             return False
@@ -1237,8 +1250,7 @@ def _distance(proposal, chosen):
             if not step:
                 return -1
             result = step[0].call(live, {})
-    except load.Refused as error:
-        program.refused.append(str(error))
+    except load.Refused:
         return lines.count
     except (Exception, load.Timeout) as error:
         proposal.stopped = str(error)
@@ -1246,6 +1258,7 @@ def _distance(proposal, chosen):
         return lines.count
     y = pairs.Reading("", step[0]).pick(result, live)
     proposal.output = _spec(np.shape(y), Sizes()) if pairs.is_number(y) else ""
+    proposal.thin = pairs.is_number(y) and np.ndim(y) > 2 and 1 in np.shape(y)[-2:]
     return DONE if y is None or not pairs.is_number(y) or _finite(y) else lines.count + 1
 
 

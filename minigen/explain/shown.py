@@ -15,7 +15,7 @@ import sys
 
 import numpy as np
 
-from minigen.explain import load, pairs, propose
+from minigen.explain import load, pairs, process, propose
 from minigen.explain import scene as scenes
 from minigen.explain.reading import is_gradient_name
 
@@ -143,11 +143,17 @@ def _first_calls(program, wanted, others):
 
 def run(program, watch, seconds=SECONDS):
     """Run what the file does under __main__ for a moment, with `watch` as profiler; the globals are then as before."""
-    before, kept, argv = sys.getprofile(), dict(program.names), sys.argv
+    before, kept, argv, refused = sys.getprofile(), dict(program.names), sys.argv, list(program.refused)
     np.random.seed(0)  # noqa: NPY002
     sys.argv = [str(program.path)]
     try:
-        with load.quiet(), load.refusing(program), np.errstate(all="ignore"), load.limited(seconds):
+        with (
+            process.not_told(),
+            load.quiet(),
+            load.refusing(program),
+            np.errstate(all="ignore"),
+            load.limited(seconds),
+        ):
             sys.setprofile(watch)
             for statement in _work(program):
                 with contextlib.suppress(Exception, SystemExit):
@@ -160,6 +166,7 @@ def run(program, watch, seconds=SECONDS):
         for name in set(program.names) - set(kept):
             del program.names[name]
         program.names.update(kept)
+        program.refused[:] = refused
 
 
 def _read_as_globals(program):
