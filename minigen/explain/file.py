@@ -248,13 +248,7 @@ def with_limits(said, found, path, like=None):
 
 def not_judged(program, name, path):
     """The Explanation of a function that gives gradients and could not be called."""
-    sizes = find.example(program, name)
-    how = (
-        f"minigen check {path} --shapes {sizes}, with your sizes"
-        if sizes
-        else "write inputs(rng) into the file"
-    )
-    why = find.stopped(program, name)
+    why, how = find.stopped(program, name), find.advice(program, path, name)
     said = (
         f"{name} was not judged: it could not be called with sizes chosen by trying{why}; to judge it: {how}"
     )

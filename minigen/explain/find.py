@@ -9,7 +9,7 @@ import types
 import numpy as np
 
 from minigen.explain import arrays, observed, pairs, process, propose, shown
-from minigen.explain.reading import Assumed
+from minigen.explain.reading import Assumed, is_gradient_name
 from minigen.explain.scene import Scene, widen
 
 
@@ -461,8 +461,34 @@ def why_not(program, path, names=()):
             f"{who} with what inputs(rng) gives{what}; inputs must return a dict of the arguments of forward "
             "by name"
         )
-    said = stopped(program, (backs or alone)[0])
+    first = (backs or alone)[0]
+    return f"{who} with sizes chosen by trying{stopped(program, first)}{what}; {advice(program, path, first)}"
+
+
+def advice(program, path, name):
+    """What to do so that a function that could not be called can be judged."""
+    function = _all_functions(program).get(name)
+    tree = pairs.evidence.find(program.tree, function) if function is not None else None
+    if tree is not None and _trains_alone(tree):
+        return (
+            f"{name} computes forward, backward and the step in one loop: move one pass into a function that returns "
+            "the loss and a dict of gradients"
+        )
     return (
-        f"{who} with sizes chosen by trying{said}{what}; give them, minigen check {path} --shapes x=5,7 W=7,6, or "
-        "write inputs(rng) into the file: it returns a dict of the arguments of forward, by name"
+        f"give them, minigen check {path} --shapes {example(program, name) or 'x=5,7 W=7,6'}, or write inputs(rng) "
+        "into the file: it returns a dict of the arguments of forward, by name"
     )
+
+
+def _trains_alone(tree):
+    """Whether a function computes gradients, by their names, in a loop that counts, and takes steps there."""
+    loops = [n for n in ast.walk(tree) if isinstance(n, ast.For) and "range" in ast.unparse(n.iter)]
+    for loop in loops:
+        inside = list(ast.walk(loop))
+        made = {
+            t.id for n in inside if isinstance(n, ast.Assign) for t in n.targets if isinstance(t, ast.Name)
+        }
+        steps = [n for n in inside if isinstance(n, ast.AugAssign) and isinstance(n.target, ast.Name)]
+        if sum(map(is_gradient_name, made)) > 1 and steps:
+            return True
+    return False

@@ -101,20 +101,43 @@ def aliases(tree, name):
 
 
 def subtracted(tree):
-    """The names of the functions and methods whose results the file subtracts from something: a step down a gradient."""
+    """The names of the functions and methods with whose results the file takes a step: w -= rate * g, w = w - rate * g."""
     found = set()
     scopes = [tree, *(n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef))]
     for scope in scopes:
         came = {}  # {name: the functions that it came from}
         for n in ast.walk(scope):
-            if isinstance(n, ast.Assign | ast.For):
-                targets, value = ([n.target], n.iter) if isinstance(n, ast.For) else (n.targets, n.value)
+            if isinstance(n, ast.Assign | ast.For | ast.comprehension):
+                targets, value = (n.targets, n.value) if isinstance(n, ast.Assign) else ([n.target], n.iter)
                 for name in (t.id for target in targets for t in ast.walk(target) if isinstance(t, ast.Name)):
                     came.setdefault(name, set()).update(_origins(value, came))
-            taken = n.value if isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Sub) else None
-            taken = n.right if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Sub) else taken
-            found |= _origins(taken, came) if taken is not None else set()
+        for n in ast.walk(scope):
+            found |= set().union(*(_origins(step, came) for step in _steps(n)))
     return found
+
+
+def _steps(node):
+    """What a statement subtracts from that which it sets."""
+    if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Sub):
+        yield node.value
+    elif isinstance(node, ast.Assign):
+        yield from _from_one_of(node.value, [ast.unparse(t) for t in node.targets])
+    elif isinstance(node, ast.ListComp | ast.GeneratorExp | ast.DictComp):
+        names = [n.id for c in node.generators for n in ast.walk(c.target) if isinstance(n, ast.Name)]
+        made = node.value if isinstance(node, ast.DictComp) else node.elt
+        for part in ast.walk(made):
+            yield from _from_one_of(part, names)
+    elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "setattr" and len(node.args) == 3:
+        left = getattr(node.args[2], "left", None)
+        if isinstance(left, ast.Call) and getattr(left.func, "id", "") == "getattr":
+            yield node.args[2].right
+
+
+def _from_one_of(node, names):
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub):
+        left = ast.unparse(node.left)
+        if left in names or left.partition("[")[0] in names:
+            yield node.right
 
 
 def _origins(node, came):

@@ -65,8 +65,23 @@ def _is_one(found, taken):
         return found.right >= found.wrong
     if found.open or np.ndim(found.y) or found.missed or not all(m.shaped for m in found.matches):
         return False
-    named = len(found.matches) > 1 and all(m.named and m.source.kind == "returned" for m in found.matches)
-    return named or (found.reading.backward or found.reading.forward).name in taken
+    if not _shares(found):
+        return False
+    if found.reading.backward is None:
+        return len(found.matches) > 1 and all(m.named and m.source.kind == "returned" for m in found.matches)
+    return found.reading.backward.name in taken
+
+
+def _shares(found):
+    """Whether backward is given data that forward was given or gave, or nothing at all."""
+    reading, given = found.reading, found.place.scene.arguments
+    first = {
+        p
+        for p, _ in reading.forward.bound
+        if not isinstance(given.get(p), np.random.Generator) and not _is_plain(given.get(p))
+    }
+    sources = [source for _, source in reading.backward.bound] if reading.backward else []
+    return not sources or any(source[0] != "given" or source[1] in first for source in sources)
 
 
 def _calls(program):

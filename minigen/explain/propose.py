@@ -341,7 +341,9 @@ def _hinted(name, position, weights, extra):
         found += ["N 1", "A", "1 A"]
     if _state.match(name):
         found += ["B 1", "A 1"]
-    found += [shape for pattern in ("N {}", "{} N", "{} 1", "{}") for shape in map(pattern.format, extra)]
+    found += [shape for shape in extra if isinstance(shape, str)]
+    widths = [n for n in extra if not isinstance(n, str)]
+    found += [shape for pattern in ("N {}", "{} N", "{} 1", "{}") for shape in map(pattern.format, widths)]
     return found
 
 
@@ -479,7 +481,7 @@ class Proposal:
                 (("with", p.name), [*self._objects(p.name), *choices(p, 1, given, False)]) for p in asked
             ]
         found += [(("add", name), self._chains(layers)) for name, layers in self._collectors()]
-        weights, extra, widths = 0, self._widths_in_globals(), 0
+        weights, extra, widths = 0, self._widths_known(), 0
         for i, p in enumerate(self.parameters):
             promised = p.name.lower() in self.program.promised
             wide = bool(_width.search(p.name))
@@ -699,10 +701,22 @@ class Proposal:
             found |= used & {a.arg for a in tree.args.args}
         return {n for n in found if not re.match(r"^([a-z]|key|name)$", n)}
 
-    def _widths_in_globals(self):
-        """The widths of the file's global arrays: what x must fit."""
-        arrays = [v for k, v in self.program.names.items() if isinstance(v, np.ndarray) and v.ndim == 2]
-        return list(dict.fromkeys(d for v in arrays for d in v.shape))[:4]
+    def _widths_known(self):
+        """The widths of the file's global arrays, or of those of an object that is made without arguments: what x must fit;
+        with a number of examples before it where the object keeps one.
+        """
+        held = dict(self.program.names)
+        if self.kind is not None and all(p.default is not p.empty for p in self.constructor):
+            with contextlib.suppress(Exception), load.quiet(), load.refusing(self.program):
+                held |= vars(self.kind())
+        widths = [d for v in held.values() if isinstance(v, np.ndarray) and v.ndim == 2 for d in v.shape]
+        widths = list(dict.fromkeys(widths))[:4]
+        rows = [
+            v
+            for k, v in held.items()
+            if type(v) is int and 1 < v < 100 and re.search("batch|examples|^[nm]$", k)
+        ]
+        return [*(f"{n} {d}" for n in rows[:1] for d in widths), *widths]
 
     def _initialised(self):
         """Choices that call the file's own function for its parameters, such as initialize_parameters(n_x, n_h, n_y)."""

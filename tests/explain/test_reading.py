@@ -1,4 +1,4 @@
-"""Files that no name explains: what their own code calls tells which functions belong together, and with what."""
+"""Files that no name explains: what their own code calls tells which functions belong together."""
 
 import pytest
 
