@@ -247,13 +247,48 @@ def expression_edits(slots, values, arrays, numbers, functions, to=np.inf):
             yield from _of_slice(node, numbers)
         elif isinstance(node, ast.Tuple) and any(isinstance(e, ast.Slice) for e in node.elts):
             yield from _of_index_tuple(node, numbers)
+        elif (
+            isinstance(node, ast.Tuple)
+            and isinstance(slots.statement, ast.Assign)
+            and node is slots.statement.value
+        ):
+            yield from _of_places(node, numbers)
         elif isinstance(node, ast.Call):
             yield from _of_function(node, functions)
 
 
+def _of_places(node, numbers):
+    """Row and column are counted in one way: r, c = i * stride, j * stride."""
+    whole = {n.text for n in numbers if isinstance(n.value, int)}
+    if not all(isinstance(e, ast.Name) and e.id in whole for e in node.elts):
+        return
+    for other in numbers:
+        for op, words in (
+            (ast.Mult(), "the factor {} is missing"),
+            (ast.Add(), "{} must be added"),
+            (ast.Sub(), "{} must be subtracted"),
+        ):
+            if other.value not in (0, 1) or not isinstance(op, ast.Mult):
+                new = [ast.BinOp(e, op, other.node) for e in node.elts]
+                said = f"{words.format(other.text)} at each of {text(node)}"
+                yield Edit(1.4, "index", said, node, ast.Tuple(new, ast.Load()))
+
+
 def other_constants(slots, values, literals):
-    """A number, or the key of a dict, for another one that the program has: 0.2 where 0.0 stands, "b1" where "b2" does."""
+    """A number, or the key of a dict, for another one that the program has: 0.2 where 0.0 stands, "b1" where "b2" does.
+
+    What is called may also lack such a number as a factor: alpha's in alpha * exp(x).
+    """
     for node in slots.nodes:
+        if isinstance(node, ast.Call) and isinstance(values.get(id(node)), np.ndarray):
+            beside = slots.place(node)[0]
+            for c in (
+                literals
+                if not isinstance(beside, ast.BinOp) or isinstance(beside.op, ast.Add | ast.Sub)
+                else ()
+            ):
+                words = f"a factor {c:g} is missing at {text(node)}"
+                yield Edit(1.3, "factor", words, node, ast.BinOp(node, ast.Mult(), parsed(repr(c))))
         if not isinstance(node, ast.Constant):
             continue
         parent, place = slots.place(node)
@@ -296,6 +331,13 @@ def other_collections(slots, values, scope):
     """A list or dict by name for another one that is as long: targets[t] where inputs[t] stands."""
     for node in slots.nodes:
         own = values.get(id(node))
+        whole = isinstance(own, range) and isinstance(
+            slots.place(node)[0], ast.Expr
+        )  # what a loop goes through
+        for name, other in scope.items() if whole else ():
+            if isinstance(other, list | tuple | range) and len(other) == len(own) > 1:
+                for new in (name, f"reversed(list({name}))"):
+                    yield Edit(1.3, "order", f"the loop must go through {bare(new)}", node, parsed(new))
         if isinstance(node, ast.Name) and isinstance(own, list | dict):
             for name, other in scope.items():
                 if name != node.id and type(other) is type(own) and len(other) == len(own):
@@ -526,10 +568,13 @@ def _of_constant(node, parent, place, indexing, numbers, arrays, beside):
     if not (axis or indexing):
         pool += [0.5, 0.25, 3, 4, 2 * c, 3 * c, c / 2, 1 - c, *([1 / c] if c else [])]
     power = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Pow) and place == "right"
+    shape = (
+        isinstance(parent, ast.Call) and getattr(parent.func, "attr", "") == "reshape"
+    )  # a size, and seldom wrong
     for k in dict.fromkeys(pool):
         if k != c and not (power and k in (0, 1)):
             words = f"the {'axis' if axis else 'number'} is {c:g}, another one is due"
-            yield e(1.0 + 0.3 * (power and k > 2), kind, words, parsed(repr(k)))
+            yield e(1.0 + 0.3 * (power and k > 2) + 0.8 * shape, kind, words, parsed(repr(k)))
     if not axis:
         for other in numbers:
             cost = 1.2 if other.text in beside else 1.4  # what the statement names already is likelier
@@ -1049,18 +1094,12 @@ def _insertions(node, parent, place, value, own, arrays, numbers, to, around):
         )
     for other in numbers:
         if other.value not in (0, 1):
-            yield e(
-                1.2 + more,
-                "factor",
-                f"a division by {other.text} is missing at {own}",
-                binary(node, ast.Div(), other.node),
-            )
-            yield e(
-                1.2 + more,
-                "factor",
-                f"the factor {other.text} is missing at {own}",
-                binary(node, ast.Mult(), other.node),
-            )
+            # one that the expression names already is likelier than a bare 2 or 0.5: x / s for x / (s * s)
+            cost = more + (1.08 if re.search(rf"(?<![\w.]){re.escape(other.text)}(?!\w)", own) else 1.2)
+            said = f"a division by {other.text} is missing at {own}"
+            yield e(cost, "factor", said, binary(node, ast.Div(), other.node))
+            said = f"the factor {other.text} is missing at {own}"
+            yield e(cost, "factor", said, binary(node, ast.Mult(), other.node))
         if isinstance(other.value, float) and 0 < other.value < 1:  # of dropout, what is kept
             kept = f"(1 - {other.text})"
             said = f"a division by {bare(kept)} is missing at {own}"

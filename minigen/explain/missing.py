@@ -33,7 +33,10 @@ def lines(suspect):
             found += [(1.9, "missing path", words, f"{name} = {name} {sign} {other.text}") for sign in "+-"]
             words = f"a line is missing: {name} is 0 where {other.text} is not positive"
             found.append((1.9, "missing path", words, f"{name}[{other.text} <= 0] = 0"))
-        elif len(shape) == 2 and other.value.shape == shape[:1] and other.value.dtype.kind in "iu":
+        for term in _spread(other.text, other.value, arrays, shape) if other.value.ndim < len(shape) else ():
+            words = f"a line is missing: {term} flows into {name} as well"
+            found.append((1.9, "missing path", words, f"{name} = {name} + {term}"))
+        if len(shape) == 2 and other.value.shape == shape[:1] and other.value.dtype.kind in "iu":
             words = f"a line is missing: 1 is taken away from {name} at {other.text}"
             copied = "copy(" in ast.unparse(suspect.statement)  # a copy is made to be changed
             line = f"{name}[np.arange(len({name})), {other.text}] -= 1"
@@ -48,6 +51,24 @@ def lines(suspect):
         words = f"a line is missing: {name} must be summed over axis {axis}"
         found.append((2.0, "reduction", words, f"{name} = {name}.sum(axis={axis}, keepdims=True)"))
     return [_after(suspect, *one) for one in found]
+
+
+def _spread(name, value, arrays, shape):
+    """What flows back through a mean or a sum over some axes: ds[:, None, None, :] / (x.shape[1] * x.shape[2])."""
+    left, index, gone = list(value.shape), [], []
+    for axis, size in enumerate(shape):
+        if left and left[0] == size and len(left) >= 1:
+            index.append(":")
+            left.pop(0)
+        else:
+            index.append("None")
+            gone.append(axis)
+    whole = next((a.text for a in arrays if a.value.shape == shape), None)
+    if left or not gone or whole is None or value.size == 1:
+        return
+    spread = f"{name}[{', '.join(index)}]"
+    yield spread
+    yield f"{spread} / ({' * '.join(f'{whole}.shape[{axis}]' for axis in gone)})"
 
 
 def _into_one_of_several(suspect):
@@ -77,10 +98,17 @@ def handed_on(everything, unread):
     found = []
     for (_, name), s in last.items():
         value = s.scope.get(name, s.values.get(id(s.value_node)))
+        arrays, _ = atoms(s.scope, s.namespace)
         for other, known in s.scope.items():
-            if other != name and isinstance(known, np.ndarray) and known.shape == np.shape(value):
+            if other == name or not isinstance(known, np.ndarray) or not isinstance(value, np.ndarray):
+                continue
+            if known.shape == value.shape:
                 words = f"a line is missing: {name} is handed on as {other}"
                 found.append((s, _after(s, 1.6, "missing path", words, f"{other} = {name}")))
+            wider = _spread(name, value, arrays, known.shape) if value.ndim < known.ndim else ()
+            for term in [name] if known.shape == value.shape else wider:
+                words = f"a line is missing: {term} flows into {other} as well"
+                found.append((s, _after(s, 1.5, "missing path", words, f"{other} = {other} + {term}")))
     return found
 
 
