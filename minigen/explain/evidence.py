@@ -239,8 +239,11 @@ def _assign(reading, slopes, values, outcome):
             if slopes.fit(value, gradient.reshape(np.shape(values[value]))):
                 take(value, source, True, False)
                 break
-    # the change of a parameter over a step, where nothing else was found
-    for source, gradient in candidates:
+    # the change of a parameter over a step, where nothing else was found; first the step with which most are right
+    changes = [(s, g) for s, g in candidates if s.kind == "changed"]
+    fits_with = [s.step for s, g in changes if s.address not in found and slopes.fit(s.address, g)]
+    changes.sort(key=lambda c: -fits_with.count(c[0].step))
+    for source, gradient in changes:
         if (
             source.kind == "changed"
             and source.address not in found
@@ -254,6 +257,7 @@ def _assign(reading, slopes, values, outcome):
                 take(source.address, source, fits, True)
     # what is left of the arguments, where only one has the shape
     alone = len({s.address for s, _ in candidates}) == 1  # it is all that backward gives
+    beside = any(m.right and m.source.kind in ("stored", "added", "changed") for m in found.values())
     for source, gradient in candidates:
         if (source.kind, source.address) in taken or source.kind in ("added", "changed"):
             continue
@@ -274,7 +278,7 @@ def _assign(reading, slopes, values, outcome):
         if (
             len(left) == 1
             and slopes.moves(left[0])
-            and not _may_be_target(source, left[0], arguments, outcome, alone)
+            and not _may_be_target(source, arguments, outcome, alone, beside)
         ):
             take(left[0], source, False, False)
     for source, gradient, value in _by_place(candidates, arguments, found, taken):
@@ -660,6 +664,11 @@ def _uncompared(reading, candidates, values, found, taken, live):
                 )
                 shaped = [a for a in values if a[0][0] == "arg" and np.shape(values[a]) == gradient.shape]
                 why = f"no argument of forward has its shape, {gradient.shape}"
+                kept = sum(
+                    m.right and m.source.kind in ("stored", "added", "changed") for m in found.values()
+                )
+                if shaped and kept > 1 and len(source.address) == 1 and not reading.takes_g:
+                    continue  # what came back to the data of a loss, which may be its target as well
                 if shaped:
                     why = f"it is not the gradient at {scenes.text(shaped[0])}, and no name says that it should be"
                 missed[label] = Uncompared(label, why)
@@ -707,12 +716,12 @@ def _beside_an_output(address, names):
     return str(address[-1][1]) in ("y", "Y", "t") and any(re.search(_output, n, re.I) for n in names)
 
 
-def _may_be_target(source, address, arguments, outcome, alone):
+def _may_be_target(source, arguments, outcome, alone, beside):
     """Whether a loss compares its only data with themselves, as that of an autoencoder: what is carried back to the
     input is then not the whole slope. Not where backward gives it `alone`.
     """
-    others = [a for a in arguments if len(a) == 1 and a != address]
-    return np.ndim(outcome.y) == 0 and not others and not alone and not bases(_last(source.label))
+    named = bool(bases(_last(source.label)))
+    return np.ndim(outcome.y) == 0 and not alone and not named and (beside or len(arguments) == 1)
 
 
 def _is_inside(source):
@@ -830,6 +839,9 @@ def _steps(reading, live):
                 for n in ast.walk(node.value)
                 if isinstance(n, ast.Constant) and isinstance(n.value, float)
             ]
+    if not found:  # it has another name: TAXA, or pas
+        held = [v for holder in (*inside, owned, live.program.names) for v in holder.values()]
+        found = [v for v in held if isinstance(v, float) and 0 < v <= 1][:6]
     return list(dict.fromkeys(float(v) for v in found if v))
 
 

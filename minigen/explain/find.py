@@ -118,7 +118,7 @@ def not_judged(program, found):
         tree = pairs.evidence.find(program.tree, function)
         steps = tree is not None and _takes_a_step_of_its_own(tree)
         skipped = pairs._skip.match(last) and not steps
-        if name in known or skipped or pairs._second.search(last) or not _computes(tree):
+        if name in known or skipped or pairs.is_second(last, functions) or not _computes(tree):
             continue
         single = "." not in name and propose._may_be_single(program, function) and not _trains(tree, known)
         asked = {p.lower() for p in inspect.signature(function).parameters}

@@ -145,7 +145,15 @@ def _reading(program, front, loss, back, of):
     """(place, Reading), or None where the values do not belong together."""
     more = {}
     of_loss = _bound(front, loss, more) if loss is not None else ()
-    if of_loss is None or loss is not None and not any(s[0] in ("y", "result", "out") for _, s in of_loss):
+    reads = (
+        front.kind is not None and loss is not None and loss.owner is front.owner
+    )  # what forward kept on its object
+    if (
+        of_loss is None
+        or loss is not None
+        and not reads
+        and not any(s[0] in ("y", "result", "out") for _, s in of_loss)
+    ):
         return None
     result = (loss or front).result
     parts = result if isinstance(result, tuple) else (result,)

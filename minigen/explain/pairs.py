@@ -54,6 +54,16 @@ _skip = re.compile(
     r"check_grad|eval_numerical|update|step|fit|predict|accuracy|zero_grad|one_hot)"
 )
 _second = re.compile(r"(grad|prime|deriv\w*)_?2$|second|hess|numerical|^apply_|flush|zero_|clip_", re.I)
+
+
+def is_second(name, functions):
+    """Whether a function goes back in a way that is not asked for: a second derivative, a check, or clipping, unless the
+    file has a model called clip.
+    """
+    others = [n for n in functions if n != name and "clip" in n.lower() and not n.lower().startswith("clip_")]
+    return bool(_second.search(re.sub("clip_", "", name, flags=re.I) if others else name))
+
+
 _step = re.compile(r"^(train|update|fit|learn|partial_fit|step)(_|$)|_(step|update)$")  # down a loss
 _reset = re.compile(r"^(flush|zero|reset|clear)_?\w*(grad|gradient|derived|cache|state)?\w*$")
 _forwards = (
@@ -175,7 +185,9 @@ def _lambdas(program):
 def readings(place, arguments):
     """Every Reading of a place that can be called with these arguments, the likeliest first."""
     functions = place.functions()
-    backs = [n for n in functions if goes_back(n, functions) and not _skip.match(n) and not _second.search(n)]
+    backs = [
+        n for n in functions if goes_back(n, functions) and not _skip.match(n) and not is_second(n, functions)
+    ]
     for back in backs:
         fronts = _fronts(place, functions, back)
         for front in (f for f in fronts if place.only in (None, f)):
