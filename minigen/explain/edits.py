@@ -117,9 +117,14 @@ def atoms(scope, namespace):
             and name not in scope
         ):
             add(name, value, 0)
-    named = {_content(a.value) for a in arrays if a.text.isidentifier()}
-    arrays = [a for a in arrays if a.text.isidentifier() or _content(a.value) not in named]  # cache["h"] is h
-    return [*arrays[:60], *counted[:24]], [*numbers, *counts][:40]
+    names = [a for a in arrays if a.text.isidentifier()]
+    named, others = {_content(a.value) for a in names}, {}
+    for a in arrays:  # cache["h"] is h, and params["W"], c["params"]["W"] and p["W"] are one
+        content = _content(a.value)
+        if not a.text.isidentifier() and content not in named:
+            kept = others.setdefault(content, a)
+            others[content] = a if len(a.text) < len(kept.text) else kept
+    return [*names, *others.values()][:60] + counted[:24], [*numbers, *counts][:40]
 
 
 def _numbered(text, entries, counters):

@@ -196,7 +196,7 @@ def _bound(front, call, more, takes_g=False):
                 source, takes_g = ("g",), False
             elif name in front.given:
                 kept = front.given[name]
-                if type(kept) is not type(value) or np.shape(kept) != np.shape(value):
+                if type(kept) is not type(value) or _size(kept) != _size(value):
                     return None
                 source = ("given", name)  # as a parameter is another array after a step
             elif name in more and more[name] is not value:
@@ -223,6 +223,17 @@ def _source(front, call, name, value):
     if call.owner is not None and not _is_plain(value):
         return next((("kept", n) for n, v in vars(call.owner).items() if v is value), None)
     return None
+
+
+def _size(value):
+    """The shape of an array, how many a list has, None for others."""
+    return (
+        value.shape
+        if isinstance(value, np.ndarray)
+        else len(value)
+        if isinstance(value, list | tuple | dict)
+        else None
+    )
 
 
 def _is_plain(value):
