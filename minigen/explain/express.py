@@ -122,16 +122,16 @@ class Library:
         for atom in arrays:
             value = np.asarray(atom.value, float)
             ways = [("", value, 0.2)]
-            ways += (
-                [(f".sum(axis={i})", value.sum(axis=i), 0.5) for i in range(value.ndim)]
-                if value.ndim == 2
-                else []
-            )
+            for i in range(value.ndim) if value.ndim == 2 else ():
+                ways.append((f".sum(axis={i})", value.sum(axis=i), 0.5))
+                ways.append(
+                    (f" ** 2).sum(axis={i})", (value**2).sum(axis=i), 0.6)
+                )  # as in the penalty of a slope
             for how, vector, cost in ways:
                 if vector.shape == shape[:1] and np.isfinite(vector).all() and vector.any():
-                    self.entries.append(
-                        (f"{atom.text}{how}[:, None]", np.broadcast_to(vector[:, None], shape), cost)
-                    )
+                    name = f"({atom.text}{how}" if how.startswith(" ") else f"{atom.text}{how}"
+                    full = np.broadcast_to(vector[:, None], shape)
+                    self.entries.append((f"{name}[:, None]", full, cost))
 
     def find(self, needed, most=12, deep=True):
         """[(cost, text)] of expressions equal to `needed`, cheapest first; if not `deep`, only products of two."""
@@ -282,9 +282,11 @@ def names_of(c, numbers):
         for (a, x), (b, y) in itertools.combinations(named[:12], 2):
             if found and not {(a, x), (b, y)} & {*by_chance}:
                 continue
-            for value, name in ((x * y, f"({a} * {b})"), (x / y, f"({a} / {b})")):
+            for value, name in ((x * y, f"({a} * {b})"), (x / y, f"({a} / {b})"), (y / x, f"({b} / {a})")):
                 if abs(c - value) <= EXACT * c:
                     found.append(sign + name)
-                if abs(c * value - 1) <= EXACT:
+                elif abs(c - 2 * value) <= EXACT * c:  # of a square
+                    found.append(f"{sign}2 * {name}")
+                if abs(c * value - 1) <= EXACT and name.startswith(f"({a} *"):
                     found.append(f"{sign}(1 / {name})")
     return list(dict.fromkeys(found))[: EQUAL * (1 + bool(by_chance))]
