@@ -900,7 +900,7 @@ def _of_backs(place, front, parameters):
     known = {p.name for p in parameters} | set(pairs._names_returned(place, front))
     has_labels = any(pairs.may_be_labels.match(name) for name in known)
     found = []
-    alone = place.kind is None and len(parameters) == 1  # f(z) and f_prime(x): one argument under two names
+    alone = len(parameters) == 1  # f(z) and f_prime(x): one argument under two names
     for back in (
         n for n in functions if pairs.goes_back(n, functions) and front in pairs._fronts(place, functions, n)
     ):

@@ -13,7 +13,6 @@ import pytest
 FILES = sorted((Path(__file__).parent / "field").glob("*.py"))
 OPEN = {  # what is due is not what is said yet; a name that comes right must leave this list
     "r05": "one example at a time: what is told as not judged is a bias of a batch",
-    "r14": "two forwards and one cache",
     "r17": "everything in one training function",
     "r33": "one function for each parameter",
     "r34": "a mean in the only layer of a file: told as a mean, not as wrong",
@@ -24,7 +23,14 @@ OPEN = {  # what is due is not what is said yet; a name that comes right must le
 def due(path):
     """The verdict that the first line of a program asks for."""
     words = re.search(r"Due: (.*)", path.read_text().split('"""')[1])[1].lower()
-    special = {"r23": "inconclusive", "r29": "error", "r36": "ok", "r37": "wrong"}
+    special = {
+        "r18": "ok",  # what would be wrong is not in the file
+        "r23": "inconclusive",
+        "r24": "wrong",
+        "r29": "error",
+        "r36": "ok",
+        "r37": "wrong",
+    }
     if path.name[:3] in special:
         return special[path.name[:3]]
     return "wrong" if re.match(r"wrong|line", words) or "wrong" in words.split(".")[0] else "ok"
