@@ -1086,6 +1086,16 @@ def _insertions(node, parent, place, value, own, arrays, numbers, to, around):
             over = called(node, "sum", axis=axis, keepdims=True)
             said = f"{own} must be divided by its sum over axis {axis}"
             yield e(1.3, "factor", said, binary(node, ast.Div(), over))
+        for axis in (
+            _axes_of_means(value) if isinstance(parent, ast.Assign | ast.Return | ast.AugAssign) else ()
+        ):
+            over = called(node, "mean", axis=axis, keepdims=True)
+            yield e(
+                1.35,
+                "missing path",
+                f"the mean of {own} over axis {axis} must be subtracted",
+                binary(node, ast.Sub(), over),
+            )
         yield e(1.5 + more, "reduction", f"the sum of {own} is missing", called(node, "sum"))
         alias = isinstance(parent, ast.Assign) and isinstance(node, ast.Name | ast.Attribute)
         said = f"{own} is shared where a copy is due"
@@ -1149,6 +1159,13 @@ def _insertions(node, parent, place, value, own, arrays, numbers, to, around):
             f"the division by {other.text} ** 2 is missing at {own}",
             binary(node, ast.Div(), parsed(f"{other.text} ** 2")),
         )
+
+
+def _axes_of_means(value):
+    """The axes over which a norm takes the mean: the examples, the features, or an image with them."""
+    if value.ndim < 2:
+        return ()
+    return (0, value.ndim - 1) if value.ndim < 4 else ((0, 2, 3), (2, 3), (0, 1, 2), (1, 2), (1, 2, 3))
 
 
 def bare(expression):
