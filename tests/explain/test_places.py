@@ -266,7 +266,143 @@ def inputs(rng):
     c = int(rng.integers(2, 4))
     return {"x": rng.normal(size=(3, c, 2, 4)), "gamma": rng.normal(size=(1, c, 1, 1))}
 """
+ELU = """import numpy as np
+def elu(u):
+    return np.where(u > 0, u, 1.7 * np.expm1(np.minimum(u, 0)))
+def elu_prime(u):
+    return np.where(u > 0, 1.0, 1.7 * np.exp(np.minimum(u, 0)))
+def forward(x, W):
+    u = x @ W
+    return elu(u), u
+def backward(g, x, W, u):
+    du = g * elu_prime(u)
+    return {"x": du @ W.T, "W": x.T @ du}
+def inputs(rng):
+    return {"x": rng.normal(size=(6, 3)), "W": rng.normal(size=(3, 4))}
+"""
+STRIDE = """import numpy as np
+def pool_forward(x, k, stride=2):
+    n, m = (x.shape[0] - k.shape[0]) // stride + 1, (x.shape[1] - k.shape[1]) // stride + 1
+    out = np.zeros((n, m))
+    for i in range(n):
+        for j in range(m):
+            r, c = i * stride, j * stride
+            out[i, j] = (x[r : r + k.shape[0], c : c + k.shape[1]] * k).sum()
+    return out, (x, k, stride)
+def pool_backward(g, cache):
+    x, k, stride = cache
+    dx, dk = np.zeros_like(x), np.zeros_like(k)
+    for i in range(g.shape[0]):
+        for j in range(g.shape[1]):
+            r, c = i * stride, j * stride
+            dx[r : r + k.shape[0], c : c + k.shape[1]] += g[i, j] * k
+            dk += g[i, j] * x[r : r + k.shape[0], c : c + k.shape[1]]
+    return dx, dk
+def inputs(rng):
+    return {"x": rng.normal(size=(7, 9)), "k": rng.normal(size=(3, 2))}
+"""
+GATE = """import numpy as np
+def gate_forward(x, W):
+    s = x.mean(axis=(1, 2))
+    g = np.tanh(s @ W)
+    return x * g[:, None, None, :], (x, s, g, W)
+def gate_backward(dout, cache):
+    x, s, g, W = cache
+    dx = dout * g[:, None, None, :]
+    da = (dout * x).sum(axis=(1, 2)) * (1 - g**2)
+    dW = s.T @ da
+    ds = da @ W.T
+    dx = dx + ds[:, None, None, :] / (x.shape[1] * x.shape[2])
+    return dx, dW
+def inputs(rng):
+    return {"x": rng.normal(size=(2, 3, 4, 5)), "W": rng.normal(size=(5, 5))}
+"""
+ORDER = """import numpy as np
+def scan(xs, w, order):
+    h, kept = np.zeros(3), {}
+    for t in order:
+        kept[t] = h
+        h = np.tanh(xs[t] + w * h)
+    return h, kept
+def scan_back(dh, xs, w, order, kept):
+    dxs, dw = np.zeros_like(xs), np.zeros_like(w)
+    for t in reversed(list(order)):
+        da = dh * (1 - np.tanh(xs[t] + w * kept[t]) ** 2)
+        dxs[t] = da
+        dw += da * kept[t]
+        dh = da * w
+    return dxs, dw
+def forward(xs, w):
+    return scan(xs, w, [2, 0, 3, 1])[0]
+def backward(g, xs, w):
+    order = [2, 0, 3, 1]
+    h, kept = scan(xs, w, order)
+    dxs, dw = scan_back(g, xs, w, order, kept)
+    return {"xs": dxs, "w": dw}
+def inputs(rng):
+    return {"xs": rng.normal(size=(4, 3)), "w": rng.normal(size=3)}
+"""
+SLOPES = """import numpy as np
+LAM = 0.3
+def cost(W, V, x):
+    h = 1 / (1 + np.exp(-(W @ x)))
+    s = h * (1 - h)
+    r = V @ h - x
+    return 0.5 * np.sum(r**2) + LAM * np.sum(s**2 * np.sum(W**2, axis=1)[:, None])
+def cost_grad(W, V, x):
+    h = 1 / (1 + np.exp(-(W @ x)))
+    s = h * (1 - h)
+    r = V @ h - x
+    dh = V.T @ r + 2 * LAM * s * np.sum(W**2, axis=1)[:, None] * (1 - 2 * h)
+    dW = (dh * s) @ x.T
+    dW = dW + 2 * LAM * W * np.sum(s**2, axis=1)[:, None]
+    return {"W": dW, "V": r @ h.T}
+def inputs(rng):
+    return {"W": rng.normal(size=(4, 3)), "V": rng.normal(size=(3, 4)), "x": rng.normal(size=(3, 6))}
+"""
+CENTRED = """import numpy as np
+class Norm:
+    def forward(self, x):
+        self.xc = x - x.mean(axis=(0, 2, 3), keepdims=True)
+        self.i = 1 / np.sqrt((self.xc**2).mean(axis=(0, 2, 3), keepdims=True) + 0.1)
+        return self.xc * self.i
+    def backward(self, d):
+        m = d.size / d.shape[1]
+        dv = -0.5 * (d * self.xc).sum(axis=(0, 2, 3), keepdims=True) * self.i**3
+        dxc = d * self.i + 2 * self.xc * dv / m
+        return dxc - dxc.mean(axis=(0, 2, 3), keepdims=True)
+def inputs(rng):
+    return {"norm": Norm(), "x": rng.normal(size=(3, 2, 4, 3))}
+"""
+NAMES = """import numpy as np
+def loss(p, x):
+    a = np.tanh(x @ p["W"])
+    u = np.tanh(a @ p["U"])
+    b = a + u
+    return 0.5 * np.sum((b @ p["V"]) ** 2), {"x": x, "p": p, "all": {"p": p}, "a": a, "b": b, "u": u}
+def gradients(p, c):
+    q = p
+    dy = c["b"] @ q["V"]
+    grads = {"V": c["b"].T @ dy}
+    db = dy @ q["V"].T
+    du = db * (1 - c["u"] ** 2)
+    grads["U"] = c["a"].T @ du
+    da = db + du @ q["U"].T
+    grads["W"] = c["x"].T @ (da * (1 - c["a"] ** 2))
+    return grads
+def inputs(rng):
+    m = lambda *s: rng.normal(size=s)
+    more = {f"unused{i}": m(2, 2) for i in range(24)}
+    return {"p": {**more, "W": m(3, 4), "U": m(4, 4), "V": m(4, 2)}, "x": m(6, 3)}
+"""
 CASES = [
+    (ELU, "1.0, 1.7 * np.exp(", "1.0, np.exp(", 5),
+    (STRIDE, "r, c = i * stride, j * stride\n            dx[", "r, c = i, j\n            dx[", 15),
+    (GATE, "    dx = dx + ds[:, None, None, :] / (x.shape[1] * x.shape[2])\n", "", 12),
+    (ORDER, "reversed(list(order))", "range(3, -1, -1)", 10),
+    (SLOPES, "    dW = dW + 2 * LAM * W * np.sum(s**2, axis=1)[:, None]\n", "", 13),
+    (CENTRED, " - dxc.mean(axis=(0, 2, 3), keepdims=True)\n", "\n", 10),
+    (NAMES, "da = db + du", "da = du", 14),
     (CALLED, "self.x * self.s *", "self.s *", 10),
     (CALLED, "dx = dx + self.skip.backward(dh)", "self.skip.backward(dh)", 29),
     (ARGUMENT, "3 * a * a * (1 - a**2))", "np.zeros_like(a))", 13),
