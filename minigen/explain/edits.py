@@ -82,7 +82,7 @@ def atoms(scope, namespace):
             counts.append(Atom(f"len({text})", len(value)))
         if isinstance(value, np.ndarray) and value.ndim and value.dtype.kind in "fiub":
             arrays.append(Atom(text, value))
-            in_loop = depth <= 1 and value.ndim > 1 and value.dtype.kind == "f" and "['" not in text
+            in_loop = depth <= 1 and value.ndim > 1 and value.dtype.kind == "f" and "[" not in text
             for name in counting if in_loop else ():
                 k = scope[name]
                 if 0 <= k < len(value):  # W[k] in a loop over k
@@ -502,15 +502,16 @@ def _of_value(node, parent, place, value, arrays, numbers, to, around=()):
     array = isinstance(value, np.ndarray) and value.ndim > 0
     number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
     own = text(node)
-    leaf = isinstance(node, ast.Name | ast.Attribute) or (
-        isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant)
-    )
+    entry = isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant | ast.Name)
+    leaf = isinstance(node, ast.Name | ast.Attribute) or entry
+    index = f"[{text(node.slice)}]" if entry else "no index"
     a_size = isinstance(node, ast.Call) and getattr(node.func, "id", "") == "len"
     cost = 1.2 if leaf or a_size else 1.7
     if array or (value is None and leaf):
         for other in arrays:
             if other.text != own and (value is None or other.value.shape == value.shape):
-                yield e(cost, "operand", f"{own} stands where {other.text} is due", other.node)
+                less = 0.1 * other.text.endswith(index)  # i[t] for f[t]
+                yield e(cost - less, "operand", f"{own} stands where {other.text} is due", other.node)
             elif (
                 leaf and array and other.value.ndim == value.ndim == 2 and other.value.T.shape == value.shape
             ):

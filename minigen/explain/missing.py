@@ -13,6 +13,7 @@ import numpy as np
 from minigen.explain import edits as changes
 from minigen.explain.edits import Edit, atoms
 from minigen.explain.express import Library
+from minigen.explain.reading import is_gradient_name
 
 MOST = 400  # entries of a gradient for which a whole term is built
 
@@ -41,6 +42,14 @@ def lines(suspect):
             copied = "copy(" in ast.unparse(suspect.statement)  # a copy is made to be changed
             line = f"{name}[np.arange(len({name})), {other.text}] -= 1"
             found.append((1.9 - 0.1 * copied, "missing path", words, line))
+    # in a loop no whole term can be built: a gradient times a value
+    gradients = (
+        [a for a in arrays if a.text.isidentifier() and is_gradient_name(a.text)] if suspect.calls > 1 else []
+    )
+    for one, other in itertools.product(gradients, arrays):
+        if other is not one and one.text != name and _together(one.value, other.value) == shape:
+            words = f"a line is missing: {one.text} * {other.text} flows into {name} as well"
+            found.append((2.2, "missing path", words, f"{name} = {name} + {one.text} * {other.text}"))
     if isinstance(suspect.statement, ast.AugAssign) and isinstance(suspect.statement.op, ast.Mult | ast.Div):
         shape = getattr(suspect.scope.get(name), "shape", ())
         for other in arrays:
@@ -51,6 +60,14 @@ def lines(suspect):
         words = f"a line is missing: {name} must be summed over axis {axis}"
         found.append((2.0, "reduction", words, f"{name} = {name}.sum(axis={axis}, keepdims=True)"))
     return [_after(suspect, *one) for one in found]
+
+
+def _together(one, other):
+    """The shape of a product; None where there is none."""
+    try:
+        return np.broadcast_shapes(one.shape, other.shape)
+    except ValueError:
+        return None
 
 
 def _spread(name, value, arrays, shape):

@@ -414,16 +414,18 @@ class Search:
         if all(right or n in goal for n, right in self.now.items()):
             self.suspects = suspects
         aimed = [s for s in suspects if s.target is not None]
-        tiers = [*self._tiers(suspects, aimed)]
+        tiers, likely = [*self._tiers(suspects, aimed)], None
         if quick:  # is it what all of them depend on, and none that is right?
             through = [s for s in suspects if s.response is None and set(goal) <= s.touches]
             just = [s for s in suspects if s.touches - {UNTOUCHED} == set(goal) - {UNTOUCHED}]
             tiers = tiers[:5] if aimed else [lambda: self._simple(through, LIKELY)]
+            likely = tiers[-1]  # the most of the time is for it
             tiers = [lambda: self._few_of_a_kind([s for s in just if s.response is None]), *tiers]
             tiers += [lambda: self._two_in_one(known), lambda: self._missing_lines(just)]
             tiers += [lambda: self._in_loops(just), lambda: self._simple(just)]
         for tier in tiers:
-            with self._in_part_of_the_time(0.5 if quick and tier is not tiers[-1] else 1.0):
+            share = 1.0 if not quick or tier is tiers[-1] else 0.85 if tier is likely else 0.5
+            with self._in_part_of_the_time(share):
                 tier()
             best = self._best(suspects)
             if best is not None or self.misled:
