@@ -430,7 +430,7 @@ def test_a_right_program_is_right_and_wholly_judged(name, tmp_path):
             "self.b",
         ),
         ("penalty", "2 * STRENGTH * np", "STRENGTH * np", "2"),
-        ("penalty", "axis=0) / len(self.x)", "axis=0)", "self.x.shape[0]"),
+        ("penalty", "axis=0) / len(self.x)", "axis=0)", "shape[0]"),
         ("velocity", "/ self.u.size", "", "self.u"),
         ("velocity", "2 * self.fake * (1", "2 * self.z.mean() * (1", "self.fake"),
         ("pairs in a list", "np.where(a > 0, 1, settings.slope)", "(a > 0)", "settings.slope"),
