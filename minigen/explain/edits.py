@@ -1110,12 +1110,12 @@ def _insertions(node, parent, place, value, own, arrays, numbers, to, around):
         )
     for other in numbers:
         if other.value not in (0, 1):
-            # one that the expression names already is likelier than a bare 2 or 0.5: x / s for x / (s * s)
-            cost = more + (1.08 if re.search(rf"(?<![\w.]){re.escape(other.text)}(?!\w)", own) else 1.2)
+            # twice by what divides already is likelier than a bare 0.5: x / (s * s)
+            twice = re.search(rf"/ {re.escape(other.text)}$", own) is not None
             said = f"a division by {other.text} is missing at {own}"
-            yield e(cost, "factor", said, binary(node, ast.Div(), other.node))
+            yield e((1.08 if twice else 1.2) + more, "factor", said, binary(node, ast.Div(), other.node))
             said = f"the factor {other.text} is missing at {own}"
-            yield e(cost, "factor", said, binary(node, ast.Mult(), other.node))
+            yield e(1.2 + more, "factor", said, binary(node, ast.Mult(), other.node))
         if isinstance(other.value, float) and 0 < other.value < 1:  # of dropout, what is kept
             kept = f"(1 - {other.text})"
             said = f"a division by {bare(kept)} is missing at {own}"
