@@ -927,6 +927,10 @@ def _of_backs(place, front, parameters):
     return found
 
 
+_gradient = re.compile(r"^(d[A-Z]\w*|d(w|b|x|z|h)\d*|grads?|gradients?|\w+_?[gG]rads?)$")
+_of_output = re.compile(r"^d(y|a|p|out|scores?|logits?|pred)\d*$")
+
+
 def _may_be_single(program, function):
     """Whether a function calls something that goes back, or computes gradients itself."""
     if pairs._skip.match(function.__name__) and not function.__name__.startswith(("train", "step", "update")):
@@ -940,15 +944,13 @@ def _may_be_single(program, function):
     calls = [n.func for n in ast.walk(tree) if isinstance(n, ast.Call)] if tree is not None else []
     called = {getattr(f, "attr", getattr(f, "id", "")) for f in calls} if tree is not None else names
     back = sum(pairs.goes_back(n) or n in ("back", "update") and n in defined for n in names & called)
-    gradients = sum(
-        bool(
-            re.match(
-                r"^(d[A-Z]\w*|d(w|b|x|z|h|y|a|p|out|scores?|logits?|pred)\d*|grads?|gradients?|\w+_?[gG]rads?)$",
-                n,
-            )
-        )
-        for n in names
+    here = (
+        [n for n in ast.walk(tree) if isinstance(n, ast.Assign) and not isinstance(n.value, ast.Call)]
+        if tree
+        else []
     )
+    here = {t.id for n in here for t in n.targets if isinstance(t, ast.Name)}  # computed, and not handed over
+    gradients = sum(bool(_gradient.match(n) or n in here and _of_output.match(n)) for n in names)
     updates = tree is not None and any(
         isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Sub) and not _is_a_plain_step(n)
         for n in ast.walk(tree)
