@@ -70,16 +70,34 @@ def _begin(function, widths):
 
 
 def _find(program, shapes, seconds):
+    program.assumes, begun = False, Scene(program, {})
     found = _tried(program, shapes, seconds)
     if not shapes and (not found or not all(f.right for f in found)):
         known = {f.reading.title for f in found if f.right}
+        begun.live()  # the globals are those of the file again
         seen = [f for f in observed.found(program) if f.reading.title not in known]
         found = [f for f in found if f.right or f.raised and not seen or not f.raised] + seen
+    open_ = not found or any(f.raised for f in found) or not_judged(program, found)
+    if not shapes and open_ and _takes_labels(program):
+        program.assumes = True  # the file has no loss for it, or none that its code calls
+        begun.live()
+        assumed = [
+            f for f in _tried(program, shapes, seconds) if isinstance(f.reading.loss, Assumed) and f.right
+        ]
+        told = {f.reading.title for f in assumed}
+        found = [f for f in found if f.right or f.reading.title not in told] + assumed
     # with sizes by trying less may be wrong only since less is compared: what the file itself shows goes first
     found.sort(key=lambda f: (f.worth[:2], not _by_trying(f), f.worth), reverse=True)
     kept = pairs.covered(program, _without_optimizers(program, [f for f in found if not f.raised]))
     reached = pairs.reached(program, kept)
     return kept + _broken([f for f in found if f.raised], reached)
+
+
+def _takes_labels(program):
+    """Whether a function that goes back is given labels: then it may make the error itself."""
+    own = _all_functions(program).items()
+    backs = [f for name, f in own if pairs.goes_back(name.rpartition(".")[2])]
+    return any(pairs.may_be_labels.match(p) for f in backs for p in inspect.signature(f).parameters)
 
 
 def _without_optimizers(program, found):
@@ -112,13 +130,20 @@ def not_judged(program, found):
     ran = pairs.reached(program, [f for f in found if not f.raised])
     ran |= {pairs._key(f, step) for f in found for step in (f.reading.forward, f.reading.backward) if step}
     known = pairs.closure(graph, [name for name in ran if name])
-    functions, open_ = program.functions(), []
+    functions, names, open_ = program.functions(), pairs.names_of_code(program), []
     for name, function in _all_functions(program).items():
         last = name.rpartition(".")[2]
         tree = pairs.evidence.find(program.tree, function)
         steps = tree is not None and _takes_a_step_of_its_own(tree)
         skipped = pairs._skip.match(last) and not steps
-        if name in known or skipped or pairs.is_second(last, functions) or not _computes(tree):
+        made = {names.get(code) for code in function.__code__.co_consts if isinstance(code, types.CodeType)}
+        if (
+            name in known
+            or made & known
+            or skipped
+            or pairs.is_second(last, functions)
+            or not _computes(tree)
+        ):
             continue
         single = "." not in name and propose._may_be_single(program, function) and not _trains(tree, known)
         asked = {p.lower() for p in inspect.signature(function).parameters}

@@ -63,6 +63,7 @@ class Program:
     makers: dict = field(
         default_factory=dict
     )  # {name: class} of functions that return functions of their own
+    assumes: bool = False  # whether a loss that is not in the file is tried
     stopped: dict = field(default_factory=dict)  # {forward: (how far it came, what stopped it)}
     library: str = ""  # whose arrays its functions take: "torch" or "cupy", else NumPy's
 

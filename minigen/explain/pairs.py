@@ -38,7 +38,8 @@ _neutral = re.compile(
     r"|^jac(?=_|$)|_jac$|^d(?=[A-Z]|relu|sigmoid|tanh|softmax)|^(?:back|call)$|__call__|^apply$"
 )
 _cost = re.compile(
-    r"loss|cost|objective|criterion|nll|elbo|energy|error|risk|entropy|likelihood|divergence|verlust|fehler|perte|cout",
+    r"loss|cost|objective|criterion|nll|elbo|energy|error|risk|entropy|likelihood|divergence|verlust|fehler|perte|cout|"
+    r"^(mse|bce|mae|xent|kld?|huber|hinge)(?![a-z])",
     re.I,
 )
 _upstream = re.compile(r"^(grad|d_?out|dy|upstream|out(put)?_?grad(ient)?|grad(ient)?_?out(put)?)$", re.I)
@@ -235,6 +236,8 @@ def _of_the_file(place, forward, arguments):
 
 def _assumed(place, forward, back, arguments):
     """The Steps of losses that may be meant where a backward takes labels, or makes the error itself, and no loss is there."""
+    if not place.program.assumes:
+        return
     asked = [p.name for p in place.parameters(back)]
     given = [n for n in asked if may_be_labels.match(n) and isinstance(arguments.get(n), np.ndarray)]
     if not given or any(is_gradient_name(n) for n in asked if n not in arguments):
