@@ -212,7 +212,7 @@ def _source(front, call, name, value):
     for n, v in front.given.items():
         if v is value and not _is_plain(value):
             return ("given", n)
-    if name in front.given and _is_plain(value) and value == front.given[name]:
+    if _is_plain(value) and _is_plain(front.given.get(name, ())) and value == front.given[name]:
         return ("given", name)
     if value is front.result and not _is_plain(value):
         return ("result",) if not is_number(value) else ("y",)

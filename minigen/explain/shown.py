@@ -250,7 +250,7 @@ class ShownPlace(pairs.Place):
             new = _of_its_kind(value, chosen, rng)
             if address in velocities:
                 new = np.zeros_like(new)
-            elif address[0][0] == "arg" and _is_blank(address, new):
+            elif address[0][0] == "arg" and _is_blank(address, value):
                 # zeros hide what they are multiplied with
                 new = 0.3 * rng.standard_normal(new.shape)
             renewed[id(value)] = value, new
