@@ -261,7 +261,8 @@ def _assign(reading, slopes, values, outcome):
     for source, gradient in candidates:
         if (source.kind, source.address) in taken or source.kind in ("added", "changed"):
             continue
-        if not (source.label == "" or is_gradient_name(_last(source.label))):
+        handed_back = source.address == (("returned", ""),) and reading.takes_g and _back.match(source.label)
+        if not (source.label == "" or is_gradient_name(_last(source.label)) or handed_back):
             continue
         if source.kind == "stored" and (not _strict.search(_last(source.label)) or _is_inside(source)):
             continue
@@ -801,6 +802,9 @@ def _is_step(array, step):
     )
 
 
+_back = re.compile(
+    r"^(back|below|down|prev\w*|out|result|res|ret|lower|signal|passed?)$"
+)  # what goes to the layer before
 _strict = re.compile(
     r"[gG]rad|^delta|^d[A-Z_]|^d(x|y|z|w|b|h|a|inputs?|out|outputs?|values)(_|$|\d)|^g(x|y|z|w|b|h|a)(_|$|\d)|^g[A-Z]"
 )

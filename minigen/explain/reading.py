@@ -314,8 +314,8 @@ _plain = (
     "derivs",
 )
 _before = (
-    r"^(?:d_|g_|grad_|grads_|gradient_|delta_|d(?=[A-Za-z])|g(?=[A-Za-z])|grad(?=[A-Z0-9])|delta(?=[A-Z0-9])|"
-    r"nabla_)"
+    r"^(?:d_|g_|grad_|grads_|gradient_|delta_|grad(?=[A-Z0-9]|[a-rt-z]\d*$)|delta(?=[A-Z0-9])|d(?!elta)(?=[A-Za-z])|"
+    r"g(?!rad)(?=[A-Za-z])|nabla_)"
 )
 _after = r"(?:_grads?|_gradients?|_d|_g|_delta|Grads?|Gradients?|grads?|_bar|_derivative)$"
 

@@ -469,3 +469,34 @@ def test_a_program_that_writes_when_an_object_is_made_is_refused_with_its_line(t
     )
     said = check(tmp_path, "import os\n" + text.replace(', "w")', ")"), seconds=0)
     assert said["verdict"] == "error" and "line 7" in said["certain"][0] and "not let" in said["certain"][0]
+
+
+GRAD_NAMES = """import numpy as np
+class Gate:
+    def __init__(self, n):
+        self.A, self.a, self.G, self.g = np.random.randn(n, n), np.zeros(n), np.random.randn(n, n), np.ones(n)
+    def forward(self, x):
+        self.x, self.h = x, np.tanh(x @ self.A + self.a)
+        self.t = 1 / (1 + np.exp(-(x @ self.G + self.g)))
+        return self.t * self.h
+    def backward(self, grad):
+        deltaH = grad * self.t * (1 - self.h**2)
+        deltaT = grad * self.h * self.t * (1 - self.t)
+        self.gradA, self.grada = self.x.T @ deltaH, deltaH.sum(0)
+        self.gradG, self.gradg = self.x.T @ deltaT, deltaT.sum(0)
+        back = deltaH @ self.A.T
+        back = back + deltaT @ self.G.T
+        return back
+def inputs(rng):
+    return {"gate": Gate(4), "x": rng.normal(size=(6, 4))}
+"""
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "compared"),
+    [("", "", 5), ("* self.t * (1 - self.t)", "* self.t", 5), ("deltaT @ self.G.T", "deltaT @ self.A.T", 5)],
+)
+def test_no_gradient_is_left_out_for_its_name(right, wrong, compared, tmp_path):
+    said = check(tmp_path, GRAD_NAMES.replace(right, wrong), seconds=0)
+    assert said["verdict"] == ("wrong" if right else "ok")
+    assert len(said["gradients"]) == compared
