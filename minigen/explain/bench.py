@@ -140,15 +140,16 @@ class Bench:
                         other[n] = v + 1
         return self._trial(values | other, rng, FEW) if other else None
 
-    def with_one_entry(self, rng):
-        """A Trial whose upstream gradient is not zero in one entry alone, for each example; None where it is one number."""
-        values = _copied(self.task.draw(rng))
-        y, g = self._begun(values, rng)
-        if not y.ndim or g is None:
+    def with_one_entry(self, rng, trial):
+        """The same Trial with an upstream gradient that is not zero in one entry alone, for each example; None where it has
+        no more than one.
+        """
+        y = trial.y
+        if not y.ndim or trial.g is None or y.shape[-1] < 2:
             return None
         kept = np.zeros(y.shape)
         np.put_along_axis(kept, rng.integers(0, y.shape[-1], (*y.shape[:-1], 1)), 1.0, axis=-1)
-        return self._trial(values, rng, MOST, g * kept)
+        return self._trial(trial.values, rng, MOST, trial.g * kept)
 
     def _trial(self, values, rng, most, g=None):
         y, drawn = self._begun(values, rng)
