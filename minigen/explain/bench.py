@@ -336,14 +336,14 @@ def answering(answers):
         _answers.clear()
 
 
-def recorded(ks, run, statements=None, every=None):
+def recorded(ks, run, statements=None, every=None, changed=None):
     """Run, and return what was watched: ({k: [value of each call]}, {statement: (names in scope, globals)}).
 
     The keys of `ks` stand in the order in which they were first reached. `statements` says in which statement
     an expression stands, {k: statement}; of each the names are kept as they were when it was first reached. Of those
-    in `every`, {statement: []}, they are kept for every call.
+    in `every`, {statement: []}, they are kept for every call. `changed`, {k: function(value)}, answers with others.
     """
-    kept, scopes, statements, every = {}, {}, statements or {}, every or {}
+    kept, scopes, statements, every, changed = {}, {}, statements or {}, every or {}, changed or {}
 
     firsts = {}  # the expression of each statement that is reached first
 
@@ -358,7 +358,7 @@ def recorded(ks, run, statements=None, every=None):
                 scopes[statement] = {n: _kept(v, 2) for n, v in frame.f_locals.items()}, frame.f_globals
             if statement in every and k == firsts.setdefault(statement, k) and len(every[statement]) < CALLS:
                 every[statement].append({n: _kept(v, 2) for n, v in frame.f_locals.items()})
-            return value
+            return changed[k](value) if k in changed else value
 
         return answer
 

@@ -16,6 +16,7 @@ from minigen.explain.arrays import host
 from minigen.explain.bench import answering
 from minigen.explain.edits import Atom, Edit, atoms
 from minigen.explain.express import Library, names_of
+from minigen.explain.missing import assigned
 
 CODE = 400  # bytes of a function of the person's that is tried on other arrays: a slope, a mask
 ARRAYS = 25  # on which it is tried
@@ -25,7 +26,9 @@ DIGITS = 3  # of a number that is told where it stands nowhere in the program
 
 def edits(s):
     """Edits of a Suspect's statement with which it has the value `s.target`."""
-    target, value, node = s.target[0], s.values.get(id(s.value_node)), s.value_node
+    target, value, node = s.target[s.at], s.values.get(id(s.value_node)), s.value_node
+    if _begins(s):  # what is missing is missing where it is added to, and not at its zeros
+        return
     arrays, numbers = atoms(s.scope, s.namespace)
     numbers = numbers + changes.sizes(arrays)
     whole = np.asarray(value, float)
@@ -38,6 +41,19 @@ def edits(s):
         for cost, name in library.find(target):
             words = f"{name} is due where {ast.unparse(node)} stands"
             yield Edit(1.0 + cost, "term", words, node, changes.parsed(name))
+
+
+def _begins(s):
+    """Whether a statement makes the zeros of something that other statements add to, or fill."""
+    name = assigned(s.statement)
+    targets = [
+        t
+        for n in ast.walk(s.function.tree)
+        if n is not s.statement and isinstance(n, ast.Assign | ast.AugAssign)
+        for t in getattr(n, "targets", [getattr(n, "target", None)])
+    ]
+    filled = {ast.unparse(t.value if isinstance(t, ast.Subscript) else t) for t in targets}
+    return changes.is_blank(s.value_node) and name in filled
 
 
 def products(s):
@@ -91,6 +107,8 @@ def among_many(s):
     """
     response, whole = s.response, s.values.get(id(s.value_node))
     if response is None or getattr(whole, "shape", None) != response.was.shape or not response.was.ndim:
+        return
+    if _begins(s):
         return
     through = np.vstack([*(matrix for matrix, _ in response.rows.values()), response.matrix])
     needed = np.concatenate([*(need for _, need in response.rows.values()), np.zeros(len(response.matrix))])

@@ -431,7 +431,7 @@ def _of_node(node, parent, place, value, values, arrays, numbers, functions, to)
         yield e(1.2, "order", f"the loop goes through {own} in the wrong order", new)
     elif isinstance(value, list) and isinstance(node, ast.Name | ast.Attribute) and len(value) > 1:
         if not isinstance(parent, ast.Attribute | ast.Subscript):
-            yield e(1.3, "order", f"{own} is in the wrong order", parsed(f"{own}[::-1]"))
+            yield e(1.25, "order", f"{own} is in the wrong order", parsed(f"{own}[::-1]"))
     if isinstance(node, ast.Subscript):
         yield e(1.4, "index", f"the index of {text(node.value)} is not due", node.value)
     if (
@@ -585,6 +585,17 @@ def _of_constant(node, parent, place, indexing, numbers, arrays, beside):
         for other in numbers:
             cost = 1.2 if other.text in beside else 1.4  # what the statement names already is likelier
             yield e(cost, kind, f"{other.text} is due where {c:g} stands", other.node)
+    if isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Add | ast.Sub) and c:
+        for other in numbers:
+            if other.value not in (0, 1):
+                words = f"a division by {other.text} is missing at {c:g}"
+                yield e(1.3, "factor", words, binary(node, ast.Div(), other.node))
+                yield e(
+                    1.4,
+                    "factor",
+                    f"the factor {other.text} is missing at {c:g}",
+                    binary(node, ast.Mult(), other.node),
+                )
     if not (axis or indexing or power):
         for other in arrays:
             yield e(1.6, "operand", f"{other.text} is due where {c:g} stands", other.node)
@@ -639,6 +650,9 @@ def _of_operator(node, parent):
             1.5, "operator", f"* stands between {a} and {b} where + is due", binary(left, ast.Add(), right)
         )
         yield from _dropped_factors(node)
+        if isinstance(left, ast.Constant) and left.value == 2:
+            said = f"{b} + {text(turned(right))} is due, which is no {text(node)}"
+            yield e(1.3, "transpose", said, binary(right, ast.Add(), turned(right)))
     elif isinstance(op, ast.Div):
         cost = 0.95 if isinstance(right, ast.Constant) else 1.2
         yield e(cost, "factor", f"the division by {b} is not due", left)
@@ -1058,13 +1072,20 @@ def _insertions(node, parent, place, value, own, arrays, numbers, to, around):
         if not isinstance(parent, ast.BinOp) or isinstance(parent.op, ast.MatMult | ast.Add | ast.Sub)
         else 0.2
     )
-    for other in arrays if to >= 1.3 + more else ():
-        if other.text != own and broadcasts(value.shape, other.value.shape):
-            cost = 1.3 + more + 0.1 * (other.value.shape != value.shape)
-            said = f"the term {other.text} is missing beside {own}"
-            yield e(cost, "missing path", said, binary(node, ast.Add(), other.node))
-            said = f"the term -{other.text} is missing beside {own}"
-            yield e(cost + 0.1, "missing path", said, binary(node, ast.Sub(), other.node))
+    for other in arrays if to >= 1.3 + more and not is_blank(node) else ():
+        if other.text != own and (broadcasts(value.shape, other.value.shape) or around == other.value.shape):
+            term, extra = other, 0.1 * (other.value.shape != value.shape)
+        elif value.ndim == 2 and other.value.shape == value.shape[::-1]:
+            term, extra = Atom(f"{other.text}.T", other.value.T), 0.1
+        else:
+            continue
+        said = f"the term {term.text} is missing beside {own}"
+        yield e(1.3 + more + extra, "missing path", said, binary(node, ast.Add(), term.node))
+        said = f"the term -{term.text} is missing beside {own}"
+        yield e(1.4 + more + extra, "missing path", said, binary(node, ast.Sub(), term.node))
+    if value.ndim == 2 and value.shape == value.T.shape and len(value) > 1:  # on both sides of a product
+        said = f"the term {own}.T is missing beside {own}"
+        yield e(1.3 + more, "missing path", said, binary(node, ast.Add(), turned(node)))
     for k in (1, -1):
         said = f"the term {k} is missing beside {own}"
         yield e(1.35 + more, "term", said, binary(node, ast.Add() if k > 0 else ast.Sub(), ast.Constant(1)))
@@ -1160,6 +1181,11 @@ def _insertions(node, parent, place, value, own, arrays, numbers, to, around):
             f"the division by {other.text} ** 2 is missing at {own}",
             binary(node, ast.Div(), parsed(f"{other.text} ** 2")),
         )
+
+
+def is_blank(node):
+    """Whether an expression makes zeros, to which later lines add."""
+    return isinstance(node, ast.Call) and getattr(node.func, "attr", "").startswith(("zeros", "empty"))
 
 
 def _axes_of_means(value):
@@ -1266,7 +1292,7 @@ def statement_edits(body, index, statement):
                 ast.Attribute(call.func.value, "insert", ast.Load()), [ast.Constant(0), *call.args], []
             )
             words = f"what is appended to {text(call.func.value)} belongs in front"
-            yield e(1.25, "order", words, [ast.Expr(first)])
+            yield e(1.3, "order", words, [ast.Expr(first)])
         for name in _assigned_before(body, index) if isinstance(call, ast.Call) else ():
             words = f"what {text(call)} gives is not used: it flows into {name}"
             new = ast.Assign([ast.Name(name, ast.Store())], binary(parsed(name), ast.Add(), call))

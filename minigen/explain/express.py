@@ -65,6 +65,7 @@ class Library:
             self._shares(arrays, shape)
             self._projections(arrays, shape)
             self._columns(arrays, shape)
+            self._along_axes(arrays, shape)
         self.entries.sort(key=lambda e: e[2])
         rows = [full.reshape(-1) for _, full, _ in self.entries]
         self.table = np.array(rows, float).reshape(len(rows), int(np.prod(shape)))
@@ -132,6 +133,19 @@ class Library:
                     name = f"({atom.text}{how}" if how.startswith(" ") else f"{atom.text}{how}"
                     full = np.broadcast_to(vector[:, None], shape)
                     self.entries.append((f"{name}[:, None]", full, cost))
+
+    def _along_axes(self, arrays, shape):
+        """What has fewer axes, along others than the last ones: v[:, None, None]; of two axes, `_columns` has it."""
+        for atom in arrays if len(shape) > 2 else ():
+            value = np.asarray(atom.value, float)
+            for axes in itertools.combinations(range(len(shape)), value.ndim):
+                index = [":" if axis in axes else "None" for axis in range(len(shape))]
+                if index[0] != ":" or value.shape != tuple(shape[axis] for axis in axes):
+                    continue
+                full = value[tuple(slice(None) if i == ":" else None for i in index)]
+                if value.ndim < len(shape) and np.isfinite(full).all() and full.any():
+                    name = f"{atom.text}[{', '.join(index)}]"
+                    self.entries.append((name, np.broadcast_to(full, shape), 0.1))
 
     def find(self, needed, most=12, deep=True):
         """[(cost, text)] of expressions equal to `needed`, cheapest first; if not `deep`, only products of two."""

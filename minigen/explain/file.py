@@ -6,6 +6,7 @@ stands before the search begins. What keeps it from judging is a sentence with t
 
 import ast
 import contextlib
+import copy
 import fnmatch
 import functools
 import itertools
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minigen.explain import find, load, penalty, process
+from minigen.explain import find, load, penalty, process, shown
 from minigen.explain.explanation import Explanation, explain_task
 from minigen.explain.source import SMALL, small
 
@@ -126,6 +127,8 @@ def _work(path, names, shapes, seconds, reveal, subject, send):
     open_ = []
     for i, task in enumerate(tasks):
         said = explain_task(task, seconds=0, reveal=reveal)
+        if _wrong(said) and getattr(found[i].place, "smaller", None):
+            said, task, found[i] = _at_larger_sizes(program, said, task, found[i], reveal, send)
         with_penalty = _with_penalty(task, tasks) if _wrong(said) else None
         if with_penalty is not None:
             task, note = with_penalty
@@ -280,6 +283,22 @@ def small_numbers(program):
         for n in ast.walk(program.tree)
         if isinstance(n, ast.Constant) and isinstance(n.value, float) and 0 < abs(n.value) < SMALL
     )
+
+
+def _at_larger_sizes(program, said, task, found, reveal, send):
+    """(Explanation, Task, Found), of larger sizes where all is right at those: a few of many examples may not be what the
+    file takes them for, such as neighbours of each other.
+    """
+    larger = copy.copy(found)
+    larger.place = found.place.with_sizes(shown.SMALL[1])
+    other = task_anew(program, larger)
+    with contextlib.suppress(Exception):
+        again = explain_task(other, seconds=0, reveal=reveal)
+        if again.verdict == "ok" and len(again.gradients) == len(said.gradients):
+            sizes = find.smaller(larger.place)
+            send(("notes", [f"{said.title}: wrong with so few examples; judged with more: {sizes}"]))
+            return again, other, larger
+    return said, task, found
 
 
 def task_anew(program, found):

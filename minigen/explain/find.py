@@ -216,7 +216,8 @@ def _tried(program, shapes, seconds):
         except Misfit as error:
             says, misfit = False, error
     if not shapes:
-        found += tried(shown.places(program, known()), seconds)
+        for place in shown.places(program, known()):
+            found += _at_its_sizes(place, lambda place: tried([place], seconds))
     if not says:
         found += tried(propose.places(program, shapes or {}, seconds, known()), seconds)
     elif found:
@@ -226,6 +227,23 @@ def _tried(program, shapes, seconds):
         raise misfit
     told = {f.reading.title for f in found if not _by_trying(f)}
     return [f for f in found if not _by_trying(f) or f.reading.title not in told]
+
+
+def _at_its_sizes(place, tried):
+    """What is found with the smallest sizes, or with larger ones where only those do for the rest of the file: what is
+    wrong there may be right at more examples, which are then what the file says they are.
+    """
+    found = tried(place)
+    if place.smaller and not (found and all(map(_holds, found))):
+        larger = tried(place.with_sizes(shown.SMALL[1]))
+        if sum(map(_holds, larger)) > sum(map(_holds, found)) or not any(map(shown.runs_everywhere, found)):
+            return larger
+    return found
+
+
+def _holds(found):
+    """Whether all that a reading compares is right."""
+    return not found.raised and not found.wrong and shown.runs_everywhere(found)
 
 
 def _by_trying(found):
@@ -382,8 +400,7 @@ def _parameters(function):
 def proposed(found, path):
     """Notes on the pairs whose inputs were proposed: what the file's own code showed, or the command that fixes them."""
     seen = [f.place for f in found if isinstance(f.place, shown.ShownPlace)]
-    smaller = {old: new for place in seen for old, new in place.smaller.items()}
-    sizes = ", ".join(f"{old} became {new}" for old, new in smaller.items())
+    sizes = ", ".join(dict.fromkeys(smaller(place) for place in seen if place.smaller))
     like = f"inputs are like those that the code under __main__ gives{'; sizes: ' + sizes if sizes else ''}"
     notes = [like] if seen else []
     commands = [
@@ -401,6 +418,11 @@ def proposed(found, path):
     with_ = ", ".join(f"{name} = {value:g}" for name, value in settings.items())
     note = f"sizes were chosen by trying; to fix them: minigen check {path} --shapes {fixed}"
     return [*notes, f"{note}; numbers in the place of defaults: {with_}" if with_ else note]
+
+
+def smaller(place):
+    """The sizes of a ShownPlace that were changed."""
+    return ", ".join(f"{old} became {new}" for old, new in place.smaller.items())
 
 
 def reduced(found):

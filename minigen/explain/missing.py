@@ -150,10 +150,12 @@ def terms(everything, lacking):
     found = []
     for maker, name, needed in lacking:
         later = [s for s in everything if s.body is maker.body and s.where >= maker.where]
+        if maker.calls > 1:  # most lines are known as they were at another call
+            later = [s for s in later if s is maker or id(s.statement) in maker.later]
         at = max(later, key=lambda s: s.where, default=None)
         if name is None or at is None:
             continue
-        arrays, numbers = atoms(at.scope, at.namespace)
+        arrays, numbers = atoms(maker.later.get(id(at.statement), at.scope), at.namespace)
         for cost, term in Library(arrays, numbers + changes.sizes(arrays), needed.shape).find(needed):
             names = {n.id for n in ast.walk(changes.parsed(term)) if isinstance(n, ast.Name)}
             binding = [s for s in later if s is maker or names & set(_bound(s.statement))]

@@ -55,8 +55,19 @@ def found(program):
     # what also clips, or takes another step, is not asked for the gradients that its own function gives
     best = [f for f in best.values() if not f.wrong or not whole & pairs.entered(f, names)]
     for one in best:
-        one.place.shrink()
+        _shrink(one)
     return sorted(best, key=lambda f: f.worth, reverse=True)
+
+
+def _shrink(found):
+    """Make the sizes of a Found smaller, as far as all of it runs, and what is right stays right."""
+    place = found.place
+    for small in (*shown.SMALL, ((), 0)):
+        place.shrink(small)
+        with contextlib.suppress(Exception):
+            again = pairs.attempt(place, found.reading, place.build(0))
+            if again is not None and again.wrong <= found.wrong and shown.runs_everywhere(found):
+                return
 
 
 def _is_one(found, taken):

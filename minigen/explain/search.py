@@ -46,7 +46,9 @@ from minigen.explain.source import functions_of, small
 TRIALS = 4  # sets of inputs on which a change must hold
 LOOKS = 8  # further ones at which only the slope along one direction is compared
 SOLVED = 600  # entries of a value that is solved for
+SPARE = 8  # equations more than unknowns, from which is seen how far differences err
 SOLVING = 0.3  # the share of the time that may go into solving
+ROUNDING = 1e-13
 OWN = 0.2  # the less that a change costs in a line that is named after the gradient it computes
 WHOLE = 0.1  # the share of the time for measuring every entry of the wrong gradients
 AFTERWARDS = 1.0  # seconds in which a cheaper change than the one at hand is looked for
@@ -73,12 +75,15 @@ class Suspect:
     keys: dict  # watched key of every slot: {id(node): k}
     scope: dict = field(default_factory=dict)
     namespace: dict = field(default_factory=dict)
-    values: dict = field(default_factory=dict)  # {id(node): value in the first call}
+    values: dict = field(default_factory=dict)  # {id(node): value in one call, the first}
     calls: int = 0
     touches: frozenset = frozenset()  # the gradients that depend on it
-    target: object = (
-        None  # the values that would make the wrong gradients right; () where they are not unique
-    )
+    # the values, one for each call, that would make the wrong gradients right; () where they are not unique
+    target: object = None
+    at: int = 0  # the call that `values`, `scope` and `response` are of
+    later: dict = field(
+        default_factory=dict
+    )  # {id(statement): names} of its body in that call, of several calls
     response: object = None  # how the wrong gradients answer to the value: a Response
     edits: list = field(default_factory=list)  # its simple changes, up to the cost `made_to`
     made_to: float = -np.inf
@@ -159,7 +164,7 @@ class Search:
     """One search; `run()` gives the list of Repairs, and `status` what is right after them."""
 
     def __init__(self, task, *, rng):
-        self.deadline = self.solved_by = self.patience = 0.0
+        self.deadline = self.patience = 0.0
         self.plain = {}  # the code of each function as it stands in its tree
         self.task, self.rng = task, rng
         self.functions = functions_of(task.functions)
@@ -243,7 +248,7 @@ class Search:
         self.deadline = time.thread_time() + seconds
         self._asked = 0
         self.patience = time.monotonic() + process.BUSY * seconds
-        with repeatable():
+        with repeatable(), np.errstate(all="ignore"):
             return self._rounds(rounds)
 
     def _rounds(self, rounds):
@@ -400,8 +405,6 @@ class Search:
         self.goal = goal
         self.must = [n for n, right in self.now.items() if n in goal or right and n not in by_chance]
         self.seen, self.full, self.elsewhere = set(), [], []
-        now = time.thread_time()
-        self.solved_by = now + SOLVING * (self.deadline - now)
         everything, suspects = suspects, [s for s in suspects if self._able(s)]
         self._measure_whole(first)
         known = [s for s in first.values() if s is not None] if len(first) == 1 else []
@@ -482,7 +485,7 @@ class Search:
         if truth.known.size == value.size:
             s.target = [value + needed.reshape(value.shape)]
         s.rank += 1.0
-        s.response = self._response(s, [value], rows, np.zeros((0, value.size)), None)
+        s.response = self._response(s, value, rows, np.zeros((0, value.size)))
 
     def _cheaper(self, suspects):
         """Is there a cheaper change than those that were found? For a while, the others are asked as well."""
@@ -572,6 +575,8 @@ class Search:
 
     def _solved(self, suspects):
         """The suspects after it was tried to solve for the value of each, in their new order."""
+        now = time.thread_time()
+        self.solved_by = now + SOLVING * (self.deadline - now)
         for s in suspects if any(self.now.values()) else ():
             if s.response is None and not s.asked:
                 s.asked = True
@@ -759,11 +764,13 @@ class Search:
         ):
             self._prepares(s)
             return  # the gradients are not linear in this value: nothing follows
-        strengths = np.linalg.svd(jacobian, compute_uv=False)
-        least = strengths[-1] if len(jacobian) >= size else 0.0
-        # differences err by about 1e-9: where that is not small in the value, many values are as good
-        blurred = 1e-9 * np.abs(right).max(initial=0.0) > 1e-6 * np.abs(change).max(initial=0.0) * least
-        unique = least > 1e-8 * strengths[0] and not blurred
+        _, strengths, directions = np.linalg.svd(jacobian, full_matrices=False)
+        # differences err: where that is not small in the value, many values are as good
+        more, size_of = len(jacobian) > size + SPARE, np.abs(right).max(initial=0.0)
+        noise = max(1e-13 * size_of, 5 * np.abs(told - right).max(initial=0.0)) if more else 1e-9 * size_of
+        blurred = 1e6 * noise / (np.abs(change).max(initial=0.0) + 1e-300)
+        felt = directions[strengths > max(1e-8 * strengths[0], blurred)]
+        unique = len(felt) == size
         pieces = _split(change, base)
         if np.abs(told - right).max(initial=0.0) > allowed:
             reduces = any(getattr(getattr(n, "func", None), "attr", "") in _REDUCTIONS for n in s.slots.nodes)
@@ -773,10 +780,42 @@ class Search:
             s.target = [b + c for b, c in zip(base, pieces, strict=True)] if unique else ()
             s.rank += len(mine) / len(wrong)
         places = dict(zip(names, _split_rows(ends), strict=True))
-        rows = {n: (jacobian[a:b], needed[a:b]) for n, (a, b) in places.items() if n in mine}
-        s.response = self._response(
-            s, base, rows, jacobian[places[mine[-1]][1] :], pieces if unique else None
-        )
+        if len(base) == 1:
+            rows = {n: (jacobian[a:b], needed[a:b]) for n, (a, b) in places.items() if n in mine}
+            s.response = self._response(s, base[0], rows, jacobian[places[mine[-1]][1] :])
+        elif s.target is not None:
+            self._solve_one_call(s, key, pieces, _split((felt**2).sum(axis=0) > 1 - 1e-11, base))
+
+    def _solve_one_call(self, s, key, pieces, sure):
+        """Of several calls, each of which sees what earlier ones left, take the one whose value is furthest from right, as it
+        is in a run where the value of every call is `pieces` more. `sure`: the entries for which that is known.
+        """
+        most = max(np.abs(piece).max(initial=0.0) for piece in pieces)
+        told = [int((known & (np.abs(p) > 1e-4 * most)).sum()) for known, p in zip(sure, pieces, strict=True)]
+        at, left = int(np.argmax(told)), iter(pieces)
+        near = [
+            x for x in self.everything if x.function is s.function and (x is s or x.body and x.body is s.body)
+        ]
+        wanted = {k: id(x.statement) for x in near for k in x.keys.values()}
+        every, changed = {id(x.statement): [] for x in near}, {key: lambda value: value + next(left)}
+        nodes = {x.keys[id(n)]: n for x in near for n in x.slots.nodes}
+        s.function.put(s.function.compiled(watched(s.function.tree, nodes)))
+        kept, _ = recorded(wanted, lambda: self.bench.play(self.trial), wanted, every, changed)
+        s.later = {n: names[at] for n, names in every.items() if len(names) == len(pieces)}
+        calls = kept.get(key, ())
+        if not told[at] or len(calls) != len(pieces) or id(s.statement) not in s.later:
+            return
+        if s.target:
+            s.target = [np.asarray(value, float) + piece for value, piece in zip(calls, pieces, strict=True)]
+        s.at, s.scope = at, {n: s.scope[n] for n in s.outer} | s.later[id(s.statement)]
+        s.values = {
+            id(n): kept[s.keys[id(n)]][at]
+            for n in s.slots.nodes
+            if len(kept.get(s.keys[id(n)], ())) == len(pieces)
+        }
+        known = sure[at].reshape(-1)
+        rows = {"": (np.eye(known.size)[known], pieces[at].reshape(-1)[known])}
+        s.response = self._response(s, np.asarray(calls[at], float), rows, np.zeros((0, known.size)))
 
     def _prepares(self, s):
         """Note that a statement only prepares values: backward is linear in those that it carries back."""
@@ -793,13 +832,8 @@ class Search:
             gradients = self.bench.play(self.trial)
         return all(self.bench.status(self.trial, gradients).values())
 
-    def _response(self, s, base, rows, matrix, pieces):
-        """The Response of the first call of a statement; None where its value cannot be computed again in its scope."""
-        if len(base) > 1:  # later calls see what earlier ones left, so that only the first is known
-            if pieces is None or not s.target:
-                return None
-            rows = {"": (np.eye(base[0].size), pieces[0].reshape(-1))}
-            matrix = np.zeros((0, base[0].size))
+    def _response(self, s, was, rows, matrix):
+        """The Response of a statement at one call; None where its value cannot be computed again in its scope."""
         node = s.value_node
         tree = ast.Expression(
             watched(node, {s.keys[id(n)]: n for n in ast.walk(node) if id(n) in s.keys and n is not node})
@@ -811,7 +845,7 @@ class Search:
         except Exception:
             return None
         inside = frozenset(id(n) for n in ast.walk(node))
-        return Response(base[0], rows, matrix, code, inside) if _equal(again, base[0]) else None
+        return Response(was, rows, matrix, code, inside) if _equal(again, was) else None
 
     # ----- the tiers
 
@@ -1021,9 +1055,9 @@ class Search:
             if isinstance(given, np.ndarray):
                 yield from self._entries_lacking(name, given)
         for s in suspects:
-            if s.target and s.calls == 1 and s.body and id(s) not in made:
+            if s.target and s.body and id(s) not in made and id(s.value_node) in s.values:
                 value = np.asarray(s.values[id(s.value_node)], float)
-                yield s, missing.assigned(s.statement), s.target[0] - value
+                yield s, missing.assigned(s.statement), s.target[s.at] - value
 
     def _entries_lacking(self, name, given):
         """(Suspect, entry, what it lacks): grads["w1"] after the last line of a function that adds to grads["w2"]."""
@@ -1339,7 +1373,9 @@ def _unlikely(s, edit):
     if edit.body is not None:
         gone, new = edit.body[edit.index : edit.index + edit.gone], edit.statements
     before, after = (Counter(n for tree in trees for n in _names_read(tree)) for trees in (gone, new))
-    wakes = any(n in bound and not read[n] for n in after)
+    wakes = any(
+        n in bound and not read[n] and not _counts(s.scope.get(n)) for n in after
+    )  # a size, N, may be unread
     drops = any(n in bound and read[n] == before[n] and n not in after for n in before)
     fresh = len(after.keys() - set(_names_read(s.statement)))
     spelled = max(0, _sizes_read(new) - _sizes_read(gone))
@@ -1403,7 +1439,7 @@ def _in_line(*three):
         bend, size = np.abs(three - 2 * two + one).max(initial=0.0), np.abs(two - one).max(initial=0.0)
     except (TypeError, ValueError):
         return False
-    return bool(bend <= 1e-6 * size)
+    return bool(bend <= 1e-6 * size + ROUNDING)  # the gradient of a bias before a norm is 0 but for rounding
 
 
 def _equal(a, b):

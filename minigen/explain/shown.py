@@ -20,9 +20,10 @@ from minigen.explain import scene as scenes
 from minigen.explain.reading import is_gradient_name
 
 SECONDS = 0.5  # of computing, for the code under __main__
-# What large sizes become, the largest first.
-_small = (5, 7, 6, 8, 9)
-_large = 10  # sizes above this are made smaller
+# What large sizes become, the largest first, and from which size on; where that is too small for the rest of the file,
+# the second.
+SMALL = ((3, 5, 4, 6, 7), 6), ((5, 7, 6, 8, 9), 10)
+_examples, _many = 3, 6  # those that are taken of a list of more examples than that
 
 
 class _Enough(BaseException):
@@ -180,12 +181,25 @@ def _read_as_globals(program):
     return frozenset(step.argval for step in steps if step.opname == "LOAD_GLOBAL")
 
 
+def runs_everywhere(found):
+    """Whether a reading runs at inputs of other sizes too, and not its forward alone."""
+    try:
+        with load.quiet(), load.refusing(found.place.program), np.errstate(all="ignore"), load.limited(2.0):
+            for seed in range(4):
+                found.reading.run(found.place.build(seed).live(), None)
+        return True
+    except (Exception, load.Timeout):
+        return False
+
+
 class ShownPlace(pairs.Place):
     """A Place whose inputs are of the kind that the file's own code gives; `smaller` holds the sizes that were changed."""
 
     def __init__(self, proposal, scene, more):
         super().__init__(proposal.program, proposal.title, None, proposal.kind)
-        self.scene, self.more, self.smaller, self.varies = scene, more, {}, True
+        self.proposal, self.scene, self.more = proposal, scene, more
+        self.smaller, self.varies = {}, True
+        self.shorter = set()  # lengths of lists of examples of which the first few are taken
         self.only, self.build = proposal.front, self._build
 
     def runs(self, seed=0):
@@ -199,23 +213,34 @@ class ShownPlace(pairs.Place):
         except (Exception, load.Timeout):
             return False
 
-    def shrink(self):
+    def with_sizes(self, small):
+        """The same place with other sizes."""
+        place = ShownPlace(self.proposal, self.scene, self.more)
+        place.shrink(small)
+        return place
+
+    def shrink(self, small=SMALL[0]):
         """Make sizes smaller, one after another, as long as forward runs."""
+        self.smaller, self.shorter, (small, large) = {}, set(), small
         live = self._live(0)
         if self.scene.kept.views:
             return  # parameters that share the memory of one vector keep their sizes
+        for length in {len(v) for v in live.arguments.values() if _is_list_of_examples(v)}:
+            self.shorter.add(length)
+            if not self.runs():
+                self.shorter.remove(length)
         sizes = {n for *_, value in _arrays(live) for n in np.shape(value)}
-        left = [n for n in _small if n not in sizes]
+        left = [n for n in small if n not in sizes]
         given = {n: v for n, v in live.arguments.items() if isinstance(v, np.ndarray)}
         vectors = [n for n, v in given.items() if v.ndim == 1 and v.dtype.kind == "f"]
         vectors = [n for n in vectors if self._reads_to_the_end(n)]
-        for size in sorted((n for n in sizes if n > _large), reverse=True):
-            if left:
-                self.smaller[size] = left[0]
+        for size in sorted((n for n in sizes if n > large), reverse=True):
+            for other in [*left]:
+                self.smaller[size] = other
                 if self.runs() and all(map(self._reads_to_the_end, vectors)):
-                    left.pop(0)
-                else:
-                    del self.smaller[size]
+                    left.remove(other)
+                    break
+                del self.smaller[size]
         self.varies = self.runs(1) and self.runs(2)
 
     def _reads_to_the_end(self, name):
@@ -241,6 +266,9 @@ class ShownPlace(pairs.Place):
     def _build(self, seed):
         rng = np.random.default_rng(seed)
         live = self._live(seed)
+        for n, v in live.arguments.items():
+            if _is_list_of_examples(v) and len(v) in self.shorter:
+                live.arguments[n] = v[:_examples]
         scenes.widen(live, self.program)
         more = seed % 3 if self.varies else 0  # other sizes for other inputs
         chosen = {n: rng.permutation(n)[: small + more] for n, small in self.smaller.items()}
@@ -263,6 +291,16 @@ class ShownPlace(pairs.Place):
         for root in (live.owner, *live.arguments.values()) if not self.scene.kept.views else ():
             _exchange(root, renewed, self.program, set())
         return scenes.Scene(self.program, live.arguments, live.owner, seed)
+
+
+def _is_list_of_examples(value):
+    """Whether a value is a long list of arrays, or of tuples of arrays and numbers: of layers there are fewer."""
+    if type(value) not in (list, tuple) or len(value) <= _many:
+        return False
+    parts = [part for v in value for part in (v if type(v) in (list, tuple) else [v])]
+    return all(isinstance(part, np.ndarray | int | float) for part in parts) and any(
+        isinstance(part, np.ndarray) for part in parts
+    )
 
 
 def _exchange(value, renewed, program, seen):
