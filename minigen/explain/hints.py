@@ -77,8 +77,10 @@ def entries(tree, name):
 
 def sets(tree):
     """{attribute: parameter} of a method that does nothing but keep what it is given, such as set_labels(y)."""
-    body = [n for n in getattr(tree, "body", ()) if not isinstance(getattr(n, "value", None), ast.Constant)]
-    given = {a.arg for a in tree.args.args[1:]} if isinstance(tree, ast.FunctionDef) else set()
+    if not isinstance(tree, ast.FunctionDef):
+        return {}
+    body = [n for n in tree.body if not isinstance(getattr(n, "value", None), ast.Constant)]
+    given = {a.arg for a in tree.args.args[1:]}
     found = {}
     for n in body:
         plain = isinstance(n, ast.Assign) and isinstance(n.targets[0], ast.Attribute)

@@ -153,6 +153,7 @@ def load(path):
     path = Path(path)
     text = path.read_text(encoding="utf-8")
     tree = ast.parse(text, str(path))
+    _without_slots(tree)
     linecache.checkcache(str(path))
     module = types.ModuleType(f"_person_{path.stem}")
     module.__file__ = str(path)
@@ -191,6 +192,17 @@ def load(path):
     for name, holder in closures.namespaces(program).items():
         program.names[name], program.makers[name] = holder, type(holder)
     return program
+
+
+def _without_slots(tree):
+    """Let every class keep its attributes in a dict, where they can be found: slots change nothing that is computed."""
+    for kind in (n for n in ast.walk(tree) if isinstance(n, ast.ClassDef)):
+        for i, statement in enumerate(kind.body):
+            targets = getattr(statement, "targets", [getattr(statement, "target", None)])
+            if any(getattr(t, "id", "") == "__slots__" for t in targets):
+                kind.body[i] = ast.copy_location(ast.Pass(), statement)
+        for call in (d for d in kind.decorator_list if isinstance(d, ast.Call)):
+            call.keywords = [k for k in call.keywords if k.arg != "slots"]
 
 
 def _run(program, statement):

@@ -561,6 +561,9 @@ def _breaks_in_backward(place, reading, error):
         return False
     if place.program.guessed:  # it may be the guess that does not fit
         return False
+    upstream = [p for p, source in reading.backward.bound if source[0] == "g"]
+    if not all(is_gradient_name(p) or p == "dvalues" for p in upstream):
+        return False
     names = place.functions()
     if stem(reading.forward.name, names) != stem(reading.backward.name, names):
         front, back = (
@@ -704,7 +707,7 @@ def _attempt(place, reading, scene, warm):
     ):
         return None  # the output was compared with itself
     matches, y, (missed, open_) = evidence.match(reading, scene)
-    if not matches:
+    if not matches or _gives_no_gradient(reading, scene, matches):
         return None
     if reading.elementwise and any(np.shape(y) != np.shape(_value(scene, m.value)) for m in matches):
         return None
@@ -714,6 +717,19 @@ def _attempt(place, reading, scene, warm):
         if not _asks_for_g(place, reading) or not all(m.named for m in matches):
             return None  # a backward that asks for g and ignores it is a mistake; what else is given is not g
     return Found(place, reading, matches, y, warm, open_, missed)
+
+
+def _gives_no_gradient(reading, scene, matches):
+    """Whether all that is given is 0, by a function that no name says goes back, or is what was given itself: a function
+    that makes room for gradients, or one that hands on a dict of values.
+    """
+    if reading.closure or any(m.right or m.source.kind != "returned" for m in matches):
+        return False
+    given = gradients(reading, scene.live(), {m.value: m.source for m in matches}, None)
+    if not goes_back((reading.backward or reading.forward).name) and not any(map(np.any, given.values())):
+        return True
+    copies = [np.array_equal(given.get(m.value), _value(scene, m.value)) for m in matches]
+    return reading.backward is None and all(copies)
 
 
 def _is_blind(reading, scene):
