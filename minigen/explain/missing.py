@@ -62,6 +62,40 @@ def lines(suspect):
     return [_after(suspect, *one) for one in found]
 
 
+def later_paths(suspect, everything):
+    """[(Suspect, Edit)]: `name += term` after later lines of the same body, of what each of them computes and another array:
+    where no whole term can be built, as in most loops.
+    """
+    name, shape = (
+        assigned(suspect.statement),
+        getattr(suspect.values.get(id(suspect.value_node)), "shape", ()),
+    )
+    found = []
+    for s in everything if name is not None and shape else ():
+        own, value = assigned(s.statement), s.values.get(id(s.value_node))
+        if s.body is not suspect.body or s.index <= suspect.index or s.calls != suspect.calls:
+            continue
+        if own is None or not own.isidentifier() or own == name or not isinstance(value, np.ndarray):
+            continue
+        for other in atoms(s.scope, s.namespace)[0]:
+            for term in _products_of(own, value, other.text, other.value, shape):
+                words = f"a line is missing: {term} flows into {name} as well"
+                found.append((s, _after(s, 2.2, "missing path", words, f"{name} += {term}")))
+    return found
+
+
+def _products_of(one, value, other, factor, shape):
+    """The products of two arrays that have a shape."""
+    if value.ndim == factor.ndim == 1 and (value.size, factor.size) == shape:
+        yield f"np.outer({one}, {other})"
+    if value.ndim == factor.ndim == 2:
+        for turned, (n, k) in (("", factor.shape), (".T", factor.shape[::-1])):
+            if value.shape[1] == n and (value.shape[0], k) == shape:
+                yield f"{one} @ {other}{turned}"
+    if _together(value, factor) == shape:
+        yield f"{one} * {other}"
+
+
 def _together(one, other):
     """The shape of a product; None where there is none."""
     try:

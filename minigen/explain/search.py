@@ -792,6 +792,9 @@ class Search:
         """
         most = max(np.abs(piece).max(initial=0.0) for piece in pieces)
         told = [int((known & (np.abs(p) > 1e-4 * most)).sum()) for known, p in zip(sure, pieces, strict=True)]
+        # what later calls see is only known where all that earlier ones give is
+        first = next((n for n, known in enumerate(sure) if not known.all()), len(sure))
+        told[first + 1 :] = [0] * len(told[first + 1 :])
         at, left = int(np.argmax(told)), iter(pieces)
         near = [
             x for x in self.everything if x.function is s.function and (x is s or x.body and x.body is s.body)
@@ -1032,12 +1035,18 @@ class Search:
             self._try_all(missing.of_another_number(self.everything))
             self._try_all(missing.terms(self.everything, [*self._lacking(suspects)]))
         self._try_all([(s, edit) for s in suspects[:12] for edit in missing.lines(s)])
+        for s in suspects[:12]:
+            if s.body and not s.setup and s.target is not None:
+                self._try_all(missing.later_paths(s, self.everything))
 
     def _in_loops(self, suspects):
         """Products that are missing as terms of what a loop computes."""
         carried = {trace.target(s.statement) for s in self.everything if not s.setup}
+        # of a loss it is not seen which names only prepare values
         used = {trace.target(s.statement) for s in self.everything if not s.setup and s.touches}
-        for s in (s for s in suspects if s.calls > 1 and isinstance(s.statement, ast.Assign | ast.Return)):
+        used = used if self.trial.g is not None else ()
+        able = [s for s in suspects if s.calls > 1 and isinstance(s.statement, ast.Assign | ast.Return)]
+        for s in [s for s in able if s.target is not None] or able:
             self._try_all([(s, edit) for edit in built.in_loops(s, carried, used)])
 
     def _lacking(self, suspects):

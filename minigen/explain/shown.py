@@ -355,7 +355,7 @@ def _is_velocity(address, container, value):
     It is named so, as in velocity["W"], or after a parameter of its shape, as vW beside W. mu is a mean, whatever u is.
     """
     name = str(address[-1][1])
-    if len(address) < 2 or address[0][0] == "arg" or name == "mu":
+    if len(address) < 2 or address[0][0] == "arg" and isinstance(container, dict) or name == "mu":
         return False
     beside = container if isinstance(container, dict) else getattr(container, "__dict__", {})
     kept = re.match(r"(v|m|vel|mom|velocity|momentum)_?(?=\w)", name)
