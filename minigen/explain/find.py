@@ -131,6 +131,9 @@ def not_judged(program, found):
     ran |= {pairs._key(f, step) for f in found for step in (f.reading.forward, f.reading.backward) if step}
     known = pairs.closure(graph, [name for name in ran if name])
     functions, names, open_ = program.functions(), pairs.names_of_code(program), []
+    backs = {
+        f.reading.backward.name for f in found if f.reading.backward
+    }  # what one layer calls so, others do too
     for name, function in _all_functions(program).items():
         last = name.rpartition(".")[2]
         tree = pairs.evidence.find(program.tree, function)
@@ -148,7 +151,8 @@ def not_judged(program, found):
         single = "." not in name and propose._may_be_single(program, function) and not _trains(tree, known)
         asked = {p.lower() for p in inspect.signature(function).parameters}
         drives = _drives.search(last) and (_trains(tree, known) or asked & set(pairs.evidence.steps))
-        if (pairs.goes_back(last, functions) or single or steps) and not drives:
+        alike = "." in name and last in backs or _chains(tree, backs)
+        if (pairs.goes_back(last, functions) or single or steps or alike) and not drives:
             open_.append(name)
     inner = set().union(*(pairs.closure(graph, graph.get(name, ())) - {name} for name in open_))
     return [name for name in open_ if name not in inner]
@@ -181,6 +185,12 @@ def _takes_a_step_of_its_own(tree):
     return any(
         isinstance(n, ast.BinOp) and isinstance(n.op, ast.MatMult) for step in steps for n in ast.walk(step)
     )
+
+
+def _chains(tree, backs):
+    """Whether a function calls one layer's backward after another's: the gradient that it begins with is its own."""
+    called = (n.func for n in ast.walk(tree) if isinstance(n, ast.Call))
+    return sum(isinstance(f, ast.Attribute) and f.attr in backs for f in called) > 1
 
 
 def _trains(tree, known):

@@ -72,12 +72,14 @@ def _shrink(found):
 
 def _is_one(found, taken):
     """Whether a reading is one: its gradients are right, or the file takes a step with what is given, or names tell it."""
-    if found.right:
-        return found.right >= found.wrong
+    if found.right >= max(found.wrong, 1):
+        return True
     if found.open or np.ndim(found.y) or found.missed or not all(m.shaped for m in found.matches):
         return False
     if not _shares(found):
         return False
+    if found.right and found.reading.backward is not None and all(m.named for m in found.matches):
+        return True
     if found.reading.backward is None:
         return len(found.matches) > 1 and all(m.named and m.source.kind == "returned" for m in found.matches)
     return found.reading.backward.name in taken

@@ -230,11 +230,17 @@ class ShownPlace(pairs.Place):
             if not self.runs():
                 self.shorter.remove(length)
         sizes = {n for *_, value in _arrays(live) for n in np.shape(value)}
+        # a vector whose length nothing else has holds all parameters, of several layers
+        flat = {len(v) for *_, v in _arrays(live) if np.ndim(v) == 1 and v.dtype.kind == "f"}
+        elsewhere = [
+            n for *_, v in _arrays(live) if np.ndim(v) > 1 or _is_whole(v) for n in np.shape(v) or [v]
+        ]
+        flat -= set(elsewhere)
         left = [n for n in small if n not in sizes]
         given = {n: v for n, v in live.arguments.items() if isinstance(v, np.ndarray)}
         vectors = [n for n, v in given.items() if v.ndim == 1 and v.dtype.kind == "f"]
         vectors = [n for n in vectors if self._reads_to_the_end(n)]
-        for size in sorted((n for n in sizes if n > large), reverse=True):
+        for size in sorted((n for n in sizes - flat if n > large), reverse=True):
             for other in [*left]:
                 self.smaller[size] = other
                 if self.runs() and all(map(self._reads_to_the_end, vectors)):
@@ -269,6 +275,8 @@ class ShownPlace(pairs.Place):
         for n, v in live.arguments.items():
             if _is_list_of_examples(v) and len(v) in self.shorter:
                 live.arguments[n] = v[:_examples]
+            if isinstance(v, float) and v == 1.0:  # what is multiplied with 1 is not seen
+                live.arguments[n] = 1.0 - 0.3 * rng.random()
         scenes.widen(live, self.program)
         more = seed % 3 if self.varies else 0  # other sizes for other inputs
         chosen = {n: rng.permutation(n)[: small + more] for n, small in self.smaller.items()}
@@ -301,6 +309,11 @@ def _is_list_of_examples(value):
     return all(isinstance(part, np.ndarray | int | float) for part in parts) and any(
         isinstance(part, np.ndarray) for part in parts
     )
+
+
+def _is_whole(value):
+    """Whether a value is a whole number, such as a size, or holds labels, one for each example."""
+    return type(value) is int or getattr(value, "dtype", np.dtype(float)).kind in "ib"
 
 
 def _exchange(value, renewed, program, seen):

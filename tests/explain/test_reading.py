@@ -500,3 +500,92 @@ def test_no_gradient_is_left_out_for_its_name(right, wrong, compared, tmp_path):
     said = check(tmp_path, GRAD_NAMES.replace(right, wrong), seconds=0)
     assert said["verdict"] == ("wrong" if right else "ok")
     assert len(said["gradients"]) == compared
+
+
+CHAIN = """import numpy as np
+class Lage:
+    def __init__(self, n, k):
+        self.W = np.random.randn(n, k)
+    def forward(self, x):
+        self.x, self.a = x, np.tanh(x @ self.W)
+        return self.a
+    def backward(self, d):
+        d = d * (1 - self.a**2)
+        weiter = d @ self.W.T
+        self.W -= 0.1 * self.x.T @ d
+        return weiter
+class Netz:
+    def __init__(self):
+        self.eins, self.zwei = Lage(4, 3), Lage(3, 2)
+    def forward(self, x):
+        return self.zwei.forward(self.eins.forward(x))
+    def verlust(self, x, ziel):
+        return 0.5 * np.sum((self.forward(x) - ziel) ** 2) / len(x)
+    def lerne(self, x, ziel):
+        d = (self.forward(x) - ziel) / len(x)
+        d = self.zwei.backward(d)
+        self.eins.backward(d)
+if __name__ == "__main__":
+    netz, x, ziel = Netz(), np.random.randn(40, 4), np.random.randn(40, 2)
+    for _ in range(30):
+        netz.lerne(x, ziel)
+        print(netz.verlust(x, ziel))
+"""
+COOLED = """import numpy as np
+def forward(z, W, heat):
+    e = np.exp(z @ W / heat)
+    p = e / e.sum(axis=1, keepdims=True)
+    return np.sum(p**2), (z, W, heat, p)
+def backward(cache):
+    z, W, heat, p = cache
+    dp = 2 * p
+    da = p * (dp - (dp * p).sum(axis=1, keepdims=True)) / heat
+    return da @ W.T, z.T @ da
+if __name__ == "__main__":
+    z, W = np.random.randn(40, 4), np.random.randn(4, 3)
+    for step in range(30):
+        loss, cache = forward(z, W, max(0.5, float(np.exp(-0.01 * step))))
+        dz, dW = backward(cache)
+        W -= 0.1 * dW
+"""
+STACK = """import numpy as np
+def loss(theta, x):
+    for W in theta.reshape(-1, 2, 2):
+        x = np.tanh(x @ W)
+    return 0.5 * np.sum(x**2)
+def gradient(theta, x):
+    xs, layers = [x], theta.reshape(-1, 2, 2)
+    for W in layers:
+        xs.append(np.tanh(xs[-1] @ W))
+    d, found = xs[-1], []
+    for k in reversed(range(len(layers))):
+        d = d * (1 - xs[k + 1] ** 2)
+        found.insert(0, xs[k].T @ d)
+        d = d @ layers[k].T
+    return np.concatenate([g.ravel() for g in found])
+if __name__ == "__main__":
+    theta, x = np.random.randn(16), np.random.randn(30, 2)
+    for _ in range(30):
+        theta -= 0.1 * gradient(theta, x)
+        print(loss(theta, x))
+"""
+
+
+def test_a_step_that_gives_layers_a_gradient_of_its_own_is_not_passed_over(tmp_path):
+    wrong = CHAIN.replace("(self.forward(x) - ziel) / len(x)", "(self.forward(x) - ziel) ** 2")
+    said = check(tmp_path, wrong, seconds=0)
+    assert said["verdict"] == "inconclusive" and "Netz.lerne was not judged" in " ".join(said["certain"])
+
+
+def test_a_setting_that_begins_at_one_hides_nothing(tmp_path):
+    assert check(tmp_path, COOLED, seconds=0)["verdict"] == "ok"
+    assert (
+        check(tmp_path, COOLED.replace(" / heat\n    return da", "\n    return da"), seconds=0)["verdict"]
+        == "wrong"
+    )
+
+
+def test_a_flat_vector_of_several_layers_keeps_its_length(tmp_path):
+    """With the first layer alone nothing is handed down."""
+    assert check(tmp_path, STACK, seconds=0)["verdict"] == "ok"
+    assert check(tmp_path, STACK.replace("d @ layers[k].T", "d @ layers[k]"), seconds=0)["verdict"] == "wrong"
