@@ -1382,9 +1382,14 @@ def _unlikely(s, edit):
     if edit.body is not None:
         gone, new = edit.body[edit.index : edit.index + edit.gone], edit.statements
     before, after = (Counter(n for tree in trees for n in _names_read(tree)) for trees in (gone, new))
-    wakes = any(
-        n in bound and not read[n] and not _counts(s.scope.get(n)) for n in after
-    )  # a size, N, may be unread
+    listed = {  # T, B, D = x.shape names a size whether it is read or not
+        n.id
+        for statement in ast.walk(s.function.tree)
+        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Tuple)
+        for n in statement.targets[0].elts
+        if isinstance(n, ast.Name) and _counts(s.scope.get(n.id))
+    }
+    wakes = any(n in bound and not read[n] and n not in listed for n in after)
     drops = any(n in bound and read[n] == before[n] and n not in after for n in before)
     fresh = len(after.keys() - set(_names_read(s.statement)))
     spelled = max(0, _sizes_read(new) - _sizes_read(gone))
