@@ -23,6 +23,7 @@ from minigen.explain.arrays import host, library_of, theirs
 AGREE = 1e-6  # relative, of the largest entry: differences are good to 1e-9 where they are used
 MOST = 16  # entries of one array that are compared one by one; the others along one direction
 FEW = 5  # where what was right elsewhere is only to be confirmed
+REDRAWN = 5  # times at most, for one trial
 CALLS = 64  # of one expression, in a loop, whose values are kept
 WATCH = "__minigen_watch__"
 
@@ -119,7 +120,12 @@ class Bench:
             sizes = {n for v in drawn.values() for n in np.shape(v)}
             return -len(sizes), sum(np.size(v) for v in drawn.values())
 
-        return self._trial(min(draws, key=worth), rng, most)
+        trial = self._trial(min(draws, key=worth), rng, most)
+        for _ in range(REDRAWN):  # where forward is not finite, nothing can be compared
+            if np.isfinite(trial.y).all():
+                break
+            trial = self._trial(_copied(self.task.draw(rng)), rng, most)
+        return trial
 
     def trial_with_other_settings(self, rng):
         """A Trial at which the numbers that are not differentiated are others, too; None where there are none.

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from minigen.explain import file, trace
+from minigen.explain.bench import Bench
+from minigen.explain.task import Played, Task
 
 TWO = """import numpy as np
 class Dense:
@@ -219,3 +221,21 @@ def test_a_line_that_is_missing_has_a_row_of_its_own(tmp_path):
     row = next(r for r in said.splitlines() if r.startswith("  13 "))
     assert row.split(maxsplit=2)[1:] == ["dW", "a line is missing before this   <- first wrong line"]
     assert "before line 13: return" in said and "->  dW += x.T @ da" in said
+
+
+def test_inputs_at_which_forward_is_not_finite_are_drawn_again():
+    """At them nothing is known, so that any gradient would fit."""
+    draws = iter([-1.0] * 6 + [2.0] * 50)
+
+    def draw(rng):
+        return {"x": np.array([next(draws), 1.0])}
+
+    def forward(values):
+        return np.log(values["x"]).sum()
+
+    def play(values, g):
+        return Played(forward(values), {"x": 1 / values["x"]})
+
+    task = Task("log", (), draw, play, forward, {"x": "dx"})
+    trial = Bench(task, ()).trial(np.random.default_rng(0), among=2)
+    assert np.isfinite(trial.y) and not trial.truth["x"].fits(np.array([1.0, 1.0]))
