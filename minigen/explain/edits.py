@@ -651,7 +651,7 @@ def _of_operator(node, parent):
         )
         yield from _dropped_factors(node)
         if isinstance(left, ast.Constant) and left.value == 2:
-            said = f"{b} + {text(turned(right))} is due, which is no {text(node)}"
+            said = f"{b} + {text(turned(right))} is due where {text(node)} stands"
             yield e(1.3, "transpose", said, binary(right, ast.Add(), turned(right)))
     elif isinstance(op, ast.Div):
         cost = 0.95 if isinstance(right, ast.Constant) else 1.2

@@ -21,6 +21,7 @@ from minigen.explain.explanation import Explanation, explain_task
 from minigen.explain.source import SMALL, small
 
 LOADING = 90.0  # seconds that loading and finding may take before the child is stopped
+LOOKS = 40  # inputs at which all must be right with larger sizes, where it was wrong with smaller ones
 EXIT = {"ok": 0, "wrong": 1, "misuse": 2, "inconclusive": 3, "error": 3}
 
 
@@ -294,7 +295,8 @@ def _at_larger_sizes(program, said, task, found, reveal, send):
     other = task_anew(program, larger)
     with contextlib.suppress(Exception):
         again = explain_task(other, seconds=0, reveal=reveal)
-        if again.verdict == "ok" and len(again.gradients) == len(said.gradients):
+        right = again.verdict == "ok" and len(again.gradients) == len(said.gradients)
+        if right and other.judged.look_again(LOOKS):  # and not only since a rare case does not come up
             sizes = find.smaller(larger.place)
             send(("notes", [f"{said.title}: wrong with so few examples; judged with more: {sizes}"]))
             return again, other, larger

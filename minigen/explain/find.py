@@ -131,9 +131,8 @@ def not_judged(program, found):
     ran |= {pairs._key(f, step) for f in found for step in (f.reading.forward, f.reading.backward) if step}
     known = pairs.closure(graph, [name for name in ran if name])
     functions, names, open_ = program.functions(), pairs.names_of_code(program), []
-    backs = {
-        f.reading.backward.name for f in found if f.reading.backward
-    }  # what one layer calls so, others do too
+    # what one layer calls its backward, others do too
+    backs = {f.reading.backward.name for f in found if f.reading.backward}
     for name, function in _all_functions(program).items():
         last = name.rpartition(".")[2]
         tree = pairs.evidence.find(program.tree, function)
@@ -240,20 +239,12 @@ def _tried(program, shapes, seconds):
 
 
 def _at_its_sizes(place, tried):
-    """What is found with the smallest sizes, or with larger ones where only those do for the rest of the file: what is
-    wrong there may be right at more examples, which are then what the file says they are.
-    """
+    """What is found with the smallest sizes, or with larger ones where only those do for the rest of the file."""
     found = tried(place)
-    if place.smaller and not (found and all(map(_holds, found))):
+    if place.smaller and not any(map(shown.runs_everywhere, found)):
         larger = tried(place.with_sizes(shown.SMALL[1]))
-        if sum(map(_holds, larger)) > sum(map(_holds, found)) or not any(map(shown.runs_everywhere, found)):
-            return larger
+        return larger if any(map(shown.runs_everywhere, larger)) else found
     return found
-
-
-def _holds(found):
-    """Whether all that a reading compares is right."""
-    return not found.raised and not found.wrong and shown.runs_everywhere(found)
 
 
 def _by_trying(found):

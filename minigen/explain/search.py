@@ -75,15 +75,13 @@ class Suspect:
     keys: dict  # watched key of every slot: {id(node): k}
     scope: dict = field(default_factory=dict)
     namespace: dict = field(default_factory=dict)
-    values: dict = field(default_factory=dict)  # {id(node): value in one call, the first}
+    values: dict = field(default_factory=dict)  # {id(node): value in the call `at`}
     calls: int = 0
     touches: frozenset = frozenset()  # the gradients that depend on it
     # the values, one for each call, that would make the wrong gradients right; () where they are not unique
     target: object = None
     at: int = 0  # the call that `values`, `scope` and `response` are of
-    later: dict = field(
-        default_factory=dict
-    )  # {id(statement): names} of its body in that call, of several calls
+    later: dict = field(default_factory=dict)  # {id(statement): names} of its body in that call
     response: object = None  # how the wrong gradients answer to the value: a Response
     edits: list = field(default_factory=list)  # its simple changes, up to the cost `made_to`
     made_to: float = -np.inf

@@ -155,4 +155,4 @@ def test_a_mistake_is_found_at_its_line(place, tmp_path):
     findings = file.check(path, seconds=20).to_dict()["findings"]
     line = text[: text.index(right)].count("\n") + 1
     told = [f["line"] for f in findings]
-    assert len(told) == 1 and abs(told[0] - line) <= (wrong == ""), findings
+    assert len(told) == 1 and abs(told[0] - line) <= right.endswith("\n"), findings
