@@ -1,10 +1,11 @@
 """A function that makes other functions, read as a class: `f, df = make_objective(x, y)` has the methods f and df.
 
 An object of it keeps the arguments and calls the person's function anew for every copy, so that a changed program
-makes changed closures.
+makes changed closures. The arrays that the functions share, such as weights, are its attributes.
 """
 
 import ast
+import contextlib
 import copy
 import inspect
 import types
@@ -77,6 +78,11 @@ def _kind(program, function, made):
         bound = signature.bind(*arguments, **named)
         bound.apply_defaults()
         vars(self).update(bound.arguments)
+        if not any(isinstance(v, np.ndarray | list | dict) for v in bound.arguments.values()):
+            with contextlib.suppress(Exception):  # it says so itself when one of its functions is called
+                vars(self).update(
+                    {k: cell.cell_contents for k, cell in shared(self, function(*arguments, **named)).items()}
+                )
 
     begin.__signature__ = signature.replace(
         parameters=[
@@ -90,7 +96,16 @@ def _kind(program, function, made):
         if "(made)" not in kept:
             kept["(made)"] = function(**{name: kept[name] for name in signature.parameters})
         result = kept["(made)"]
-        return (result if key is None else result[key])(*arguments)
+        cells = {name: cell for name, cell in shared(self, result).items() if name in kept}
+        for name, cell in cells.items():
+            cell.cell_contents = kept[name]
+        returned = (result if key is None else result[key])(*arguments)
+        kept.update({name: cell.cell_contents for name, cell in cells.items()})
+        return returned
+
+    def shared(self, result):
+        cells = _cells(list(result.values()) if isinstance(result, dict) else result)
+        return {name: cell for name, cell in cells.items() if name not in signature.parameters}
 
     def without_closures(self):
         return {name: value for name, value in vars(self).items() if name != "(made)"}
@@ -99,6 +114,23 @@ def _kind(program, function, made):
     for tree, key in made.items():
         members[tree.name] = _method(program, tree, key, call)
     return type(function.__name__, (), members)
+
+
+def _cells(made):
+    """{name: cell} of the arrays, dicts and lists that functions share, and those that they call."""
+    found, seen, waiting = {}, set(), list(made if isinstance(made, list | tuple) else [made])
+    while waiting:
+        function = waiting.pop()
+        if not isinstance(function, types.FunctionType) or function in seen:
+            continue
+        seen.add(function)
+        for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+            with contextlib.suppress(ValueError):  # it is empty
+                value = cell.cell_contents
+                waiting.append(value)
+                if isinstance(value, np.ndarray | dict | list):
+                    found.setdefault(name, cell)
+    return found
 
 
 def _method(program, tree, key, call):

@@ -38,15 +38,22 @@ may_be_labels = re.compile(
 )
 
 
+TAKEN = "changed", "moved"  # a step was taken: the gradient is the change of a parameter, divided by the step
+
+
 @dataclass(frozen=True)
 class Source:
     """Where a gradient is read: returned at, stored at, added to, or the change of a parameter over a step."""
 
-    kind: str  # "returned", "stored", "added", "changed"
+    kind: (
+        str  # "returned", "stored", "added", "changed", "moved" (a new parameter, returned), "inside" a step
+    )
     address: tuple
     label: str
     step: float | None = None
     row: str = ""  # the argument that says of which row, or rows, of the value it is the gradient
+    of: tuple = ()  # the address of the value, where there is no choice
+    decay: float = 0.0  # so many times the parameter is taken as well, which is no part of the loss
 
     def whole(self, gradient, shape, live):
         """The gradient in the shape of the value: with zeros in all other rows, where it is that of some."""
@@ -122,6 +129,10 @@ class Slopes:
             agreed += abs(claimed - slope) <= AGREE * (abs(claimed) + abs(slope)) + 1e-8 * self.size
         return (agreed >= 2) if alive else None
 
+    def off(self, address, gradient):
+        """How far a gradient is off the slopes, in all."""
+        return sum(abs(float(np.sum(gradient * d)) - slope) for d, slope in self.at(address, gradient.shape))
+
     def factor(self, address, gradient):
         """How many times the right gradient this one is, None where it is no multiple of it."""
         claims = [
@@ -160,6 +171,7 @@ def match(reading, scene):
         values = {a: v for a, v in values.items() if a in kept or a[0][0] == "arg" and len(a) == 1}
     if isinstance(reading.loss, Assumed):  # which has no gradient at its labels
         values = {a: v for a, v in values.items() if a != (("arg", dict(reading.loss.bound)["y"][1]),)}
+    live = scene.live()  # globals are shared, and the run before may have taken a step
     outcome = reading.run(live, lambda y: np.array(slopes.g))
     if not np.all(np.isfinite(outcome.y)):
         return [], outcome.y, ([], 0)
@@ -179,9 +191,8 @@ def alike(shape, of_gradient):
 
 
 def _assign(reading, slopes, values, outcome):
-    candidates, of_rows = _with_rows(
-        list(_candidates(reading, values, outcome)), values, slopes, outcome.live
-    )
+    candidates = _of_a_step(list(_candidates(reading, values, outcome)), values, slopes)
+    candidates, of_rows = _with_rows(candidates, values, slopes, outcome.live)
     if reading.elementwise:
         candidates = [(s, slopes.g * np.broadcast_to(v, np.shape(slopes.g))) for s, v in candidates]
     arguments = [a for a in values if a[0][0] == "arg"]
@@ -231,7 +242,7 @@ def _assign(reading, slopes, values, outcome):
                 and source.kind == "stored"
             ):
                 continue
-            if source.kind == "changed" and value != source.address:
+            if source.kind in (*TAKEN, "inside") and value != source.of:
                 continue
             # a loss is as often symmetric in both: the sign would be taken for the other's
             if _is_label(value) or _beside_an_output(value, outcome.live.arguments):
@@ -240,26 +251,26 @@ def _assign(reading, slopes, values, outcome):
                 take(value, source, True, False)
                 break
     # the change of a parameter over a step, where nothing else was found; first the step with which most are right
-    changes = [(s, g) for s, g in candidates if s.kind == "changed"]
-    fits_with = [s.step for s, g in changes if s.address not in found and slopes.fit(s.address, g)]
+    changes = [(s, g) for s, g in candidates if s.kind in TAKEN]
+    fits_with = [s.step for s, g in changes if s.of not in found and slopes.fit(s.of, g)]
     changes.sort(key=lambda c: -fits_with.count(c[0].step))
     for source, gradient in changes:
         if (
-            source.kind == "changed"
-            and source.address not in found
+            source.of not in found
             and (source.kind, source.address) not in taken
-            and slopes.moves(source.address)  # else it is what an earlier call has left
+            and slopes.moves(source.of)  # else it is what an earlier call has left
         ):
-            fits = slopes.fit(source.address, gradient)
+            fits = slopes.fit(source.of, gradient)
             if (
-                fits or source.address[0][0] != "arg" or len(source.address) > 1
+                fits or source.of[0][0] != "arg" or len(source.of) > 1 or source.kind == "moved"
             ):  # clipping an argument is no step
-                take(source.address, source, fits, True)
+                take(source.of, source, fits, True)
+    _without_decay(reading, found, changes, slopes, values, outcome.live)
     # what is left of the arguments, where only one has the shape
     alone = len({s.address for s, _ in candidates}) == 1  # it is all that backward gives
     beside = any(m.right and m.source.kind in ("stored", "added", "changed") for m in found.values())
     for source, gradient in candidates:
-        if (source.kind, source.address) in taken or source.kind in ("added", "changed"):
+        if (source.kind, source.address) in taken or source.kind in ("added", "inside", *TAKEN):
             continue
         handed_back = source.address == (("returned", ""),) and reading.takes_g and _back.match(source.label)
         if not (source.label == "" or is_gradient_name(_last(source.label)) or handed_back):
@@ -297,6 +308,30 @@ def _assign(reading, slopes, values, outcome):
         outcome.y,
         (missed, len({s.address for s in open_} | {m.label for m in missed})),
     )
+
+
+def _without_decay(reading, found, changes, slopes, values, live):
+    """Take weight decay out of the changes, in `found`: a number that the program holds and its loss does not use, times the
+    parameter, without which the change of one agrees with its slopes a hundred times better. What has as many axes decays, too.
+    """
+    taken = [m for m in found.values() if m.source.kind in TAKEN]
+    loss = find(live.program.tree, (reading.loss or reading.forward).function(live)) if taken else None
+    if loss is None:
+        return
+    used = {getattr(n, "id", getattr(n, "attr", getattr(n, "value", None))) for n in ast.walk(loss)}
+    leaves = scenes.leaves(live, live.program).items()
+    held = {float(v) for a, (_, _, v) in leaves if np.ndim(v) == 0 and a[-1][1] not in used}
+    gradients, decays = {s: g for s, g in changes}, {}
+    for m in taken:
+        off = slopes.off(m.value, gradients[m.source])
+        for decay in held:
+            if off > 0 and slopes.off(m.value, gradients[m.source] - decay * values[m.value]) < 0.01 * off:
+                decays[np.ndim(values[m.value])] = decay
+    for m in taken:
+        decay = decays.get(np.ndim(values[m.value]))
+        if decay is not None:
+            fits = slopes.fit(m.value, gradients[m.source] - decay * values[m.value])
+            found[m.value] = replace(m, source=replace(m.source, decay=decay), right=bool(fits))
 
 
 def _with_rows(candidates, values, slopes, live):
@@ -347,7 +382,7 @@ def _without_a_value(reading, candidates, taken):
 def _read_otherwise(source, candidates):
     """What is stored in a place for what was added to it, and the other way round; None where there is only one."""
     of_it = (c for c in candidates if c[0].address == source.address)
-    return next((c for c in of_it if c[0].kind not in (source.kind, "changed")), None)
+    return next((c for c in of_it if c[0].kind not in (source.kind, *TAKEN)), None)
 
 
 def _promised(reading, candidates, values, same, live, of_rows):
@@ -356,9 +391,13 @@ def _promised(reading, candidates, values, same, live, of_rows):
     by_structure = _of_one_structure(candidates, values) | _in_lists(candidates, values, live)
     by_structure = _of_like_addresses(candidates, values) | by_structure
     by_structure |= _of_one_holder(candidates, values) | of_rows
+    by_structure |= {s: s.of for s, _ in candidates if s.kind == "inside"}
     for order, (source, gradient) in enumerate(candidates):
         for value in values:
-            score = max(_promise(source, value, reading), 3.0 * (by_structure.get(source) == value))
+            sure = (
+                9.0 if source.kind == "inside" else 3.0
+            )  # what is handed on with a parameter is its gradient
+            score = max(_promise(source, value, reading), sure * (by_structure.get(source) == value))
             if score and same(value, gradient) and not is_kept(source, value):
                 ranked.append((-score, order, source, gradient, value))
     return ranked
@@ -766,13 +805,96 @@ def _candidates(reading, values, outcome):
         start = values.get(address)  # whatever its name: d_w may be the w of a discriminator
         if start is not None and np.shape(start) == np.shape(after):
             for step in _steps(reading, outcome.live):
-                yield Source("changed", address, f"the change of {label}", step), (start - after) / step
+                source = Source("changed", address, f"the change of {label}", step, of=address)
+                yield source, (start - after) / step
         elif before is None and not names_gradient:
             yield Source("stored", address, label), np.array(after, dtype=np.float64)
     for address in _with_a_velocity(values, changed):  # the step of momentum is made, and not taken
         for step in _steps(reading, outcome.live):
             label = f"the change of {scenes.text(address)}"
-            yield Source("changed", address, label, step), np.zeros(np.shape(values[address]))
+            yield Source("changed", address, label, step, of=address), np.zeros(np.shape(values[address]))
+    if outcome.inside is not None:
+        yield from _returned_anew(values, outcome, _steps(reading, outcome.live), labels)
+        for address, value in outcome.inside.values.items():
+            of = outcome.inside.of.get(address, ())
+            yield Source("inside", address, _called_inside(address, of), of=of), value.astype(np.float64)
+
+
+def _called_inside(address, of):
+    """What a person would call an array of a step: its name, or the parameter with which it was handed on."""
+    (_, function), *keys = address
+    if len(keys) == 1:
+        return keys[0][1]
+    return f"what {function} is given for {scenes.text(of)}" if of else f"what {function} is given"
+
+
+def _returned_anew(values, outcome, steps, labels):
+    """(Source, gradient) of the new parameters that a step returns, each of the old one to which it is near; none where one
+    is near to none, or is called a gradient.
+    """
+    found = []
+    for address, (_, _, new) in scenes.returned_leaves(outcome.returned, outcome.live.program).items():
+        apart = [
+            (float(np.linalg.norm(new - v)), a, v)
+            for a, v in values.items()
+            if np.shape(v) == np.shape(new) != ()
+        ]
+        distance, of, start = min(apart, key=lambda found: found[0], default=(0.0, (), None))
+        if np.ndim(new) == 0:
+            continue
+        if (
+            start is None
+            or distance > 0.5 * np.linalg.norm(start)
+            or is_gradient_name(_last(labels(address)))
+        ):
+            return
+        found += [(address, of, start, new)] if distance else []
+    for (address, of, start, new), step in itertools.product(found, steps):
+        yield Source("moved", address, f"the change of {scenes.text(of)}", step, of=of), (start - new) / step
+
+
+def _of_a_step(candidates, values, slopes):
+    """The candidates without what the step makes inside, or without the changes of parameters: what is less often right.
+
+    Where nothing is right, it is the changes that are kept if they are what is made inside, times the step and a number.
+    """
+    moved = {s.address for s, _ in candidates if s.kind == "moved"}
+    candidates = [(s, g) for s, g in candidates if s.kind != "returned" or s.address not in moved]
+    changes = {}
+    for source, gradient in candidates:
+        if source.kind in TAKEN:
+            changes.setdefault(source.of, []).append(gradient)
+    inside = [
+        (replace(s, of=a), g)
+        for s, g in candidates
+        if s.kind == "inside" and (a := _of_what(s, g, changes, values, slopes)) is not None
+    ]
+    others = [(s, g) for s, g in candidates if s.kind != "inside"]
+    if not inside:
+        return others
+    fits_inside = len({s.of for s, g in inside if slopes.fit(s.of, g)})
+    fits = sum(any(slopes.fit(a, g) for g in gradients) for a, gradients in changes.items())
+    sizes = {1} | {n for v in values.values() for n in np.shape(v)}
+    plain = any(
+        np.allclose(change * n, g, rtol=1e-9, atol=1e-14) and np.any(g)
+        for s, g in inside
+        for change in changes[s.of]
+        for n in sizes
+    )
+    if fits_inside >= max(fits, 1) or not fits and not plain:
+        return [(s, g) for s, g in others if s.kind not in TAKEN] + inside
+    return others
+
+
+def _of_what(source, gradient, changes, values, slopes):
+    """The address of the parameter that changes and of which something inside a step is the gradient: as it is handed on,
+    by its name, or since it fits; None where there is none.
+    """
+    open_ = [a for a in changes if np.shape(values[a]) == np.shape(gradient)]
+    named = [a for a in open_ if str(a[-1][1]).lower() in bases(_last(source.label))]
+    among = [a for a in open_ if a == source.of] if source.of else named if len(source.address) == 2 else []
+    fit = [a for a in among or open_ if slopes.fit(a, gradient)]
+    return next(iter(fit or among), None)
 
 
 def _with_a_velocity(values, changed):
@@ -843,10 +965,30 @@ def _steps(reading, live):
                 for n in ast.walk(node.value)
                 if isinstance(n, ast.Constant) and isinstance(n.value, float)
             ]
-    if not found:  # it has another name: TAXA, or pas
+    # it has another name: TAXA, or pas
+    names = _multiplied(live.program.tree)
+    held = ((a[-1][1], v) for a, (_, _, v) in scenes.leaves(live, live.program).items() if np.ndim(v) == 0)
+    found += [v for name, v in held if name in names and 0 < v <= 1]
+    if not found:
         held = [v for holder in (*inside, owned, live.program.names) for v in holder.values()]
         found = [v for v in held if isinstance(v, float) and 0 < v <= 1][:6]
     return list(dict.fromkeys(float(v) for v in found if v))
+
+
+def _multiplied(tree):
+    """The names with which something that is subtracted is multiplied: TAXA in w - TAXA * d, or lr in p -= cfg["lr"] * g."""
+    taken = [n.right for n in ast.walk(tree) if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Sub)]
+    taken += [n.value for n in ast.walk(tree) if isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Sub)]
+    found = set()
+    while taken:
+        node = taken.pop()
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div | ast.MatMult):
+            taken += [node.left] if isinstance(node.op, ast.MatMult | ast.Div) else [node.left, node.right]
+        elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+            found.add(node.slice.value)
+        else:
+            found.add(getattr(node, "id", getattr(node, "attr", None)))
+    return found
 
 
 def _last(label):
@@ -857,7 +999,7 @@ def _last(label):
 
 def _promise(source, value, reading):
     """How strongly a source's name promises the gradient of a value; 0: not at all."""
-    if source.kind == "changed":
+    if source.kind in (*TAKEN, "inside"):  # it is known of what they are
         return 0
     last = str(value[-1][1] or "").lower()
     if not isinstance(value[-1][1], str):

@@ -72,7 +72,7 @@ def _begin(function, widths):
 def _find(program, shapes, seconds):
     program.assumes, begun = False, Scene(program, {})
     found = _tried(program, shapes, seconds)
-    if not shapes and (not found or not all(f.right for f in found)):
+    if not shapes and (not found or not all(f.right for f in found) or _takes_steps_unseen(program, found)):
         known = {f.reading.title for f in found if f.right}
         begun.live()  # the globals are those of the file again
         seen = [f for f in observed.found(program) if f.reading.title not in known]
@@ -91,6 +91,27 @@ def _find(program, shapes, seconds):
     kept = pairs.covered(program, _without_optimizers(program, [f for f in found if not f.raised]))
     reached = pairs.reached(program, kept)
     return kept + _broken([f for f in found if f.raised], reached)
+
+
+def _takes_steps_unseen(program, found):
+    """Whether a function that nothing in `found` runs subtracts a product from what it is given or keeps, and gets no
+    gradient from others.
+    """
+    known = pairs.closure(pairs.call_graph(program), pairs.reached(program, found))
+    backs = {step.name for f in found for step in (f.reading.forward, f.reading.backward) if step}
+    for name, function in _all_functions(program).items():
+        tree = pairs.evidence.find(program.tree, function)
+        if name in known or not isinstance(tree, ast.FunctionDef):
+            continue
+        given = any(is_gradient_name(p) for p in inspect.signature(function).parameters)
+        called = {
+            getattr(n.func, "attr", getattr(n.func, "id", ""))
+            for n in ast.walk(tree)
+            if isinstance(n, ast.Call)
+        }
+        if not given and not called & backs and observed.takes_a_plain_step(tree):
+            return True
+    return False
 
 
 def _takes_labels(program):
@@ -432,7 +453,7 @@ def reduced(found):
     for f in found:
         reading = f.reading
         if reading.reduce:
-            of = f"the {reading.reduce} of what {reading.forward.name} returns"
+            of = f"{reading.reduce} of what {reading.forward.name} returns"
             notes.append(f"{reading.title}: judged as the gradient of {of}")
         elif isinstance(reading.loss, Assumed):
             of = f"{reading.loss.text}, of what {reading.forward.name} returns"

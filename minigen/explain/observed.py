@@ -6,10 +6,13 @@ them, where the values that B is given are those that F was given or gave. Which
 running it: a gradient that comes out right is no accident.
 """
 
+import ast
 import contextlib
 import itertools
+import re
+import time
 import types
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,7 +21,10 @@ from minigen.explain import scene as scenes
 from minigen.explain.reading import FILE, Reading, Step, is_number
 
 SECONDS = 2.0  # of computing, for the code under __main__
-MOST = 600  # readings that are tried in one file
+MOST = 600  # readings that are tried in one file, in so many
+TRIED = 6.0  # seconds of computing
+A_TRAINING = 3000  # calls within one call: it takes many steps
+_goes_up = re.compile(r"^(?!.*(neg|nll|loss|cost)).*(prob|likelihood|evidence|elbo|log_?p)", re.I)
 _nothing = object()
 
 
@@ -32,20 +38,21 @@ class Call:
     given: dict
     scene: object
     result: object = _nothing
+    begun: int = 0  # how many calls the file had made before it
+    inner: int = 0  # and how many within it
 
 
 def found(program):
     """[Found] of the readings, among the calls that the file makes, under which a gradient is right; the best first."""
-    calls = [c for c in _calls(program) if c.result is not _nothing]
-    best = {}
+    calls = [c for c in _calls(program) if c.result is not _nothing and c.inner < A_TRAINING]
+    best, deadline = {}, time.process_time() + TRIED
     for place, reading in itertools.islice(_readings(program, calls), MOST):
-        try:
-            one = pairs.attempt(place, reading, place.build(0))
-        except Exception:
-            continue
-        if one is not None and _is_one(one, program.subtracted):
-            if reading.title not in best or one.worth > best[reading.title].worth:
-                best[reading.title] = one
+        if time.process_time() > deadline:
+            break
+        for one in _attempts(place, reading):
+            if _is_one(one, program.subtracted):
+                if reading.title not in best or one.worth > best[reading.title].worth:
+                    best[reading.title] = one
     names = pairs.names_of_code(program)
     whole = {
         pairs._key(f, f.reading.backward or f.reading.forward)
@@ -59,14 +66,26 @@ def found(program):
     return sorted(best, key=lambda f: f.worth, reverse=True)
 
 
+def _attempts(place, reading):
+    """The Found of a reading, and what it is where a step that backward takes is looked into, if nothing is right."""
+    for inside in (reading.inside, True):
+        with contextlib.suppress(Exception):
+            one = pairs.attempt(place, replace(reading, inside=inside), place.build(0), seconds=1.0)
+            if one is not None:
+                yield one
+            if inside or reading.takes_g or one is not None and one.right:
+                return
+
+
 def _shrink(found):
-    """Make the sizes of a Found smaller, as far as all of it runs, and what is right stays right."""
-    place = found.place
+    """Make the sizes of a Found smaller, as far as all of it runs, nothing is lost, and what is right stays right."""
+    place, values = found.place, {m.value for m in found.matches}
     for small in (*shown.SMALL, ((), 0)):
         place.shrink(small)
         with contextlib.suppress(Exception):
             again = pairs.attempt(place, found.reading, place.build(0))
-            if again is not None and again.wrong <= found.wrong and shown.runs_everywhere(found):
+            same = again is not None and values <= {m.value for m in again.matches}
+            if same and again.wrong <= found.wrong and shown.runs_everywhere(found):
                 return
 
 
@@ -76,6 +95,8 @@ def _is_one(found, taken):
         return True
     if found.open or np.ndim(found.y) or found.missed or not all(m.shaped for m in found.matches):
         return False
+    if found.reading.inside:
+        return _is_a_step(found)
     if not _shares(found):
         return False
     if found.right and found.reading.backward is not None and all(m.named for m in found.matches):
@@ -83,6 +104,47 @@ def _is_one(found, taken):
     if found.reading.backward is None:
         return len(found.matches) > 1 and all(m.named and m.source.kind == "returned" for m in found.matches)
     return found.reading.backward.name in taken
+
+
+def _is_a_step(found):
+    """Whether a step of which most is wrong is one down this loss: something that is wrong stands beside something right,
+    as W1 beside W2 (those of another player would all be wrong); or, where nothing is right, the loss is made within it, or
+    of nothing but what it is given.
+    """
+    right = [m for m in found.matches if m.right and len(m.value) and m.named]
+    if right:
+        beside = {scenes.pattern(m.value)[0] for m in right}
+        return any(not m.right and scenes.pattern(m.value)[0] in beside for m in found.matches)
+    reading = found.reading
+    if len(found.matches) < 2 or reading.reduce or not all(m.named for m in found.matches):
+        return False
+    factors = [m.factor for m in found.matches]
+    if None not in factors and np.ptp(factors) <= 1e-4 * abs(factors[0]):
+        return False  # the step may have another size
+    of_step = {source for _, source in reading.backward.bound} if reading.backward else set()
+    if reading.backward is not None and not {source for _, source in reading.forward.bound} <= of_step:
+        return False
+    function = (reading.backward or reading.forward).function(found.place.build(0).live())
+    tree = pairs.evidence.find(found.place.program.tree, function)
+    return not found.takes_a_step or tree is not None and takes_a_plain_step(tree)
+
+
+def takes_a_plain_step(tree):
+    """Whether a function keeps or returns something less a product, and takes no root: self.w - rate * d."""
+    if any(getattr(n, "attr", "") in ("sqrt", "clip") for n in ast.walk(tree)):
+        return False
+    for n in ast.walk(tree):
+        value, kept, taken = getattr(n, "value", None), isinstance(n, ast.Return), []
+        if isinstance(n, ast.Assign | ast.AugAssign):
+            targets = getattr(n, "targets", None) or [n.target]
+            in_place = isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Sub)
+            kept = in_place or any(isinstance(t, ast.Attribute | ast.Subscript) for t in targets)
+            taken = [value] if in_place else []
+        inside = ast.walk(value) if kept and value is not None else ()
+        taken += [m.right for m in inside if isinstance(m, ast.BinOp) and isinstance(m.op, ast.Sub)]
+        if any(isinstance(t, ast.BinOp) and isinstance(t.op, ast.Mult | ast.MatMult) for t in taken):
+            return True
+    return False
 
 
 def _shares(found):
@@ -105,21 +167,37 @@ def _calls(program):
             for name, value in vars(base).items():
                 if isinstance(value, types.FunctionType) and program.owns(base.__module__):
                     names.setdefault(value.__code__, (name, kind))
-    made, open_ = {}, {}
+    makers = {
+        program.functions()[n].__code__: k for n, k in program.makers.items() if n in program.functions()
+    }
+    inner = {c: k for code, k in makers.items() for c in code.co_consts if isinstance(c, types.CodeType)}
+    names |= {c: (c.co_name, k) for c, k in inner.items() if c.co_name in vars(k)}
+    counted = itertools.count()
+    made, open_, owners = {}, {}, {}  # owners: an object for each function that made others
     known = frozenset(program.names) | shown._read_as_globals(program)
 
     def watch(frame, event, returned):
         code = frame.f_code
         if event == "return" and id(frame) in open_:
-            open_.pop(id(frame)).result = returned
+            call = open_.pop(id(frame))
+            call.result, call.inner = returned, next(counted) - call.begun
+        if event == "call" and code in names:
+            next(counted)
         if event != "call" or code in made or code not in names:
             return
         name, kind = names[code]
         variables = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         given = {n: frame.f_locals[n] for n in variables if n in frame.f_locals}
-        owner = given.pop(variables[0], None) if kind is not None and variables else None
         with contextlib.suppress(Exception):
-            call = Call(name, type(owner) if kind is not None else None, owner, given, None)
+            if code in makers:
+                owners[makers[code]] = makers[code](**given)
+            if code in inner:
+                owner = owners[kind]
+            else:
+                owner = given.pop(variables[0], None) if kind is not None and variables else None
+            call = Call(
+                name, type(owner) if kind is not None else None, owner, given, None, begun=next(counted)
+            )
             call.scene = scenes.Scene(program, dict(given), owner, only=known)
             made[code] = open_[id(frame)] = call
 
@@ -136,6 +214,13 @@ def _readings(program, calls):
 
     for front in calls:
         yield _place(program, front, {}), Reading(_key(front), _first(front))  # loss and gradients at once
+    for step in calls:
+        place = _place(program, step, {})
+        if step.name in place.functions():
+            yield from ((place, one) for one in pairs.steps_of(place, _key(step), _first(step)))
+        for loss in calls:
+            if loss is not step and not calls_other(loss, step) and _may_be_loss(loss):
+                yield from _down(program, step, loss)
     for back, front in itertools.product(calls, calls):
         of = _object_of(front, back)
         if front is back or of is None or calls_other(front, back):
@@ -145,6 +230,79 @@ def _readings(program, calls):
             one = _reading(program, front, loss, back, of)
             if one is not None:
                 yield one
+
+
+def _may_be_loss(call):
+    """Whether a function gives a number, or one for each example and is named after a loss or a likelihood."""
+    if not is_number(call.result) or np.ndim(call.result) > 1:
+        return False
+    named = pairs._cost.search(call.name) or _goes_up.search(call.name)
+    return np.ndim(call.result) == 0 or bool(named)
+
+
+def _down(program, step, loss):
+    """(place, Reading) of a step that may be one down a loss which is a function of its own, or up a likelihood."""
+    more, bound = {}, []
+    beside = loss.kind is None and step.kind is not None
+    of = FILE if beside else _object_of(step, loss)
+    of = (
+        next((n for n, v in step.given.items() if v is loss.owner), None)
+        if loss.owner is not None and of is None
+        else of
+    )
+    if of is None:
+        return
+    for name, value in loss.given.items():
+        source = _of_a_batch(step, name, value)
+        if source is None:
+            more[name], source = value, ("given", name)
+        bound.append((name, source))
+    if not any(source[0] == "given" and source[1] in step.given for _, source in bound) and loss.given:
+        return
+    ways = ("",) if np.ndim(loss.result) == 0 else ("the mean", "the sum")
+    if _goes_up.search(loss.name):
+        ways = (
+            ("", "the opposite") if np.ndim(loss.result) == 0 else (*ways, "minus the mean", "minus the sum")
+        )
+    for reduce in ways:
+        title = f"{_key(loss)} / {step.name}"
+        forward = Step(loss.name, tuple(bound), of)
+        backward = Step(step.name, _first(step).bound)
+        yield (
+            _place(program, step, _as_given(more, loss)),
+            Reading(title, forward, backward, inside=True, reduce=reduce),
+        )
+
+
+def _of_a_batch(step, name, value):
+    """Which argument of a step a loss is given, if it is asked for the loss of what the step is given: it may have been
+    given all examples, of which the step has a few.
+    """
+    given = step.given
+    for n, v in given.items():
+        if v is value and not _is_plain(value):
+            return ("given", n)
+    if name in given and _alike(given[name], value):
+        return ("given", name)
+    few = [n for n, v in given.items() if not _is_plain(v) and _alike(v, value) and _is_part(v, value)]
+    return ("given", few[0]) if len(few) == 1 else None
+
+
+def _alike(one, other):
+    """Whether two values are of one kind: arrays whose examples have one shape, numbers, lists."""
+    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
+        return (
+            one.ndim == other.ndim and one.dtype.kind == other.dtype.kind and one.shape[1:] == other.shape[1:]
+        )
+    return type(one) is type(other)
+
+
+def _is_part(few, whole):
+    """Whether all that a list holds is in another one; the rows of an array are not looked for."""
+    if not isinstance(few, list | tuple):
+        return isinstance(few, np.ndarray)
+    known = {id(v) for v in whole}
+    return bool(few) and all(id(v) in known for v in few)
 
 
 def _object_of(front, back):
@@ -179,7 +337,15 @@ def _reading(program, front, loss, back, of):
     beside = FILE if loss is not None and loss.kind is None and front.kind is not None else ""
     step = Step(loss.name, of_loss, beside) if loss is not None else None
     reading = Reading(title, _first(front), Step(back.name, of_back, of), step, takes_g=takes_g)
-    return _place(program, front, more), reading
+    return _place(program, front, _as_given(more, loss, back)), reading
+
+
+def _as_given(more, *calls):
+    """What is in `more` as it was when it was given to these calls: later ones may have changed it."""
+    for call in calls:
+        if call is not None and more.keys() & call.given.keys():
+            more |= {n: v for n, v in call.scene.live().arguments.items() if n in more}
+    return more
 
 
 def _key(call):

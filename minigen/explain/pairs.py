@@ -20,7 +20,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from minigen.explain import evidence, load
+from minigen.explain import evidence, load, within
 from minigen.explain import scene as scenes
 from minigen.explain.live import reachable as reachable_from
 from minigen.explain.reading import EVERY, FILE, Assumed, Reading, Step, is_gradient_name, is_number
@@ -221,6 +221,15 @@ def readings(place, arguments):
             yield Reading(title, forward)
             yield Reading(title, forward, closure=True, takes_g=True)
             yield Reading(title, forward, closure=True)
+            yield from steps_of(place, title, forward)
+
+
+def steps_of(place, title, forward):
+    """The Readings of one function that may take a step: its gradients are made inside, and its loss may be, too."""
+    tree = evidence.find(place.program.tree, place.functions()[forward.name])
+    yield Reading(title, forward, inside=True)
+    for local in within.losses(tree, lambda name: bool(_cost.search(name)) and not is_gradient_name(name)):
+        yield Reading(title, forward, local=local, inside=True)
 
 
 def _of_the_file(place, forward, arguments):
@@ -419,9 +428,9 @@ def _with_back(place, title, forward, loss, back, arguments):
             if loss is None:
                 yield Reading(title, forward, step, elementwise=True)
             yield Reading(
-                title, forward, step, loss, reduce="mean"
+                title, forward, step, loss, reduce="the mean"
             )  # a loss for each example, and the gradient of
-            yield Reading(title, forward, step, loss, reduce="sum")  # their mean, or their sum
+            yield Reading(title, forward, step, loss, reduce="the sum")  # their mean, or their sum
 
 
 def _options(place, forward, back, arguments):
@@ -508,9 +517,15 @@ class Found:
         self.wrong = len(matches) - self.right
 
     @property
+    def takes_a_step(self):
+        """Whether its gradients are told by the change of parameters."""
+        return any(m.source.kind in evidence.TAKEN for m in self.matches)
+
+    @property
     def worth(self):
         r = self.reading
         plain = (r.backward is not None) * 2 + (r.loss is None) + r.takes_g
+        plain += r.inside and not self.takes_a_step  # a step may be clipped elsewhere
         return (self.right, sum(m.named for m in self.matches), -self.wrong - self.open, -self.open, plain)
 
 
@@ -528,7 +543,10 @@ def try_all(place, seed=0, seconds=4.0):
         if late:
             break
         known = best.get(reading.title)
-        if known and known.right and not known.wrong and known.right >= 2 and reading.loss is not None:
+        all_right = known and known.right and not known.wrong
+        if all_right and (
+            reading.loss is not None and known.right >= 2 or reading.inside and not known.takes_a_step
+        ):
             continue
         try:
             found = attempt(place, reading, start)
@@ -585,14 +603,14 @@ def _broken(place, reading, scene, error):
     return found
 
 
-def attempt(place, reading, scene, warm=None):
+def attempt(place, reading, scene, warm=None, seconds=5):
     """A Found, or None where the reading is not one: no gradient, or y and the way g enters do not fit.
 
     Where objects or globals keep state, forward has been called before on other inputs: what backward reads must not
     be left from that call. A program that empties its lists in backward is right if a whole round came before; only
     what is wrong after either is called wrong.
     """
-    with load.quiet(), load.refusing(place.program), np.errstate(all="ignore"), load.limited(5):
+    with load.quiet(), load.refusing(place.program), np.errstate(all="ignore"), load.limited(seconds):
         if warm is not None:
             return _attempt(place, reading, warmed(reading, scene, warm), warm)
         if not _keeps_state(place, reading, scene):
@@ -601,7 +619,9 @@ def attempt(place, reading, scene, warm=None):
         if first is not None and not first.wrong:
             return first
         whole = _attempt(place, reading, warmed(reading, scene, "round"), "round")
-        if whole is not None and not whole.wrong:
+        # after a step that leads far off, gradients are lost
+        lost = whole and first and {m.value for m in first.matches} - {m.value for m in whole.matches}
+        if whole is not None and not whole.wrong and not lost:
             return whole
         cold = _attempt(place, reading, scene, "cold")
         if cold is not None and not cold.wrong:
@@ -811,15 +831,20 @@ def _read(outcome, sources, live):
     returned = scenes.returned_leaves(outcome.returned, live.program)
     found = {}
     for value, source in sources.items():
-        if source.kind == "returned":
+        if source.kind in ("returned", "moved"):
             got = returned.get(source.address, (None, None, None))[2]
+            if source.kind == "moved" and got is not None:
+                start = scenes.reach(live, value)[2]
+                got = (start - got) / source.step - source.decay * start
+        elif source.kind == "inside":
+            got = None if outcome.inside is None else outcome.inside.values.get(source.address)
         else:
             got = (scenes.reach(live, source.address) or (None, None, None))[2]
             before = outcome.before.get(source.address)
             if got is not None and source.kind == "added" and before is not None:
                 got = got - before[1]
             elif got is not None and source.kind == "changed" and before is not None:
-                got = (before[1] - got) / source.step
+                got = (before[1] - got) / source.step - source.decay * before[1]
         if got is not None:
             got = np.array(got, dtype=np.float64)
             found[value] = (

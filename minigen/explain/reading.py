@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minigen.explain import arrays
+from minigen.explain import arrays, within
 from minigen.explain import scene as scenes
 
 _output_names = (
@@ -118,6 +118,7 @@ class Outcome:
     returned: object
     before: dict
     live: object
+    inside: object = None  # a within.Inside, where it is asked for
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,9 @@ class Reading:
     elementwise: bool = False  # backward is f', to be multiplied by g
     outputs: int = 1  # how many outputs of forward have a gradient of their own
     takes_g: bool = False
-    reduce: str = ""  # y is the "mean" or the "sum" of what forward returns
+    reduce: str = ""  # y is made of what forward returns: one of _reductions
+    inside: bool = False  # gradients are looked for among what the step makes and hands on
+    local: str = ""  # y is this expression within forward, which takes a step
 
     def run(self, live, g=None, back=True, watched=None):
         """Call it on the scene `live`. `g` is called with y to give the upstream gradient; None: 1.
@@ -144,16 +147,21 @@ class Reading:
         """
         context = {}
         live.reseed()
-        before = photograph(live, watched) if back and self.backward is None and not self.closure else {}
-        result = context["result"] = self.forward.call(live, context)
-        y = context["y"] = self.pick(result, live)
+        alone = self.backward is None and not self.closure
+        before = photograph(live, watched) if back and alone else {}
+        inside = None
+        if self.local or self.inside and alone and back:
+            with within.watched(live, self.forward.name, self.local) as inside:
+                result = self.forward.call(live, context)
+        else:
+            result = self.forward.call(live, context)
+        context["result"] = result
+        y = context["y"] = inside.y if self.local else self.pick(result, live)
         if self.loss is not None:
             y = self.loss.call(live, context)
             y = y[0] if isinstance(y, tuple) else y
-        if self.reduce and np.ndim(y) > 0:
-            y = float(np.mean(y) if self.reduce == "mean" else np.sum(y))
-        elif self.reduce:
-            y = None  # it is a number already
+        if self.reduce:
+            y = _reduced(self.reduce, y)
         if not back or y is None:
             return Outcome(y, None, {}, live)
         flat = _flat(y) if isinstance(y, tuple) else y
@@ -165,7 +173,11 @@ class Reading:
         returned = None
         if self.backward is not None:
             before = photograph(live, watched)
-            returned = self.backward.call(live, context)
+            if self.inside:
+                with within.watched(live, self.backward.name) as inside:
+                    returned = self.backward.call(live, context)
+            else:
+                returned = self.backward.call(live, context)
         elif self.closure:
             before = photograph(live, watched)
             way_back = next(v for v in reversed(result) if callable(v))
@@ -174,7 +186,7 @@ class Reading:
             returned = _without(result, y)
         if isinstance(returned, types.GeneratorType):
             returned = tuple(returned)
-        return Outcome(flat, returned, before, live)
+        return Outcome(flat, returned, before, live, inside)
 
     def pick(self, result, live):
         """y in what forward returned, or kept on its object where it returned nothing."""
@@ -203,6 +215,20 @@ class Reading:
             # a trace that holds the loss, or the output
             return next((vars(result)[n] for n in _traced if is_number(vars(result).get(n))), None)
         return result
+
+
+_reductions = {
+    "the mean": np.mean,
+    "the sum": np.sum,
+    "minus the mean": lambda y: -np.mean(y),
+    "minus the sum": lambda y: -np.sum(y),
+    "the opposite": lambda y: -y,
+}
+
+
+def _reduced(how, y):
+    """One number from y; None where it is a number already, and not asked for with the other sign."""
+    return None if (np.ndim(y) == 0) != (how == "the opposite") else float(_reductions[how](y))
 
 
 def _kept_output(owner, program):
