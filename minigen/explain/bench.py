@@ -361,7 +361,8 @@ def recorded(ks, run, statements=None, every=None, changed=None):
             if len(calls) < CALLS:
                 calls.append(_kept(value))
             if statement is not None and statement not in scopes:
-                scopes[statement] = {n: _kept(v, 2) for n, v in frame.f_locals.items()}, frame.f_globals
+                around = {n: _kept(v) for n, v in frame.f_globals.items()}  # a step may change those, too
+                scopes[statement] = {n: _kept(v, 2) for n, v in frame.f_locals.items()}, around
             if statement in every and k == firsts.setdefault(statement, k) and len(every[statement]) < CALLS:
                 every[statement].append({n: _kept(v, 2) for n, v in frame.f_locals.items()})
             return changed[k](value) if k in changed else value

@@ -124,7 +124,9 @@ def atoms(scope, namespace):
         if not a.text.isidentifier() and content not in named:
             kept = others.setdefault(content, a)
             others[content] = a if len(a.text) < len(kept.text) else kept
-    return [*names, *others.values()][:60] + counted[:24], [*numbers, *counts][:40]
+    shares = [a for a in numbers if isinstance(a.value, float) and 0 < a.value < 1 and a.value != 0.5][:6]
+    rests = [Atom(f"(1 - {a.text})", 1 - a.value) for a in shares]  # what a leak or a momentum leaves
+    return [*names, *others.values()][:60] + counted[:24], [*numbers, *counts][:40] + rests
 
 
 def _numbered(text, entries, counters):
@@ -1212,6 +1214,7 @@ def statement_edits(body, index, statement):
     def e(cost, kind, words, new, gone=1):
         return Edit(cost, kind, words, statement, body=body, index=index, gone=gone, statements=new)
 
+    yield from _unread_of_a_comprehension(body, index, statement)
     if isinstance(statement, ast.AugAssign):
         target = text(statement.target)
         assigned = ast.Assign([statement.target], statement.value)
@@ -1356,6 +1359,20 @@ def of_a_part(body, index, statement, function):
         words = f"{text(statement)} takes all entries where [{bare(name[1])}] is due"
         new = [ast.AugAssign(target, statement.op, value)]
         yield Edit(1.25, "index", words, statement, body=body, index=index, statements=new)
+
+
+def _unread_of_a_comprehension(body, index, statement):
+    """[a + b for a, b in zip(...)] where one of the two is not read: the sums that are to be continued."""
+    for node in ast.walk(statement):
+        if not isinstance(node, ast.ListComp) or len(node.generators) != 1:
+            continue
+        bound = [n.id for n in ast.walk(node.generators[0].target) if isinstance(n, ast.Name)]
+        read = {n.id for n in ast.walk(node.elt) if isinstance(n, ast.Name)}
+        for name in (n for n in bound if n not in read and n != "_"):
+            new = ast.ListComp(binary(parsed(name), ast.Add(), node.elt), node.generators)
+            words = f"{name} is not read: the term {name} is missing"
+            changed = [replaced(statement, {id(node): new})]
+            yield Edit(1.0, "term", words, statement, body=body, index=index, statements=changed)
 
 
 def _exchanged_targets(body, index, statement):

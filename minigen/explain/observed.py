@@ -111,19 +111,22 @@ def _is_a_step(found):
     as W1 beside W2 (those of another player would all be wrong); or, where nothing is right, the loss is made within it, or
     of nothing but what it is given.
     """
-    right = [m for m in found.matches if m.right and len(m.value) and m.named]
-    if right:
-        beside = {scenes.pattern(m.value)[0] for m in right}
+    if found.right:
+        beside = {scenes.pattern(m.value)[0] for m in found.matches if m.right}
         return any(not m.right and scenes.pattern(m.value)[0] in beside for m in found.matches)
     reading = found.reading
-    if len(found.matches) < 2 or reading.reduce or not all(m.named for m in found.matches):
+    usual = ("", "the mean", "minus the mean")
+    if len(found.matches) < 2 or reading.reduce not in usual or not all(m.named for m in found.matches):
         return False
     factors = [m.factor for m in found.matches]
     if None not in factors and np.ptp(factors) <= 1e-4 * abs(factors[0]):
         return False  # the step may have another size
-    of_step = {source for _, source in reading.backward.bound} if reading.backward else set()
-    if reading.backward is not None and not {source for _, source in reading.forward.bound} <= of_step:
-        return False
+    if reading.backward is not None:
+        of_loss, of_step = (
+            {source for _, source in step.bound} for step in (reading.forward, reading.backward)
+        )
+        if not of_loss or not of_loss <= of_step or not _is_named_loss(reading.forward.name):
+            return False
     function = (reading.backward or reading.forward).function(found.place.build(0).live())
     tree = pairs.evidence.find(found.place.program.tree, function)
     return not found.takes_a_step or tree is not None and takes_a_plain_step(tree)
@@ -236,8 +239,11 @@ def _may_be_loss(call):
     """Whether a function gives a number, or one for each example and is named after a loss or a likelihood."""
     if not is_number(call.result) or np.ndim(call.result) > 1:
         return False
-    named = pairs._cost.search(call.name) or _goes_up.search(call.name)
-    return np.ndim(call.result) == 0 or bool(named)
+    return np.ndim(call.result) == 0 or _is_named_loss(call.name)
+
+
+def _is_named_loss(name):
+    return bool(pairs._cost.search(name) or _goes_up.search(name))
 
 
 def _down(program, step, loss):

@@ -23,7 +23,7 @@ SECONDS = 0.5  # of computing, for the code under __main__
 # What large sizes become, the largest first, and from which size on; where that is too small for the rest of the file,
 # the second.
 SMALL = ((3, 5, 4, 6, 7), 6), ((5, 7, 6, 8, 9), 10)
-_examples, _many = 3, 6  # those that are taken of a list of more examples than that
+_examples, _many = 3, 6  # those that are taken of a list of more examples than that, or of more symbols
 
 
 class _Enough(BaseException):
@@ -247,7 +247,7 @@ class ShownPlace(pairs.Place):
                     left.remove(other)
                     break
                 del self.smaller[size]
-        self.varies = self.runs(1) and self.runs(2)
+        self.varies = self.runs(2) and self.runs(3)
 
     def _reads_to_the_end(self, name):
         """Whether what forward gives depends on the last entry of a vector: with smaller layers a flat theta is too long."""
@@ -272,13 +272,13 @@ class ShownPlace(pairs.Place):
     def _build(self, seed):
         rng = np.random.default_rng(seed)
         live = self._live(seed)
+        more = max(0, seed % 4 - 1) if self.varies else 0  # other sizes for other inputs, mostly the smallest
         for n, v in live.arguments.items():
             if _is_list_of_examples(v) and len(v) in self.shorter:
-                live.arguments[n] = v[:_examples]
+                live.arguments[n] = v[: _examples + more]
             if isinstance(v, float) and v == 1.0:  # what is multiplied with 1 is not seen
                 live.arguments[n] = 1.0 - 0.3 * rng.random()
         scenes.widen(live, self.program)
-        more = seed % 3 if self.varies else 0  # other sizes for other inputs
         chosen = {n: rng.permutation(n)[: small + more] for n, small in self.smaller.items()}
         renewed = {}  # {id of an array: (itself, its new one)}
         velocities = {a for a, container, _, value in _arrays(live) if _is_velocity(a, container, value)}
@@ -302,9 +302,11 @@ class ShownPlace(pairs.Place):
 
 
 def _is_list_of_examples(value):
-    """Whether a value is a long list of arrays, or of tuples of arrays and numbers: of layers there are fewer."""
+    """Whether a value is a long list of arrays, of tuples of arrays and numbers, or of symbols: of layers there are fewer."""
     if type(value) not in (list, tuple) or len(value) <= _many:
         return False
+    if all(type(v) is int for v in value):  # the symbols of a text
+        return True
     parts = [part for v in value for part in (v if type(v) in (list, tuple) else [v])]
     return all(isinstance(part, np.ndarray | int | float) for part in parts) and any(
         isinstance(part, np.ndarray) for part in parts
