@@ -1069,11 +1069,8 @@ def _insertions(node, parent, place, value, own, arrays, numbers, to, around):
     inside_product = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Mult | ast.Div)
     if isinstance(parent, ast.Attribute) and parent.attr == "T":
         return
-    more = (
-        0.0
-        if not isinstance(parent, ast.BinOp) or isinstance(parent.op, ast.MatMult | ast.Add | ast.Sub)
-        else 0.2
-    )
+    of_parent = parent.op if isinstance(parent, ast.BinOp) else ast.Add()
+    more = 0.0 if isinstance(of_parent, ast.MatMult | ast.Add | ast.Sub) else 0.2
     for other in arrays if to >= 1.3 + more and not is_blank(node) else ():
         if other.text != own and (broadcasts(value.shape, other.value.shape) or around == other.value.shape):
             term, extra = other, 0.1 * (other.value.shape != value.shape)
@@ -1135,20 +1132,23 @@ def _insertions(node, parent, place, value, own, arrays, numbers, to, around):
         if other.value not in (0, 1):
             # twice by what divides already is likelier than a bare 0.5: x / (s * s)
             twice = re.search(rf"/ {re.escape(other.text)}$", own) is not None
-            said = f"a division by {other.text} is missing at {own}"
-            yield e((1.08 if twice else 1.2) + more, "factor", said, binary(node, ast.Div(), other.node))
-            said = f"the factor {other.text} is missing at {own}"
-            yield e(1.2 + more, "factor", said, binary(node, ast.Mult(), other.node))
+            for op, what, cost in (
+                (ast.Div, "a division by", 1.08 if twice else 1.2),
+                (ast.Mult, "the factor", 1.2),
+            ):
+                said = f"{what} {other.text} is missing at {own}"
+                yield e(cost + more, "factor", said, binary(node, op(), other.node))
         if isinstance(other.value, float) and 0 < other.value < 1:  # of dropout, what is kept
-            kept = f"(1 - {other.text})"
-            said = f"a division by {bare(kept)} is missing at {own}"
-            yield e(1.3 + more, "factor", said, binary(node, ast.Div(), parsed(kept)))
+            said = f"a division by 1 - {other.text} is missing at {own}"
+            yield e(1.3 + more, "factor", said, binary(node, ast.Div(), parsed(f"(1 - {other.text})")))
     for other in arrays:  # one number for each channel: gamma[:, None, None]
         for axis in range(value.ndim - 1) if other.value.ndim == 1 else ():
             if value.shape[axis] == other.value.size > 1:
                 factor = f"{other.text}[:{', None' * (value.ndim - 1 - axis)}]"
                 said = f"the factor {factor} is missing at {own}"
                 yield e(1.3 + more, "factor", said, binary(node, ast.Mult(), parsed(factor)))
+    if not any(other.text == own for other in arrays):  # acts[-k], which is no name of its own
+        yield e(1.2 + more, "factor", f"{own} must be squared", binary(node, ast.Pow(), ast.Constant(2)))
     for other in arrays:
         wider = broadcasts(around, other.value.shape) and broadcasts(around, value.shape)
         if not wider and not broadcasts(value.shape, other.value.shape):

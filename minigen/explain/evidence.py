@@ -38,6 +38,7 @@ may_be_labels = re.compile(
 )
 
 
+MOST_SETTINGS = 8  # numbers of which is asked whether they are a weight decay
 TAKEN = "changed", "moved"  # a step was taken: the gradient is the change of a parameter, divided by the step
 
 
@@ -129,10 +130,6 @@ class Slopes:
             agreed += abs(claimed - slope) <= AGREE * (abs(claimed) + abs(slope)) + 1e-8 * self.size
         return (agreed >= 2) if alive else None
 
-    def off(self, address, gradient):
-        """How far a gradient is off the slopes, in all."""
-        return sum(abs(float(np.sum(gradient * d)) - slope) for d, slope in self.at(address, gradient.shape))
-
     def factor(self, address, gradient):
         """How many times the right gradient this one is, None where it is no multiple of it."""
         claims = [
@@ -191,7 +188,7 @@ def alike(shape, of_gradient):
 
 
 def _assign(reading, slopes, values, outcome):
-    candidates = _of_a_step(list(_candidates(reading, values, outcome)), values, slopes)
+    candidates = _of_a_step(list(_candidates(reading, values, outcome, slopes.scene)), values, slopes)
     candidates, of_rows = _with_rows(candidates, values, slopes, outcome.live)
     if reading.elementwise:
         candidates = [(s, slopes.g * np.broadcast_to(v, np.shape(slopes.g))) for s, v in candidates]
@@ -265,7 +262,6 @@ def _assign(reading, slopes, values, outcome):
                 fits or source.of[0][0] != "arg" or len(source.of) > 1 or source.kind == "moved"
             ):  # clipping an argument is no step
                 take(source.of, source, fits, True)
-    _without_decay(reading, found, changes, slopes, values, outcome.live)
     # what is left of the arguments, where only one has the shape
     alone = len({s.address for s, _ in candidates}) == 1  # it is all that backward gives
     beside = any(m.right and m.source.kind in ("stored", "added", "changed") for m in found.values())
@@ -310,28 +306,41 @@ def _assign(reading, slopes, values, outcome):
     )
 
 
-def _without_decay(reading, found, changes, slopes, values, live):
-    """Take weight decay out of the changes, in `found`: a number that the program holds and its loss does not use, times the
-    parameter, without which the change of one agrees with its slopes a hundred times better. What has as many axes decays, too.
+def _decays(reading, scene, changed):
+    """{address: number}: how many times a parameter itself its change takes, over a step of 1, where a number that the loss
+    does not use makes it shrink: weight decay, whose part of the change is that number times the parameter.
     """
-    taken = [m for m in found.values() if m.source.kind in TAKEN]
-    loss = find(live.program.tree, (reading.loss or reading.forward).function(live)) if taken else None
-    if loss is None:
-        return
-    used = {getattr(n, "id", getattr(n, "attr", getattr(n, "value", None))) for n in ast.walk(loss)}
-    leaves = scenes.leaves(live, live.program).items()
-    held = {float(v) for a, (_, _, v) in leaves if np.ndim(v) == 0 and a[-1][1] not in used}
-    gradients, decays = {s: g for s, g in changes}, {}
-    for m in taken:
-        off = slopes.off(m.value, gradients[m.source])
-        for decay in held:
-            if off > 0 and slopes.off(m.value, gradients[m.source] - decay * values[m.value]) < 0.01 * off:
-                decays[np.ndim(values[m.value])] = decay
-    for m in taken:
-        decay = decays.get(np.ndim(values[m.value]))
-        if decay is not None:
-            fits = slopes.fit(m.value, gradients[m.source] - decay * values[m.value])
-            found[m.value] = replace(m, source=replace(m.source, decay=decay), right=bool(fits))
+    if not changed:
+        return {}
+    names = dict(scene.program.names)  # globals, which every run begins anew
+    live = scene.live()
+    loss = find(live.program.tree, (reading.loss or reading.forward).function(live))
+    used = {
+        getattr(n, "id", getattr(n, "attr", getattr(n, "value", None))) for n in ast.walk(loss or ast.Pass())
+    }
+    leaves = scenes.leaves(live, live.program)
+    held = [a for a, (_, _, v) in leaves.items() if np.ndim(v) == 0 and a[-1][1] not in used and 0 < v < 1]
+    found = {}
+    for address in held[:MOST_SETTINGS]:
+        live = scene.live()
+        container, key, value = scenes.reach(live, address)
+        scenes.put(container, key, value, 1.5 * value)
+        try:
+            again = touched(reading.run(live, None))
+        except Exception:
+            continue
+        more = {a: again[a][1] - after for a, (_, after) in changed.items() if a in again}
+        moved = {
+            a: float(np.sum(d * changed[a][0]) / np.sum(changed[a][0] ** 2))
+            for a, d in more.items()
+            if d.any()
+        }
+        if moved and all(
+            np.allclose(more[a], k * changed[a][0], rtol=1e-6, atol=1e-15) for a, k in moved.items()
+        ):
+            found |= {a: -2 * k for a, k in moved.items()}
+    scene.program.names.update(names)
+    return found
 
 
 def _with_rows(candidates, values, slopes, live):
@@ -783,7 +792,7 @@ def is_kept(source, value):
     return source.kind in ("stored", "added") and source.address == value
 
 
-def _candidates(reading, values, outcome):
+def _candidates(reading, values, outcome, scene):
     """(Source, gradient) of all that backward gave."""
     labels = _labels(reading, outcome.live)
     for address, (_, _, value) in scenes.returned_leaves(outcome.returned, outcome.live.program).items():
@@ -791,6 +800,10 @@ def _candidates(reading, values, outcome):
     changed = touched(outcome)
     known = {str(a[-1][1]).lower() for a in values} | {p.lower() for p, _ in reading.forward.bound}
     taken = _steps_taken(values, changed) if _steps(reading, outcome.live) else []
+    kept = {a: (values[a], after) for a, (_, after) in changed.items() if a in values and np.ndim(after)}
+    decays = _decays(
+        reading, scene, {a: (s, e) for a, (s, e) in kept.items() if s.shape == e.shape and s.any()}
+    )
     for address, (before, after) in changed.items():
         label = scenes.text(address)
         if address not in values and any(_is_step(after, step) for step in taken):
@@ -805,8 +818,9 @@ def _candidates(reading, values, outcome):
         start = values.get(address)  # whatever its name: d_w may be the w of a discriminator
         if start is not None and np.shape(start) == np.shape(after):
             for step in _steps(reading, outcome.live):
-                source = Source("changed", address, f"the change of {label}", step, of=address)
-                yield source, (start - after) / step
+                decay = decays.get(address, 0.0) / step
+                source = Source("changed", address, f"the change of {label}", step, of=address, decay=decay)
+                yield source, (start - after) / step - decay * start
         elif before is None and not names_gradient:
             yield Source("stored", address, label), np.array(after, dtype=np.float64)
     for address in _with_a_velocity(values, changed):  # the step of momentum is made, and not taken
@@ -814,7 +828,7 @@ def _candidates(reading, values, outcome):
             label = f"the change of {scenes.text(address)}"
             yield Source("changed", address, label, step, of=address), np.zeros(np.shape(values[address]))
     if outcome.inside is not None:
-        yield from _returned_anew(values, outcome, _steps(reading, outcome.live), labels)
+        yield from _returned_anew(reading, values, outcome, labels)
         for address, value in outcome.inside.values.items():
             of = outcome.inside.of.get(address, ())
             yield Source("inside", address, _called_inside(address, of), of=of), value.astype(np.float64)
@@ -828,29 +842,54 @@ def _called_inside(address, of):
     return f"what {function} is given for {scenes.text(of)}" if of else f"what {function} is given"
 
 
-def _returned_anew(values, outcome, steps, labels):
-    """(Source, gradient) of the new parameters that a step returns, each of the old one to which it is near; none where one
-    is near to none, or is called a gradient.
+def _returned_anew(reading, values, outcome, labels):
+    """(Source, gradient) of the new parameters that a step returns: W - rate * d of the argument W, or what is near to one
+    old parameter each; none where one is neither, or is called a gradient.
     """
-    found = []
+    told, found = _returned_less(reading, outcome.live), []
     for address, (_, _, new) in scenes.returned_leaves(outcome.returned, outcome.live.program).items():
-        apart = [
-            (float(np.linalg.norm(new - v)), a, v)
-            for a, v in values.items()
-            if np.shape(v) == np.shape(new) != ()
-        ]
-        distance, of, start = min(apart, key=lambda found: found[0], default=(0.0, (), None))
         if np.ndim(new) == 0:
             continue
-        if (
-            start is None
-            or distance > 0.5 * np.linalg.norm(start)
-            or is_gradient_name(_last(labels(address)))
-        ):
-            return
-        found += [(address, of, start, new)] if distance else []
-    for (address, of, start, new), step in itertools.product(found, steps):
-        yield Source("moved", address, f"the change of {scenes.text(of)}", step, of=of), (start - new) / step
+        alike_ = {a: v for a, v in values.items() if np.shape(v) == np.shape(new)}
+        of = next((a for a in alike_ if told.get(address[1:]) == a), None)
+        if of is None:
+            of = min(alike_, key=lambda a: float(np.linalg.norm(new - alike_[a])), default=None)
+            far = of is None or np.linalg.norm(new - alike_[of]) > 0.5 * np.linalg.norm(alike_[of])
+            if far or is_gradient_name(_last(labels(address))):
+                return
+        found += [(address, of, new)] if np.any(new != values[of]) else []
+    for (address, of, new), step in itertools.product(found, _steps(reading, outcome.live)):
+        source = Source("moved", address, f"the change of {scenes.text(of)}", step, of=of)
+        yield source, (values[of] - new) / step
+
+
+def _returned_less(reading, live):
+    """{place in what is returned: address of the argument of which something is taken there}."""
+    tree = _tree_of_backward(reading, live)
+    node = _returned(tree)
+    elements = node.elts if isinstance(node, ast.Tuple | ast.List) else [node]
+    found = {}
+    for i, element in enumerate(elements):
+        made = (
+            [n.value for n in ast.walk(tree) if isinstance(n, ast.Assign) and _is_one_name(n, element)]
+            if tree
+            else []
+        )
+        for value in [*made, element]:
+            left = (
+                value.left
+                if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Sub | ast.Add)
+                else None
+            )
+            if isinstance(left, ast.Name) and left.id in live.arguments:
+                found[(("key", i),) if len(elements) > 1 else ()] = (("arg", left.id),)
+    return found
+
+
+def _is_one_name(assignment, name):
+    """Whether an assignment gives one name its value, and it is this one."""
+    (target, *others) = assignment.targets
+    return not others and isinstance(target, ast.Name) and target.id == getattr(name, "id", None)
 
 
 def _of_a_step(candidates, values, slopes):

@@ -24,7 +24,10 @@ SECONDS = 2.0  # of computing, for the code under __main__
 MOST = 600  # readings that are tried in one file, in so many
 TRIED = 6.0  # seconds of computing
 A_TRAINING = 3000  # calls within one call: it takes many steps
-_goes_up = re.compile(r"^(?!.*(neg|nll|loss|cost)).*(prob|likelihood|evidence|elbo|log_?p)", re.I)
+_goes_up = re.compile(
+    r"^(?!.*(neg|nll|loss|cost)).*(prob|likelihood|densit|evidence|elbo|log_?(p|lik))", re.I
+)
+_MEANS, _LESS = ("the mean", "the sum"), ("minus the mean", "minus the sum")
 _nothing = object()
 
 
@@ -91,6 +94,9 @@ def _shrink(found):
 
 def _is_one(found, taken):
     """Whether a reading is one: its gradients are right, or the file takes a step with what is given, or names tell it."""
+    down = found.reading.inside and found.reading.reduce in ("", *_MEANS)
+    if down and found.wrong and _goes_up.search(found.reading.forward.name):
+        return False  # nobody goes down a likelihood
     if found.right >= max(found.wrong, 1):
         return True
     if found.open or np.ndim(found.y) or found.missed or not all(m.shaped for m in found.matches):
