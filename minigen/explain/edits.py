@@ -837,7 +837,8 @@ def _of_call(node, values):
                         if kind != "broadcast"
                         else f"keepdims is {'missing' if keep else 'not due'} in {text(node)}"
                     )
-                    yield e(0.9 + 0.2 * changes + (0.3 if other == "max" else 0), kind, said, new)
+                    cost = 0.95 if same_axis and kept == keep else 0.9 + 0.2 * changes
+                    yield e(cost + (0.3 if other == "max" else 0), kind, said, new)
         yield e(1.3, "reduction", f"the {name} in {text(node)} is not due", inner)
         return
     template = _DERIVATIVES.get(name)
@@ -939,6 +940,9 @@ def _of_function(node, functions):
         ("argmax", "argmin"), ("cumsum", "sum"),
     )  # fmt: skip
     if isinstance(node.func, ast.Attribute):
+        if node.func.attr in ("cumsum", "cumprod") and len(node.args) == 1 and not node.keywords:
+            back = parsed(f"{text(node.func)}({text(node.args[0])}[::-1])[::-1]")
+            yield Edit(1.2, "order", f"{text(node)} must add up from the end", node, back)
         for group in groups:
             if node.func.attr in group:
                 for other in group:

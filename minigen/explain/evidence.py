@@ -55,9 +55,15 @@ class Source:
     row: str = ""  # the argument that says of which row, or rows, of the value it is the gradient
     of: tuple = ()  # the address of the value, where there is no choice
     decay: float = 0.0  # so many times the parameter is taken as well, which is no part of the loss
+    count: tuple = ()  # (argument, axis) with which a layer counts the examples by which it divides its step
 
     def whole(self, gradient, shape, live):
-        """The gradient in the shape of the value: with zeros in all other rows, where it is that of some."""
+        """The gradient in the shape of the value: with zeros in all other rows, where it is that of some; times the number of
+        examples, where the mean is made in the step.
+        """
+        if self.count:
+            name, axis = self.count
+            return gradient * np.shape(live.arguments[name])[axis]
         if not self.row:
             return gradient
         full = np.zeros(shape)
@@ -221,6 +227,7 @@ def _assign(reading, slopes, values, outcome):
             continue
         if not fits:  # two may have this name and shape, and it is the gradient of the other one
             others = [v for _, _, of, _, v in ranked if of == source and v not in found]
+            others = [v for v in others if not _has_its_own(v, source, candidates)]
             value = next((v for v in others if slopes.fit(v, gradient.reshape(np.shape(values[v])))), value)
             fits = fits if not others else slopes.fit(value, gradient.reshape(np.shape(values[value])))
         take(value, source, fits, True)
@@ -249,6 +256,8 @@ def _assign(reading, slopes, values, outcome):
                 break
     # the change of a parameter over a step, where nothing else was found; first the step with which most are right
     changes = [(s, g) for s, g in candidates if s.kind in TAKEN]
+    if reading.takes_g:
+        changes = _of_means(changes, slopes, outcome.live) or changes
     fits_with = [s.step for s, g in changes if s.of not in found and slopes.fit(s.of, g)]
     changes.sort(key=lambda c: -fits_with.count(c[0].step))
     for source, gradient in changes:
@@ -306,6 +315,22 @@ def _assign(reading, slopes, values, outcome):
     )
 
 
+def _of_means(changes, slopes, live):
+    """The changes times the number of examples, where a layer that is given the gradient of a sum takes a step down the
+    mean: some of them are right then, and none is as it stands. [] where it is not so.
+    """
+    if any(slopes.fit(s.of, g) for s, g in changes):
+        return []
+    given, best, most = {n: v for n, v in live.arguments.items() if isinstance(v, np.ndarray)}, [], 0
+    for name, axis in ((n, axis) for n, v in given.items() for axis in range(v.ndim)):
+        count = given[name].shape[axis]
+        whole = [(replace(s, count=(name, axis)), count * g) for s, g in changes]
+        fit = sum(bool(slopes.fit(s.of, g)) for s, g in whole)
+        if fit > most:
+            best, most = whole, fit
+    return best
+
+
 def _decays(reading, scene, changed):
     """{address: number}: how many times a parameter itself its change takes, over a step of 1, where a number that the loss
     does not use makes it shrink: weight decay, whose part of the change is that number times the parameter.
@@ -341,6 +366,14 @@ def _decays(reading, scene, changed):
             found |= {a: -2 * k for a, k in moved.items()}
     scene.program.names.update(names)
     return found
+
+
+def _has_its_own(value, source, candidates):
+    """Whether a value's own layer keeps a gradient of the same name: layers[3].db, where layers[0].db is asked for."""
+    beside = [s for s, _ in candidates if s.kind == source.kind and s.address[:-1] == value[:-1]]
+    return source.kind in ("stored", "added") and any(
+        s.address != source.address and _last(s.label) == _last(source.label) for s in beside
+    )
 
 
 def _with_rows(candidates, values, slopes, live):
@@ -767,8 +800,10 @@ def _beside_an_output(address, names):
 
 def _may_be_target(source, arguments, outcome, alone, beside):
     """Whether a loss compares its only data with themselves, as that of an autoencoder: what is carried back to the
-    input is then not the whole slope. Not where backward gives it `alone`.
+    input is then not the whole slope. Not where backward gives it `alone`, or where it is given labels.
     """
+    if any(isinstance(v, np.ndarray) and v.dtype.kind in "iu" for v in outcome.live.arguments.values()):
+        return False
     named = bool(bases(_last(source.label)))
     return np.ndim(outcome.y) == 0 and not alone and not named and (beside or len(arguments) == 1)
 

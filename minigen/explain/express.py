@@ -27,7 +27,7 @@ class Library:
         with np.errstate(all="ignore"):
             for atom in [*arrays, *(n for n in numbers if abs(float(n.value)) not in (0.0, 1.0))]:
                 value = np.asarray(atom.value, float)
-                for template, extra in (*SIMPLE_FUNCTIONS, ("1 / {v}", 0.3)):
+                for template, extra in (*SIMPLE_FUNCTIONS, ("1 / {v}", 0.3), ("1 / {v} ** 2", 0.5)):
                     if ".T" in template or value.ndim == 0 and extra:
                         continue
                     array = np.asarray(eval(template.format(v="v"), {"np": np, "v": value}), float)
@@ -170,6 +170,7 @@ class Library:
         if deep:
             self._matrix_products(needed, found)
             self._reduced(needed, found)
+            self._spread(needed, found)
         cheapest = {}  # the factors of a product in whatever order
         for cost, name in sorted(found, key=lambda p: (p[0], len(p[1]))):
             cheapest.setdefault(tuple(sorted(name.split(" * "))), (cost, name))
@@ -225,6 +226,19 @@ class Library:
                     scale = (got * goal).sum() / ((got**2).sum() + 1e-300)
                     if np.abs(goal - scale * got).max() <= 1e-5 * np.abs(goal).max():
                         self._scaled(needed, a @ b, f"{one} @ {other}", 1.4, found)
+
+    def _spread(self, needed, found):
+        """An array times what is the same along some of its axes: (g * dg / norm ** 2)[:, None, None] * v."""
+        whole = [a for a in self.arrays if a.value.shape == self.shape and np.all(a.value)][:ALIKE]
+        for atom in whole if len(self.shape) > 1 else ():
+            ratio = needed / atom.value
+            same = [np.allclose(ratio, ratio.take([0], axis), rtol=EXACT) for axis in range(ratio.ndim)]
+            if not any(same) or all(same):
+                continue
+            small = ratio[tuple(0 if one else slice(None) for one in same)]
+            index = "" if not any(same[1:]) else f"[{', '.join('None' if one else ':' for one in same)}]"
+            for cost, name in Library(self.arrays, self.numbers, small.shape).find(small, 4):
+                found.append((cost + 0.3, f"({name}){index} * {atom.text}"))
 
     def _reduced(self, needed, found):
         """Sums of an array, or of a product of two, over axes."""

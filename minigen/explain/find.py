@@ -72,7 +72,8 @@ def _begin(function, widths):
 def _find(program, shapes, seconds):
     program.assumes, begun = False, Scene(program, {})
     found = _tried(program, shapes, seconds)
-    if not shapes and (not found or not all(f.right for f in found) or _takes_steps_unseen(program, found)):
+    whole = found and all(f.right for f in found) and not not_judged(program, found)
+    if not shapes and (not whole or _takes_steps_unseen(program, found)):
         known = {f.reading.title for f in found if f.right}
         begun.live()  # the globals are those of the file again
         seen = [f for f in observed.found(program) if f.reading.title not in known]
@@ -131,7 +132,7 @@ def _without_optimizers(program, found):
         alone = (
             f.reading.backward is None and "forward" in f.reading.forward.name
         )  # its state goes on, and no weight
-        return changes and (alone or bool(inner & pairs.entered(f, names)))
+        return changes and not f.reading.inside and (alone or bool(inner & pairs.entered(f, names)))
 
     return [f for f in found if not takes_another_step(f)]
 
@@ -158,7 +159,8 @@ def not_judged(program, found):
         last = name.rpartition(".")[2]
         tree = pairs.evidence.find(program.tree, function)
         steps = tree is not None and _takes_a_step_of_its_own(tree)
-        skipped = pairs._skip.match(last) and not steps
+        chains = _chains(tree, backs)
+        skipped = pairs._skip.match(last) and not steps and not chains
         made = {names.get(code) for code in function.__code__.co_consts if isinstance(code, types.CodeType)}
         if (
             name in known
@@ -171,7 +173,7 @@ def not_judged(program, found):
         single = "." not in name and propose._may_be_single(program, function) and not _trains(tree, known)
         asked = {p.lower() for p in inspect.signature(function).parameters}
         drives = _drives.search(last) and (_trains(tree, known) or asked & set(pairs.evidence.steps))
-        alike = "." in name and last in backs or _chains(tree, backs)
+        alike = "." in name and last in backs or chains
         if (pairs.goes_back(last, functions) or single or steps or alike) and not drives:
             open_.append(name)
     inner = set().union(*(pairs.closure(graph, graph.get(name, ())) - {name} for name in open_))
@@ -209,6 +211,8 @@ def _takes_a_step_of_its_own(tree):
 
 def _chains(tree, backs):
     """Whether a function calls one layer's backward after another's: the gradient that it begins with is its own."""
+    if tree is None:
+        return False
     called = (n.func for n in ast.walk(tree) if isinstance(n, ast.Call))
     return sum(isinstance(f, ast.Attribute) and f.attr in backs for f in called) > 1
 

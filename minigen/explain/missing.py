@@ -163,6 +163,42 @@ def handed_on(everything, unread):
     return found
 
 
+def of_unread(everything, unread):
+    """[(Suspect, Edit)]: `name = name + term` before a statement that reads the name, where the term is a product of an array
+    and of one that the function is given and never reads: da2 @ c.W2.T.
+    """
+    found = []
+    for s in (s for s in everything if s.body and s.index):
+        left, before = unread(s.function), s.body[s.index - 1]
+        floats = [a for a in atoms(s.scope, s.namespace)[0] if a.value.dtype.kind == "f"] if left else []
+        never = [a for a in floats if re.split(r"[.\[]", a.text)[0] in left]
+        read = {
+            n.id for n in ast.walk(s.statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)
+        }
+        names = [a for a in floats if a.text in read and a not in never]
+        for name, one, other in itertools.product(names, floats, never):
+            for term in _products(one, other, name.value.shape) if one not in never else ():
+                words = f"a line is missing: {term} flows into {name.text} as well"
+                new = ast.parse(f"{name.text} = {name.text} + {term}").body
+                edit = Edit(
+                    1.4, "missing path", words, before, body=s.body, index=s.index, gone=0, statements=new
+                )
+                found.append((s, edit))
+    return found
+
+
+def _products(one, other, shape):
+    """The products of two arrays that have this shape."""
+    terms = []
+    if one.value.ndim == other.value.ndim == 2 and one.value.shape[0] == shape[0]:
+        for turned, (n, k) in (("", other.value.shape), (".T", other.value.shape[::-1])):
+            if one.value.shape[1] == n and (one.value.shape[0], k) == shape:
+                terms.append(f"{one.text} @ {other.text}{turned}")
+    if _together(one.value, other.value) == shape:
+        terms.append(f"{one.text} * {other.text}")
+    return terms
+
+
 def of_another_number(everything):
     """[(Suspect, Edit)]: a line for another number, where it stands for one only: Reg1[:, 0] = 0 beside Reg2[:, 0] = 0."""
     found = []

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from minigen.explain import pairs, propose, shown
+from minigen.explain import load, pairs, propose, shown
 from minigen.explain import scene as scenes
 from minigen.explain.reading import FILE, Reading, Step, is_number
 
@@ -103,8 +103,9 @@ def _is_one(found, taken):
         return False
     if found.reading.inside:
         return _is_a_step(found)
-    if not _shares(found):
-        return False
+    back = found.reading.backward
+    if not _shares(found) or back is not None and not back.bound and found.place.kind is None:
+        return False  # what is given nothing makes the weights, or room for gradients
     if found.right and found.reading.backward is not None and all(m.named for m in found.matches):
         return True
     if found.reading.backward is None:
@@ -120,12 +121,14 @@ def _is_a_step(found):
     if found.right:
         beside = {scenes.pattern(m.value)[0] for m in found.matches if m.right}
         return any(not m.right and scenes.pattern(m.value)[0] in beside for m in found.matches)
+    if any(m.source.kind == "returned" for m in found.matches):
+        return False
     reading = found.reading
     usual = ("", "the mean", "minus the mean")
     if len(found.matches) < 2 or reading.reduce not in usual or not all(m.named for m in found.matches):
         return False
     factors = [m.factor for m in found.matches]
-    if None not in factors and np.ptp(factors) <= 1e-4 * abs(factors[0]):
+    if None not in factors and factors[0] > 0 and np.ptp(factors) <= 1e-4 * factors[0]:
         return False  # the step may have another size
     if reading.backward is not None:
         of_loss, of_step = (
@@ -133,9 +136,44 @@ def _is_a_step(found):
         )
         if not of_loss or not of_loss <= of_step or not _is_named_loss(reading.forward.name):
             return False
-    function = (reading.backward or reading.forward).function(found.place.build(0).live())
-    tree = pairs.evidence.find(found.place.program.tree, function)
-    return not found.takes_a_step or tree is not None and takes_a_plain_step(tree)
+    if reading.backward is None and not _knows_its_loss_first(found):
+        return False
+    program, step = found.place.program, reading.backward or reading.forward
+    names = pairs.closure(pairs.call_graph(program), [pairs._key(found, step)])
+    trees = [
+        n for n in ast.walk(program.tree) if isinstance(n, ast.FunctionDef) and n.name in _last_names(names)
+    ]
+    return not found.takes_a_step or any(map(takes_a_plain_step, trees))
+
+
+def _knows_its_loss_first(found):
+    """Whether a step makes its loss before it changes anything: with a larger step only the changes are larger."""
+    scene, reading = found.place.build(0), found.reading
+    of = [m.value for m in found.matches]
+
+    def run(address=None):
+        live = scene.live()
+        if address is not None:
+            container, key, value = scenes.reach(live, address)
+            scenes.put(container, key, value, 1.5 * value)
+        begin = {a: np.array(scenes.reach(live, a)[2]) for a in of}
+        y = reading.run(live, back=False).y
+        return y, {a: scenes.reach(live, a)[2] - begin[a] for a in of}
+
+    leaves = scenes.leaves(scene.live(), scene.program).items()
+    with contextlib.suppress(Exception), load.quiet(), np.errstate(all="ignore"):
+        y, changes = run()
+        for address in [a for a, (_, _, v) in leaves if np.ndim(v) == 0 and 0 < v < 1]:
+            again, larger = run(address)
+            times = [float(np.sum(larger[a] * d) / np.sum(d * d)) for a, d in changes.items() if np.any(d)]
+            named = str(address[-1][1]).lower() in pairs.evidence.steps
+            if times and (named or 1.25 < min(times) and max(times) < 1.75):  # it is the step, or near to it
+                return again == y and np.ptp(times) < 1e-6
+    return True
+
+
+def _last_names(names):
+    return {name.rpartition(".")[2] for name in names}
 
 
 def takes_a_plain_step(tree):

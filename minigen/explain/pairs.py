@@ -30,11 +30,13 @@ FAR = 1 << 30  # farther than forward alone comes, counted in lines
 SEED = "(draw)"  # the entry of a task's values that says which scene they belong to
 _back = re.compile(
     r"backward|bptt|pullback|adjoint|back_?[pP]rop|bprop|bwd|backpass|grad|prime|deriv|vjp|^(?:d|g)_|^d(?=[A-Z])|^d(?=relu|sigmoid|tanh|softmax)"
+    r"|arri[eè]re|r(?:ü|ue)ckw(?:ä|ae)rts|zur(?:ü|ue)ck|atr[aá]s|indietro|ableitung|derivad"
     r"|_(?:back|der|d|dx|bp|jac)$|^jac(?:_|$)|^back$|Back$|_jacobian$|^delta_|[a-z]Backward$|[a-z]Grad(ient)?s?$|[a-z]Prime$"
 )
 _neutral = re.compile(
     r"(?<=[a-z])(?:Backward|Forward|Grad(?:ients?)?|Prime)$|bptt|pullback|adjoint|forward|feed_?forward|fprop|fwd|backwards?|back_?prop|bprop|bwd|backpass|gradients?|grads?|prime|derivatives?"
     r"|deriv|vjp|loss(?=_grad|_deriv)|pass|propagation|propagate|(?<=_)(?:back|der|d|bp|f|fn)$|^(?:back|d|der|compute|calc|get)_"
+    r"|arri[eè]re|avant|(?:r(?:ü|ue)ck|vor)w(?:ä|ae)rts|zur(?:ü|ue)ck|atr[aá]s|adelante|indietro|avanti|ableitung|derivada?"
     r"|^jac(?=_|$)|_jac$|^d(?=[A-Z]|relu|sigmoid|tanh|softmax)|^(?:back|call)$|__call__|^apply$"
 )
 _cost = re.compile(
@@ -93,6 +95,11 @@ _forwards = (
     "calculate",
     "evaluate",
     "value",
+    "avant",
+    "vorwaerts",
+    "vorwärts",
+    "adelante",
+    "avanti",
 )
 
 
@@ -850,7 +857,9 @@ def _read(outcome, sources, live):
         if got is not None:
             got = np.array(got, dtype=np.float64)
             found[value] = (
-                source.whole(got, np.shape(scenes.reach(live, value)[2]), live) if source.row else got
+                source.whole(got, np.shape(scenes.reach(live, value)[2]), live)
+                if source.row or source.count
+                else got
             )
     return found
 
@@ -897,7 +906,7 @@ def task_of(place, reading, warm="cold", seeds=(1, 2, 3), promised=()):
             # layers[4].b has its gradient in layers[4].grads[1]: in another layer only the 4 is another number
             numbers = [numbers[own.index(k)] if k in own else k for k in kept]
         there = scenes.fill(theirs, numbers)
-        return evidence.Source(m.source.kind, there, scenes.text(there), m.source.step, m.source.row)
+        return replace(m.source, address=there, label=scenes.text(there))
 
     def at(seed):
         if seed not in places or makes_functions:

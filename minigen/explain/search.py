@@ -451,6 +451,7 @@ class Search:
     def _first_tiers(self, known, everything):
         yield lambda: self._simple(known, LIKELY, inside=True)
         yield lambda: self._try_all(missing.handed_on(self.everything, lambda f: _unread(f.tree)))
+        yield lambda: self._try_all(missing.of_unread(self.everything, lambda f: _unread(f.tree)))
         yield lambda: self._simple(everything, PART, whole=True)
         yield lambda: self._simple(known, UNUSUAL, inside=True)
         yield lambda: self._built([s for s in known if s.target])
