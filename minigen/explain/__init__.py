@@ -5,7 +5,8 @@
 Read task.py (what is explained), search.py (how), edits.py and missing.py (which changes are tried), express.py (how
 an expression is built for a value) and explanation.py (what is said). How a file is read, which minigen check does
 first: load.py, pairs.py (which functions are a pair, by their names), shown.py and propose.py (the inputs), hints.py
-(what the text tells), observed.py (pairs that no name tells) and evidence.py (which gradient belongs to which value).
+(what the text tells), observed.py (pairs that no name tells), within.py (what a step makes inside) and evidence.py
+(which gradient belongs to which value).
 """
 
 from __future__ import annotations

@@ -518,6 +518,8 @@ def _of_value(node, parent, place, value, arrays, numbers, to, around=()):
                 leaf and array and other.value.ndim == value.ndim == 2 and other.value.T.shape == value.shape
             ):
                 yield e(cost + 0.4, "operand", f"{own} stands where {other.text} is due", turned(other.node))
+            elif other.value.shape == around and "None" in own and isinstance(node, ast.Subscript):
+                yield e(1.5, "operand", f"{own} stands where {other.text} is due", other.node)
             elif leaf and other.text != own:
                 yield e(cost + 0.7, "operand", f"{own} stands where {other.text} is due", other.node)
         if (not array or value.ndim >= 2) and not (isinstance(node, ast.Attribute) and node.attr == "T"):

@@ -84,13 +84,19 @@ class Library:
             return np.where(np.isfinite(units).all(axis=1), (units * np.sign(first)) @ self.probe, np.nan)
 
     def _masks(self, arrays, numbers, shape):
-        """1 where an array is larger than a number or another array, and 0 elsewhere."""
+        """1 where an array is larger than a number or another array, or equal to a whole one, and 0 elsewhere."""
         for one in (a for a in arrays if a.value.shape == shape):
             for other in [*numbers, *(a for a in arrays if a is not one)]:
                 if _fits(np.shape(other.value), shape) and isinstance(other.value, float | np.ndarray):
                     full = (one.value > other.value).astype(float)
                     if full.any() and not full.all():
                         self.entries.append((f"({one.text} > {other.text})", full, 0.4))
+
+        for one in (a for a in arrays if a.value.dtype.kind in "iu" and _fits(a.value.shape, shape)):
+            for other in (n for n in numbers if type(n.value) is int and n.text.isidentifier()):
+                full = np.broadcast_to((one.value == other.value).astype(float), shape)
+                if full.any() and not full.all():  # of a maximum: where this one has won
+                    self.entries.append((f"({one.text} == {other.text})", full, 0.4))
 
     def _shares(self, arrays, shape):
         """An array, or its exponential, over its sum along an axis: the softmax."""

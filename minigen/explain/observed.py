@@ -4,6 +4,9 @@ The code under `if __name__ == "__main__":` is run for a moment, as in shown.py,
 kept: its arguments and its result. A function B may be the backward of a forward F, with or without a loss L between
 them, where the values that B is given are those that F was given or gave. Which of these readings is one is decided by
 running it: a gradient that comes out right is no accident.
+
+A function that changes parameters may be a step down a loss which it makes itself, or which is another function of the
+same data: see within.py for where its gradients are read.
 """
 
 import ast
@@ -21,9 +24,9 @@ from minigen.explain import scene as scenes
 from minigen.explain.reading import FILE, Reading, Step, is_number
 
 SECONDS = 2.0  # of computing, for the code under __main__
-MOST = 600  # readings that are tried in one file, in so many
-TRIED = 6.0  # seconds of computing
-A_TRAINING = 3000  # calls within one call: it takes many steps
+MOST = 600  # readings that are tried in one file
+TRIED = 6.0  # seconds of computing, for all of them
+A_TRAINING = 3000  # calls within one call: a function that takes many steps
 _goes_up = re.compile(
     r"^(?!.*(neg|nll|loss|cost)).*(prob|likelihood|densit|evidence|elbo|log_?(p|lik))", re.I
 )
