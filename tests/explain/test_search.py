@@ -124,6 +124,63 @@ def loss(x, V):
 def inputs(rng):
     return dict(x=rng.normal(size=(int(rng.integers(4, 7)), 3)), V=rng.normal(size=(3, 2)))
 """
+UNREAD = """import numpy as np
+def push(critic, t, d1, d2, out):
+    a2 = d2 * (1 - t["h2"] ** 2)
+    out["W2"] = out["W2"] + t["h1"].T @ a2
+    d1 = d1 + a2 @ critic["W2"].T
+    a1 = d1 * (1 - t["h1"] ** 2)
+    out["W1"] = out["W1"] + t["x"].T @ a1
+def run(critic, x):
+    h1 = np.tanh(x @ critic["W1"])
+    return {"x": x, "h1": h1, "h2": np.tanh(h1 @ critic["W2"])}
+def loss(x, z, critic):
+    out, value = {"W1": 0.0, "W2": 0.0}, 0.0
+    for data, sign in ((x, 1.0), (z, -1.0)):
+        t = run(critic, data)
+        value += sign * np.sum(t["h2"]) + np.sum(np.sin(t["h1"]))
+        push(critic, t, np.cos(t["h1"]), sign * np.ones_like(t["h2"]), out)
+    return value, out
+def inputs(rng):
+    n = int(rng.integers(4, 7))
+    W1, W2 = rng.normal(size=(3, 4)), rng.normal(size=(4, 2))
+    return dict(x=rng.normal(size=(n, 3)), z=rng.normal(size=(n, 3)), critic={"W1": W1, "W2": W2})
+"""
+RISK = """import numpy as np
+def loss(x, w):
+    risk = np.exp(x @ w)
+    value = np.sum(np.log(np.cumsum(risk)))
+    later = np.cumsum((1 / np.cumsum(risk))[::-1])[::-1]
+    return value, {"w": x.T @ (risk * later)}
+def inputs(rng):
+    return dict(x=rng.normal(size=(int(rng.integers(4, 7)), 3)), w=rng.normal(size=3))
+"""
+LONG = """import numpy as np
+def forward(v, g):
+    return (g / np.sqrt((v**2).sum(axis=(1, 2))))[:, None, None] * v
+def backward(dw, v, g):
+    size = np.sqrt((v**2).sum(axis=(1, 2)))
+    dg = np.sum(dw * v, axis=(1, 2)) / size
+    dv = (g / size)[:, None, None] * dw
+    dv -= (g * dg / size**2)[:, None, None] * v
+    return dv, dg
+def inputs(rng):
+    n = int(rng.integers(3, 6))
+    return dict(v=rng.normal(size=(n, 2, 4)), g=rng.normal(size=n))
+"""
+WON = """import numpy as np
+def loss(x, W):
+    z = np.stack([x @ W[j] for j in range(len(W))])
+    won = z.argmax(axis=0)
+    value, dW = np.sum(np.sin(z.max(axis=0))), np.zeros_like(W)
+    slope = np.cos(z.max(axis=0))
+    for j in range(len(W)):
+        mine = slope * (won == j)
+        dW[j] = x.T @ mine
+    return value, {"W": dW}
+def inputs(rng):
+    return dict(x=rng.normal(size=(int(rng.integers(4, 6)), 6)), W=rng.normal(size=(3, 6, 2)))
+"""
 INPUTS = """
 def inputs(rng):
     n, d, h = int(rng.integers(3, 5)), 4, 3
@@ -154,6 +211,10 @@ def inputs(rng):
         ),
         (LENGTHS, "* V / length", "* V", 4, "factor"),
         (NORM + INPUTS, "    dW += x.T @ da\n", "", 13, "missing path"),
+        (UNREAD, '    d1 = d1 + a2 @ critic["W2"].T\n', "", 5, "missing path"),
+        (RISK, "(1 / np.cumsum(risk))[::-1])[::-1]", "1 / np.cumsum(risk))", 5, "order"),
+        (LONG, "    dv -= (g * dg / size**2)[:, None, None] * v\n", "", 7, "missing path"),
+        (WON, "slope * (won == j)", "slope", 8, "factor"),
         (SOFTMAX + INPUTS, "p * (g - (g * p).sum(axis=1, keepdims=True))", "g * p * (1 - p)", 8, "function"),
     ],
 )
