@@ -872,8 +872,8 @@ def _candidates(reading, values, outcome, scene):
 def _called_inside(address, of):
     """What a person would call an array of a step: its name, or the parameter with which it was handed on."""
     (_, function), *keys = address
-    if len(keys) == 1:
-        return keys[0][1]
+    if isinstance(keys[0][1], str):  # a variable, or an entry of it
+        return keys[0][1] + "".join(f"[{key!r}]" for _, key in keys[1:])
     return f"what {function} is given for {scenes.text(of)}" if of else f"what {function} is given"
 
 

@@ -74,7 +74,7 @@ def _find(program, shapes, seconds):
     found = _tried(program, shapes, seconds)
     whole = found and all(f.right for f in found) and not not_judged(program, found)
     if not shapes and (not whole or _takes_steps_unseen(program, found)):
-        known = {f.reading.title for f in found if f.right}
+        known = {f.reading.title for f in found if f.right and not f.wrong}
         begun.live()  # the globals are those of the file again
         seen = [f for f in observed.found(program) if f.reading.title not in known]
         found = [f for f in found if f.right or f.raised and not seen or not f.raised] + seen
@@ -160,7 +160,7 @@ def not_judged(program, found):
         tree = pairs.evidence.find(program.tree, function)
         steps = tree is not None and _takes_a_step_of_its_own(tree)
         chains = _chains(tree, backs)
-        skipped = pairs._skip.match(last) and not steps and not chains
+        skipped = pairs._skip.match(last) and not steps and not (chains and re.match("step|update", last))
         made = {names.get(code) for code in function.__code__.co_consts if isinstance(code, types.CodeType)}
         if (
             name in known

@@ -79,7 +79,7 @@ def _attempts(place, reading):
             one = pairs.attempt(place, replace(reading, inside=inside), place.build(0), seconds=1.0)
             if one is not None:
                 yield one
-            if inside or reading.takes_g or one is not None and one.right:
+            if inside or one is not None and one.right and not one.wrong:
                 return
 
 
@@ -130,6 +130,8 @@ def _is_a_step(found):
     usual = ("", "the mean", "minus the mean")
     if len(found.matches) < 2 or reading.reduce not in usual or not all(m.named for m in found.matches):
         return False
+    if reading.backward is None and not pairs.names_its_loss(found.place, reading):
+        return False  # it may be a score
     factors = [m.factor for m in found.matches]
     if None not in factors and factors[0] > 0 and np.ptp(factors) <= 1e-4 * factors[0]:
         return False  # the step may have another size
@@ -139,6 +141,8 @@ def _is_a_step(found):
         )
         if not of_loss or not of_loss <= of_step or not _is_named_loss(reading.forward.name):
             return False
+        if _reads_what_others_leave(found):
+            return False
     if reading.backward is None and not _knows_its_loss_first(found):
         return False
     program, step = found.place.program, reading.backward or reading.forward
@@ -147,6 +151,25 @@ def _is_a_step(found):
         n for n in ast.walk(program.tree) if isinstance(n, ast.FunctionDef) and n.name in _last_names(names)
     ]
     return not found.takes_a_step or any(map(takes_a_plain_step, trees))
+
+
+def _reads_what_others_leave(found):
+    """Whether a loss reads what another function has stored, such as the output of forward: then it is no loss of what it is
+    given alone.
+    """
+    program, reading = found.place.program, found.reading
+    own = {reading.forward.name, reading.backward.name, "__init__"}
+    parameters = {key for m in found.matches for _, key in m.value}
+    stored, read = set(), set()
+    for tree in (n for n in ast.walk(program.tree) if isinstance(n, ast.FunctionDef)):
+        shared = {name for n in ast.walk(tree) if isinstance(n, ast.Global) for name in n.names}
+        for n in ast.walk(tree):
+            name = n.attr if isinstance(n, ast.Attribute) else getattr(n, "id", None)
+            if tree.name == reading.forward.name:
+                read.add(name)
+            elif tree.name not in own and isinstance(getattr(n, "ctx", None), ast.Store):
+                stored |= {name} if isinstance(n, ast.Attribute) or name in shared else set()
+    return bool((read & stored) - parameters - {None})
 
 
 def _knows_its_loss_first(found):

@@ -241,6 +241,15 @@ def steps_of(place, title, forward):
         yield Reading(title, forward, local=local, inside=True)
 
 
+def names_its_loss(place, reading):
+    """Whether what is y of a function, or what it returns first or alone, is named as a loss."""
+    function = place.functions().get(reading.forward.name)
+    node = evidence._returned(evidence.find(place.program.tree, function)) if function else None
+    first = node.elts[0] if isinstance(node, ast.Tuple) and node.elts else node
+    name = reading.local or getattr(first, "id", getattr(first, "attr", ""))
+    return bool(_cost.search(name))
+
+
 def _of_the_file(place, forward, arguments):
     """The Steps that may call a loss which stands beside the class as a function: cost(a, y)."""
     if place.kind is None:
@@ -564,6 +573,8 @@ def try_all(place, seed=0, seconds=4.0):
         except Exception as error:
             errors.append((reading, error))
             continue
+        if found and reading.inside and not found.right and not names_its_loss(place, reading):
+            continue  # what it returns may be a score
         if found and reading.reduce and not found.right:
             spare.setdefault(reading.title, found)
             continue

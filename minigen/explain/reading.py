@@ -151,7 +151,7 @@ class Reading:
         before = photograph(live, watched) if back and alone else {}
         inside = None
         if self.local or self.inside and alone and back:
-            with within.watched(live, self.forward.name, self.local) as inside:
+            with within.watched(live, self.forward.name, is_gradient_name, self.local) as inside:
                 result = self.forward.call(live, context)
         else:
             result = self.forward.call(live, context)
@@ -174,7 +174,7 @@ class Reading:
         if self.backward is not None:
             before = photograph(live, watched)
             if self.inside:
-                with within.watched(live, self.backward.name) as inside:
+                with within.watched(live, self.backward.name, is_gradient_name) as inside:
                     returned = self.backward.call(live, context)
             else:
                 returned = self.backward.call(live, context)

@@ -7,6 +7,7 @@ parameter: update("W", W, dW). The loss, too, may be a variable of the step.
 
 import ast
 import contextlib
+import re
 import sys
 from dataclasses import dataclass, field
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from minigen.explain import scene as scenes
 
+_memory = re.compile(r"vel|mom|speed|cache|acc|^[mv]_?$", re.I)  # what an optimizer keeps of earlier steps
 MOST = 64  # calls of one function that are kept, and arrays of one step
 
 
@@ -48,8 +50,10 @@ def losses(tree, is_loss):
 
 
 @contextlib.contextmanager
-def watched(live, name, local=""):
-    """An Inside of what the function called `name` makes, filled as it runs; `local`: the expression that is y there."""
+def watched(live, name, is_gradient, local=""):
+    """An Inside of what the function called `name` makes, filled as it runs; `local`: the expression that is y there;
+    `is_gradient` judges the name of a dict or list.
+    """
     inside, path, counts = Inside(), str(live.program.path), {}
     known = {
         id(value): (address, value) for address, (_, _, value) in scenes.leaves(live, live.program).items()
@@ -70,6 +74,8 @@ def watched(live, name, local=""):
                     inside.y = float(y) if np.ndim(y) == 0 and not isinstance(y, bool | str) else None
             for variable, value in frame.f_locals.items():
                 keep((("inside", name), ("key", variable)), value, None)
+                if isinstance(value, list | dict) and is_gradient(variable):
+                    _of_a_collection((("inside", name), ("key", variable)), value, known, keep)
         caller = frame.f_back
         if event == "call" and code.co_name != name and caller is not None and caller.f_code.co_name == name:
             handed(frame, code)
@@ -126,6 +132,8 @@ def _of_a_collection(address, value, known, keep):
         and all(np.shape(group[k][2]) == v.shape for k, v in items)
         and any(np.any(v) for *_, v in group.values())  # velocities are zero at first
     ]
+    named = [g for g in alike if not any(_memory.search(str(k)) for _, a, _ in g.values() for _, k in a[:-1])]
+    alike = named or alike
     for k, v in items:
         of = alike[0][k][:2] if len(alike) == 1 else None
         keep((*address, ("key", k)), v, of)
