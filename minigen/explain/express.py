@@ -244,7 +244,7 @@ class Library:
             small = ratio[tuple(0 if one else slice(None) for one in same)]
             index = "" if not any(same[1:]) else f"[{', '.join('None' if one else ':' for one in same)}]"
             for cost, name in Library(self.arrays, self.numbers, small.shape).find(small, 4):
-                found.append((cost + 0.3, f"({name}){index} * {atom.text}"))
+                found.append((cost + 0.6, f"({name}){index} * {atom.text}"))
 
     def _reduced(self, needed, found):
         """Sums of an array, or of a product of two, over axes."""

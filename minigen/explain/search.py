@@ -451,7 +451,6 @@ class Search:
     def _first_tiers(self, known, everything):
         yield lambda: self._simple(known, LIKELY, inside=True)
         yield lambda: self._try_all(missing.handed_on(self.everything, lambda f: _unread(f.tree)))
-        yield lambda: self._try_all(missing.of_unread(self.everything, lambda f: _unread(f.tree)))
         yield lambda: self._simple(everything, PART, whole=True)
         yield lambda: self._simple(known, UNUSUAL, inside=True)
         yield lambda: self._built([s for s in known if s.target])
@@ -1031,6 +1030,7 @@ class Search:
     def _missing_lines(self, suspects):
         """Lines that are not there: first those that are built for what a gradient lacks."""
         if not self.raises:
+            self._try_all(missing.of_unread(self.everything, lambda f: _unread(f.tree)))
             self._try_all(missing.of_another_number(self.everything))
             self._try_all(missing.terms(self.everything, [*self._lacking(suspects)]))
         self._try_all([(s, edit) for s in suspects[:12] for edit in missing.lines(s)])
