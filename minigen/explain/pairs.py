@@ -599,6 +599,8 @@ def _breaks_in_backward(place, reading, error):
         return False
     if place.program.guessed:  # it may be the guess that does not fit
         return False
+    if isinstance(error, AttributeError) and _asks_for_objects(place, reading.backward):
+        return False
     upstream = [p for p, source in reading.backward.bound if source[0] == "g"]
     if not all(is_gradient_name(p) or p == "dvalues" for p in upstream):
         return False
@@ -612,6 +614,15 @@ def _breaks_in_backward(place, reading, error):
             return False
     code = place.functions()[reading.backward.name].__code__
     return any(frame.f_code is code for frame, _ in traceback.walk_tb(error.__traceback__))
+
+
+def _asks_for_objects(place, step):
+    """Whether a function calls methods of what a Step gives it as an array: loss.backward(), where loss is an object."""
+    tree = evidence.find(place.program.tree, place.functions()[step.name])
+    called = [n.func for n in ast.walk(tree or ast.Pass()) if isinstance(n, ast.Call)]
+    owners = {f.value.id for f in called if isinstance(f, ast.Attribute) and isinstance(f.value, ast.Name)}
+    arrays = {p for p, source in step.bound if source[0] in ("g", "y", "result", "rest", "out")}
+    return bool(arrays & owners - {"np"})
 
 
 def _broken(place, reading, scene, error):
@@ -988,11 +999,11 @@ def task_of(place, reading, warm="cold", seeds=(1, 2, 3), promised=()):
         y = np.array(y, dtype=np.float64)
         return float(y) if y.ndim == 0 else y
 
-    def penalty(name, values):
+    def penalty(function, values):
         live, _, _ = fresh(values)
         with load.quiet(), np.errstate(all="ignore"):
             reading.run(live, back=False)
-            return float(getattr(live.owner, name)())
+            return float(function(live.owner))
 
     for seed in range(3):
         values = draw(np.random.default_rng(seed))
@@ -1009,7 +1020,7 @@ def task_of(place, reading, warm="cold", seeds=(1, 2, 3), promised=()):
         step,
         takes_g=reading.takes_g,
         must_use_g=_asks_for_g(place, reading),
-        penalties={n: functools.partial(penalty, n) for n in _penalties(place, reading)},
+        penalties={n: functools.partial(penalty, f) for n, f in _penalties(place, reading).items()},
     )
 
 
@@ -1025,15 +1036,40 @@ def _whole(live):
 
 
 def _penalties(place, reading):
-    """The methods without arguments, beside a forward, whose names say that they give a penalty."""
-    functions = place.functions() if place.kind is not None else {}
-    known = {reading.forward.name, getattr(reading.backward, "name", None)}
+    """{name: function of the object whose method forward is} of what gives a penalty, by its name: a method without arguments
+    beside forward, or one of another class, or a function, that takes such an object: loss.regularization_loss(layer).
+    """
+    if place.kind is None:
+        return {}
+    functions, known = place.functions(), {reading.forward.name, getattr(reading.backward, "name", None)}
     words = re.compile(rf"{_cost.pattern}|penalt|regulari[sz]|reg_|_reg|decay|l[12]|prior", re.I)
-    return [
-        n
-        for n in functions
-        if words.search(n) and n not in known and not place.parameters(n) and not goes_back(n, functions)
-    ]
+
+    def may_be(name, parameters, count):
+        asked = [p for p in parameters if p.default is p.empty]
+        return (
+            words.search(name)
+            and name not in known
+            and not goes_back(name, functions)
+            and len(asked) == count
+        )
+
+    found = {n: f for n, f in functions.items() if may_be(n, place.parameters(n), 0)}
+    for kind in place.program.classes().values():
+        there = Place(place.program, "", None, kind)
+        for n, f in there.functions().items():
+            if kind is not place.kind and may_be(n, there.parameters(n), 1):
+                found.setdefault(n, functools.partial(f, _blank(kind)))
+    bare = Place(place.program, "", None)
+    alone = {n: f for n, f in bare.functions().items() if may_be(n, bare.parameters(n), 1)}
+    return alone | found
+
+
+def _blank(kind):
+    """An object of a class, without what its constructor would make."""
+    try:
+        return object.__new__(kind)
+    except TypeError:
+        return None
 
 
 def _holds_closures(place):

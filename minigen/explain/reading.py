@@ -26,6 +26,8 @@ _output_names = (
     "p",
     "loss",
     "cost",
+    "total",
+    "total_loss",
     "value",
     "last",
 )
