@@ -361,6 +361,34 @@ if __name__ == "__main__":
         computeCost(A, Y, classWeights)
         grads = backwardPropagation(X, Y, cache, classWeights)
 """
+ASKED = """import numpy as np
+class Dense:
+    def __init__(self, n, k, strength=0.05):
+        self.V, self.gain, self.strength = np.random.randn(n, k), np.ones((1, k)), strength
+    def forward(self, inputs):
+        self.inputs, self.length = inputs, np.sqrt(np.sum(self.V**2, axis=0, keepdims=True))
+        self.W = self.gain * self.V / self.length
+        self.output = inputs @ self.W
+    def backward(self, dvalues):
+        self.dW = self.inputs.T @ dvalues + 2 * self.strength * self.W
+        unit = self.V / self.length
+        self.dgain = np.sum(self.dW * unit, axis=0, keepdims=True)
+        self.dV = self.gain / self.length * (self.dW - unit * self.dgain)
+        self.dinputs = dvalues @ self.W.T
+class Loss:
+    def calculate(self, output, y):
+        return np.mean((output - y) ** 2)
+    def regularization_loss(self, layer):
+        return layer.strength * np.sum(layer.W**2)
+    def backward(self, dvalues, y):
+        self.dinputs = 2 * (dvalues - y) / dvalues.size
+def back_through(layers, loss, y):
+    loss.backward(layers[-1].output, y)
+    d = loss.dinputs
+    for layer in reversed(layers):
+        layer.backward(d)
+        d = layer.dinputs
+"""
 RIGHT = {
     "beside x": BESIDE_X,
     "same class": SAME_CLASS,
@@ -387,6 +415,13 @@ def judged(tmp_path, text, **options):
     path = tmp_path / "mine.py"
     path.write_text(text, encoding="utf-8")
     return file.check(path, reveal=True, **options).to_dict()
+
+
+def test_a_penalty_that_a_loss_asks_of_a_layer_is_no_mistake_of_the_layer(tmp_path):
+    said = judged(tmp_path, ASKED, seconds=0)
+    assert {g["verdict"] for g in said["gradients"]} == {"ok"} and said["verdict"] != "wrong"
+    wrong = judged(tmp_path, ASKED.replace("2 * self.strength", "self.strength"), seconds=0)
+    assert wrong["verdict"] == "wrong"
 
 
 @pytest.mark.parametrize("name", RIGHT)
