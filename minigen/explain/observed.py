@@ -51,14 +51,17 @@ class Call:
 def found(program):
     """[Found] of the readings, among the calls that the file makes, under which a gradient is right; the best first."""
     calls = [c for c in _calls(program) if c.result is not _nothing and c.inner < A_TRAINING]
-    best, deadline = {}, time.process_time() + TRIED
-    for place, reading in itertools.islice(_readings(program, calls), MOST):
-        if time.process_time() > deadline:
-            break
-        for one in _attempts(place, reading):
-            if _is_one(one, program.subtracted):
-                if reading.title not in best or one.worth > best[reading.title].worth:
-                    best[reading.title] = one
+    best, begun = {}, time.process_time()
+    for readings, share in ((_readings(program, calls), 0.6), (_steps(program, calls), 1.0)):
+        for place, reading in itertools.islice(readings, MOST):
+            if time.process_time() > begun + share * TRIED:
+                break
+            known = best.get(reading.title)
+            if known is not None and not known.wrong:
+                continue
+            for one in _attempts(place, reading):
+                if _is_one(one, program.subtracted) and (known is None or one.worth > known.worth):
+                    known = best[reading.title] = one
     names = pairs.names_of_code(program)
     whole = {
         pairs._key(f, f.reading.backward or f.reading.forward)
@@ -79,7 +82,7 @@ def _attempts(place, reading):
             one = pairs.attempt(place, replace(reading, inside=inside), place.build(0), seconds=1.0)
             if one is not None:
                 yield one
-            if inside or one is not None and one.right and not one.wrong:
+            if inside or one is not None and one.right and not one.wrong or one is None and reading.takes_g:
                 return
 
 
@@ -163,13 +166,15 @@ def _reads_what_others_leave(found):
     stored, read = set(), set()
     for tree in (n for n in ast.walk(program.tree) if isinstance(n, ast.FunctionDef)):
         shared = {name for n in ast.walk(tree) if isinstance(n, ast.Global) for name in n.names}
-        for n in ast.walk(tree):
-            name = n.attr if isinstance(n, ast.Attribute) else getattr(n, "id", None)
-            if tree.name == reading.forward.name:
-                read.add(name)
-            elif tree.name not in own and isinstance(getattr(n, "ctx", None), ast.Store):
-                stored |= {name} if isinstance(n, ast.Attribute) or name in shared else set()
-    return bool((read & stored) - parameters - {None})
+        named = [n for n in ast.walk(tree) if isinstance(n, ast.Name)]
+        own_names = {a.arg for a in tree.args.args} | {n.id for n in named if isinstance(n.ctx, ast.Store)}
+        attributes = [n for n in ast.walk(tree) if isinstance(n, ast.Attribute)]
+        if tree.name == reading.forward.name:
+            read |= {n.attr for n in attributes if isinstance(n.ctx, ast.Load)}
+            read |= {n.id for n in named if n.id not in own_names}
+        elif tree.name not in own:
+            stored |= {n.attr for n in attributes if isinstance(n.ctx, ast.Store)} | shared
+    return bool((read & stored) - parameters)
 
 
 def _knows_its_loss_first(found):
@@ -287,13 +292,6 @@ def _readings(program, calls):
 
     for front in calls:
         yield _place(program, front, {}), Reading(_key(front), _first(front))  # loss and gradients at once
-    for step in calls:
-        place = _place(program, step, {})
-        if step.name in place.functions():
-            yield from ((place, one) for one in pairs.steps_of(place, _key(step), _first(step)))
-        for loss in calls:
-            if loss is not step and not calls_other(loss, step) and _may_be_loss(loss):
-                yield from _down(program, step, loss)
     for back, front in itertools.product(calls, calls):
         of = _object_of(front, back)
         if front is back or of is None or calls_other(front, back):
@@ -303,6 +301,19 @@ def _readings(program, calls):
             one = _reading(program, front, loss, back, of)
             if one is not None:
                 yield one
+
+
+def _steps(program, calls):
+    """(place, Reading) of the calls that may be steps down a loss."""
+    calls, graph = [call for call in calls if call.name != "__init__"], pairs.call_graph(program)
+    for step in calls:
+        place = _place(program, step, {})
+        if step.name in place.functions():
+            yield from ((place, one) for one in pairs.steps_of(place, _key(step), _first(step)))
+        for loss in calls:
+            within = _key(step) in pairs.closure(graph, graph.get(_key(loss), ()))
+            if loss is not step and not within and _may_be_loss(loss):
+                yield from _down(program, step, loss)
 
 
 def _may_be_loss(call):
