@@ -308,8 +308,11 @@ def _steps(program, calls):
     calls, graph = [call for call in calls if call.name != "__init__"], pairs.call_graph(program)
     for step in calls:
         place = _place(program, step, {})
-        if step.name in place.functions():
-            yield from ((place, one) for one in pairs.steps_of(place, _key(step), _first(step)))
+        if step.name not in place.functions():
+            continue
+        if pairs.goes_round(pairs.evidence.find(program.tree, place.functions()[step.name])):
+            continue
+        yield from ((place, one) for one in pairs.steps_of(place, _key(step), _first(step)))
         for loss in calls:
             within = _key(step) in pairs.closure(graph, graph.get(_key(loss), ()))
             if loss is not step and not within and _may_be_loss(loss):

@@ -234,11 +234,27 @@ def readings(place, arguments):
 def steps_of(place, title, forward):
     """The Readings of one function that may take a step: its gradients are made inside, and its loss may be, too."""
     tree = evidence.find(place.program.tree, place.functions()[forward.name])
+    if goes_round(tree):
+        return
     yield Reading(title, forward, inside=True)
     for local in within.losses(tree, lambda name: bool(_cost.search(name)) and not is_gradient_name(name))[
         :4
     ]:
         yield Reading(title, forward, local=local, inside=True)
+
+
+def goes_round(tree):
+    """Whether a function counts epochs or iterations, by its names: it takes many steps."""
+    loops = [n for n in ast.walk(tree) if isinstance(n, ast.For | ast.While)] if tree is not None else []
+    heads = [n.test if isinstance(n, ast.While) else n for n in loops]
+    said = [
+        ast.unparse(n.target) + " " + ast.unparse(n.iter) if isinstance(n, ast.For) else ast.unparse(n)
+        for n in heads
+    ]
+    return any(
+        re.search(r"epoc|epoch|[eé]poque|iter(?!tools)|n_steps|num_steps|rund|vuelta|schritte", text, re.I)
+        for text in said
+    )
 
 
 def names_its_loss(place, reading):
