@@ -931,6 +931,7 @@ def _of_a_step(candidates, values, slopes):
     """The candidates without what the step makes inside, or without the changes of parameters: what is less often right.
 
     Where nothing is right, it is the changes that are kept if they are what is made inside, times the step and a number.
+    Where some changes are just what is made inside, those that are not are kept: W += rate * dW beside b -= rate * db.
     """
     moved = {s.address for s, _ in candidates if s.kind == "moved"}
     candidates = [(s, g) for s, g in candidates if s.kind != "returned" or s.address not in moved]
@@ -955,9 +956,25 @@ def _of_a_step(candidates, values, slopes):
         for change in changes[s.of]
         for n in sizes
     )
-    if fits_inside >= max(fits, 1) or not fits and not plain:
-        return [(s, g) for s, g in others if s.kind not in TAKEN] + inside
-    return others
+    if fits_inside < fits or not fits_inside and plain:
+        return others
+    # where some steps are what is made inside, those that are not are taken wrongly; Adam's are none
+    well = {s.of for s, g in inside if any(_is_taken(change, g, values[s.of]) for change in changes[s.of])}
+    badly = changes.keys() - well if well else set()
+    kept = [(s, g) for s, g in others if s.kind not in TAKEN or s.of in badly]
+    return kept + [(s, g) for s, g in inside if s.of not in badly]
+
+
+def _is_taken(change, gradient, value):
+    """Whether a change is that of a gradient, or of it and a positive part of the parameter itself: weight decay."""
+    more, size = change - gradient, float(np.sum(value**2))
+    part = float(np.sum(more * value)) / size if size else 0.0
+    near = 1e-9 * np.abs(gradient).max(initial=0.0) + 1e-14
+    if not np.any(gradient):
+        return False  # of a gradient of zeros nothing is told, by whatever step
+    return bool(
+        np.abs(more).max(initial=0.0) <= near or part > 0 and np.allclose(more, part * value, 1e-6, near)
+    )
 
 
 def _of_what(source, gradient, changes, values, slopes):

@@ -370,13 +370,14 @@ def _is_velocity(address, container, value):
     It is named so, as in velocity["W"], or after a parameter of its shape, as vW beside W. mu is a mean, whatever u is.
     """
     name = str(address[-1][1])
-    if len(address) < 2 or address[0][0] == "arg" and isinstance(container, dict) or name == "mu":
+    if len(address) > 1 and re.fullmatch(r"_?(vel|mom|velocity|momentum|velocities)", str(address[-2][1])):
+        return True
+    if len(address) < 2 or name == "mu" or address[0][0] == "arg" and isinstance(container, dict):
         return False
     beside = container if isinstance(container, dict) else getattr(container, "__dict__", {})
     kept = re.match(r"(v|m|vel|mom|velocity|momentum)_?(?=\w)", name)
     of = beside.get(name[kept.end() :]) if kept else None
-    within = re.fullmatch(r"_?(vel|mom|velocity|momentum|velocities)", str(address[-2][1]))
-    return bool(within) or isinstance(of, np.ndarray) and np.shape(of) == np.shape(value)
+    return isinstance(of, np.ndarray) and np.shape(of) == np.shape(value)
 
 
 def _of_its_kind(value, chosen, rng):

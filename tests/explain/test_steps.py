@@ -141,8 +141,35 @@ if __name__ == "__main__":
         net.on_batch(data[k : k + 8], 0.1)
         print(net.cost(data))
 """
-PROGRAMS = {"Adam": (ADAM, 2), "up": (UP, 2), "anew": (ANEW, 2), "closed": (CLOSED, 2), "batch": (BATCH, 6)}
+# plain steps: what is taken is judged, not only what is computed
+PLAIN = """import numpy as np
+RATE = 0.1
+class Line:
+    def __init__(self, n, k):
+        self.W, self.b = np.random.randn(n, k), np.zeros(k)
+    def fit_batch(self, x, t):
+        off = x @ self.W + self.b - t
+        loss = 0.5 * np.sum(off**2) / len(x)
+        dW, db = x.T @ off / len(x), off.sum(axis=0) / len(x)
+        self.W -= RATE * (dW + 0.01 * self.W)
+        self.b -= RATE * db
+        return loss
+if __name__ == "__main__":
+    np.random.seed(0)
+    line = Line(4, 2)
+    for _ in range(20):
+        print(line.fit_batch(np.random.randn(30, 4), np.random.randn(30, 2)))
+"""
+PROGRAMS = {
+    "plain": (PLAIN, 2),
+    "Adam": (ADAM, 2),
+    "up": (UP, 2),
+    "anew": (ANEW, 2),
+    "closed": (CLOSED, 2),
+    "batch": (BATCH, 6),
+}
 MISTAKES = [
+    ("plain", "off.sum(axis=0) / len(x)", "off.sum(axis=0)"),
     ("Adam", "self.D.T * (1 - h**2)", "self.D.T * (1 - h)"),
     ("Adam", "self.D, h.T @ up)", "self.D, 2 * h.T @ up)"),
     ("up", "out = z / len(x)", "out = -z / len(x)"),
@@ -171,3 +198,16 @@ def test_a_mistake_in_a_step_is_found_at_its_line(name, right, wrong, tmp_path):
     said = file.check(tmp_path / "mine.py", seconds=10).to_dict()
     assert said["verdict"] == "wrong"
     assert [f["line"] for f in said["findings"]] == [line]
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("self.b -= RATE * db", "self.b += RATE * db"),
+        ("RATE * (dW + 0.01 * self.W)", "RATE * (dW.mean(axis=0) + 0 * dW)"),
+    ],
+)
+def test_a_plain_step_that_is_taken_wrongly_is_wrong(right, wrong, tmp_path):
+    """The gradients that it computes are right; what it does with them is not."""
+    (tmp_path / "mine.py").write_text(PLAIN.replace(right, wrong))
+    assert file.check(tmp_path / "mine.py", seconds=0).to_dict()["verdict"] == "wrong"
