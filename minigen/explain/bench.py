@@ -398,9 +398,18 @@ def expression_answer(code):
     """The answer that evaluates another expression where the watched one stands."""
 
     def answer(value, frame):
-        return eval(code, frame.f_globals, dict(frame.f_locals))
+        return evaluated(code, frame.f_globals, frame.f_locals)
 
     return answer
+
+
+def evaluated(code, names, scope):
+    """The value of an expression where these globals and these locals are known. What a comprehension or a lambda in it reads
+    are globals for eval: it gets both together then.
+    """
+    if any(isinstance(c, types.CodeType) for c in code.co_consts):
+        return eval(code, {**names, **scope})
+    return eval(code, names, dict(scope))
 
 
 def watched(tree, slots):

@@ -267,6 +267,7 @@ def expression_edits(slots, values, arrays, numbers, functions, to=np.inf):
 def _of_places(node, numbers):
     """Row and column are counted in one way: r, c = i * stride, j * stride."""
     whole = {n.text for n in numbers if isinstance(n.value, int)}
+    yield from _stepped(node, node, numbers)
     if not all(isinstance(e, ast.Name) and e.id in whole for e in node.elts):
         return
     for other in numbers:
@@ -279,6 +280,19 @@ def _of_places(node, numbers):
                 new = [ast.BinOp(e, op, other.node) for e in node.elts]
                 said = f"{words.format(other.text)} at each of {text(node)}"
                 yield Edit(1.4, "index", said, node, ast.Tuple(new, ast.Load()))
+
+
+def _stepped(node, whole, numbers):
+    """j * stride at every place of j in a slice or in its bounds, lo, hi = j, j + T."""
+    counts = {n.text: n for n in numbers if isinstance(n.value, int)}
+    names = [n for n in ast.walk(whole) if isinstance(n, ast.Name) and n.id in counts]
+    for own in dict.fromkeys(n.id for n in names):
+        places = [n for n in names if n.id == own]
+        for other in counts.values() if len(places) > 1 else ():
+            if other.value > 1 and other.text != own and own in COUNTERS:
+                by = {id(n): ast.BinOp(n, ast.Mult(), other.node) for n in places}
+                words = f"the factor {other.text} is missing at each {own} of {text(node)}"
+                yield Edit(1.4, "index", words, node, replaced(whole, by))
 
 
 def other_constants(slots, values, literals):
@@ -738,28 +752,28 @@ def _regrouped(node):
     sums, products = ast.Add | ast.Sub, ast.Mult | ast.Div
     if isinstance(node.op, sums):
         for i, side in enumerate((node.left, node.right)):
-            chain = _chain(side)
+            chain = chain_of(side)
             for k in range(1, len(chain) if len(chain) > 2 else 0):
-                part = _product(chain[:k])
+                part = product_of(chain[:k])
                 both = (part, node.right) if i == 0 else (node.left, part)
-                yield _product([(None, binary(both[0], node.op, both[1])), *chain[k:]])
-    chain = _chain(node)
+                yield product_of([(None, binary(both[0], node.op, both[1])), *chain[k:]])
+    chain = chain_of(node)
     if isinstance(node.op, products) and len(chain) > 2:
         first, (op, last) = chain[0][1], chain[-1]
         if isinstance(first, ast.BinOp) and isinstance(first.op, sums):
-            yield binary(first.left, first.op, _product([(None, first.right), *chain[1:]]))
+            yield binary(first.left, first.op, product_of([(None, first.right), *chain[1:]]))
         if isinstance(last, ast.BinOp) and isinstance(last.op, sums):
-            yield binary(_product([*chain[:-1], (op, last.left)]), last.op, last.right)
+            yield binary(product_of([*chain[:-1], (op, last.left)]), last.op, last.right)
 
 
-def _chain(node):
+def chain_of(node):
     """[(operator before it, factor)] of a product with divisions; the first has none before it."""
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div):
-        return [*_chain(node.left), (node.op, node.right)]
+        return [*chain_of(node.left), (node.op, node.right)]
     return [(None, node)]
 
 
-def _product(chain):
+def product_of(chain):
     return functools.reduce(lambda a, b: binary(a, b[0], b[1]), chain[1:], chain[0][1])
 
 
@@ -1021,6 +1035,7 @@ def _of_slice(node, numbers):
         yield Edit(
             1.5, "index", "the order of the entries is reversed", node, ast.Slice(None, None, parsed("-1"))
         )
+    yield from _stepped(node, node, numbers)
     if node.step is not None:
         yield Edit(
             1.3, "index", "the step of the slice is not due", node, ast.Slice(node.lower, node.upper, None)
@@ -1144,6 +1159,10 @@ def _insertions(node, parent, place, value, own, arrays, numbers, to, around):
             ):
                 said = f"{what} {other.text} is missing at {own}"
                 yield e(cost + more, "factor", said, binary(node, op(), other.node))
+        if isinstance(other.value, float) and other.value not in (0, 1):  # a width, whose slope is 1 / s ** 2
+            said = f"a division by {other.text} ** 2 is missing at {own}"
+            square = binary(other.node, ast.Pow(), ast.Constant(2))
+            yield e(1.31 + more, "factor", said, binary(node, ast.Div(), square))
         if isinstance(other.value, float) and 0 < other.value < 1:  # of dropout, what is kept
             said = f"a division by 1 - {other.text} is missing at {own}"
             yield e(1.3 + more, "factor", said, binary(node, ast.Div(), parsed(f"(1 - {other.text})")))

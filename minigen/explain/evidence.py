@@ -38,6 +38,7 @@ may_be_labels = re.compile(
 )
 
 
+MOST_SILENT = 24  # arrays of which is asked whether a gradient of them is missing
 MOST_SETTINGS = 8  # numbers of which is asked whether they are a weight decay
 TAKEN = "changed", "moved"  # a step was taken: the gradient is the change of a parameter, divided by the step
 
@@ -833,7 +834,8 @@ def _candidates(reading, values, outcome, scene):
     for address, (_, _, value) in scenes.returned_leaves(outcome.returned, outcome.live.program).items():
         yield Source("returned", address, labels(address)), np.array(value, dtype=np.float64)
     changed = touched(outcome)
-    known = {str(a[-1][1]).lower() for a in values} | {p.lower() for p, _ in reading.forward.bound}
+    known = {str(_without_numbers(a)[-1][1]).lower() for a in values}
+    known |= {p.lower() for p, _ in reading.forward.bound}
     taken = _steps_taken(values, changed) if _steps(reading, outcome.live) else []
     kept = {a: (values[a], after) for a, (_, after) in changed.items() if a in values and np.ndim(after)}
     decays = _decays(
@@ -1092,20 +1094,18 @@ def _promise(source, value, reading):
     """How strongly a source's name promises the gradient of a value; 0: not at all."""
     if source.kind in (*TAKEN, "inside"):  # it is known of what they are
         return 0
-    last = str(value[-1][1] or "").lower()
-    if not isinstance(value[-1][1], str):
+    numbers = value[len(_without_numbers(value)) :]
+    of = source.address[: len(source.address) - len(numbers)]
+    if numbers and (not of or source.address != of + numbers):  # g_W[1] is that of W[1]
         return 0
-    holders = [str(k) for _, k in source.address[:-1]]
+    last = str(_without_numbers(value)[-1][1] or "").lower()
+    holders = [str(k) for _, k in of[:-1]]
     name = _last(source.label)
     wanted = bases(name)
     holder, _, rest = source.label.partition(".")
     if source.kind == "returned" and rest == name and is_gradient_name(holder):  # g.flat, of g = like(p)
         wanted = wanted | {name.lower()}
-    if (
-        source.address[-1][0] == "key"
-        and isinstance(source.address[-1][1], str)
-        or any(map(_strict.search, holders))
-    ):
+    if of[-1][0] == "key" and isinstance(of[-1][1], str) or any(map(_strict.search, holders)):
         wanted = wanted | {name.lower()}
     if last not in wanted:  # grad_in may be that of w_in
         short = re.sub(r"^(w|weights?|b|bias|p)_(?=[a-z])", "", last)
@@ -1122,6 +1122,33 @@ def _promise(source, value, reading):
             shared += 1
         score += shared
     return score
+
+
+def silent(reading, scene, matches):
+    """Addresses of the arrays of objects, and of the dicts and lists in which others have a gradient, on which y depends and
+    for which no gradient was found: those that were not compared.
+    """
+    live, slopes = scene.live(), Slopes(reading, scene)
+    before, compared = photograph(live), {m.value for m in matches}
+    roots = {a[0] for a in compared if len(a) > 1}
+    arrays = {a: v for a, (_, _, v) in scenes.leaves(live, live.program).items() if np.ndim(v)}
+    slopes.weigh(reading.run(live, back=False).y)
+    written = touched(Outcome(None, None, before, live))
+
+    def may_have_one(address):
+        own = address[0][0] == "self" or address[0] in roots
+        kept = address in written or any(is_gradient_name(str(k)) for _, k in address[1:])
+        return own and len(address) > 1 and not kept and address not in compared
+
+    asked = [a for a in arrays if may_have_one(a)][:MOST_SILENT]
+    return [a for a in asked if abs(slopes._slope(a, np.ones(arrays[a].shape))[1]) > 1e-7 * slopes.size]
+
+
+def _without_numbers(address):
+    """The address of the list, or of the list of lists, in which a value stands; its own, if it stands in none."""
+    while len(address) > 1 and address[-1][0] == "key" and not isinstance(address[-1][1], str):
+        address = address[:-1]
+    return address
 
 
 def promises(reading, scene):

@@ -114,7 +114,7 @@ def _work(path, names, shapes, seconds, reveal, subject, send):
         )
     if not found:
         raise find.NotFound(find.why_not(program, path, names))
-    send(("notes", find.proposed(found, path) + find.reduced(found)))
+    send(("notes", find.proposed(found, path) + find.reduced(found) + find.not_compared(found)))
     tasks = [
         find.pairs.task_of(f.place, f.reading, f.warm, promised=f.matches if f.raised else ()) for f in found
     ]

@@ -1,6 +1,7 @@
 """From a Program to the readings of its pairs, or to the sentence that says what is missing."""
 
 import ast
+import contextlib
 import functools
 import inspect
 import re
@@ -8,7 +9,8 @@ import types
 
 import numpy as np
 
-from minigen.explain import arrays, observed, pairs, process, propose, shown
+from minigen.explain import arrays, evidence, load, observed, pairs, process, propose, shown
+from minigen.explain import scene as scenes
 from minigen.explain.reading import Assumed, is_gradient_name
 from minigen.explain.scene import Scene, widen
 
@@ -462,6 +464,21 @@ def reduced(found):
         elif isinstance(reading.loss, Assumed):
             of = f"{reading.loss.text}, of what {reading.forward.name} returns"
             notes.append(f"{reading.title}: the file has no loss for it; judged as the gradient of {of}")
+    return notes
+
+
+def not_compared(found):
+    """A note for each pair whose objects hold arrays that forward uses and of which no gradient was found."""
+    notes = []
+    for f in found:
+        names = []
+        with load.quiet(), contextlib.suppress(Exception), np.errstate(all="ignore"):
+            addresses = evidence.silent(f.reading, f.place.build(0), f.matches)
+            names = [scenes.text(a) for a in addresses]
+        if names and f.matches:
+            rest = f" and {len(names) - 3} more" if len(names) > 4 else ""
+            listed = ", ".join(names if not rest else names[:3]) + rest
+            notes.append(f"{f.reading.title}: no gradient was found for {listed}: not compared")
     return notes
 
 

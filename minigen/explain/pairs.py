@@ -473,6 +473,9 @@ def _options(place, forward, back, arguments):
     parameters = place.parameters(back)
     settings = {p.name: p.default for p in place.parameters(forward.name) if p.default is not p.empty}
     options, upstream = [], 0
+    asked = {p.name for p in place.parameters(forward.name)}
+    # what the file itself hands to backward, as in backward(1.0, cache), is an upstream gradient like any other
+    arguments = {n: v for n, v in arguments.items() if n in asked or not is_gradient_name(n)}
     gradients = [p for p in parameters if p.name not in arguments and is_gradient_name(p.name)]
     for i, p in enumerate(parameters):
         name = p.name

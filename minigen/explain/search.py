@@ -25,7 +25,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from minigen.explain import built, missing, process, trace
+from minigen.explain import built, missing, normalised, process, trace
 from minigen.explain import edits as changes
 from minigen.explain.arrays import host
 from minigen.explain.bench import (
@@ -34,12 +34,14 @@ from minigen.explain.bench import (
     UNTOUCHED,
     Bench,
     answering,
+    evaluated,
     expression_answer,
     recorded,
     repeatable,
     watched,
 )
 from minigen.explain.edits import Edit, Slots, applied, atoms, expression_edits, statement_edits
+from minigen.explain.elsewhere import Elsewhere
 from minigen.explain.naming import promised
 from minigen.explain.source import functions_of, small
 
@@ -91,10 +93,20 @@ class Suspect:
     outer: frozenset = frozenset()  # names of an enclosing function's that its own code does not reach yet
     watched: object = None  # the code of its function with the expressions of this statement watched
     piece: bool = False  # one of several values that a statement lists
+    inner: dict = field(
+        default_factory=dict
+    )  # {id(expression): the comprehension for each of whose items it is computed}
+    scopes: dict = field(default_factory=dict)  # {id(comprehension): names in its first item}
     rank: float = 0.0
     where: int = 0  # when it was first reached
     forward: bool = False  # it runs when forward runs
     setup: bool = False  # its value does not come from the upstream gradient
+
+    def __post_init__(self):
+        for node in ast.walk(self.statement):
+            if isinstance(node, ast.ListComp | ast.GeneratorExp | ast.DictComp):
+                first = {id(n) for n in ast.walk(node.generators[0].iter)}
+                self.inner |= {id(n): node for n in ast.walk(node) if n is not node and id(n) not in first}
 
     @property
     def hands_out(self):
@@ -530,9 +542,9 @@ class Search:
                     found.append(Suspect(function, *at, one.statement, one, numbered))
                     found[-1].piece = one is not whole
                     found[-1].asked = found[-1].hands_out  # it is solved for where it is made
-            if isinstance(function.tree, ast.Lambda):
-                one = Slots(ast.Return(function.tree.body))
-                one.statement.lineno = function.tree.lineno
+            for node in (n for n in ast.walk(function.tree) if isinstance(n, ast.Lambda)):
+                one = Slots(ast.Return(node.body))
+                one.statement.lineno = node.lineno
                 numbered = {id(n): next(keys) for n in one.nodes}
                 slots |= {numbered[id(n)]: n for n in one.nodes}
                 found.append(Suspect(function, [], 0, one.statement, one, numbered))
@@ -542,7 +554,7 @@ class Search:
             except (SyntaxError, ValueError):
                 pass
         try:
-            wanted = {k: id(s.statement) for s in found for k in s.keys.values()}
+            wanted = {k: id(s.inner.get(n, s.statement)) for s in found for n, k in s.keys.items()}
             every = {id(n): [] for function in self.functions for n in _ends_around(function.tree)}
             kept, scopes = recorded(wanted, lambda: self.bench.play(self.trial), wanted, every)
             forward, _ = recorded(wanted, lambda: self.bench._forward(self.trial.values))
@@ -551,7 +563,10 @@ class Search:
             found = [s for s in found if any(k in kept for k in s.keys.values())]
             for s in found:
                 self._note(s, kept, order)
-                s.scope, s.namespace = scopes[id(s.statement)]
+                s.scope, s.namespace = scopes.get(id(s.statement)) or next(
+                    scopes[id(c)] for c in s.inner.values() if id(c) in scopes
+                )
+                s.scopes = {id(c): scopes[id(c)][0] for c in s.inner.values() if id(c) in scopes}
             _add_outer_scopes(found, every)
             for s in found:
                 s.forward = any(k in forward for k in s.keys.values())
@@ -842,7 +857,7 @@ class Search:
         try:
             code = small.code(compile(ast.fix_missing_locations(tree), "<statement>", "eval"))
             with np.errstate(all="ignore"):
-                again = eval(code, s.namespace, dict(s.scope))
+                again = evaluated(code, s.namespace, s.scope)
         except Exception:
             return None
         inside = frozenset(id(n) for n in ast.walk(node))
@@ -901,17 +916,33 @@ class Search:
         return s.edits + self._whole_edits(s)
 
     def _simple_edits(self, s, to):
+        for comprehension in {id(c): c for c in s.inner.values() if id(c) in s.scopes}.values():
+            yield from self._of_a_comprehension(s, comprehension, to)
         arrays, numbers = atoms(s.scope, s.namespace)
         numbers = numbers + changes.sizes(arrays)
-        functions = {
-            n: f.__code__.co_argcount
-            for n, f in s.namespace.items()
-            if hasattr(f, "__code__") and not n.startswith("_")
-        }
-        yield from expression_edits(s.slots, s.values, arrays, numbers, functions, to)
+        yield from expression_edits(s.slots, s.values, arrays, numbers, _own_functions(s), to)
+        yield from normalised.edits(s.slots, s.values, arrays)
         yield from changes.calls(s.slots, s.values, built.calls(s, arrays))
         yield from changes.other_collections(s.slots, s.values, s.scope)
         yield from changes.other_constants(s.slots, s.values, self.literals)
+        yield from self.as_elsewhere.edits(s)
+
+    def _of_a_comprehension(self, s, comprehension, to):
+        """The changes of what a comprehension computes for each item, with the names that it binds."""
+        whole = comprehension.value if isinstance(comprehension, ast.DictComp) else comprehension.elt
+        part = copy.copy(s.slots)
+        part.statement = ast.copy_location(ast.Expr(whole), whole)
+        inside = {id(n) for n in ast.walk(whole)}
+        part.nodes = [n for n in part.nodes if id(n) in inside]
+        inner = s.scopes[id(comprehension)]
+        bound = {n: v for n, v in inner.items() if n not in s.scope and not n.startswith(".")}
+        arrays, numbers = atoms(bound, {})
+        if arrays or numbers:
+            yield from expression_edits(part, s.values, arrays, numbers, _own_functions(s), to)
+
+    @functools.cached_property
+    def as_elsewhere(self):
+        return Elsewhere(self.functions)
 
     @functools.cached_property
     def literals(self):
@@ -962,13 +993,15 @@ class Search:
         `code` is what must be possible to compute; the whole value, if it is not given.
         """
         from_outside = not s.outer.isdisjoint(_names_read(edit.new))
+        if id(edit.node) in s.inner:  # of what it does not read, a comprehension knows nothing
+            return self._with_compiled(s, edit)
         if from_outside and s.calls > 1:  # what is known of a name around is that of one of the calls
             return self._with_compiled(s, edit)
         code = code or told and s.response.code
         if code:
             try:
                 with answering(answers), np.errstate(all="ignore"):
-                    value = eval(code, s.namespace, dict(s.scope))
+                    value = evaluated(code, s.namespace, s.scope)
                 if told and not s.response.could_mend(value):
                     self.bench.tried += 1
                     return None
@@ -1008,7 +1041,7 @@ class Search:
             if any(not status[n] and name in _names_in(new) for n, name in self.named.items()):
                 return  # it reads what is still wrong: right by chance, and no longer when that is mended
             more = _unlikely(s, edit) + HANDED_OUT * s.hands_out
-            edit.cost, edit.less = edit.cost + more, max(0.0, -more)
+            edit = replace(edit, cost=edit.cost + more, less=max(0.0, -more))
             held = self._holds(s, edit)
             if held:
                 (self.elsewhere if held == ELSEWHERE else self.full).append((edit, s, gained))
@@ -1300,6 +1333,12 @@ def _pieces(statement):
     else:
         new = [ast.Assign([name], part) for name, part in zip(names, parts, strict=True)]
     return [ast.copy_location(n, part) for n, part in zip(new, parts, strict=True)]
+
+
+def _own_functions(s):
+    """{name: number of arguments} of the person's functions."""
+    functions = {n: f for n, f in s.namespace.items() if hasattr(f, "__code__") and not n.startswith("_")}
+    return {n: f.__code__.co_argcount for n, f in functions.items()}
 
 
 def _add_outer_scopes(suspects, every):

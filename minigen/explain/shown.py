@@ -394,6 +394,8 @@ def _of_its_kind(value, chosen, rng):
     for axis, size in enumerate(value.shape):
         if size in chosen:
             new = new.take(chosen[size], axis)
+    if value.ndim == 1 and whole and len(value) > 1 and np.array_equal(np.sort(value), np.arange(len(value))):
+        return np.argsort(np.argsort(new)).astype(value.dtype)  # an order of so many stays one
     if whole and value.size and value.dtype.kind in "iu" and chosen and value.min() >= 0:
         fits = [len(rows) for size, rows in chosen.items() if size > value.max()]
         new = new % min(fits) if fits and value.max() >= min(fits) and value.max() > 1 else new
