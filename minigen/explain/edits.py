@@ -64,6 +64,9 @@ def parsed(text):
 COUNTERS = ("i", "j", "k", "l", "s", "t")  # names of loops; n, m and d are sizes mostly
 
 
+_velocity = re.compile(r"\b_?(vel|mom|velocity|velocities|momentum)\b", re.I)
+
+
 def atoms(scope, namespace):
     """(arrays, numbers): what a statement can name: locals, entries of dicts, attributes, a few globals."""
     arrays, numbers, counts, counted, seen = [], [], [], [], set()
@@ -77,6 +80,8 @@ def atoms(scope, namespace):
 
     def add(text, value, depth):
         if isinstance(value, bool | types.ModuleType) or text.startswith("__") or text == "_":
+            return
+        if _velocity.search(text):  # what momentum keeps is no part of a gradient
             return
         if depth == 0 and isinstance(value, list) and len(value) > 1:
             counts.append(Atom(f"len({text})", len(value)))
@@ -106,7 +111,8 @@ def atoms(scope, namespace):
         elif depth < 2 and _is_object(value) and id(value) not in seen:
             seen.add(id(value))
             for name, inner in vars(value).items():
-                add(f"{text}.{name}", inner, depth + 1)
+                if not (name[0] == "v" and name[1:].lstrip("_") in vars(value)):  # vW beside W
+                    add(f"{text}.{name}", inner, depth + 1)
 
     for name, value in scope.items():
         add(name, value, 0)
@@ -124,9 +130,18 @@ def atoms(scope, namespace):
         if not a.text.isidentifier() and content not in named:
             kept = others.setdefault(content, a)
             others[content] = a if len(a.text) < len(kept.text) else kept
+    picked = [*_picked([*names, *others.values()])]
     shares = [a for a in numbers if isinstance(a.value, float) and 0 < a.value < 1 and a.value != 0.5][:6]
     rests = [Atom(f"(1 - {a.text})", 1 - a.value) for a in shares]  # what a leak or a momentum leaves
-    return [*names, *others.values()][:60] + counted[:24], [*numbers, *counts][:40] + rests
+    return [*names, *others.values()][:60] + counted[:24] + picked[:12], [*numbers, *counts][:40] + rests
+
+
+def _picked(arrays):
+    """The rows of tables that indices pick: V[y], of an embedding or of what belongs to a class."""
+    for index in (a for a in arrays if a.value.dtype.kind in "iu" and a.value.ndim == 1 and a.value.size > 1):
+        for table in (a for a in arrays if a.value.dtype.kind == "f" and a.value.ndim == 2):
+            if 0 <= index.value.min() and index.value.max() < len(table.value) != len(index.value):
+                yield Atom(f"{table.text}[{index.text}]", table.value[index.value])
 
 
 def _numbered(text, entries, counters):
@@ -279,7 +294,7 @@ def _of_places(node, numbers):
             if other.value not in (0, 1) or not isinstance(op, ast.Mult):
                 new = [ast.BinOp(e, op, other.node) for e in node.elts]
                 said = f"{words.format(other.text)} at each of {text(node)}"
-                yield Edit(1.4, "index", said, node, ast.Tuple(new, ast.Load()))
+                yield Edit(1.2, "index", said, node, ast.Tuple(new, ast.Load()))
 
 
 def _stepped(node, whole, numbers):
@@ -555,7 +570,9 @@ def _of_value(node, parent, place, value, arrays, numbers, to, around=()):
                         ast.Attribute(node, "transpose", ast.Load()), [ast.Constant(i) for i in order], []
                     )
                     yield e(
-                        1.1 if list(order) == swapped else 1.45,
+                        # what is read off in rows must stand in that order: x.transpose(...).reshape(-1, F)
+                        (1.1 if list(order) == swapped else 1.45)
+                        - 0.2 * (getattr(parent, "attr", "") == "reshape"),
                         "transpose",
                         f"the axes of {own} are in another order",
                         new,
@@ -890,8 +907,9 @@ def _of_call(node, values):
                 arguments = [ast.Constant(i) for i in p]
                 if isinstance(node.args[0], ast.Tuple):
                     arguments = [ast.Tuple(arguments, ast.Load())]
+                moved = sum(a.value != i for a, i in zip(order, p, strict=True))
                 yield e(
-                    1.3,
+                    1.05 if moved == 2 else 1.3,
                     "transpose",
                     "the axes are in another order",
                     ast.Call(node.func, arguments, node.keywords),

@@ -38,6 +38,7 @@ may_be_labels = re.compile(
 )
 
 
+_velocity = re.compile(r"_?(vel|mom|velocity|momentum|velocities|moments?|speed|[mvsr]|ema)$", re.I)
 MOST_SILENT = 24  # arrays of which is asked whether a gradient of them is missing
 MOST_SETTINGS = 8  # numbers of which is asked whether they are a weight decay
 TAKEN = "changed", "moved"  # a step was taken: the gradient is the change of a parameter, divided by the step
@@ -1105,7 +1106,8 @@ def _promise(source, value, reading):
     holder, _, rest = source.label.partition(".")
     if source.kind == "returned" and rest == name and is_gradient_name(holder):  # g.flat, of g = like(p)
         wanted = wanted | {name.lower()}
-    if of[-1][0] == "key" and isinstance(of[-1][1], str) or any(map(_strict.search, holders)):
+    keyed = of[-1][0] == "key" and isinstance(of[-1][1], str) and not any(map(_velocity.match, holders))
+    if keyed or any(map(_strict.search, holders)):
         wanted = wanted | {name.lower()}
     if last not in wanted:  # grad_in may be that of w_in
         short = re.sub(r"^(w|weights?|b|bias|p)_(?=[a-z])", "", last)

@@ -207,6 +207,9 @@ def explain_task(task, *, seconds=20.0, reveal=False, report=None, progress=None
     return said
 
 
+MORE = 400  # entries that are compared one by one to show the worst of a large gradient
+
+
 def _judge(said, search, status):
     """The verdict of every gradient, with its error at the first inputs."""
     bench, trial, task = search.bench, search.trials[0], search.task
@@ -219,6 +222,9 @@ def _judge(said, search, status):
     worst, said.returned = 0.0, gradients or {}
     for name, truth in trial.truth.items():
         given = None if gradients is None else gradients.get(name)
+        if not status[name] and truth.direction is not None and truth.at_entries(given):
+            # it is wrong at others than those that were compared one by one
+            truth = bench.truth(trial.values, name, trial.g, trial.y, search.rng, MORE)
         error, where = truth.error(given)
         called = task.names.get(name, name)
         said.gradients.append({"name": called, "verdict": "ok" if status[name] else "wrong", "error": error})

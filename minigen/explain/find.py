@@ -176,10 +176,22 @@ def not_judged(program, found):
         asked = {p.lower() for p in inspect.signature(function).parameters}
         drives = _drives.search(last) and (_trains(tree, known) or asked & set(pairs.evidence.steps))
         alike = "." in name and last in backs or chains
-        if (pairs.goes_back(last, functions) or single or steps or alike) and not drives:
+        gives = _gives_gradients(tree)
+        if (pairs.goes_back(last, functions) or single or steps or alike or gives) and not drives:
             open_.append(name)
     inner = set().union(*(pairs.closure(graph, graph.get(name, ())) - {name} for name in open_))
     return [name for name in open_ if name not in inner]
+
+
+def _gives_gradients(tree):
+    """Whether a function returns a loss and beside it what is named a gradient: return cost, grad_w."""
+    returned = [
+        n.value.elts for n in ast.walk(tree) if isinstance(n, ast.Return) and isinstance(n.value, ast.Tuple)
+    ]
+    names = [[getattr(e, "id", "") for e in elements] for elements in returned]
+    return any(
+        any(map(pairs.evidence._strict.search, row)) and any(map(pairs._cost.search, row)) for row in names
+    )
 
 
 def _all_functions(program):

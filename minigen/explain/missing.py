@@ -15,6 +15,7 @@ from minigen.explain.edits import Edit, atoms
 from minigen.explain.express import Library
 from minigen.explain.reading import is_gradient_name
 
+MOST_TERMS = 24  # products of which two are tried together
 MOST = 400  # entries of a gradient for which a whole term is built
 
 
@@ -185,6 +186,45 @@ def of_unread(everything, unread):
                 )
                 found.append((s, edit))
     return found
+
+
+def of_what_forward_reads(suspects, trees):
+    """[(Suspect, Edit)]: `name += term` in loops, with gradients times the parameters that other functions read and this one
+    does not, one or two of them: dc += di * p["pi"] + df * p["pf"].
+    """
+    found = []
+    for s in (s for s in suspects if s.body and s.calls > 1):
+        name, value = assigned(s.statement), s.values.get(id(s.value_node))
+        if name is None or not isinstance(value, np.ndarray) or value.dtype.kind != "f":
+            continue
+        own = {
+            ast.unparse(n) for n in ast.walk(s.function.tree) if isinstance(n, ast.Attribute | ast.Subscript)
+        }
+        elsewhere = set().union(*(_words(tree) for tree in trees if tree is not s.function.tree))
+        arrays = [a for a in atoms(s.scope, s.namespace)[0] if a.value.dtype.kind == "f"]
+        left = [a for a in arrays if not a.text.isidentifier() and a.node and _last_word(a.node) in elsewhere]
+        left = [a for a in left if ast.unparse(a.node) not in own]
+        back = [a for a in arrays if a.text.isidentifier() and is_gradient_name(a.text) and a not in left]
+        terms = [(b, t) for b in left for a in back for t in _products(a, b, value.shape)][:MOST_TERMS]
+        more = [(1.5, term) for _, term in terms]
+        more += [(1.8, f"{t} + {u}") for (a, t), (b, u) in itertools.combinations(terms, 2) if a is not b]
+        for cost, term in more:
+            words = f"a line is missing: {term} flows into {name} as well"
+            found.append((s, _after(s, cost, "missing path", words, f"{name} = {name} + {term}")))
+    return sorted(found, key=lambda pair: pair[1].cost)
+
+
+def _last_word(node):
+    """pi of self.pi and of p["pi"]."""
+    return getattr(node, "attr", getattr(getattr(node, "slice", None), "value", None))
+
+
+def _words(tree):
+    """The names, attributes and keys that stand in a tree."""
+    words = set()
+    for n in ast.walk(tree):
+        words.add(getattr(n, "id", getattr(n, "attr", getattr(n, "value", None))))
+    return {w for w in words if isinstance(w, str)}
 
 
 def _products(one, other, shape):

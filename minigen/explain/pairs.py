@@ -594,6 +594,9 @@ def try_all(place, seed=0, seconds=4.0):
             continue
         if found and reading.inside and not found.right and not names_its_loss(place, reading):
             continue  # what it returns may be a score
+        if found and reading.inside and known and known.matches and not known.takes_a_step:
+            if found.right <= known.right:
+                continue  # what it gives back tells its gradients
         if found and reading.reduce and not found.right:
             spare.setdefault(reading.title, found)
             continue

@@ -43,6 +43,7 @@ from minigen.explain.bench import (
 from minigen.explain.edits import Edit, Slots, applied, atoms, expression_edits, statement_edits
 from minigen.explain.elsewhere import Elsewhere
 from minigen.explain.naming import promised
+from minigen.explain.reading import is_gradient_name
 from minigen.explain.source import functions_of, small
 
 TRIALS = 4  # sets of inputs on which a change must hold
@@ -53,6 +54,7 @@ SOLVING = 0.3  # the share of the time that may go into solving
 ROUNDING = 1e-13
 OWN = 0.2  # the less that a change costs in a line that is named after the gradient it computes
 WHOLE = 0.1  # the share of the time for measuring every entry of the wrong gradients
+APART = 0.6  # the share of the time for mistakes of which each spoils a part of what is wrong
 AFTERWARDS = 1.0  # seconds in which a cheaper change than the one at hand is looked for
 PART = 1.5  # the most that a change may cost that mends some gradients, where others stay wrong
 TWICE = 0.3  # the more that one change may cost that does what two do
@@ -60,6 +62,7 @@ UNUSUAL = 1.6  # those up to this cost do so where they can be tried without a r
 LIKELY = 1.31  # simple changes up to this cost come before expressions that are built
 BUILT = 2.0  # where a change costs more, expressions are built for other lines as well
 HANDED_OUT = 0.2  # the more that a change costs where a name is returned, and not where its value is made
+MADE_BY_ANOTHER = 0.25  # the more that a change costs that mends what another function of the person's gives
 SETUP = 0.5  # the more that a change costs in a line that only prepares values
 FEW_EDITS = 24  # of one kind in one statement
 NEAR = 0.25  # changes that cost so little more than the best are told as well
@@ -328,6 +331,10 @@ class Search:
     def _round(self):
         """The likeliest change that mends all that is wrong; where there is none, what is wrong first."""
         self.plain, self.bases, self.suspects, self.misled = {}, {}, [], False
+        self.observed, self.made = (
+            None,
+            {},
+        )  # the statements of a round and their changes, for all of its goals
         self.judged, self.measured = {}, {}  # what runs gave in this round, which later goals ask for again
         self.trial = next((t for t in self.trials if not all(self._before(t)[1].values())), self.trials[0])
         gradients, self.now = self._before(self.trial)
@@ -346,11 +353,12 @@ class Search:
             goals = self._goals(suspects, first) if len(first) > 1 else [[*first]]
         if self.misled:
             return None
-        for n, goal in enumerate(goals if best is None else ()):
-            with self._in_part_of_the_time(1 / (len(goals) - n)):
-                best = self._mending(goal, self._suspects(), {n: first[n] for n in goal if n in first})
-            if best is not None or self.misled:
-                break
+        with self._in_part_of_the_time(APART):
+            for n, goal in enumerate(goals if best is None else ()):
+                with self._in_part_of_the_time(1 / (len(goals) - n)):
+                    best = self._mending(goal, self._suspects(), {n: first[n] for n in goal if n in first})
+                if best is not None or self.misled:
+                    break
         if best is None and not self.misled:
             best = self._mending(wrong, self._suspects(), first)
         return best
@@ -435,7 +443,11 @@ class Search:
             just = [s for s in suspects if s.touches - {UNTOUCHED} == set(goal) - {UNTOUCHED}]
             tiers = tiers[:5] if aimed else [lambda: self._simple(through, LIKELY)]
             likely = tiers[-1]  # the most of the time is for it
-            tiers = [lambda: self._few_of_a_kind([s for s in just if s.response is None]), *tiers]
+            looped, trees = [s for s in just if s.response is None], [f.tree for f in self.functions]
+            tiers[:0] = [
+                lambda: self._few_of_a_kind(looped),
+                lambda: self._try_all(missing.of_what_forward_reads(just, trees)),
+            ]
             tiers += [lambda: self._two_in_one(known), lambda: self._missing_lines(just)]
             tiers += [lambda: self._in_loops(just), lambda: self._simple(just)]
         for tier in tiers:
@@ -528,6 +540,17 @@ class Search:
 
     def _suspects(self):
         """The statements of backward that a wrong gradient depends on, the likeliest first."""
+        if self.observed is None:
+            self.observed = self._observed()
+        found = [copy.copy(s) for s in self.observed]
+        for s in found:
+            s.edits, s.whole = [], None
+            self._rank(s, self.goal, not any(self.now.values()))
+        self.everything = sorted(found, key=lambda s: s.where)
+        return sorted((s for s in found if s.rank > 0), key=lambda s: (-s.rank, s.where))
+
+    def _observed(self):
+        """The statements of backward, with what they computed in one run; in later goals of a round they are the same."""
         found, keys, installed = [], itertools.count(), []
         for function in self.functions:
             slots = {}
@@ -577,14 +600,11 @@ class Search:
                 with_values = [s for s in with_values if not (s.piece and s.forward)]
                 for s in with_values:
                     s.setup = s.setup or s.forward
-            for s in with_values:
-                self._rank(s, self.goal, raises)
-            self.everything = sorted(with_values, key=lambda s: s.where)
         finally:
             for function in installed:
                 self._as_written(function)
         self.kept = kept
-        return sorted((s for s in with_values if s.rank > 0), key=lambda s: (-s.rank, s.where))
+        return with_values
 
     def _solved(self, suspects):
         """The suspects after it was tried to solve for the value of each, in their new order."""
@@ -890,9 +910,11 @@ class Search:
         plans = []
         for s in suspects:
             edits = [e for e in self._edits_of(s) if id(e) not in self.seen]
-            count = Counter(e.kind for e in edits)
+            count = Counter((e.kind, e.cost) for e in edits)
             plans += [
-                (e.cost, len(plans) + i, s, e) for i, e in enumerate(edits) if count[e.kind] <= FEW_EDITS
+                (e.cost, len(plans) + i, s, e)
+                for i, e in enumerate(edits)
+                if count[e.kind, e.cost] <= FEW_EDITS and e.cost < UNUSUAL
             ]
         self._try_all([(s, e) for *_, s, e in sorted(plans, key=lambda p: p[:2])])
 
@@ -908,10 +930,10 @@ class Search:
         """The simple changes of a statement, as far as they were asked for: those of a higher cost are many."""
         for least, most in ((-np.inf, LIKELY), (LIKELY, np.inf)):
             if s.made_to < most and to > least:
-                made = [e for e in self._simple_edits(s, most) if least < e.cost <= most]
-                for edit in made:
-                    edit.cost += SETUP * s.setup
-                s.edits += made
+                key = id(s.slots), id(s.scope), most
+                if key not in self.made:
+                    self.made[key] = [e for e in self._simple_edits(s, most) if least < e.cost <= most]
+                s.edits += [replace(e, cost=e.cost + SETUP * s.setup) for e in self.made[key]]
                 s.made_to = most
         return s.edits + self._whole_edits(s)
 
@@ -1040,11 +1062,27 @@ class Search:
             new = edit.statements if edit.body is not None else [edit.new]
             if any(not status[n] and name in _names_in(new) for n, name in self.named.items()):
                 return  # it reads what is still wrong: right by chance, and no longer when that is mended
-            more = _unlikely(s, edit) + HANDED_OUT * s.hands_out
+            more = (
+                _unlikely(s, edit) + HANDED_OUT * s.hands_out + MADE_BY_ANOTHER * self._mends_another(s, edit)
+            )
             edit = replace(edit, cost=edit.cost + more, less=max(0.0, -more))
             held = self._holds(s, edit)
             if held:
                 (self.elsewhere if held == ELSEWHERE else self.full).append((edit, s, gained))
+
+    def _mends_another(self, s, edit):
+        """Whether a change adds something to what a call of a function of the person's gives, to a name that it is given, or
+        to the gradient that another object keeps, such as self.dense2.dinputs: the mistake is likelier in that function.
+        """
+        node = edit.node
+        if edit.new is None or all(n is not node for n in ast.walk(edit.new)):
+            return False
+        if isinstance(node, ast.Attribute):
+            return isinstance(node.value, ast.Attribute | ast.Subscript) and is_gradient_name(node.attr)
+        own = {f.name.rpartition(".")[2] for f in self.functions}
+        call = s.slots.place(node)[0] if isinstance(node, ast.Name) and id(node) in s.slots.parents else node
+        func = getattr(call, "func", None)
+        return getattr(func, "attr", getattr(func, "id", "")) in own
 
     def _built(self, suspects):
         """Expressions built for the solved value of a statement: a term, a factor of a term, or the whole."""
@@ -1430,8 +1468,14 @@ def _unlikely(s, edit):
     wakes = any(n in bound and not read[n] and n not in listed for n in after)
     drops = any(n in bound and read[n] == before[n] and n not in after for n in before)
     fresh = len(after.keys() - set(_names_read(s.statement)))
+    made = {
+        n.id for n in ast.walk(s.function.tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+    }
+    # what is added to a name that is read only here belongs to the line that makes it
+    late = edit.body is None and isinstance(edit.node, ast.Name) and edit.node.id in made
+    late = late and read[edit.node.id] == 1 and any(n is edit.node for n in ast.walk(edit.new))
     spelled = max(0, _sizes_read(new) - _sizes_read(gone))
-    return 0.2 * drops - 0.35 * wakes + 0.03 * fresh + 0.05 * spelled
+    return 0.2 * drops - 0.35 * wakes + 0.03 * fresh + 0.05 * spelled + 0.1 * late
 
 
 def _sizes_read(trees):
