@@ -127,14 +127,20 @@ def _takes_labels(program):
 def _without_optimizers(program, found):
     """Without the steps of which no change is that of a gradient, and that run a pair which is right: such as Adam's."""
     names = pairs.names_of_code(program)
-    inner = {pairs._key(f, f.reading.backward or f.reading.forward) for f in found if f.right}
+    keys = {f: pairs._key(f, f.reading.backward or f.reading.forward) for f in found if f.right}
+    inner, plain = set(keys.values()), {key for f, key in keys.items() if f.takes_a_step}
 
     def takes_another_step(f):
         changes = not f.right and all(m.source.kind == "changed" for m in f.matches)
         alone = (
             f.reading.backward is None and "forward" in f.reading.forward.name
         )  # its state goes on, and no weight
-        return changes and not f.reading.inside and (alone or bool(inner & pairs.entered(f, names)))
+        if not changes or f.reading.inside:
+            return False
+        ran = pairs.entered(
+            f, names
+        )  # where one of those that it runs takes a plain step, once, it takes no other
+        return alone or bool(inner & ran) and (not plain & ran or pairs.steps_twice(f, names))
 
     return [f for f in found if not takes_another_step(f)]
 

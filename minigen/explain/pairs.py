@@ -16,6 +16,7 @@ import re
 import sys
 import traceback
 import types
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -1195,15 +1196,37 @@ def entered(found, names):
         if event == "call" and frame.f_code in names:
             seen.add(names[frame.f_code])
 
-    scene = found.place.build(0)
+    _run_watched(found, found.place.build(0).live(), watch)
+    return seen
+
+
+def steps_twice(found, names):
+    """Whether one run of a reading changes a parameter more than once, as where a critic takes a step for real and one for
+    made data: the change is then the gradient of no loss.
+    """
+    live, last, count = found.place.build(0).live(), {}, Counter()
+
+    def watch(frame, event, _):
+        if event == "return" and frame.f_code in names:
+            for m in found.matches:
+                now = np.array(scenes.reach(live, m.value)[2])
+                count[m.value] += not np.array_equal(now, last.setdefault(m.value, now))
+                last[m.value] = now
+
+    for m in found.matches:
+        last[m.value] = np.array(scenes.reach(live, m.value)[2])
+    _run_watched(found, live, watch)
+    return any(n > 1 for n in count.values())
+
+
+def _run_watched(found, live, watch):
     before = sys.getprofile()
     with contextlib.suppress(Exception), load.quiet(), np.errstate(all="ignore"):
         sys.setprofile(watch)
         try:
-            found.reading.run(scene.live(), None)
+            found.reading.run(live, None)
         finally:
             sys.setprofile(before)
-    return seen
 
 
 def _key(found, step):
