@@ -262,7 +262,7 @@ def expression_edits(slots, values, arrays, numbers, functions, to=np.inf):
         parent, place = slots.place(node)
         yield from _of_node(node, parent, place, value, values, arrays, numbers, functions, to)
     yield from _everywhere(slots, values, arrays)
-    for node in ast.walk(slots.statement):
+    for node in _walk_code(slots.statement):
         if isinstance(node, ast.Subscript):
             yield from _of_picked(node, values)
         if isinstance(node, ast.Slice):
@@ -277,6 +277,14 @@ def expression_edits(slots, values, arrays, numbers, functions, to=np.inf):
             yield from _of_places(node, numbers)
         elif isinstance(node, ast.Call):
             yield from _of_function(node, functions)
+
+
+def _walk_code(tree):
+    """All nodes but those within f-strings, whose places in the file are not known."""
+    yield tree
+    for child in ast.iter_child_nodes(tree):
+        if not isinstance(child, ast.JoinedStr):
+            yield from _walk_code(child)
 
 
 def _of_places(node, numbers):
@@ -374,6 +382,23 @@ def other_collections(slots, values, scope):
             if isinstance(other, list | tuple | range) and len(other) == len(own) > 1:
                 for new in (name, f"reversed(list({name}))"):
                     yield Edit(1.3, "order", f"the loop must go through {bare(new)}", node, parsed(new))
+        if (
+            isinstance(node, ast.Attribute)
+            and isinstance(own, tuple | list | dict)
+            and isinstance(node.value, ast.Name)
+        ):
+            kept = getattr(scope.get(node.value.id), "__dict__", {})
+            for name, other in kept.items():
+                if name != node.attr and type(other) is type(own) and len(other) == len(own) > 0:
+                    new = ast.Attribute(node.value, name, ast.Load())
+                    yield Edit(1.25, "operand", f"{text(node)} stands where {text(new)} is due", node, new)
+        if isinstance(node, ast.Constant) and isinstance(node.value, bool):
+            for name, other in scope.items():
+                if isinstance(other, bool | np.bool_):
+                    for new in (name, f"not {name}"):
+                        yield Edit(
+                            1.2, "constant", f"{new} is due where {node.value} stands", node, parsed(new)
+                        )
         if isinstance(node, ast.Name) and isinstance(own, list | dict):
             for name, other in scope.items():
                 if name != node.id and type(other) is type(own) and len(other) == len(own):
@@ -486,6 +511,8 @@ def _of_node(node, parent, place, value, values, arrays, numbers, functions, to)
         for k in (1, -1):
             yield e(1.3, "index", f"the index is {own}, off by one", binary(node, ast.Add(), parsed(str(k))))
         yield e(1.4, "index", f"{own} counts from the wrong end", parsed(f"-1 - ({own})"))
+        for k in ("0", "-1") if isinstance(node, ast.Name) else ():
+            yield e(1.4, "index", f"the index is {own}, {k} is due", parsed(k))
         for other in numbers:
             if isinstance(other.value, int) and other.text != own:
                 yield e(1.5, "index", f"the index is {own}, another one is due", other.node)
@@ -493,6 +520,13 @@ def _of_node(node, parent, place, value, values, arrays, numbers, functions, to)
                     1.7, "index", f"{own} counts from the wrong end", parsed(f"{other.text} - 1 - ({own})")
                 )
         return
+    if type(value) is int and isinstance(node, ast.BinOp | ast.Name) and isinstance(parent, ast.Call):
+        if getattr(parent.func, "id", "") in ("min", "max", "range"):
+            for k in (1, -1):
+                words = f"{own} is off by one"
+                yield e(
+                    1.35, "index", words, binary(node, ast.Add() if k > 0 else ast.Sub(), ast.Constant(1))
+                )
     around = getattr(values.get(id(parent)), "shape", ()) if isinstance(parent, ast.BinOp) else ()
     yield from _of_value(node, parent, place, value, arrays, numbers, to, around)
 
@@ -577,9 +611,23 @@ def _of_value(node, parent, place, value, arrays, numbers, to, around=()):
                         f"the axes of {own} are in another order",
                         new,
                     )
+        below = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Div) and place == "right"
+        if array and below and isinstance(node, ast.BinOp) and value.dtype.kind == "f" and (value >= 0).all():
+            yield e(1.2, "function", f"the root of {own} is due", parsed(f"np.sqrt({own})"))
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub) and text(node.left) == "1":
+            for other in arrays:  # the slope of x s(x) is s (1 + x (1 - s))
+                if array and other.value.shape == value.shape and other.value.dtype.kind == "f":
+                    new = parsed(f"(1 + {other.text} * ({own}))")
+                    yield e(1.5, "term", f"{text(new)} is due where {own} stands", new)
         if array:
             yield from _insertions(node, parent, place, value, own, arrays, numbers, to, around)
     elif number and not isinstance(parent, ast.keyword | ast.Tuple):
+        divides = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Div) and place == "right"
+        for other in arrays if divides else ():  # a mean over what a mask leaves, or over weights
+            if other.value.min(initial=0) >= 0 and other.value.dtype.kind in "fb" and other.value.size > 1:
+                ones = bool(((other.value == 0) | (other.value == 1)).all())
+                new = parsed(f"{other.text}.sum()")
+                yield e(1.25 if ones else 1.45, "constant", f"{text(new)} is due where {own} stands", new)
         for other in numbers:
             if other.text != own:
                 yield e(cost, "operand", f"{own} stands where {other.text} is due", other.node)
@@ -634,6 +682,18 @@ def _of_constant(node, parent, place, indexing, numbers, arrays, beside):
     if not (axis or indexing or power):
         for other in arrays:
             yield e(1.6, "operand", f"{other.text} is due where {c:g} stands", other.node)
+    branches = parent.args[1:] if isinstance(parent, ast.Call) and text(parent.func) == "np.where" else []
+    if (
+        len(branches) == 2
+        and node in branches
+        and not isinstance(branches[1 - branches.index(node)], ast.Constant)
+    ):
+        through = branches[1 - branches.index(node)]
+        for other in [a for a in arrays if a.value.dtype.kind == "f"] + [
+            n for n in numbers if n.value not in (0, 1)
+        ]:
+            new = binary(through, ast.Mult(), other.node)
+            yield e(1.4, "function", f"{text(new)} is due where {c:g} stands", new)
 
 
 def _of_einsum(node, c):
@@ -974,8 +1034,16 @@ def _of_function(node, functions):
         ("argmax", "argmin"), ("cumsum", "sum"),
     )  # fmt: skip
     if isinstance(node.func, ast.Attribute):
-        if node.func.attr in ("cumsum", "cumprod") and len(node.args) == 1 and not node.keywords:
-            back = parsed(f"{text(node.func)}({text(node.args[0])}[::-1])[::-1]")
+        axes = [k.value.value for k in node.keywords if k.arg == "axis" and isinstance(k.value, ast.Constant)]
+        if (
+            node.func.attr in ("cumsum", "cumprod")
+            and len(node.args) == 1
+            and len(axes) == len(node.keywords)
+        ):
+            axis = axes[0] if axes else 0
+            turn = "[" + (f"{':, ' * axis}::-1]" if axis >= 0 else f"..., ::-1{', :' * (-1 - axis)}]")
+            words = "".join(f", axis={a}" for a in axes)
+            back = parsed(f"{text(node.func)}({text(node.args[0])}{turn}{words}){turn}")
             yield Edit(1.2, "order", f"{text(node)} must add up from the end", node, back)
         for group in groups:
             if node.func.attr in group:
@@ -1107,6 +1175,11 @@ def _insertions(node, parent, place, value, own, arrays, numbers, to, around):
     e = lambda cost, kind, words, new: Edit(cost, kind, words, node, new)  # noqa: E731
     inside_product = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Mult | ast.Div)
     if isinstance(parent, ast.Attribute) and parent.attr == "T":
+        for other in arrays if isinstance(node, ast.Name | ast.Attribute | ast.Subscript) else ():
+            if other.value.shape == value.shape and other.text != own:
+                for factor, extra in ((other.text, 0.0), (f"(1 - {other.text})", 0.1)):
+                    said = f"the factor {factor} is missing at {own}"
+                    yield e(1.3 + extra, "factor", said, binary(node, ast.Mult(), parsed(factor)))
         return
     of_parent = parent.op if isinstance(parent, ast.BinOp) else ast.Add()
     more = 0.0 if isinstance(of_parent, ast.MatMult | ast.Add | ast.Sub) else 0.2
@@ -1177,6 +1250,10 @@ def _insertions(node, parent, place, value, own, arrays, numbers, to, around):
             ):
                 said = f"{what} {other.text} is missing at {own}"
                 yield e(cost + more, "factor", said, binary(node, op(), other.node))
+        if type(other.value) is int and other.value > 1 and not inside_product:  # the scale of an attention
+            said = f"a division by the root of {other.text} is missing at {own}"
+            root = parsed(f"np.sqrt({other.text})")
+            yield e(1.35 + more, "factor", said, binary(node, ast.Div(), root))
         if isinstance(other.value, float) and other.value not in (0, 1):  # a width, whose slope is 1 / s ** 2
             said = f"a division by {other.text} ** 2 is missing at {own}"
             square = binary(other.node, ast.Pow(), ast.Constant(2))

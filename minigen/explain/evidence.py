@@ -341,21 +341,20 @@ def _decays(reading, scene, changed):
         return {}
     names = dict(scene.program.names)  # globals, which every run begins anew
     live = scene.live()
-    loss = find(live.program.tree, (reading.loss or reading.forward).function(live))
-    used = {
-        getattr(n, "id", getattr(n, "attr", getattr(n, "value", None))) for n in ast.walk(loss or ast.Pass())
-    }
     leaves = scenes.leaves(live, live.program)
-    held = [a for a, (_, _, v) in leaves.items() if np.ndim(v) == 0 and a[-1][1] not in used and 0 < v < 1]
-    found = {}
+    held = [a for a, (_, _, v) in leaves.items() if np.ndim(v) == 0 and 0 < v < 1]
+    found, y = {}, reading.run(live, None).y if held else None
     for address in held[:MOST_SETTINGS]:
         live = scene.live()
         container, key, value = scenes.reach(live, address)
         scenes.put(container, key, value, 1.5 * value)
         try:
-            again = touched(reading.run(live, None))
+            outcome = reading.run(live, None)
         except Exception:
             continue
+        if not np.array_equal(outcome.y, y):
+            continue  # the loss uses it
+        again = touched(outcome)
         more = {a: again[a][1] - after for a, (_, after) in changed.items() if a in again}
         moved = {
             a: float(np.sum(d * changed[a][0]) / np.sum(changed[a][0] ** 2))

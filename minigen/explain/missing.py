@@ -43,6 +43,9 @@ def lines(suspect):
             copied = "copy(" in ast.unparse(suspect.statement)  # a copy is made to be changed
             line = f"{name}[np.arange(len({name})), {other.text}] -= 1"
             found.append((1.9 - 0.1 * copied, "missing path", words, line))
+    for index in ("[0]", "[:, 0]")[: len(shape)]:  # the bias is not regularised
+        words = f"a line is missing: {name}{index} is 0"
+        found.append((1.9, "missing path", words, f"{name}{index} = 0"))
     # in a loop no whole term can be built: a gradient times a value
     gradients = (
         [a for a in arrays if a.text.isidentifier() and is_gradient_name(a.text)] if suspect.calls > 1 else []
@@ -177,6 +180,27 @@ def of_unread(everything, unread):
             n.id for n in ast.walk(s.statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)
         }
         names = [a for a in floats if a.text in read and a not in never]
+        for name, one in itertools.product(names, never):
+            if (
+                one.value.ndim == 1 and one.value.size > 1
+            ):  # of a log-determinant: one number for each example
+                words = f"a line is missing: the sum of {one.text} flows into {name.text} as well"
+                new = ast.parse(f"{name.text} = {name.text} + {one.text}.sum()").body
+                found.append(
+                    (
+                        s,
+                        Edit(
+                            1.4,
+                            "missing path",
+                            words,
+                            before,
+                            body=s.body,
+                            index=s.index,
+                            gone=0,
+                            statements=new,
+                        ),
+                    )
+                )
         for name, one, other in itertools.product(names, floats, never):
             for term in _products(one, other, name.value.shape) if one not in never else ():
                 words = f"a line is missing: {term} flows into {name.text} as well"
@@ -225,6 +249,24 @@ def _words(tree):
     for n in ast.walk(tree):
         words.add(getattr(n, "id", getattr(n, "attr", getattr(n, "value", None))))
     return {w for w in words if isinstance(w, str)}
+
+
+def inside_products(suspects, unread):
+    """[(Suspect, Edit)]: (a + u * b) * c for a * c, where u is computed before and never read."""
+    found = []
+    for s in suspects:
+        left = unread(s.function)
+        arrays = [a for a in atoms(s.scope, s.namespace)[0] if a.value.dtype.kind == "f"] if left else []
+        for one in [a for a in arrays if a.text in left]:
+            for node in s.slots.nodes:
+                value = s.values.get(id(node))
+                whole = isinstance(node, ast.BinOp | ast.Name) and isinstance(value, np.ndarray)
+                for other in arrays if whole else ():
+                    for term in _products(one, other, value.shape) if other is not one else ():
+                        words = f"the term {term} is missing beside {ast.unparse(node)}"
+                        new = changes.binary(node, ast.Add(), changes.parsed(term))
+                        found.append((s, Edit(1.45, "missing path", words, node, new)))
+    return found
 
 
 def _products(one, other, shape):

@@ -593,8 +593,9 @@ def try_all(place, seed=0, seconds=4.0):
         except Exception as error:
             errors.append((reading, error))
             continue
-        if found and reading.inside and not found.right and not names_its_loss(place, reading):
-            continue  # what it returns may be a score
+        alone = reading.backward is None and goes_back(reading.forward.name, place.functions())
+        if found and (reading.inside or alone) and not found.right and not names_its_loss(place, reading):
+            continue  # what it returns may be a score, or a gradient
         if found and reading.inside and known and known.matches and not known.takes_a_step:
             if found.right <= known.right:
                 continue  # what it gives back tells its gradients
@@ -940,9 +941,7 @@ def task_of(place, reading, warm="cold", seeds=(1, 2, 3), promised=()):
         theirs, numbers = scenes.pattern(m.source.address)
         patterns.setdefault(steps, (m, theirs, numbers, scenes.pattern(m.value)[1]))
 
-    def source_of(address):
-        if address in rules:
-            return rules[address].source
+    def by_pattern(address):
         steps, numbers = scenes.pattern(address)
         if steps not in patterns or not numbers:
             return None
@@ -952,6 +951,14 @@ def task_of(place, reading, warm="cold", seeds=(1, 2, 3), promised=()):
             numbers = [numbers[own.index(k)] if k in own else k for k in kept]
         there = scenes.fill(theirs, numbers)
         return replace(m.source, address=there, label=scenes.text(there))
+
+    def source_of(address):
+        return rules[address].source if address in rules else by_pattern(address)
+
+    for m in [m for m in rules.values() if m.right]:  # of layers[0] may be grads[1], and the other way round
+        told = by_pattern(m.value)
+        if told is not None and told.address != m.source.address:
+            del patterns[scenes.pattern(m.value)[0]]
 
     def at(seed):
         if seed not in places or makes_functions:

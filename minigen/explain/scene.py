@@ -214,7 +214,9 @@ def _walk(address, container, key, value, program, found, seen, kinds="f", alias
     if isinstance(value, dict):
         seen.add(id(value))
         for k, v in list(value.items()):
-            if isinstance(k, str | int | tuple):
+            if (
+                isinstance(k, str | tuple) or isinstance(k, int) and abs(k) < 2**32
+            ):  # else it is an id(), of this copy
                 _walk((*address, ("key", k)), value, k, v, program, found, seen, kinds, aliases)
     elif isinstance(value, list | tuple) and len(value) <= 400:
         seen.add(id(value))
@@ -324,3 +326,28 @@ def _deepcopy(value):
         return copy.deepcopy(value)
     except TypeError:
         return copy.deepcopy(value, {id(m): m for m in list(sys.modules.values())})
+    except RecursionError:  # a __getattr__ that asks for an attribute of an object that has none yet
+        return _copied(value, {})
+
+
+WRITTEN_IN_PYTHON = 1 << 9  # the flag of classes that a class statement has made
+
+
+def _copied(value, memo):
+    """A deep copy that asks objects for nothing but their attributes."""
+    if id(value) in memo:
+        return memo[id(value)]
+    if isinstance(value, dict):
+        new = memo[id(value)] = type(value)()
+        new.update({k: _copied(v, memo) for k, v in value.items()})
+    elif isinstance(value, list):
+        new = memo[id(value)] = []
+        new += [_copied(v, memo) for v in value]
+    elif type(value) is tuple:
+        new = tuple(_copied(v, memo) for v in value)
+    elif not type(value).__flags__ & WRITTEN_IN_PYTHON or hasattr(type(value), "__deepcopy__"):
+        new = copy.deepcopy(value, memo)
+    else:
+        new = memo[id(value)] = object.__new__(type(value))
+        vars(new).update({k: _copied(v, memo) for k, v in vars(value).items()})
+    return memo.setdefault(id(value), new)

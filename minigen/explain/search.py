@@ -447,6 +447,7 @@ class Search:
             tiers[:0] = [
                 lambda: self._few_of_a_kind(looped),
                 lambda: self._try_all(missing.of_what_forward_reads(just, trees)),
+                lambda: self._try_all(missing.inside_products(just, lambda f: _unread(f.tree))),
             ]
             tiers += [lambda: self._two_in_one(known), lambda: self._missing_lines(just)]
             tiers += [lambda: self._in_loops(just), lambda: self._simple(just)]

@@ -15,7 +15,7 @@ import sys
 
 import numpy as np
 
-from minigen.explain import load, pairs, process, propose
+from minigen.explain import evidence, load, pairs, process, propose
 from minigen.explain import scene as scenes
 from minigen.explain.reading import is_gradient_name
 
@@ -276,7 +276,9 @@ class ShownPlace(pairs.Place):
         for n, v in live.arguments.items():
             if _is_list_of_examples(v) and len(v) in self.shorter:
                 live.arguments[n] = v[: _examples + more]
-            if isinstance(v, float) and v == 1.0:  # what is multiplied with 1 is not seen
+            if (
+                isinstance(v, float) and v == 1.0 and n.lower() not in evidence.steps
+            ):  # what is multiplied with 1 is not seen
                 live.arguments[n] = 1.0 - 0.3 * rng.random()
         scenes.widen(live, self.program)
         chosen = {n: rng.permutation(n)[: small + more] for n, small in self.smaller.items()}
