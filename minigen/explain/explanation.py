@@ -134,6 +134,8 @@ class Explanation:
     def _told(self, finding):
         absent = finding.before == "" and finding.kind != "error"
         place = f"{'before ' * absent}line {finding.line}"
+        if absent and _indent(finding.after) != _indent(finding.source):  # it ends a block, such as a loop
+            place += f", indented as line {finding.line - 1}"
         out = [f"{place}: {finding.source.strip()}", f"likely : {finding.sentence}"]
         out += [
             f"         or, just as well: {a['sentence']} (line {a['line']})"
@@ -313,6 +315,10 @@ def _table(search, said):
             name = "return" if returns else repair.suspect.function.text(_assigned(statement))[:30]
             rows.append({"line": statement.lineno, "name": name, "is": "wrong"})
     return sorted(rows, key=lambda r: (r["line"], "before this" not in r["is"]))
+
+
+def _indent(text):
+    return len(text) - len(text.lstrip())
 
 
 def _assigned(statement):

@@ -221,9 +221,7 @@ def of_what_forward_reads(suspects, trees):
         name, value = assigned(s.statement), s.values.get(id(s.value_node))
         if name is None or not isinstance(value, np.ndarray) or value.dtype.kind != "f":
             continue
-        own = {
-            ast.unparse(n) for n in ast.walk(s.function.tree) if isinstance(n, ast.Attribute | ast.Subscript)
-        }
+        own = {ast.unparse(n) for n in _used(s.function.tree) if isinstance(n, ast.Attribute | ast.Subscript)}
         elsewhere = set().union(*(_words(tree) for tree in trees if tree is not s.function.tree))
         arrays = [a for a in atoms(s.scope, s.namespace)[0] if a.value.dtype.kind == "f"]
         left = [a for a in arrays if not a.text.isidentifier() and a.node and _last_word(a.node) in elsewhere]
@@ -236,6 +234,15 @@ def of_what_forward_reads(suspects, trees):
             words = f"a line is missing: {term} flows into {name} as well"
             found.append((s, _after(s, cost, "missing path", words, f"{name} = {name} + {term}")))
     return sorted(found, key=lambda pair: pair[1].cost)
+
+
+def _used(tree):
+    """The nodes of a tree, but for what is only asked for its shape: np.zeros_like(p["w"])."""
+    yield tree
+    for child in ast.iter_child_nodes(tree):
+        name = getattr(getattr(child, "func", None), "attr", getattr(child, "attr", ""))
+        if not name.endswith("_like") and name != "shape":
+            yield from _used(child)
 
 
 def _last_word(node):
