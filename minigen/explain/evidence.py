@@ -181,8 +181,10 @@ def match(reading, scene):
     if not np.all(np.isfinite(outcome.y)):
         return [], outcome.y, ([], 0)
     found, y, missed = _assign(reading, slopes, values, outcome)
-    depends = any(m.right or slopes.moves(m.value) for m in found)
-    return (found, y, missed) if depends else ([], y, ([], 0))  # else it is the loss of another player
+    still = [m for m in found if not m.right and not slopes.moves(m.value)]
+    # else it is the loss of another player, or of what forward gave, in which the weights no longer stand
+    depends = 2 * len(still) <= len(found) and any(m.right or m not in still for m in found)
+    return (found, y, missed) if depends else ([], y, ([], 0))
 
 
 def alike(shape, of_gradient):

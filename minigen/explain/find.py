@@ -175,7 +175,7 @@ def not_judged(program, found):
             or made & known
             or skipped
             or pairs.is_second(last, functions)
-            or not _computes(tree)
+            or not pairs.computes(tree)
         ):
             continue
         single = "." not in name and propose._may_be_single(program, function) and not _trains(tree, known)
@@ -209,16 +209,6 @@ def _all_functions(program):
             if isinstance(value, types.FunctionType):
                 found[f"{name}.{method}"] = value
     return found
-
-
-def _computes(tree):
-    """Whether a function computes anything: one that only hands over what others keep, or raises, cannot be wrong."""
-    if not isinstance(tree, ast.FunctionDef):
-        return False
-    own = [n for part in tree.body if not isinstance(part, ast.Raise) for n in ast.walk(part)]
-    takes = [a.arg for a in tree.args.args if a.arg not in ("self", "cls")]
-    arithmetic = any(isinstance(n, ast.BinOp | ast.AugAssign | ast.UnaryOp) for n in own)
-    return arithmetic or bool(takes) and any(isinstance(n, ast.Call) for n in own)
 
 
 def _takes_a_step_of_its_own(tree):

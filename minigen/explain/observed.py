@@ -119,14 +119,19 @@ def _is_one(found, taken):
     return found.reading.backward.name in taken
 
 
+def _without_keys(address):
+    """An address of which only the attributes are told, without numbers: points["a"].v is points["b"].v."""
+    return tuple((way, "" if way == "key" else key) for way, key in scenes.pattern(address)[0])
+
+
 def _is_a_step(found):
     """Whether a step of which most is wrong is one down this loss: something that is wrong stands beside something right,
     as W1 beside W2 (those of another player would all be wrong); or, where nothing is right, the loss is made within it, or
     of nothing but what it is given.
     """
     if found.right:
-        beside = {scenes.pattern(m.value)[0] for m in found.matches if m.right}
-        return any(not m.right and scenes.pattern(m.value)[0] in beside for m in found.matches)
+        beside = {_without_keys(m.value) for m in found.matches if m.right}
+        return any(not m.right and _without_keys(m.value) in beside for m in found.matches)
     if any(m.source.kind == "returned" for m in found.matches):
         return False
     reading = found.reading
@@ -292,7 +297,8 @@ def _readings(program, calls):
 
     for front in calls:
         yield _place(program, front, {}), Reading(_key(front), _first(front))  # loss and gradients at once
-    for back, front in itertools.product(calls, calls):
+    backs = [call for call in calls if pairs.computes(_tree(program, call))]
+    for back, front in itertools.product(backs, calls):
         of = _object_of(front, back)
         if front is back or of is None or calls_other(front, back):
             continue
@@ -303,14 +309,17 @@ def _readings(program, calls):
                 yield one
 
 
+def _tree(program, call):
+    function = _place(program, call, {}).functions().get(call.name)
+    return pairs.evidence.find(program.tree, function) if function else None
+
+
 def _steps(program, calls):
     """(place, Reading) of the calls that may be steps down a loss."""
     calls, graph = [call for call in calls if call.name != "__init__"], pairs.call_graph(program)
     for step in calls:
-        place = _place(program, step, {})
-        if step.name not in place.functions():
-            continue
-        if pairs.goes_round(pairs.evidence.find(program.tree, place.functions()[step.name])):
+        place, tree = _place(program, step, {}), _tree(program, step)
+        if tree is None or pairs.goes_round(tree):
             continue
         yield from ((place, one) for one in pairs.steps_of(place, _key(step), _first(step)))
         for loss in calls:

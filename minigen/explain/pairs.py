@@ -1246,6 +1246,16 @@ def _key(found, step):
     return step.name if found.place.kind is None else f"{found.place.kind.__name__}.{step.name}"
 
 
+def computes(tree):
+    """Whether a function computes anything: one that only hands over what others keep, or raises, cannot be wrong."""
+    if not isinstance(tree, ast.FunctionDef):
+        return False
+    own = [n for part in tree.body if not isinstance(part, ast.Raise) for n in ast.walk(part)]
+    takes = [a.arg for a in tree.args.args if a.arg not in ("self", "cls")]
+    arithmetic = any(isinstance(n, ast.BinOp | ast.AugAssign | ast.UnaryOp) for n in own)
+    return arithmetic or bool(takes) and any(isinstance(n, ast.Call) for n in own)
+
+
 def call_graph(program):
     """{function or Class.method: names it calls}; a method's name stands for every class that has it."""
     methods, graph = {}, {}

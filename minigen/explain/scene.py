@@ -326,7 +326,7 @@ def _deepcopy(value):
         return copy.deepcopy(value)
     except TypeError:
         return copy.deepcopy(value, {id(m): m for m in list(sys.modules.values())})
-    except RecursionError:  # a __getattr__ that asks for an attribute of an object that has none yet
+    except Exception:  # a __getattr__ that asks for an attribute of an object that has none yet
         return _copied(value, {})
 
 
@@ -345,6 +345,8 @@ def _copied(value, memo):
         new += [_copied(v, memo) for v in value]
     elif type(value) is tuple:
         new = tuple(_copied(v, memo) for v in value)
+    elif isinstance(value, types.ModuleType):
+        return value
     elif not type(value).__flags__ & WRITTEN_IN_PYTHON or hasattr(type(value), "__deepcopy__"):
         new = copy.deepcopy(value, memo)
     else:

@@ -553,10 +553,11 @@ class Search:
     def _observed(self):
         """The statements of backward, with what they computed in one run; in later goals of a round they are the same."""
         found, keys, installed = [], itertools.count(), []
+        own = {f.name.rpartition(".")[2] for f in self.functions}
         for function in self.functions:
             slots = {}
             for body, index, statement in function.statements():
-                whole, pieces = Slots(statement), [Slots(piece) for piece in _pieces(statement)]
+                whole, pieces = Slots(statement), [Slots(piece) for piece in _pieces(statement, own)]
                 inside = {id(n) for piece in pieces for n in piece.nodes}
                 whole.nodes = [n for n in whole.nodes if id(n) not in inside]
                 for one in (whole, *pieces):
@@ -1345,13 +1346,17 @@ _REDUCTIONS = ("sum", "mean", "max", "min", "prod", "einsum", "dot")
 # ----- small things -----------------------------------------------------------------------------------------
 
 
-def _pieces(statement):
+def _pieces(statement, own):
     """The values that a statement lists, return a, b or d = {"W": a, "b": b} or step(a, b), each as a statement of its own:
-    one may be wrong where another, such as a loss, is what forward gives.
+    one may be wrong where another, such as a loss, is what forward gives. So may what a method of the person's is given,
+    `own` are their names, d = self.layer.backward(d * mask): it leaves gradients that the value does not reach.
     """
     value = getattr(statement, "value", None)
     if isinstance(statement, ast.Expr) and isinstance(value, ast.Call) and len(value.args) > 1:
         return [ast.copy_location(ast.Expr(part), part) for part in value.args]
+    if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr in own:
+        given = [part for part in value.args if not isinstance(part, ast.Constant | ast.Starred | ast.Name)]
+        return [ast.copy_location(ast.Expr(part), part) for part in given]
     target = (
         statement.targets[0] if isinstance(statement, ast.Assign) and len(statement.targets) == 1 else None
     )
