@@ -182,6 +182,7 @@ class Net:
         da = g * (1 - np.tanh(self.x @ self.store.w) ** 2)
         self.store._parts["dw"] = self.x.T @ da
         return np.outer(da, self.store.w)
+net = Net()
 def inputs(rng):
     return dict(x=rng.normal(size=(5, 3)))
 """
