@@ -1240,27 +1240,7 @@ def _insertions(node, parent, place, value, own, arrays, numbers, to, around):
             f"a factor {k:g} is missing at {own}",
             binary(node, ast.Mult(), ast.Constant(k)),
         )
-    for other in numbers:
-        if other.value not in (0, 1):
-            # twice by what divides already is likelier than a bare 0.5: x / (s * s)
-            twice = re.search(rf"/ {re.escape(other.text)}$", own) is not None
-            for op, what, cost in (
-                (ast.Div, "a division by", 1.08 if twice else 1.2),
-                (ast.Mult, "the factor", 1.2),
-            ):
-                said = f"{what} {other.text} is missing at {own}"
-                yield e(cost + more, "factor", said, binary(node, op(), other.node))
-        if type(other.value) is int and other.value > 1 and not inside_product:  # the scale of an attention
-            said = f"a division by the root of {other.text} is missing at {own}"
-            root = parsed(f"np.sqrt({other.text})")
-            yield e(1.35 + more, "factor", said, binary(node, ast.Div(), root))
-        if isinstance(other.value, float) and other.value not in (0, 1):  # a width, whose slope is 1 / s ** 2
-            said = f"a division by {other.text} ** 2 is missing at {own}"
-            square = binary(other.node, ast.Pow(), ast.Constant(2))
-            yield e(1.31 + more, "factor", said, binary(node, ast.Div(), square))
-        if isinstance(other.value, float) and 0 < other.value < 1:  # of dropout, what is kept
-            said = f"a division by 1 - {other.text} is missing at {own}"
-            yield e(1.3 + more, "factor", said, binary(node, ast.Div(), parsed(f"(1 - {other.text})")))
+    yield from _by_numbers(node, own, numbers, more, inside_product)
     for other in arrays:  # one number for each channel: gamma[:, None, None]
         for axis in range(value.ndim - 1) if other.value.ndim == 1 else ():
             if value.shape[axis] == other.value.size > 1:
@@ -1303,6 +1283,32 @@ def _insertions(node, parent, place, value, own, arrays, numbers, to, around):
             f"the division by {other.text} ** 2 is missing at {own}",
             binary(node, ast.Div(), parsed(f"{other.text} ** 2")),
         )
+
+
+def _by_numbers(node, own, numbers, more, inside_product):
+    """A factor or a division by a number that is missing, by its root or its square."""
+    e = lambda cost, kind, words, new: Edit(cost, kind, words, node, new)  # noqa: E731
+    for other in numbers:
+        if other.value not in (0, 1):
+            # twice by what divides already is likelier than a bare 0.5: x / (s * s)
+            twice = re.search(rf"/ {re.escape(other.text)}$", own) is not None
+            for op, what, cost in (
+                (ast.Div, "a division by", 1.08 if twice else 1.2),
+                (ast.Mult, "the factor", 1.2),
+            ):
+                said = f"{what} {other.text} is missing at {own}"
+                yield e(cost + more, "factor", said, binary(node, op(), other.node))
+        if type(other.value) is int and other.value > 1 and not inside_product:  # the scale of an attention
+            said = f"a division by the root of {other.text} is missing at {own}"
+            root = parsed(f"np.sqrt({other.text})")
+            yield e(1.35 + more, "factor", said, binary(node, ast.Div(), root))
+        if isinstance(other.value, float) and other.value not in (0, 1):  # a width, whose slope is 1 / s ** 2
+            said = f"a division by {other.text} ** 2 is missing at {own}"
+            square = binary(other.node, ast.Pow(), ast.Constant(2))
+            yield e(1.31 + more, "factor", said, binary(node, ast.Div(), square))
+        if isinstance(other.value, float) and 0 < other.value < 1:  # of dropout, what is kept
+            said = f"a division by 1 - {other.text} is missing at {own}"
+            yield e(1.3 + more, "factor", said, binary(node, ast.Div(), parsed(f"(1 - {other.text})")))
 
 
 def is_blank(node):

@@ -927,19 +927,13 @@ def _rules(place, reading, warm, seeds, promised):
     return rules
 
 
-def task_of(place, reading, warm="cold", seeds=(1, 2, 3), promised=()):
-    """The Task of a reading: gradients paired on a few scenes, and for others by the pattern of their addresses.
-
-    `promised`: the Matches of a backward that raises, as far as they are known from its text.
-    """
-    rules, patterns, names, shapes = _rules(place, reading, warm, seeds, promised), {}, {}, set()
-    places, makes_functions = {}, _holds_closures(place)
-    for m in sorted(
-        (m for m in rules.values() if not _written_out(m, place.program)), key=lambda m: not m.right
-    ):
-        steps, _ = scenes.pattern(m.value)
+def _sources(rules, program):
+    """A function of an address that gives the Source of its gradient: that of a rule, or of its pattern; None for others."""
+    patterns = {}
+    for m in sorted((m for m in rules.values() if not _written_out(m, program)), key=lambda m: not m.right):
+        steps, own = scenes.pattern(m.value)
         theirs, numbers = scenes.pattern(m.source.address)
-        patterns.setdefault(steps, (m, theirs, numbers, scenes.pattern(m.value)[1]))
+        patterns.setdefault(steps, (m, theirs, numbers, own))
 
     def by_pattern(address):
         steps, numbers = scenes.pattern(address)
@@ -952,13 +946,21 @@ def task_of(place, reading, warm="cold", seeds=(1, 2, 3), promised=()):
         there = scenes.fill(theirs, numbers)
         return replace(m.source, address=there, label=scenes.text(there))
 
-    def source_of(address):
-        return rules[address].source if address in rules else by_pattern(address)
-
     for m in [m for m in rules.values() if m.right]:  # of layers[0] may be grads[1], and the other way round
         told = by_pattern(m.value)
         if told is not None and told.address != m.source.address:
             del patterns[scenes.pattern(m.value)[0]]
+    return lambda address: rules[address].source if address in rules else by_pattern(address)
+
+
+def task_of(place, reading, warm="cold", seeds=(1, 2, 3), promised=()):
+    """The Task of a reading: gradients paired on a few scenes, and for others by the pattern of their addresses.
+
+    `promised`: the Matches of a backward that raises, as far as they are known from its text.
+    """
+    rules, names, shapes = _rules(place, reading, warm, seeds, promised), {}, set()
+    source_of = _sources(rules, place.program)
+    places, makes_functions = {}, _holds_closures(place)
 
     def at(seed):
         if seed not in places or makes_functions:
