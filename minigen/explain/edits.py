@@ -627,7 +627,7 @@ def _of_value(node, parent, place, value, arrays, numbers, to, around=()):
             if other.value.min(initial=0) >= 0 and other.value.dtype.kind in "fb" and other.value.size > 1:
                 ones = bool(((other.value == 0) | (other.value == 1)).all())
                 new = parsed(f"{other.text}.sum()")
-                yield e(1.25 if ones else 1.45, "constant", f"{text(new)} is due where {own} stands", new)
+                yield e(1.32 if ones else 1.45, "constant", f"{text(new)} is due where {own} stands", new)
         for other in numbers:
             if other.text != own:
                 yield e(cost, "operand", f"{own} stands where {other.text} is due", other.node)

@@ -435,13 +435,13 @@ def _promised(reading, candidates, values, same, live, of_rows):
     ranked = []
     by_structure = _of_one_structure(candidates, values) | _in_lists(candidates, values, live)
     by_structure = _of_like_addresses(candidates, values) | by_structure
-    by_structure |= _of_one_holder(candidates, values) | of_rows
+    of_one = _of_one_holder(candidates, values)
+    by_structure |= of_one | of_rows
     by_structure |= {s: s.of for s, _ in candidates if s.kind == "inside"}
     for order, (source, gradient) in enumerate(candidates):
         for value in values:
-            sure = (
-                9.0 if source.kind == "inside" else 3.0
-            )  # what is handed on with a parameter is its gradient
+            # what is handed on with a parameter is its gradient; a dict with the keys of one holder is of that one
+            sure = 9.0 if source.kind == "inside" else 4.0 if source in of_one else 3.0
             score = max(_promise(source, value, reading), sure * (by_structure.get(source) == value))
             if score and same(value, gradient) and not is_kept(source, value):
                 ranked.append((-score, order, source, gradient, value))
@@ -511,7 +511,7 @@ def _of_one_holder(candidates, values):
         return {}
     holders = {}
     for a in values:
-        if len(a) > 1 and a[-1][1] in returned:
+        if len(a) > 1 and a[-1][1] in returned and not _velocity.match(str(a[-2][1])):
             holders.setdefault(a[:-1], {})[a[-1][1]] = a
     fits = [
         inside

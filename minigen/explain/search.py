@@ -112,6 +112,11 @@ class Suspect:
                 self.inner |= {id(n): node for n in ast.walk(node) if n is not node and id(n) not in first}
 
     @property
+    def is_argument(self):
+        """Whether it is what a call is given, and not one of several values."""
+        return self.piece and isinstance(self.statement, ast.Expr)
+
+    @property
     def hands_out(self):
         """Whether it is one of several values that are returned, by its name: made elsewhere."""
         return self.piece and isinstance(self.statement.value, ast.Name)
@@ -599,7 +604,8 @@ class Search:
             raises = not any(self.now.values())
             with_values = [s for s in found if not self._belongs_to_forward(s, kept, forward, raises)]
             if not all(s.forward for s in with_values):  # what forward keeps for backward prepares values
-                with_values = [s for s in with_values if not (s.piece and s.forward)]
+                kept_back = [s for s in with_values if s.piece and s.forward and not s.is_argument]
+                with_values = [s for s in with_values if s not in kept_back]
                 for s in with_values:
                     s.setup = s.setup or s.forward
         finally:
