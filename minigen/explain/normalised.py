@@ -42,7 +42,9 @@ def _of_softmax(node, alike):
         for axis, total in _along(p.value, p.value):
             part = _reduced(binary(due, ast.Mult(), p.node), "sum", axis)
             if total:
-                words = f"{bare(p.text)} adds up to one: from {text(due)} the sum {text(part)} is to be subtracted"
+                of = " of its row" if axis == p.value.ndim - 1 else " of its column" if axis == 0 else ""
+                words = "the derivative of the softmax has a second part: "
+                words += f"every {bare(p.text)} moves all others{of}"
                 new = binary(p.node, ast.Mult(), binary(due, ast.Sub(), part))
                 yield Edit(1.2, "function", words, node, new)
 

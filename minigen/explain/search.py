@@ -43,6 +43,7 @@ from minigen.explain.bench import (
 from minigen.explain.edits import Edit, Slots, applied, atoms, expression_edits, statement_edits
 from minigen.explain.elsewhere import Elsewhere
 from minigen.explain.naming import promised
+from minigen.explain.pairs import goes_back
 from minigen.explain.reading import is_gradient_name
 from minigen.explain.source import functions_of, small
 
@@ -1079,8 +1080,8 @@ class Search:
                 (self.elsewhere if held == ELSEWHERE else self.full).append((edit, s, gained))
 
     def _mends_another(self, s, edit):
-        """Whether a change adds something to what a call of a function of the person's gives, to a name that it is given, or
-        to the gradient that another object keeps, such as self.dense2.dinputs: the mistake is likelier in that function.
+        """Whether a change adds something to what a function of the person's that goes back gives, to a name that it is given,
+        or to the gradient that another object keeps, such as self.dense2.dinputs: the mistake is likelier in that function.
         """
         node = edit.node
         if edit.new is None or all(n is not node for n in ast.walk(edit.new)):
@@ -1090,7 +1091,8 @@ class Search:
         own = {f.name.rpartition(".")[2] for f in self.functions}
         call = s.slots.place(node)[0] if isinstance(node, ast.Name) and id(node) in s.slots.parents else node
         func = getattr(call, "func", None)
-        return getattr(func, "attr", getattr(func, "id", "")) in own
+        name = getattr(func, "attr", getattr(func, "id", ""))
+        return name in own and goes_back(name, own)
 
     def _built(self, suspects):
         """Expressions built for the solved value of a statement: a term, a factor of a term, or the whole."""
@@ -1485,6 +1487,7 @@ def _unlikely(s, edit):
     }
     # what is added to a name that is read only here belongs to the line that makes it
     late = edit.body is None and isinstance(edit.node, ast.Name) and edit.node.id in made
+    late = late and is_gradient_name(edit.node.id)
     late = late and read[edit.node.id] == 1 and any(n is edit.node for n in ast.walk(edit.new))
     spelled = max(0, _sizes_read(new) - _sizes_read(gone))
     return 0.2 * drops - 0.35 * wakes + 0.03 * fresh + 0.05 * spelled + 0.1 * late
