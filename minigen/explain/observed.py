@@ -105,6 +105,8 @@ def _is_one(found, taken):
         return False  # nobody goes down a likelihood
     if found.right >= max(found.wrong, 1):
         return True
+    if not found.right and pairs.is_given_a_record(found.place, found.reading, found.place.build(0)):
+        return False
     if found.open or np.ndim(found.y) or found.missed or not all(m.shaped for m in found.matches):
         return False
     if found.reading.inside:

@@ -604,6 +604,8 @@ def try_all(place, seed=0, seconds=4.0):
         if found and reading.inside and known and known.matches and not known.takes_a_step:
             if found.right <= known.right:
                 continue  # what it gives back tells its gradients
+        if found and not found.right and is_given_a_record(place, reading, start):
+            continue  # what another function has left belongs to other values than these
         if found and reading.reduce and not found.right:
             spare.setdefault(reading.title, found)
             continue
@@ -620,6 +622,14 @@ def try_all(place, seed=0, seconds=4.0):
     found = list(best.values())
     place.tried = None if late else found
     return found
+
+
+def is_given_a_record(place, reading, scene):
+    """Whether backward takes an object or a collection of arrays that forward does not: in the file another function made it."""
+    asked = {name for name, _ in reading.forward.bound}
+    given = [what[1] for _, what in reading.backward.bound if what[0] == "given"] if reading.backward else []
+    values = [scene.arguments.get(name) for name in given if name not in asked]
+    return any(isinstance(v, dict | list | tuple) or scenes.is_own(v, place.program) for v in values)
 
 
 def _breaks_in_backward(place, reading, error):
