@@ -160,6 +160,9 @@ def not_judged(program, found):
     ran = pairs.reached(program, [f for f in found if not f.raised])
     ran |= {pairs._key(f, step) for f in found for step in (f.reading.forward, f.reading.backward) if step}
     known = pairs.closure(graph, [name for name in ran if name])
+    # a method's name stands for every class that has it: of those, only what ran is known
+    methods = {name.rpartition(".")[2] for name in ran if name and "." in name}
+    known -= {name for name in known - ran if "." in name and name.rpartition(".")[2] in methods}
     functions, names, open_ = program.functions(), pairs.names_of_code(program), []
     # what one layer calls its backward, others do too
     backs = {f.reading.backward.name for f in found if f.reading.backward}

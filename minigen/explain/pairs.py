@@ -32,7 +32,7 @@ SEED = "(draw)"  # the entry of a task's values that says which scene they belon
 _back = re.compile(
     r"backward|bptt|pullback|adjoint|back_?[pP]rop|bprop|bwd|backpass|grad|prime|deriv|vjp|^(?:d|g)_|^d(?=[A-Z])|^d(?=relu|sigmoid|tanh|softmax)"
     r"|arri[eè]re|r(?:ü|ue)ckw(?:ä|ae)rts|zur(?:ü|ue)ck|atr[aá]s|indietro|ableitung|derivad"
-    r"|_(?:back|der|d|dx|bp|jac)$|^jac(?:_|$)|^back$|Back$|_jacobian$|^delta_|[a-z]Backward$|[a-z]Grad(ient)?s?$|[a-z]Prime$"
+    r"|_(?:back|der|d|dx|bp|jac)$|^jac(?:_|$)|^back$|Back$|_jacobian$|^delta_|[a-z]Backward$|[a-z]Grad(ient)?s?(Input)?$|[a-z]Prime$"
 )
 _neutral = re.compile(
     r"(?<=[a-z])(?:Backward|Forward|Grad(?:ients?)?|Prime)$|bptt|pullback|adjoint|forward|feed_?forward|fprop|fwd|backwards?|back_?prop|bprop|bwd|backpass|gradients?|grads?|prime|derivatives?"
@@ -55,7 +55,7 @@ may_be_labels = evidence.may_be_labels
 labels = re.compile(r"^(Y|labels?|targets?|y_true|truth|y_batch)$")
 _skip = re.compile(
     r"^(inputs|main|train|test|plot|check|load|save|init|initiali[sz]e|numerical|gradient_check|grad_check|"
-    r"check_grad|eval_numerical|update|step|fit|predict|accuracy|zero_grad|one_hot)"
+    r"check_grad|eval_numerical|update(?!_?[gG]rad_?[iI]nput|_?[oO]utput)|step|fit|predict|accuracy|zero_grad|one_hot)"
 )
 _second = re.compile(r"(grad|prime|deriv\w*)_?2$|second|hess|numerical|^apply_|flush|zero_|clip_", re.I)
 

@@ -188,6 +188,67 @@ def inputs(rng):
 """
 
 
+# names of another library; the loss's method is called as those of the layers are
+TORCH = """import numpy as np
+class Linear:
+    def __init__(self, n, k):
+        self.weight = np.random.randn(n, k)
+    def updateOutput(self, inp):
+        self.inp = inp
+        return inp @ self.weight
+    def updateGradInput(self, inp, gradOut):
+        self.gradWeight = inp.T @ gradOut
+        return gradOut @ self.weight.T
+class Robust:
+    def updateOutput(self, out, target):
+        self.diff = out - target
+        return np.sum(np.sqrt(1 + self.diff**2)) / len(out)
+    def updateGradInput(self):
+        return self.diff / np.sqrt(1 + self.diff**2) / len(self.diff)
+class Stack:
+    def __init__(self, layers):
+        self.layers = layers
+    def forward(self, x):
+        self.tape = []
+        for layer in self.layers:
+            self.tape.append(x)
+            x = layer.updateOutput(x)
+        return x
+    def backward(self, grad):
+        for layer, inp in zip(reversed(self.layers), reversed(self.tape)):
+            grad = layer.updateGradInput(inp, grad)
+        return grad
+if __name__ == "__main__":
+    net, loss = Stack([Linear(4, 5), Linear(5, 3)]), Robust()
+    for _ in range(3):
+        x = np.random.randn(20, 4)
+        value = loss.updateOutput(net.forward(x), x[:, :3])
+        net.backward(loss.updateGradInput())
+"""
+# what a picture is made of is recorded by one function, and read by the backward of another's loss
+RECORDED = """import numpy as np
+class Picture:
+    def __init__(self, image, heat):
+        self.image, self.heat = image, heat
+def draw(scene, at):
+    heat = np.exp(-((at[:, None] - scene["place"]) ** 2))
+    return Picture(heat @ scene["colour"], heat)
+def loss(scene, at, target):
+    return 0.5 * np.sum((draw(scene, at).image - target) ** 2)
+def backward(scene, picture, at, target):
+    off = picture.image - target
+    dheat = off @ scene["colour"].T * picture.heat * 2 * (at[:, None] - scene["place"])
+    return {"colour": picture.heat.T @ off, "place": dheat.sum(axis=0)}
+if __name__ == "__main__":
+    scene = {"place": np.random.randn(4), "colour": np.random.randn(4, 3)}
+    at, target = np.random.randn(25), np.random.randn(25, 3)
+    for _ in range(5):
+        grads = backward(scene, draw(scene, at), at, target)
+        scene = {k: v - 0.01 * grads[k] for k, v in scene.items()}
+    print(loss(scene, at, target))
+"""
+
+
 def check(tmp_path, text, seconds=0, **options):
     path = tmp_path / "mine.py"
     path.write_text(text)
@@ -267,3 +328,14 @@ def other_loss(model, a, b):
 """
     said = check(tmp_path, SCALED.replace("if __name__", other.lstrip() + "if __name__"))
     assert said["verdict"] != "wrong" and any("other_loss was not judged" in s for s in said["certain"])
+
+
+def test_a_loss_whose_method_is_called_as_those_of_layers_are_is_judged(tmp_path):
+    said = check(tmp_path, TORCH)
+    assert said["verdict"] == "ok" and "the gradient at out" in compared(said)
+    said = check(tmp_path, changed(TORCH, " / len(self.diff)", " / self.diff.size"))
+    assert said["verdict"] == "wrong"
+
+
+def test_what_one_function_records_is_not_taken_for_any_that_another_reads(tmp_path):
+    assert check(tmp_path, RECORDED)["verdict"] != "wrong"
