@@ -1,5 +1,5 @@
-"""Mistakes that are told by what the program says elsewhere, or by what a value is: slices, loops, orders, closures,
-items of a comprehension, normalised values, parameters that backward never reads.
+"""Mistakes that are told by what the program says elsewhere, or by what a value is: slices, loops, orders,
+closures, items of a comprehension, normalised values, parameters that backward never reads.
 """
 
 import pytest
