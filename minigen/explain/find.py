@@ -137,9 +137,8 @@ def _without_optimizers(program, found):
         )  # its state goes on, and no weight
         if not changes or f.reading.inside:
             return False
-        ran = pairs.entered(
-            f, names
-        )  # where one of those that it runs takes a plain step, once, it takes no other
+        # where one of those that it runs takes a plain step, once, it takes no other
+        ran = pairs.entered(f, names)
         return alone or bool(inner & ran) and (not plain & ran or pairs.steps_twice(f, names))
 
     return [f for f in found if not takes_another_step(f)]

@@ -180,35 +180,20 @@ def of_unread(everything, unread):
             n.id for n in ast.walk(s.statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)
         }
         names = [a for a in floats if a.text in read and a not in never]
-        for name, one in itertools.product(names, never):
-            if (
-                one.value.ndim == 1 and one.value.size > 1
-            ):  # of a log-determinant: one number for each example
-                words = f"a line is missing: the sum of {one.text} flows into {name.text} as well"
-                new = ast.parse(f"{name.text} = {name.text} + {one.text}.sum()").body
-                found.append(
-                    (
-                        s,
-                        Edit(
-                            1.4,
-                            "missing path",
-                            words,
-                            before,
-                            body=s.body,
-                            index=s.index,
-                            gone=0,
-                            statements=new,
-                        ),
-                    )
-                )
-        for name, one, other in itertools.product(names, floats, never):
-            for term in _products(one, other, name.value.shape) if one not in never else ():
-                words = f"a line is missing: {term} flows into {name.text} as well"
-                new = ast.parse(f"{name.text} = {name.text} + {term}").body
-                edit = Edit(
-                    1.4, "missing path", words, before, body=s.body, index=s.index, gone=0, statements=new
-                )
-                found.append((s, edit))
+        # of a log-determinant, one number for each example, it is the sum
+        sums = [
+            (n, f"{a.text}.sum()") for n in names for a in never if a.value.ndim == 1 and a.value.size > 1
+        ]
+        products = [
+            (n, term)
+            for n, one, other in itertools.product(names, floats, never)
+            for term in (_products(one, other, n.value.shape) if one not in never else ())
+        ]
+        for name, term in sums + products:
+            words = f"a line is missing: {term} flows into {name.text} as well"
+            new = ast.parse(f"{name.text} = {name.text} + {term}").body
+            at = dict(body=s.body, index=s.index, gone=0, statements=new)
+            found.append((s, Edit(1.4, "missing path", words, before, **at)))
     return found
 
 

@@ -87,7 +87,8 @@ def _beside_a_mean(node, known, values):
             else:
                 new = ast.Call(ast.Attribute(both, method.attr, ast.Load()), call.args, call.keywords)
             part = binary(u.node, ast.Mult(), product_of([(None, new), *reversed(factors)]))
-            words = f"the term -{text(part)} is missing beside {text(node)}"
+            sign = "-" if isinstance(node.op, ast.Sub) else ""
+            words = f"the term {sign}{text(part)} is missing beside {text(node)}"
             yield Edit(1.3, "term", words, node, binary(node, node.op, part))
 
 

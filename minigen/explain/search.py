@@ -99,7 +99,7 @@ class Suspect:
     piece: bool = False  # one of several values that a statement lists
     inner: dict = field(
         default_factory=dict
-    )  # {id(expression): the comprehension for each of whose items it is computed}
+    )  # {id(expression): the comprehension that computes it for each item}
     scopes: dict = field(default_factory=dict)  # {id(comprehension): names in its first item}
     rank: float = 0.0
     where: int = 0  # when it was first reached
@@ -337,10 +337,7 @@ class Search:
     def _round(self):
         """The likeliest change that mends all that is wrong; where there is none, what is wrong first."""
         self.plain, self.bases, self.suspects, self.misled = {}, {}, [], False
-        self.observed, self.made = (
-            None,
-            {},
-        )  # the statements of a round and their changes, for all of its goals
+        self.observed, self.made = None, {}  # the statements and their changes, for all goals of a round
         self.judged, self.measured = {}, {}  # what runs gave in this round, which later goals ask for again
         self.trial = next((t for t in self.trials if not all(self._before(t)[1].values())), self.trials[0])
         gradients, self.now = self._before(self.trial)
@@ -941,8 +938,9 @@ class Search:
             if s.made_to < most and to > least:
                 key = id(s.slots), id(s.scope), most
                 if key not in self.made:
-                    self.made[key] = [e for e in self._simple_edits(s, most) if least < e.cost <= most]
-                s.edits += [replace(e, cost=e.cost + SETUP * s.setup) for e in self.made[key]]
+                    made = [e for e in self._simple_edits(s, most) if least < e.cost <= most]
+                    self.made[key] = made, s.scope  # kept, so that no other scope gets its id
+                s.edits += [replace(e, cost=e.cost + SETUP * s.setup) for e in self.made[key][0]]
                 s.made_to = most
         return s.edits + self._whole_edits(s)
 
