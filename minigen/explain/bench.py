@@ -13,12 +13,14 @@ import copy
 import sys
 import traceback
 import types
+from collections import Counter
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from minigen.explain.arrays import host, library_of, theirs
+from minigen.explain.source import NOTE
 
 AGREE = 1e-6  # relative, of the largest entry: differences are good to 1e-9 where they are used
 MOST = 16  # entries of one array that are compared one by one; the others along one direction
@@ -103,6 +105,11 @@ class Trial:
     g: np.ndarray | None
     y: np.ndarray
     truth: dict
+    between: dict = field(default_factory=dict)  # {line: Truth} of what lines of backward must give
+
+    @property
+    def every(self):
+        return self.truth | self.between
 
 
 class Bench:
@@ -113,6 +120,7 @@ class Bench:
         self._asks = task.must_use_g or None  # whether the backward of a loss uses the upstream gradient
         for function in functions:
             function.living.__globals__[WATCH] = _watch
+            function.living.__globals__[NOTE] = _note
 
     # ----- inputs and truth
 
@@ -166,7 +174,16 @@ class Bench:
         y, drawn = self._begun(values, rng)
         g = drawn if g is None else g
         names = [n for n in self.task.names if n in values]
-        return Trial(values, g, y, {n: self.truth(values, n, g, y, rng, most) for n in names})
+        trial = Trial(values, g, y, {n: self.truth(values, n, g, y, rng, most) for n in names})
+        return self.with_between(trial, rng, most)
+
+    between = ()  # the lines of backward that are compared, too, for the moment
+
+    def with_between(self, trial, rng, most):
+        """A Trial with the truth of the lines that are compared now, and of no others."""
+        known = {b.name: b.truth(self, trial.values, trial.g, trial.y, rng, most) for b in self.between}
+        trial.between = {n: truth for n, truth in known.items() if truth is not None}
+        return trial
 
     def _begun(self, values, rng):
         """y at some values, and the upstream gradient."""
@@ -219,6 +236,7 @@ class Bench:
         return np.array(1.7) if self._asks else None
 
     def _forward(self, values):
+        _begin_notes()
         np.random.seed(0)
         with np.errstate(all="ignore"):
             return np.array(self.task.forward(_copied(values)), float)
@@ -226,14 +244,17 @@ class Bench:
     def truth(self, values, name, g, y, rng, most):
         """The Truth of one gradient, at most so many entries of it one by one."""
         x = np.asarray(values[name])
-        entries = np.arange(x.size) if x.size <= most else np.sort(rng.choice(x.size, most, replace=False))
-        right = np.empty(len(entries))
-        here = float(y if g is None else (g * y).sum())
 
         def loss(change):
             y = self._forward({**values, name: x + change})
             return float(y if g is None else (g * y).sum())
 
+        return self.measured(x, loss, float(y if g is None else (g * y).sum()), rng, most)
+
+    def measured(self, x, loss, here, rng, most):
+        """The Truth of the derivative of loss(change) at 0, where it is `here`; the change is that of an array x."""
+        entries = np.arange(x.size) if x.size <= most else np.sort(rng.choice(x.size, most, replace=False))
+        right = np.empty(len(entries))
         for k, i in enumerate(entries):
             unit = np.zeros(x.shape)
             unit.reshape(-1)[i] = 1.0
@@ -253,6 +274,7 @@ class Bench:
         np.random.seed(0)
         values = _copied(trial.values)
         upstream = None if trial.g is None else trial.g.copy()
+        _begin_notes()
         try:
             with np.errstate(all="ignore"):
                 played = self.task.play(values, upstream)
@@ -266,7 +288,14 @@ class Bench:
             for n, v in trial.values.items()
             if isinstance(v, np.ndarray) and n in values
         )
-        return {**played.gradients, UNTOUCHED: untouched or self.task.step is not None}
+        between = {b.name: b.of(_noted) for b in self.between}
+        return {**played.gradients, **between, UNTOUCHED: untouched or self.task.step is not None}
+
+    def noted(self, values=None, g=None):
+        """[(key, id of the object, value)] of what was noted in the last run, or in a new one at some values."""
+        if values is not None:
+            self.play(Trial(values, g, self._forward(values), {}))
+        return [*_noted]
 
     def raises(self, trial):
         """What a run raises: (path, line, what was raised, [(path, line)] of the calls that led there); None if nothing."""
@@ -282,11 +311,11 @@ class Bench:
             return path, line, f"{type(error).__name__}: {error}", mine
         return None
 
-    def status(self, trial, gradients):
-        """{name: is it right}; every one wrong where the run gave nothing."""
+    def status(self, trial, gradients, lines=False):
+        """{name: is it right}, of lines that are compared, too, if so; every one wrong where the run gave nothing."""
         found = {
             n: gradients is not None and n in gradients and t.fits(gradients[n])
-            for n, t in trial.truth.items()
+            for n, t in (trial.every if lines else trial.truth).items()
         }
         found[UNTOUCHED] = gradients is not None and bool(gradients[UNTOUCHED])
         return found
@@ -335,6 +364,36 @@ _answers = {}
 def _watch(k, value):
     answer = _answers.get(k)
     return value if answer is None else theirs(answer(value, sys._getframe(1)), library_of(value))
+
+
+_noted, _counts, _moved = [], Counter(), {}  # what a run notes, how often, and what of it is moved
+
+
+def _begin_notes():
+    _noted.clear()
+    _counts.clear()
+
+
+def _note(key, value, owner):
+    """Note a value, or the first array of several, and give it back, moved if that is asked for."""
+    noted = next((v for v in value if np.ndim(v)), None) if isinstance(value, tuple | list) else value
+    change = _moved.get((key, _counts[key]))
+    _counts[key] += 1
+    if _counts[key] <= CALLS:
+        _noted.append((key, id(owner), np.array(host(noted))))
+    return value if change is None else value + change
+
+
+@contextmanager
+def moving(key, call, change):
+    """What is noted under a key at one of its calls is moved; gives the values, which are filled in by a run, as they were."""
+    seen = []
+    _moved[key, call] = change
+    try:
+        yield seen
+    finally:
+        _moved.clear()
+        seen += [value for other, _, value in _noted if other == key][call : call + 1]
 
 
 @contextmanager

@@ -101,6 +101,16 @@ def _with_term(cost, node, name):
     return Edit(cost, "missing path", f"the term {sign}{plain} is missing", node, new)
 
 
+def _with_factor(cost, node, name):
+    """The Edit that multiplies an expression, or divides it where the factor is one over something."""
+    at = ast.unparse(node)
+    if name.startswith("(1 / ") and name.endswith(")"):
+        new = changes.binary(node, ast.Div(), changes.parsed(name[5:-1]))
+        return Edit(cost, "factor", f"the division by {ast.unparse(new.right)} is missing at {at}", node, new)
+    new = changes.binary(node, ast.Mult(), changes.parsed(f"({name})"))
+    return Edit(cost, "factor", f"the factor {name} is missing at {at}", node, new)
+
+
 def among_many(s):
     """Edits of a statement of whose values many are right, such as those behind a product with few rows: a term, or a
     factor of a term, of which it is known what backward must make of it.
@@ -131,11 +141,11 @@ def among_many(s):
                 for cost, name in library.seen_through(through, sign * needed, own / inner):
                     yield _with_term(0.5 + cost, factor, name)
     for term, own, due in terms:
-        for cost, name in library.seen_through(through, due, own, deep=False):
-            new = changes.binary(term, ast.Mult(), changes.parsed(f"({name})"))
-            yield Edit(
-                0.4 + cost, "factor", f"the factor {name} is missing at {ast.unparse(term)}", term, new
-            )
+        for cost, name in [
+            *library.numbers_seen(through, due, own),
+            *library.seen_through(through, due, own, deep=False),
+        ]:
+            yield _with_factor(0.4 + cost, term, name)
         for cost, name in library.seen_through(through, due):
             words = f"{name} is due where {ast.unparse(term)} stands"
             yield Edit(1.1 + cost, "term", words, term, changes.parsed(f"({name})"))
@@ -241,9 +251,7 @@ def _factors(s, arrays, term, needed, library):
     with np.errstate(all="ignore"):
         if own.shape == needed.shape and (own != 0).all():
             for cost, name in library.find(needed / own, most=6, deep=False):
-                new = changes.binary(term, ast.Mult(), changes.parsed(f"({name})"))
-                words = f"the factor {name} is missing at {ast.unparse(term)}"
-                yield Edit(0.3 + cost, "factor", words, term, new)
+                yield _with_factor(0.3 + cost, term, name)
         parts = _parts(term)
         for factor, over in parts:
             value = s.values.get(id(factor), getattr(factor, "value", None))

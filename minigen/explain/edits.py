@@ -110,7 +110,8 @@ def atoms(scope, namespace):
                     add(f"{text}[{i}]", inner, depth + 1)
         elif depth < 2 and _is_object(value) and id(value) not in seen:
             seen.add(id(value))
-            for name, inner in vars(value).items():
+            of_class = {n: v for n, v in vars(type(value)).items() if type(v) in (int, float) and n[0] != "_"}
+            for name, inner in (of_class | vars(value)).items():
                 if not (name[0] == "v" and name[1:].lstrip("_") in vars(value)):  # vW beside W
                     add(f"{text}.{name}", inner, depth + 1)
 

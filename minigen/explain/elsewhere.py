@@ -20,7 +20,7 @@ class Elsewhere:
     """The expressions of a program's functions, by their role."""
 
     def __init__(self, functions):
-        self.slices, self.ways, self.given, self.of = {}, {}, {}, {}
+        self.slices, self.ways, self.given, self.of, self.settings = {}, {}, {}, {}, {}
         for function in functions:
             for node in ast.walk(function.tree):
                 self._note(node)
@@ -32,7 +32,10 @@ class Elsewhere:
             self.ways[text(node.target), text(node.iter)] = node
         elif isinstance(node, ast.Assign) and len(node.targets) == 1:
             self.given.setdefault(text(node.targets[0]), {})[text(node.value)] = node.value
-        elif isinstance(node, ast.Call) and len(node.args) == 1 and not node.keywords:
+        if isinstance(node, ast.Call) and (len(node.args) > 1 or node.keywords):
+            settings = node.args[1:], node.keywords
+            self.settings.setdefault(text(node.func), {})[", ".join(_texts(*settings))] = settings
+        elif isinstance(node, ast.Call) and len(node.args) == 1:
             if isinstance(node.args[0], ast.Name | ast.Attribute | ast.Subscript):
                 self.of.setdefault(text(node.args[0]), {})[text(node)] = node
 
@@ -43,6 +46,8 @@ class Elsewhere:
         for node in ast.walk(s.statement):
             if isinstance(node, ast.Subscript) and _cuts(node.slice):
                 yield from self._of_slice(node, known)
+            elif isinstance(node, ast.Call) and len(node.args) == 1 and id(node) in s.slots.parents:
+                yield from self._of_settings(node, known)
             elif isinstance(node, ast.ListComp | ast.GeneratorExp) and id(node) in s.slots.parents:
                 yield from self._of_comprehension(node, known)
         for node in s.slots.nodes:
@@ -65,6 +70,14 @@ class Elsewhere:
             if other != own and _can_be_named(value, known):
                 words = f"the index [{bare(own)}] is another one elsewhere in the program"
                 yield Edit(1.25, "index", words, node.slice, value)
+
+    def _of_settings(self, node, known):
+        """rotate(x), where another line has rotate(x, -1): what a function is given beside its first argument."""
+        own = ", ".join(_texts(node.args[1:], node.keywords))
+        for other, (more, keywords) in list(self.settings.get(text(node.func), {}).items())[:MOST]:
+            if other != own and all(_can_be_named(n, known) for n in [*more, *(k.value for k in keywords)]):
+                words = f"{text(node.func)} is called with {other} elsewhere in the program"
+                yield Edit(1.2, "operand", words, node, ast.Call(node.func, [node.args[0], *more], keywords))
 
     def _of_comprehension(self, node, known):
         """[G[name] for name in G], where another loop goes through shapes.items()."""
@@ -97,6 +110,10 @@ class Elsewhere:
         if picks and isinstance(value, np.ndarray) and value.dtype.kind == "i" and value.ndim == 1:
             if np.array_equal(np.sort(value), np.arange(value.size)):
                 yield from _turned_back(node)
+
+
+def _texts(more, keywords):
+    return [*map(text, more), *(f"{k.arg}={text(k.value)}" for k in keywords)]
 
 
 def _turned_back(node):

@@ -436,7 +436,7 @@ def _promised(reading, candidates, values, same, live, of_rows):
     by_structure = _of_one_structure(candidates, values) | _in_lists(candidates, values, live)
     by_structure = _of_like_addresses(candidates, values) | by_structure
     of_one = _of_one_holder(candidates, values)
-    by_structure |= of_one | of_rows
+    by_structure = _of_the_only_array(candidates, values) | by_structure | of_one | of_rows
     by_structure |= {s: s.of for s, _ in candidates if s.kind == "inside"}
     for order, (source, gradient) in enumerate(candidates):
         for value in values:
@@ -527,6 +527,19 @@ def _of_one_holder(candidates, values):
         and all(alike(np.shape(values[a]), returned[k][1].shape) for k, a in inside.items())
     ]
     return {returned[k][0]: a for k, a in fits[0].items()} if len(fits) == 1 else {}
+
+
+def _of_the_only_array(candidates, values):
+    """{Source: value}, where an object keeps one array of a shape, and a gradient that says of nothing it is: table and grad."""
+    found = {}
+    for source, gradient in candidates:
+        holder, name = source.address[:-1], str(source.address[-1][1])
+        plain = is_gradient_name(name) and not bases(name) and source.address[-1][0] == "attr"
+        if source.kind == "stored" and len(source.address) > 1 and plain:
+            beside = [a for a in values if a[:-1] == holder and np.shape(values[a]) == gradient.shape]
+            if len(beside) == 1:
+                found[source] = beside[0]
+    return found
 
 
 def _in_lists(candidates, values, live):

@@ -159,7 +159,8 @@ def _count(n, what):
 def _verified(on):
     mended = "all" if on["all"] else ", ".join(on["gradients"])
     sizes = " of other sizes" if on["sizes"] else " like these"
-    return f"with this one change {mended} {'gradients are' if on['all'] or len(on['gradients']) > 1 else 'is'} right, on {on['inputs']} independent inputs{sizes}"
+    are = "gradients are" if on["all"] else "are" if len(on["gradients"]) > 1 else "is"
+    return f"with this one change {mended} {are} right, on {on['inputs']} independent inputs{sizes}"
 
 
 def explain_task(task, *, seconds=20.0, reveal=False, report=None, progress=None, seed=0):
@@ -337,7 +338,8 @@ def _multiple(line, times, name, search):
 def _finding(repair, search, said):
     edit, function = repair.edit, repair.suspect.function
     line, end_line, column, end_column, before, after = _range(edit, function)
-    named = [search.task.names.get(n, n) for n in repair.mends if n != UNTOUCHED]
+    mended = [n for n in repair.mends if n in search.trials[0].truth] or repair.mends
+    named = [search.task.names.get(n, n).partition(" ~")[0] for n in mended if n != UNTOUCHED]
     verified = {
         "inputs": repair.trials,
         "sizes": repair.sizes,

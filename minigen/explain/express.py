@@ -205,6 +205,14 @@ class Library:
             cheapest.setdefault(tuple(sorted(name.split(" * "))), (cost, name))
         return list(cheapest.values())[:most]
 
+    def numbers_seen(self, through, due, by):
+        """[(cost, text)] of numbers c with through @ (c * by) = due."""
+        got = through @ np.broadcast_to(by, self.shape).reshape(-1)
+        c = float(got @ due) / (float(got @ got) or np.inf)
+        if not c or np.abs(c * got - due).max() > EXACT * np.abs(due).max():
+            return []
+        return [(1.0, name) for name in names_of(c, self.numbers)]
+
     def _multiples(self, rows, names, found):
         """c * entry for some of the entries, wherever that is one of the rows; `names`: (text in front, cost)."""
         prints = self._prints(rows)
@@ -312,15 +320,16 @@ def names_of(c, numbers):
                 found.append(f"{sign}({k:g} / {name})")
     # a setting that is 2 hides in every 2
     by_chance = [n for n in named if n[1] in CONSTANTS and n[0].isidentifier()]
+    both, named = [], sorted(named, key=lambda n: not n[0].isidentifier())
     if not found or by_chance and abs(c - 1) > EXACT:
         for (a, x), (b, y) in itertools.combinations(named[:12], 2):
             if found and not {(a, x), (b, y)} & {*by_chance}:
                 continue
             for value, name in ((x * y, f"({a} * {b})"), (x / y, f"({a} / {b})"), (y / x, f"({b} / {a})")):
                 if abs(c - value) <= EXACT * c:
-                    found.append(sign + name)
+                    both.append(sign + name)
                 elif abs(c - 2 * value) <= EXACT * c:  # of a square
-                    found.append(f"{sign}2 * {name}")
+                    both.append(f"{sign}2 * {name}")
                 if abs(c * value - 1) <= EXACT and name.startswith(f"({a} *"):
-                    found.append(f"{sign}(1 / {name})")
-    return list(dict.fromkeys(found))[: EQUAL * (1 + bool(by_chance))]
+                    both.append(f"{sign}(1 / {name})")
+    return list(dict.fromkeys(found))[:EQUAL] + list(dict.fromkeys(both))[:EQUAL]

@@ -3,10 +3,14 @@
 import re
 
 
+def last(name):
+    """The last name in small letters: w in self.layer.W and in parameters["W"]."""
+    return re.sub(r".*\[['\"]?(\w+)['\"]?\]", r"\1", name).rpartition(".")[2].lower()
+
+
 def promised(name):
     """The names of values whose gradient a name promises: gz -> z; dL_dz -> z; self.dW -> w; z_grad -> z."""
-    name = re.sub(r".*\[['\"]?(\w+)['\"]?\]", r"\1", name).rpartition(".")[2].lower()
-    found = []
+    name, found = last(name), []
     for pattern in (r"(?:d[lje]_?d|grad_?|delta_?|d_?|g_?)(\w+)", r"(\w+?)_?(?:grad|bar|delta)"):
         match = re.fullmatch(pattern, name)
         if match:

@@ -131,6 +131,13 @@ def goes_back(name, others=()):
     return bool(_back.search(name)) and not _forward_word(name)
 
 
+def likely_forward(back, own):
+    """The method of a class that one which goes back belongs to, by their names; None where none is likely."""
+    others = [n for n in own if n != back and not goes_back(n, own) and not _skip.match(n)]
+    same = [n for n in others if stem(n, own) == stem(back, own) and (_forward_word(n) or n in _forwards)]
+    return next(iter(same or [n for n in others if n in _forwards]), None)
+
+
 def _forward_word(name):
     return bool(re.search(r"forward|_and_|fprop", name)) and not re.search(r"backward|_grads?$", name)
 

@@ -25,12 +25,13 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from minigen.explain import built, missing, normalised, process, trace
+from minigen.explain import between, built, missing, normalised, process, trace
 from minigen.explain import edits as changes
 from minigen.explain.arrays import host
 from minigen.explain.bench import (
     CALLS,
     FEW,
+    MOST,
     UNTOUCHED,
     Bench,
     answering,
@@ -42,7 +43,7 @@ from minigen.explain.bench import (
 )
 from minigen.explain.edits import Edit, Slots, applied, atoms, expression_edits, statement_edits
 from minigen.explain.elsewhere import Elsewhere
-from minigen.explain.naming import promised
+from minigen.explain.naming import last, promised
 from minigen.explain.pairs import goes_back
 from minigen.explain.reading import is_gradient_name
 from minigen.explain.source import functions_of, small
@@ -56,9 +57,12 @@ ROUNDING = 1e-13
 OWN = 0.2  # the less that a change costs in a line that is named after the gradient it computes
 WHOLE = 0.1  # the share of the time for measuring every entry of the wrong gradients
 APART = 0.6  # the share of the time for mistakes of which each spoils a part of what is wrong
+LOOKING = 0.1  # the share of the time in which what is first wrong is looked for
+BETWEEN = 0.3  # the share of the time for the lines that are first wrong
 AFTERWARDS = 1.0  # seconds in which a cheaper change than the one at hand is looked for
 PART = 1.5  # the most that a change may cost that mends some gradients, where others stay wrong
 TWICE = 0.3  # the more that one change may cost that does what two do
+ANOTHER = 1.3  # what one change that mends all may cost more than one that mends a part
 UNUSUAL = 1.6  # those up to this cost do so where they can be tried without a run
 LIKELY = 1.31  # simple changes up to this cost come before expressions that are built
 BUILT = 2.0  # where a change costs more, expressions are built for other lines as well
@@ -166,7 +170,7 @@ class Response:
         return True
 
 
-@dataclass
+@dataclass(eq=False)
 class Repair:
     """A change that was verified: what it mends, and equal ones."""
 
@@ -283,17 +287,59 @@ class Search:
                     continue
                 if repair is None:
                     break
-                self.repairs.append(repair)
-                repair.edit.new = copy.deepcopy(repair.edit.new)  # later rounds find nodes by identity
-                repair.undo = applied(repair.edit, repair.suspect.function)
-                repair.suspect.function.put(repair.suspect.function.compiled())
-                self.base = self.status()
+                self._apply(repair)
             if not all(self.base.values()):
                 self._take_back()
+            elif len(self.repairs) > 2:
+                self._fewer()
         finally:
             for function in self.functions:
                 function.restore()
         return self.repairs
+
+    def _apply(self, *repairs):
+        for repair in repairs:
+            self.repairs.append(repair)
+            if repair.undo is None:
+                repair.edit.new = copy.deepcopy(repair.edit.new)  # later rounds find nodes by identity
+            repair.undo = applied(repair.edit, repair.suspect.function)
+        self._compile()
+
+    def _undo(self, repairs):
+        """Take the last of the changes out again."""
+        for repair in reversed(repairs):
+            repair.undo()
+            self.repairs.remove(repair)
+        self._compile()
+
+    def _compile(self):
+        for function in self.functions:
+            function.put(function.compiled())
+        self.base = self.status()
+
+    def _fewer(self):
+        """Of three changes or more, look for one that does what several of them do: what two lines have in common."""
+        every = [*self.repairs]
+        for n in range(1, len(every) - 1):
+            for kept in itertools.combinations(every, n):
+                bodies = Counter(id(r.edit.body) for r in every if r.edit.body is not None)
+                if any(bodies[id(r.edit.body)] > 1 for r in kept):  # its place there depends on the others
+                    continue
+                self._undo([*self.repairs])
+                try:
+                    self._apply(*kept)
+                except ValueError:  # it changes what another change has put there
+                    pass
+                else:
+                    with self._in_part_of_the_time(0.5):
+                        wrong, suspects, first = self._begin_round()
+                        best = self._mending(wrong, suspects, first, quick=True)
+                    if best is not None and set(wrong) <= set(best.mends):
+                        return self._apply(best)
+                self._undo([*self.repairs])
+                self._apply(*every)
+                if self.late():
+                    return
 
     def _remembers(self):
         """Whether backward gives another gradient after a call with other inputs of the same sizes."""
@@ -325,52 +371,94 @@ class Search:
 
     def _take_back(self):
         """Of what mends some gradients and not all, keep what is simple: the rest may only look like a mistake."""
-        first = next((n for n, r in enumerate(self.repairs) if r.edit.cost > PART), len(self.repairs))
-        for repair in reversed(self.repairs[first:]):
-            repair.undo()
-            repair.suspect.function.put(repair.suspect.function.compiled())
-        del self.repairs[first:]
-        self.base = self.status()
+        asked = {*self.trial.truth, UNTOUCHED}
+        odd = (n for n, r in enumerate(self.repairs) if r.edit.cost > PART or asked.isdisjoint(r.mends))
+        first = next(odd, len(self.repairs))
+        self._undo(self.repairs[first:])
 
     # ----- one round
 
-    def _round(self):
-        """The likeliest change that mends all that is wrong; where there is none, what is wrong first."""
+    def _begin_round(self):
+        """The gradients that are wrong, the suspects, and what is wrong first."""
         self.plain, self.bases, self.suspects, self.misled = {}, {}, [], False
+        # what earlier changes have put there has no place in the person's text
+        self.put = {id(n) for r in self.repairs if r.edit.new is not None for n in _put_anew(r.edit)}
         self.observed, self.made = None, {}  # the statements and their changes, for all goals of a round
         self.judged, self.measured = {}, {}  # what runs gave in this round, which later goals ask for again
+        self._compare_lines()
         self.trial = next((t for t in self.trials if not all(self._before(t)[1].values())), self.trials[0])
         gradients, self.now = self._before(self.trial)
-        self.given = {n: (gradients or {}).get(n) for n in self.trial.truth}
+        self.given = {n: (gradients or {}).get(n) for n in self.trial.every}
         self.raises = self.bench.raises(
             self.trial
         )  # then what is changed must be compiled: it cannot be watched
-        wrong = [n for n, right in self.now.items() if not right]
-        self.goal = wrong
-        suspects = self._suspects()
-        self.first = first = self._wrong_first(wrong)
+        wrong = [n for n, right in self.now.items() if not right and n not in self.trial.between]
+        self.wrong = wrong
+        suspects = self._suspects_of(wrong)
+        self.first = self._wrong_first(wrong)
+        return wrong, suspects, self.first
+
+    def _round(self):
+        """The likeliest change that mends all that is wrong; where there is none, what is wrong first."""
+        wrong, suspects, first = self._begin_round()
+        best = partly = self._mending_a_line()
+        if best is not None and set(wrong) <= set(best.mends) or self.misled:
+            return best
         goals, best = [], None
         if first and len(wrong) > 1 and not self.raises:
             with self._in_part_of_the_time(0.5):
-                best = self._mending(wrong, suspects, first, quick=True)
+                best = self._mending(wrong, self._suspects_of(wrong), first, quick=True)
             goals = self._goals(suspects, first) if len(first) > 1 else [[*first]]
-        if self.misled:
-            return None
+        if best is not None and partly is not None and best.edit.cost > partly.edit.cost + ANOTHER:
+            best = None  # two mistakes are likelier
+        if self.misled or best is None and goals and partly is not None:
+            return None if self.misled else partly
         with self._in_part_of_the_time(APART):
             for n, goal in enumerate(goals if best is None else ()):
                 with self._in_part_of_the_time(1 / (len(goals) - n)):
-                    best = self._mending(goal, self._suspects(), {n: first[n] for n in goal if n in first})
+                    best = self._mending(
+                        goal, self._suspects_of(goal), {n: first[n] for n in goal if n in first}
+                    )
                 if best is not None or self.misled:
                     break
         if best is None and not self.misled:
-            best = self._mending(wrong, self._suspects(), first)
-        return best
+            with self._in_part_of_the_time(1.0 if partly is None else 0.5):
+                best = self._mending(wrong, self._suspects_of(wrong), first)
+        return best or (None if self.misled else partly)
+
+    def _compare_lines(self):
+        """Have the lines that are first not what their names promise compared, in this round, as gradients are."""
+        self.bench.between = ()
+        between.note(self.functions, ())
+        trial, left = self.trials[0], LOOKING * (self.deadline - time.thread_time())
+        with contextlib.suppress(Exception):
+            self.bench.between = between.first_wrong(self.bench, trial, self.rng, left)
+        between.note(self.functions, between.places(self.bench.between))
+        for trial in self.trials:
+            self.bench.with_between(trial, self.rng, MOST if trial is self.trials[0] else FEW)
+
+    def _mending_a_line(self):
+        """A change that makes right what stands under a name of backward, the first that is not the gradient it promises: there
+        may be further mistakes, so that no gradient that is returned need come right.
+        """
+        with self._in_part_of_the_time(BETWEEN):
+            for place in self.bench.between if not self.raises else ():
+                if self.now.get(place.name, True):
+                    continue
+                suspects = self._suspects_of([place.name])
+                makers = (s for s in self.everything if s.statement is place.place.statement)
+                given = self.given[place.name]
+                first = {place.name: next((s for s in makers if missing.makes(s, given)), None)}
+                best = self._mending([place.name], suspects, first)
+                if best is not None or self.misled:
+                    return best
+        return None
 
     def _before(self, trial):
         """(gradients, {gradient: right}) of a trial before any change of this round."""
         if id(trial) not in self.bases:
             gradients = self.bench.play(trial)
-            self.bases[id(trial)] = gradients, self.bench.status(trial, gradients), trial
+            self.bases[id(trial)] = gradients, self.bench.status(trial, gradients, lines=True), trial
         return self.bases[id(trial)][:2]
 
     @contextlib.contextmanager
@@ -437,7 +525,7 @@ class Search:
             if best is not None or self.misled or self.late():
                 return best
         suspects = self._solved(suspects)
-        if all(right or n in goal for n, right in self.now.items()):
+        if set(self.wrong) <= set(goal):
             self.suspects = suspects
         aimed = [s for s in suspects if s.target is not None]
         tiers, likely = [*self._tiers(suspects, aimed)], None
@@ -502,7 +590,7 @@ class Search:
 
     def _know(self, s, name):
         """The value of a statement that makes a gradient is that gradient: what it must be need not be solved for."""
-        truth, given = self.trial.truth[name], self.given[name]
+        truth, given = self.trial.every[name], self.given[name]
         value = np.asarray(s.values[id(s.value_node)], float)
         if value.shape != truth.shape or not np.isfinite(given).all():
             return
@@ -532,23 +620,34 @@ class Search:
         """Measure every entry of the wrong gradients where that takes little, so that more can be solved for."""
         trial, left = self.trial, WHOLE * (self.deadline - time.thread_time())
         wanted = [n for n in first or self.goal if n != UNTOUCHED]
-        for name in sorted(wanted, key=lambda n: np.prod(trial.truth[n].shape)):
-            if trial.truth[name].direction is None:
+        for name in sorted(wanted, key=lambda n: np.prod(trial.every[n].shape)):
+            if trial.every[name].direction is None:
                 continue
-            size, began = int(np.prod(trial.truth[name].shape)), time.thread_time()
+            size, began = int(np.prod(trial.every[name].shape)), time.thread_time()
             self.bench._forward(trial.values)
             left -= 4.5 * size * (time.thread_time() - began)
             if left < 0:
                 return
-            trial.truth[name] = self.bench.truth(trial.values, name, trial.g, trial.y, self.rng, size)
+            whole = self._truth(name, size)
+            (trial.between if name in trial.between else trial.truth)[name] = whole
 
-    def _suspects(self):
-        """The statements of backward that a wrong gradient depends on, the likeliest first."""
+    def _truth(self, name, most):
+        """The Truth of a gradient, or of what a line must give, at so many entries."""
+        trial = self.trial
+        if name in trial.between:
+            between = next(b for b in self.bench.between if b.name == name)
+            return between.truth(self.bench, trial.values, trial.g, trial.y, self.rng, most)
+        return self.bench.truth(trial.values, name, trial.g, trial.y, self.rng, most)
+
+    def _suspects_of(self, goal):
+        """The statements of backward that one of these gradients depends on, the likeliest first."""
+        self.goal = goal
         if self.observed is None:
             self.observed = self._observed()
         found = [copy.copy(s) for s in self.observed]
         for s in found:
             s.edits, s.whole = [], None
+            s.touches = frozenset(n for n in s.touches if n not in self.trial.between or n in self.goal)
             self._rank(s, self.goal, not any(self.now.values()))
         self.everything = sorted(found, key=lambda s: s.where)
         return sorted((s for s in found if s.rank > 0), key=lambda s: (-s.rank, s.where))
@@ -759,12 +858,13 @@ class Search:
         late = self.late() or time.thread_time() > self.solved_by
         if not base or len(base) != len(calls) or len(calls) == CALLS or size > SOLVED or late:
             return
-        mine = [n for n in wrong if n in s.touches and n in self.trial.truth]
+        mine = [n for n in wrong if n in s.touches and n in self.trial.every]
         if not mine:
             return
-        names = mine + [n for n in self.trial.truth if n in s.touches and n not in mine]
-        ends = np.cumsum([self.trial.truth[n].known.size for n in names])
-        right = np.concatenate([self.trial.truth[n].right for n in names])
+        kept_right = s.touches.intersection(self.must).difference(mine)
+        names = mine + [n for n in self.trial.every if n in kept_right]
+        ends = np.cumsum([self.trial.every[n].known.size for n in names])
+        right = np.concatenate([self.trial.every[n].right for n in names])
 
         runs = self.measured.setdefault(id(s.value_node), {})
 
@@ -778,7 +878,7 @@ class Search:
                 runs[column] = gradients
             try:
                 return np.concatenate(
-                    [np.asarray(gradients[n], float).reshape(-1)[self.trial.truth[n].known] for n in names]
+                    [np.asarray(gradients[n], float).reshape(-1)[self.trial.every[n].known] for n in names]
                 )
             except (TypeError, KeyError, ValueError, IndexError, StopIteration):
                 return None
@@ -985,6 +1085,8 @@ class Search:
             if self.late():
                 return
             self.seen.add(id(edit))
+            if id(edit.node) in self.put:
+                continue
             if self.full and edit.cost > min(f[0].cost for f in self.full) + NEAR:
                 continue
             if self.raises and self._calls_less(edit):
@@ -1055,7 +1157,7 @@ class Search:
             key = id(edit.body), edit.index, edit.gone, *map(ast.dump, edit.statements)
         if key not in self.judged:
             gradients = run()
-            self.judged[key] = gradients and self.bench.status(self.trial, gradients)
+            self.judged[key] = gradients and self.bench.status(self.trial, gradients, lines=True)
         return self.judged[key]
 
     def _keep(self, s, edit, status):
@@ -1166,9 +1268,9 @@ class Search:
 
     def _lacks(self, name, given):
         """What is missing from a gradient, at every entry."""
-        if given.size > missing.MOST or given.shape != self.trial.truth[name].shape:
+        if given.size > missing.MOST or given.shape != self.trial.every[name].shape:
             return None
-        whole = self.bench.truth(self.trial.values, name, self.trial.g, self.trial.y, self.rng, given.size)
+        whole = self._truth(name, given.size)
         return None if np.isnan(whole.values).any() else whole.values.reshape(given.shape) - given
 
     def _two_in_one(self, suspects):
@@ -1210,10 +1312,7 @@ class Search:
 
     def _accept(self, candidates, last=False):
         """The cheapest change that was verified, with its equals; None if there is none."""
-        accepted, whole = (
-            [],
-            candidates is self.full and all(r or n in self.goal for n, r in self.now.items()),
-        )
+        accepted, mended = [], candidates is self.full
         candidates = self._without_broken_promises(self._under_other_settings(candidates, last))
         for edit, s, gained in sorted(candidates, key=lambda c: c[0].cost)[:40]:
             if accepted and edit.cost > accepted[0].edit.cost + NEAR:
@@ -1222,7 +1321,7 @@ class Search:
         accepted.sort(
             key=lambda r: (-len(r.mends), r.edit.cost - self._own(r.suspect, r.edit), r.suspect.where)
         )
-        while accepted and whole:
+        while accepted and mended and set(self.wrong) <= {*self.goal, *accepted[0].mends}:
             if self._changed(accepted[0].suspect, accepted[0].edit, self.look_again):
                 break
             if any(self.base[n] and not right for n, right in self._before(self.trials[0])[1].items()):
@@ -1274,7 +1373,7 @@ class Search:
 
     def _promises(self, s):
         """Whether the name that a statement assigns to promises a gradient that is judged, or known."""
-        judged = {n.strip("~").lower() for n in self.trial.truth}
+        judged = {last(n) for n in self.trial.truth}
         shape = getattr(s.values.get(id(s.value_node)), "shape", ())
         judged |= {n for n, slopes in self.known.items() if slopes.shape == shape}
         return any(p in judged for p in promised(trace.target(s.statement) or ""))
@@ -1289,7 +1388,7 @@ class Search:
         return [c for c, count in zip(near, counts, strict=True) if count == min(counts)]
 
     def _broken_promises(self, s, edit):
-        judged = {n.strip("~").rpartition(".")[2].lower(): truth for n, truth in self.traced.truth.items()}
+        judged = {last(n): truth for n, truth in self.traced.truth.items()}
         return self._changed(
             s,
             edit,
@@ -1320,7 +1419,7 @@ class Search:
         """Whether what must be right is so at a trial; ELSEWHERE if there all is as it was before the change."""
         before, base = self._before(trial)
         gradients = self.bench.play(trial)
-        status = self.bench.status(trial, gradients)
+        status = self.bench.status(trial, gradients, lines=True)
         if all(status[n] or n not in self.goal and not base[n] for n in self.must if n in status):
             return True
         same = gradients and before and gradients.keys() == before.keys()
@@ -1489,6 +1588,12 @@ def _unlikely(s, edit):
     late = late and read[edit.node.id] == 1 and any(n is edit.node for n in ast.walk(edit.new))
     spelled = max(0, _sizes_read(new) - _sizes_read(gone))
     return 0.2 * drops - 0.35 * wakes + 0.03 * fresh + 0.05 * spelled + 0.1 * late
+
+
+def _put_anew(edit):
+    """The expressions of a change that do not stand in the person's text."""
+    first, last = edit.node.lineno, edit.node.end_lineno
+    return [n for n in ast.walk(edit.new) if not first <= getattr(n, "lineno", 0) <= last]
 
 
 def _sizes_read(trees):

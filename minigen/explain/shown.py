@@ -45,6 +45,10 @@ def places(program, known=()):
         if p in inner and all(code in calls for code in inner[p]):
             maker, function = (calls[code] for code in inner[p])
             scene = scenes.Scene(program, function.arguments, p.kind(**maker.arguments))
+        if scene is None and p.kind is None:
+            scene = _as_given_to_another(
+                program, p, [calls[f.__code__] for f in backs if f.__code__ in calls]
+            )
         if scene is None or p.kind is not None and type(scene.owner) is not p.kind:
             continue
         labels, more = {q.name for q in p.parameters}, {}
@@ -57,6 +61,19 @@ def places(program, known=()):
             place.shrink()
             found.append(place)
     return found
+
+
+def _as_given_to_another(program, proposal, calls):
+    """The Scene of a loss that nothing calls, where its gradient is called with arguments of the same names."""
+    needed = {q.name for q in proposal.parameters if q.default is q.empty}
+    known = {q.name for q in proposal.parameters}
+    for other in calls:
+        if needed and needed <= other.arguments.keys():
+            given = {n: v for n, v in other.arguments.items() if n in known}
+            return scenes.Scene(
+                program, given, None, only=frozenset(program.names) | _read_as_globals(program)
+            )
+    return None
 
 
 def _codes_of_closure(program, proposal):
@@ -369,7 +386,7 @@ def _is_blank(address, value):
 def _is_velocity(address, container, value):
     """Whether an array of an object is what momentum keeps of earlier steps: with it a step is not the gradient's alone.
 
-    It is named so, as in velocity["W"], or after a parameter of its shape, as vW beside W. mu is a mean, whatever u is.
+    It is named so, as in velocity["W"], or after a parameter of its shape, as vW beside W, or vg beside gamma. mu is a mean, whatever u is.
     """
     name = str(address[-1][1])
     if len(address) > 1 and re.fullmatch(r"_?(vel|mom|velocity|momentum|velocities)", str(address[-2][1])):
@@ -378,8 +395,15 @@ def _is_velocity(address, container, value):
         return False
     beside = container if isinstance(container, dict) else getattr(container, "__dict__", {})
     kept = re.match(r"(v|m|vel|mom|velocity|momentum)_?(?=\w)", name)
-    of = beside.get(name[kept.end() :]) if kept else None
-    return isinstance(of, np.ndarray) and np.shape(of) == np.shape(value)
+    rest = name[kept.end() :] if kept else ""
+    named = [n for n in beside if n == rest or len(name) <= 4 and _is_short_for(rest, n)] if rest else []
+    return any(isinstance(beside[n], np.ndarray) and np.shape(beside[n]) == np.shape(value) for n in named)
+
+
+def _is_short_for(short, name):
+    """Whether a name is shortened so, from its first letter on: g and bt for gamma and beta."""
+    letters = iter(name)
+    return short[0] == name[0] and all(c in letters for c in short)
 
 
 def _of_its_kind(value, chosen, rng):

@@ -13,6 +13,7 @@ import textwrap
 from dataclasses import dataclass, field
 
 SMALL = 1e-4  # an eps in the code, and what it may do to a gradient, relative
+NOTE = "__minigen_note__"
 SIMPLE = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return, ast.Expr)
 
 
@@ -45,6 +46,9 @@ class Function:
     lines: list
     outer: str | None  # the class it is a method of
     code: object = field(init=False)
+    notes: dict = field(
+        default_factory=dict
+    )  # {line: {key: name}} of what is noted after a line, 0 at the beginning
 
     def __post_init__(self):
         self.code = self.living.__code__
@@ -62,6 +66,7 @@ class Function:
             name = "<lambda>"
         else:
             tree.decorator_list, name = [], tree.name
+            tree.body = self._noting(tree.body) if self.notes else tree.body
             if free:  # named at the end, where they are never reached, so that they stay free variables
                 never = ast.If(ast.Constant(False), [ast.Expr(ast.Name(n, ast.Load())) for n in free], [])
                 tree.body = [*tree.body, never]
@@ -75,6 +80,33 @@ class Function:
         if code is None:
             raise ValueError("the change does not leave the function's variables as they were")
         return small.code(code)
+
+    def _noting(self, body, whole=True):
+        """The statements of this function, if `whole`, or of a part of it, with what is asked for noted: after statements
+        `x = __minigen_note__(key, x)`, and what it is given and returns.
+        """
+        found = []
+        owner = self.tree.args.args[0].arg if self.outer and self.tree.args.args else "None"
+
+        def noted(statement, at, form):
+            new = [
+                form.format(f"{NOTE}({key!r}, {n}, {owner})", n) for key, n in self.notes.get(at, {}).items()
+            ]
+            return [ast.copy_location(ast.parse(n).body[0], statement) for n in new]
+
+        for statement in body:
+            new = copy.copy(statement)
+            for name in ("body", "orelse", "finalbody"):
+                if isinstance(getattr(new, name, None), list):
+                    setattr(new, name, self._noting(getattr(new, name), whole=False))
+            if isinstance(new, ast.Return) and new.value is not None and -1 in self.notes:
+                for key in self.notes[-1]:
+                    given = [ast.Constant(key), new.value, ast.Name(owner, ast.Load())]
+                    new.value = ast.copy_location(ast.Call(ast.Name(NOTE, ast.Load()), given, []), new.value)
+            found.append(new)
+            if isinstance(new, SIMPLE):
+                found += noted(new, new.lineno, "{1} = {0}" if isinstance(new, ast.Assign) else "{0}")
+        return (noted(body[0], 0, "{1} = {0}") if whole else []) + found
 
     def put(self, code):
         self.living.__code__ = code

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from minigen.explain.bench import answering, recorded, slope, watched
-from minigen.explain.naming import promised
+from minigen.explain.naming import last, promised
 
 DIRECTIONS = 4  # along which the slope at a value of forward is measured
 CLOSE = 1e-5
@@ -65,9 +65,9 @@ def assignments(bench, trial):
     """[Line]: the assignments of arrays that one run makes, in the order in which they were first made."""
     keys, found, installed = itertools.count(), {}, []
     for function in bench.functions:
-        slots, unfinished = {}, _changed_in_place(function)
+        slots, changes = {}, dict(last_changes(function))
         for _, _, statement in function.statements():
-            names = [(part, name, name not in unfinished) for part, name in _targets(statement)]
+            names = [(part, name, changes.get(name) is statement) for part, name in targets(statement)]
             if names:
                 key = next(keys)
                 slots[key] = statement.value
@@ -89,7 +89,7 @@ def assignments(bench, trial):
             n: int(v) for n, v in scopes[key][0].items() if type(v) is int or isinstance(v, np.integer)
         }
         for part, name, finished in names:
-            value = _part(calls[-1], part)
+            value = part_of(calls[-1], part)
             if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.ndim:
                 lines.append(
                     Line(
@@ -99,29 +99,41 @@ def assignments(bench, trial):
     return lines
 
 
-def _changed_in_place(function):
-    """The names to which a function adds, or whose entries it sets, after it has made them: they promise what comes out."""
-    found = set()
+def last_changes(function, scaled=False):
+    """[(name, the statement that changes it last)] of a function; if `scaled`, also the one before where the last is a
+    scaling, dscores /= root: the name may promise what stood there before.
+    """
+    found, before = {}, {}
     for _, _, statement in function.statements():
-        for changed in getattr(statement, "targets", [getattr(statement, "target", None)]):
-            entry = isinstance(changed, ast.Subscript)
-            if isinstance(statement, ast.AugAssign) or entry and not isinstance(changed.slice, ast.Constant):
-                while isinstance(changed, ast.Subscript) and not isinstance(changed.slice, ast.Constant):
-                    changed = changed.value
-                found.add(ast.unparse(changed))
-    return found
+        for target in getattr(statement, "targets", [getattr(statement, "target", None)]):
+            for one in getattr(target, "elts", [target]):
+                while isinstance(one, ast.Subscript) and not isinstance(one.slice, ast.Constant):
+                    one = one.value
+                if isinstance(one, ast.Name | ast.Attribute | ast.Subscript):
+                    name = ast.unparse(one)
+                    found[name], before[name] = statement, found.get(name)
+    scalings = [n for n, s in found.items() if isinstance(getattr(s, "op", None), ast.Mult | ast.Div)]
+    return [(n, before[n]) for n in scalings if scaled and before[n] is not None] + [*found.items()]
 
 
 def gradients(bench, trial, lines):
     """{name in small letters: Slopes} of the values of forward whose gradient a line of backward promises."""
-    once = sorted(
-        (x for x in lines if x.calls == 1), key=lambda x: x.forward
-    )  # what forward itself computes, last
-    at = {x.name.rpartition(".")[2].lower(): x for x in once}
+    at = makers(lines)
     wanted = {p for x in lines for p in promised(x.name)} & set(at)
     rng = np.random.default_rng(17)
     found = {name: _slopes(bench, trial, at[name], rng) for name in sorted(wanted)}
     return {name: slopes for name, slopes in found.items() if slopes is not None}
+
+
+def makers(lines):
+    """{name in small letters: the line that makes what bears it last}; what forward itself computes goes before."""
+    found = {}
+    for x in sorted((x for x in lines if x.calls == 1), key=lambda x: x.forward):
+        name = last(x.name)
+        one = found.get(name)
+        if one is None or one.forward < x.forward or not np.array_equal(one.value, x.value):
+            found[name] = x  # and not z = hidden(x), which hands it on
+    return found
 
 
 def multiple(line, times, again, times_again):
@@ -155,7 +167,7 @@ def target(statement):
     return None
 
 
-def _targets(statement):
+def targets(statement):
     """[(part, name)] that a statement assigns to: which of the values, where it unpacks several, and None else."""
     name = target(statement)
     if name:
@@ -167,15 +179,15 @@ def _targets(statement):
     return []
 
 
-def _part(value, part):
+def part_of(value, part):
     """A value, or one of those in a tuple or list; None where there is no such one."""
     if part is None:
         return value
     return value[part] if isinstance(value, tuple | list) and part < len(value) else None
 
 
-def _with(value, part, change):
-    """A value with a change of one of its parts."""
+def with_part(value, part, change):
+    """A value with a change of one of its parts; None: of the whole."""
     if part is None:
         return value + change
     return type(value)(v + change if k == part else v for k, v in enumerate(value))
@@ -189,7 +201,7 @@ def _slopes(bench, trial, line, rng):
     here = float(trial.y if g is None else (g * trial.y).sum())
 
     def loss(change):
-        with answering({line.key: lambda value, _: _with(value, line.part, change)}):
+        with answering({line.key: lambda value, _: with_part(value, line.part, change)}):
             y = bench._forward(trial.values)
         return float(y if g is None else (g * y).sum())
 

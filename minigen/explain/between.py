@@ -1,0 +1,234 @@
+"""Gradients at values between the inputs and the loss: what stands under a name of backward, where it promises one, and what the
+backward of a layer gives.
+
+A mistake makes every gradient wrong that comes after it, and a second one hides among them. So what is first wrong in
+the order of backward is compared like a gradient that is returned: it is wrong because of what was done before, whatever
+else is wrong later.
+
+Many people leave a factor out, dz = p - y, and divide by the size of the batch at the end. What is a multiple of its
+gradient says which one, and the nearest one before counts for what follows.
+"""
+
+import ast
+import itertools
+import time
+from collections import Counter
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from minigen.explain import trace
+from minigen.explain.bench import FEW, moving
+from minigen.explain.naming import last, promised
+from minigen.explain.pairs import goes_back, likely_forward
+
+MOST = 4  # places that are compared in one round
+PLACES = 40  # that are looked at
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a value is noted: under a name, after a statement; or what a function returns; or its first argument."""
+
+    function: object
+    called: str
+    statement: object = None  # None for an argument, and for what is returned
+
+    @property
+    def key(self):
+        if self.statement is not None:
+            return f"{self.called} in line {self.statement.lineno}"
+        return f"what {self.function.name} {'returns' if self.called == RETURNED else 'is given'}"
+
+    @property
+    def lineno(self):
+        """The line after which it is noted; 0 for an argument, -1 for what is returned."""
+        if self.statement is not None:
+            return self.statement.lineno
+        return -1 if self.called == RETURNED else 0
+
+
+RETURNED = "return"
+
+
+@dataclass(eq=False)
+class Between:
+    """A place in backward at one of its calls, and the place in forward, at one of its calls, where the value is made of which it
+    gives the gradient.
+
+    It must be the gradient `times` a number: that by which another one, or this one itself, is multiplied, or the size of
+    one of its axes.
+    """
+
+    place: Place
+    call: int
+    calls: int
+    maker: Place
+    made: int  # at which call of the maker
+    times: object = None  # a Between, the number of an axis, or None for 1
+
+    @property
+    def name(self):
+        """Another one for another number by which it is multiplied, behind " ~"."""
+        name = self.place.key + (f" (call {self.call + 1} of {self.calls})" if self.calls > 1 else "")
+        if self.times is None:
+            return name
+        return f"{name} ~{self.times.place.key if isinstance(self.times, Between) else self.times}"
+
+    def of(self, noted):
+        """What stood at the place in a run; None where it was not reached as often."""
+        values = [value for key, _, value in noted if key == self.place.key]
+        return values[self.call] if len(values) == self.calls else None
+
+    def truth(self, bench, values, g, y, rng, most):
+        """The Truth of what must stand there; None where it is not known."""
+        right, times = self.measured(bench, values, g, y, rng, most), 1
+        if isinstance(self.times, Between) and right is not None:
+            other, noted = self.times.measured(bench, values, g, y, rng, FEW), bench.noted(values, g)
+            times = None if other is None else other.ratio(self.times.of(noted))
+            times = np.nan if times is None else abs(times)
+        elif self.times is not None and right is not None:
+            times = right.shape[self.times]
+        return (
+            right if right is None else replace(right, values=right.values * times, slope=right.slope * times)
+        )
+
+    def measured(self, bench, values, g, y, rng, most):
+        """The Truth of the gradient at the value that is made in forward; None where it cannot be moved."""
+
+        def loss(change):
+            with moving(self.maker.key, self.made, change) as seen:
+                y = bench._forward(values)
+            found.extend(seen)
+            return float(y if g is None else (g * y).sum())
+
+        found = []
+        try:
+            loss(0.0)
+            here = float(y if g is None else (g * y).sum())
+            return bench.measured(np.asarray(found[0], float), loss, here, rng, most)
+        except Exception:
+            return None
+
+
+def first_wrong(bench, trial, rng, seconds):
+    """[Between] of what is first not the gradient that it should be, nor a multiple of it, in the order of one run."""
+    until = time.thread_time() + seconds
+    pairs = [*_named(bench.functions), *_layers(bench.functions)][:PLACES]
+    note(bench.functions, pairs)
+    bench._forward(trial.values)
+    forward, gradients = bench.noted(), bench.play(trial) or {}
+    played, found, like, whole = bench.noted(), [], None, set()
+    judged = {last(n) for n in trial.truth}
+    for ways in _in_order(bench.functions, pairs, forward, played):
+        if time.thread_time() > until or len(found) >= MOST:
+            break
+        value, one, times = ways[0].of(played), None, None
+        if not judged.isdisjoint(promised(ways[0].place.called)) or any(
+            np.array_equal(value, given) for given in gradients.values()
+        ):
+            continue  # it is compared anyway
+        for way in ways:
+            right = way.measured(bench, trial.values, trial.g, trial.y, rng, FEW)
+            if right is not None and right.shape == value.shape and right.right.any():
+                one, times = one or way, 1 if right.fits(value) else right.ratio(value)
+            if times is not None:
+                one = way
+                break
+        if one is None:
+            continue
+        if times is not None and times > 0:
+            whole |= {one.place.called} if times == 1 else set()
+            if one.place.called not in whole or times == 1:  # else it is scaled on its way
+                like = None if times == 1 else one
+        elif times is not None:
+            found.append(replace(one, times=one))
+        else:
+            axes = {0, value.ndim - 1} if value.ndim and like is None else ()
+            found += [one] if like is None else [replace(one, times=like), one]
+            found += [replace(one, times=axis) for axis in axes if value.shape[axis] > 1]
+    note(bench.functions, ())
+    return found[:MOST]
+
+
+def _named(functions):
+    """(Place in backward, Place in forward) of names that promise a gradient, and what bears the name that is promised."""
+    makers = {}
+    for function in functions:
+        for _, _, statement in function.statements():
+            for _, name in trace.targets(statement):
+                makers.setdefault(last(name), []).append(Place(function, name, statement))
+    for function in functions:
+        for name, statement in trace.last_changes(function, scaled=True):
+            for promise in promised(name)[:1]:
+                for maker in makers.get(promise, ()):
+                    if maker.statement is not statement:
+                        yield Place(function, name, statement), maker
+
+
+def _layers(functions):
+    """(what a method that goes back returns, the first argument of the one that it belongs to)."""
+    for owner in {f.outer for f in functions} - {None}:
+        own = {f.tree.name: f for f in functions if f.outer == owner and isinstance(f.tree, ast.FunctionDef)}
+        for name, function in own.items():
+            forward = likely_forward(name, own) if goes_back(name, own) else None
+            arguments = own[forward].tree.args.args if forward else ()
+            if len(arguments) > 1 and len(function.tree.args.args) > 1:
+                yield Place(function, RETURNED), Place(own[forward], arguments[1].arg)
+
+
+def _in_order(functions, pairs, forward, played):
+    """[[Between]] in the order of a run, from what was noted while forward ran, and in a whole run: for each call of a place the
+    ways to take it, the likeliest first.
+    """
+    before = {key for key, _, _ in forward}
+    # where one function does both, all lines run in forward
+    apart = any(key not in before for key, _, _ in played)
+    called = (n.func for f in functions for n in ast.walk(f.tree) if isinstance(n, ast.Call))
+    sites = Counter(getattr(f, "id", getattr(f, "attr", None)) for f in called)
+    found = {}
+    for place, maker in pairs:
+        made = [value for key, _, value in forward if key == maker.key]
+        owners = [owner for key, owner, _ in played if key == maker.key]
+        given = [(i, owner) for i, (key, owner, _) in enumerate(played) if key == place.key]
+        for call, (i, owner) in enumerate(given if not (apart and place.key in before) else ()):
+            if place.called == RETURNED:
+                at = [n for n, other in enumerate(owners) if other == owner]
+                at = at if len(at) == 1 and len(owners) == len(made) else []
+            else:  # the last call first, or the first, where a function is called for several inputs
+                at = dict.fromkeys((len(made) - 1 - call, call)) if len(made) == len(given) else ()
+                names = (p.function.name.rpartition(".")[2] for p in (place, maker))
+                at = (
+                    at if len(made) == 1 or all(sites[n] < 2 for n in names) else ()
+                )  # else in no known order
+            for n in at:
+                way = Between(place, call, len(given), maker, n)
+                found.setdefault((i, place.key), []).append((made[n], way))
+    return [_told_apart(ways) for _, ways in sorted(found.items(), key=lambda f: f[0][0])]
+
+
+def _told_apart(ways):
+    """The ways to take one call: of lines that make equal values the first, and of different ones the last first."""
+    if ways[0][1].calls > 1:
+        return [way for _, way in ways]
+    kept = []
+    for value, way in ways:
+        if not any(np.array_equal(value, other) for other, _ in kept):
+            kept.append((value, way))
+    return [way for _, way in reversed(kept)]
+
+
+def note(functions, pairs):
+    """Have the functions note what stands at these places, and nothing else."""
+    for function in functions:
+        function.notes = {}
+    for place in itertools.chain(*pairs):
+        place.function.notes.setdefault(place.lineno, {})[place.key] = place.called
+    for function in functions:
+        function.put(function.compiled())
+
+
+def places(betweens):
+    """The pairs of places that these need."""
+    every = itertools.chain(betweens, (b.times for b in betweens if isinstance(b.times, Between)))
+    return [(b.place, b.maker) for b in every]
