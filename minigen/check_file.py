@@ -105,9 +105,12 @@ def _table(said):
     ]
     lines = tables.as_text([("pair", "gradient", "error", "verdict"), *rows])
     bad = sum(row[3] != "ok" for row in rows)
+    unsure = sum(row[3] == "inconclusive" for row in rows)
     n = f"{len(rows)} gradient{'s' if len(rows) != 1 else ''}"
     whole = f"{said.path}: not right yet: {bad} of {n} wrong"
-    if said.verdict == "ok":
+    if bad and bad == unsure:
+        whole = f"{said.path}: {unsure} of {n} could not be judged"
+    elif said.verdict == "ok":
         whole = f"{said.path}: right: {n} compared"
     elif not bad and said.verdict == "wrong":
         agree = "agrees" if len(rows) == 1 else "agree"

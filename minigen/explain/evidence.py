@@ -181,10 +181,41 @@ def match(reading, scene):
     if not np.all(np.isfinite(outcome.y)):
         return [], outcome.y, ([], 0)
     found, y, missed = _assign(reading, slopes, values, outcome)
+    others = _of_another_player(reading, found, outcome.live)
+    found = [m for m in found if m not in others]
+    why = "the function takes a second step, down another loss, which the first step moves"
+    told = [Uncompared(scenes.text(_player(m.value)), why) for m in others]
+    missed = ([*missed[0], *dict.fromkeys(told)], missed[1])
     still = [m for m in found if not m.right and not slopes.moves(m.value)]
     # else it is the loss of another player, or of what forward gave, in which the weights no longer stand
     depends = 2 * len(still) <= len(found) and any(m.right or m not in still for m in found)
     return (found, y, missed) if depends else ([], y, ([], 0))
+
+
+def _of_another_player(reading, found, live):
+    """The Matches of another player, whose step the same function takes down another loss: where it computes a second one after
+    a step, the changes of one argument or object are all right, and those of the other are all wrong.
+    """
+    tree = find(live.program.tree, reading.forward.function(live)) if reading.backward is None else None
+    losses, steps, players = [], [], {}
+    for n in ast.walk(tree) if tree is not None else ():
+        names = [getattr(t, "id", getattr(t, "attr", "")) for t in getattr(n, "targets", ())]
+        losses += [n.lineno for name in names if _loss.search(name)]
+        steps += [n.lineno] if isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Sub) else []
+    if any(min(losses, default=0) < step < max(losses, default=0) for step in steps):
+        for m in found:
+            players.setdefault(_player(m.value), []).append(m)
+    badly = [ms for ms in players.values() if not any(m.right for m in ms)]
+    well = [ms for ms in players.values() if all(m.right for m in ms)]
+    return [m for ms in badly for m in ms] if well and len(players) == len(well) + len(badly) else []
+
+
+def _player(address):
+    """The argument, global or attribute of the object in which a parameter stands."""
+    return address[:1] if address[0][0] != "self" else address[:2]
+
+
+_loss = re.compile(r"loss|cost|objective|score", re.I)
 
 
 def alike(shape, of_gradient):
@@ -220,7 +251,8 @@ def _assign(reading, slopes, values, outcome):
     for score, _, source, _, _ in ranked:
         best[source] = min(best.get(source, 0), score)
     for score, _, source, gradient, value in sorted(ranked, key=lambda r: r[:2]):
-        if value in found or (source.kind, source.address) in taken or score > best[source] + 0.5:
+        late = value in found or (source.kind, source.address) in taken or score > best[source] + 0.5
+        if late or source.kind == "inside" and not slopes.moves(value):  # what an optimizer keeps
             continue
         fits = slopes.fit(value, gradient.reshape(np.shape(values[value])))
         if source.kind in ("stored", "added") and not fits and fits is not None:
@@ -271,9 +303,8 @@ def _assign(reading, slopes, values, outcome):
             and slopes.moves(source.of)  # else it is what an earlier call has left
         ):
             fits = slopes.fit(source.of, gradient)
-            if (
-                fits or source.of[0][0] != "arg" or len(source.of) > 1 or source.kind == "moved"
-            ):  # clipping an argument is no step
+            clips = source.of[0][0] == "arg" and len(source.of) == 1 and source.kind != "moved"
+            if fits or not clips:  # clipping an argument is no step
                 take(source.of, source, fits, True)
     # what is left of the arguments, where only one has the shape
     alone = len({s.address for s, _ in candidates}) == 1  # it is all that backward gives
@@ -875,6 +906,8 @@ def _candidates(reading, values, outcome, scene):
             if before is not None and np.shape(before) == np.shape(after):
                 yield Source("added", address, label), np.array(after - before, dtype=np.float64)
         start = values.get(address)  # whatever its name: d_w may be the w of a discriminator
+        if start is not None and (_record.search(str(address[-1][1])) or _is_average(start, after, kept)):
+            continue
         if start is not None and np.shape(start) == np.shape(after):
             for step in _steps(reading, outcome.live):
                 decay = decays.get(address, 0.0) / step
@@ -1025,6 +1058,31 @@ def _with_a_velocity(values, changed):
     return found
 
 
+_record = re.compile(
+    r"queue|bank|memory|buffer|replay|(?<!p)pool|fifo", re.I
+)  # what is kept of earlier batches
+
+
+def _is_average(start, after, changed):
+    """Whether an array is a moving average of a parameter: a part of itself and a part of what another one is now."""
+    if np.shape(start) != np.shape(after) or not np.any(after - start):
+        return False
+    for _, other in (pair for pair in changed.values() if pair[1] is not after):
+        flat = np.ravel(other)
+        for part in (
+            (flat[: start.size], flat[flat.size - start.size :]) if flat.size >= start.size > 1 else ()
+        ):
+            sides = np.stack([np.ravel(start), part], axis=1)
+            (a, b), *_ = np.linalg.lstsq(sides, np.ravel(after), rcond=None)
+            if (
+                0 < a < 1
+                and abs(a + b - 1) < 1e-9
+                and np.allclose(sides @ (a, b), np.ravel(after), 1e-9, 1e-12)
+            ):
+                return True
+    return False
+
+
 def _steps_taken(values, changed):
     """What was added to each parameter."""
     pairs = [(values[a], after) for a, (_, after) in changed.items() if a in values]
@@ -1087,7 +1145,16 @@ def _steps(reading, live):
     if not found:
         held = [v for holder in (*inside, owned, live.program.names) for v in holder.values()]
         found = [v for v in held if isinstance(v, float) and 0 < v <= 1][:6]
+        found += [1.0] * _takes_a_whole_gradient(live.program.tree)
     return list(dict.fromkeys(float(v) for v in found if v))
+
+
+def _takes_a_whole_gradient(tree):
+    """Whether something is added to an attribute without a factor: self.weights1 += d_weights1."""
+    added = [
+        n for n in ast.walk(tree) if isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Add | ast.Sub)
+    ]
+    return any(isinstance(n.target, ast.Attribute) and isinstance(n.value, ast.Name) for n in added)
 
 
 def _multiplied(tree):

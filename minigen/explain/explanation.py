@@ -190,8 +190,9 @@ def explain_task(task, *, seconds=20.0, reveal=False, report=None, progress=None
                 "all is right where one entry of the upstream gradient is not zero, as behind a cross-entropy, and "
                 "wrong for others: it is a backward for that case alone"
             )
-        if said.verdict == "wrong" and seconds > 0:
+        if said.verdict == "wrong" and (seconds > 0 or trace.drawing(search.bench)):
             search.trace()
+            _sample(said, search)
     if report is not None:
         report(said)
     if said.verdict != "wrong" or seconds <= 0:
@@ -208,6 +209,19 @@ def explain_task(task, *, seconds=20.0, reveal=False, report=None, progress=None
         said.certain += _certain(search)
     said.tried, said.seconds = search.bench.tried, time.thread_time() - started
     return said
+
+
+def _sample(said, search):
+    """Where all is right with what is drawn at random taken as given, nothing is wrong."""
+    line = None if said.raised else trace.drawn(search.bench, search.traced, search.lines)
+    if line is not None:
+        said.verdict, said.worst = "inconclusive", ""
+        for gradient in said.gradients:
+            gradient["verdict"] = "inconclusive"
+        said.certain.append(
+            f"all is right with {line.name} of line {line.statement.lineno}, which is drawn at random, taken as given, "
+            "though the parameters take part in making it"
+        )
 
 
 MORE = 400  # entries that are compared one by one to show the worst of a large gradient

@@ -439,13 +439,32 @@ def _loss_steps(place, forward, name, arguments):
             bound.append((p.name, ("y",)))
         elif p.default is p.empty:
             return
-    of_an_object = place.kind is not None and bound  # cost(y), which reads self.output
+    # cost(y), or cost(), which reads self.output
+    of_an_object = place.kind is not None and (
+        bound or forward and _reads_what_is_kept(place, name, forward.name)
+    )
     if of_an_object or any(source[0] in ("y", "out") for _, source in bound):
         yield Step(name, tuple(bound))
     for i in reversed(range(len(returned))) if open_ is not None else ():
         yield Step(name, (*bound[:open_], (bound[open_][0], ("out", i)), *bound[open_ + 1 :]))
     if forward is None and open_ is None and len(bound) > 1:  # cost(a, y) beside feedforward(a)
         yield Step(name, ((bound[0][0], ("y",)), *bound[1:]))
+
+
+def _reads_what_is_kept(place, name, forward):
+    """Whether a method without arguments reads an attribute that forward sets."""
+    functions = place.functions()
+    if place.parameters(name) or forward not in functions:
+        return False
+    read, kept = (
+        {
+            n.attr
+            for n in ast.walk(evidence.find(place.program.tree, functions[n_]) or ast.Pass())
+            if isinstance(n, ast.Attribute) and isinstance(n.ctx, context)
+        }
+        for n_, context in ((name, ast.Load), (forward, ast.Store))
+    )
+    return not read.isdisjoint(kept)
 
 
 def _with_back(place, title, forward, loss, back, arguments):
@@ -647,6 +666,8 @@ def _breaks_in_backward(place, reading, error):
         return False
     if isinstance(error, AttributeError) and _asks_for_objects(place, reading.backward):
         return False
+    if isinstance(error, AttributeError) and error.name in _set_by_others(place, reading):
+        return False
     upstream = [p for p, source in reading.backward.bound if source[0] == "g"]
     if not all(is_gradient_name(p) or p == "dvalues" for p in upstream):
         return False
@@ -660,6 +681,15 @@ def _breaks_in_backward(place, reading, error):
             return False
     code = place.functions()[reading.backward.name].__code__
     return any(frame.f_code is code for frame, _ in traceback.walk_tb(error.__traceback__))
+
+
+def _set_by_others(place, reading):
+    """The attributes that methods set which this reading does not call: what they leave must be there first."""
+    called = {reading.forward.name, reading.backward.name}
+    others = [f for n, f in place.functions().items() if n not in called] if place.kind is not None else []
+    trees = [evidence.find(place.program.tree, f) or ast.Pass() for f in others]
+    nodes = (n for tree in trees for n in ast.walk(tree) if isinstance(n, ast.Attribute))
+    return {n.attr for n in nodes if isinstance(n.ctx, ast.Store)}
 
 
 def _asks_for_objects(place, step):
@@ -962,6 +992,8 @@ def _sources(rules, program):
         if steps not in patterns or not numbers:
             return None
         m, theirs, kept, own = patterns[steps]
+        if not kept:  # one array is the gradient of one
+            return None
         if len(numbers) != len(kept):
             # layers[4].b has its gradient in layers[4].grads[1]: in another layer only the 4 is another number
             numbers = [numbers[own.index(k)] if k in own else k for k in kept]

@@ -960,6 +960,8 @@ def _may_be_single(program, function):
     back += "_and_" in function.__name__ and pairs.goes_back(re.sub(r"^.*_and_", "", function.__name__))
     costs = bool(pairs._cost.search(function.__name__))
     loops = re.search(r"epoch|iteration|n_iter|max_iter|num_iter", " ".join(names))
+    # a step down a loss that it computes itself
+    gradients += updates and any(map(pairs._cost.search, code.co_varnames)) and not pairs.goes_round(tree)
     return _gives_the_way_back(tree) or bool(
         (back or gradients >= 2 or gradients and (updates or costs)) and not loops
     )

@@ -1369,11 +1369,11 @@ class Search:
 
     def _own(self, s, edit):
         """The less that a change costs in a line that is named after the gradient it computes; names may be exchanged."""
-        return OWN if edit.kind != "swap" and self._promises(s) else 0.0
+        return OWN if edit.kind != "swap" and self._promises(s) and not _is_late(s, edit) else 0.0
 
     def _promises(self, s):
         """Whether the name that a statement assigns to promises a gradient that is judged, or known."""
-        judged = {last(n) for n in self.trial.truth}
+        judged = {n.lower() for n in self.trial.truth}  # what an object keeps is not meant
         shape = getattr(s.values.get(id(s.value_node)), "shape", ())
         judged |= {n for n, slopes in self.known.items() if slopes.shape == shape}
         return any(p in judged for p in promised(trace.target(s.statement) or ""))
@@ -1579,15 +1579,17 @@ def _unlikely(s, edit):
     wakes = any(n in bound and not read[n] and n not in listed for n in after)
     drops = any(n in bound and read[n] == before[n] and n not in after for n in before)
     fresh = len(after.keys() - set(_names_read(s.statement)))
-    made = {
-        n.id for n in ast.walk(s.function.tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
-    }
-    # what is added to a name that is read only here belongs to the line that makes it
-    late = edit.body is None and isinstance(edit.node, ast.Name) and edit.node.id in made
-    late = late and is_gradient_name(edit.node.id)
-    late = late and read[edit.node.id] == 1 and any(n is edit.node for n in ast.walk(edit.new))
     spelled = max(0, _sizes_read(new) - _sizes_read(gone))
-    return 0.2 * drops - 0.35 * wakes + 0.03 * fresh + 0.05 * spelled + 0.1 * late
+    return 0.2 * drops - 0.35 * wakes + 0.03 * fresh + 0.05 * spelled + 0.1 * _is_late(s, edit)
+
+
+def _is_late(s, edit):
+    """Whether something is added to the name of a gradient that is read only here: that belongs to the line that makes it."""
+    if edit.body is not None or not isinstance(edit.node, ast.Name) or not is_gradient_name(edit.node.id):
+        return False
+    names = [n for n in ast.walk(s.function.tree) if isinstance(n, ast.Name) and n.id == edit.node.id]
+    read = sum(isinstance(n.ctx, ast.Load) for n in names)
+    return 1 == read < len(names) and any(n is edit.node for n in ast.walk(edit.new))
 
 
 def _put_anew(edit):

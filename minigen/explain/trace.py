@@ -6,7 +6,8 @@ no derivative rule is needed. Names such as gz, dz, d_z, grad_z, delta_z and z_g
 
 import ast
 import itertools
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from minigen.explain.naming import last, promised
 
 DIRECTIONS = 4  # along which the slope at a value of forward is measured
 CLOSE = 1e-5
+DRAWS = re.compile(
+    r"(standard_)?normal|randn?|random(_sample)?|uniform|choice|binomial|integers|randint|bernoulli|gumbel"
+)
 
 
 @dataclass
@@ -148,6 +152,42 @@ def multiple(line, times, again, times_again):
                 if np.allclose((times, times_again), (one, two), rtol=CLOSE):
                     return said
     return f"{times:.4g} times"
+
+
+def drawn(bench, trial, lines):
+    """The line of forward that draws at random, and with whose value held fixed all gradients are right; None if none does.
+
+    Samples of a model depend on its parameters, and people take them as given: contrastive divergence, a replay buffer.
+    """
+    draw, gradients = drawing(bench), bench.play(trial)
+    for line in reversed([x for x in lines if x.forward and x.calls == 1 and _draws(x.statement, draw)]):
+        function, value = line.function, line.value
+        function.put(function.compiled(watched(function.tree, {line.key: line.statement.value})))
+        try:
+            with answering({line.key: lambda *_, value=value, line=line: with_part(value, line.part, 0.0)}):
+                fixed = replace(trial, truth=bench.trial_at(trial).truth)
+        except Exception:
+            continue
+        finally:
+            function.put(function.compiled())
+        if all(bench.status(fixed, gradients).values()):
+            return line
+    return None
+
+
+def drawing(bench):
+    """The names of the functions that draw random numbers."""
+    return {
+        f.tree.name for f in bench.functions if isinstance(f.tree, ast.FunctionDef) and _draws(f.tree, ())
+    }
+
+
+def _draws(tree, others):
+    """Whether a function or statement draws random numbers, or calls one of `others`."""
+    called = (
+        getattr(n.func, "attr", getattr(n.func, "id", "")) for n in ast.walk(tree) if isinstance(n, ast.Call)
+    )
+    return any(name in others or DRAWS.fullmatch(name) for name in called)
 
 
 def broken(lines, known):
