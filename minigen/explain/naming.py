@@ -4,8 +4,8 @@ import re
 
 
 def last(name):
-    """The last name in small letters: w in self.layer.W and in parameters["W"]."""
-    return re.sub(r".*\[['\"]?(\w+)['\"]?\]", r"\1", name).rpartition(".")[2].lower()
+    """The last name in small letters: w in self.layer.W and in parameters["W"]; a value between has a ~."""
+    return re.sub(r".*\[['\"]?(\w+)['\"]?\]", r"\1", name).rpartition(".")[2].strip("~").lower()
 
 
 def promised(name):

@@ -9,8 +9,10 @@ mend is known from its own value, without a run of the program.
 solved value, or, where many values are right, for what backward must make of it; then lines that are missing; then two
 changes in one line. What a run with a change gave is kept, since several groups of gradients ask for it.
 4. Accept a change only if all gradients are right at other inputs, of other sizes where they can vary, and under other
-settings, and no other pair of the file is spoiled. Of equal changes the one wins under which most names of the person's tell the truth. Where no single change
-mends all, accept one that makes some gradients right and breaks none, and go on: several mistakes.
+settings, and no other pair of the file is spoiled. Of equal changes the one wins under which most names of the person's
+tell the truth.
+5. Where no single change mends all, accept one that makes some gradients right and breaks none, or what is first wrong
+between them (between.py), and go on: several mistakes. Of three changes and more, see whether one does what two do.
 """
 
 import ast
@@ -1373,7 +1375,7 @@ class Search:
 
     def _promises(self, s):
         """Whether the name that a statement assigns to promises a gradient that is judged, or known."""
-        judged = {n.lower() for n in self.trial.truth}  # what an object keeps is not meant
+        judged = {n.strip("~").lower() for n in self.trial.truth}  # what an object keeps is not meant
         shape = getattr(s.values.get(id(s.value_node)), "shape", ())
         judged |= {n for n, slopes in self.known.items() if slopes.shape == shape}
         return any(p in judged for p in promised(trace.target(s.statement) or ""))
