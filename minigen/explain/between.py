@@ -18,11 +18,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from minigen.explain import trace
-from minigen.explain.bench import FEW, moving
+from minigen.explain.bench import CALLS, FEW, moving
 from minigen.explain.naming import last, promised
 from minigen.explain.pairs import goes_back, likely_forward
 
-MOST = 4  # places that are compared in one round
+MOST = 6  # places that are compared in one round
 PLACES = 40  # that are looked at
 
 
@@ -39,6 +39,13 @@ class Place:
         if self.statement is not None:
             return f"{self.called} in line {self.statement.lineno}"
         return f"what {self.function.name} {'returns' if self.called == RETURNED else 'is given'}"
+
+    @property
+    def fills(self):
+        """Whether the statement adds to something, or sets a part of it."""
+        first = next(iter(getattr(self.statement, "targets", ())), None)
+        part = isinstance(first, ast.Subscript) and not isinstance(first.slice, ast.Constant)
+        return part or isinstance(self.statement, ast.AugAssign)
 
     @property
     def lineno(self):
@@ -70,7 +77,9 @@ class Between:
     @property
     def name(self):
         """Another one for another number by which it is multiplied, behind " ~"."""
-        name = self.place.key + (f" (call {self.call + 1} of {self.calls})" if self.calls > 1 else "")
+        name = self.place.key + (
+            f" (call {self.call + 1} of {self.calls})" if self.call + 1 < self.calls else ""
+        )
         if self.times is None:
             return name
         return f"{name} ~{self.times.place.key if isinstance(self.times, Between) else self.times}"
@@ -79,6 +88,10 @@ class Between:
         """What stood at the place in a run; None where it was not reached as often."""
         values = [value for key, _, value in noted if key == self.place.key]
         return values[self.call] if len(values) == self.calls else None
+
+    def made_of(self, forward):
+        """The value of forward, from what was noted while it ran; a parameter is one that was given."""
+        return [value for key, _, value in forward if key == self.maker.key][self.made]
 
     def truth(self, bench, values, g, y, rng, most):
         """The Truth of what must stand there; None where it is not known."""
@@ -119,11 +132,14 @@ def first_wrong(bench, trial, rng, seconds):
     bench._forward(trial.values)
     forward, gradients = bench.noted(), bench.play(trial) or {}
     played, found, like, whole = bench.noted(), [], None, set()
+    given = np.concatenate([np.ravel(v) for v in trial.values.values() if np.asarray(v).dtype.kind == "f"])
     judged = {last(n) for n in trial.truth}
     for ways in _in_order(bench.functions, pairs, forward, played):
         if time.thread_time() > until or len(found) >= MOST:
             break
         value, one, times = ways[0].of(played), None, None
+        if ways[0].place.key in {f.place.key for f in found}:
+            continue  # later calls see what an earlier one left
         if not judged.isdisjoint(promised(ways[0].place.called)) or any(
             np.array_equal(value, given) for given in gradients.values()
         ):
@@ -144,9 +160,15 @@ def first_wrong(bench, trial, rng, seconds):
         elif times is not None:
             found.append(replace(one, times=one))
         else:
-            axes = {0, value.ndim - 1} if value.ndim and like is None else ()
             found += [one] if like is None else [replace(one, times=like), one]
-            found += [replace(one, times=axis) for axis in axes if value.shape[axis] > 1]
+            if (
+                like is None
+                and one.calls == 1
+                and value.ndim
+                and not np.isin(one.made_of(forward), given).all()
+            ):
+                axes = (axis for axis in {0, value.ndim - 1} if value.shape[axis] > 1)
+                found += [replace(one, times=axis) for axis in axes]
     note(bench.functions, ())
     return found[:MOST]
 
@@ -191,25 +213,31 @@ def _in_order(functions, pairs, forward, played):
         made = [value for key, _, value in forward if key == maker.key]
         owners = [owner for key, owner, _ in played if key == maker.key]
         given = [(i, owner) for i, (key, owner, _) in enumerate(played) if key == place.key]
-        for call, (i, owner) in enumerate(given if not (apart and place.key in before) else ()):
+        if apart and place.key in before:
+            continue
+        for call, (i, owner) in enumerate(given):
             if place.called == RETURNED:
                 at = [n for n, other in enumerate(owners) if other == owner]
                 at = at if len(at) == 1 and len(owners) == len(made) else []
-            else:  # the last call first, or the first, where a function is called for several inputs
-                at = dict.fromkeys((len(made) - 1 - call, call)) if len(made) == len(given) else ()
-                names = (p.function.name.rpartition(".")[2] for p in (place, maker))
-                at = (
-                    at if len(made) == 1 or all(sites[n] < 2 for n in names) else ()
-                )  # else in no known order
+            elif len(made) == len(given) and (len(made) == 1 or _in_a_known_order(sites, place, maker)):
+                # the last call first, or the first, where a function is called for several inputs
+                at = dict.fromkeys((len(made) - 1 - call, call))
+            else:  # what a loop fills is the gradient when the loop is over
+                at = [0] if len(made) == 1 and place.fills and call == len(given) - 1 < CALLS - 1 else []
             for n in at:
                 way = Between(place, call, len(given), maker, n)
                 found.setdefault((i, place.key), []).append((made[n], way))
     return [_told_apart(ways) for _, ways in sorted(found.items(), key=lambda f: f[0][0])]
 
 
+def _in_a_known_order(sites, *places):
+    """Whether the functions in which these places are, are called from one place each."""
+    return all(sites[p.function.name.rpartition(".")[2]] < 2 for p in places)
+
+
 def _told_apart(ways):
     """The ways to take one call: of lines that make equal values the first, and of different ones the last first."""
-    if ways[0][1].calls > 1:
+    if ways[0][1].call + 1 < ways[0][1].calls:
         return [way for _, way in ways]
     kept = []
     for value, way in ways:
