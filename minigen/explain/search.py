@@ -699,7 +699,10 @@ class Search:
             _add_outer_scopes(found, every)
             for s in found:
                 s.forward = any(k in forward for k in s.keys.values())
-                s.setup = self._is_setup(s, kept, other)
+            computed = {ast.dump(s.statement) for s in found if s.forward and not s.piece}
+            for s in found:  # a line that forward has too, word for word, prepares what it made
+                again = not s.forward and isinstance(s.statement, ast.Assign)
+                s.setup = self._is_setup(s, kept, other) or again and ast.dump(s.statement) in computed
             raises = not any(self.now.values())
             with_values = [s for s in found if not self._belongs_to_forward(s, kept, forward, raises)]
             if not all(s.forward for s in with_values):  # what forward keeps for backward prepares values
