@@ -77,9 +77,9 @@ class Between:
     @property
     def name(self):
         """Another one for another number by which it is multiplied, behind " ~"."""
-        name = self.place.key + (
-            f" (call {self.call + 1} of {self.calls})" if self.call + 1 < self.calls else ""
-        )
+        name = self.place.key
+        if self.call + 1 < self.calls:
+            name += f" (call {self.call + 1} of {self.calls})"
         if self.times is None:
             return name
         return f"{name} ~{self.times.place.key if isinstance(self.times, Between) else self.times}"
@@ -102,9 +102,9 @@ class Between:
             times = np.nan if times is None else abs(times)
         elif self.times is not None and right is not None:
             times = right.shape[self.times]
-        return (
-            right if right is None else replace(right, values=right.values * times, slope=right.slope * times)
-        )
+        if right is not None:
+            right = replace(right, values=right.values * times, slope=right.slope * times)
+        return right
 
     def measured(self, bench, values, g, y, rng, most):
         """The Truth of the gradient at the value that is made in forward; None where it cannot be moved."""
@@ -132,7 +132,7 @@ def first_wrong(bench, trial, rng, seconds):
     bench._forward(trial.values)
     forward, gradients = bench.noted(), bench.play(trial) or {}
     played, found, like, whole = bench.noted(), [], None, set()
-    given = np.concatenate([np.ravel(v) for v in trial.values.values() if np.asarray(v).dtype.kind == "f"])
+    inputs = np.concatenate([np.ravel(v) for v in trial.values.values() if np.asarray(v).dtype.kind == "f"])
     judged = {last(n) for n in trial.truth}
     for ways in _in_order(bench.functions, pairs, forward, played):
         if time.thread_time() > until or len(found) >= MOST:
@@ -165,7 +165,7 @@ def first_wrong(bench, trial, rng, seconds):
                 like is None
                 and one.calls == 1
                 and value.ndim
-                and not np.isin(one.made_of(forward), given).all()
+                and not np.isin(one.made_of(forward), inputs).all()
             ):
                 axes = (axis for axis in {0, value.ndim - 1} if value.shape[axis] > 1)
                 found += [replace(one, times=axis) for axis in axes]

@@ -301,10 +301,10 @@ class Search:
 
     def _apply(self, *repairs):
         for repair in repairs:
-            self.repairs.append(repair)
             if repair.undo is None:
                 repair.edit.new = copy.deepcopy(repair.edit.new)  # later rounds find nodes by identity
             repair.undo = applied(repair.edit, repair.suspect.function)
+            self.repairs.append(repair)
         self._compile()
 
     def _undo(self, repairs):
@@ -388,17 +388,19 @@ class Search:
         self.observed, self.made = None, {}  # the statements and their changes, for all goals of a round
         self.judged, self.measured = {}, {}  # what runs gave in this round, which later goals ask for again
         self._compare_lines()
-        self.trial = next((t for t in self.trials if not all(self._before(t)[1].values())), self.trials[0])
+        self.trial = next((t for t in self.trials if self._wrong_at(t)), self.trials[0])
         gradients, self.now = self._before(self.trial)
         self.given = {n: (gradients or {}).get(n) for n in self.trial.every}
-        self.raises = self.bench.raises(
-            self.trial
-        )  # then what is changed must be compiled: it cannot be watched
-        wrong = [n for n, right in self.now.items() if not right and n not in self.trial.between]
-        self.wrong = wrong
+        # then what is changed must be compiled: it cannot be watched
+        self.raises = self.bench.raises(self.trial)
+        wrong = self.wrong = self._wrong_at(self.trial)
         suspects = self._suspects_of(wrong)
         self.first = self._wrong_first(wrong)
         return wrong, suspects, self.first
+
+    def _wrong_at(self, trial):
+        """The gradients that are wrong at a trial, of those that backward gives."""
+        return [n for n, right in self._before(trial)[1].items() if not right and n not in trial.between]
 
     def _round(self):
         """The likeliest change that mends all that is wrong; where there is none, what is wrong first."""
