@@ -248,12 +248,17 @@ def _told_apart(ways):
 
 def note(functions, pairs):
     """Have the functions note what stands at these places, and nothing else."""
-    for function in functions:
+    before = [f for f in functions if f.notes]
+    for function in before:
         function.notes = {}
     for place in itertools.chain(*pairs):
         place.function.notes.setdefault(place.lineno, {})[place.key] = place.called
     for function in functions:
-        function.put(function.compiled())
+        if function.notes or function in before:
+            try:
+                function.put(function.compiled())
+            except (SyntaxError, ValueError):  # one that cannot be put together again: nothing of it is noted
+                function.notes = {}
 
 
 def places(betweens):

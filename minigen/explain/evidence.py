@@ -1194,7 +1194,8 @@ def _promise(source, value, reading):
     holder, _, rest = source.label.partition(".")
     if source.kind == "returned" and rest == name and is_gradient_name(holder):  # g.flat, of g = like(p)
         wanted = wanted | {name.lower()}
-    keyed = of[-1][0] == "key" and isinstance(of[-1][1], str) and not any(map(_velocity.match, holders))
+    keyed = of[-1][0] == "key" or of[-1][0] == "attr" and source.kind == "returned"
+    keyed = keyed and isinstance(of[-1][1], str) and not any(map(_velocity.match, holders))
     if keyed or any(map(_strict.search, holders)):
         wanted = wanted | {name.lower()}
     if last not in wanted:  # grad_in may be that of w_in

@@ -305,17 +305,17 @@ class Search:
                 repair.edit.new = copy.deepcopy(repair.edit.new)  # later rounds find nodes by identity
             repair.undo = applied(repair.edit, repair.suspect.function)
             self.repairs.append(repair)
-        self._compile()
+        self._compile(repairs)
 
     def _undo(self, repairs):
         """Take the last of the changes out again."""
         for repair in reversed(repairs):
             repair.undo()
             self.repairs.remove(repair)
-        self._compile()
+        self._compile(repairs)
 
-    def _compile(self):
-        for function in self.functions:
+    def _compile(self, repairs):
+        for function in {id(r.suspect.function): r.suspect.function for r in repairs}.values():
             function.put(function.compiled())
         self.base = self.status()
 
@@ -662,8 +662,9 @@ class Search:
         own = {f.name.rpartition(".")[2] for f in self.functions}
         for function in self.functions:
             slots = {}
+            kinds = {n for n, v in function.living.__globals__.items() if isinstance(v, type)}
             for body, index, statement in function.statements():
-                whole, pieces = Slots(statement), [Slots(piece) for piece in _pieces(statement, own)]
+                whole, pieces = Slots(statement), [Slots(piece) for piece in _pieces(statement, own, kinds)]
                 inside = {id(n) for piece in pieces for n in piece.nodes}
                 whole.nodes = [n for n in whole.nodes if id(n) not in inside]
                 for one in (whole, *pieces):
@@ -1458,10 +1459,11 @@ _REDUCTIONS = ("sum", "mean", "max", "min", "prod", "einsum", "dot")
 # ----- small things -----------------------------------------------------------------------------------------
 
 
-def _pieces(statement, own):
+def _pieces(statement, own, kinds):
     """The values that a statement lists, return a, b or d = {"W": a, "b": b} or step(a, b), each as a statement of its own:
     one may be wrong where another, such as a loss, is what forward gives. So may what a method of the person's is given,
-    `own` are their names, d = self.layer.backward(d * mask): it leaves gradients that the value does not reach.
+    `own` are their names, d = self.layer.backward(d * mask): it leaves gradients that the value does not reach. What an
+    object is made of, return Slopes(W=a, b=b), is listed as well; `kinds` are the names of classes.
     """
     value = getattr(statement, "value", None)
     if isinstance(statement, ast.Expr) and isinstance(value, ast.Call) and len(value.args) > 1:
@@ -1469,6 +1471,10 @@ def _pieces(statement, own):
     if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr in own:
         given = [part for part in value.args if not isinstance(part, ast.Constant | ast.Starred | ast.Name)]
         return [ast.copy_location(ast.Expr(part), part) for part in given]
+    if isinstance(value, ast.Call) and getattr(value.func, "id", "") in kinds:
+        parts = [*value.args, *(k.value for k in value.keywords)]
+        if len(parts) > 1 and not any(isinstance(p, ast.Starred) for p in parts):
+            return [ast.copy_location(ast.Return(part), part) for part in parts]
     target = (
         statement.targets[0] if isinstance(statement, ast.Assign) and len(statement.targets) == 1 else None
     )

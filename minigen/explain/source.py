@@ -73,6 +73,8 @@ class Function:
             inside = [tree]
         if self.outer:
             inside = [ast.ClassDef(self.outer, [], [], inside, [], **_type_params)]
+            if self.outer not in free:  # else a method that names its own class would look for it outside
+                inside = [ast.Global([self.outer]), *inside]
         arguments = ast.arguments([], [ast.arg(n) for n in free], None, [], [], None, [])
         inside = [ast.FunctionDef("outer", arguments, inside, [], None, **_type_params)]
         module = ast.fix_missing_locations(ast.Module(inside, []))
@@ -88,10 +90,9 @@ class Function:
         found = []
         owner = self.tree.args.args[0].arg if self.outer and self.tree.args.args else "None"
 
-        def noted(statement, at, form):
-            new = [
-                form.format(f"{NOTE}({key!r}, {n}, {owner})", n) for key, n in self.notes.get(at, {}).items()
-            ]
+        def noted(statement, at, form, names=None):
+            asked = [(key, n) for key, n in self.notes.get(at, {}).items() if names is None or n in names]
+            new = [form.format(f"{NOTE}({key!r}, {n}, {owner})", n) for key, n in asked]
             return [ast.copy_location(ast.parse(n).body[0], statement) for n in new]
 
         for statement in body:
@@ -105,7 +106,8 @@ class Function:
                     new.value = ast.copy_location(ast.Call(ast.Name(NOTE, ast.Load()), given, []), new.value)
             found.append(new)
             if isinstance(new, SIMPLE):
-                found += noted(new, new.lineno, "{1} = {0}" if isinstance(new, ast.Assign) else "{0}")
+                form = "{1} = {0}" if isinstance(new, ast.Assign) else "{0}"
+                found += noted(new, new.lineno, form, [*changed(new)])
         return (noted(body[0], 0, "{1} = {0}") if whole else []) + found
 
     def put(self, code):
@@ -147,6 +149,16 @@ class Function:
 
         walk(self.tree.body)
         return found
+
+
+def changed(statement):
+    """The names that a statement gives a value, adds to, or of which it sets a part: dx, self.dW, grads["W"]."""
+    for target in getattr(statement, "targets", [getattr(statement, "target", None)]):
+        for one in getattr(target, "elts", [target]):
+            while isinstance(one, ast.Subscript) and not isinstance(one.slice, ast.Constant):
+                one = one.value
+            if isinstance(one, ast.Name | ast.Attribute | ast.Subscript):
+                yield ast.unparse(one)
 
 
 _type_params = {"type_params": []} if "type_params" in ast.FunctionDef._fields else {}

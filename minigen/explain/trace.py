@@ -13,6 +13,7 @@ import numpy as np
 
 from minigen.explain.bench import answering, recorded, slope, watched
 from minigen.explain.naming import last, promised
+from minigen.explain.source import changed
 
 DIRECTIONS = 4  # along which the slope at a value of forward is measured
 CLOSE = 1e-5
@@ -109,13 +110,8 @@ def last_changes(function, scaled=False):
     """
     found, before = {}, {}
     for _, _, statement in function.statements():
-        for target in getattr(statement, "targets", [getattr(statement, "target", None)]):
-            for one in getattr(target, "elts", [target]):
-                while isinstance(one, ast.Subscript) and not isinstance(one.slice, ast.Constant):
-                    one = one.value
-                if isinstance(one, ast.Name | ast.Attribute | ast.Subscript):
-                    name = ast.unparse(one)
-                    found[name], before[name] = statement, found.get(name)
+        for name in changed(statement):
+            found[name], before[name] = statement, found.get(name)
     scalings = [n for n, s in found.items() if isinstance(getattr(s, "op", None), ast.Mult | ast.Div)]
     return [(n, before[n]) for n in scalings if scaled and before[n] is not None] + [*found.items()]
 

@@ -211,3 +211,51 @@ def test_a_cost_that_nothing_calls_is_given_what_its_gradient_is_given(tmp_path)
     assert checked(tmp_path, UNCALLED).verdict == "ok"
     said = checked(tmp_path, UNCALLED, ("+ off.T @ h", "+ 2 * off.T @ h"))
     assert [f["line"] for f in said.to_dict()["findings"]] == [9]
+
+
+# the gradients are the attributes of an object, under the names of the parameters
+HELD = """from dataclasses import dataclass
+import numpy as np
+@dataclass
+class Slopes:
+    w: np.ndarray
+    v: np.ndarray
+def loss(x, t, w, v):
+    h = np.tanh(x @ w)
+    return 0.5 * np.sum((h @ v - t) ** 2)
+def loss_grad(x, t, w, v):
+    h = np.tanh(x @ w)
+    d = h @ v - t
+    return Slopes(w=x.T @ (d @ v.T * (1 - h**2)), v=h.T @ d)
+def inputs(rng):
+    n = int(rng.integers(4, 8))
+    w, v = rng.normal(size=(3, 5)), rng.normal(size=(5, 2))
+    return dict(x=rng.normal(size=(n, 3)), t=rng.normal(size=(n, 2)), w=w, v=v)
+"""
+# a method that names its own class
+OWN = """import numpy as np
+class Affine:
+    def __init__(self, w, b):
+        self.w, self.b = w, b
+    def loss(self, x, t):
+        self.x, self.off = x, x @ self.w + self.b - t
+        return 0.5 * np.sum(self.off**2)
+    def backward(self):
+        return Affine(self.x.T @ self.off, self.off.sum(axis=0))
+if __name__ == "__main__":
+    layer = Affine(np.random.randn(4, 3), np.zeros(3))
+    layer.loss(np.random.randn(20, 4), np.random.randn(20, 3))
+    layer.backward()
+"""
+
+
+def test_gradients_in_an_object_are_judged_right_or_wrong(tmp_path):
+    assert checked(tmp_path, HELD).verdict == "ok"
+    said = checked(tmp_path, HELD, ("(1 - h**2)", "(1 - h)"))
+    assert [f["line"] for f in said.to_dict()["findings"]] == [13]
+
+
+def test_a_method_that_names_its_own_class_can_be_searched(tmp_path):
+    assert checked(tmp_path, OWN).verdict == "ok"
+    said = checked(tmp_path, OWN, ("off.sum(axis=0)", "off.mean(axis=0)"))
+    assert [f["line"] for f in said.to_dict()["findings"]] == [9]
