@@ -1194,7 +1194,9 @@ def _promise(source, value, reading):
     holder, _, rest = source.label.partition(".")
     if source.kind == "returned" and rest == name and is_gradient_name(holder):  # g.flat, of g = like(p)
         wanted = wanted | {name.lower()}
-    keyed = of[-1][0] == "key" or of[-1][0] == "attr" and source.kind == "returned"
+    # an object with the names of arguments, made by a function of its own; others may be states that go on
+    held = of[-1][0] == "attr" and source.kind == "returned" and reading.backward is not None
+    keyed = of[-1][0] == "key" or held and len(value) == 1 and value[0][0] == "arg"
     keyed = keyed and isinstance(of[-1][1], str) and not any(map(_velocity.match, holders))
     if keyed or any(map(_strict.search, holders)):
         wanted = wanted | {name.lower()}
