@@ -565,8 +565,8 @@ def _of_the_only_array(candidates, values):
     found = {}
     for source, gradient in candidates:
         holder, name = source.address[:-1], str(source.address[-1][1])
-        plain = is_gradient_name(name) and not bases(name) and source.address[-1][0] == "attr"
-        if source.kind == "stored" and len(source.address) > 1 and plain:
+        plain = re.fullmatch(r"_?(g|grad|grads|gradient)", name, re.I) and source.address[-1][0] == "attr"
+        if source.kind == "stored" and len(source.address) > 1 and plain and gradient.ndim:
             beside = [a for a in values if a[:-1] == holder and np.shape(values[a]) == gradient.shape]
             if len(beside) == 1:
                 found[source] = beside[0]
