@@ -252,7 +252,7 @@ def _assign(reading, slopes, values, outcome):
         best[source] = min(best.get(source, 0), score)
     for score, _, source, gradient, value in sorted(ranked, key=lambda r: r[:2]):
         late = value in found or (source.kind, source.address) in taken or score > best[source] + 0.5
-        if late or source.kind == "inside" and not slopes.moves(value):  # what an optimizer keeps
+        if late or _is_idle(source, value, values, slopes):
             continue
         fits = slopes.fit(value, gradient.reshape(np.shape(values[value])))
         if source.kind in ("stored", "added") and not fits and fits is not None:
@@ -622,6 +622,19 @@ def _measure_factors(found, slopes, gradients, values):
         gradient = gradients.get(m.source)
         if not m.right and gradient is not None and gradient.shape == np.shape(values[m.value]):
             m.factor = slopes.factor(m.value, gradient)
+
+
+def _is_idle(source, value, values, slopes):
+    """Whether a value is what an optimizer keeps beside a parameter: y does not depend on it, but on another one of its name."""
+    if source.kind not in ("inside", "stored", "added") or slopes.moves(value):
+        return False
+    name = str(value[-1][1])
+    others = [
+        a
+        for a in values
+        if a != value and str(a[-1][1]) == name and alike(np.shape(values[a]), np.shape(values[value]))
+    ]
+    return source.kind == "inside" or any(map(slopes.moves, others))
 
 
 def _owed(candidates, values, same, reading):

@@ -318,8 +318,17 @@ def updates(place):
             and not _takes_many_steps(place.program, functions[step])
             and (of_a_part or len(alike) == 1 == len(losses))
         ):
-            found[step] = (of_a_part or alike)[0]
+            loss = (of_a_part or alike)[0]
+            if _calls(place.program, functions[step], loss) < 2:  # else its loss is made of several of these
+                found[step] = loss
     return found
+
+
+def _calls(program, function, name):
+    """How often a function calls another one in its text."""
+    tree = evidence.find(program.tree, function) or ast.Pass()
+    called = (n.func for n in ast.walk(tree) if isinstance(n, ast.Call))
+    return sum(getattr(f, "attr", getattr(f, "id", "")) == name for f in called)
 
 
 def _takes_many_steps(program, function):
