@@ -919,7 +919,7 @@ def _candidates(reading, values, outcome, scene):
             if before is not None and np.shape(before) == np.shape(after):
                 yield Source("added", address, label), np.array(after - before, dtype=np.float64)
         start = values.get(address)  # whatever its name: d_w may be the w of a discriminator
-        if start is not None and (_record.search(str(address[-1][1])) or _is_average(start, after, kept)):
+        if start is not None and (_record.fullmatch(str(address[-1][1])) or _is_average(start, after, kept)):
             continue
         if start is not None and np.shape(start) == np.shape(after):
             for step in _steps(reading, outcome.live):
@@ -1071,9 +1071,8 @@ def _with_a_velocity(values, changed):
     return found
 
 
-_record = re.compile(
-    r"queue|bank|memory|buffer|replay|(?<!p)pool|fifo", re.I
-)  # what is kept of earlier batches
+# what is kept of earlier batches, by a name that says nothing else
+_record = re.compile(r"_?(\w+_)?(queue|fifo|replay|replay_\w+|buffer|memory_bank)|bank", re.I)
 
 
 def _is_average(start, after, changed):
@@ -1081,17 +1080,12 @@ def _is_average(start, after, changed):
     if np.shape(start) != np.shape(after) or not np.any(after - start):
         return False
     for _, other in (pair for pair in changed.values() if pair[1] is not after):
-        flat = np.ravel(other)
-        for part in (
-            (flat[: start.size], flat[flat.size - start.size :]) if flat.size >= start.size > 1 else ()
-        ):
+        flat, size = np.ravel(other), start.size
+        for part in (flat[:size], flat[flat.size - size :]) if flat.size >= size > 1 else ():
             sides = np.stack([np.ravel(start), part], axis=1)
             (a, b), *_ = np.linalg.lstsq(sides, np.ravel(after), rcond=None)
-            if (
-                0 < a < 1
-                and abs(a + b - 1) < 1e-9
-                and np.allclose(sides @ (a, b), np.ravel(after), 1e-9, 1e-12)
-            ):
+            near = np.allclose(sides @ (a, b), np.ravel(after), 1e-9, 1e-12)
+            if near and 1e-6 < a < 1 - 1e-6 and abs(a + b - 1) < 1e-9:  # else it is a copy, or a view
                 return True
     return False
 
