@@ -1237,7 +1237,11 @@ def silent(reading, scene, matches):
 
     def may_have_one(address):
         own = address[0][0] == "self" or address[0] in roots
-        kept = address in written or any(is_gradient_name(str(k)) for _, k in address[1:])
+        kept = (
+            address in written
+            and not _record.fullmatch(str(address[-1][1]))
+            or any(is_gradient_name(str(k)) for _, k in address[1:])
+        )
         return own and len(address) > 1 and not kept and address not in compared
 
     asked = [a for a in arrays if may_have_one(a)][:MOST_SILENT]

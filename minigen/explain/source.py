@@ -48,7 +48,7 @@ class Function:
     code: object = field(init=False)
     notes: dict = field(
         default_factory=dict
-    )  # {line: {key: name}} of what is noted after a line, 0 at the beginning
+    )  # {line: {key: name}} of what is noted after a line; 0: at the beginning, -1: what is returned
 
     def __post_init__(self):
         self.code = self.living.__code__

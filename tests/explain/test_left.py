@@ -171,6 +171,7 @@ def checked(tmp_path, text, *changes):
 def test_an_average_of_weights_and_a_queue_are_no_parameters(tmp_path):
     said = checked(tmp_path, SLOW)
     assert said.verdict == "ok" and len(said.to_dict()["gradients"]) == 1
+    assert any("no gradient was found for self.queue" in note for note in said.notes)
     said = checked(tmp_path, SLOW, ("(1 - made**2)", "(1 - made)"))
     assert [f["line"] for f in said.to_dict()["findings"]] == [12]
 
