@@ -96,10 +96,20 @@ def aliases(tree, name):
     return {
         target.attr
         for n in ast.walk(tree)
-        if isinstance(n, ast.Assign) and any(getattr(m, "id", "") == name for m in ast.walk(n.value))
+        if isinstance(n, ast.Assign) and any(getattr(m, "id", "") == name for m in _not_made_anew(n.value))
         for target in n.targets
         if isinstance(target, ast.Attribute) and re.match(r"self$", getattr(target.value, "id", ""))
     }
+
+
+def _not_made_anew(node):
+    """The nodes of an expression, without what a call makes something else of: Dense(n_in, n_out) is no n_in."""
+    yield node
+    called = getattr(node, "func", None)
+    copies = re.search("copy$|^list$|^tuple$", getattr(called, "id", getattr(called, "attr", "")))
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(node, ast.Call) or copies or child is called:
+            yield from _not_made_anew(child)
 
 
 def subtracted(tree):

@@ -7,6 +7,7 @@ decide. What was chosen is told, with the command that fixes it.
 
 import ast
 import contextlib
+import copy
 import functools
 import inspect
 import itertools
@@ -343,7 +344,7 @@ def _hinted(name, position, weights, extra):
         found += ["B 1", "A 1"]
     found += [shape for shape in extra if isinstance(shape, str)]
     widths = [n for n in extra if not isinstance(n, str)]
-    found += [shape for pattern in ("N {}", "{} N", "{} 1", "{}") for shape in map(pattern.format, widths)]
+    found += [shape for pattern in ("N {}", "{} N", "{} 1", "{}", "N T {}") for shape in map(pattern.format, widths)]
     return found
 
 
@@ -383,6 +384,16 @@ def _turn(indices, by):
     indices = list(indices)
     by %= len(indices)
     return indices[by:] + indices[:by]
+
+
+def _with_other_numbers(held, rng, _):
+    """A dict whose arrays of floats are moved: a bias of zeros hides mistakes."""
+    moved = {
+        key: value + 0.1 * rng.standard_normal(np.shape(value))
+        for key, value in held.items()
+        if isinstance(value, np.ndarray | np.floating) and value.dtype.kind == "f"
+    }
+    return copy.deepcopy(held) | moved
 
 
 def _settings(keys, stride):
@@ -491,7 +502,7 @@ class Proposal:
             weights += bool(_weight.match(p.name))
             keys = self._keys_read(p.name)
             if keys and p.name not in given:
-                options = [*(_settings(keys, stride) for stride in (2, 1)), *options]
+                options = [*self._held(keys), *(_settings(keys, stride) for stride in (2, 1)), *options]
             if p.name in self._unpacked and p.name not in given:
                 spec = self._unpacked[p.name]
                 domains = (
@@ -659,6 +670,11 @@ class Proposal:
             and isinstance(n.slice.value, str)
         ]
         return list(dict.fromkeys(key for *_, key in sorted(places)))
+
+    def _held(self, keys):
+        """Choices of the dicts that the file holds and that have all these keys, with other numbers in their arrays."""
+        held = (v for v in self.program.names.values() if isinstance(v, dict) and v.keys() >= set(keys))
+        return [Choice("call", functools.partial(_with_other_numbers, v)) for v in held]
 
     @functools.cached_property
     def _unpacked(self):
