@@ -533,7 +533,9 @@ def _of_node(node, parent, place, value, values, arrays, numbers, functions, to)
 
 
 def _counted(node):
-    """The text of the array whose rows an expression counts: x of len(x) and of x.shape[0]; "" of any other."""
+    """The text of the array whose rows or entries an expression counts: x of len(x), x.shape[0] and x.size; "" of any other."""
+    if isinstance(node, ast.Attribute) and node.attr == "size":
+        return text(node.value)
     if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "len" and len(node.args) == 1:
         return text(node.args[0])
     shape = node.value if isinstance(node, ast.Subscript) else None
@@ -541,7 +543,7 @@ def _counted(node):
 
 
 def _of_count(node, counted, arrays):
-    """Another number for the rows of an array: of all its entries but the channels', or of the rows that a mask leaves."""
+    """Another number for what is counted of an array: of all its entries but the channels', or of what a mask leaves."""
     array = next((a.value for a in arrays if a.text == counted), None)
     if array is None:
         return
@@ -634,6 +636,8 @@ def _of_value(node, parent, place, value, arrays, numbers, to, around=()):
                 yield e(cost, "operand", f"{own} stands where {other.text} is due", other.node)
         for k in (1, -1):
             yield e(1.4, "constant", f"{own} is off by one", binary(node, ast.Add(), parsed(str(k))))
+        if leaf and isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Add | ast.Sub):
+            yield from _by_numbers(node, own, numbers, 0.1, True)
         for other in arrays:
             yield e(cost + 0.6, "operand", f"{own} stands where {other.text} is due", other.node)
         if isinstance(parent, ast.BinOp) or not isinstance(parent, ast.Call):

@@ -306,6 +306,7 @@ def _assign(reading, slopes, values, outcome):
             clips = source.of[0][0] == "arg" and len(source.of) == 1 and source.kind != "moved"
             if fits or not clips:  # clipping an argument is no step
                 take(source.of, source, fits, True)
+    taken |= _told_twice(candidates, found)
     # what is left of the arguments, where only one has the shape
     alone = len({s.address for s, _ in candidates}) == 1  # it is all that backward gives
     beside = any(m.right and m.source.kind in ("stored", "added", "changed") for m in found.values())
@@ -348,6 +349,15 @@ def _assign(reading, slopes, values, outcome):
         outcome.y,
         (missed, len({s.address for s in open_} | {m.label for m in missed})),
     )
+
+
+def _told_twice(candidates, found):
+    """{(kind, address)} of what is returned, where all of it is also stored and right there: return [c.dW for c in layers]."""
+    arrays = dict(candidates)
+    right = [arrays[m.source] for m in found.values() if m.right and m.source.kind == "stored" and m.source in arrays]
+    returned = [(s, g) for s, g in candidates if s.kind == "returned"]
+    twice = len(returned) > 1 and all(any(np.array_equal(g, known) for known in right) for _, g in returned)
+    return {(s.kind, s.address) for s, _ in returned} if twice else set()
 
 
 def _of_means(changes, slopes, live):
@@ -668,10 +678,11 @@ def _by_shape(reading, candidates, values, found, taken, program):
 
 
 def _by_place(candidates, arguments, found, taken):
-    """(source, gradient, argument) of the returned values without a name, where all others stand in the order of the
-    arguments.
+    """(source, gradient, argument) of the returned values without a name, or with one that no argument has, as g_ls for
+    log_sigma, where all others stand in the order of the arguments.
     """
     in_order = [a for a in arguments if len(a) == 1]
+    names = {str(a[0][1]).lower() for a in in_order}
     places = {found[a].source.address: i for i, a in enumerate(in_order) if a in found}
     rows = [(s, g) for s, g in candidates if s.kind == "returned" and len(s.address) == 2]
     if not rows or any(not isinstance(s.address[1][1], int) for s, _ in rows):
@@ -682,7 +693,9 @@ def _by_place(candidates, arguments, found, taken):
     (offset,) = offsets
     for source, gradient in rows:
         i = source.address[1][1] + offset
-        free = ("returned", source.address) not in taken and not source.label and gradient.size > 1
+        wanted = bases(_last(source.label))
+        open_ = bool(wanted) and not wanted & names or not source.label and gradient.size > 1
+        free = open_ and ("returned", source.address) not in taken
         if free and 0 <= i < len(in_order) and in_order[i] not in found and not _is_label(in_order[i]):
             yield source, gradient, in_order[i]
 

@@ -118,7 +118,9 @@ def _is_one(found, taken):
         return True
     if found.reading.backward is None:
         return len(found.matches) > 1 and all(m.named and m.source.kind == "returned" for m in found.matches)
-    return found.reading.backward.name in taken
+    # where one of them goes back by its name, others make what it is given
+    named = any(map(pairs.goes_back, taken))
+    return back.name in taken and (pairs.goes_back(back.name) or not named)
 
 
 def _without_keys(address):

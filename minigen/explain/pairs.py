@@ -202,7 +202,12 @@ def readings(place, arguments):
     """Every Reading of a place that can be called with these arguments, the likeliest first."""
     functions = place.functions()
     backs = [
-        n for n in functions if goes_back(n, functions) and not _skip.match(n) and not is_second(n, functions)
+        n
+        for n, f in functions.items()
+        if goes_back(n, functions)
+        and not _skip.match(n)
+        and not is_second(n, functions)
+        and not _makes_room(evidence.find(place.program.tree, f))
     ]
     for back in backs:
         fronts = _fronts(place, functions, back)
@@ -237,6 +242,15 @@ def readings(place, arguments):
             yield Reading(title, forward, closure=True, takes_g=True)
             yield Reading(title, forward, closure=True)
             yield from steps_of(place, title, forward)
+
+
+def _makes_room(tree):
+    """Whether a function does nothing but make zeros, as one that clears gradients."""
+    nodes = list(ast.walk(tree)) if tree is not None else []
+    called = {getattr(n.func, "attr", getattr(n.func, "id", "")) for n in nodes if isinstance(n, ast.Call)}
+    zeros = {"zeros", "zeros_like", "fill"}
+    others = {"items", "keys", "values", "range", "len", "enumerate", "zip"}
+    return bool(called & zeros) and called <= zeros | others and not any(isinstance(n, ast.BinOp) for n in nodes)
 
 
 def steps_of(place, title, forward):
@@ -515,7 +529,9 @@ def _options(place, forward, back, arguments):
     gradients = [p for p in parameters if p.name not in arguments and is_gradient_name(p.name)]
     for i, p in enumerate(parameters):
         name = p.name
-        if name in arguments and not (i == 0 and name in ("g", "grad", "dout", "delta")):
+        if name in arguments and name in returned and name not in asked:
+            choice = [("out", returned.index(name)), ("given", name)]
+        elif name in arguments and not (i == 0 and name in ("g", "grad", "dout", "delta")):
             choice = [("given", name)]
             if len(parameters) == 1 and place.kind is not None and not may_be_labels.match(name):
                 choice.append(("g",))  # backward(x): some call the upstream gradient as forward's argument

@@ -314,6 +314,7 @@ def _instead_of_default(name, default, constructor, promised, weights):
     return []
 
 
+_begins = re.compile(r"_*(init|create|make|build|random|new)", re.I)
 _weight = re.compile(r"^(W|V|U|w|weights?|Theta|K|M)[\w]*$")
 _bias = re.compile(r"^(b|c|bias|biases|beta|gamma|gain|shift)[\w]{0,3}$")
 _state = re.compile(r"^(h|a|s|c|hidden|state)_?(prev|0|init|start|state)\w*$")
@@ -527,7 +528,7 @@ class Proposal:
                         likely.get(c.what, len(likely)),
                     )
                 )
-            options = [*self._objects(p.name), *options]
+            options = [*self._objects(p.name), *self._annotated(p), *options]
             if p.name not in given and self._is_sliced(p.name):
                 options = [Choice("flat"), *options]
             found.append((("call", p.name), options))
@@ -542,6 +543,20 @@ class Proposal:
             Choice("made", (k, options)) for k in kinds for options in _for_initialising(_constructor(k))
         ]
         return found + self._chains(name)
+
+    def _annotated(self, parameter):
+        """Choices of objects of the class that stands beside an argument: by its own way to begin, init(n_in, n_out), or by
+        its constructor.
+        """
+        note = parameter.annotation
+        kind = self.program.classes().get(note if isinstance(note, str) else getattr(note, "__name__", ""))
+        if kind is None or parameter.default is not parameter.empty:
+            return []
+        own = [getattr(kind, n) for n, v in vars(kind).items() if isinstance(v, classmethod | staticmethod)]
+        begin = [f for f in own if re.match(_begins, f.__name__)]
+        return [
+            Choice("made", (f, options)) for f in (*begin, kind) for options in _for_initialising(_constructor(f))
+        ]
 
     def _chains(self, name):
         """Choices of lists of layers, for examples in rows and in columns."""
@@ -738,7 +753,7 @@ class Proposal:
         """Choices that call the file's own function for its parameters, such as initialize_parameters(n_x, n_h, n_y)."""
         found = []
         for name, function in self.program.functions().items():
-            if re.match(r"(init|create|make|build|random|new)", name, re.I) and name != self.front:
+            if re.match(_begins, name) and name != self.front:
                 parameters = pairs.Place(self.program, "", None).parameters(name)
                 found += [Choice("made", (function, options)) for options in _for_initialising(parameters)]
         return found

@@ -109,8 +109,8 @@ class Kept:
 
 
 def _views(value):
-    """[(way to an array, way to the vector whose memory it shares, offset, shape, strides)]: parameters that look into one
-    flat vector must do so in a copy, too.
+    """[(way to an array, way to the one whose memory it shares, offset, shape, strides)]: parameters that look into one
+    flat vector, and a weight that is seen transposed, must do so in a copy, too.
     """
     arrays, seen, waiting = {}, set(), [((), value)]
     while waiting:
@@ -128,7 +128,7 @@ def _views(value):
             waiting += [((*way, ("attr", k)), v) for k, v in vars(one).items()]
     whole, found = {}, []
     for way, one in arrays.values():
-        if one.ndim == 1 and one.nbytes == _owner(one).nbytes and one.flags.c_contiguous:
+        if one.ndim and one.nbytes == _owner(one).nbytes and one.flags.c_contiguous:
             whole.setdefault(id(_owner(one)), (way, one))
     for way, one in arrays.values():
         base = whole.get(id(_owner(one)))
