@@ -502,7 +502,8 @@ def _of_one_structure(candidates, values):
             pairs = [(values[inside[n]], returned[k][1]) for n, k in same.items()]
             fits = [alike(np.shape(value), gradient.shape) for value, gradient in pairs]
             handed_on = all(_stays(value, gradient) for value, gradient in pairs)  # as in a cache
-            whole = not before and len(same) == len(inside) == len(returned) and all(fits)
+            here = sum(k[: len(before)] == before for k in returned)
+            whole = len(same) == len(inside) == here and all(fits)
             if len(same) > 1 and (whole or named and any(fits)) and not handed_on:
                 return {returned[k][0]: inside[n] for n, k in same.items()}
     return {}

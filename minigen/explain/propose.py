@@ -19,7 +19,7 @@ import numpy as np
 
 from minigen.explain import chain, hints, load, pairs, vector
 from minigen.explain.reading import bases
-from minigen.explain.scene import Live, Scene, widen
+from minigen.explain.scene import Live, Scene, is_own, widen
 
 GLANCE, LOOK = 300, 2500  # the effort for one class or function: a call of its forward counts 1, ...
 JUDGED = 5  # ... and a comparison of its gradients so much more
@@ -740,12 +740,14 @@ class Proposal:
         if self.kind is not None and all(p.default is not p.empty for p in self.constructor):
             with contextlib.suppress(Exception), load.quiet(), load.refusing(self.program):
                 held |= vars(self.kind())
+        inner = [v for v in held.values() if is_own(v, self.program)]  # its layers
+        held |= {(i, k): v for i, one in enumerate(inner) for k, v in vars(one).items()}
         widths = [d for v in held.values() if isinstance(v, np.ndarray) and v.ndim == 2 for d in v.shape]
         widths = list(dict.fromkeys(widths))[:4]
         rows = [
             v
             for k, v in held.items()
-            if type(v) is int and 1 < v < 100 and re.search("batch|examples|^[nm]$", k)
+            if type(v) is int and 1 < v < 100 and re.search("batch|examples|^[nm]$", str(k))
         ]
         return [*(f"{n} {d}" for n in rows[:1] for d in widths), *widths]
 
