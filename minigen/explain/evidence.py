@@ -264,6 +264,9 @@ def _assign(reading, slopes, values, outcome):
         if not fits:  # two may have this name and shape, and it is the gradient of the other one
             others = [v for _, _, of, _, v in ranked if of == source and v not in found]
             others = [v for v in others if not _has_its_own(v, source, candidates)]
+            if _is_handed_on(source, gradient, values[value]):
+                taken.add((source.kind, source.address))
+                continue
             value = next((v for v in others if slopes.fit(v, gradient.reshape(np.shape(values[v])))), value)
             fits = fits if not others else slopes.fit(value, gradient.reshape(np.shape(values[value])))
         take(value, source, fits, True)
@@ -646,6 +649,12 @@ def _is_idle(source, value, values, slopes):
         if a != value and str(a[-1][1]) == name and alike(np.shape(values[a]), np.shape(values[value]))
     ]
     return source.kind == "inside" or any(map(slopes.moves, others))
+
+
+def _is_handed_on(source, gradient, value):
+    """Whether a number in an object that is returned is that of the object given: a setting, as in Net(W=dW, rate=net.rate)."""
+    within = source.kind == "returned" and source.address[-1][0] == "attr"
+    return within and np.ndim(value) == 0 and np.array_equal(gradient, value)
 
 
 def _owed(candidates, values, same, reading):
