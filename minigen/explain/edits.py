@@ -529,6 +529,8 @@ def _of_node(node, parent, place, value, values, arrays, numbers, functions, to)
                     1.35, "index", words, binary(node, ast.Add() if k > 0 else ast.Sub(), ast.Constant(1))
                 )
     around = getattr(values.get(id(parent)), "shape", ()) if isinstance(parent, ast.BinOp) else ()
+    if isinstance(parent, ast.AugAssign):
+        around = next((a.value.shape for a in arrays if a.text == text(parent.target)), ())
     yield from _of_value(node, parent, place, value, arrays, numbers, to, around)
 
 
@@ -735,6 +737,12 @@ def _of_operator(node, parent):
         yield e(1.3, "operator", f"the parentheses in {text(node)} stand in another place", new)
     for new in _regrouped(node):
         yield e(1.3, "operator", f"the parentheses in {text(node)} stand in another place", new)
+    name = getattr(left.func, "attr", "") if isinstance(left, ast.Call) else ""
+    if isinstance(op, ast.Pow) and name in ("sum", "mean"):  # p.sum(0) ** 2
+        method = text(left.func.value) not in ("np", "numpy")
+        inner = left.func.value if method else left.args[0]
+        new = _reduced(left, method, binary(inner, op, right))
+        yield e(1.2, "order", f"{a} is raised to a power where each of its terms must be", new)
     if isinstance(op, ast.Mult):
         cost = [0.95 if isinstance(n, ast.Constant) else 1.2 for n in (left, right)]
         yield e(cost[1], "factor", f"the factor {b} is not due", left)
@@ -938,6 +946,9 @@ def _of_call(node, values):
                     cost = 0.95 if same_axis and kept == keep else 0.9 + 0.2 * changes
                     yield e(cost + (0.3 if other == "max" else 0), kind, said, new)
         yield e(1.3, "reduction", f"the {name} in {text(node)} is not due", inner)
+        if isinstance(inner, ast.BinOp) and isinstance(inner.op, ast.Pow):  # (p ** 2).sum(0)
+            new = binary(_reduced(node, method, inner.left), ast.Pow(), inner.right)
+            yield e(1.2, "order", f"{text(inner)} is added up where the sum itself is raised to a power", new)
         return
     template = _DERIVATIVES.get(name)
     if name in ("maximum", "minimum") and len(node.args) == 2:
@@ -1009,6 +1020,14 @@ _DERIVATIVES = {
 }  # fmt: skip
 
 
+def _reduced(call, method, inner):
+    """The same sum or mean of something else."""
+    if method:
+        function = ast.Attribute(inner, call.func.attr, ast.Load())
+        return ast.Call(function, call.args, call.keywords)
+    return ast.Call(call.func, [inner, *call.args[1:]], call.keywords)
+
+
 def _of_reshape(node, inner):
     """The sizes in another order, and the axes turned back afterwards: channels last, read as channels first."""
     sizes = node.args[0].elts if len(node.args) == 1 and isinstance(node.args[0], ast.Tuple) else node.args
@@ -1063,10 +1082,13 @@ def _of_function(node, functions):
                             ast.Call(new, node.args, node.keywords),
                         )
     elif isinstance(node.func, ast.Name):
-        for other, arguments in functions.items():
-            if other != node.func.id and arguments == len(node.args):
+        own = functions.get(node.func.id)
+        for other, code in functions.items():
+            if other != node.func.id and code.co_argcount == len(node.args):
                 yield Edit(
-                    1.4,
+                    1.1
+                    if code is own
+                    else 1.4,  # of two that one function has made, one is easily taken for the other
                     "function",
                     f"{other} is due where {node.func.id} stands",
                     node,

@@ -6,6 +6,7 @@ found out; what promises nothing is taken where its slope fits, or where only on
 """
 
 import ast
+import functools
 import inspect
 import itertools
 import math
@@ -85,7 +86,7 @@ class Match:
 
 
 class Slopes:
-    """Slopes of <g, y> along random directions of one value, measured once each."""
+    """Slopes of <g, y> along random directions of one value, measured once each, as far as they are asked for."""
 
     def __init__(self, reading, scene, seed=0):
         self.reading, self.scene, self.known = reading, scene, {}
@@ -101,10 +102,12 @@ class Slopes:
         return float(np.sum(self.g * y))
 
     def at(self, address, shape):
-        """[(direction, slope)] for three directions."""
-        if address not in self.known:
-            self.known[address] = [self._slope(address, self.rng.standard_normal(shape)) for _ in range(3)]
-        return self.known[address]
+        """(direction, slope) for three directions."""
+        known = self.known.setdefault(address, [])
+        for n in range(3):
+            if n == len(known):
+                known.append(self._slope(address, self.rng.standard_normal(shape)))
+            yield known[n]
 
     def moves(self, address):
         """Whether y depends on a value at all."""
@@ -129,21 +132,21 @@ class Slopes:
 
     def fit(self, address, gradient):
         """True where the gradient has these slopes, None where all is zero, False where it has not."""
-        agreed, alive = 0, False
+        agreed, missed, alive = 0, 0, False
         if not np.isfinite(gradient).all():
             return False
         for direction, slope in self.at(address, gradient.shape):
             claimed = float(np.sum(gradient * direction))
             alive = alive or abs(claimed) + abs(slope) > 1e-7 * self.size
-            agreed += abs(claimed - slope) <= AGREE * (abs(claimed) + abs(slope)) + 1e-8 * self.size
+            fits = abs(claimed - slope) <= AGREE * (abs(claimed) + abs(slope)) + 1e-8 * self.size
+            agreed, missed = agreed + fits, missed + (not fits)
+            if alive and 2 in (agreed, missed):  # of three
+                break
         return (agreed >= 2) if alive else None
 
     def factor(self, address, gradient):
         """How many times the right gradient this one is, None where it is no multiple of it."""
-        claims = [
-            (float(np.sum(gradient * direction)), slope)
-            for direction, slope in self.at(address, gradient.shape)
-        ]
+        claims = [(float(np.sum(gradient * d)), slope) for d, slope in self.at(address, gradient.shape)]
         if not all(abs(slope) > 1e-5 * self.size for _, slope in claims):
             return None
         ratios = [claim / slope for claim, slope in claims]
@@ -164,7 +167,7 @@ def match(reading, scene):
 
     Raises what the person's code raises.
     """
-    slopes = Slopes(reading, scene)
+    slopes = scene.once(reading.before_backward, lambda: Slopes(reading, scene))
     live = scene.live()
     values = {a: np.array(v) for a, (_, _, v) in scenes.leaves(live, live.program).items()}
     before = scene.live()
@@ -357,7 +360,11 @@ def _assign(reading, slopes, values, outcome):
 def _told_twice(candidates, found):
     """{(kind, address)} of what is returned, where all of it is also stored and right there: return [c.dW for c in layers]."""
     arrays = dict(candidates)
-    right = [arrays[m.source] for m in found.values() if m.right and m.source.kind == "stored" and m.source in arrays]
+    right = [
+        arrays[m.source]
+        for m in found.values()
+        if m.right and m.source.kind == "stored" and m.source in arrays
+    ]
     returned = [(s, g) for s, g in candidates if s.kind == "returned"]
     twice = len(returned) > 1 and all(any(np.array_equal(g, known) for known in right) for _, g in returned)
     return {(s.kind, s.address) for s, _ in returned} if twice else set()
@@ -1157,17 +1164,7 @@ def _steps(reading, live):
             found += [
                 p.default for p in parameters if p.name.lower() in steps and isinstance(p.default, float)
             ]
-    for node in ast.walk(live.program.tree):
-        if (
-            isinstance(node, ast.AugAssign)
-            and isinstance(node.op, ast.Sub)
-            and isinstance(node.value, ast.BinOp)
-        ):
-            found += [
-                n.value
-                for n in ast.walk(node.value)
-                if isinstance(n, ast.Constant) and isinstance(n.value, float)
-            ]
+    found += _numbers_of_steps(live.program.tree)
     # it has another name: TAXA, or pas
     names = _multiplied(live.program.tree)
     held = ((a[-1][1], v) for a, (_, _, v) in scenes.leaves(live, live.program).items() if np.ndim(v) == 0)
@@ -1179,6 +1176,15 @@ def _steps(reading, live):
     return list(dict.fromkeys(float(v) for v in found if v))
 
 
+@functools.lru_cache(maxsize=8)
+def _numbers_of_steps(tree):
+    """The broken numbers in what a program subtracts from something: 0.1 of w -= 0.1 * g."""
+    taken = [n.value for n in ast.walk(tree) if isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Sub)]
+    inside = (n for value in taken if isinstance(value, ast.BinOp) for n in ast.walk(value))
+    return [n.value for n in inside if isinstance(n, ast.Constant) and isinstance(n.value, float)]
+
+
+@functools.lru_cache(maxsize=8)
 def _takes_a_whole_gradient(tree):
     """Whether something is added to an attribute without a factor: self.weights1 += d_weights1."""
     added = [
@@ -1187,6 +1193,7 @@ def _takes_a_whole_gradient(tree):
     return any(isinstance(n.target, ast.Attribute) and isinstance(n.value, ast.Name) for n in added)
 
 
+@functools.lru_cache(maxsize=8)
 def _multiplied(tree):
     """The names with which something that is subtracted is multiplied: TAXA in w - TAXA * d, or lr in p -= cfg["lr"] * g."""
     taken = [n.right for n in ast.walk(tree) if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Sub)]

@@ -455,6 +455,17 @@ def _fits(lines, place, after, edit, function):
     return isinstance(edit.new, ast.Slice | ast.Tuple) or after.startswith("(")
 
 
+def _ranges(lines):
+    """Numbers as text, neighbours together: 3, 5 to 8."""
+    found = []
+    for n in sorted(lines):
+        if found and n == found[-1][1] + 1:
+            found[-1][1] = n
+        else:
+            found.append([n, n])
+    return [str(a) if a == b else f"{a} to {b}" if b > a + 1 else f"{a}, {b}" for a, b in found]
+
+
 def _certain(search):
     """What holds where no change was found that makes everything right."""
     said, suspects = [], getattr(search, "suspects", [])
@@ -462,17 +473,14 @@ def _certain(search):
         said.append(
             "backward keeps a value from an earlier call: after one with other inputs it gives another gradient"
         )
-    able = sorted({s.statement.lineno for s in suspects if search.would_do(s)})
+    able = _ranges({s.statement.lineno for s in suspects if search.would_do(s)})
     if able:
-        lines = ", ".join(map(str, able[:8]))
         said.append(
-            f"another value in one of these lines alone would make the wrong gradients right: {lines}"
+            f"another value in one of these lines alone would make the wrong gradients right: {', '.join(able)}"
         )
     elif suspects and not search.repairs:
-        lines = sorted({s.statement.lineno for s in suspects})
-        said.append(
-            f"the mistake is in lines {', '.join(map(str, lines[:12]))}: nothing else reaches the wrong gradients"
-        )
+        lines = _ranges({s.statement.lineno for s in suspects})
+        said.append(f"the mistake is in lines {', '.join(lines)}: nothing else reaches the wrong gradients")
     trial, gradients = search.trials[0], search.bench.play(search.trials[0])
     for name, truth in trial.truth.items():
         ratio = truth.ratio(None if gradients is None else gradients.get(name))

@@ -180,6 +180,8 @@ def not_judged(program, found):
             or not pairs.computes(tree)
         ):
             continue
+        if _looks_up(tree):
+            continue
         single = "." not in name and propose._may_be_single(program, function) and not _trains(tree, known)
         asked = {p.lower() for p in inspect.signature(function).parameters}
         drives = _drives.search(last) and (_trains(tree, known) or asked & set(pairs.evidence.steps))
@@ -189,6 +191,13 @@ def not_judged(program, found):
             open_.append(name)
     inner = set().union(*(pairs.closure(graph, graph.get(name, ())) - {name} for name in open_))
     return [name for name in open_ if name not in inner]
+
+
+def _looks_up(tree):
+    """Whether a function reads the gradient whose name it is given: getattr(self, "d" + name)."""
+    calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "getattr"]
+    asked = {a.arg for a in tree.args.args}
+    return any(asked & {getattr(m, "id", "") for m in ast.walk(n.args[1])} for n in calls if len(n.args) > 1)
 
 
 def _gives_gradients(tree):
@@ -354,7 +363,47 @@ def with_inputs(program, inputs):
     for name, kind in program.makers.items():
         if all(p.name in first for p in propose._constructor(kind) if p.default is p.empty):
             found.append(pairs.Place(program, name, build_for(name), kind))
+    held = {type(value) for value in [*first.values(), *program.names.values()]}
+    for name, kind in program.classes().items():
+        if kind not in held and name not in program.makers and any(map(pairs.goes_back, vars(kind))):
+            found += _made_with(program, name, kind, arguments)
     return found
+
+
+def _made_with(program, name, kind, arguments):
+    """The places of a class of which inputs gives no object: it is made with the arguments of these names, and with what the
+    file's own functions make, such as make_params(rng).
+    """
+    first = arguments(0)
+    missing = [p.name for p in propose._constructor(kind) if p.name not in first and p.default is p.empty]
+    makers = [
+        f
+        for n, f in program.functions().items()
+        if propose._begins.match(n) and all(propose._rng.match(asked) for asked in _parameters(f) or ())
+    ]
+
+    def build_with(maker):
+        def build(seed):
+            given, rng = arguments(seed), np.random.default_rng(seed)
+            more = {
+                n: rng if propose._rng.match(n) else maker(*[rng for _ in _parameters(maker)])
+                for n in missing
+            }
+            asked = {p.name for p in propose._constructor(kind)}
+            owner = kind(**{n: v for n, v in (given | more).items() if n in asked})
+            scene = Scene(program, {n: v for n, v in given.items() if n not in asked}, owner, seed)
+            live = scene.live()
+            widen(live, program)
+            return Scene(program, live.arguments, live.owner, seed)
+
+        return build
+
+    simple = all(map(propose._rng.match, missing))
+    for build in map(build_with, [None] if simple else makers if len(missing) == 1 else []):
+        with contextlib.suppress(Exception), load.quiet(), load.refusing(program):
+            build(0)
+            return [pairs.Place(program, name, build, kind)]
+    return []
 
 
 def _with_labels(program, given):
@@ -469,7 +518,7 @@ def reduced(found):
     for f in found:
         reading = f.reading
         if reading.reduce:
-            of = f"{reading.reduce} of what {reading.forward.name} returns"
+            of = f"{reading.reduce} of what {(reading.loss or reading.forward).name} returns"
             notes.append(f"{reading.title}: judged as the gradient of {of}")
         elif isinstance(reading.loss, Assumed):
             of = f"{reading.loss.text}, of what {reading.forward.name} returns"

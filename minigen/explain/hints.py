@@ -21,7 +21,20 @@ def axes(tree, name):
         and n.value.attr == "shape"
         and getattr(n.value.value, "id", "") == name
     ]
-    return max([0, *counted, *of_shape, *(_beside(n, name) for n in nodes if isinstance(n, ast.BinOp))])
+    letters = (_letters(n, name) for n in nodes if isinstance(n, ast.Call))
+    return max(
+        [0, *counted, *of_shape, *letters, *(_beside(n, name) for n in nodes if isinstance(n, ast.BinOp))]
+    )
+
+
+def _letters(call, name):
+    """How many letters np.einsum("bqm,mhd->bhqd", x, w) has for what is called `name`; 0 where it is not among them."""
+    first = getattr(call.args[0], "value", "") if call.args else ""
+    if getattr(call.func, "attr", "") != "einsum" or not isinstance(first, str) or "..." in first:
+        return 0
+    parts = first.replace(" ", "").partition("->")[0].split(",")
+    found = [len(p) for p, n in zip(parts, call.args[1:], strict=False) if getattr(n, "id", "") == name]
+    return max(found, default=0)
 
 
 def _beside(node, name):

@@ -72,7 +72,18 @@ def found(program):
     best = [f for f in best.values() if not f.wrong or not whole & pairs.entered(f, names)]
     for one in best:
         _shrink(one)
-    return sorted(best, key=lambda f: f.worth, reverse=True)
+    graph = pairs.call_graph(program)
+    return sorted(best, key=lambda f: (f.worth, _is_its_own(f, graph)), reverse=True)
+
+
+def _is_its_own(found, graph):
+    """Whether the loss of a step is the one that the step itself computes, or has its name: disc_loss of disc_step."""
+    forward, backward = found.reading.forward, found.reading.backward
+    if backward is None:
+        return True, True
+    called = graph.get(pairs._key(found, backward), ())
+    own = pairs._key(found, forward) in called
+    return own, pairs._of_what(forward.name) == pairs._of_what(backward.name)
 
 
 def _attempts(place, reading):

@@ -24,9 +24,10 @@ import numpy as np
 from minigen.explain import evidence, load, within
 from minigen.explain import scene as scenes
 from minigen.explain.live import reachable as reachable_from
-from minigen.explain.reading import EVERY, FILE, Assumed, Reading, Step, is_gradient_name, is_number
+from minigen.explain.reading import EVERY, FILE, PARTS, Assumed, Reading, Step, is_gradient_name, is_number
 from minigen.explain.task import Played, Task
 
+MEANS = "the mean", "the sum"
 FAR = 1 << 30  # farther than forward alone comes, counted in lines
 SEED = "(draw)"  # the entry of a task's values that says which scene they belong to
 _back = re.compile(
@@ -41,7 +42,7 @@ _neutral = re.compile(
     r"|^jac(?=_|$)|_jac$|^d(?=[A-Z]|relu|sigmoid|tanh|softmax)|^(?:back|call)$|__call__|^apply$"
 )
 _cost = re.compile(
-    r"loss|cost|objective|criterion|nll|elbo|energy|error|risk|entropy|likelihood|divergence|verlust|fehler|perte|cout|"
+    r"loss|cost|objective|surrogate|criterion|nll|elbo|energy|error|risk|entropy|likelihood|divergence|verlust|fehler|perte|cout|"
     r"^(mse|bce|mae|xent|kld?|huber|hinge)(?![a-z])",
     re.I,
 )
@@ -221,8 +222,11 @@ def readings(place, arguments):
                 ]
                 steps = [step for n in losses for step in _loss_steps(place, forward, n, arguments)]
                 steps += _of_the_file(place, forward, arguments)
-                for loss in [None, *(steps or _assumed(place, forward, back, arguments))]:
+                plain = [*_with_back(place, title, forward, None, back, arguments)]
+                yield from (r for r in plain if not r.reduce)
+                for loss in steps or _assumed(place, forward, back, arguments):
                     yield from _with_back(place, title, forward, loss, back, arguments)
+                yield from (r for r in plain if r.reduce)  # where no loss of the file will do
     for step, loss in updates(place).items():
         for forward in _bind(place, loss, arguments) if place.only in (None, loss) else ():
             for backward in _bind(place, step, arguments):
@@ -250,7 +254,9 @@ def _makes_room(tree):
     called = {getattr(n.func, "attr", getattr(n.func, "id", "")) for n in nodes if isinstance(n, ast.Call)}
     zeros = {"zeros", "zeros_like", "fill"}
     others = {"items", "keys", "values", "range", "len", "enumerate", "zip"}
-    return bool(called & zeros) and called <= zeros | others and not any(isinstance(n, ast.BinOp) for n in nodes)
+    return (
+        bool(called & zeros) and called <= zeros | others and not any(isinstance(n, ast.BinOp) for n in nodes)
+    )
 
 
 def steps_of(place, title, forward):
@@ -515,6 +521,8 @@ def _with_back(place, title, forward, loss, back, arguments):
                 title, forward, step, loss, reduce="the mean"
             )  # a loss for each example, and the gradient of
             yield Reading(title, forward, step, loss, reduce="the sum")  # their mean, or their sum
+            if loss is not None and len(_names_returned(place, loss.name)) > 1:
+                yield Reading(title, forward, step, loss, reduce=PARTS)
 
 
 def _options(place, forward, back, arguments):
@@ -586,8 +594,8 @@ def _options(place, forward, back, arguments):
 
 
 def _names_returned(place, name):
-    tree = evidence.find(place.program.tree, place.functions()[name])
-    node = evidence._returned(tree)
+    function = place.functions().get(name) or place.program.functions().get(name)
+    node = evidence._returned(evidence.find(place.program.tree, function))
     if isinstance(node, ast.Tuple):
         return [n.id if isinstance(n, ast.Name) else "" for n in node.elts]
     return []
@@ -627,6 +635,7 @@ def try_all(place, seed=0, seconds=4.0):
     deadline = time.process_time() + seconds
     start = place.build(seed)
     best, spare, errors, late = {}, {}, [], False
+    raised, ran, numbers = set(), set(), {}
     for reading in readings(place, start.arguments):
         late = time.process_time() > deadline
         if late:
@@ -634,8 +643,14 @@ def try_all(place, seed=0, seconds=4.0):
         known = best.get(reading.title)
         all_right = known and known.right and not known.wrong
         if all_right and (
-            reading.loss is not None and known.right >= 2 or reading.inside and not known.takes_a_step
+            (reading.loss is not None or reading.reduce)
+            and known.right >= 2
+            or reading.inside
+            and not known.takes_a_step
         ):
+            continue
+        call = reading.forward, reading.backward  # which raises whatever the loss is, if it is not given g
+        if call in raised or _makes_no_number(reading, start, numbers):
             continue
         try:
             found = attempt(place, reading, start)
@@ -643,7 +658,10 @@ def try_all(place, seed=0, seconds=4.0):
             raise
         except Exception as error:
             errors.append((reading, error))
+            if reading.backward and not reading.takes_g and _raised_in(place, reading.backward, error):
+                raised.add(call)
             continue
+        ran |= {reading.title} if reading.takes_g else set()
         if found and found.wrong and found.takes_a_step and reading.takes_g and not reading.inside:
             with contextlib.suppress(Exception):  # an optimizer's step is not the gradient that it is given
                 inner = attempt(place, replace(reading, inside=True), start)
@@ -668,7 +686,11 @@ def try_all(place, seed=0, seconds=4.0):
         program, own = place.program, [e for r, e in errors if r.backward is not None]
         program.note(key, FAR, own[0] if own else "no gradient of the shape of an argument was found")
     for reading, error in errors:
-        if reading.title not in best and _breaks_in_backward(place, reading, error):
+        if (
+            reading.title not in best
+            and reading.title not in ran
+            and _breaks_in_backward(place, reading, error)
+        ):
             best[reading.title] = spare.get(reading.title) or _broken(place, reading, start, error)
     found = list(best.values())
     place.tried = None if late else found
@@ -704,8 +726,33 @@ def _breaks_in_backward(place, reading, error):
         )
         if not _cost.search(reading.forward.name) or front != back:
             return False
-    code = place.functions()[reading.backward.name].__code__
-    return any(frame.f_code is code for frame, _ in traceback.walk_tb(error.__traceback__))
+    return _raised_in(place, reading.backward, error)
+
+
+def _raised_in(place, step, error):
+    """Whether an error was raised in a function of the person's, or in what that called."""
+    function = place.functions().get(step.name)
+    frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
+    return function is not None and any(frame.f_code is function.__code__ for frame in frames)
+
+
+def _makes_no_number(reading, scene, numbers):
+    """Whether a sum or a mean is asked for of what is a number already, or none of what is not. `numbers`: what is known of
+    (forward, loss).
+    """
+    if reading.backward is None or reading.takes_g or reading.inside or reading.reduce not in ("", *MEANS):
+        return False
+    key = reading.forward, reading.loss
+    if key not in numbers:
+        numbers[key] = None
+        with load.quiet(), load.refusing(scene.program), load.limited(5), contextlib.suppress(Exception):
+            with np.errstate(all="ignore"):
+                y = replace(reading, reduce="", elementwise=False).run(scene.live(), back=False).y
+            numbers[key] = None if y is None or isinstance(y, tuple) else (np.ndim(y), np.size(y))
+    if numbers[key] is None:
+        return False
+    axes, size = numbers[key]
+    return axes == 0 if reading.reduce or reading.elementwise else size != 1
 
 
 def _set_by_others(place, reading):
@@ -747,7 +794,9 @@ def attempt(place, reading, scene, warm=None, seconds=5):
             return _attempt(place, reading, warmed(reading, scene, warm), warm)
         if not _keeps_state(place, reading, scene):
             return _attempt(place, reading, scene, "cold")
-        first = _attempt(place, reading, warmed(reading, scene, "forward"), "forward")
+        key = "warm", reading.before_backward
+        after = scene.once(key, lambda: warmed(reading, scene, "forward"))
+        first = _attempt(place, reading, after, "forward")
         if first is not None and not first.wrong:
             return first
         whole = _attempt(place, reading, warmed(reading, scene, "round"), "round")
@@ -1245,7 +1294,19 @@ def covered(program, found):
     kept = []
     for f in found:
         own, mine = reach[id(f)]
-        outer = [o for o in found if o is not f and own <= reach[id(o)][1] and not reach[id(o)][0] <= mine]
+        back = f.reading.backward and _key(f, f.reading.backward)
+        others = [o for o in found if o is not f and back and back == _key(o, o.reading.backward)]
+        if not f.right and any(o in kept for o in others):
+            continue  # another loss fits it better
+        earlier = found[: found.index(f)]
+        outer = [
+            o
+            for o in found
+            if o is not f
+            and own <= reach[id(o)][1]
+            and not reach[id(o)][0] <= mine
+            and (o not in others or o in earlier)
+        ]
         same = [o for o in kept if own <= reach[id(o)][1] and reach[id(o)][0] <= mine]
         if not outer and not same:
             kept.append(f)

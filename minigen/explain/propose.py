@@ -23,6 +23,7 @@ from minigen.explain.scene import Live, Scene, is_own, widen
 
 GLANCE, LOOK = 300, 2500  # the effort for one class or function: a call of its forward counts 1, ...
 JUDGED = 5  # ... and a comparison of its gradients so much more
+LARGE = 32  # a size by default that is larger is made smaller
 SECONDS = 6.0  # of computing for a LOOK at a slow program: not for usual ones, so that a slow machine finds the same
 _rng = re.compile(r"^(rng|random|gen|generator|prng|rs|random_state|rand)$")
 _list = re.compile(
@@ -199,11 +200,17 @@ def choices(parameter, position, given, constructor, weights=0, extra=(), promis
     found = []
     if default is not parameter.empty:
         found += _instead_of_default(name, default, constructor, promised, weights)
-        found.append(Choice("omit", hides=bool(found)))
+        if constructor and type(default) is int and default > LARGE and not _counts.search(name):
+            found += [
+                Choice("width", i) for i in _turn(range(4), position)[:1]
+            ]  # smaller, since that is faster
+        found.append(Choice("omit", hides=bool(found) and found[0].kind != "width"))
         if not (default is None and not constructor) and not isinstance(default, int):
             return found
     if _rng.match(name):
         return [*found, Choice("rng"), Choice("old rng")]
+    if not constructor and re.match(r"(seq_?)?(lens?|lengths?)$", name):
+        found += [Choice("array", "N", "int")]
     if name in ("seed", "random_seed"):
         return [*found, Choice("constant", 3)]
     if re.search(r"activation|^(f|fn|func|function|phi)(_|$)", name):
@@ -262,6 +269,8 @@ def choices(parameter, position, given, constructor, weights=0, extra=(), promis
         return found + numbers
     if _list.search(name):
         return found + [*lists, Choice("pairs", ("channels", "H", "W")), *widths, *arrays]
+    if re.match(r"(n_|num_)?heads?$", name):
+        return [*found, Choice("constant", 2), *widths]
     if _one.match(name):
         return found + [Choice("constant", 1), Choice("constant", 2), *widths]
     if _kernel.match(name):
@@ -270,7 +279,7 @@ def choices(parameter, position, given, constructor, weights=0, extra=(), promis
         return found + [Choice("constant", 1), Choice("constant", 0), Choice("constant", 0.3)]
     if _rate.search(name):
         return found + [Choice("constant", 0.1 if re.search("lr|learn|eta", name) else 0.3), *widths, *arrays]
-    if re.search("channel|filters|maps|depth", name):
+    if re.search(r"channel|filters|maps|depth|^(c|ch)_?(in|out)$|^(in|out)_?(c|ch)$", name):
         first = (
             ["channels_out", "channels"]
             if re.search("out|filters|^depth", name)
@@ -314,6 +323,7 @@ def _instead_of_default(name, default, constructor, promised, weights):
     return []
 
 
+_counts = re.compile(r"seed|iter|epoch|step|batch|max|limit|every|patience|class|vocab|capacity|memory", re.I)
 _begins = re.compile(r"_*(init|create|make|build|random|new)", re.I)
 _weight = re.compile(r"^(W|V|U|w|weights?|Theta|K|M)[\w]*$")
 _bias = re.compile(r"^(b|c|bias|biases|beta|gamma|gain|shift)[\w]{0,3}$")
@@ -343,9 +353,11 @@ def _hinted(name, position, weights, extra):
         found += ["N 1", "A", "1 A"]
     if _state.match(name):
         found += ["B 1", "A 1"]
-    found += [shape for shape in extra if isinstance(shape, str)]
-    widths = [n for n in extra if not isinstance(n, str)]
-    found += [shape for pattern in ("N {}", "{} N", "{} 1", "{}", "N T {}") for shape in map(pattern.format, widths)]
+    found += [shape for shape in extra if " " in str(shape)]
+    widths = [n for n in extra if " " not in str(n)]
+    found += [
+        shape for pattern in ("N {}", "{} N", "{} 1", "{}", "N T {}") for shape in map(pattern.format, widths)
+    ]
     return found
 
 
@@ -503,7 +515,12 @@ class Proposal:
             weights += bool(_weight.match(p.name))
             keys = self._keys_read(p.name)
             if keys and p.name not in given:
-                options = [*self._held(keys), *(_settings(keys, stride) for stride in (2, 1)), *options]
+                options = [
+                    *self._held(keys),
+                    *self._made_with_keys(keys),
+                    *(_settings(keys, stride) for stride in (2, 1)),
+                    *options,
+                ]
             if p.name in self._unpacked and p.name not in given:
                 spec = self._unpacked[p.name]
                 domains = (
@@ -518,7 +535,7 @@ class Proposal:
             number = options[0].kind == "constant"
             if re.search(r"param|weights|theta|net|model", p.name) and not number:
                 options = self._initialised() + options
-            need = hints.axes(self._tree, p.name) if p.name not in given else 0
+            need = self._axes(self._tree, p.name) if p.name not in given else 0
             if need > 2:
                 kernel = re.search(r"^(w|k|f)|filt|kern|weight", p.name, re.I)
                 likely = {s: i for i, s in enumerate(_of_kernels if kernel else _of_images)}
@@ -555,7 +572,9 @@ class Proposal:
         own = [getattr(kind, n) for n, v in vars(kind).items() if isinstance(v, classmethod | staticmethod)]
         begin = [f for f in own if re.match(_begins, f.__name__)]
         return [
-            Choice("made", (f, options)) for f in (*begin, kind) for options in _for_initialising(_constructor(f))
+            Choice("made", (f, options))
+            for f in (*begin, kind)
+            for options in _for_initialising(_constructor(f))
         ]
 
     def _chains(self, name):
@@ -647,6 +666,21 @@ class Proposal:
         """The text of forward."""
         return pairs.evidence.find(self.program.tree, self.place.functions()[self.front])
 
+    def _axes(self, tree, name, depth=2):
+        """How many axes the text counts on an argument, or that of a function which it is handed to."""
+        found = hints.axes(tree, name)
+        own = self.program.functions()
+        for n in ast.walk(tree) if tree is not None and not found and depth else ():
+            function = own.get(getattr(n.func, "id", "")) if isinstance(n, ast.Call) else None
+            inner = pairs.evidence.find(self.program.tree, function) if function is not None else None
+            if isinstance(inner, ast.FunctionDef):
+                handed = zip(n.args, inner.args.args, strict=False)
+                told = [
+                    self._axes(inner, a.arg, depth - 1) for v, a in handed if getattr(v, "id", "") == name
+                ]
+                found = max([found, *told])
+        return found
+
     @functools.cached_property
     def _class(self):
         """The text of the class, or of the whole file."""
@@ -685,6 +719,15 @@ class Proposal:
             and isinstance(n.slice.value, str)
         ]
         return list(dict.fromkeys(key for *_, key in sorted(places)))
+
+    def _made_with_keys(self, keys):
+        """Choices that call the file's own function for its parameters, where it makes a dict with all these keys."""
+        made = []
+        for choice in self._initialised():
+            function, _ = choice.what
+            tree = pairs.evidence.find(self.program.tree, function)
+            made += [choice] if set(keys) <= _keys(tree) else []
+        return made
 
     def _held(self, keys):
         """Choices of the dicts that the file holds and that have all these keys, with other numbers in their arrays."""
@@ -736,20 +779,32 @@ class Proposal:
         """The widths of the file's global arrays, or of those of an object that is made without arguments: what x must fit;
         with a number of examples before it where the object keeps one.
         """
-        held = dict(self.program.names)
-        if self.kind is not None and all(p.default is not p.empty for p in self.constructor):
-            with contextlib.suppress(Exception), load.quiet(), load.refusing(self.program):
-                held |= vars(self.kind())
+        made, chosen = self._made_by_default()
+        held = dict(self.program.names) | made
         inner = [v for v in held.values() if is_own(v, self.program)]  # its layers
         held |= {(i, k): v for i, one in enumerate(inner) for k, v in vars(one).items()}
         widths = [d for v in held.values() if isinstance(v, np.ndarray) and v.ndim == 2 for d in v.shape]
-        widths = list(dict.fromkeys(widths))[:4]
+        widths = [_spec((d,), Sizes()) if d in chosen else d for d in dict.fromkeys(widths)][:4]
         rows = [
             v
             for k, v in held.items()
             if type(v) is int and 1 < v < 100 and re.search("batch|examples|^[nm]$", str(k))
         ]
         return [*(f"{n} {d}" for n in rows[:1] for d in widths), *widths]
+
+    def _made_by_default(self):
+        """(attributes of an object that is made without arguments, the sizes that were made smaller)."""
+        if self.kind is None or any(p.default is p.empty for p in self.constructor):
+            return {}, ()
+        smaller = {}
+        for p in self.constructor:
+            first = choices(p, len(smaller), {}, True)[0]
+            if first.kind == "width":
+                smaller[p.name] = first.make(None, Sizes())
+        for given in (smaller, {}):
+            with contextlib.suppress(Exception), load.quiet(), load.refusing(self.program):
+                return vars(self.kind(**given)), given.values()
+        return {}, ()
 
     def _initialised(self):
         """Choices that call the file's own function for its parameters, such as initialize_parameters(n_x, n_h, n_y)."""

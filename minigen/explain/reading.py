@@ -37,6 +37,7 @@ _traced = ("loss", "cost", "value", "total", "output", "out", "y", "y_pred", "pr
 
 
 FILE = "(file)"
+PARTS = "the sum of all parts"  # of a loss that is returned as several numbers
 EVERY = -1  # outputs: all that are in the list which forward returns
 
 
@@ -142,6 +143,12 @@ class Reading:
     inside: bool = False  # gradients are looked for among what the step makes and hands on
     local: str = ""  # y is this expression within forward, which takes a step
 
+    @property
+    def before_backward(self):
+        """All that y depends on, as a key: readings that go back by other ways have the same."""
+        alone = self.backward is None
+        return self.forward, self.loss, self.reduce, self.outputs, self.closure, self.local, alone
+
     def run(self, live, g=None, back=True, watched=None):
         """Call it on the scene `live`. `g` is called with y to give the upstream gradient; None: 1.
 
@@ -161,7 +168,7 @@ class Reading:
         y = context["y"] = inside.y if self.local else self.pick(result, live)
         if self.loss is not None:
             y = self.loss.call(live, context)
-            y = y[0] if isinstance(y, tuple) else y
+            y = y[0] if isinstance(y, tuple) and self.reduce != PARTS else y
         if self.reduce:
             y = _reduced(self.reduce, y)
         if not back or y is None:
@@ -230,6 +237,8 @@ _reductions = {
 
 def _reduced(how, y):
     """One number from y; None where it is a number already, and not asked for with the other sign."""
+    if how == PARTS:
+        return float(sum(y)) if isinstance(y, tuple) and all(np.ndim(part) == 0 for part in y) else None
     return None if (np.ndim(y) == 0) != (how == "the opposite") else float(_reductions[how](y))
 
 

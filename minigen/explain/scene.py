@@ -52,6 +52,16 @@ class Scene:
     seed: int = 0
     only: frozenset | None = None  # the globals that belong to it; None: all
     kept: object = field(init=False)
+    known: dict = field(init=False, default_factory=dict)  # what was found out about it: `once`
+
+    def once(self, key, make):
+        """What `make()` gives, which is asked for once for each key."""
+        try:
+            if key not in self.known:
+                self.known[key] = make()
+        except TypeError:  # an argument that cannot be a key
+            return make()
+        return self.known[key]
 
     def __post_init__(self):
         known = self.program.names if self.only is None else self.only

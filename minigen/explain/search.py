@@ -608,12 +608,16 @@ class Search:
     def _cheaper(self, suspects):
         """Is there a cheaper change than those that were found? For a while, the others are asked as well."""
         deadline = self.deadline
-        self.deadline = min(deadline, time.thread_time() + AFTERWARDS)
         found = self.full or self.elsewhere
         least = min(edit.cost + edit.less - self._own(s, edit) for edit, s, _ in found)
+        more = AFTERWARDS if least < UNUSUAL else 2 * AFTERWARDS
+        self.deadline = min(deadline, time.thread_time() + more)
         suspects = self._solved(suspects)
         least += 0.0 if self.full else TWICE
         promising = [s for s in suspects if self._promises(s)]
+        if least > UNUSUAL:  # the likely changes of all lines before the others of any
+            self._simple(promising, LIKELY)
+            self._simple([s for s in suspects if s not in promising], LIKELY)
         self._simple(promising, least + OWN)
         if least > BUILT:
             self._built([s for s in suspects if s.target])
@@ -851,6 +855,9 @@ class Search:
         absent = any(g is None for n, g in self.given.items() if n in wrong)
         if absent and not s.forward and not s.touches:
             s.rank = 0.5  # what it computes goes nowhere, and a gradient is not given
+        put = [t for t in getattr(s.statement, "targets", ()) if isinstance(t, ast.Subscript)]
+        if put and not s.forward and not s.touches and not s.piece:
+            s.rank = 0.3  # what it puts somewhere, another line writes over
         if not s.rank and isinstance(s.statement, ast.Expr) and _moves(s.values.get(id(s.statement.value))):
             s.rank = 0.3  # a call whose result is not used
         outer = s.values.get(id(getattr(s.statement, "value", None)))
@@ -1498,9 +1505,9 @@ def _pieces(statement, own, kinds):
 
 
 def _own_functions(s):
-    """{name: number of arguments} of the person's functions."""
-    functions = {n: f for n, f in s.namespace.items() if hasattr(f, "__code__") and not n.startswith("_")}
-    return {n: f.__code__.co_argcount for n, f in functions.items()}
+    """{name: code} of the person's functions, and of those that a call of theirs has made."""
+    known = s.namespace | s.scope
+    return {n: f.__code__ for n, f in known.items() if hasattr(f, "__code__") and not n.startswith("_")}
 
 
 def _add_outer_scopes(suspects, every):
