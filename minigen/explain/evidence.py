@@ -276,26 +276,8 @@ def _assign(reading, slopes, values, outcome):
     for source, gradient, value in owed:
         if value not in found and (source.kind, source.address) not in taken and slopes.moves(value):
             take(value, source, False, True, False, np.shape(gradient))
-    # what promises nothing, where the slopes agree
-    for source, gradient in candidates:
-        if (source.kind, source.address) in taken or source.kind == "added":
-            continue
-        for value in values:
-            if (
-                value in found
-                or not same(value, gradient)
-                or value == source.address
-                and source.kind == "stored"
-            ):
-                continue
-            if source.kind in (*TAKEN, "inside") and value != source.of:
-                continue
-            # a loss is as often symmetric in both: the sign would be taken for the other's
-            if _is_label(value) or _beside_an_output(value, outcome.live.arguments):
-                continue
-            if slopes.fit(value, gradient.reshape(np.shape(values[value]))):
-                take(value, source, True, False)
-                break
+    for source, value in _that_fit(candidates, values, slopes, found, taken, outcome.live):
+        take(value, source, True, False)
     # the change of a parameter over a step, where nothing else was found; first the step with which most are right
     changes = [(s, g) for s, g in candidates if s.kind in TAKEN]
     if reading.takes_g:
@@ -355,6 +337,25 @@ def _assign(reading, slopes, values, outcome):
         outcome.y,
         (missed, len({s.address for s in open_} | {m.label for m in missed})),
     )
+
+
+def _that_fit(candidates, values, slopes, found, taken, live):
+    """(source, value) of what promises nothing, where the slopes agree. `found` and `taken` grow as they are taken."""
+    for source, gradient in candidates:
+        if (source.kind, source.address) in taken or source.kind == "added":
+            continue
+        for value in values:
+            fits_in = value not in found and alike(np.shape(values[value]), gradient.shape)
+            if not fits_in or value == source.address and source.kind == "stored":
+                continue
+            if source.kind in (*TAKEN, "inside") and value != source.of:
+                continue
+            # a loss is as often symmetric in both: the sign would be taken for the other's
+            if _is_label(value) or _beside_an_output(value, live.arguments):
+                continue
+            if slopes.fit(value, gradient.reshape(np.shape(values[value]))):
+                yield source, value
+                break
 
 
 def _told_twice(candidates, found):

@@ -10,6 +10,7 @@ import copy
 import fnmatch
 import functools
 import itertools
+import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -98,6 +99,7 @@ def check(path, *, names=(), shapes=None, seconds=20.0, reveal=False, report=Non
 
 
 def _work(path, names, shapes, seconds, reveal, subject, send):
+    sys.argv = [str(path)]  # of this child process: an argparse takes its defaults
     program = load.load(path)
     send(("notes", [f"line {line} {why}: it was left out" for line, why in program.left_out]))
     if program.missing:

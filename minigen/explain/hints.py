@@ -27,6 +27,23 @@ def axes(tree, name):
     )
 
 
+def asked(tree, name):
+    """What a function asks of an argument that only decides what it does: [True, False] for `if training:`, and the texts
+    to which it is compared, as in `if mode == "train":`; [] for any other.
+    """
+    found = []
+    for node in ast.walk(tree) if tree is not None else ():
+        test = getattr(node, "test", None) if isinstance(node, ast.If | ast.IfExp) else None
+        test = test.operand if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not) else test
+        if getattr(test, "id", "") == name:
+            found += [True, False]
+        if isinstance(node, ast.Compare) and getattr(node.left, "id", "") == name and len(node.ops) == 1:
+            other = node.comparators[0]
+            elements = getattr(other, "elts", [other])
+            found += [n.value for n in elements if isinstance(getattr(n, "value", None), str)]
+    return list(dict.fromkeys(found))
+
+
 def _letters(call, name):
     """How many letters np.einsum("bqm,mhd->bhqd", x, w) has for what is called `name`; 0 where it is not among them."""
     first = getattr(call.args[0], "value", "") if call.args else ""

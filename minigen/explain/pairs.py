@@ -21,7 +21,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from minigen.explain import evidence, load, within
+from minigen.explain import evidence, hints, load, within
 from minigen.explain import scene as scenes
 from minigen.explain.live import reachable as reachable_from
 from minigen.explain.reading import EVERY, FILE, PARTS, Assumed, Reading, Step, is_gradient_name, is_number
@@ -69,6 +69,9 @@ def is_second(name, functions):
     return bool(_second.search(re.sub("clip_", "", name, flags=re.I) if others else name))
 
 
+_of_their_own = re.compile(
+    r"^__.*(forward|back|grad|loss|cost)"
+)  # and no method of Python's own: __forward__
 _step = re.compile(r"^(train|update|fit|learn|partial_fit|step)(_|$)|_(step|update)$")  # down a loss
 _reset = re.compile(r"^(flush|zero|reset|clear)_?\w*(grad|gradient|derived|cache|state)?\w*$")
 _forwards = (
@@ -163,7 +166,7 @@ class Place:
             for name, value in vars(base).items():
                 value = value.__func__ if isinstance(value, staticmethod | classmethod) else value
                 if isinstance(value, types.FunctionType) and (
-                    not name.startswith("__") or name == "__call__"
+                    not name.startswith("__") or name == "__call__" or _of_their_own.search(name)
                 ):
                     found[name] = value
         if "__call__" in found and _handed_to(self.program, found["__call__"]) in found:
@@ -535,8 +538,13 @@ def _options(place, forward, back, arguments):
     # what the file itself hands to backward, as in backward(1.0, cache), is an upstream gradient like any other
     arguments = {n: v for n, v in arguments.items() if n in asked or not is_gradient_name(n)}
     gradients = [p for p in parameters if p.name not in arguments and is_gradient_name(p.name)]
+    tree = evidence.find(place.program.tree, place.functions()[back])
     for i, p in enumerate(parameters):
         name = p.name
+        ways = hints.asked(tree, name) if name not in arguments and p.default is p.empty else []
+        if ways:
+            options.append([(name, ("constant", way)) for way in ways[:3]])
+            continue
         if name in arguments and name in returned and name not in asked:
             choice = [("out", returned.index(name)), ("given", name)]
         elif name in arguments and not (i == 0 and name in ("g", "grad", "dout", "delta")):
@@ -661,7 +669,7 @@ def try_all(place, seed=0, seconds=4.0):
             if reading.backward and not reading.takes_g and _raised_in(place, reading.backward, error):
                 raised.add(call)
             continue
-        ran |= {reading.title} if reading.takes_g else set()
+        ran |= {reading.title} if reading.takes_g and reading.outputs != EVERY else set()
         if found and found.wrong and found.takes_a_step and reading.takes_g and not reading.inside:
             with contextlib.suppress(Exception):  # an optimizer's step is not the gradient that it is given
                 inner = attempt(place, replace(reading, inside=True), start)
@@ -710,6 +718,8 @@ def _breaks_in_backward(place, reading, error):
     if reading.backward is None or reading.loss is not None or reading.reduce or reading.elementwise:
         return False
     if place.program.guessed:  # it may be the guess that does not fit
+        return False
+    if isinstance(error, ValueError) and "truth value" in str(error):  # an array where a choice is asked for
         return False
     if isinstance(error, AttributeError) and _asks_for_objects(place, reading.backward):
         return False

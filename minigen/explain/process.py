@@ -101,8 +101,11 @@ def refused_in(path):
     """{line: what} of the calls in a file that would have changed something outside, in the order of the run."""
     found = {}
     for what, calls in _refused:
-        line = next((line for file, line in calls if file == str(path)), None)
-        if line is not None:
+        at = next((i for i, (file, _) in enumerate(calls) if file == str(path)), None)
+        # what a library keeps for itself when it is imported, as a list of fonts, is not the person's
+        imports = any(file.startswith("<frozen importlib") for file, _ in calls[:at])
+        if at is not None and not imports:
+            line = calls[at][1]
             found.setdefault(line, what)
     return found
 

@@ -11,6 +11,7 @@ import copy
 import functools
 import inspect
 import itertools
+import math
 import re
 import sys
 import time
@@ -261,33 +262,38 @@ def choices(parameter, position, given, constructor, weights=0, extra=(), promis
             first = 3 if _bias.match(name) and promised else 0
             return found + arrays[:first] + numbers[:1] + arrays[first:] + domains + numbers[1:]
         return found + arrays + domains + numbers
+    return found + _of_constructor(name, note, position, arrays, domains, numbers)
+
+
+def _of_constructor(name, note, position, arrays, domains, numbers):
+    """The Choices for an argument of a constructor: sizes, settings, or lists of sizes."""
     widths = [Choice("width", i) for i in _turn(range(4), position)]
     lists = [Choice("widths", w) for w in ((0, 1, 2), (0, 1, 2, 3), (0, 1))]
     if "ndarray" in note or note in ("array", "Array"):
-        return found + arrays + domains
+        return arrays + domains
     if "float" in note:
-        return found + numbers
+        return numbers
     if _list.search(name):
-        return found + [*lists, Choice("pairs", ("channels", "H", "W")), *widths, *arrays]
+        return [*lists, Choice("pairs", ("channels", "H", "W")), *widths, *arrays]
     if re.match(r"(n_|num_)?heads?$", name):
-        return [*found, Choice("constant", 2), *widths]
+        return [Choice("constant", 2), *widths]
     if _one.match(name):
-        return found + [Choice("constant", 1), Choice("constant", 2), *widths]
+        return [Choice("constant", 1), Choice("constant", 2), *widths]
     if _kernel.match(name):
-        return found + [Choice("constant", 3), Choice("constant", 2), Choice("constant", (3, 2)), *widths]
+        return [Choice("constant", 3), Choice("constant", 2), Choice("constant", (3, 2)), *widths]
     if _pad.match(name):
-        return found + [Choice("constant", 1), Choice("constant", 0), Choice("constant", 0.3)]
+        return [Choice("constant", 1), Choice("constant", 0), Choice("constant", 0.3)]
     if _rate.search(name):
-        return found + [Choice("constant", 0.1 if re.search("lr|learn|eta", name) else 0.3), *widths, *arrays]
+        return [Choice("constant", 0.1 if re.search("lr|learn|eta", name) else 0.3), *widths, *arrays]
     if re.search(r"channel|filters|maps|depth|^(c|ch)_?(in|out)$|^(in|out)_?(c|ch)$", name):
         first = (
             ["channels_out", "channels"]
             if re.search("out|filters|^depth", name)
             else ["channels", "channels_out"]
         )
-        return found + [Choice("width", w) for w in first] + widths
+        return [Choice("width", w) for w in first] + widths
     if _size.search(name) or "int" in note:
-        return found + [
+        return [
             *widths,
             *lists,
             Choice("width", "channels"),
@@ -295,7 +301,7 @@ def choices(parameter, position, given, constructor, weights=0, extra=(), promis
             *arrays,
             *numbers,
         ]
-    return found + [*widths, *lists, *arrays, *numbers, Choice("constant", "tanh")]
+    return [*widths, *lists, *arrays, *numbers, Choice("constant", "tanh")]
 
 
 _factor = re.compile(
@@ -545,6 +551,8 @@ class Proposal:
                         likely.get(c.what, len(likely)),
                     )
                 )
+            ways = hints.asked(self._tree, p.name) if p.name not in given and p.default is p.empty else []
+            options = [Choice("constant", way) for way in ways] + options
             options = [*self._objects(p.name), *self._annotated(p), *options]
             if p.name not in given and self._is_sliced(p.name):
                 options = [Choice("flat"), *options]
@@ -1266,8 +1274,13 @@ def _differ(matches):
 
 
 def _moves(proposal, chosen, variables):
-    """(argument, Choices), the likelier first, with None between: labels have the shape that they are compared with."""
+    """(argument, Choices), the likelier first, with None between: what a message says that is written in the program, then
+    labels of the shape that they are compared with.
+    """
+    _distance(proposal, chosen)  # for what is said when it stops
     slices, told = list(_in_slices(variables)), list(_of_message(proposal, chosen))
+    yield from _of_a_size(proposal, chosen)
+    yield None, []
     yield from ((key, options) for key, options in told if pairs.may_be_labels.match(key[1]))
     yield None, []
     yield from slices[: len(variables)]
@@ -1276,9 +1289,33 @@ def _moves(proposal, chosen, variables):
     yield from slices[len(variables) :]
 
 
+def _of_a_size(proposal, chosen):
+    """(argument, Choices) that have the size which the program itself gives, by what NumPy said when it stopped: that of an
+    array that it has made, for a product, or one that it has written down, as in x.reshape(64, -1).
+    """
+    arrays = {k: _shape_of(c) for k, c in chosen.items() if k[0] == "call" and c.kind == "array"}
+    told = re.search(r"reshape array of size (\d+) into shape \(([^)]+)\)", proposal.stopped)
+    sizes = [s.strip() for s in told[2].split(",") if s.strip()] if told else []
+    wanted = " ".join(s if s.isdigit() else "A" for s in sizes)
+    for key, shape in arrays.items():
+        if told and math.prod(shape) == int(told[1]):
+            yield key, [Choice("array", wanted, chosen[key].domain)]
+    if "aligned" in proposal.stopped or "matmul" in proposal.stopped:
+        inner = [
+            int(n)
+            for n in re.findall(r"(\d+) (?:\(dim|is different)|from (\d+)", proposal.stopped)
+            for n in n
+            if n
+        ]
+        for key, shape in arrays.items():
+            if len(inner) == 2 and shape and shape[-1] in inner and len(shape) > 1:
+                (other,) = [n for n in inner if n != shape[-1]] or [0]
+                if other and not any(other in known for known in arrays.values()):
+                    yield key, [Choice("array", " ".join(map(str, (*shape[:-1], other))), chosen[key].domain)]
+
+
 def _of_message(proposal, chosen):
     """(argument, Choices) that may make two shapes fit which, by what NumPy says, do not."""
-    _distance(proposal, chosen)
     shapes = re.findall(r"\((\d+,[\d,]*)\)", proposal.stopped)
     shapes = {tuple(int(n) for n in re.findall(r"\d+", shape)) for shape in shapes}
     for mine, other in itertools.permutations(sorted(shapes), 2) if len(shapes) == 2 else ():

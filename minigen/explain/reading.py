@@ -63,10 +63,11 @@ class Step:
 
     def call(self, live, context):
         arguments = {p: _fetch(source, live, context) for p, source in self.bound}
-        library = live.program.library
-        if not library:
-            return self.function(live)(**arguments)
-        return arrays.wrapped(self.function(live), library)(**arguments)
+        library, function = live.program.library, self.function(live)
+        try:
+            return (arrays.wrapped(function, library) if library else function)(**arguments)
+        except SystemExit as error:
+            raise RuntimeError(f"{self.name} ends the program") from error
 
 
 @dataclass(frozen=True)
