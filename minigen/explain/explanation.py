@@ -236,7 +236,7 @@ def _judge(said, search, status):
         where = f" in line {raised[1]}" if raised[1] else ""
         said.certain.append(f"backward raised {raised[2].replace(': ', f'{where}: ', 1)}")
         said.raised, said.findings = True, _error(raised, search)
-    worst, said.returned = 0.0, gradients or {}
+    worst, said.returned, missed = 0.0, gradients or {}, [*task.missed]
     for name, truth in trial.truth.items():
         given = None if gradients is None else gradients.get(name)
         if not status[name] and truth.direction is not None and truth.at_entries(given):
@@ -244,7 +244,14 @@ def _judge(said, search, status):
             truth = bench.truth(trial.values, name, trial.g, trial.y, search.rng, MORE)
         error, where = truth.error(given)
         called = task.names.get(name, name)
-        said.gradients.append({"name": called, "verdict": "ok" if status[name] else "wrong", "error": error})
+        compared = any(t.truth[name].compares for t in search.trials if name in t.truth)
+        verdict = "wrong" if not status[name] else "ok" if compared else "inconclusive"
+        said.gradients.append({"name": called, "verdict": verdict, "error": error if compared else None})
+        if verdict == "inconclusive":
+            missed.append(
+                f"the gradient of {name} was not compared: forward has a kink at every entry of these inputs, where there is "
+                "no derivative; let inputs(rng) give others"
+            )
         if not status[name] and given is not None and where is not None and (error or 0) > worst:
             index, yours, right = where
             worst, said.worst = (
@@ -259,8 +266,8 @@ def _judge(said, search, status):
             )
     if not status[UNTOUCHED] and gradients is not None:
         said.certain.append("backward changes, in place, an array that it was given")
-    said.certain += task.missed
-    said.verdict = "wrong" if not all(status.values()) else "inconclusive" if task.missed else "ok"
+    said.certain += missed
+    said.verdict = "wrong" if not all(status.values()) else "inconclusive" if missed else "ok"
 
 
 def _error(raised, search):
@@ -478,7 +485,11 @@ def _certain(search):
         said.append(
             f"another value in one of these lines alone would make the wrong gradients right: {', '.join(able)}"
         )
-    elif suspects and not search.repairs:
+    elif (
+        suspects
+        and not search.repairs
+        and any(not right for n, right in search.base.items() if n != UNTOUCHED)
+    ):
         lines = _ranges({s.statement.lineno for s in suspects})
         said.append(f"the mistake is in lines {', '.join(lines)}: nothing else reaches the wrong gradients")
     trial, gradients = search.trials[0], search.bench.play(search.trials[0])

@@ -19,6 +19,7 @@ import numpy as np
 
 from minigen.explain import find, load, penalty, process, shown
 from minigen.explain.explanation import Explanation, explain_task
+from minigen.explain.reading import ENTROPIES
 from minigen.explain.source import SMALL, small
 
 LOADING = 90.0  # seconds that loading and finding may take before the child is stopped
@@ -170,8 +171,8 @@ def _work(path, names, shapes, seconds, reveal, subject, send):
         if broken:
             open_.append((i, task, aside))
     if not names:
-        for name in find.not_judged(program, found):
-            send(("explanation", (len(tasks), not_judged(program, name, path))))
+        for name, hidden in find.not_judged(program, found).items():
+            send(("explanation", (len(tasks), not_judged(program, name, path, hidden))))
             tasks.append(None)
     send(("verdict", None))
     until = time.thread_time() + seconds
@@ -222,6 +223,15 @@ def with_limits(said, found, path, like=None):
         said.certain.insert(0, like.sentence)
         if said.verdict == "ok":
             said.verdict = like.verdict
+    reading = found.reading
+    if reading.upstream in ENTROPIES and said.verdict == "ok":
+        if not find.pairs.hands_errors(found.place.program, reading.backward.name):
+            said.verdict = "inconclusive"
+            said.certain.insert(
+                0,
+                f"all is right if {reading.backward.name} is given p - y, the gradient before the softmax, and wrong as the "
+                f"gradient of what {reading.forward.name} returns; the file does not show which it is",
+            )
     if found.stale:
         said.certain.insert(
             0,
@@ -252,13 +262,14 @@ def with_limits(said, found, path, like=None):
     return said
 
 
-def not_judged(program, name, path):
-    """The Explanation of a function that gives gradients and could not be called."""
+def not_judged(program, name, path, hidden=()):
+    """The Explanation of a function that gives gradients and could not be called; nor were those that it calls judged."""
     why, how = find.stopped(program, name), find.advice(program, path, name)
     said = (
         f"{name} was not judged: it could not be called with sizes chosen by trying{why}; to judge it: {how}"
     )
-    return Explanation(name, "inconclusive", certain=[said])
+    others = f"not judged either, since {name} calls them: {', '.join(hidden)}"
+    return Explanation(name, "inconclusive", certain=[said, others] if hidden else [said])
 
 
 @contextlib.contextmanager

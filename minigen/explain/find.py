@@ -11,7 +11,7 @@ import numpy as np
 
 from minigen.explain import arrays, evidence, load, observed, pairs, process, propose, shown
 from minigen.explain import scene as scenes
-from minigen.explain.reading import Assumed, is_gradient_name
+from minigen.explain.reading import ENTROPIES, Assumed, is_gradient_name
 from minigen.explain.scene import Scene, widen
 
 
@@ -154,7 +154,9 @@ def _broken(found, reached):
 
 
 def not_judged(program, found):
-    """The functions that give gradients, by their names or their text, and that nothing in `found` runs: the outermost."""
+    """{function: those that it calls}, of the functions that give gradients, by their names or their text, and that nothing in
+    `found` runs: the outermost, and which others they hide.
+    """
     graph = pairs.call_graph(program)
     ran = pairs.reached(program, [f for f in found if not f.raised])
     ran |= {pairs._key(f, step) for f in found for step in (f.reading.forward, f.reading.backward) if step}
@@ -189,8 +191,9 @@ def not_judged(program, found):
         gives = _gives_gradients(tree)
         if (pairs.goes_back(last, functions) or single or steps or alike or gives) and not drives:
             open_.append(name)
-    inner = set().union(*(pairs.closure(graph, graph.get(name, ())) - {name} for name in open_))
-    return [name for name in open_ if name not in inner]
+    inside = {name: pairs.closure(graph, graph.get(name, ())) - {name} for name in open_}
+    inner = set().union(*inside.values())
+    return {name: [n for n in open_ if n in inside[name]] for name in open_ if name not in inner}
 
 
 def _looks_up(tree):
@@ -517,6 +520,9 @@ def reduced(found):
     notes = []
     for f in found:
         reading = f.reading
+        if reading.upstream in ENTROPIES:
+            of = f"the cross-entropy of what {reading.forward.name} returns, of which it is given p - y"
+            notes.append(f"{reading.title}: judged as the gradient of {of}")
         if reading.reduce:
             of = f"{reading.reduce} of what {(reading.loss or reading.forward).name} returns"
             notes.append(f"{reading.title}: judged as the gradient of {of}")
@@ -579,8 +585,11 @@ def stopped(program, name):
 
 def why_not(program, path, names=()):
     """The sentence for a file in which no pair could be called, with the next command."""
-    functions = {*program.functions(), *(f"{c}.{m}" for c, k in program.classes().items() for m in vars(k))}
+    functions = _all_functions(program).keys()
     backs = sorted(n for n in functions if pairs.goes_back(n.rpartition(".")[2]))
+    known = [n for n in names if n in functions]
+    if known:
+        return f"{path}: {known[0]} was not judged{stopped(program, known[0])}; {advice(program, path, known[0])}"
     if names:
         return f"{path} has no pair called {', '.join(names)}; it has {', '.join(sorted(functions)[:8])}"
     alone = [n for n, f in sorted(program.functions().items()) if propose._may_be_single(program, f)]
@@ -637,7 +646,8 @@ def _trains_alone(tree):
         made = {
             t.id for n in inside if isinstance(n, ast.Assign) for t in n.targets if isinstance(t, ast.Name)
         }
-        steps = [n for n in inside if isinstance(n, ast.AugAssign) and isinstance(n.target, ast.Name)]
+        steps = [n for n in inside if isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Sub)]
+        steps = [n for n in steps if isinstance(n.target, ast.Name) and not is_gradient_name(n.target.id)]
         if sum(map(is_gradient_name, made)) > 1 and steps:
             return True
     return False

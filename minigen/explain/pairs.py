@@ -33,7 +33,7 @@ SEED = "(draw)"  # the entry of a task's values that says which scene they belon
 _back = re.compile(
     r"backward|bptt|pullback|adjoint|back_?[pP]rop|bprop|bwd|backpass|grad|prime|deriv|vjp|^(?:d|g)_|^d(?=[A-Z])|^d(?=relu|sigmoid|tanh|softmax)"
     r"|arri[eè]re|r(?:ü|ue)ckw(?:ä|ae)rts|zur(?:ü|ue)ck|atr[aá]s|indietro|ableitung|derivad"
-    r"|_(?:back|der|d|dx|bp|jac)$|^jac(?:_|$)|^back$|Back$|_jacobian$|^delta_|[a-z]Backward$|[a-z]Grad(ient)?s?(Input)?$|[a-z]Prime$"
+    r"|_(?:back|der|d|dx|bp|jac)$|^jac(?:_|$)|^back$|Back$|_jacobian$|^delta_|[a-z]Backward$|[a-z]Grad(ient)?s?(Input)?\d*$|[a-z]Prime$"
 )
 _neutral = re.compile(
     r"(?<=[a-z])(?:Backward|Forward|Grad(?:ients?)?|Prime)$|bptt|pullback|adjoint|forward|feed_?forward|fprop|fwd|backwards?|back_?prop|bprop|bwd|backpass|gradients?|grads?|prime|derivatives?"
@@ -513,6 +513,9 @@ def _with_back(place, title, forward, loss, back, arguments):
         if several and several != set(range(len(several))):
             continue
         yield Reading(title, forward, step, loss, takes_g=takes_g, outputs=max(1, len(several)))
+        if takes_g and not several and loss is None:
+            for name in _errors_handed_over(place, back):
+                yield Reading(title, forward, step, upstream=name)
         if takes_g and not several:
             yield Reading(
                 title, forward, step, takes_g=True, outputs=EVERY
@@ -526,6 +529,35 @@ def _with_back(place, title, forward, loss, back, arguments):
             yield Reading(title, forward, step, loss, reduce="the sum")  # their mean, or their sum
             if loss is not None and len(_names_returned(place, loss.name)) > 1:
                 yield Reading(title, forward, step, loss, reduce=PARTS)
+
+
+def _errors_handed_over(place, back):
+    """The kinds of output, softmax or sigmoid, for which p - y may be handed to a backward, the gradient before it: where the
+    file does so, or a layer with a softmax at its end may mean it.
+    """
+    words = [w for w in place.program.words if re.search(r"soft_?max", w, re.I)]
+    if words and (place.kind is not None or hands_errors(place.program, back)):
+        yield "softmax"
+    if hands_errors(place.program, back) and any(
+        re.search("sigm|logistic", w, re.I) for w in place.program.words
+    ):
+        yield "sigmoid"
+
+
+def hands_errors(program, back):
+    """Whether the file hands a difference, such as p - y, to a backward."""
+    nodes = list(ast.walk(program.tree))
+    assigned = [n for n in nodes if isinstance(n, ast.Assign) and _is_difference(n.value)]
+    made = {t.id for n in assigned for t in n.targets if isinstance(t, ast.Name)}
+    calls = [n for n in nodes if isinstance(n, ast.Call) and n.args]
+    given = [n.args[0] for n in calls if getattr(n.func, "attr", getattr(n.func, "id", "")) == back]
+    return any(_is_difference(n) or getattr(n, "id", "") in made for n in given)
+
+
+def _is_difference(node):
+    """Whether an expression is p - y, or that divided by something."""
+    node = node.left if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) else node
+    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub)
 
 
 def _options(place, forward, back, arguments):
@@ -567,8 +599,8 @@ def _options(place, forward, back, arguments):
                 choice.append(("g",))
         elif is_gradient_name(name):
             choice = [("g",), ("y",)]
-            if len(gradients) > 1:
-                choice.insert(1, ("g", upstream))
+            if len(gradients) > 1:  # one for each output
+                choice.insert(len(gradients) != len(returned), ("g", upstream))
                 upstream += 1
             choice += [source for _, source in forward.bound[:1]]
             choice += [("kept", a) for a in ("output", "out", "y_pred", "probs") if place.kind is not None]
@@ -597,6 +629,8 @@ def _options(place, forward, back, arguments):
         ]
         if held and name not in arguments and p.default is p.empty and _collection.match(name):
             choice.insert(0, ("blank", name, held[0]))
+        words = place.program.words
+        choice = [source for source in choice if not source or source[0] != "kept" or source[1] in words]
         options.append([(name, source) if source else (name, None) for source in choice])
     return options
 
@@ -651,7 +685,7 @@ def try_all(place, seed=0, seconds=4.0):
         known = best.get(reading.title)
         all_right = known and known.right and not known.wrong
         if all_right and (
-            (reading.loss is not None or reading.reduce)
+            (reading.loss is not None or reading.reduce or reading.upstream)
             and known.right >= 2
             or reading.inside
             and not known.takes_a_step
@@ -666,6 +700,9 @@ def try_all(place, seed=0, seconds=4.0):
             raise
         except Exception as error:
             errors.append((reading, error))
+            other = _of_other_shape(place, reading, start) if reading.takes_g else None
+            if other is not None and (known is None or other.worth > known.worth):
+                best[reading.title] = other
             if reading.backward and not reading.takes_g and _raised_in(place, reading.backward, error):
                 raised.add(call)
             continue
@@ -681,9 +718,12 @@ def try_all(place, seed=0, seconds=4.0):
         if found and reading.inside and known and known.matches and not known.takes_a_step:
             if found.right <= known.right:
                 continue  # what it gives back tells its gradients
+        if found and not found.right and found.takes_a_step and _keeps_moments(place, reading):
+            continue  # the step of Adam is no gradient
         if found and not found.right and is_given_a_record(place, reading, start):
             continue  # what another function has left belongs to other values than these
-        if found and reading.reduce and not found.right:
+        opposite = found and all(m.factor is not None and abs(m.factor + 1) < 1e-4 for m in found.matches)
+        if found and reading.reduce and not found.right and not opposite:
             spare.setdefault(reading.title, found)
             continue
         if found and (known is None or found.worth > known.worth):
@@ -703,6 +743,32 @@ def try_all(place, seed=0, seconds=4.0):
     found = list(best.values())
     place.tried = None if late else found
     return found
+
+
+def _keeps_moments(place, reading):
+    """Whether a step divides by the root of an average that it keeps: v = b * v + (1 - b) * g * g, and w -= m / sqrt(v)."""
+    step = reading.backward or reading.forward
+    function = place.functions().get(step.name)
+    tree = evidence.find(place.program.tree, function) if function is not None else None
+    kept = set()
+    for n in ast.walk(tree) if tree is not None else ():
+        value = getattr(n, "value", None) if isinstance(n, ast.Assign) else None
+        if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add):
+            target = ast.unparse(n.targets[0])
+            kept |= {target} if any(ast.unparse(m) == target for m in ast.walk(value)) else set()
+    calls = (n for n in ast.walk(tree or ast.Pass()) if isinstance(n, ast.Call))
+    roots = [n for n in calls if getattr(n.func, "attr", "") == "sqrt"]
+    return any(ast.unparse(m) in kept for n in roots for m in ast.walk(n))
+
+
+def _of_other_shape(place, reading, scene):
+    """The Found of a backward that raises when it is given a vector, and is right with the same as a row or column."""
+    for way in ("row", "column") if reading.backward is not None and not reading.upstream else ():
+        with contextlib.suppress(Exception):
+            found = attempt(place, replace(reading, upstream=way), scene)
+            if found is not None and np.ndim(found.y) == 1 and found.right and not found.wrong:
+                return found
+    return None
 
 
 def is_given_a_record(place, reading, scene):

@@ -78,7 +78,7 @@ def _be_the_child(work, writer, memory):
 _CHANGES = {  # what Python tells of before it happens: a program that is only checked may do none of it
     "os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.truncate", "os.chmod",
     "os.chown",
-    "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.kill", "os.startfile", "os.putenv",
+    "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.kill", "os.startfile",
     "shutil.rmtree", "shutil.move", "shutil.copyfile", "subprocess.Popen", "socket.connect", "socket.bind",
     "urllib.Request", "ftplib.connect", "smtplib.connect", "winreg.CreateKey", "webbrowser.open",
 }  # fmt: skip

@@ -143,12 +143,16 @@ class Reading:
     reduce: str = ""  # y is made of what forward returns: one of _reductions
     inside: bool = False  # gradients are looked for among what the step makes and hands on
     local: str = ""  # y is this expression within forward, which takes a step
+    upstream: str = (
+        ""  # what backward is given is made of g: one of _upstreams; or, of an entropy, it is p - t
+    )
 
     @property
     def before_backward(self):
         """All that y depends on, as a key: readings that go back by other ways have the same."""
         alone = self.backward is None
-        return self.forward, self.loss, self.reduce, self.outputs, self.closure, self.local, alone
+        entropy = self.upstream if self.upstream in ENTROPIES else ""
+        return self.forward, self.loss, self.reduce, self.outputs, self.closure, self.local, alone, entropy
 
     def run(self, live, g=None, back=True, watched=None):
         """Call it on the scene `live`. `g` is called with y to give the upstream gradient; None: 1.
@@ -172,6 +176,9 @@ class Reading:
             y = y[0] if isinstance(y, tuple) and self.reduce != PARTS else y
         if self.reduce:
             y = _reduced(self.reduce, y)
+        error = None
+        if self.upstream in ENTROPIES:
+            y, error = ENTROPIES[self.upstream](y) if is_number(y) and np.ndim(y) else (None, None)
         if not back or y is None:
             return Outcome(y, None, {}, live)
         flat = _flat(y) if isinstance(y, tuple) else y
@@ -179,7 +186,9 @@ class Reading:
             g = float(np.ones(())) if np.ndim(flat) == 0 else np.ones_like(flat)
         elif callable(g):
             g = g(flat)
-        context["g"] = _split(g, y) if isinstance(y, tuple) else g
+        context["g"] = _split(g, y) if isinstance(y, tuple) else _upstreams.get(self.upstream, np.asarray)(g)
+        if error is not None:
+            context["g"] = error
         returned = None
         if self.backward is not None:
             before = photograph(live, watched)
@@ -227,6 +236,21 @@ class Reading:
         return result
 
 
+def _cross_entropy(p):
+    """(loss, p - t) of probabilities p, in rows or in columns, and targets t that are always the same."""
+    t = np.random.default_rng(7).uniform(0.1, 1.0, np.shape(p))
+    axis = -1 if np.allclose(np.sum(p, axis=-1), 1) else 0
+    t = t / t.sum(axis=axis, keepdims=True)
+    return float(-np.sum(t * np.log(p))), p - t
+
+
+def _binary_cross_entropy(p):
+    t = np.random.default_rng(7).uniform(0.1, 0.9, np.shape(p))
+    return float(-np.sum(t * np.log(p) + (1 - t) * np.log(1 - p))), p - t
+
+
+ENTROPIES = {"softmax": _cross_entropy, "sigmoid": _binary_cross_entropy}
+_upstreams = {"row": np.atleast_2d, "column": lambda g: np.reshape(g, (-1, 1))}
 _reductions = {
     "the mean": np.mean,
     "the sum": np.sum,
