@@ -167,6 +167,7 @@ class Uncompared:
     label: str
     why: str
     setting: str = ""  # the argument of forward that would have to be given to compare it
+    matters: bool = True  # whether all may be right though it was not compared
 
 
 def match(reading, scene):
@@ -195,11 +196,62 @@ def match(reading, scene):
     found = [m for m in found if m not in others]
     why = "the function takes a second step, down another loss, which the first step moves"
     told = [Uncompared(scenes.text(_player(m.value)), why) for m in others]
-    missed = ([*missed[0], *dict.fromkeys(told)], missed[1])
+    found, passed = _passed_on(found, values)
+    decayed = _of_another_decay(reading, found, values, outcome, slopes)
+    found, passed = [m for m in found if id(m) not in decayed], passed + [*decayed.values()]
+    missed = ([*missed[0], *dict.fromkeys(told), *passed], missed[1])
     still = [m for m in found if not m.right and not slopes.moves(m.value)]
+    if still and _steps_words & outcome.live.program.words and 2 * len(still) <= len(found):
+        why = "forward rounds or takes a sign behind it, so that its own derivative is 0: a gradient passed straight through"
+        told = [Uncompared(m.source.label or scenes.text(m.value), why) for m in still]
+        found, missed, still = [m for m in found if m not in still], ([*missed[0], *told], missed[1]), []
     # else it is the loss of another player, or of what forward gave, in which the weights no longer stand
     depends = 2 * len(still) <= len(found) and any(m.right or m not in still for m in found)
     return (found, y, missed) if depends else ([], y, ([], 0))
+
+
+_steps_words = {"sign", "sgn", "round", "rint", "floor", "ceil", "heaviside"}
+
+
+def _passed_on(found, values):
+    """(Matches, [Uncompared]): what nobody calls the gradient at the data, and is that of each example's own loss, so many
+    times the right one as there are examples, is not compared where all parameters are right: dA0 of a course.
+    """
+    data = [
+        m
+        for m in found
+        if not m.right and not m.named and len(m.value) == 1 and m.value[0][0] == "arg"
+        and m.factor is not None and any(n > 1 and abs(m.factor - n) < 1e-3 for n in np.shape(values[m.value]))
+    ]  # fmt: skip
+    others = [m for m in found if m not in data]
+    if len(data) != 1 or len(others) < 2 or not all(m.right for m in others):
+        return found, []
+    label = data[0].source.label or f"the gradient at {scenes.text(data[0].value)}"
+    why = f"it is {data[0].factor:.3g} times the gradient at {scenes.text(data[0].value)}, that of each example's own loss"
+    return others, [Uncompared(label, why, matters=False)]
+
+
+def _of_another_decay(reading, found, values, outcome, slopes):
+    """{id(Match): Uncompared} of the parameters whose step takes a multiple of themselves beside what the loss asks for, where it is
+    given a number that the loss is not: lmbda / n of all examples, and of a batch.
+    """
+    step = reading.backward
+    known = {name for name, _ in reading.forward.bound}
+    given = [p for p, what in step.bound if what[0] == "given" and p not in known] if step is not None else []
+    if not any(isinstance(outcome.live.arguments.get(p), int) for p in given) or not any(
+        m.right for m in found
+    ):
+        return {}
+    told, changed = {}, touched(outcome)
+    for m in (m for m in found if not m.right and m.source.kind == "changed" and m.value in changed):
+        start, after = changed[m.value]
+        gradient, parts = (start - after) / m.source.step, []
+        for direction, slope in slopes.at(m.value, gradient.shape):
+            parts.append((np.sum(gradient * direction) - slope) / np.sum(values[m.value] * direction))
+        if np.ptp(parts) <= 1e-4 * np.abs(parts).max():
+            why = f"its step takes {parts[0]:.3g} times the parameter more than this loss asks for: another weight decay"
+            told[id(m)] = Uncompared(m.source.label or scenes.text(m.value), why)
+    return told
 
 
 def _of_another_player(reading, found, live):

@@ -238,7 +238,8 @@ def with_limits(said, found, path, like=None):
             "backward uses values of another forward call: it is right at the first call, and wrong once forward has "
             "been called on other inputs",
         )
-    for missed in found.missed:
+    that_matter = [missed for missed in found.missed if missed.matters]
+    for missed in that_matter:
         name = missed.setting.rpartition(".")[2]
         cure = f"minigen check {path} --shapes {name}=1" if missed.setting == name != "" else ""
         cure = (
@@ -257,7 +258,7 @@ def with_limits(said, found, path, like=None):
             f"For the line: minigen check {path} --shapes {place.command}. "
             f"If you have one example at a time: minigen check {path} --shapes {found.place.command}"
         )
-    if (found.missed or multiple) and said.verdict == "ok":
+    if (that_matter or multiple) and said.verdict == "ok":
         said.verdict = "inconclusive"
     return said
 

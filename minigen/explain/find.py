@@ -182,7 +182,7 @@ def not_judged(program, found):
             or not pairs.computes(tree)
         ):
             continue
-        if _looks_up(tree):
+        if _looks_up(tree) or not pairs.goes_back(last, functions) and _only_steps(tree):
             continue
         single = "." not in name and propose._may_be_single(program, function) and not _trains(tree, known)
         asked = {p.lower() for p in inspect.signature(function).parameters}
@@ -201,6 +201,13 @@ def _looks_up(tree):
     calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "getattr"]
     asked = {a.arg for a in tree.args.args}
     return any(asked & {getattr(m, "id", "") for m in ast.walk(n.args[1])} for n in calls if len(n.args) > 1)
+
+
+def _only_steps(tree):
+    """Whether a function takes steps with the gradients that it is given, and makes none: sgd(params, grads)."""
+    given = any(is_gradient_name(a.arg) for a in tree.args.args)
+    made = [n for n in ast.walk(tree) if isinstance(n, ast.BinOp) and isinstance(n.op, ast.MatMult)]
+    return given and not made and not any(isinstance(n, ast.Return) and n.value for n in ast.walk(tree))
 
 
 def _gives_gradients(tree):
@@ -516,10 +523,11 @@ def smaller(place):
 
 
 def reduced(found):
-    """A note for each pair that does not say what its gradients are the gradient of."""
+    """A note for each pair that does not say what its gradients are the gradient of, or of which kind one of them is."""
     notes = []
     for f in found:
         reading = f.reading
+        notes += [f"{reading.title}: {m.label} was not compared: {m.why}" for m in f.missed if not m.matters]
         if reading.upstream in ENTROPIES:
             of = f"the cross-entropy of what {reading.forward.name} returns, of which it is given p - y"
             notes.append(f"{reading.title}: judged as the gradient of {of}")

@@ -51,6 +51,7 @@ class Call:
 def found(program):
     """[Found] of the readings, among the calls that the file makes, under which a gradient is right; the best first."""
     calls = [c for c in _calls(program) if c.result is not _nothing and c.inner < A_TRAINING]
+    calls = [c for c in calls if not pairs.makes_room(_tree(program, c))]
     best, begun = {}, time.process_time()
     for readings, share in ((_readings(program, calls), 0.6), (_steps(program, calls), 1.0)):
         for place, reading in itertools.islice(readings, MOST):

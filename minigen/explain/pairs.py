@@ -211,7 +211,7 @@ def readings(place, arguments):
         if goes_back(n, functions)
         and not _skip.match(n)
         and not is_second(n, functions)
-        and not _makes_room(evidence.find(place.program.tree, f))
+        and not makes_room(evidence.find(place.program.tree, f))
     ]
     for back in backs:
         fronts = _fronts(place, functions, back)
@@ -251,15 +251,14 @@ def readings(place, arguments):
             yield from steps_of(place, title, forward)
 
 
-def _makes_room(tree):
+def makes_room(tree):
     """Whether a function does nothing but make zeros, as one that clears gradients."""
     nodes = list(ast.walk(tree)) if tree is not None else []
     called = {getattr(n.func, "attr", getattr(n.func, "id", "")) for n in nodes if isinstance(n, ast.Call)}
     zeros = {"zeros", "zeros_like", "fill"}
-    others = {"items", "keys", "values", "range", "len", "enumerate", "zip"}
-    return (
-        bool(called & zeros) and called <= zeros | others and not any(isinstance(n, ast.BinOp) for n in nodes)
-    )
+    others = {"items", "keys", "values", "range", "len", "enumerate", "zip", "setattr", "getattr"}
+    operations = [n for n in nodes if isinstance(n, ast.BinOp) and not isinstance(n.left, ast.Constant)]
+    return bool(called & zeros) and called <= zeros | others and not operations  # "g" + name is a name
 
 
 def steps_of(place, title, forward):
@@ -555,9 +554,14 @@ def hands_errors(program, back):
 
 
 def _is_difference(node):
-    """Whether an expression is p - y, or that divided by something."""
-    node = node.left if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) else node
-    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub)
+    """Whether an expression is p - y, that divided by something, or a sum of such."""
+    if isinstance(node, ast.BinOp):
+        return isinstance(node.op, ast.Sub) or isinstance(node.op, ast.Div) and _is_difference(node.left)
+    name = getattr(node.func, "attr", "") if isinstance(node, ast.Call) else ""
+    inside = [n for n in ast.walk(node) if n is not node] if name == "sum" else []
+    return name == "subtract" or any(
+        isinstance(n, ast.Call | ast.BinOp) and _is_difference(n) for n in inside
+    )
 
 
 def _options(place, forward, back, arguments):
@@ -579,6 +583,8 @@ def _options(place, forward, back, arguments):
             continue
         if name in arguments and name in returned and name not in asked:
             choice = [("out", returned.index(name)), ("given", name)]
+        elif name in arguments and name not in asked and p.default in (1, 1.0):
+            choice = [None]  # a factor for all gradients, such as 1 / N: a part of the upstream one
         elif name in arguments and not (i == 0 and name in ("g", "grad", "dout", "delta")):
             choice = [("given", name)]
             if len(parameters) == 1 and place.kind is not None and not may_be_labels.match(name):
@@ -791,6 +797,8 @@ def _breaks_in_backward(place, reading, error):
         return False
     if isinstance(error, AttributeError) and error.name in _set_by_others(place, reading):
         return False
+    if hasattr(place, "proposal") and not _is_called_as_meant(place, reading):
+        return False
     upstream = [p for p, source in reading.backward.bound if source[0] == "g"]
     if not all(is_gradient_name(p) or p == "dvalues" for p in upstream):
         return False
@@ -803,6 +811,31 @@ def _breaks_in_backward(place, reading, error):
         if not _cost.search(reading.forward.name) or front != back:
             return False
     return _raised_in(place, reading.backward, error)
+
+
+def _is_called_as_meant(place, reading):
+    """Whether all that a backward is given has its own name: with sizes by trying, a guess more may be to blame."""
+    returned = _names_returned(place, reading.forward.name)
+    asked = {name for name, _ in reading.forward.bound}
+    tree = evidence.find(place.program.tree, place.functions()[reading.forward.name])
+    if tree is not None and any(hints.entries(tree, name) > 2 for name in asked):
+        return False  # it may be a list of arrays
+    upstream = [p for p, source in reading.backward.bound if source[0] == "g"]
+
+    def has_its_name(p, source):
+        kind, *what = source
+        if kind == "out":
+            return returned[what[0]] == p
+        return (
+            kind == "g"
+            or kind == "given"
+            and what == [p]
+            and p in asked
+            or kind == "rest"
+            and bool(_cache.match(p))
+        )
+
+    return len(upstream) < 2 and all(has_its_name(p, source) for p, source in reading.backward.bound)
 
 
 def _raised_in(place, step, error):

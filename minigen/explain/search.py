@@ -52,6 +52,7 @@ from minigen.explain.source import functions_of, small
 
 TRIALS = 4  # sets of inputs on which a change must hold
 LOOKS = 8  # further ones at which only the slope along one direction is compared
+ENTRIES = 4  # entries of an upstream gradient, each of which is not zero alone
 SOLVED = 600  # entries of a value that is solved for
 SPARE = 8  # equations more than unknowns, from which is seen how far differences err
 SOLVING = 0.3  # the share of the time that may go into solving
@@ -252,7 +253,8 @@ class Search:
         which some are wrong for others.
         """
         wrong = [t for t in self.trials if not all(self.bench.status(t, self.bench.play(t)).values())]
-        for trial in (self.bench.with_one_entry(self.rng, t) for t in wrong):
+        every = (t for t in wrong for _ in range(ENTRIES if t.y.ndim > 1 else 3 * ENTRIES))
+        for trial in (self.bench.with_one_entry(self.rng, t) for t in every):
             played = self.bench.play(trial) if trial is not None else None
             if played is None or not all(self.bench.status(trial, played).values()):
                 return False
