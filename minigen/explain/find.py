@@ -182,7 +182,8 @@ def not_judged(program, found):
             or not pairs.computes(tree)
         ):
             continue
-        if _looks_up(tree) or not pairs.goes_back(last, functions) and _only_steps(tree):
+        steps_only = not pairs.goes_back(last, functions) and _only_steps(tree)
+        if _looks_up(tree) or pairs.makes_room(tree) or steps_only:
             continue
         single = "." not in name and propose._may_be_single(program, function) and not _trains(tree, known)
         asked = {p.lower() for p in inspect.signature(function).parameters}
