@@ -252,8 +252,9 @@ def readings(place, arguments):
 
 
 def makes_room(tree):
-    """Whether a function does nothing but make zeros, as one that clears gradients."""
-    nodes = list(ast.walk(tree)) if tree is not None else []
+    """Whether a function of no arguments does nothing but make zeros, as one that clears gradients."""
+    takes = [a.arg for a in tree.args.args if a.arg not in ("self", "cls")] if tree is not None else []
+    nodes = list(ast.walk(tree)) if tree is not None and not takes else []
     called = {getattr(n.func, "attr", getattr(n.func, "id", "")) for n in nodes if isinstance(n, ast.Call)}
     zeros = {"zeros", "zeros_like", "fill"}
     others = {"items", "keys", "values", "range", "len", "enumerate", "zip", "setattr", "getattr"}

@@ -92,8 +92,8 @@ def test_every_style_is_found_and_right(path):
 
 
 def test_a_slow_machine_finds_the_same_sizes(monkeypatch):
-    """A search for sizes ends after so many tries; its clock, eight times as fast here, is for slow code."""
-    slow = types.SimpleNamespace(process_time=lambda: 8 * time.process_time())
+    """A search for sizes ends after so many tries; its clock, four times as fast here, is for slow code."""
+    slow = types.SimpleNamespace(process_time=lambda: 4 * time.process_time())
     monkeypatch.setattr(propose, "time", slow)
     path = next(p for p in STYLES if p.stem == "mixture_functions")  # the one that takes most tries
     found = find.find(load.load(path))
