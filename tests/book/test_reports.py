@@ -1,5 +1,7 @@
 """The reports that the book keeps are those that minigen gives today."""
 
+import re
+
 import pytest
 
 pytest.importorskip(
@@ -18,8 +20,8 @@ SHOWN = [
 
 
 def table(report):
-    """Verdict and table; how far a search comes is a matter of time."""
-    return report.split("\n\n")[:2]
+    """Verdict and table: how far a search comes is a matter of time, how rounding errs one of the processor."""
+    return [re.sub(r"\d\.\de-1[2-9]", "rounding", part) for part in report.split("\n\n")[:2]]
 
 
 def cause(report):

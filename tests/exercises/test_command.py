@@ -671,7 +671,7 @@ def test_new_and_verify(tmp_path, monkeypatch, say):
     assert say("new", "my-exercise", "--into", ".")[0] == 2
     for name in ("Käse", "9-lives", "two words", "dense"):
         assert say("new", name, "--into", ".")[0] == 2
-    assert [p.name for p in tmp_path.iterdir()] == ["my_exercise.py"]
+    assert [p.name for p in tmp_path.iterdir() if p.name != "__pycache__"] == ["my_exercise.py"]
     path = tmp_path / "my_exercise.py"
     # fmt: skip
     path.write_text(
