@@ -103,7 +103,7 @@ if __name__ == "__main__":
             __doc__,
             settings={"steps": 20000, "all": 1},
             criteria=[*map(exactly, ACTIVE), likelihood(2, 5e-5), likelihood(10, 5e-4)],
-            # 1500 steps left a seventh unit in use on another processor; the axes of the ten need more than these
+            # 1500 leave a seventh unit in use on some processors; the axes of the ten need more than these
             quick={"steps": 2500, "all": 0},
             quick_criteria=[*map(exactly, QUICK), likelihood(2, 0.01), likelihood(10, 0.1)],
         )

@@ -20,7 +20,7 @@ SHOWN = [
 
 
 def table(report):
-    """Verdict and table: how far a search comes is a matter of time, how rounding errs one of the processor."""
+    """Verdict and table; how far a search comes is a matter of time, and rounding one of the processor."""
     return [re.sub(r"\d\.\de-1[2-9]", "rounding", part) for part in report.split("\n\n")[:2]]
 
 
