@@ -214,13 +214,13 @@ _steps_words = {"sign", "sgn", "round", "rint", "floor", "ceil", "heaviside"}
 
 
 def _passed_on(found, values):
-    """(Matches, [Uncompared]): what nobody calls the gradient at the data, and is that of each example's own loss, so many
-    times the right one as there are examples, is not compared where all parameters are right: dA0 of a course.
+    """(Matches, [Uncompared]): what has the name of another gradient than that at the data, and is that of each example's own
+    loss, so many times the right one as there are examples, is not compared where all parameters are right: dA0 of a course.
     """
     data = [
         m
         for m in found
-        if not m.right and not m.named and len(m.value) == 1 and m.value[0][0] == "arg"
+        if not m.right and not m.named and len(m.value) == 1 and m.value[0][0] == "arg" and bases(_last(m.source.label))
         and m.factor is not None and any(n > 1 and abs(m.factor - n) < 1e-3 for n in np.shape(values[m.value]))
     ]  # fmt: skip
     others = [m for m in found if m not in data]

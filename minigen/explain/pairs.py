@@ -584,7 +584,7 @@ def _options(place, forward, back, arguments):
             continue
         if name in arguments and name in returned and name not in asked:
             choice = [("out", returned.index(name)), ("given", name)]
-        elif name in arguments and name not in asked and p.default in (1, 1.0):
+        elif name in arguments and name not in asked and type(p.default) in (int, float) and p.default == 1:
             choice = [None]  # a factor for all gradients, such as 1 / N: a part of the upstream one
         elif name in arguments and not (i == 0 and name in ("g", "grad", "dout", "delta")):
             choice = [("given", name)]
