@@ -1082,13 +1082,13 @@ def _of_function(node, functions):
                             ast.Call(new, node.args, node.keywords),
                         )
     elif isinstance(node.func, ast.Name):
-        own = functions.get(node.func.id)
+        own = functions.get(
+            node.func.id
+        )  # of two that one function has made, one is easily taken for the other
         for other, code in functions.items():
             if other != node.func.id and code.co_argcount == len(node.args):
                 yield Edit(
-                    1.1
-                    if code is own
-                    else 1.4,  # of two that one function has made, one is easily taken for the other
+                    1.1 if code is own else 1.4,
                     "function",
                     f"{other} is due where {node.func.id} stands",
                     node,

@@ -418,15 +418,13 @@ def _that_fit(candidates, values, slopes, found, taken, live):
 
 
 def _told_twice(candidates, found):
-    """{(kind, address)} of what is returned, where all of it is also stored and right there: return [c.dW for c in layers]."""
+    """{(kind, address)} of what is returned, where all of it is also stored and belongs to a value there: return
+    [c.dW for c in layers].
+    """
     arrays = dict(candidates)
-    right = [
-        arrays[m.source]
-        for m in found.values()
-        if m.right and m.source.kind == "stored" and m.source in arrays
-    ]
+    stored = [arrays[m.source] for m in found.values() if m.source.kind == "stored" and m.source in arrays]
     returned = [(s, g) for s, g in candidates if s.kind == "returned"]
-    twice = len(returned) > 1 and all(any(np.array_equal(g, known) for known in right) for _, g in returned)
+    twice = len(returned) > 1 and all(any(np.array_equal(g, known) for known in stored) for _, g in returned)
     return {(s.kind, s.address) for s, _ in returned} if twice else set()
 
 
@@ -1452,9 +1450,8 @@ def _listed(node, tree):
         for n in ast.walk(tree)
         if isinstance(n, ast.Assign) and any(getattr(t, "id", "") == node.id for t in n.targets)
     ]
-    listed = [
-        n for n in given if isinstance(n, ast.Tuple | ast.List)
-    ]  # and not the zeros with which it begins
+    # and not the zeros with which it begins
+    listed = [n for n in given if isinstance(n, ast.Tuple | ast.List)]
     return listed[0] if len(listed) == 1 else node
 
 

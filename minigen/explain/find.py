@@ -207,8 +207,10 @@ def _looks_up(tree):
 def _only_steps(tree):
     """Whether a function takes steps with the gradients that it is given, and makes none: sgd(params, grads)."""
     given = any(is_gradient_name(a.arg) for a in tree.args.args)
-    made = [n for n in ast.walk(tree) if isinstance(n, ast.BinOp) and isinstance(n.op, ast.MatMult)]
-    return given and not made and not any(isinstance(n, ast.Return) and n.value for n in ast.walk(tree))
+    nodes = list(ast.walk(tree))
+    products = ("dot", "matmul", "outer", "einsum", "tensordot")
+    made = any(isinstance(n, ast.MatMult) or getattr(n, "attr", "") in products for n in nodes)
+    return given and not made and not any(isinstance(n, ast.Return) and n.value for n in nodes)
 
 
 def _gives_gradients(tree):

@@ -202,9 +202,7 @@ def choices(parameter, position, given, constructor, weights=0, extra=(), promis
     if default is not parameter.empty:
         found += _instead_of_default(name, default, constructor, promised, weights)
         if constructor and type(default) is int and default > LARGE and not _counts.search(name):
-            found += [
-                Choice("width", i) for i in _turn(range(4), position)[:1]
-            ]  # smaller, since that is faster
+            found.append(Choice("width", position % 4))  # smaller, since that is faster
         found.append(Choice("omit", hides=bool(found) and found[0].kind != "width"))
         if not (default is None and not constructor) and not isinstance(default, int):
             return found
@@ -1301,12 +1299,8 @@ def _of_a_size(proposal, chosen):
         if told and math.prod(shape) == int(told[1]):
             yield key, [Choice("array", wanted, chosen[key].domain)]
     if "aligned" in proposal.stopped or "matmul" in proposal.stopped:
-        inner = [
-            int(n)
-            for n in re.findall(r"(\d+) (?:\(dim|is different)|from (\d+)", proposal.stopped)
-            for n in n
-            if n
-        ]
+        found = re.findall(r"(\d+) (?:\(dim|is different)|from (\d+)", proposal.stopped)
+        inner = [int(one or other) for one, other in found]  # the sizes that should be one
         for key, shape in arrays.items():
             if len(inner) == 2 and shape and shape[-1] in inner and len(shape) > 1:
                 (other,) = [n for n in inner if n != shape[-1]] or [0]

@@ -143,9 +143,8 @@ class Reading:
     reduce: str = ""  # y is made of what forward returns: one of _reductions
     inside: bool = False  # gradients are looked for among what the step makes and hands on
     local: str = ""  # y is this expression within forward, which takes a step
-    upstream: str = (
-        ""  # what backward is given is made of g: one of _upstreams; or, of an entropy, it is p - t
-    )
+    # what backward is given instead of g: g as one of _upstreams; or the error p - t, where y is one of ENTROPIES
+    upstream: str = ""
 
     @property
     def before_backward(self):
@@ -186,9 +185,11 @@ class Reading:
             g = float(np.ones(())) if np.ndim(flat) == 0 else np.ones_like(flat)
         elif callable(g):
             g = g(flat)
-        context["g"] = _split(g, y) if isinstance(y, tuple) else _upstreams.get(self.upstream, np.asarray)(g)
-        if error is not None:
-            context["g"] = error
+        if isinstance(y, tuple):
+            g = _split(g, y)
+        elif self.upstream in _upstreams:
+            g = _upstreams[self.upstream](g)
+        context["g"] = g if error is None else error
         returned = None
         if self.backward is not None:
             before = photograph(live, watched)

@@ -4,8 +4,7 @@ import subprocess
 import sys
 
 import pytest
-
-from minigen.explain import file
+from judged import checked, is_told
 
 # the error p - y is handed to a layer that ends in a softmax: its gradient is that before the softmax
 SOFTMAX = """import numpy as np
@@ -191,12 +190,6 @@ WRONG = [
 ]
 
 
-def checked(tmp_path, text, seconds=0.2):
-    path = tmp_path / "program.py"
-    path.write_text(text)
-    return file.check(path, seconds=seconds)
-
-
 @pytest.mark.parametrize("name", RIGHT)
 def test_a_right_program_is_right(tmp_path, name):
     said = checked(tmp_path, RIGHT[name])
@@ -205,11 +198,7 @@ def test_a_right_program_is_right(tmp_path, name):
 
 @pytest.mark.parametrize(("text", "before", "after"), WRONG)
 def test_a_mistake_is_seen(tmp_path, text, before, after):
-    assert text.count(before) == 1
-    said = checked(tmp_path, text.replace(before, after), seconds=4)
-    line = text[: text.index(before)].count("\n") + 1
-    assert said.verdict == "wrong"
-    assert line in {f.line for e in said.explanations for f in e.findings}
+    assert is_told(tmp_path, text, before, after)
 
 
 def test_a_softmax_layer_alone_does_not_say_what_it_is_given(tmp_path):

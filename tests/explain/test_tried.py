@@ -1,8 +1,7 @@
 """Programs that say no inputs: what is tried for them, and which of their functions are one pair."""
 
 import pytest
-
-from minigen.explain import file
+from judged import checked, is_told
 
 # a block of layers: a width that is handed to a layer is no layer; sequences of the width that the block has
 BLOCK = """import numpy as np
@@ -238,12 +237,6 @@ WRONG = [  # (program, before, after): a mistake that must be seen, in the line 
 ]
 
 
-def checked(tmp_path, text, seconds=0.2):
-    path = tmp_path / "program.py"
-    path.write_text(text)
-    return file.check(path, seconds=seconds)
-
-
 @pytest.mark.parametrize("name", RIGHT)
 def test_a_right_program_is_right(tmp_path, name):
     said = checked(tmp_path, RIGHT[name])
@@ -252,11 +245,7 @@ def test_a_right_program_is_right(tmp_path, name):
 
 @pytest.mark.parametrize(("text", "before", "after"), WRONG)
 def test_a_mistake_is_seen(tmp_path, text, before, after):
-    assert text.count(before) == 1
-    said = checked(tmp_path, text.replace(before, after), seconds=4)
-    line = text[: text.index(before)].count("\n") + 1
-    assert said.verdict == "wrong"
-    assert line in {f.line for e in said.explanations for f in e.findings}
+    assert is_told(tmp_path, text, before, after)
 
 
 def test_what_cannot_be_called_as_it_is_meant_is_not_called_wrong(tmp_path):
