@@ -66,10 +66,13 @@ def explained(task, *, seconds, reveal=False):
     """The Explanation of a Task, worked out in a child process; what it knew at the end, where that was stopped."""
     from minigen.explain import process
     from minigen.explain.explanation import Explanation, explain_task
+    from minigen.explain.source import in_double
 
     known = []
 
     def work(send):
+        for function in task.functions:
+            function.__code__ = in_double(function.__code__)
         return explain_task(task, seconds=seconds, reveal=reveal, report=send)
 
     try:

@@ -10,17 +10,18 @@ import copy
 import numpy as np
 
 from minigen.explain import load, pairs
+from minigen.explain.source import walk
 
 
 def methods_in_loops(program, name):
     """The methods that the file calls on the elements of what it calls by a name: {"forward", "backward"} of layers."""
     found = set()
-    for loop in ast.walk(program.tree):
+    for loop in walk(program.tree):
         if not isinstance(loop, ast.For | ast.comprehension) or not _speaks_of(loop.iter, name):
             continue
-        elements = {n.id for n in ast.walk(loop.target) if isinstance(n, ast.Name)}
+        elements = {n.id for n in walk(loop.target) if isinstance(n, ast.Name)}
         body = loop.body if isinstance(loop, ast.For) else []
-        found |= {m for part in body for n in ast.walk(part) for m in _called_on(n, elements)}
+        found |= {m for part in body for n in walk(part) for m in _called_on(n, elements)}
     return found
 
 
@@ -28,13 +29,13 @@ def methods_of(program, name):
     """The methods that the file calls on what it calls by a name: of an object that is handed over."""
     return {
         n.func.attr
-        for n in ast.walk(program.tree)
+        for n in walk(program.tree)
         if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute) and _is(n.func.value, name)
     }
 
 
 def _speaks_of(node, name):
-    return any(_is(n, name) for n in ast.walk(node))
+    return any(_is(n, name) for n in walk(node))
 
 
 def _is(node, name):

@@ -13,6 +13,7 @@ import types
 import numpy as np
 
 from minigen.explain import evidence
+from minigen.explain.source import walk
 
 
 def kinds(program):
@@ -34,7 +35,7 @@ def namespaces(program):
     """{name: object} of the classes that nobody makes an object of, with nothing but class methods: an object instead, with
     the class's data as its attributes, so that every run can have data of its own.
     """
-    called = {getattr(n.func, "id", "") for n in ast.walk(program.tree) if isinstance(n, ast.Call)}
+    called = {getattr(n.func, "id", "") for n in walk(program.tree) if isinstance(n, ast.Call)}
     found = {}
     for name, kind in program.classes().items():
         own = {k: v for k, v in vars(kind).items() if not k.startswith("__")}

@@ -724,6 +724,16 @@ def _of_einsum(node, c):
                 )
 
 
+_symbols = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**"}
+_other_operators = {  # which one may have been typed in the place of, beside those that have a sentence of their own
+    ast.Add: (ast.Mult, ast.Div),
+    ast.Sub: (ast.Mult, ast.Div),
+    ast.Mult: (ast.Add, ast.Sub, ast.Pow),
+    ast.Div: (ast.Add, ast.Sub),
+    ast.Pow: (ast.Mult,),
+}
+
+
 def _of_operator(node, parent):
     e = lambda cost, kind, words, new: Edit(cost, kind, words, node, new)  # noqa: E731
     left, op, right = node.left, node.op, node.right
@@ -743,6 +753,12 @@ def _of_operator(node, parent):
         inner = left.func.value if method else left.args[0]
         new = _reduced(left, method, binary(inner, op, right))
         yield e(1.2, "order", f"{a} is raised to a power where each of its terms must be", new)
+    for other in _other_operators.get(type(op), ()):
+        if other is ast.Pow and not isinstance(right, ast.Constant):
+            continue
+        one, two = _symbols[type(op)], _symbols[other]
+        said = f"{one} stands between {a} and {b} where {two} is due"
+        yield e(1.5, "operator", said, binary(left, other(), right))
     if isinstance(op, ast.Mult):
         cost = [0.95 if isinstance(n, ast.Constant) else 1.2 for n in (left, right)]
         yield e(cost[1], "factor", f"the factor {b} is not due", left)
@@ -753,9 +769,6 @@ def _of_operator(node, parent):
             "operator",
             f"* stands between {a} and {b} where @ is due",
             binary(left, ast.MatMult(), right),
-        )
-        yield e(
-            1.5, "operator", f"* stands between {a} and {b} where + is due", binary(left, ast.Add(), right)
         )
         yield from _dropped_factors(node)
         if isinstance(left, ast.Constant) and left.value == 2:
@@ -786,9 +799,6 @@ def _of_operator(node, parent):
         yield e(1.2, "term", f"the term {a} is not due", right)
         yield e(1.0, "sign", f"the sign of {b} is wrong", binary(left, ast.Sub(), right))
         yield e(1.1, "sign", f"the sign of {a} is wrong", binary(right, ast.Sub(), left))
-        yield e(
-            1.5, "operator", f"+ stands between {a} and {b} where * is due", binary(left, ast.Mult(), right)
-        )
     elif isinstance(op, ast.Sub):
         yield e(1.2, "term", f"the term {b} is not due", left)
         yield e(1.3, "term", f"the term {a} is not due", ast.UnaryOp(ast.USub(), right))

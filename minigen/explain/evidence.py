@@ -17,6 +17,7 @@ import numpy as np
 
 from minigen.explain import scene as scenes
 from minigen.explain.reading import Assumed, Outcome, bases, is_gradient_name, photograph, touched
+from minigen.explain.source import walk
 
 STEP = 1e-5  # of the central differences that choose between readings; the verdict is taken elsewhere
 AGREE = 3e-5  # relative
@@ -260,7 +261,7 @@ def _of_another_player(reading, found, live):
     """
     tree = find(live.program.tree, reading.forward.function(live)) if reading.backward is None else None
     losses, steps, players = [], [], {}
-    for n in ast.walk(tree) if tree is not None else ():
+    for n in walk(tree) if tree is not None else ():
         names = [getattr(t, "id", getattr(t, "attr", "")) for t in getattr(n, "targets", ())]
         losses += [n.lineno for name in names if _loss.search(name)]
         steps += [n.lineno] if isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Sub) else []
@@ -859,7 +860,7 @@ def _one_way(places):
 
 def _orders_told(tree, whole):
     """The orders in which the file takes apart what a function returns, and in which its docstring lists it."""
-    for n in ast.walk(whole):
+    for n in walk(whole):
         if (
             isinstance(n, ast.Assign)
             and isinstance(n.value, ast.Call)
@@ -1064,7 +1065,7 @@ def _returned_less(reading, live):
     found = {}
     for i, element in enumerate(elements):
         made = (
-            [n.value for n in ast.walk(tree) if isinstance(n, ast.Assign) and _is_one_name(n, element)]
+            [n.value for n in walk(tree) if isinstance(n, ast.Assign) and _is_one_name(n, element)]
             if tree
             else []
         )
@@ -1237,25 +1238,23 @@ def _steps(reading, live):
 @functools.lru_cache(maxsize=8)
 def _numbers_of_steps(tree):
     """The broken numbers in what a program subtracts from something: 0.1 of w -= 0.1 * g."""
-    taken = [n.value for n in ast.walk(tree) if isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Sub)]
-    inside = (n for value in taken if isinstance(value, ast.BinOp) for n in ast.walk(value))
+    taken = [n.value for n in walk(tree) if isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Sub)]
+    inside = (n for value in taken if isinstance(value, ast.BinOp) for n in walk(value))
     return [n.value for n in inside if isinstance(n, ast.Constant) and isinstance(n.value, float)]
 
 
 @functools.lru_cache(maxsize=8)
 def _takes_a_whole_gradient(tree):
     """Whether something is added to an attribute without a factor: self.weights1 += d_weights1."""
-    added = [
-        n for n in ast.walk(tree) if isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Add | ast.Sub)
-    ]
+    added = [n for n in walk(tree) if isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Add | ast.Sub)]
     return any(isinstance(n.target, ast.Attribute) and isinstance(n.value, ast.Name) for n in added)
 
 
 @functools.lru_cache(maxsize=8)
 def _multiplied(tree):
     """The names with which something that is subtracted is multiplied: TAXA in w - TAXA * d, or lr in p -= cfg["lr"] * g."""
-    taken = [n.right for n in ast.walk(tree) if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Sub)]
-    taken += [n.value for n in ast.walk(tree) if isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Sub)]
+    taken = [n.right for n in walk(tree) if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Sub)]
+    taken += [n.value for n in walk(tree) if isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Sub)]
     found = set()
     while taken:
         node = taken.pop()
@@ -1415,7 +1414,7 @@ def _labels(reading, live):
     """A function from the address of something returned to what the person calls it there."""
     tree = _tree_of_backward(reading, live)
     if tree is not None and reading.closure:
-        inner = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n is not tree]
+        inner = [n for n in walk(tree) if isinstance(n, ast.FunctionDef) and n is not tree]
         tree = inner[-1] if inner else None
     node = _returned(tree)
 
@@ -1447,7 +1446,7 @@ def _listed(node, tree):
         return node
     given = [
         n.value
-        for n in ast.walk(tree)
+        for n in walk(tree)
         if isinstance(n, ast.Assign) and any(getattr(t, "id", "") == node.id for t in n.targets)
     ]
     # and not the zeros with which it begins
@@ -1493,7 +1492,7 @@ def find(tree, function):
     code = getattr(getattr(function, "__func__", function), "__code__", None)
     if code is None:
         return None
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.FunctionDef | ast.Lambda):
             first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
             if first == code.co_firstlineno and getattr(node, "name", "<lambda>") == code.co_name:

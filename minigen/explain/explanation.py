@@ -17,6 +17,7 @@ from minigen.explain.bench import UNTOUCHED, repeatable
 from minigen.explain.edits import placed
 from minigen.explain.naming import promised
 from minigen.explain.search import Search
+from minigen.explain.source import is_single
 
 PAGES = {  # of the catalogue: where a kind is an entry there; the page of the kind itself otherwise
     "sign": "G04", "transpose": "G09", "swap": "G40", "in-place": "G18", "ignored g": "G17", "stale value": "G20",
@@ -181,14 +182,20 @@ def explain_task(task, *, seconds=20.0, reveal=False, report=None, progress=None
         status = search.status()
         if all(status.values()) and not search.look_again():
             status = search.status()
+        if not all(status.values()):
+            search.wrong_first()
         _judge(said, search, status)
         if said.verdict == "wrong" and not said.raised and search.right_for_one_entry():
-            said.verdict, said.worst = "inconclusive", ""
-            for gradient in said.gradients:
-                gradient["verdict"] = "inconclusive"
-            said.certain.append(
+            _leave_open(
+                said,
                 "all is right where one entry of the upstream gradient is not zero, as behind a cross-entropy, and "
-                "wrong for others: it is a backward for that case alone"
+                "wrong for others: it is a backward for that case alone",
+            )
+        if said.verdict == "wrong" and all(is_single(t.y) for t in search.trials):
+            _leave_open(
+                said,
+                "forward computes in single precision (float32), and differences of rounded values are noise; let it "
+                "compute in float64 to compare gradients",
             )
         if said.verdict == "wrong" and (seconds > 0 or trace.drawing(search.bench)):
             search.trace()
@@ -215,13 +222,19 @@ def _sample(said, search):
     """Where all is right with what is drawn at random taken as given, nothing is wrong."""
     line = None if said.raised else trace.drawn(search.bench, search.traced, search.lines)
     if line is not None:
-        said.verdict, said.worst = "inconclusive", ""
-        for gradient in said.gradients:
-            gradient["verdict"] = "inconclusive"
-        said.certain.append(
+        _leave_open(
+            said,
             f"all is right with {line.name} of line {line.statement.lineno}, which is drawn at random, taken as given, "
-            "though the parameters take part in making it"
+            "though the parameters take part in making it",
         )
+
+
+def _leave_open(said, why):
+    """Nothing can be said of any gradient, and why."""
+    said.verdict, said.worst = "inconclusive", ""
+    for gradient in said.gradients:
+        gradient["verdict"] = "inconclusive"
+    said.certain.append(why)
 
 
 MORE = 400  # entries that are compared one by one to show the worst of a large gradient

@@ -167,6 +167,11 @@ def _work(path, names, shapes, seconds, reveal, subject, send):
                 task = other
         tasks[i] = task
         broken = said.verdict == "wrong"
+        if said.verdict == "ok" and task.judged.bench.changes_g:
+            hazard = (
+                "backward changes the upstream gradient in place; whatever uses it again gets the changed one"
+            )
+            send(("notes", [f"{said.title}: {hazard}"]))
         send(("explanation", (i, with_limits(said, found[i], path, like if i == measured else None))))
         if broken:
             open_.append((i, task, aside))

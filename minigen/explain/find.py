@@ -13,6 +13,7 @@ from minigen.explain import arrays, evidence, load, observed, pairs, process, pr
 from minigen.explain import scene as scenes
 from minigen.explain.reading import ENTROPIES, Assumed, is_gradient_name
 from minigen.explain.scene import Scene, widen
+from minigen.explain.source import walk
 
 
 class NotFound(Exception):
@@ -54,7 +55,7 @@ def _beginnings(program):
         tree = pairs.evidence.find(program.tree, function)
         stored = {
             n.value.id
-            for n in ast.walk(tree or ast.Module([], []))
+            for n in walk(tree or ast.Module([], []))
             if isinstance(n, ast.Subscript) and isinstance(n.ctx, ast.Store) and isinstance(n.value, ast.Name)
         }
         asked = _parameters(function) or []
@@ -108,9 +109,7 @@ def _takes_steps_unseen(program, found):
             continue
         given = any(is_gradient_name(p) for p in inspect.signature(function).parameters)
         called = {
-            getattr(n.func, "attr", getattr(n.func, "id", ""))
-            for n in ast.walk(tree)
-            if isinstance(n, ast.Call)
+            getattr(n.func, "attr", getattr(n.func, "id", "")) for n in walk(tree) if isinstance(n, ast.Call)
         }
         if not given and not called & backs and observed.takes_a_plain_step(tree):
             return True
@@ -199,15 +198,15 @@ def not_judged(program, found):
 
 def _looks_up(tree):
     """Whether a function reads the gradient whose name it is given: getattr(self, "d" + name)."""
-    calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "getattr"]
+    calls = [n for n in walk(tree) if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "getattr"]
     asked = {a.arg for a in tree.args.args}
-    return any(asked & {getattr(m, "id", "") for m in ast.walk(n.args[1])} for n in calls if len(n.args) > 1)
+    return any(asked & {getattr(m, "id", "") for m in walk(n.args[1])} for n in calls if len(n.args) > 1)
 
 
 def _only_steps(tree):
     """Whether a function takes steps with the gradients that it is given, and makes none: sgd(params, grads)."""
     given = any(is_gradient_name(a.arg) for a in tree.args.args)
-    nodes = list(ast.walk(tree))
+    nodes = list(walk(tree))
     products = ("dot", "matmul", "outer", "einsum", "tensordot")
     made = any(isinstance(n, ast.MatMult) or getattr(n, "attr", "") in products for n in nodes)
     return given and not made and not any(isinstance(n, ast.Return) and n.value for n in nodes)
@@ -216,7 +215,7 @@ def _only_steps(tree):
 def _gives_gradients(tree):
     """Whether a function returns a loss and beside it what is named a gradient: return cost, grad_w."""
     returned = [
-        n.value.elts for n in ast.walk(tree) if isinstance(n, ast.Return) and isinstance(n.value, ast.Tuple)
+        n.value.elts for n in walk(tree) if isinstance(n, ast.Return) and isinstance(n.value, ast.Tuple)
     ]
     names = [[getattr(e, "id", "") for e in elements] for elements in returned]
     return any(
@@ -237,9 +236,9 @@ def _all_functions(program):
 
 def _takes_a_step_of_its_own(tree):
     """Whether a function subtracts a product of arrays that it makes itself: self.w -= rate * x.T @ d."""
-    steps = [n.value for n in ast.walk(tree) if isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Sub)]
+    steps = [n.value for n in walk(tree) if isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Sub)]
     return any(
-        isinstance(n, ast.BinOp) and isinstance(n.op, ast.MatMult) for step in steps for n in ast.walk(step)
+        isinstance(n, ast.BinOp) and isinstance(n.op, ast.MatMult) for step in steps for n in walk(step)
     )
 
 
@@ -247,20 +246,20 @@ def _chains(tree, backs):
     """Whether a function calls one layer's backward after another's: the gradient that it begins with is its own."""
     if tree is None:
         return False
-    called = (n.func for n in ast.walk(tree) if isinstance(n, ast.Call))
+    called = (n.func for n in walk(tree) if isinstance(n, ast.Call))
     return sum(isinstance(f, ast.Attribute) and f.attr in backs for f in called) > 1
 
 
 def _trains(tree, known):
     """Whether a function takes steps in a loop with gradients that functions which are `known` give."""
-    loops = [n for n in ast.walk(tree) if isinstance(n, ast.For | ast.While)]
+    loops = [n for n in walk(tree) if isinstance(n, ast.For | ast.While)]
     steps = [
         n
         for n in loops
         if isinstance(n, ast.While) or getattr(getattr(n.iter, "func", None), "id", "") in ("range", "trange")
     ]
     names = {n.rpartition(".")[2] for n in known}
-    called = (n.func for loop in steps for n in ast.walk(loop) if isinstance(n, ast.Call))
+    called = (n.func for loop in steps for n in walk(loop) if isinstance(n, ast.Call))
     return any(getattr(f, "attr", getattr(f, "id", "")) in names for f in called)
 
 
@@ -651,9 +650,9 @@ def advice(program, path, name):
 
 def _trains_alone(tree):
     """Whether a function computes gradients, by their names, in a loop that counts, and takes steps there."""
-    loops = [n for n in ast.walk(tree) if isinstance(n, ast.For) and "range" in ast.unparse(n.iter)]
+    loops = [n for n in walk(tree) if isinstance(n, ast.For) and "range" in ast.unparse(n.iter)]
     for loop in loops:
-        inside = list(ast.walk(loop))
+        inside = list(walk(loop))
         made = {
             t.id for n in inside if isinstance(n, ast.Assign) for t in n.targets if isinstance(t, ast.Name)
         }

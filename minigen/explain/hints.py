@@ -5,10 +5,12 @@ which methods hand an object what its forward reads.
 import ast
 import re
 
+from minigen.explain.source import walk
+
 
 def axes(tree, name):
     """How many axes a function's own text counts on what it calls `name`, at least: 3 for x[:, i, j] and x.shape[2]."""
-    nodes = list(ast.walk(tree)) if tree is not None else []
+    nodes = list(walk(tree)) if tree is not None else []
     counted = [_positions(n, name) for n in nodes if isinstance(n, ast.Subscript)]
     of_shape = [
         n.slice.value + 1
@@ -32,7 +34,7 @@ def asked(tree, name):
     to which it is compared, as in `if mode == "train":`; [] for any other.
     """
     found = []
-    for node in ast.walk(tree) if tree is not None else ():
+    for node in walk(tree) if tree is not None else ():
         test = getattr(node, "test", None) if isinstance(node, ast.If | ast.IfExp) else None
         test = test.operand if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not) else test
         if getattr(test, "id", "") == name:
@@ -42,6 +44,30 @@ def asked(tree, name):
             elements = getattr(other, "elts", [other])
             found += [n.value for n in elements if isinstance(getattr(n, "value", None), str)]
     return list(dict.fromkeys(found))
+
+
+def counts(tree, name):
+    """Whether a function uses an argument as a whole number: as a size of reshape or zeros, in range(), or after //."""
+    for node in walk(tree) if tree is not None else ():
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.FloorDiv):
+            if getattr(node.right, "id", "") == name:
+                return True
+        called = getattr(node, "func", None)
+        if getattr(called, "attr", getattr(called, "id", "")) in (
+            "reshape",
+            "zeros",
+            "ones",
+            "empty",
+            "range",
+        ):
+            sizes = [n for a in node.args for n in getattr(a, "elts", [a])]
+            array = not isinstance(called, ast.Attribute) or getattr(called.value, "id", "") == "np"
+            sizes = (
+                sizes[1:] if array and getattr(called, "attr", "") == "reshape" else sizes
+            )  # np.reshape(x, n)
+            if any(getattr(n, "id", "") == name for n in sizes):
+                return True
+    return False
 
 
 def _letters(call, name):
@@ -90,7 +116,7 @@ def _positions(node, name):
 def entries(tree, name):
     """How many entries of a tuple `name` or self.name the text reads by their numbers; 0 where none is."""
     found = [0]
-    for n in ast.walk(tree) if tree is not None else ():
+    for n in walk(tree) if tree is not None else ():
         if (
             isinstance(n, ast.Subscript)
             and isinstance(n.slice, ast.Constant)
@@ -114,7 +140,7 @@ def sets(tree):
     found = {}
     for n in body:
         plain = isinstance(n, ast.Assign) and isinstance(n.targets[0], ast.Attribute)
-        used = {m.id for m in ast.walk(n.value) if isinstance(m, ast.Name)} & given if plain else set()
+        used = {m.id for m in walk(n.value) if isinstance(m, ast.Name)} & given if plain else set()
         if len(used) != 1:
             return {}
         found[n.targets[0].attr] = used.pop()
@@ -125,7 +151,7 @@ def aliases(tree, name):
     """The attributes under which a class keeps what its methods call `name`: self.opt = optimizer, or a copy of it."""
     return {
         target.attr
-        for n in ast.walk(tree)
+        for n in walk(tree)
         if isinstance(n, ast.Assign) and any(getattr(m, "id", "") == name for m in _not_made_anew(n.value))
         for target in n.targets
         if isinstance(target, ast.Attribute) and re.match(r"self$", getattr(target.value, "id", ""))
@@ -145,15 +171,15 @@ def _not_made_anew(node):
 def subtracted(tree):
     """The names of the functions and methods with whose results the file takes a step: w -= rate * g, w = w - rate * g."""
     found = set()
-    scopes = [tree, *(n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef))]
+    scopes = [tree, *(n for n in walk(tree) if isinstance(n, ast.FunctionDef))]
     for scope in scopes:
         came = {}  # {name: the functions that it came from}
-        for n in ast.walk(scope):
+        for n in walk(scope):
             if isinstance(n, ast.Assign | ast.For | ast.comprehension):
                 targets, value = (n.targets, n.value) if isinstance(n, ast.Assign) else ([n.target], n.iter)
-                for name in (t.id for target in targets for t in ast.walk(target) if isinstance(t, ast.Name)):
+                for name in (t.id for target in targets for t in walk(target) if isinstance(t, ast.Name)):
                     came.setdefault(name, set()).update(_origins(value, came))
-        for n in ast.walk(scope):
+        for n in walk(scope):
             found |= set().union(*(_origins(step, came) for step in _steps(n)))
     return found
 
@@ -165,9 +191,9 @@ def _steps(node):
     elif isinstance(node, ast.Assign):
         yield from _from_one_of(node.value, [ast.unparse(t) for t in node.targets])
     elif isinstance(node, ast.ListComp | ast.GeneratorExp | ast.DictComp):
-        names = [n.id for c in node.generators for n in ast.walk(c.target) if isinstance(n, ast.Name)]
+        names = [n.id for c in node.generators for n in walk(c.target) if isinstance(n, ast.Name)]
         made = node.value if isinstance(node, ast.DictComp) else node.elt
-        for part in ast.walk(made):
+        for part in walk(made):
             yield from _from_one_of(part, names)
     elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "setattr" and len(node.args) == 3:
         left = getattr(node.args[2], "left", None)
@@ -185,7 +211,7 @@ def _from_one_of(node, names):
 def _origins(node, came):
     """The functions from whose results an expression is made."""
     found = set()
-    for n in ast.walk(node):
+    for n in walk(node):
         if isinstance(n, ast.Call):
             found.add(getattr(n.func, "attr", getattr(n.func, "id", "")))
         elif isinstance(n, ast.Name):

@@ -30,6 +30,7 @@ from pathlib import Path
 import numpy as np
 
 from minigen.explain import arrays
+from minigen.explain.source import in_double
 
 STATEMENT_SECONDS = 1.0  # a definition takes no time; what takes longer is work, which belongs under __main__
 _work = (
@@ -230,7 +231,7 @@ def _run(program, statement):
 def execute(program, statement):
     flags = __future__.annotations.compiler_flag if "from __future__" in program.text else 0
     code = compile(ast.Module([statement], []), str(program.path), "exec", flags=flags, dont_inherit=True)
-    exec(code, program.names)
+    exec(in_double(code), program.names)
 
 
 def is_work(program, statement):
@@ -330,6 +331,8 @@ class Stub:
     def __getattr__(self, name):
         if name.startswith("__"):
             raise AttributeError(name)
+        if name in ("shape", "ndim", "dtype"):  # it is no array, for whoever looks at values
+            raise AttributeError(f"{self._name.split('.')[0]} is not installed: no {self._name}.{name}")
         return Stub(f"{self._name}.{name}")
 
     def __setattr__(self, name, value):

@@ -22,6 +22,7 @@ import numpy as np
 from minigen.explain import load, pairs, propose, shown
 from minigen.explain import scene as scenes
 from minigen.explain.reading import FILE, Reading, Step, is_number
+from minigen.explain.source import walk
 
 SECONDS = 2.0  # of computing, for the code under __main__
 MOST = 600  # readings that are tried in one file
@@ -171,9 +172,7 @@ def _is_a_step(found):
         return False
     program, step = found.place.program, reading.backward or reading.forward
     names = pairs.closure(pairs.call_graph(program), [pairs._key(found, step)])
-    trees = [
-        n for n in ast.walk(program.tree) if isinstance(n, ast.FunctionDef) and n.name in _last_names(names)
-    ]
+    trees = [n for n in walk(program.tree) if isinstance(n, ast.FunctionDef) and n.name in _last_names(names)]
     return not found.takes_a_step or any(map(takes_a_plain_step, trees))
 
 
@@ -185,11 +184,11 @@ def _reads_what_others_leave(found):
     own = {reading.forward.name, reading.backward.name, "__init__"}
     parameters = {key for m in found.matches for _, key in m.value}
     stored, read = set(), set()
-    for tree in (n for n in ast.walk(program.tree) if isinstance(n, ast.FunctionDef)):
-        shared = {name for n in ast.walk(tree) if isinstance(n, ast.Global) for name in n.names}
-        named = [n for n in ast.walk(tree) if isinstance(n, ast.Name)]
+    for tree in (n for n in walk(program.tree) if isinstance(n, ast.FunctionDef)):
+        shared = {name for n in walk(tree) if isinstance(n, ast.Global) for name in n.names}
+        named = [n for n in walk(tree) if isinstance(n, ast.Name)]
         own_names = {a.arg for a in tree.args.args} | {n.id for n in named if isinstance(n.ctx, ast.Store)}
-        attributes = [n for n in ast.walk(tree) if isinstance(n, ast.Attribute)]
+        attributes = [n for n in walk(tree) if isinstance(n, ast.Attribute)]
         if tree.name == reading.forward.name:
             read |= {n.attr for n in attributes if isinstance(n.ctx, ast.Load)}
             read |= {n.id for n in named if n.id not in own_names}
@@ -230,16 +229,16 @@ def _last_names(names):
 
 def takes_a_plain_step(tree):
     """Whether a function keeps or returns something less a product, and takes no root: self.w - rate * d."""
-    if any(getattr(n, "attr", "") in ("sqrt", "clip") for n in ast.walk(tree)):
+    if any(getattr(n, "attr", "") in ("sqrt", "clip") for n in walk(tree)):
         return False
-    for n in ast.walk(tree):
+    for n in walk(tree):
         value, kept, taken = getattr(n, "value", None), isinstance(n, ast.Return), []
         if isinstance(n, ast.Assign | ast.AugAssign):
             targets = getattr(n, "targets", None) or [n.target]
             in_place = isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Sub)
             kept = in_place or any(isinstance(t, ast.Attribute | ast.Subscript) for t in targets)
             taken = [value] if in_place else []
-        inside = ast.walk(value) if kept and value is not None else ()
+        inside = walk(value) if kept and value is not None else ()
         taken += [m.right for m in inside if isinstance(m, ast.BinOp) and isinstance(m.op, ast.Sub)]
         if any(isinstance(t, ast.BinOp) and isinstance(t.op, ast.Mult | ast.MatMult) for t in taken):
             return True

@@ -25,6 +25,7 @@ from minigen.explain import evidence, hints, load, within
 from minigen.explain import scene as scenes
 from minigen.explain.live import reachable as reachable_from
 from minigen.explain.reading import EVERY, FILE, PARTS, Assumed, Reading, Step, is_gradient_name, is_number
+from minigen.explain.source import walk
 from minigen.explain.task import Played, Task
 
 MEANS = "the mean", "the sum"
@@ -254,7 +255,7 @@ def readings(place, arguments):
 def makes_room(tree):
     """Whether a function of no arguments does nothing but make zeros, as one that clears gradients."""
     takes = [a.arg for a in tree.args.args if a.arg not in ("self", "cls")] if tree is not None else []
-    nodes = list(ast.walk(tree)) if tree is not None and not takes else []
+    nodes = list(walk(tree)) if tree is not None and not takes else []
     called = {getattr(n.func, "attr", getattr(n.func, "id", "")) for n in nodes if isinstance(n, ast.Call)}
     zeros = {"zeros", "zeros_like", "fill"}
     others = {"items", "keys", "values", "range", "len", "enumerate", "zip", "setattr", "getattr"}
@@ -276,7 +277,7 @@ def steps_of(place, title, forward):
 
 def goes_round(tree):
     """Whether a function counts epochs or iterations, by its names: it takes many steps."""
-    loops = [n for n in ast.walk(tree) if isinstance(n, ast.For | ast.While)] if tree is not None else []
+    loops = [n for n in walk(tree) if isinstance(n, ast.For | ast.While)] if tree is not None else []
     heads = [n.test if isinstance(n, ast.While) else n for n in loops]
     said = [
         ast.unparse(n.target) + " " + ast.unparse(n.iter) if isinstance(n, ast.For) else ast.unparse(n)
@@ -350,14 +351,14 @@ def updates(place):
 def _calls(program, function, name):
     """How often a function calls another one in its text."""
     tree = evidence.find(program.tree, function) or ast.Pass()
-    called = (n.func for n in ast.walk(tree) if isinstance(n, ast.Call))
+    called = (n.func for n in walk(tree) if isinstance(n, ast.Call))
     return sum(getattr(f, "attr", getattr(f, "id", "")) == name for f in called)
 
 
 def _takes_many_steps(program, function):
     """Whether a function counts in a loop, as one that fits a model does, and does not take a single step."""
     tree = evidence.find(program.tree, function)
-    loops = [n for n in ast.walk(tree) if isinstance(n, ast.For | ast.While)] if tree is not None else []
+    loops = [n for n in walk(tree) if isinstance(n, ast.For | ast.While)] if tree is not None else []
     counts = (
         isinstance(n, ast.While) or getattr(getattr(n.iter, "func", None), "id", "") in ("range", "trange")
         for n in loops
@@ -426,17 +427,15 @@ def _whose_results(program, name):
     """The functions whose results a call of `name` is given somewhere in the file: `loss, saved = run(x)` and then
     `bptt(saved)`.
     """
-    scopes = [program.tree, *(n for n in ast.walk(program.tree) if isinstance(n, ast.FunctionDef))]
+    scopes = [program.tree, *(n for n in walk(program.tree) if isinstance(n, ast.FunctionDef))]
     found = []
     for scope in scopes:
         came = {}
-        for n in ast.walk(scope):
+        for n in walk(scope):
             if isinstance(n, ast.Assign) and isinstance(n.value, ast.Call):
-                names = {t.id for target in n.targets for t in ast.walk(target) if isinstance(t, ast.Name)}
+                names = {t.id for target in n.targets for t in walk(target) if isinstance(t, ast.Name)}
                 came |= dict.fromkeys(names, getattr(n.value.func, "id", None))
-        calls = [
-            n for n in ast.walk(scope) if isinstance(n, ast.Call) and getattr(n.func, "id", None) == name
-        ]
+        calls = [n for n in walk(scope) if isinstance(n, ast.Call) and getattr(n.func, "id", None) == name]
         given = [a.id for n in calls for a in n.args if isinstance(a, ast.Name)]
         found += [came[a] for a in given if came.get(a) not in (None, name)]
     return list(dict.fromkeys(found))
@@ -464,6 +463,10 @@ def _loss_steps(place, forward, name, arguments):
             bound.append((p.name, ("given", p.name)))
         elif p.name in returned:
             bound.append((p.name, ("out", returned.index(p.name))))
+        elif (
+            may_be_labels.match(p.name) and p.name.swapcase() in arguments
+        ):  # cost(y, a) beside backward(a, Y)
+            bound.append((p.name, ("given", p.name.swapcase())))
         elif p.default is not p.empty and any(source[0] == "out" for _, source in bound):
             continue  # y is there already: this is a setting
         elif open_ is None and not labels.match(p.name):  # the output is not compared with itself
@@ -491,7 +494,7 @@ def _reads_what_is_kept(place, name, forward):
     read, kept = (
         {
             n.attr
-            for n in ast.walk(evidence.find(place.program.tree, functions[n_]) or ast.Pass())
+            for n in walk(evidence.find(place.program.tree, functions[n_]) or ast.Pass())
             if isinstance(n, ast.Attribute) and isinstance(n.ctx, context)
         }
         for n_, context in ((name, ast.Load), (forward, ast.Store))
@@ -546,7 +549,7 @@ def _errors_handed_over(place, back):
 
 def hands_errors(program, back):
     """Whether the file hands a difference, such as p - y, to a backward."""
-    nodes = list(ast.walk(program.tree))
+    nodes = list(walk(program.tree))
     assigned = [n for n in nodes if isinstance(n, ast.Assign) and _is_difference(n.value)]
     made = {t.id for n in assigned for t in n.targets if isinstance(t, ast.Name)}
     calls = [n for n in nodes if isinstance(n, ast.Call) and n.args]
@@ -559,7 +562,7 @@ def _is_difference(node):
     if isinstance(node, ast.BinOp):
         return isinstance(node.op, ast.Sub) or isinstance(node.op, ast.Div) and _is_difference(node.left)
     name = getattr(node.func, "attr", "") if isinstance(node, ast.Call) else ""
-    inside = [n for n in ast.walk(node) if n is not node] if name == "sum" else []
+    inside = [n for n in walk(node) if n is not node] if name == "sum" else []
     return name == "subtract" or any(
         isinstance(n, ast.Call | ast.BinOp) and _is_difference(n) for n in inside
     )
@@ -758,14 +761,14 @@ def _keeps_moments(place, reading):
     function = place.functions().get(step.name)
     tree = evidence.find(place.program.tree, function) if function is not None else None
     kept = set()
-    for n in ast.walk(tree) if tree is not None else ():
+    for n in walk(tree) if tree is not None else ():
         value = getattr(n, "value", None) if isinstance(n, ast.Assign) else None
         if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add):
             target = ast.unparse(n.targets[0])
-            kept |= {target} if any(ast.unparse(m) == target for m in ast.walk(value)) else set()
-    calls = (n for n in ast.walk(tree or ast.Pass()) if isinstance(n, ast.Call))
+            kept |= {target} if any(ast.unparse(m) == target for m in walk(value)) else set()
+    calls = (n for n in walk(tree or ast.Pass()) if isinstance(n, ast.Call))
     roots = [n for n in calls if getattr(n.func, "attr", "") == "sqrt"]
-    return any(ast.unparse(m) in kept for n in roots for m in ast.walk(n))
+    return any(ast.unparse(m) in kept for n in roots for m in walk(n))
 
 
 def _of_other_shape(place, reading, scene):
@@ -870,14 +873,14 @@ def _set_by_others(place, reading):
     called = {reading.forward.name, reading.backward.name}
     others = [f for n, f in place.functions().items() if n not in called] if place.kind is not None else []
     trees = [evidence.find(place.program.tree, f) or ast.Pass() for f in others]
-    nodes = (n for tree in trees for n in ast.walk(tree) if isinstance(n, ast.Attribute))
+    nodes = (n for tree in trees for n in walk(tree) if isinstance(n, ast.Attribute))
     return {n.attr for n in nodes if isinstance(n.ctx, ast.Store)}
 
 
 def _asks_for_objects(place, step):
     """Whether a function calls methods of what a Step gives it as an array: loss.backward(), where loss is an object."""
     tree = evidence.find(place.program.tree, place.functions()[step.name])
-    called = [n.func for n in ast.walk(tree or ast.Pass()) if isinstance(n, ast.Call)]
+    called = [n.func for n in walk(tree or ast.Pass()) if isinstance(n, ast.Call)]
     owners = {f.value.id for f in called if isinstance(f, ast.Attribute) and isinstance(f.value, ast.Name)}
     arrays = {p for p, source in step.bound if source[0] in ("g", "y", "result", "rest", "out")}
     return bool(arrays & owners - {"np"})
@@ -1077,9 +1080,7 @@ def _asks_for_g(place, reading):
         return False
     if reading.closure:
         tree = evidence.find(place.program.tree, place.functions()[reading.forward.name])
-        inner = (
-            [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n is not tree] if tree else []
-        )
+        inner = [n for n in walk(tree) if isinstance(n, ast.FunctionDef) and n is not tree] if tree else []
         if not inner or not inner[-1].args.args:
             return False
         tree, name = inner[-1], inner[-1].args.args[0].arg
@@ -1094,7 +1095,7 @@ def _asks_for_g(place, reading):
         required = any(
             p.name == name and p.default is p.empty for p in place.parameters(reading.backward.name)
         )
-    read = tree is not None and any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(tree))
+    read = tree is not None and any(isinstance(n, ast.Name) and n.id == name for n in walk(tree))
     return required or read
 
 
@@ -1290,6 +1291,7 @@ def task_of(place, reading, warm="cold", seeds=(1, 2, 3), promised=()):
         step,
         takes_g=reading.takes_g,
         must_use_g=_asks_for_g(place, reading),
+        may_change_g=True,
         penalties={n: functools.partial(penalty, f) for n, f in _penalties(place, reading).items()},
     )
 
@@ -1502,7 +1504,7 @@ def computes(tree):
     """Whether a function computes anything: one that only hands over what others keep, or raises, cannot be wrong."""
     if not isinstance(tree, ast.FunctionDef):
         return False
-    own = [n for part in tree.body if not isinstance(part, ast.Raise) for n in ast.walk(part)]
+    own = [n for part in tree.body if not isinstance(part, ast.Raise) for n in walk(part)]
     takes = [a.arg for a in tree.args.args if a.arg not in ("self", "cls")]
     arithmetic = any(isinstance(n, ast.BinOp | ast.AugAssign | ast.UnaryOp) for n in own)
     return arithmetic or bool(takes) and any(isinstance(n, ast.Call) for n in own)
@@ -1522,7 +1524,7 @@ def call_graph(program):
                     methods.setdefault(item.name, []).append(f"{node.name}.{item.name}")
     for name, node in nodes.items():
         called = set()
-        for n in ast.walk(node):
+        for n in walk(node):
             if isinstance(n, ast.Name) and n.id in nodes:
                 called.add(n.id)
             elif isinstance(n, ast.Attribute) and n.attr in methods:

@@ -21,6 +21,7 @@ import numpy as np
 from minigen.explain import chain, hints, load, pairs, vector
 from minigen.explain.reading import bases
 from minigen.explain.scene import Live, Scene, is_own, widen
+from minigen.explain.source import walk
 
 GLANCE, LOOK = 300, 2500  # the effort for one class or function: a call of its forward counts 1, ...
 JUDGED = 5  # ... and a comparison of its gradients so much more
@@ -64,6 +65,19 @@ class Sizes:
         self.M = 2 + (seed or 0) % 2  # images are few: loops over them are slow
 
 
+_asks_for_positive = {
+    "log",
+    "log2",
+    "log10",
+    "log1p",
+    "xlogy",
+    "sqrt",
+    "clip",
+    "minimum",
+    "arccos",
+    "arctanh",
+    "logit",
+}
 _shapes = [
     "N A", "N B", "A N", "N", "A", "N 1", "1 A", "A 1", "A B", "B A", "B", "1 B", "B 1", "N C", "C N", "C", "B C", "C B",
     "N c H W", "N H W c", "N c L", "N L c", "N T A", "T N A", "o c 3 2", "o", "c", "o c 3 3", "1 c 1 1", "A A", "B B", "C C", "B N",
@@ -116,7 +130,8 @@ class Choice:
         self.kind, self.what, self.domain = kind, what, domain
         self.hides = hides  # whether a mistake cannot be seen with it: a factor of 0 or 1
 
-    def make(self, rng, sizes):
+    def make(self, rng, sizes, known=()):
+        """What the parameter is given; `known`: arrays that a function of the file which makes it is given, too."""
         kind, what = self.kind, self.what
         if kind == "omit":
             return None
@@ -132,7 +147,10 @@ class Choice:
             return [sizes.widths[i] for i in what]
         if kind == "made":
             function, options = what
-            return function(**{name: c.make(rng, sizes) for name, c in options.items() if c.kind != "omit"})
+            same = [] if isinstance(function, type) else [n for n in options if n in known]
+            made = {n: c.make(rng, sizes) for n, c in options.items() if c.kind != "omit" and n not in same}
+            result = function(**made, **{n: known[n] for n in same})
+            return _with_other_numbers(result, rng, sizes) if type(result) is dict else result
         if kind == "call":
             return what(rng, sizes)
         if kind == "settings":
@@ -367,7 +385,7 @@ def _hinted(name, position, weights, extra):
 
 def _statements(tree):
     """The assignments of a function, in their order."""
-    found = [n for n in ast.walk(tree) if isinstance(n, ast.Assign)] if tree else []
+    found = [n for n in walk(tree) if isinstance(n, ast.Assign)] if tree else []
     return sorted(found, key=lambda n: (n.lineno, n.col_offset))
 
 
@@ -379,9 +397,9 @@ def _symbol(name, place, image, known, letters):
         return "c"
     if image:
         likely = {
-            "H": r"^(n_?)?h(?!h)|height|rows?$",
-            "W": r"^(n_?)?w(?!w)|width|cols?$",
-            "c": r"^(n_?)?c|depth",
+            "H": r"^(n_?)?h(?!h)|_h$|height|rows?$",
+            "W": r"^(n_?)?w(?!w)|_w$|width|cols?$",
+            "c": r"^(n_?)?c|_c$|depth",
         }
         for symbol, words in likely.items():
             if re.search(words, name, re.I) and symbol not in known:
@@ -455,6 +473,7 @@ class Proposal:
         self.output = ""  # the symbols of the output's shape, once forward has run
         self.thin = False  # whether it is an image with an axis of one entry
         self.stopped = ""  # what NumPy said when it stopped
+        self.backs = set()  # the keys of those that go back of which this is the likeliest forward
         self._labels = {}
         self.place = pairs.Place(program, "", None, kind)
 
@@ -518,7 +537,7 @@ class Proposal:
             widths += wide
             weights += bool(_weight.match(p.name))
             keys = self._keys_read(p.name)
-            if keys and p.name not in given:
+            if keys is not None and p.name not in given:
                 options = [
                     *self._held(keys),
                     *self._made_with_keys(keys),
@@ -549,6 +568,8 @@ class Proposal:
                         likely.get(c.what, len(likely)),
                     )
                 )
+            if p.name not in given and options[0].kind == "array" and hints.counts(self._tree, p.name):
+                options = [*(Choice("constant", n) for n in (2, 3, 1)), *options]
             ways = hints.asked(self._tree, p.name) if p.name not in given and p.default is p.empty else []
             options = [Choice("constant", way) for way in ways] + options
             options = [*self._objects(p.name), *self._annotated(p), *options]
@@ -606,7 +627,7 @@ class Proposal:
         """(method, name of a list) of the methods that put a layer into a list, such as add."""
         for name, function in self.place.functions().items() if self.kind is not None else ():
             tree = pairs.evidence.find(self.program.tree, function)
-            for n in ast.walk(tree) if tree is not None else ():
+            for n in walk(tree) if tree is not None else ():
                 appended = isinstance(n, ast.Call) and getattr(n.func, "attr", "") == "append"
                 if (
                     appended
@@ -620,7 +641,7 @@ class Proposal:
         """Whether the file takes slices of a vector of this name, or of one that its functions call otherwise."""
         sliced = {
             n.value.id if isinstance(n, ast.Subscript) else n.args[0].id
-            for n in ast.walk(self.program.tree)
+            for n in walk(self.program.tree)
             if isinstance(n, ast.Subscript)
             and isinstance(n.slice, ast.Slice)
             and isinstance(n.value, ast.Name)
@@ -653,18 +674,16 @@ class Proposal:
             if name not in ("__init__", self.front) and tree is not None:
                 found[name] = set(hints.sets(tree))
         made = {
-            n.attr
-            for n in ast.walk(self._class)
-            if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)
+            n.attr for n in walk(self._class) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)
         }
         by_others = {
             n.attr
             for method in getattr(self._class, "body", ())
             if isinstance(method, ast.FunctionDef) and not found.get(method.name)
-            for n in ast.walk(method)
+            for n in walk(method)
             if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)
         }
-        read = {n.attr for n in ast.walk(self._tree) if isinstance(n, ast.Attribute)} if self._tree else set()
+        read = {n.attr for n in walk(self._tree) if isinstance(n, ast.Attribute)} if self._tree else set()
         return {name for name, attributes in found.items() if attributes & read & made - by_others}
 
     @functools.cached_property
@@ -676,7 +695,7 @@ class Proposal:
         """How many axes the text counts on an argument, or that of a function which it is handed to."""
         found = hints.axes(tree, name)
         own = self.program.functions()
-        for n in ast.walk(tree) if tree is not None and not found and depth else ():
+        for n in walk(tree) if tree is not None and not found and depth else ():
             function = own.get(getattr(n.func, "id", "")) if isinstance(n, ast.Call) else None
             inner = pairs.evidence.find(self.program.tree, function) if function is not None else None
             if isinstance(inner, ast.FunctionDef):
@@ -714,22 +733,27 @@ class Proposal:
         )
 
     def _keys_read(self, name):
-        """The keys that the file reads from a dict of this name, in order: pool_param["stride"]."""
-        places = [
-            (n.lineno, n.col_offset, n.slice.value)
-            for n in ast.walk(self.program.tree)
-            if isinstance(n, ast.Subscript)
-            and isinstance(n.value, ast.Name)
-            and n.value.id == name
-            and isinstance(n.slice, ast.Constant)
-            and isinstance(n.slice.value, str)
+        """The keys that the file reads from a dict of this name, in order: pool_param["stride"]; None where it is no dict,
+        and none for those that may be absent, as in bn_param.get("eps", 1e-5).
+        """
+        nodes = walk(self.program.tree)
+        subscripts = [n for n in nodes if isinstance(n, ast.Subscript) and isinstance(n.ctx, ast.Load)]
+        read = [(n, n.slice) for n in subscripts if getattr(n.value, "id", "") == name]
+        calls = [
+            n for n in nodes if isinstance(n, ast.Call) and getattr(n.func, "attr", "") == "get" and n.args
         ]
-        return list(dict.fromkeys(key for *_, key in sorted(places)))
+        gets = [n for n in calls if getattr(n.func.value, "id", "") == name]
+        read += [(n, n.args[0]) for n in gets if len(n.args) == 1]
+        keys = [(n.lineno, n.col_offset, key.value) for n, key in read if isinstance(key, ast.Constant)]
+        found = list(
+            dict.fromkeys(key for *_, key in sorted(keys, key=lambda k: k[:2]) if isinstance(key, str))
+        )
+        return found if found or gets else None
 
     def _made_with_keys(self, keys):
         """Choices that call the file's own function for its parameters, where it makes a dict with all these keys."""
         made = []
-        for choice in self._initialised():
+        for choice in self._initialised() if keys else ():
             function, _ = choice.what
             tree = pairs.evidence.find(self.program.tree, function)
             made += [choice] if set(keys) <= _keys(tree) else []
@@ -737,7 +761,9 @@ class Proposal:
 
     def _held(self, keys):
         """Choices of the dicts that the file holds and that have all these keys, with other numbers in their arrays."""
-        held = (v for v in self.program.names.values() if isinstance(v, dict) and v.keys() >= set(keys))
+        held = (
+            v for v in self.program.names.values() if keys and isinstance(v, dict) and v.keys() >= set(keys)
+        )
         return [Choice("call", functools.partial(_with_other_numbers, v)) for v in held]
 
     @functools.cached_property
@@ -766,7 +792,7 @@ class Proposal:
     @functools.cached_property
     def _indices(self):
         """The names whose entries the file uses as indices: table[inputs[t]] or x[inputs[t], 0]."""
-        slices = [n.slice for n in ast.walk(self.program.tree) if isinstance(n, ast.Subscript)]
+        slices = [n.slice for n in walk(self.program.tree) if isinstance(n, ast.Subscript)]
         parts = [p for n in slices for p in (n.elts if isinstance(n, ast.Tuple) else [n])]
         inner = (p.value for p in parts if isinstance(p, ast.Subscript))
         return {n.id for n in inner if isinstance(n, ast.Name)} | self._plain_indices
@@ -775,8 +801,8 @@ class Proposal:
     def _plain_indices(self):
         """The arguments of the class's methods, or the file's functions, that stand as an index themselves: E[tokens]."""
         found = set()
-        for tree in (n for n in ast.walk(self._class) if isinstance(n, ast.FunctionDef)):
-            slices = [n.slice for n in ast.walk(tree) if isinstance(n, ast.Subscript)]
+        for tree in (n for n in walk(self._class) if isinstance(n, ast.FunctionDef)):
+            slices = [n.slice for n in walk(tree) if isinstance(n, ast.Subscript)]
             used = {n.id for n in slices if isinstance(n, ast.Name)}
             found |= used & {a.arg for a in tree.args.args}
         return {n for n in found if not re.match(r"^([a-z]|key|name)$", n)}
@@ -835,7 +861,9 @@ class Proposal:
         """The object, if any, and the arguments by name."""
         rng = np.random.default_rng(seed)
         np.random.seed(seed % 2**32)  # noqa: NPY002
-        made = {key: c.make(rng, sizes) for key, c in chosen.items() if c.kind != "omit"}
+        made = {key: c.make(rng, sizes) for key, c in chosen.items() if c.kind not in ("omit", "made")}
+        known = {n: v for (_, n), v in made.items() if isinstance(v, np.ndarray)}
+        made |= {key: c.make(rng, sizes, known) for key, c in chosen.items() if c.kind == "made"}
         arguments = {name: v for (where, name), v in made.items() if where == "call"}
         if self.kind is None:
             return None, arguments
@@ -900,9 +928,13 @@ class ProposedPlace(pairs.Place):
         }
         widths = [c.what for c in self.chosen.values() if c.kind == "width"]
         widths += [w for c in self.chosen.values() if c.kind == "pairs" for w in c.what]
-        if len(set(widths)) < len(widths) or any(
-            len(set(s.split())) < len(s.split()) for s in arrays.values() if s not in _square
-        ):
+        if arrays and all(set(s.split()) <= {"1"} for s in arrays.values()):
+            return True
+        positive = any(c.domain in ("probability", "distribution") for c in self.chosen.values())
+        if positive and not self.program.words & _asks_for_positive:
+            return True
+        of_arrays = [[n for n in s.split() if n != "1"] for s in arrays.values() if s not in _square]
+        if any(len(set(sizes)) < len(sizes) for sizes in [widths, *of_arrays]):
             return True
         single = (n for n, s in arrays.items() if s.startswith("1 ") or s.endswith(" 1"))
         rows = any(not _bias.match(n) for n in single)
@@ -940,12 +972,18 @@ def places(program, shapes, seconds=8.0, known=()):
     deadline = time.process_time() + seconds
     proposals = sorted(_proposals(program), key=lambda p: -len(pairs.closure(graph, [p.key])))
     best = {}  # {key: (place, right, whether that is settled)}
+
+    def waits(proposal):
+        settled = best.get(proposal.key, (0, 0, False))[2]
+        return not settled and not {proposal.key, *proposal.backs} <= reached
+
     for effort in (GLANCE, LOOK):  # first a glance at everything, then longer at what is not clean
-        for proposal in proposals:
-            key = proposal.key
-            if key in reached or best.get(key, (0, 0, False))[2] or time.process_time() > deadline:
+        for i, proposal in enumerate(proposals):
+            key, left = proposal.key, deadline - time.process_time()
+            if not waits(proposal) or left < 0:
                 continue
-            place, right, clean = _search(proposal, shapes, effort)
+            most = 2 * left / sum(map(waits, proposals[i:]))  # so that something is left for the others
+            place, right, clean = _search(proposal, shapes, effort, min(SECONDS * effort / LOOK, most))
             if place is not None and (key not in best or _rank(place, right, clean) > _rank(*best[key])):
                 best[key] = place, right, clean
             if right and (clean or effort == LOOK):
@@ -958,34 +996,24 @@ def _rank(place, right, clean):
 
 
 def _proposals(program):
+    """A Proposal for every function or method that may be a forward, or give gradients by itself."""
     bare = pairs.Place(program, program.path.stem, None)
-    functions = bare.functions()
-    fronts = []
-    for back in (n for n in functions if pairs.goes_back(n, functions)):
-        fronts += pairs._fronts(bare, functions, back)
-    fronts += [
-        n for n in functions if _may_be_single(program, functions[n]) and not pairs._has_front(functions, n)
-    ]
-    fronts += pairs.updates(bare).values()
-    for name in dict.fromkeys(fronts):
-        parameters = bare.parameters(name)
-        yield Proposal(
-            program, None, program.path.stem, name, [], parameters + _of_backs(bare, name, parameters)
-        )
-    for name, kind in program.classes().items():
-        place = pairs.Place(program, name, None, kind)
-        methods = place.functions()
-        backs = [n for n in methods if pairs.goes_back(n, methods)]
-        fronts = [f for b in backs for f in pairs._fronts(place, methods, b)]
-        fronts += [
-            n for n in methods if _may_be_single(program, methods[n]) and not pairs._has_front(methods, n)
-        ]
-        fronts += pairs.updates(place).values()
-        constructor = _constructor(kind)
-        for front in dict.fromkeys(fronts):
+    for place in [bare, *(pairs.Place(program, n, None, kind) for n, kind in program.classes().items())]:
+        functions = place.functions()
+        backs = [n for n in functions if pairs.goes_back(n, functions)]
+        fronts_of = {n: pairs._fronts(place, functions, n) for n in backs}
+        single = [n for n, f in functions.items() if _may_be_single(program, f)]
+        single = [n for n in single if not pairs._has_front(functions, n)]
+        constructor = [] if place.kind is None else _constructor(place.kind)
+        for front in dict.fromkeys(
+            [*itertools.chain(*fronts_of.values()), *single, *pairs.updates(place).values()]
+        ):
             parameters = place.parameters(front)
             parameters += _of_backs(place, front, parameters)
-            yield Proposal(program, kind, name, front, constructor, parameters)
+            proposal = Proposal(program, place.kind, place.title, front, constructor, parameters)
+            own = [n for n, fronts in fronts_of.items() if fronts[:1] == [front]]
+            proposal.backs = {n if place.kind is None else f"{place.title}.{n}" for n in own}
+            yield proposal
 
 
 def _of_backs(place, front, parameters):
@@ -1035,11 +1063,11 @@ def _may_be_single(program, function):
     tree = pairs.evidence.find(program.tree, function)
     names -= _only_read(tree)
     defined = {key.rpartition(".")[2] for key in pairs.call_graph(program)}  # p.update(...) is that of a dict
-    calls = [n.func for n in ast.walk(tree) if isinstance(n, ast.Call)] if tree is not None else []
+    calls = [n.func for n in walk(tree) if isinstance(n, ast.Call)] if tree is not None else []
     called = {getattr(f, "attr", getattr(f, "id", "")) for f in calls} if tree is not None else names
     back = sum(pairs.goes_back(n) or n in ("back", "update") and n in defined for n in names & called)
     here = (
-        [n for n in ast.walk(tree) if isinstance(n, ast.Assign) and not isinstance(n.value, ast.Call)]
+        [n for n in walk(tree) if isinstance(n, ast.Assign) and not isinstance(n.value, ast.Call)]
         if tree
         else []
     )
@@ -1047,7 +1075,7 @@ def _may_be_single(program, function):
     gradients = sum(bool(_gradient.match(n) or n in here and _of_output.match(n)) for n in names)
     updates = tree is not None and any(
         isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Sub) and not _is_a_plain_step(n)
-        for n in ast.walk(tree)
+        for n in walk(tree)
     )
     own = {n.lower() for n in code.co_varnames[: code.co_argcount]}
     gradients += sum(bool(bases(n) & own) for n in {*code.co_varnames, *_keys(tree)} - {*own})
@@ -1063,7 +1091,7 @@ def _may_be_single(program, function):
 
 def _only_read(tree):
     """The names of attributes that a function reads, and neither sets nor calls: they were computed elsewhere."""
-    nodes = list(ast.walk(tree)) if tree is not None else []
+    nodes = list(walk(tree)) if tree is not None else []
     called = {id(n.func) for n in nodes if isinstance(n, ast.Call)}
     attributes = [n for n in nodes if isinstance(n, ast.Attribute)]
     kept = {n.attr for n in attributes if id(n) in called or not isinstance(n.ctx, ast.Load)}
@@ -1072,13 +1100,13 @@ def _only_read(tree):
 
 def _is_a_plain_step(node):
     """Whether a subtraction takes what is stored as a gradient already: layer.W -= lr * layer.grad_W."""
-    read = [n.attr for n in ast.walk(node.value) if isinstance(n, ast.Attribute)]
+    read = [n.attr for n in walk(node.value) if isinstance(n, ast.Attribute)]
     return bool(read) and all(map(pairs.is_gradient_name, read))
 
 
 def _keys(tree):
     """The keys, such as "dW", that stand in a function as text."""
-    found = (getattr(n, "value", None) for n in ast.walk(tree) if isinstance(n, ast.Constant)) if tree else ()
+    found = (getattr(n, "value", None) for n in walk(tree) if isinstance(n, ast.Constant)) if tree else ()
     return {v for v in found if isinstance(v, str) and v.isidentifier()}
 
 
@@ -1087,7 +1115,7 @@ def _gives_the_way_back(tree):
     if tree is None:
         return False
     node = pairs.evidence._returned(tree)
-    inner = {n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n is not tree}
+    inner = {n.name for n in walk(tree) if isinstance(n, ast.FunctionDef) and n is not tree}
     parts = node.elts if isinstance(node, ast.Tuple) else []
     return any(isinstance(n, ast.Lambda) or isinstance(n, ast.Name) and n.id in inner for n in parts)
 
@@ -1127,10 +1155,10 @@ def _call_forward(place, scene, front):
     return step.call(live, {})
 
 
-def _search(proposal, given, effort=LOOK):
+def _search(proposal, given, effort, seconds):
     """Change one argument at a time while forward gets further; then let the gradients decide among what runs."""
     variables = proposal.variables(given)
-    deadline = time.process_time() + SECONDS * effort / LOOK
+    deadline = time.process_time() + seconds
     spent = 0
     chosen = {key: options[0] for key, options in variables}
     progress, best, tried, multiple = -1, None, set(), []
@@ -1177,18 +1205,15 @@ def _search(proposal, given, effort=LOOK):
             for key, _ in options_of
             if key[0] in ("call", "with") and pairs.may_be_labels.match(key[1])
         ]
-        shaped = [
-            (("call", m.value[0][1]), [Choice("array", _spec(m.shape, Sizes()))])
+        shaped = {
+            ("call", m.value[0][1]): Choice("array", _spec(m.shape, Sizes()))
             for m in (best[5] if best else ())
             if not m.shaped and len(m.value) == 1 and m.value[0][0] == "arg"
-        ]
+        }
         arguments_first = sorted(options_of, key=lambda variable: variable[0][0] != "call")
-        for key, options in [*labels, *shaped, *_in_slices(arguments_first)]:
-            for option in options:
-                other = {**start, key: option}
-                if distance(other) == DONE and consider(other):
-                    return True
-        return False
+        one_by_one = [*labels, *((key, [c]) for key, c in shaped.items()), *_in_slices(arguments_first)]
+        changes = itertools.chain([shaped], ({key: c} for key, options in one_by_one for c in options))
+        return any(distance(start | change) == DONE and consider(start | change) for change in changes)
 
     def wider():
         """Whether a mistake shows, or nothing is wrong, where the one array that had an axis of one entry has more."""
@@ -1224,7 +1249,8 @@ def _search(proposal, given, effort=LOOK):
             if moves and key is None:
                 break  # the likelier choices have led further
             for option in options:
-                other = {**chosen, key: option}
+                several = key if isinstance(key[0], tuple) else [key]
+                other = chosen | dict.fromkeys(several, option)
                 reached = distance(other)
                 if reached == DONE and (consider(other) or around(other, variables)):
                     return answer()
@@ -1288,7 +1314,7 @@ def _moves(proposal, chosen, variables):
 
 
 def _of_a_size(proposal, chosen):
-    """(argument, Choices) that have the size which the program itself gives, by what NumPy said when it stopped: that of an
+    """(argument, or several, and Choices) that have the size which the program itself gives, by what NumPy said when it stopped: that of an
     array that it has made, for a product, or one that it has written down, as in x.reshape(64, -1).
     """
     arrays = {k: _shape_of(c) for k, c in chosen.items() if k[0] == "call" and c.kind == "array"}
@@ -1298,6 +1324,20 @@ def _of_a_size(proposal, chosen):
     for key, shape in arrays.items():
         if told and math.prod(shape) == int(told[1]):
             yield key, [Choice("array", wanted, chosen[key].domain)]
+    vectors = {key: shape for key, shape in arrays.items() if len(shape) == 1 and _bias.match(key[1])}
+    ends = [(mine, other) for mine, other in _misfits(proposal) if len(mine) == 1]
+    beyond = re.search(r"out of bounds for axis \d+ with size (\d+)", proposal.stopped)
+    ends += [(shape, (int(beyond[1]),)) for shape in set(vectors.values())] if beyond else []
+    for (
+        mine,
+        other,
+    ) in ends:  # of a bias or a scale: the last axis of what it is added to, or as many as a loop can read
+        keys = tuple(key for key, shape in vectors.items() if shape == mine)
+        shapes = (
+            [other[-1:]] if len(other) != 4 else [(1, other[1], 1, 1), other[-1:]]
+        )  # of images, for each channel
+        if keys:
+            yield keys, [Choice("array", _spec(shape, Sizes())) for shape in shapes]
     if "aligned" in proposal.stopped or "matmul" in proposal.stopped:
         found = re.findall(r"(\d+) (?:\(dim|is different)|from (\d+)", proposal.stopped)
         inner = [int(one or other) for one, other in found]  # the sizes that should be one
@@ -1308,11 +1348,16 @@ def _of_a_size(proposal, chosen):
                     yield key, [Choice("array", " ".join(map(str, (*shape[:-1], other))), chosen[key].domain)]
 
 
-def _of_message(proposal, chosen):
-    """(argument, Choices) that may make two shapes fit which, by what NumPy says, do not."""
+def _misfits(proposal):
+    """(shape, other shape) of the two that do not fit, by what NumPy says, and the other way round."""
     shapes = re.findall(r"\((\d+,[\d,]*)\)", proposal.stopped)
     shapes = {tuple(int(n) for n in re.findall(r"\d+", shape)) for shape in shapes}
-    for mine, other in itertools.permutations(sorted(shapes), 2) if len(shapes) == 2 else ():
+    return list(itertools.permutations(sorted(shapes), 2)) if len(shapes) == 2 else []
+
+
+def _of_message(proposal, chosen):
+    """(argument, Choices) that may make two shapes fit which, by what NumPy says, do not."""
+    for mine, other in _misfits(proposal):
         ways = [other, other[:-1] + mine[-1:], mine[::-1]] if len(mine) == len(other) else [other]
         for key, c in chosen.items():
             if key[0] == "call" and c.kind == "array" and _shape_of(c) == mine:

@@ -248,6 +248,10 @@ class Search:
                 found[name] = found.get(name, True) and right
         return found
 
+    def wrong_first(self):
+        """Put the inputs at which a gradient is wrong before those at which all are right."""
+        self.trials.sort(key=lambda t: all(self.bench.status(t, self.bench.play(t)).values()))
+
     def right_for_one_entry(self):
         """Whether all gradients are right for upstream gradients with one entry that is not zero, at the very inputs at
         which some are wrong for others.

@@ -18,6 +18,7 @@ import numpy as np
 from minigen.explain import evidence, load, pairs, process, propose
 from minigen.explain import scene as scenes
 from minigen.explain.reading import is_gradient_name
+from minigen.explain.source import walk
 
 SECONDS = 0.5  # of computing, for the code under __main__
 # What large sizes become, the largest first, and from which size on; where that is too small for the rest of the file,
@@ -129,7 +130,7 @@ def _work(program):
 
 def _calls_own(program, statement):
     """Whether a statement calls a function of the file."""
-    calls = (n.func for n in ast.walk(statement) if isinstance(n, ast.Call))
+    calls = (n.func for n in walk(statement) if isinstance(n, ast.Call))
     return any(getattr(f, "id", "") in program.functions() for f in calls)
 
 

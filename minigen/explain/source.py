@@ -12,6 +12,8 @@ import linecache
 import textwrap
 from dataclasses import dataclass, field
 
+import numpy as np
+
 SMALL = 1e-4  # an eps in the code, and what it may do to a gradient, relative
 NOTE = "__minigen_note__"
 SIMPLE = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return, ast.Expr)
@@ -34,6 +36,42 @@ class Small:
 
 
 small = Small()
+
+
+_single = {"float16": "float64", "float32": "float64", "complex64": "complex128"}
+
+
+def in_double(code):
+    """A code object that computes in double precision where it asks for less: np.float32 is np.float64 there.
+
+    Differences of a forward in single precision have four digits, too few to tell a mistake from rounding.
+    """
+    constants = (
+        in_double(c) if hasattr(c, "co_consts") else _single.get(c, c) if isinstance(c, str) else c
+        for c in code.co_consts
+    )
+    return code.replace(co_consts=tuple(constants), co_names=tuple(_single.get(n, n) for n in code.co_names))
+
+
+_walked = {}
+
+
+def walk(tree):
+    """What ast.walk gives; of a file, a class or a function it is kept, since their text is asked for many things.
+
+    For trees that stay as they are: those of the search change, and it uses ast.walk.
+    """
+    if not isinstance(tree, ast.Module | ast.ClassDef | ast.FunctionDef):
+        return ast.walk(tree)
+    if id(tree) not in _walked:
+        _walked[id(tree)] = tree, tuple(ast.walk(tree))  # the tree is kept, too, so that no other has its id
+    return _walked[id(tree)][1]
+
+
+def is_single(y):
+    """Whether numbers that nobody chose were rounded to single precision."""
+    mantissa = np.frexp(y)[0] * 2**12
+    return bool((y == y.astype(np.float32)).all() and (mantissa != np.rint(mantissa)).any())
 
 
 @dataclass
@@ -81,7 +119,7 @@ class Function:
         code = _find(compile(module, self.path, "exec", dont_inherit=True), name, self.code.co_freevars)
         if code is None:
             raise ValueError("the change does not leave the function's variables as they were")
-        return small.code(code)
+        return small.code(in_double(code))
 
     def _noting(self, body, whole=True):
         """The statements of this function, if `whole`, or of a part of it, with what is asked for noted: after statements

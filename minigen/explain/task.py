@@ -47,6 +47,9 @@ class Task:
     penalties: dict = field(
         default_factory=dict
     )  # {method without arguments: values -> number}, beside forward
+    may_change_g: bool = (
+        False  # whether backward may change the upstream gradient in place, as in g[x < 0] = 0
+    )
     missed: tuple = ()  # sentences: gradients that backward gives and that cannot be compared
     beside: tuple = ()  # the Tasks of other pairs in the file: a change must not spoil what is right there
     judged: Any = field(default=None, repr=False)  # what an earlier judgement of this task measured

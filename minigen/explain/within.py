@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from minigen.explain import scene as scenes
+from minigen.explain.source import walk
 
 _memory = re.compile(r"vel|mom|speed|cache|acc|^[mv]_?$", re.I)  # what an optimizer keeps of earlier steps
 MOST = 64  # calls of one function that are kept, and arrays of one step
@@ -37,7 +38,7 @@ def losses(tree, is_loss):
     `is_loss` judges a name.
     """
     found = []
-    for n in ast.walk(tree) if tree is not None else ():
+    for n in walk(tree) if tree is not None else ():
         called = n.func if isinstance(n, ast.Call) else None
         if isinstance(called, ast.Attribute) and called.attr == "append":  # a loss is a number
             found.append(f"{ast.unparse(called.value)}[-1]")

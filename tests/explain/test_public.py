@@ -175,9 +175,119 @@ if __name__ == "__main__":
             layer.bprop(memo, 1 / 5)
         layer.W -= 0.1 * layer.gW
 """
+# numbers in single precision, of which differences tell nothing
+SINGLE = """import numpy as np
+class Layer:
+    def __init__(self, n_in, n_out):
+        self.W = np.random.randn(n_in, n_out).astype(np.float32)
+    def forward(self, x):
+        self.x = x.astype("float32")
+        return np.tanh(self.x @ self.W)
+    def backward(self, dout):
+        dz = dout * (1 - np.tanh(self.x @ self.W) ** 2)
+        self.dW = np.dot(self.x.T, dz, out=np.empty(self.W.shape, dtype=np.float32))
+        return dz @ self.W.T
+"""
+# many layers in one file, with dicts of settings of which some keys may be absent, and two ways back
+LAYERS = """import numpy as np
+def scale_forward(x, gamma, beta, opts):
+    opts = {} if opts is None else opts
+    eps, mode = opts.get("eps", 1e-6), opts.get("mode", "train")
+    mu, var = x.mean(axis=0), x.var(axis=0)
+    if mode == "train":
+        opts["mean"] = 0.9 * opts.get("mean", np.zeros_like(beta)) + 0.1 * mu
+    hat = (x - mu) / np.sqrt(var + eps)
+    return gamma * hat + beta, (hat, gamma, var, eps)
+def scale_backward(dout, cache):
+    hat, gamma, var, eps = cache
+    d = dout * gamma
+    dx = (d - d.mean(axis=0) - hat * (d * hat).mean(axis=0)) / np.sqrt(var + eps)
+    return dx, (dout * hat).sum(axis=0), dout.sum(axis=0)
+def scale_backward_sums(dout, cache):
+    hat, gamma, var, eps = cache
+    d, n = dout * gamma, len(dout)
+    dx = (n * d - d.sum(axis=0) - hat * np.sum(d * hat, axis=0)) / (n * np.sqrt(var + eps))
+    return dx, np.sum(dout * hat, axis=0), np.sum(dout, axis=0)
+def maps_forward(x, gamma, beta, opts):
+    N, C, H, W = x.shape
+    out, cache = scale_forward(x.transpose(0, 2, 3, 1).reshape(-1, C), gamma, beta, opts)
+    return out.reshape(N, H, W, C).transpose(0, 3, 1, 2), cache
+def maps_backward(dout, cache):
+    N, C, H, W = dout.shape
+    dx, dgamma, dbeta = scale_backward(dout.transpose(0, 2, 3, 1).reshape(-1, C), cache)
+    return dx.reshape(N, H, W, C).transpose(0, 3, 1, 2), dgamma, dbeta
+def groups_forward(x, gamma, beta, G, opts):
+    N, C, H, W = x.shape
+    parts, eps = x.reshape(N, G, C // G, H, W), opts.get("eps", 1e-6)
+    mu, var = parts.mean(axis=(2, 3, 4), keepdims=True), parts.var(axis=(2, 3, 4), keepdims=True)
+    hat = (parts - mu) / np.sqrt(var + eps)
+    return gamma * hat.reshape(x.shape) + beta, (hat, gamma, var, eps)
+def groups_backward(dout, cache):
+    hat, gamma, var, eps = cache
+    d, axes = (dout * gamma).reshape(hat.shape), (2, 3, 4)
+    dx = d - d.mean(axis=axes, keepdims=True) - hat * (d * hat).mean(axis=axes, keepdims=True)
+    dgamma = (dout * hat.reshape(dout.shape)).sum(axis=(0, 2, 3), keepdims=True)
+    return (dx / np.sqrt(var + eps)).reshape(dout.shape), dgamma, dout.sum(axis=(0, 2, 3), keepdims=True)
+def filters_forward(x, w, b, opts):
+    s, pad = opts.get("stride", 1), opts.get("pad", 0)
+    N, in_c, in_h, in_w = x.shape
+    K, in_c, f_h, f_w = w.shape
+    K = b.shape[0]
+    assert (in_h + 2 * pad - f_h) % s == 0, "the height does not fit"
+    assert (in_w + 2 * pad - f_w) % s == 0, "the width does not fit"
+    rows, columns = (in_h + 2 * pad - f_h) // s + 1, (in_w + 2 * pad - f_w) // s + 1
+    xp, out = np.pad(x, ((0, 0), (0, 0), (pad, pad), (pad, pad))), np.zeros((N, K, rows, columns))
+    for k in range(K):
+        for i in range(rows):
+            for j in range(columns):
+                window = xp[:, :, i * s:i * s + f_h, j * s:j * s + f_w]
+                out[:, k, i, j] = (window * w[k]).sum(axis=(1, 2, 3)) + b[k]
+    return out, (x, xp, w, b, opts)
+def filters_backward(dout, cache):
+    x, xp, w, b, opts = cache
+    s, pad, f_h, f_w = opts.get("stride", 1), opts.get("pad", 0), w.shape[2], w.shape[3]
+    dxp, dw = np.zeros_like(xp), np.zeros_like(w)
+    for k in range(len(w)):
+        for i in range(dout.shape[2]):
+            for j in range(dout.shape[3]):
+                at = (slice(None), slice(None), slice(i * s, i * s + f_h), slice(j * s, j * s + f_w))
+                d = dout[:, k, i, j][:, None, None, None]
+                dw[k] += (xp[at] * d).sum(axis=0)
+                dxp[at] += w[k] * d
+    dx = dxp[:, :, pad:xp.shape[2] - pad, pad:xp.shape[3] - pad]
+    return dx, dw, dout.sum(axis=(0, 2, 3))
+"""
+# a course's network of any depth: a function makes W1, b1, ... for the data, and the cost has the labels first
+DEPTH = """import numpy as np
+def initialize_weights(layer_dims, X):
+    sizes, parameters = [X.shape[0], *layer_dims], {}
+    for i in range(1, len(sizes)):
+        parameters["W" + str(i)] = np.random.randn(sizes[i], sizes[i - 1]) * 0.01
+        parameters["b" + str(i)] = np.zeros((sizes[i], 1))
+    return parameters
+def net_forward(X, parameters):
+    A, caches, L = X, [], len(parameters) // 2
+    for i in range(1, L + 1):
+        W = parameters["W" + str(i)]
+        Z = W @ A + parameters["b" + str(i)]
+        caches.append((A, W, Z))
+        A = 1 / (1 + np.exp(-Z)) if i == L else np.maximum(Z, 0)
+    return A, caches
+def compute_cost(y, yhat):
+    return -np.sum(y * np.log(yhat) + (1 - y) * np.log(1 - yhat)) / y.shape[1]
+def net_backward(AL, Y, caches):
+    grads, dZ, m = {}, AL - Y, Y.shape[1]
+    for i in reversed(range(len(caches))):
+        A, W, Z = caches[i]
+        grads["dW" + str(i + 1)] = dZ @ A.T / m
+        grads["db" + str(i + 1)] = np.sum(dZ, axis=1, keepdims=True) / m
+        if i > 0:
+            dZ = (W.T @ dZ) * (caches[i - 1][2] > 0)
+    return grads
+"""
 RIGHT = {
     "SOFTMAX": SOFTMAX + HANDED, "ROW": ROW, "DEEP": DEEP, "ADAM": ADAM, "COURSE": COURSE, "TUPLE": TUPLE,
-    "CLEARED": CLEARED,
+    "CLEARED": CLEARED, "SINGLE": SINGLE, "LAYERS": LAYERS, "DEPTH": DEPTH,
 }  # fmt: skip
 WRONG = [
     (SOFTMAX + HANDED, "self.x.T @ deltas", "2 * self.x.T @ deltas"),
@@ -187,6 +297,11 @@ WRONG = [
     (COURSE, "np.dot(dZ, X.T) / m", "np.dot(dZ, X.T)"),
     (TUPLE, "dW += dz.T @ x", "dW += 2 * dz.T @ x"),
     (CLEARED, "self.W * memo**2", "self.W * memo"),
+    (SINGLE, "(1 - np.tanh(self.x @ self.W) ** 2)", "(1 - np.tanh(self.x @ self.W))"),
+    (LAYERS, "(n * d - d.sum(axis=0) -", "(n * d + d.sum(axis=0) -"),
+    (LAYERS, "(dout * hat.reshape(dout.shape)).sum", "(dout - hat.reshape(dout.shape)).sum"),
+    (LAYERS, "dw[k] += (xp[at] * d)", "dw[k] += (xp[at] + d)"),
+    (DEPTH, "grads, dZ, m = {}, AL - Y, Y.shape[1]", "grads, dZ, m = {}, AL - Y, Y.shape[0]"),
 ]
 
 

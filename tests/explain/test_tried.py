@@ -219,9 +219,34 @@ class Coder:
         da = (dy @ w[2].T) * (a > 0)
         return da @ w[0].T, [x.T @ da, da.sum(0), h.T @ dy, dy.sum(0)]
 """
+# what comes from above is changed in place: all gradients are right
+MASKED = """import numpy as np
+class Relu:
+    def __init__(self, n, k):
+        self.W = np.random.randn(n, k)
+    def forward(self, x):
+        self.x, self.z = x, x @ self.W
+        return np.maximum(self.z, 0)
+    def backward(self, dout):
+        dout[self.z < 0] = 0
+        self.dW = self.x.T @ dout
+        return dout @ self.W.T
+"""
+# it is changed in place, and used again: right for what is positive alone
+AGAIN = """import numpy as np
+class Leaky:
+    def forward(self, x):
+        self.x = x
+        return np.maximum(x, 0) + 3 * x
+    def backward(self, dout):
+        dx = dout.copy()
+        dx[self.x < 0] = 0
+        return dx + 3 * dout
+"""
 RIGHT = {
     "BLOCK": BLOCK, "HELD": HELD, "RECORD": RECORD, "PARTS": PARTS, "LETTERS": LETTERS,
     "TIED": TIED, "ADDED": ADDED, "LISTED": LISTED, "MADE": MADE, "LIST": LIST,
+    "MASKED": MASKED, "AGAIN": AGAIN,
 }  # fmt: skip
 WRONG = [  # (program, before, after): a mistake that must be seen, in the line in which it was made
     (BLOCK, "* (1 - self.h**2)", "* (1 - self.h)"),
@@ -234,6 +259,8 @@ WRONG = [  # (program, before, after): a mistake that must be seen, in the line 
     (LISTED, "* (1 - self.H**2)", "* (1 - self.H)"),
     (MADE, "(d @ self.par", "(2 * d @ self.par"),
     (LIST, "dz = (1 - h**2) * h", "dz = (1 - h**2)"),
+    (MASKED, "self.z < 0", "self.z > 0"),
+    (AGAIN, "dout.copy()", "dout"),
 ]
 
 
