@@ -16,7 +16,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from minigen.explain import scene as scenes
-from minigen.explain.reading import Assumed, Outcome, bases, is_gradient_name, photograph, touched
+from minigen.explain.naming import bases, is_gradient_name
+from minigen.explain.reading import Assumed, Outcome, photograph, touched
 from minigen.explain.source import walk
 
 STEP = 1e-5  # of the central differences that choose between readings; the verdict is taken elsewhere
@@ -333,6 +334,12 @@ def _assign(reading, slopes, values, outcome):
             value = next((v for v in others if slopes.fit(v, gradient.reshape(np.shape(values[v])))), value)
             fits = fits if not others else slopes.fit(value, gradient.reshape(np.shape(values[value])))
         take(value, source, fits, True)
+    given = [(s, g) for s, g in candidates if s.kind == "returned"]
+    kept = {
+        value for source, _, value in owed if source.kind == "stored"
+    }  # a column of it, say, and returned as a row
+    for source, value in _that_fit(given, {v: values[v] for v in kept}, slopes, found, taken, outcome.live):
+        take(value, source, True, False)
     for source, gradient, value in owed:
         if value not in found and (source.kind, source.address) not in taken and slopes.moves(value):
             take(value, source, False, True, False, np.shape(gradient))
@@ -404,8 +411,8 @@ def _that_fit(candidates, values, slopes, found, taken, live):
     for source, gradient in candidates:
         if (source.kind, source.address) in taken or source.kind == "added":
             continue
-        for value in values:
-            fits_in = value not in found and alike(np.shape(values[value]), gradient.shape)
+        for value, now in values.items():
+            fits_in = value not in found and alike(np.shape(now), gradient.shape)
             if not fits_in or value == source.address and source.kind == "stored":
                 continue
             if source.kind in (*TAKEN, "inside") and value != source.of:
@@ -970,11 +977,14 @@ def _is_inside(source):
 
 
 def _promises_another(source, address):
-    """Whether a gradient's name, as in self.loss.dinputs, promises another value than these labels."""
-    name = _last(scenes.text(address))
-    return bool(may_be_labels.match(name)) and bool(bases(_last(source.label)) - {name.lower()})
+    """Whether a gradient's name promises another value: self.loss.dinputs not the labels, dW not the data."""
+    name, promised = _last(scenes.text(address)).lower(), bases(_last(source.label))
+    if promised and all(map(_parameter.match, promised)) and not _parameter.match(name):
+        return True
+    return bool(may_be_labels.match(name)) and bool(promised - {name})
 
 
+_parameter = re.compile(r"(w|weights?|b|bias(es)?)\d*$")
 _output = r"pred|out|hat|logit|score|prob|recon|guess|estimate"
 
 
@@ -1025,12 +1035,15 @@ def _candidates(reading, values, outcome, scene):
         yield from _returned_anew(reading, values, outcome, labels)
         for address, value in outcome.inside.values.items():
             of = outcome.inside.of.get(address, ())
-            yield Source("inside", address, _called_inside(address, of), of=of), value.astype(np.float64)
+            yield Source("inside", address, called_inside(address, of), of=of), value.astype(np.float64)
 
 
-def _called_inside(address, of):
+def called_inside(address, of=()):
     """What a person would call an array of a step: its name, or the parameter with which it was handed on."""
     (_, function), *keys = address
+    at = next((i for i, (kind, _) in enumerate(keys) if kind == "variable"), 0)
+    if at:  # of a layer
+        return f"{called_inside((address[0], *keys[at:]), of)} of {scenes.text(tuple(keys[:at]))}"
     if isinstance(keys[0][1], str):  # a variable, or an entry of it
         return keys[0][1] + "".join(f"[{key!r}]" for _, key in keys[1:])
     return f"what {function} is given for {scenes.text(of)}" if of else f"what {function} is given"
@@ -1141,6 +1154,8 @@ def _of_what(source, gradient, changes, values, slopes):
     by its name, or since it fits; None where there is none.
     """
     open_ = [a for a in changes if np.shape(values[a]) == np.shape(gradient)]
+    if source.address[-1][0] == "variable":  # of a layer's own backward: that layer's
+        open_ = [a for a in open_ if a[:-1] == source.address[1:-1]]
     named = [a for a in open_ if str(a[-1][1]).lower() in bases(_last(source.label))]
     among = [a for a in open_ if a == source.of] if source.of else named if len(source.address) == 2 else []
     fit = [a for a in among or open_ if slopes.fit(a, gradient)]
@@ -1210,6 +1225,10 @@ def _steps(reading, live):
     """The step sizes that the program may have used: names such as lr, and numbers that stand before a gradient."""
     found = []
     owned = vars(live.owner) if hasattr(live.owner, "__dict__") else {}
+    for kind in (
+        type(live.owner).__mro__ if scenes.is_own(live.owner, live.program) else ()
+    ):  # what the class holds, too
+        owned = {k: v for k, v in vars(kind).items() if type(v) in (int, float)} | owned
     inside = [vars(v) for v in owned.values() if scenes.is_own(v, live.program)]  # as an optimizer's
     for holder in (live.arguments, owned, *inside, live.program.names):
         found += [v for k, v in holder.items() if k.lower() in steps and isinstance(v, float | int) and v]

@@ -11,7 +11,8 @@ import numpy as np
 
 from minigen.explain import arrays, evidence, load, observed, pairs, process, propose, shown
 from minigen.explain import scene as scenes
-from minigen.explain.reading import ENTROPIES, Assumed, is_gradient_name
+from minigen.explain.naming import is_gradient_name
+from minigen.explain.reading import ENTROPIES, Assumed
 from minigen.explain.scene import Scene, widen
 from minigen.explain.source import walk
 

@@ -30,6 +30,7 @@ from pathlib import Path
 import numpy as np
 
 from minigen.explain import arrays
+from minigen.explain.naming import bases
 from minigen.explain.source import in_double
 
 STATEMENT_SECONDS = 1.0  # a definition takes no time; what takes longer is work, which belongs under __main__
@@ -101,8 +102,6 @@ class Program:
     @functools.cached_property
     def promised(self):
         """The names, in small letters, whose gradients the names in the file promise: w1 where dW1 stands."""
-        from minigen.explain.reading import bases
-
         return set().union(*map(bases, self.words))
 
     @functools.cached_property

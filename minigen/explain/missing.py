@@ -13,7 +13,7 @@ import numpy as np
 from minigen.explain import edits as changes
 from minigen.explain.edits import Edit, atoms
 from minigen.explain.express import Library
-from minigen.explain.reading import is_gradient_name
+from minigen.explain.naming import is_gradient_name
 
 MOST_TERMS = 24  # products of which two are tried together
 MOST = 400  # entries of a gradient for which a whole term is built

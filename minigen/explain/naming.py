@@ -16,3 +16,43 @@ def promised(name):
         if match:
             found.append(match[1].strip("_"))
     return found
+
+
+def is_gradient_name(name):
+    """Whether a name says that it holds a gradient: dW, gx, grad_out, delta, W_grad."""
+    return bool(bases(name)) or name.lower() in _plain
+
+
+_plain = (
+    "g",
+    "d",
+    "grad",
+    "grads",
+    "gradient",
+    "gradients",
+    "delta",
+    "error",
+    "err",
+    "upstream",
+    "dout",
+    "gout",
+    "derivs",
+)
+_before = (
+    r"^(?:d_|g_|grad_|grads_|gradient_|delta_|grad(?=[A-Z0-9]|[a-rt-z]\d*$)|delta(?=[A-Z0-9])|d(?!elta)(?=[A-Za-z])|"
+    r"g(?!rad)(?=[A-Za-z])|nabla_)"
+)
+_after = r"(?:_grads?|_gradients?|_d|_g|_delta|Grads?|Gradients?|grads?|_bar|_derivative)$"
+
+
+def bases(name):
+    """The names whose gradient a name promises, in small letters: dW1 -> {w1}, weight_grad -> {weight}."""
+    found = set()
+    for expression in (_before, _after):
+        rest = re.sub(expression, "", name)
+        if rest not in (name, ""):
+            found.add(rest.lower())
+    match = re.match(r"^d[A-Za-z]\w*?_d(\w+)$|^d[A-Z]d([A-Za-z]\w*)$", name)  # dLoss_dW, dJdW
+    if match:
+        found.add((match.group(1) or match.group(2)).lower())
+    return found

@@ -24,7 +24,8 @@ import numpy as np
 from minigen.explain import evidence, hints, load, within
 from minigen.explain import scene as scenes
 from minigen.explain.live import reachable as reachable_from
-from minigen.explain.reading import EVERY, FILE, PARTS, Assumed, Reading, Step, is_gradient_name, is_number
+from minigen.explain.naming import is_gradient_name
+from minigen.explain.reading import EVERY, FILE, PARTS, Assumed, Reading, Step, is_number
 from minigen.explain.source import walk
 from minigen.explain.task import Played, Task
 
@@ -144,7 +145,9 @@ def likely_forward(back, own):
 
 
 def _forward_word(name):
-    return bool(re.search(r"forward|_and_|fprop", name)) and not re.search(r"backward|_grads?$", name)
+    return bool(re.search(r"forward|_and_|[a-z]And[A-Z]|fprop", name)) and not re.search(
+        r"backward|_grads?$", name
+    )
 
 
 class Place:
@@ -239,17 +242,23 @@ def readings(place, arguments):
     for name in (n for n in functions if place.only in (None, n)):
         if (
             _has_front(functions, name)
-            or _skip.match(name)
-            and name not in ("train_step", "step", "fit_batch", "train_on_batch", "train_batch", "update")
+            and not name.startswith("train_")
+            or is_left_out(place.program, functions[name])
         ):
-            if not name.startswith("train_"):
-                continue
+            continue
         for forward in _bind(place, name, arguments):
             title = name if place.kind is None else f"{place.title}.{name}"
             yield Reading(title, forward)
             yield Reading(title, forward, closure=True, takes_g=True)
             yield Reading(title, forward, closure=True)
             yield from steps_of(place, title, forward)
+
+
+def is_left_out(program, function):
+    """Whether a function is asked for no gradient because of its name, such as test; one that takes a single step is asked."""
+    name = function.__name__
+    steps = name.startswith("train_") or _step.search(name) and not _takes_many_steps(program, function)
+    return bool(_skip.match(name)) and not steps
 
 
 def makes_room(tree):
@@ -1183,7 +1192,10 @@ def _sources(rules, program):
             # layers[4].b has its gradient in layers[4].grads[1]: in another layer only the 4 is another number
             numbers = [numbers[own.index(k)] if k in own else k for k in kept]
         there = scenes.fill(theirs, numbers)
-        return replace(m.source, address=there, label=scenes.text(there))
+        inside = m.source.kind == "inside"
+        return replace(
+            m.source, address=there, label=evidence.called_inside(there) if inside else scenes.text(there)
+        )
 
     for m in [m for m in rules.values() if m.right]:  # of layers[0] may be grads[1], and the other way round
         told = by_pattern(m.value)

@@ -19,7 +19,7 @@ import time
 import numpy as np
 
 from minigen.explain import chain, hints, load, pairs, vector
-from minigen.explain.reading import bases
+from minigen.explain.naming import bases
 from minigen.explain.scene import Live, Scene, is_own, widen
 from minigen.explain.source import walk
 
@@ -175,7 +175,10 @@ class Choice:
             return (rng.random(shape) < 0.5) * 1.0
         if self.domain == "sign":
             return np.where(rng.random(shape) < 0.5, -1.0, 1.0)
-        return rng.standard_normal(shape)
+        many = max(
+            shape, default=1
+        )  # of 784 entries a product with weights is large, and what comes after it saturated
+        return rng.standard_normal(shape) * (1.0 if many < 2 * LARGE else np.sqrt(8 / many))
 
     def shown(self, rng, sizes):
         """What stands after the name in --shapes, or None."""
@@ -193,15 +196,16 @@ class Choice:
 
 def choices(parameter, position, given, constructor, weights=0, extra=(), promised=False, index=False):
     """The Choices for a parameter, the likeliest first; `promised`: the file has a gradient named after it; `index`:
-    the file uses its entries as indices.
+    the file uses its entries as indices, and so many axes of it are known, or True.
     """
     name = parameter.name
     if index and not constructor:
         rest = choices(parameter, position, given, False, weights, extra, promised)
         if name in given:
             return [Choice("indices", given[name]), Choice("array", given[name], "int"), *rest]
+        told = [Choice("array", s, "int") for s in {1: ("N",), 2: ("N T", "T N")}.get(index, ())]
         rows = [Choice("indices"), *(Choice("array", s, "int", hides=True) for s in ("T N", "N T", "N"))]
-        return rows + rest
+        return told + rows + rest
     if name in given:
         numbers = given[name]
         if constructor and len(numbers) == 1:
@@ -532,7 +536,7 @@ class Proposal:
         for i, p in enumerate(self.parameters):
             promised = p.name.lower() in self.program.promised
             wide = bool(_width.search(p.name))
-            index = p.name in self._indices
+            index = p.name in self._indices and (hints.axes(self._class, p.name) or True)
             options = choices(p, widths if wide else i, given, False, weights, extra, promised, index)
             widths += wide
             weights += bool(_weight.match(p.name))
@@ -799,11 +803,14 @@ class Proposal:
 
     @functools.cached_property
     def _plain_indices(self):
-        """The arguments of the class's methods, or the file's functions, that stand as an index themselves: E[tokens]."""
+        """The arguments of the class's methods, or the file's functions, that stand as an index themselves: E[tokens], or
+        p[np.arange(n), labels].
+        """
         found = set()
         for tree in (n for n in walk(self._class) if isinstance(n, ast.FunctionDef)):
             slices = [n.slice for n in walk(tree) if isinstance(n, ast.Subscript)]
-            used = {n.id for n in slices if isinstance(n, ast.Name)}
+            parts = [n for s in slices for n in (s.elts if isinstance(s, ast.Tuple) else [s])]
+            used = {n.id for n in parts if isinstance(n, ast.Name)}
             found |= used & {a.arg for a in tree.args.args}
         return {n for n in found if not re.match(r"^([a-z]|key|name)$", n)}
 
@@ -815,7 +822,8 @@ class Proposal:
         held = dict(self.program.names) | made
         inner = [v for v in held.values() if is_own(v, self.program)]  # its layers
         held |= {(i, k): v for i, one in enumerate(inner) for k, v in vars(one).items()}
-        widths = [d for v in held.values() if isinstance(v, np.ndarray) and v.ndim == 2 for d in v.shape]
+        arrays = [v for v in held.values() if isinstance(v, np.ndarray)]
+        widths = [d for axes in (2, 1) for v in arrays if v.ndim == axes for d in v.shape]
         widths = [_spec((d,), Sizes()) if d in chosen else d for d in dict.fromkeys(widths)][:4]
         rows = [
             v
@@ -918,28 +926,35 @@ class ProposedPlace(pairs.Place):
 
     @property
     def hides(self):
-        """Whether a mistake may be hidden by what was chosen: a factor of 0 or 1, one row, or equal sizes."""
+        """Whether a mistake may be hidden by what was chosen: a factor of 0 or 1, one row, equal sizes, numbers of one sign
+        alone, or a bias of more axes than what it is added to.
+        """
         if self.thin or any(c.hides for c in self.chosen.values()):
-            return True
-        arrays = {
-            name: c.what if isinstance(c.what, str) else " ".join(map(str, c.what))
-            for (where, name), c in self.chosen.items()
-            if where == "call" and c.kind == "array"
-        }
-        widths = [c.what for c in self.chosen.values() if c.kind == "width"]
-        widths += [w for c in self.chosen.values() if c.kind == "pairs" for w in c.what]
-        if arrays and all(set(s.split()) <= {"1"} for s in arrays.values()):
             return True
         positive = any(c.domain in ("probability", "distribution") for c in self.chosen.values())
         if positive and not self.program.words & _asks_for_positive:
             return True
-        of_arrays = [[n for n in s.split() if n != "1"] for s in arrays.values() if s not in _square]
-        if any(len(set(sizes)) < len(sizes) for sizes in [widths, *of_arrays]):
+        widths = [c.what for c in self.chosen.values() if c.kind == "width"]
+        widths += [w for c in self.chosen.values() if c.kind == "pairs" for w in c.what]
+        shapes = {
+            name: (c.what if isinstance(c.what, str) else " ".join(map(str, c.what))).split()
+            for (where, name), c in self.chosen.items()
+            if where == "call" and c.kind == "array"
+        }
+        biases = [shape for name, shape in shapes.items() if _bias.match(name)]
+        others = [shape for name, shape in shapes.items() if not _bias.match(name)]
+        if shapes and all(set(shape) <= {"1"} for shape in shapes.values()):
             return True
-        single = (n for n, s in arrays.items() if s.startswith("1 ") or s.endswith(" 1"))
-        rows = any(not _bias.match(n) for n in single)
+        if others and max(map(len, biases), default=0) > max(map(len, others)):
+            return True
+        sizes = [
+            [n for n in shape if n != "1"] for shape in shapes.values() if " ".join(shape) not in _square
+        ]
+        if any(len(set(equal)) < len(equal) for equal in [widths, *sizes]):
+            return True
+        rows = any(len(shape) > 1 and "1" in (shape[0], shape[-1]) for shape in others)
         steps = any(c.kind == "indices" for c in self.chosen.values())  # a sequence has no rows
-        return rows and not steps and not any("N" in s.split() for s in arrays.values())
+        return rows and not steps and not any("N" in shape for shape in shapes.values())
 
     @property
     def axes(self):
@@ -1055,7 +1070,7 @@ _of_output = re.compile(r"^d(y|a|p|out|scores?|logits?|pred)\d*$")
 
 def _may_be_single(program, function):
     """Whether a function calls something that goes back, or computes gradients itself."""
-    if pairs._skip.match(function.__name__) and not function.__name__.startswith(("train", "step", "update")):
+    if pairs.is_left_out(program, function):
         return False
     code = function.__code__
     inner = [c for c in code.co_consts if hasattr(c, "co_names")]
@@ -1079,7 +1094,8 @@ def _may_be_single(program, function):
     )
     own = {n.lower() for n in code.co_varnames[: code.co_argcount]}
     gradients += sum(bool(bases(n) & own) for n in {*code.co_varnames, *_keys(tree)} - {*own})
-    back += "_and_" in function.__name__ and pairs.goes_back(re.sub(r"^.*_and_", "", function.__name__))
+    both = re.split(r"_and_|(?<=[a-z])And(?=[A-Z])", function.__name__)  # loss_and_grads, costAndGradient
+    back += len(both) > 1 and pairs.goes_back(both[-1][:1].lower() + both[-1][1:])
     costs = bool(pairs._cost.search(function.__name__))
     loops = re.search(r"epoch|iteration|n_iter|max_iter|num_iter", " ".join(names))
     # a step down a loss that it computes itself

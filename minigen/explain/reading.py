@@ -6,7 +6,6 @@ keeps everything from which a gradient may be read: what backward returned, what
 and which parameters it changed.
 """
 
-import re
 import types
 from dataclasses import dataclass
 
@@ -164,7 +163,7 @@ class Reading:
         before = photograph(live, watched) if back and alone else {}
         inside = None
         if self.local or self.inside and alone and back:
-            with within.watched(live, self.forward.name, is_gradient_name, self.local) as inside:
+            with within.watched(live, self.forward.name, self.local) as inside:
                 result = self.forward.call(live, context)
         else:
             result = self.forward.call(live, context)
@@ -194,7 +193,7 @@ class Reading:
         if self.backward is not None:
             before = photograph(live, watched)
             if self.inside:
-                with within.watched(live, self.backward.name, is_gradient_name) as inside:
+                with within.watched(live, self.backward.name) as inside:
                     returned = self.backward.call(live, context)
             else:
                 returned = self.backward.call(live, context)
@@ -354,43 +353,3 @@ def _without(result, y):
     if isinstance(result, tuple | list):
         return tuple(None if v is y else v for v in result)
     return None if result is y else result
-
-
-def is_gradient_name(name):
-    """Whether a name says that it holds a gradient: dW, gx, grad_out, delta, W_grad."""
-    return bool(bases(name)) or name.lower() in _plain
-
-
-_plain = (
-    "g",
-    "d",
-    "grad",
-    "grads",
-    "gradient",
-    "gradients",
-    "delta",
-    "error",
-    "err",
-    "upstream",
-    "dout",
-    "gout",
-    "derivs",
-)
-_before = (
-    r"^(?:d_|g_|grad_|grads_|gradient_|delta_|grad(?=[A-Z0-9]|[a-rt-z]\d*$)|delta(?=[A-Z0-9])|d(?!elta)(?=[A-Za-z])|"
-    r"g(?!rad)(?=[A-Za-z])|nabla_)"
-)
-_after = r"(?:_grads?|_gradients?|_d|_g|_delta|Grads?|Gradients?|grads?|_bar|_derivative)$"
-
-
-def bases(name):
-    """The names whose gradient a name promises, in small letters: dW1 -> {w1}, weight_grad -> {weight}."""
-    found = set()
-    for expression in (_before, _after):
-        rest = re.sub(expression, "", name)
-        if rest not in (name, ""):
-            found.add(rest.lower())
-    match = re.match(r"^d[A-Za-z]\w*?_d(\w+)$|^d[A-Z]d([A-Za-z]\w*)$", name)  # dLoss_dW, dJdW
-    if match:
-        found.add((match.group(1) or match.group(2)).lower())
-    return found

@@ -45,9 +45,8 @@ from minigen.explain.bench import (
 )
 from minigen.explain.edits import Edit, Slots, applied, atoms, expression_edits, statement_edits
 from minigen.explain.elsewhere import Elsewhere
-from minigen.explain.naming import last, promised
+from minigen.explain.naming import is_gradient_name, last, promised
 from minigen.explain.pairs import goes_back
-from minigen.explain.reading import is_gradient_name
 from minigen.explain.source import functions_of, small
 
 TRIALS = 4  # sets of inputs on which a change must hold

@@ -17,7 +17,7 @@ import numpy as np
 
 from minigen.explain import evidence, load, pairs, process, propose
 from minigen.explain import scene as scenes
-from minigen.explain.reading import is_gradient_name
+from minigen.explain.naming import is_gradient_name
 from minigen.explain.source import walk
 
 SECONDS = 0.5  # of computing, for the code under __main__

@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from minigen.explain import scene as scenes
+from minigen.explain.naming import bases, is_gradient_name
 from minigen.explain.source import walk
 
 _memory = re.compile(r"vel|mom|speed|cache|acc|^[mv]_?$", re.I)  # what an optimizer keeps of earlier steps
-MOST = 64  # calls of one function that are kept, and arrays of one step
+MOST = 256  # arrays of one step that are kept
 
 
 @dataclass
@@ -51,14 +52,12 @@ def losses(tree, is_loss):
 
 
 @contextlib.contextmanager
-def watched(live, name, is_gradient, local=""):
-    """An Inside of what the function called `name` makes, filled as it runs; `local`: the expression that is y there;
-    `is_gradient` judges the name of a dict or list.
-    """
+def watched(live, name, local=""):
+    """An Inside of what the function called `name` makes, filled as it runs; `local`: the expression that is y there."""
     inside, path, counts = Inside(), str(live.program.path), {}
-    known = {
-        id(value): (address, value) for address, (_, _, value) in scenes.leaves(live, live.program).items()
-    }
+    leaves = scenes.leaves(live, live.program)
+    known = {id(value): (address, value) for address, (_, _, value) in leaves.items()}
+    layers = {id(holder): address[:-1] for address, (holder, *_) in leaves.items() if len(address) > 2}
     shapes = {np.shape(value) for _, value in known.values()}
     before = sys.getprofile()
 
@@ -73,10 +72,15 @@ def watched(live, name, is_gradient, local=""):
                 with contextlib.suppress(Exception):
                     y = eval(local, frame.f_globals, dict(frame.f_locals))
                     inside.y = float(y) if np.ndim(y) == 0 and not isinstance(y, bool | str) else None
+            first = code.co_varnames[0] if code.co_argcount else ""
+            owner = layers.get(
+                id(frame.f_locals.get(first)), ()
+            )  # of a layer, whose method has the same name
             for variable, value in frame.f_locals.items():
-                keep((("inside", name), ("key", variable)), value, None)
-                if isinstance(value, list | dict) and is_gradient(variable):
-                    _of_a_collection((("inside", name), ("key", variable)), value, known, keep)
+                at = (("inside", name), *owner, ("variable" if owner else "key", variable))
+                keep(at, value, _attribute(owner, variable, known))
+                if isinstance(value, list | dict) and is_gradient_name(variable):
+                    _of_a_collection(at, value, known, keep)
         caller = frame.f_back
         if event == "call" and code.co_name != name and caller is not None and caller.f_code.co_name == name:
             handed(frame, code)
@@ -103,6 +107,13 @@ def watched(live, name, is_gradient, local=""):
         yield inside
     finally:
         sys.setprofile(before)
+
+
+def _attribute(owner, variable, known):
+    """(id, address) of the attribute of a layer whose gradient a variable promises; None where there is none."""
+    names = bases(variable) if owner else ()
+    of = ((i, a) for i, (a, _) in known.items() if a[:-1] == owner and str(a[-1][1]).lower() in names)
+    return next(of, None)
 
 
 def _parameter_of(given, known):

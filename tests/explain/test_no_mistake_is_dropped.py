@@ -54,13 +54,21 @@ def test_right_programs_are_right(tmp_path, text):
     assert verdict(tmp_path, text) == "ok"
 
 
+def test_a_change_of_the_upstream_gradient_is_told(tmp_path):
+    path = tmp_path / "program.py"
+    for text, told in ((RECTIFIER, False), (RECTIFIER.replace("dout.copy()", "dout"), True)):
+        path.write_text(text)
+        said = file.check(path, seconds=0)
+        assert said.verdict == "ok"  # all gradients are right, as in many public programs
+        assert any("changes the upstream gradient in place" in note for note in said.notes) == told
+
+
 @pytest.mark.parametrize(
     ("text", "before", "after"),
     [
         (LAYER, "axis=0, keepdims=True)", "keepdims=True)"),  # (1, 1) for a bias of (1, n)
         (LAYER, "self.x.T @ dout", "2 * self.x.T @ dout"),
         (LOSS, "g * (1 -", "(1 -"),  # right at g = 1 alone
-        (RECTIFIER, "dout.copy()", "dout"),  # the caller's array is changed
     ],
 )
 def test_the_mistake_is_seen(tmp_path, text, before, after):

@@ -257,7 +257,7 @@ def filters_backward(dout, cache):
     dx = dxp[:, :, pad:xp.shape[2] - pad, pad:xp.shape[3] - pad]
     return dx, dw, dout.sum(axis=(0, 2, 3))
 """
-# a course's network of any depth: a function makes W1, b1, ... for the data, and the cost has the labels first
+# a course's network of any depth: a function makes W1, b1 for the data, and the cost has the labels first
 DEPTH = """import numpy as np
 def initialize_weights(layer_dims, X):
     sizes, parameters = [X.shape[0], *layer_dims], {}
