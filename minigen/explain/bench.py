@@ -198,6 +198,10 @@ class Bench:
         trial.between = {n: truth for n, truth in known.items() if truth is not None}
         return trial
 
+    def trial_of(self, values, rng, most):
+        """The Trial at some values, at most so many entries of an array one by one."""
+        return self._trial(values, rng, most)
+
     def trial_at(self, trial):
         """The truth measured anew at the same values, at a few entries of each array."""
         return self._trial(trial.values, np.random.default_rng(37), FEW, trial.g)

@@ -12,12 +12,12 @@ import types
 
 import numpy as np
 
-from minigen.explain import evidence
+from minigen.explain import evidence, pairs
 from minigen.explain.source import walk
 
 
 def kinds(program):
-    """{name: class} of the functions at the top level that return nothing but functions of their own."""
+    """{name: class} of the functions at the top level that return functions of their own, with parameters beside them."""
     found = {}
     for name, function in program.functions().items():
         tree = evidence.find(program.tree, function)
@@ -26,8 +26,10 @@ def kinds(program):
         if any(n.args.args[:1] and n.args.args[0].arg in ("self", "cls") for n in inner.values()):
             continue  # a decorator of methods
         made = _names_made(evidence._returned(tree)) if inner else {}
-        if made and set(made.values()) <= set(inner):
-            found[name] = _kind(program, function, {inner[n]: key for key, n in made.items()})
+        own = {n: key for key, n in made.items() if n in inner}
+        # beside what it computes itself, a forward returns its backward
+        if own and (len(own) == len(made) or not any(map(pairs.goes_back, own))):
+            found[name] = _kind(program, function, {inner[n]: key for n, key in own.items()})
     return found
 
 
@@ -95,7 +97,12 @@ def _kind(program, function, made):
     def call(self, key, *arguments):
         kept = vars(self)
         if "(made)" not in kept:
-            kept["(made)"] = function(**{name: kept[name] for name in signature.parameters})
+            result = function(**{name: kept[name] for name in signature.parameters})
+            if isinstance(
+                result, tuple | list
+            ):  # the functions alone: what stands beside them is in their cells
+                result = [part if callable(part) else None for part in result]
+            kept["(made)"] = result
         result = kept["(made)"]
         cells = {name: cell for name, cell in shared(self, result).items() if name in kept}
         for name, cell in cells.items():

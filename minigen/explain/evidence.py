@@ -379,7 +379,7 @@ def _assign(reading, slopes, values, outcome):
             if a not in found
             and np.shape(values[a]) == gradient.shape
             and gradient.ndim
-            and not _is_label(a)
+            and not _is_label(a, arguments)
             and not _beside_an_output(a, outcome.live.arguments)
             and not _promises_another(source, a)
         ]
@@ -418,7 +418,9 @@ def _that_fit(candidates, values, slopes, found, taken, live):
             if source.kind in (*TAKEN, "inside") and value != source.of:
                 continue
             # a loss is as often symmetric in both: the sign would be taken for the other's
-            if _is_label(value) or _beside_an_output(value, live.arguments):
+            if _is_label(value, [a for a in values if a[0][0] == "arg"]) or _beside_an_output(
+                value, live.arguments
+            ):
                 continue
             if slopes.fit(value, gradient.reshape(np.shape(values[value]))):
                 yield source, value
@@ -779,7 +781,12 @@ def _by_place(candidates, arguments, found, taken):
         wanted = bases(_last(source.label))
         open_ = bool(wanted) and not wanted & names or not source.label and gradient.size > 1
         free = open_ and ("returned", source.address) not in taken
-        if free and 0 <= i < len(in_order) and in_order[i] not in found and not _is_label(in_order[i]):
+        if (
+            free
+            and 0 <= i < len(in_order)
+            and in_order[i] not in found
+            and not _is_label(in_order[i], in_order)
+        ):
             yield source, gradient, in_order[i]
 
 
@@ -951,14 +958,26 @@ def _settings(reading, live):
     return found | {k.lower(): (k, v) for k, v in live.arguments.items() if k in given}
 
 
-def _is_label(address):
-    """Whether an argument is what a loss compares with; its gradient is hardly ever meant."""
-    return bool(re.fullmatch(r"(y_?)?(true|targets?|labels?)|t|ys", _last(scenes.text(address)).lower()))
+def _is_label(address, arguments=()):
+    """Whether an argument is what a loss compares with, whose gradient is hardly ever meant; a t that comes before all other
+    `arguments` is none.
+    """
+    name = _last(scenes.text(address)).lower()
+    return bool(re.fullmatch(r"(y_?)?(true|targets?|labels?)|t|ys", name)) and (name, address) != (
+        "t",
+        *arguments[:1],
+    )
 
 
 def _beside_an_output(address, names):
-    """Whether an argument is called y or t, and another one pred: it is what that one is compared with."""
-    return str(address[-1][1]) in ("y", "Y", "t") and any(re.search(_output, n, re.I) for n in names)
+    """Whether an argument is called y or t, and another one pred, or the only other one before it p or a: it is what that
+    one is compared with.
+    """
+    if str(address[-1][1]) not in ("y", "Y", "t"):
+        return False
+    first, *rest = names
+    pair = rest == [address[-1][1]] and re.fullmatch(r"[apoq]\d?|[apoq]_?[yY]", str(first))
+    return bool(pair) or any(re.search(_output, n, re.I) for n in names)
 
 
 def _may_be_target(source, arguments, outcome, alone, beside):
@@ -1377,7 +1396,7 @@ def promises(reading, scene):
             found[value] = Match(value, source, False, True)
         elif source.kind == "returned" and not score:
             nameless.append(source)
-    left = [a for a in arguments if a not in found and not _is_label(a)]
+    left = [a for a in arguments if a not in found and not _is_label(a, arguments)]
     for source in nameless:
         place = source.address[-1][1]
         source = Source(source.kind, source.address, "")  # its name is not that of any argument

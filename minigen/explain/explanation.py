@@ -191,6 +191,13 @@ def explain_task(task, *, seconds=20.0, reveal=False, report=None, progress=None
                 "all is right where one entry of the upstream gradient is not zero, as behind a cross-entropy, and "
                 "wrong for others: it is a backward for that case alone",
             )
+        before = search.right_before() if said.verdict == "wrong" and not said.raised else ""
+        if before:
+            _leave_open(
+                said,
+                f"all is right as the gradient before a {before} of which this loss is given the result, p - y of a "
+                f"cross-entropy, and wrong as the gradient at what it is given; nothing here shows which it is",
+            )
         if said.verdict == "wrong" and all(is_single(t.y) for t in search.trials):
             _leave_open(
                 said,

@@ -70,6 +70,37 @@ def counts(tree, name):
     return False
 
 
+def is_zero_or_one(tree, name):
+    """Whether the text compares what is called `name` with 0 or 1: labels of two classes, as in np.where(y == 1, p, 1 - p)."""
+    compared = (n for n in walk(tree) if isinstance(n, ast.Compare) and getattr(n.left, "id", "") == name)
+    return any(
+        getattr(n.comparators[0], "value", None) in (0, 1) and isinstance(n.ops[0], ast.Eq) for n in compared
+    )
+
+
+def sizes(tree, name, known):
+    """{axis: size} that the text asks of an array by comparing, as in assert x.shape[1] == WIDTH; `known`: the names there."""
+    found = {}
+    for n in walk(tree) if tree is not None else ():
+        one, other = (
+            (n.left, n.comparators[0]) if isinstance(n, ast.Compare) and len(n.ops) == 1 else (None, None)
+        )
+        size = getattr(other, "value", known.get(getattr(other, "id", "")))
+        if (
+            isinstance(one, ast.Subscript)
+            and type(size) is int
+            and type(getattr(one.slice, "value", None)) is int
+        ):
+            of = one.value
+            if (
+                getattr(of, "attr", "") == "shape"
+                and getattr(of.value, "id", "") == name
+                and one.slice.value >= 0
+            ):
+                found[one.slice.value] = size
+    return found
+
+
 def _letters(call, name):
     """How many letters np.einsum("bqm,mhd->bhqd", x, w) has for what is called `name`; 0 where it is not among them."""
     first = getattr(call.args[0], "value", "") if call.args else ""

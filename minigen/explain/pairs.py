@@ -25,7 +25,7 @@ from minigen.explain import evidence, hints, load, within
 from minigen.explain import scene as scenes
 from minigen.explain.live import reachable as reachable_from
 from minigen.explain.naming import is_gradient_name
-from minigen.explain.reading import EVERY, FILE, PARTS, Assumed, Reading, Step, is_number
+from minigen.explain.reading import EVERY, FILE, NUMBER, PARTS, Assumed, Reading, Step, is_number
 from minigen.explain.source import walk
 from minigen.explain.task import Played, Task
 
@@ -298,13 +298,22 @@ def goes_round(tree):
     )
 
 
+def parts(name):
+    """What a name speaks of: loss_and_grads and lossAndGrads of two things."""
+    return re.split(r"_and_|(?<=[a-z])And(?=[A-Z])", name)
+
+
 def names_its_loss(place, reading):
-    """Whether what is y of a function, or what it returns first or alone, is named as a loss."""
+    """Whether what is y of a function, or what it returns first or alone, is named as a loss; or the function itself is,
+    beside its gradients, as loss_and_grads.
+    """
     function = place.functions().get(reading.forward.name)
     node = evidence._returned(evidence.find(place.program.tree, function)) if function else None
     first = node.elts[0] if isinstance(node, ast.Tuple) and node.elts else node
     name = reading.local or getattr(first, "id", getattr(first, "attr", ""))
-    return bool(_cost.search(name))
+    of_both = parts(reading.forward.name)
+    named = len(of_both) > 1 and first is not node and not reading.inside and _cost.search(of_both[0])
+    return bool(named or _cost.search(name) or name in ("L", "J", "E"))
 
 
 def _of_the_file(place, forward, arguments):
@@ -535,6 +544,8 @@ def _with_back(place, title, forward, loss, back, arguments):
         if not takes_g and not isinstance(loss, Assumed):
             if loss is None:
                 yield Reading(title, forward, step, elementwise=True)
+                if len(_names_returned(place, forward.name)) > 1:
+                    yield Reading(title, forward, step, outputs=NUMBER)
             yield Reading(
                 title, forward, step, loss, reduce="the mean"
             )  # a loss for each example, and the gradient of
@@ -722,7 +733,13 @@ def try_all(place, seed=0, seconds=4.0):
             other = _of_other_shape(place, reading, start) if reading.takes_g else None
             if other is not None and (known is None or other.worth > known.worth):
                 best[reading.title] = other
-            if reading.backward and not reading.takes_g and _raised_in(place, reading.backward, error):
+            waits = isinstance(error, AttributeError)  # for what the loss sets
+            if (
+                reading.backward
+                and not reading.takes_g
+                and not waits
+                and _raised_in(place, reading.backward, error)
+            ):
                 raised.add(call)
             continue
         ran |= {reading.title} if reading.takes_g and reading.outputs != EVERY else set()
@@ -863,6 +880,8 @@ def _makes_no_number(reading, scene, numbers):
     (forward, loss).
     """
     if reading.backward is None or reading.takes_g or reading.inside or reading.reduce not in ("", *MEANS):
+        return False
+    if reading.outputs == NUMBER:
         return False
     key = reading.forward, reading.loss
     if key not in numbers:

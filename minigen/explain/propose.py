@@ -502,7 +502,8 @@ class Proposal:
     def variables(self, given):
         found, position, weights = [], 0, 0
         for p in self.constructor:
-            promised = p.name.lower() in self.program.promised and p.default is p.empty
+            of_forward = any(q.name == p.name for q in self.parameters)  # whose gradient it is then
+            promised = p.name.lower() in self.program.promised and p.default is p.empty and not of_forward
             options = [
                 *self._objects(p.name),
                 *self._tuples(p, position, given),
@@ -572,6 +573,12 @@ class Proposal:
                         likely.get(c.what, len(likely)),
                     )
                 )
+            told = hints.sizes(self._tree, p.name, self.program.names) if p.name not in given else {}
+            if told:
+                letters = [str(told.get(axis, "NABC"[min(axis, 3)])) for axis in range(max(2, 1 + max(told)))]
+                options = [Choice("array", " ".join(letters)), *options]
+            if pairs.may_be_labels.match(p.name) and hints.is_zero_or_one(self.program.tree, p.name):
+                options = [*(Choice("array", s, "binary") for s in ("N", "N 1", "N A")), *options]
             if p.name not in given and options[0].kind == "array" and hints.counts(self._tree, p.name):
                 options = [*(Choice("constant", n) for n in (2, 3, 1)), *options]
             ways = hints.asked(self._tree, p.name) if p.name not in given and p.default is p.empty else []
@@ -654,7 +661,8 @@ class Proposal:
             and n.args
             and isinstance(n.args[0], ast.Name)
         }
-        return name in sliced and not pairs.may_be_labels.match(name) or bool(sliced and _flat.match(name))
+        labels = pairs.may_be_labels.match(name) and name != self.parameters[0].name
+        return name in sliced and not labels or bool(sliced and _flat.match(name))
 
     def _beginnings(self):
         """(name, [parameters]) of the methods that make the parameters when fit begins, or hand over labels, with what they
@@ -947,6 +955,13 @@ class ProposedPlace(pairs.Place):
             return True
         if others and max(map(len, biases), default=0) > max(map(len, others)):
             return True
+        for one, other in itertools.permutations(others, 2):  # one is spread over the other
+            if (
+                len(one) == len(other)
+                and one != other
+                and all(a in (b, "1") for a, b in zip(one, other, strict=True))
+            ):
+                return True
         sizes = [
             [n for n in shape if n != "1"] for shape in shapes.values() if " ".join(shape) not in _square
         ]
@@ -1059,9 +1074,23 @@ def _of_backs(place, front, parameters):
                     and any(map(pairs.may_be_labels.match, others))
                 ):
                     continue  # feedforward(a) and backprop(x, y): the one argument under two names
-                if a_label and not has_labels or re.match(r"^[xX]$", p.name):
+                if (
+                    a_label
+                    and not has_labels
+                    or re.match(r"^[xX]$", p.name)
+                    or _is_of_a_class(p, place, front)
+                ):
                     found.append(p)
     return found
+
+
+def _is_of_a_class(parameter, place, front):
+    """Whether an object of a class that stands beside it is asked for, such as a Config, and forward does not make it."""
+    note = parameter.annotation
+    name = note if isinstance(note, str) else getattr(note, "__name__", "")
+    tree = pairs.evidence.find(place.program.tree, place.functions()[front])
+    made = {getattr(n.func, "id", "") for n in walk(tree or ast.Pass()) if isinstance(n, ast.Call)}
+    return name in place.program.classes() and name not in made
 
 
 _gradient = re.compile(r"^(d[A-Z]\w*|d(w|b|x|z|h)\d*|grads?|gradients?|\w+_?[gG]rads?)$")
@@ -1094,7 +1123,7 @@ def _may_be_single(program, function):
     )
     own = {n.lower() for n in code.co_varnames[: code.co_argcount]}
     gradients += sum(bool(bases(n) & own) for n in {*code.co_varnames, *_keys(tree)} - {*own})
-    both = re.split(r"_and_|(?<=[a-z])And(?=[A-Z])", function.__name__)  # loss_and_grads, costAndGradient
+    both = pairs.parts(function.__name__)
     back += len(both) > 1 and pairs.goes_back(both[-1][:1].lower() + both[-1][1:])
     costs = bool(pairs._cost.search(function.__name__))
     loops = re.search(r"epoch|iteration|n_iter|max_iter|num_iter", " ".join(names))
@@ -1199,7 +1228,10 @@ def _search(proposal, given, effort, seconds):
         found = pairs.try_all(place, seconds=1.0)
         if not found:
             return False
-        worth = max(f.worth for f in found)
+        paired = [f for f in found if f.reading.backward is not None] or found
+        worth = max(
+            f.worth for f in paired
+        )  # what forward alone gives, where it has a backward, tells nothing
         clean = worth[0] > 0 and worth[2] == 0
         if place.axes > 1 and all(m.factor for f in found for m in f.matches if not m.right):
             multiple.extend((m, place) for f in found for m in f.matches if not m.right)
@@ -1330,38 +1362,54 @@ def _moves(proposal, chosen, variables):
 
 
 def _of_a_size(proposal, chosen):
-    """(argument, or several, and Choices) that have the size which the program itself gives, by what NumPy said when it stopped: that of an
-    array that it has made, for a product, or one that it has written down, as in x.reshape(64, -1).
+    """(argument, or several, and Choices) that have the size which the program itself gives, by what NumPy said when it
+    stopped.
     """
     arrays = {k: _shape_of(c) for k, c in chosen.items() if k[0] == "call" and c.kind == "array"}
-    told = re.search(r"reshape array of size (\d+) into shape \(([^)]+)\)", proposal.stopped)
+    for keys, shape in itertools.chain(
+        _reshaped(proposal.stopped, arrays), _spread(proposal, arrays), _multiplied(proposal.stopped, arrays)
+    ):
+        yield keys, [Choice("array", shape, chosen[keys[0] if isinstance(keys[0], tuple) else keys].domain)]
+
+
+def _reshaped(said, arrays):
+    """What the program reshapes: to what it has written down, as in x.reshape(64, -1), or a vector that becomes a column."""
+    told = re.search(r"reshape array of size (\d+) into shape \(([^)]+)\)", said)
     sizes = [s.strip() for s in told[2].split(",") if s.strip()] if told else []
-    wanted = " ".join(s if s.isdigit() else "A" for s in sizes)
-    for key, shape in arrays.items():
-        if told and math.prod(shape) == int(told[1]):
-            yield key, [Choice("array", wanted, chosen[key].domain)]
+    for key, shape in arrays.items() if told else ():
+        if math.prod(shape) == int(told[1]):
+            if sizes == [str(shape[0]), "1"]:
+                yield key, _spec(shape[:1], Sizes())
+            yield key, " ".join(s if s.isdigit() else "A" for s in sizes)
+
+
+def _spread(proposal, arrays):
+    """Biases and scales: as long as the last axis of what they are added to, of images as there are channels, or as many
+    as a loop can read.
+    """
     vectors = {key: shape for key, shape in arrays.items() if len(shape) == 1 and _bias.match(key[1])}
     ends = [(mine, other) for mine, other in _misfits(proposal) if len(mine) == 1]
     beyond = re.search(r"out of bounds for axis \d+ with size (\d+)", proposal.stopped)
     ends += [(shape, (int(beyond[1]),)) for shape in set(vectors.values())] if beyond else []
-    for (
-        mine,
-        other,
-    ) in ends:  # of a bias or a scale: the last axis of what it is added to, or as many as a loop can read
+    for mine, other in ends:
         keys = tuple(key for key, shape in vectors.items() if shape == mine)
-        shapes = (
-            [other[-1:]] if len(other) != 4 else [(1, other[1], 1, 1), other[-1:]]
-        )  # of images, for each channel
-        if keys:
-            yield keys, [Choice("array", _spec(shape, Sizes())) for shape in shapes]
-    if "aligned" in proposal.stopped or "matmul" in proposal.stopped:
-        found = re.findall(r"(\d+) (?:\(dim|is different)|from (\d+)", proposal.stopped)
-        inner = [int(one or other) for one, other in found]  # the sizes that should be one
-        for key, shape in arrays.items():
-            if len(inner) == 2 and shape and shape[-1] in inner and len(shape) > 1:
-                (other,) = [n for n in inner if n != shape[-1]] or [0]
-                if other and not any(other in known for known in arrays.values()):
-                    yield key, [Choice("array", " ".join(map(str, (*shape[:-1], other))), chosen[key].domain)]
+        shapes = [(1, other[1], 1, 1)] if len(other) == 4 else []
+        for shape in [*shapes, other[-1:]] if keys else ():
+            yield keys, _spec(shape, Sizes())
+
+
+def _multiplied(said, arrays):
+    """What is multiplied with an array that the program has made: as wide as that one."""
+    found = (
+        re.findall(r"(\d+) (?:\(dim|is different)|from (\d+)", said)
+        if re.search("aligned|matmul", said)
+        else []
+    )
+    inner = [int(one or other) for one, other in found]  # the sizes that should be one
+    for key, shape in arrays.items() if len(inner) == 2 else ():
+        others = [n for n in inner if shape and n != shape[-1]]
+        if len(others) == 1 and not any(others[0] in known for known in arrays.values()):
+            yield key, " ".join(map(str, (*shape[:-1], others[0])))
 
 
 def _misfits(proposal):
@@ -1438,7 +1486,9 @@ class Lines:
 
 
 def _distance(proposal, chosen):
-    """How many lines of the person's run before forward stops; DONE where it returns finite numbers."""
+    """How many lines of the person's run before forward stops, and how much of the last; DONE where it returns finite
+    numbers.
+    """
     program, lines = proposal.program, Lines(proposal.program)
     try:
         with load.quiet(), load.refusing(program), np.errstate(all="ignore"), load.limited(1.0), lines:
@@ -1453,11 +1503,20 @@ def _distance(proposal, chosen):
     except (Exception, load.Timeout) as error:
         proposal.stopped = str(error)
         program.note(proposal.key, lines.count, error)
-        return lines.count
+        path = str(program.path)
+        steps = [t.tb_lasti for t in _tracebacks(error) if t.tb_frame.f_code.co_filename == path]
+        return lines.count + (steps[-1] / 1e6 if steps else 0.0)
     y = pairs.Reading("", step[0]).pick(result, live)
     proposal.output = _spec(np.shape(y), Sizes()) if pairs.is_number(y) else ""
     proposal.thin = pairs.is_number(y) and np.ndim(y) > 2 and 1 in np.shape(y)[-2:]
     return DONE if y is None or not pairs.is_number(y) or _finite(y) else lines.count + 1
+
+
+def _tracebacks(error):
+    found = error.__traceback__
+    while found is not None:
+        yield found
+        found = found.tb_next
 
 
 def _finite(y):

@@ -38,6 +38,7 @@ _traced = ("loss", "cost", "value", "total", "output", "out", "y", "y_pred", "pr
 FILE = "(file)"
 PARTS = "the sum of all parts"  # of a loss that is returned as several numbers
 EVERY = -1  # outputs: all that are in the list which forward returns
+NUMBER = -2  # outputs: the one number behind arrays, as in return z, loss
 
 
 @dataclass(frozen=True)
@@ -218,6 +219,9 @@ class Reading:
             first = (
                 isinstance(result, list) and numbers and any(v is numbers[0] for v in live.arguments.values())
             )
+            if self.outputs == NUMBER:
+                single = [v for v in numbers if np.ndim(v) == 0]
+                return single[0] if len(single) == 1 and single[0] is not numbers[0] else None
             if self.outputs == EVERY:
                 numbers = numbers[bool(first) :]
                 return tuple(numbers) if isinstance(result, list) and numbers else None

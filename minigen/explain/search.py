@@ -185,6 +185,17 @@ class Repair:
     undo: object = None  # takes the change out again
 
 
+def _softmax(x):
+    e = np.exp(x - x.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+BEFORE = {  # the function that a loss is behind, and what its gradient is before it
+    "softmax": (_softmax, lambda p, g: p * (g - (g * p).sum(axis=-1, keepdims=True))),
+    "sigmoid": (lambda x: 1 / (1 + np.exp(-x)), lambda p, g: p * (1 - p) * g),
+}
+
+
 class Search:
     """One search; `run()` gives the list of Repairs, and `status` what is right after them."""
 
@@ -262,6 +273,30 @@ class Search:
             if played is None or not all(self.bench.status(trial, played).values()):
                 return False
         return bool(wrong)
+
+    def right_before(self):
+        """ "softmax" or "sigmoid" if the one gradient of a loss is right for what goes into that function, where the loss is
+        given what comes out of it: p - y of a cross-entropy; "" else.
+        """
+        names = [*self.trials[0].truth]
+        if len(names) != 1 or self.trials[0].y.ndim or self.task.takes_g:
+            return ""
+        return next(
+            (kind for kind in BEFORE if all(self._is_right_before(kind, names[0], t) for t in self.trials)),
+            "",
+        )
+
+    def _is_right_before(self, kind, name, trial):
+        into, back = BEFORE[kind]
+        p = into(trial.values[name]) if np.ndim(trial.values[name]) else None
+        if p is None or p.size > missing.MOST:
+            return False
+        there = self.bench.trial_of(trial.values | {name: p}, self.rng, p.size)
+        truth, played = there.truth[name], self.bench.play(there)
+        if played is None or truth.known.size != p.size or np.shape(played.get(name)) != p.shape:
+            return False
+        due = back(p, truth.right.reshape(p.shape))
+        return bool(np.any(due) and np.allclose(played[name], due, rtol=1e-5, atol=1e-7))
 
     def look_again(self, looks=LOOKS):
         """Whether all is right at many other inputs too; those at which it is not are kept."""

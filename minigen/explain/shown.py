@@ -52,16 +52,26 @@ def places(program, known=()):
             )
         if scene is None or p.kind is not None and type(scene.owner) is not p.kind:
             continue
-        labels, more = {q.name for q in p.parameters}, {}
+        losses = [n for n in p.place.functions() if pairs._cost.search(n) and not pairs.goes_back(n)]
+        labels, more = (
+            {q.name for q in [*p.parameters, *(q for n in losses for q in p.place.parameters(n))]},
+            {},
+        )
         others = {back: calls[back.__code__].arguments for back in backs if back.__code__ in calls}
         for there in others.values():
-            more |= {n: v for n, v in there.items() if n in labels or isinstance(v, int | float)}
+            given = {n: v for n, v in there.items() if n in labels or isinstance(v, int | float)}
+            more |= {n: v for n, v in given.items() if not _is_one_of(v, results)}
         more |= _in_common(others, results)
         place = ShownPlace(p, scene, more)
         if place.runs():
             place.shrink()
             found.append(place)
     return found
+
+
+def _is_one_of(value, results):
+    """Whether an array is what a forward has returned: backward is given it anew each time."""
+    return isinstance(value, np.ndarray) and any(np.array_equal(value, result) for result in results)
 
 
 def _as_given_to_another(program, proposal, calls):
@@ -93,13 +103,9 @@ def _in_common(calls, results):
         if pairs.goes_back(back.__name__) and not pairs.goes_back(loss.__name__):
             for n in given.keys() & taken.keys():
                 value = given[n]
-                if (
-                    isinstance(value, np.ndarray)
-                    and value.dtype.kind in "fib"
-                    and np.array_equal(value, taken[n])
-                ):
-                    if not any(np.array_equal(value, result) for result in results):
-                        found[n] = value
+                array = isinstance(value, np.ndarray) and value.dtype.kind in "fib"
+                if array and np.array_equal(value, taken[n]) and not _is_one_of(value, results):
+                    found[n] = value
     return found
 
 
@@ -438,6 +444,10 @@ def _of_its_kind(value, chosen, rng):
         odds = np.exp(noise)  # of a probability, so that it stays between 0 and 1
         new = new * odds / (new * odds + 1 - new) if value.max() <= 1 else new * odds
         return new / new.sum() if all_shares else new
+    if value.size >= 20 and np.abs(value).max() <= min(
+        1.0, 2 * value.std()
+    ):  # evenly between bounds, as rng.uniform(-1, 1)
+        return rng.uniform(value.min(), value.max(), new.shape)
     return new + value.std() * noise
 
 
