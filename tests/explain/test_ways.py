@@ -289,7 +289,7 @@ WRONG = [
     (RECORDS, "+ config.decay * params.w", ""),
     (MADE, "x.T @ g", "2 * x.T @ g"),
     (ALTERNATIVES, "(s - 1) * v", "s * v"),
-    (COLUMNS, "dz @ self.h.T", "dz * self.h.T"),
+    (COLUMNS, "delta.T * (1 - self.y**2)", "delta.T * (1 - self.y)"),
 ]
 
 
