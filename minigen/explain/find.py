@@ -94,8 +94,21 @@ def _find(program, shapes, seconds):
     # with sizes by trying less may be wrong only since less is compared: what the file itself shows goes first
     found.sort(key=lambda f: (f.worth[:2], not _by_trying(f), f.worth), reverse=True)
     kept = pairs.covered(program, _without_optimizers(program, [f for f in found if not f.raised]))
+    kept += _of_layers_left_out(kept, found)
     reached = pairs.reached(program, kept)
     return kept + _broken([f for f in found if f.raised], reached)
+
+
+def _of_layers_left_out(kept, found):
+    """The pairs of the layers within those that are `kept` of which an array has no gradient there."""
+    left_out = set()
+    for f in kept:
+        with load.quiet(), contextlib.suppress(Exception), np.errstate(all="ignore"):
+            scene = f.place.build(0)
+            holders = {a: holder for a, (holder, *_) in scenes.leaves(scene.live(), scene.program).items()}
+            left_out |= {type(holders[a]) for a in evidence.silent(f.reading, scene, f.matches)}
+    left_out -= {f.place.kind for f in kept}
+    return [f for f in found if f.place.kind in left_out and f not in kept and not f.raised]
 
 
 def _takes_steps_unseen(program, found):

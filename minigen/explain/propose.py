@@ -331,7 +331,11 @@ _factor = re.compile(
 
 
 def _instead_of_default(name, default, constructor, promised, weights):
-    """Choices in the place of a default with which a mistake cannot be seen: a number without a gradient, 0, or 1."""
+    """Choices in the place of a default with which a mistake cannot be seen: a number without a gradient, 0, or 1, or a
+    forward that keeps nothing for its backward.
+    """
+    if default is False and re.match(r"(is_?)?train", name, re.I):
+        return [Choice("constant", True)]
     if (
         isinstance(default, bool)
         or not isinstance(default, int | float)
@@ -516,6 +520,11 @@ class Proposal:
                 ]
                 options += choices(p, position, given, True)
                 weights += bool(_weight.match(p.name))
+            keys = self._keys_read(p.name, self._class) if p.name not in given else None
+            if keys:
+                asked = [inspect.Parameter(key, inspect.Parameter.POSITIONAL_OR_KEYWORD) for key in keys]
+                of_keys = {q.name: choices(q, i, {}, True)[0] for i, q in enumerate(asked)}
+                options = [Choice("settings", of_keys), *options]
             found.append((("new", p.name), options))
         star = _star(self.kind) if self.kind is not None else None
         found += [(("new", star), self._chains(star))] if star and self._chains(star) else []
@@ -744,11 +753,11 @@ class Proposal:
             else [Choice("pairs", ("M", "channels", "H", "W"))]
         )
 
-    def _keys_read(self, name):
-        """The keys that the file reads from a dict of this name, in order: pool_param["stride"]; None where it is no dict,
+    def _keys_read(self, name, tree=None):
+        """The keys that the file, or `tree`, reads from a dict of this name, in order: pool_param["stride"]; None where it is no dict,
         and none for those that may be absent, as in bn_param.get("eps", 1e-5).
         """
-        nodes = walk(self.program.tree)
+        nodes = walk(tree or self.program.tree)
         subscripts = [n for n in nodes if isinstance(n, ast.Subscript) and isinstance(n.ctx, ast.Load)]
         read = [(n, n.slice) for n in subscripts if getattr(n.value, "id", "") == name]
         calls = [

@@ -275,9 +275,61 @@ class Cell:
         self.dx, self.dh = self.W.T @ dz, self.V.T @ dz
         return self.dx.T, self.dh.T
 """
+# layers that are made of one dict of settings, and keep something for backward only in training
+SETTINGS = """import numpy as np
+class Dense:
+    def __init__(self, options):
+        units, width = options["units"], options["width"]
+        self.W = np.random.randn(width, units) * np.sqrt(2 / width)
+        self.b = np.zeros(units)
+    def fwd(self, x, TRAINING=False):
+        if TRAINING:
+            self.kept = [x]
+        return x @ self.W + self.b
+    def back(self, perturbation):
+        x = self.kept.pop()
+        return perturbation @ self.W.T, x.T @ perturbation, perturbation.sum(axis=0)
+class Drop:
+    def __init__(self, options):
+        self.keep = options["keep"]
+    def fwd(self, x, TRAINING=False):
+        if TRAINING:
+            self.mask = np.random.random(size=x.shape) < self.keep
+            x = x * self.mask / self.keep
+        return x
+    def back(self, perturbation):
+        return perturbation * self.mask / self.keep
+"""
+# the gradients of the inner layers have names that say nothing of theirs
+INNER = """import numpy as np
+class Linear:
+    def __init__(self, n, k):
+        self.W = np.random.randn(n, k)
+    def forward(self, x):
+        self.x = x
+        return x @ self.W
+    def backward(self, g):
+        return g @ self.W.T, {"W": self.x.T @ g}
+class Block:
+    def __init__(self, n=5, k=4):
+        self.one, self.two = Linear(n, k), Linear(k, n)
+    def forward(self, x):
+        self.h = np.tanh(self.one.forward(x))
+        return x + self.two.forward(self.h)
+    def backward(self, g):
+        gh, second = self.two.backward(g)
+        gx, first = self.one.backward(gh * (1 - self.h**2))
+        return g + gx, {"a_q": first["W"], "a_r": second["W"]}
+if __name__ == "__main__":
+    block = Block()
+    for _ in range(3):
+        y = block.forward(np.random.randn(7, 5))
+        gx, grads = block.backward(y)
+"""
 RIGHT = {
     "PLAYERS": PLAYERS, "WORDS": WORDS, "STEPS": STEPS, "RESULT": RESULT, "VECTOR": VECTOR,
     "TARGETS": TARGETS, "RECORDS": RECORDS, "MADE": MADE, "ALTERNATIVES": ALTERNATIVES, "COLUMNS": COLUMNS,
+    "SETTINGS": SETTINGS, "INNER": INNER,
 }  # fmt: skip
 WRONG = [
     (PLAYERS, "made * (1 - made)", "(1 - made)"),
@@ -289,6 +341,8 @@ WRONG = [
     (RECORDS, "+ config.decay * params.w", ""),
     (MADE, "x.T @ g", "2 * x.T @ g"),
     (ALTERNATIVES, "(s - 1) * v", "s * v"),
+    (SETTINGS, "perturbation * self.mask / self.keep", "perturbation * self.mask"),
+    (INNER, "self.x.T @ g", "self.x.T @ g / len(g)"),
     (COLUMNS, "delta.T * (1 - self.y**2)", "delta.T * (1 - self.y)"),
 ]
 
