@@ -170,6 +170,7 @@ class Uncompared:
     why: str
     setting: str = ""  # the argument of forward that would have to be given to compare it
     matters: bool = True  # whether all may be right though it was not compared
+    address: tuple = ()  # where backward gave it
 
 
 def match(reading, scene):
@@ -902,11 +903,12 @@ def _uncompared(reading, candidates, values, found, taken, live):
             m.right and m.source.kind == source.kind and m.source.address[:-1] == beside
             for m in found.values()
         )
-        among = among and np.abs(gradient).max(initial=0.0) > 1e-8  # of a bias before a batch norm it is 0
+        if among and np.abs(gradient).max(initial=0.0) <= 1e-8:
+            continue  # as that of a bias before a batch norm, on which the loss does not depend
         if not source.label or among and source.kind == "stored" and isinstance(source.address[-1][1], int):
             if source.kind == "stored":
                 why = "others beside it are gradients, and it is that of no value of its shape"
-                missed[source.label] = Uncompared(source.label, why)
+                missed[source.label] = Uncompared(source.label, why, address=source.address)
             elif (reading.backward is not None or among) and gradient.ndim:
                 i = source.address[-1][1]
                 label = (
@@ -923,7 +925,7 @@ def _uncompared(reading, candidates, values, found, taken, live):
                     continue  # what came back to the data of a loss, which may be its target as well
                 if shaped:
                     why = f"it is not the gradient at {scenes.text(shaped[0])}, and no name says that it should be"
-                missed[label] = Uncompared(label, why)
+                missed[label] = Uncompared(label, why, address=source.address)
             continue
         wanted = (bases(_last(source.label)) & settings.keys()) - known
         for name in sorted(wanted):

@@ -10,6 +10,7 @@ import copy
 import fnmatch
 import functools
 import itertools
+import re
 import sys
 import time
 from dataclasses import dataclass, field
@@ -165,6 +166,8 @@ def _work(path, names, shapes, seconds, reveal, subject, send):
                 said, task = again, other
             else:
                 task = other
+        if _wrong(said):
+            _leave_open_behind_a_choice(said, program)
         tasks[i] = task
         broken = said.verdict == "wrong"
         if said.verdict == "ok" and task.judged.bench.changes_g:
@@ -172,7 +175,7 @@ def _work(path, names, shapes, seconds, reveal, subject, send):
                 "backward changes the upstream gradient in place; whatever uses it again gets the changed one"
             )
             send(("notes", [f"{said.title}: {hazard}"]))
-        send(("explanation", (i, with_limits(said, found[i], path, like if i == measured else None))))
+        send(("explanation", (i, with_limits(said, found[i], task, path, like if i == measured else None))))
         if broken:
             open_.append((i, task, aside))
     if not names:
@@ -189,7 +192,9 @@ def _work(path, names, shapes, seconds, reveal, subject, send):
                 said = explain_task(
                     task, seconds=share, reveal=reveal, progress=lambda tried: send(("progress", tried))
                 )
-            send(("explanation", (i, with_limits(said, found[i], path, like if i == measured else None))))
+            send(
+                ("explanation", (i, with_limits(said, found[i], task, path, like if i == measured else None)))
+            )
 
 
 def _with_penalty(task, tasks):
@@ -209,6 +214,25 @@ def _wrong(said):
     )
 
 
+def _leave_open_behind_a_choice(said, program):
+    """Where a file chooses the nearest code and says that gradients go straight through, or stop, those that are not of what
+    forward returns are what it wants, as far as anybody can tell; some others must be right.
+    """
+    says = re.search(r"straight.?through|stop.?grad|\bsg[[(]", program.text, re.I)
+    chooses = {"argmin", "argmax", "round", "rint", "sign", "floor"} & program.words
+    wrong = _wrong(said)
+    if not says or not chooses or len(wrong) == len(said.gradients):
+        return
+    for gradient in wrong:
+        gradient["verdict"] = "inconclusive"
+    said.verdict, said.worst = "inconclusive", ""
+    named = ", ".join(g["name"] for g in wrong)
+    said.certain.append(
+        f"not the gradients of what forward returns: {named}; the file speaks of gradients that go straight through or stop, "
+        "which are none: compare them by hand"
+    )
+
+
 def _finite(said):
     return all(g["error"] is None or np.isfinite(g["error"]) for g in said.gradients)
 
@@ -222,7 +246,7 @@ def _against(tasks, subject):
     return min(every, key=lambda pair: (order.index(pair[1].verdict), pair[0]))
 
 
-def with_limits(said, found, path, like=None):
+def with_limits(said, found, task, path, like=None):
     """An Explanation with what its gradients do not tell: a wrong forward, a stale cache, what was not compared."""
     if like is not None:
         said.certain.insert(0, like.sentence)
@@ -243,7 +267,8 @@ def with_limits(said, found, path, like=None):
             "backward uses values of another forward call: it is right at the first call, and wrong once forward has "
             "been called on other inputs",
         )
-    that_matter = [missed for missed in found.missed if missed.matters]
+    # what is compared at other inputs is compared
+    that_matter = [missed for missed in found.missed if missed.matters and missed.address not in task.sources]
     for missed in that_matter:
         name = missed.setting.rpartition(".")[2]
         cure = f"minigen check {path} --shapes {name}=1" if missed.setting == name != "" else ""

@@ -257,8 +257,8 @@ def readings(place, arguments):
 def is_left_out(program, function):
     """Whether a function is asked for no gradient because of its name, such as test; one that takes a single step is asked."""
     name = function.__name__
-    steps = name.startswith("train_") or _step.search(name) and not _takes_many_steps(program, function)
-    return bool(_skip.match(name)) and not steps
+    single = name != "train" and _step.search(name) and not _takes_many_steps(program, function)
+    return bool(_skip.match(name)) and not name.startswith("train_") and not single
 
 
 def makes_room(tree):
@@ -1228,7 +1228,7 @@ def task_of(place, reading, warm="cold", seeds=(1, 2, 3), promised=()):
 
     `promised`: the Matches of a backward that raises, as far as they are known from its text.
     """
-    rules, names, shapes = _rules(place, reading, warm, seeds, promised), {}, set()
+    rules, names, shapes, compared = _rules(place, reading, warm, seeds, promised), {}, set(), set()
     source_of = _sources(rules, place.program)
     places, makes_functions = {}, _holds_closures(place)
 
@@ -1260,6 +1260,7 @@ def task_of(place, reading, warm="cold", seeds=(1, 2, 3), promised=()):
             values[name] = value
             if address in sources:
                 names[name] = sources[address].label or f"the gradient at {name}"
+                compared.add(sources[address].address)
         return values | {n: np.array(v) for n, v in _whole(live).items() if n not in values}
 
     def fresh(values):
@@ -1318,6 +1319,7 @@ def task_of(place, reading, warm="cold", seeds=(1, 2, 3), promised=()):
         play,
         forward,
         names,
+        compared,
         len(shapes) > 1,
         step,
         takes_g=reading.takes_g,

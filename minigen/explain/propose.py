@@ -205,7 +205,7 @@ def choices(parameter, position, given, constructor, weights=0, extra=(), promis
             return [Choice("indices", given[name]), Choice("array", given[name], "int"), *rest]
         told = [Choice("array", s, "int") for s in {1: ("N",), 2: ("N T", "T N")}.get(index, ())]
         rows = [Choice("indices"), *(Choice("array", s, "int", hides=True) for s in ("T N", "N T", "N"))]
-        return told + rows + rest
+        return told + rows + [Choice("constant", 2)] + rest
     if name in given:
         numbers = given[name]
         if constructor and len(numbers) == 1:

@@ -431,7 +431,9 @@ def _of_its_kind(value, chosen, rng):
         return np.argsort(np.argsort(new)).astype(value.dtype)  # an order of so many stays one
     if whole and value.size and value.dtype.kind in "iu" and chosen and value.min() >= 0:
         fits = [len(rows) for size, rows in chosen.items() if size > value.max()]
-        new = new % min(fits) if fits and value.max() >= min(fits) and value.max() > 1 else new
+        if fits and value.max() >= min(fits) > 1 and value.max() > 1:
+            least = int(value.min() > 0)  # lengths stay above 0
+            new = least + (new - least) % (min(fits) - least)
     if adds_up:
         return _shares(new, adds_up[-1], whole, rng)
     if whole or not value.size:

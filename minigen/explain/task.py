@@ -38,6 +38,7 @@ class Task:
     play: Callable
     forward: Callable
     names: dict = field(default_factory=dict)
+    sources: set = field(default_factory=set)  # where backward gives what is compared, as addresses
     sizes_vary: bool = False
     step: float | None = None
     takes_g: bool = True  # whether backward is handed an upstream gradient
