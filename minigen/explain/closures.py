@@ -27,7 +27,9 @@ def kinds(program):
             continue  # a decorator of methods
         made = _names_made(evidence._returned(tree)) if inner else {}
         own = {n: key for key, n in made.items() if n in inner}
-        others = made.values() - own.keys()  # parameters that it makes; a forward returns its output and its backward
+        others = (
+            made.values() - own.keys()
+        )  # parameters that it makes; a forward returns its output and its backward
         given = {a.arg for a in tree.args.args} if inner else set()
         if own and (not others or not others & given and not any(map(pairs.goes_back, own))):
             found[name] = _kind(program, function, {inner[n]: key for n, key in own.items()})

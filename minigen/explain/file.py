@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minigen.explain import find, load, penalty, process, shown
+from minigen.explain import find, load, penalty, process, shown, trace
 from minigen.explain.explanation import Explanation, explain_task
 from minigen.explain.reading import ENTROPIES
 from minigen.explain.source import SMALL, small
@@ -170,6 +170,13 @@ def _work(path, names, shapes, seconds, reveal, subject, send):
             _leave_open_behind_a_choice(said, program)
         tasks[i] = task
         broken = said.verdict == "wrong"
+        never = _never_run(task, found[i].reading) if said.verdict == "ok" else []
+        if never:
+            one = "line" if len(never) == 1 else "lines"
+            where = f"{one} {', '.join(map(str, never[:8]))}{' and others' if len(never) > 8 else ''}"
+            send(
+                ("notes", [f"{said.title}: {where} did not run at these inputs: a mistake there is not seen"])
+            )
         if said.verdict == "ok" and task.judged.bench.changes_g:
             hazard = (
                 "backward changes the upstream gradient in place; whatever uses it again gets the changed one"
@@ -195,6 +202,14 @@ def _work(path, names, shapes, seconds, reveal, subject, send):
             send(
                 ("explanation", (i, with_limits(said, found[i], task, path, like if i == measured else None)))
             )
+
+
+def _never_run(task, reading):
+    """The lines of a backward that was judged, and of what goes back within it, that no run came to."""
+    name = (reading.backward or reading.forward).name
+    return trace.not_run(
+        task.judged.bench, task.judged.trials, lambda other: other == name or find.pairs.goes_back(other)
+    )
 
 
 def _with_penalty(task, tasks):

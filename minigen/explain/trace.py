@@ -7,6 +7,7 @@ no derivative rule is needed. Names such as gz, dz, d_z, grad_z, delta_z and z_g
 import ast
 import itertools
 import re
+import sys
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -169,6 +170,37 @@ def drawn(bench, trial, lines):
         if all(bench.status(fixed, gradients).values()):
             return line
     return None
+
+
+def not_run(bench, trials, is_asked):
+    """The lines of statements that compute and that no run at these inputs came to, in the functions that ran and whose name
+    `is_asked`: a mistake there is not seen.
+    """
+    paths, ran, before = {f.path for f in bench.functions}, set(), sys.gettrace()
+
+    def watch(frame, event, _):
+        path = frame.f_code.co_filename
+        if path not in paths:
+            return None
+        ran.add((path, frame.f_lineno))
+        return watch
+
+    sys.settrace(watch)
+    try:
+        for trial in trials:
+            bench.play(trial)
+    finally:
+        sys.settrace(before)
+    found = set()
+    for function in bench.functions:
+        own = {(function.path, n) for n in range(function.tree.lineno + 1, function.tree.end_lineno + 1)}
+        if not own & ran or not is_asked(function.name.rpartition(".")[2]):
+            continue
+        for _, _, statement in function.statements():
+            lines = {(function.path, n) for n in range(statement.lineno, statement.end_lineno + 1)}
+            if not lines & ran and any(isinstance(n, ast.BinOp | ast.Call) for n in ast.walk(statement)):
+                found.add(statement.lineno)
+    return sorted(found)
 
 
 def drawing(bench):

@@ -409,3 +409,24 @@ def test_what_another_file_rounds_to_single_precision_is_not_called_wrong(tmp_pa
     said = checked(tmp_path, SINGLE)
     assert said.verdict == "inconclusive"
     assert any("single precision" in line for line in said.explanations[0].certain)
+
+
+FLAG = """import numpy as np
+def forward(x, w, squared=False):
+    z = x @ w
+    return z**2 if squared else np.tanh(z)
+def backward(g, x, w, squared=False):
+    z = x @ w
+    if squared:
+        d = 2 * g * z
+    else:
+        d = g * (1 - np.tanh(z) ** 2)
+    return d @ w.T, x.T @ d
+"""
+
+
+def test_lines_that_did_not_run_are_told(tmp_path):
+    said = checked(tmp_path, FLAG)
+    assert said.verdict == "ok"
+    assert any("line 8 did not run at these inputs" in note for note in said.notes)
+    assert not any("did not run" in note for note in checked(tmp_path, BOTH).notes)
