@@ -146,7 +146,8 @@ class Explanation:
         if self.reveal and finding.after is not None:
             out.append(f"change : {finding.before or '(a new line)'}  ->  {finding.after.strip()}")
         if finding.verified_on:
-            out.append(f"         {_verified(finding.verified_on)}")
+            changes = "these changes" if "; and " in finding.sentence else "this one change"
+            out.append(f"         {_verified(finding.verified_on, changes)}")
         return out
 
     def _repr_html_(self):
@@ -157,11 +158,11 @@ def _count(n, what):
     return f"{n} {what}{'s' if n != 1 else ''}"
 
 
-def _verified(on):
+def _verified(on, changes):
     mended = "all" if on["all"] else ", ".join(on["gradients"])
     sizes = " of other sizes" if on["sizes"] else " like these"
     are = "gradients are" if on["all"] else "are" if len(on["gradients"]) > 1 else "is"
-    return f"with this one change {mended} {are} right, on {on['inputs']} independent inputs{sizes}"
+    return f"with {changes} {mended} {are} right, on {on['inputs']} independent inputs{sizes}"
 
 
 def explain_task(task, *, seconds=20.0, reveal=False, report=None, progress=None, seed=0):
@@ -495,7 +496,7 @@ def _ranges(lines):
 
 def _certain(search):
     """What holds where no change was found that makes everything right."""
-    said, suspects = [], getattr(search, "suspects", [])
+    said, suspects = [], search.suspects
     if getattr(search, "remembers", False):
         said.append(
             "backward keeps a value from an earlier call: after one with other inputs it gives another gradient"

@@ -4,6 +4,7 @@ import ast
 import contextlib
 import functools
 import inspect
+import itertools
 import re
 import types
 
@@ -397,35 +398,38 @@ def with_inputs(program, inputs):
 
 
 def _made_with(program, name, kind, arguments):
-    """The places of a class of which inputs gives no object: it is made with the arguments of these names, and with what the
-    file's own functions make, such as make_params(rng).
+    """The places of a class of which inputs gives no object: it is made, by its constructor or its own way to begin, with the
+    arguments of these names, and with what the file's own functions make, such as make_params(rng).
     """
     first = arguments(0)
-    missing = [p.name for p in propose._constructor(kind) if p.name not in first and p.default is p.empty]
-    makers = [
+    of_the_file = [
         f
         for n, f in program.functions().items()
         if propose._begins.match(n) and all(propose._rng.match(asked) for asked in _parameters(f) or ())
     ]
 
-    def build_with(maker):
+    def build_with(begin, maker):
+        asked = propose._constructor(begin)
+        missing = [p.name for p in asked if p.name not in first and p.default is p.empty]
+
         def build(seed):
             given, rng = arguments(seed), np.random.default_rng(seed)
             more = {
                 n: rng if propose._rng.match(n) else maker(*[rng for _ in _parameters(maker)])
                 for n in missing
             }
-            asked = {p.name for p in propose._constructor(kind)}
-            owner = kind(**{n: v for n, v in (given | more).items() if n in asked})
-            scene = Scene(program, {n: v for n, v in given.items() if n not in asked}, owner, seed)
+            names = {p.name for p in asked}
+            owner = begin(**{n: v for n, v in (given | more).items() if n in names})
+            scene = Scene(program, {n: v for n, v in given.items() if n not in names}, owner, seed)
             live = scene.live()
             widen(live, program)
             return Scene(program, live.arguments, live.owner, seed)
 
-        return build
+        simple = all(map(propose._rng.match, missing))
+        return build if simple == (maker is None) and (simple or len(missing) == 1) else None
 
-    simple = all(map(propose._rng.match, missing))
-    for build in map(build_with, [None] if simple else makers if len(missing) == 1 else []):
+    for begin, maker in itertools.product(propose.makers(kind), [None, *of_the_file]):
+        build = build_with(begin, maker)
         with contextlib.suppress(Exception), load.quiet(), load.refusing(program):
             build(0)
             return [pairs.Place(program, name, build, kind)]

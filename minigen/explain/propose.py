@@ -616,11 +616,9 @@ class Proposal:
         kind = self.program.classes().get(note if isinstance(note, str) else getattr(note, "__name__", ""))
         if kind is None or parameter.default is not parameter.empty:
             return []
-        own = [getattr(kind, n) for n, v in vars(kind).items() if isinstance(v, classmethod | staticmethod)]
-        begin = [f for f in own if re.match(_begins, f.__name__)]
         return [
             Choice("made", (f, options))
-            for f in (*begin, kind)
+            for f in makers(kind)
             for options in _for_initialising(_constructor(f))
         ]
 
@@ -860,7 +858,7 @@ class Proposal:
                 smaller[p.name] = first.make(None, Sizes())
         for given in (smaller, {}):
             with contextlib.suppress(Exception), load.quiet(), load.refusing(self.program):
-                return vars(self.kind(**given)), given.values()
+                return vars(_maker(self.kind)(**given)), given.values()
         return {}, ()
 
     def _initialised(self):
@@ -894,7 +892,7 @@ class Proposal:
             return None, arguments
         new = {name: v for (where, name), v in made.items() if where == "new"}
         several = new.pop(_star(self.kind), ())
-        owner = self.kind(*several, **new)
+        owner = _maker(self.kind)(*several, **new)
         for name in (name for where, name in made if where == "add"):
             for layer in made["add", name]:
                 getattr(owner, name)(layer)
@@ -1043,7 +1041,7 @@ def _proposals(program):
         fronts_of = {n: pairs._fronts(place, functions, n) for n in backs}
         single = [n for n, f in functions.items() if _may_be_single(program, f)]
         single = [n for n in single if not pairs._has_front(functions, n)]
-        constructor = [] if place.kind is None else _constructor(place.kind)
+        constructor = [] if place.kind is None else _constructor(_maker(place.kind))
         for front in dict.fromkeys(
             [*itertools.chain(*fronts_of.values()), *single, *pairs.updates(place).values()]
         ):
@@ -1172,6 +1170,21 @@ def _gives_the_way_back(tree):
     inner = {n.name for n in walk(tree) if isinstance(n, ast.FunctionDef) and n is not tree}
     parts = node.elts if isinstance(node, ast.Tuple) else []
     return any(isinstance(n, ast.Lambda) or isinstance(n, ast.Name) and n.id in inner for n in parts)
+
+
+def makers(kind):
+    """What makes an object of a class: its own ways to begin, such as create(n_in, n_out), and its constructor."""
+    own = [getattr(kind, n) for n, v in vars(kind).items() if isinstance(v, classmethod | staticmethod)]
+    return [*(f for f in own if _begins.match(f.__name__)), kind]
+
+
+def _maker(kind):
+    """What an object is made with: a way of its own to begin, where the constructor asks for arrays or objects."""
+    asked = [p.annotation for p in _constructor(kind) if p.default is p.empty]
+    notes = " ".join(
+        note if isinstance(note, str) else getattr(note, "__name__", str(note)) for note in asked
+    )
+    return makers(kind)[0] if re.search("array|list|dict|tuple", notes, re.I) else kind
 
 
 def _constructor(kind):

@@ -208,6 +208,10 @@ class Search:
         self.trials = self._draw()
         self.trial = self.trials[0]
         self.repairs = []
+        self.suspects, self.suspected_at = (
+            [],
+            self.trial,
+        )  # what may be wrong in the text as it is written, and where
         self.lines, self.known, self.traced = [], {}, self.trial  # what `trace` found, and where
 
     def trace(self):
@@ -422,7 +426,7 @@ class Search:
 
     def _begin_round(self):
         """The gradients that are wrong, the suspects, and what is wrong first."""
-        self.plain, self.bases, self.suspects, self.misled = {}, {}, [], False
+        self.plain, self.bases, self.misled = {}, {}, False
         # what earlier changes have put there has no place in the person's text
         self.put = {id(n) for r in self.repairs if r.edit.new is not None for n in _put_anew(r.edit)}
         self.observed, self.made = None, {}  # the statements and their changes, for all goals of a round
@@ -569,8 +573,8 @@ class Search:
             if best is not None or self.misled or self.late():
                 return best
         suspects = self._solved(suspects)
-        if set(self.wrong) <= set(goal):
-            self.suspects = suspects
+        if set(self.wrong) <= set(goal) and not self.repairs:
+            self.suspects, self.suspected_at = suspects, self.trial
         aimed = [s for s in suspects if s.target is not None]
         tiers, likely = [*self._tiers(suspects, aimed)], None
         if quick:  # is it what all of them depend on, and none that is right?
@@ -1026,8 +1030,8 @@ class Search:
             return False
         pieces = iter(s.target)
         with self._watching(s), answering({s.keys[id(s.value_node)]: lambda *_: next(pieces)}):
-            gradients = self.bench.play(self.trial)
-        return all(self.bench.status(self.trial, gradients).values())
+            gradients = self.bench.play(self.suspected_at)
+        return all(self.bench.status(self.suspected_at, gradients).values())
 
     def _response(self, s, was, rows, matrix):
         """The Response of a statement at one call; None where its value cannot be computed again in its scope."""
