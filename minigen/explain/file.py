@@ -233,7 +233,7 @@ def _leave_open_behind_a_choice(said, program):
     """Where a file chooses the nearest code and says that gradients go straight through, or stop, those that are not of what
     forward returns are what it wants, as far as anybody can tell; some others must be right.
     """
-    says = re.search(r"straight.?through|stop.?grad|\bsg[[(]", program.text, re.I)
+    says = re.search(r"straight.?through|stop.?grad|\bsg[\[(]", program.text, re.I)
     chooses = {"argmin", "argmax", "round", "rint", "sign", "floor"} & program.words
     wrong = _wrong(said)
     if not says or not chooses or len(wrong) == len(said.gradients):
