@@ -356,7 +356,7 @@ def with_inputs(program, inputs):
         if isinstance(given, tuple | list | np.ndarray):
             given = _by_name(program, [given] if isinstance(given, np.ndarray) else list(given))
         if isinstance(given, dict):
-            return _with_labels(program, given)
+            return _with_parameters(program, _with_labels(program, given), seed)
         raise NotFound(
             f"inputs(rng) gives {type(given).__name__}; it must give a dict: the arguments of forward by name"
         )
@@ -434,6 +434,24 @@ def _made_with(program, name, kind, arguments):
             build(0)
             return [pairs.Place(program, name, build, kind)]
     return []
+
+
+def _with_parameters(program, given, seed):
+    """The arguments, and the one that `inputs` leaves out of a forward which takes all of them, where a function of the file
+    makes it, such as init_params().
+    """
+    own, rng = program.functions(), np.random.default_rng(seed)
+    begin = [f for n, f in own.items() if propose._begins.match(n)]
+    begin = [f for f in begin if all(map(propose._rng.match, _parameters(f) or ()))]
+    for name, function in own.items() if len(begin) == 1 else ():
+        asked = _parameters(function) or []
+        left = [n for n in asked if n not in given]
+        takes_all = given.keys() <= set(asked) and not pairs.goes_back(name)
+        if function not in begin and takes_all and len(left) == 1 and not pairs._cache.match(left[0]):
+            made = begin[0](*[rng for _ in _parameters(begin[0])])
+            moved = propose.with_other_numbers(made, rng) if type(made) is dict else made
+            return given | {left[0]: moved}
+    return given
 
 
 def _with_labels(program, given):

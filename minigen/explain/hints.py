@@ -101,6 +101,17 @@ def sizes(tree, name, known):
     return found
 
 
+def written_shapes(tree):
+    """{name: sizes as they are written} of the shapes in a docstring: x (N, D), `y`: (N,), or h0, c0 (B, H)."""
+    text = ast.get_docstring(tree) if isinstance(tree, ast.FunctionDef) else None
+    shapes = re.finditer(r"((?:`?\w+`?\s*,\s*)*`?\w+`?)[\s:=]{0,3}\((\w+(?:,\s*\w+)*,?)\)", text or "")
+    found = {}
+    for names, sizes in (m.groups() for m in shapes):
+        for name in re.findall(r"\w+", names):
+            found.setdefault(name, [s for s in re.split(r"[,\s]+", sizes) if s])
+    return found
+
+
 def _letters(call, name):
     """How many letters np.einsum("bqm,mhd->bhqd", x, w) has for what is called `name`; 0 where it is not among them."""
     first = getattr(call.args[0], "value", "") if call.args else ""

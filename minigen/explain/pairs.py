@@ -74,7 +74,9 @@ def is_second(name, functions):
 _of_their_own = re.compile(
     r"^__.*(forward|back|grad|loss|cost)"
 )  # and no method of Python's own: __forward__
-_step = re.compile(r"^(train|update|fit|learn|partial_fit|step)(_|$)|_(step|update)$")  # down a loss
+_step = re.compile(
+    r"^(train|update|fit|learn|partial_fit|step)(_|$|(?=[A-Z]))|_(step|update)$|[a-z](Step|Update)$"
+)  # down a loss
 _reset = re.compile(r"^(flush|zero|reset|clear)_?\w*(grad|gradient|derived|cache|state)?\w*$")
 _forwards = (
     "forward",

@@ -150,7 +150,7 @@ class Choice:
             same = [] if isinstance(function, type) else [n for n in options if n in known]
             made = {n: c.make(rng, sizes) for n, c in options.items() if c.kind != "omit" and n not in same}
             result = function(**made, **{n: known[n] for n in same})
-            return _with_other_numbers(result, rng, sizes) if type(result) is dict else result
+            return with_other_numbers(result, rng, sizes) if type(result) is dict else result
         if kind == "call":
             return what(rng, sizes)
         if kind == "settings":
@@ -429,7 +429,7 @@ def _turn(indices, by):
     return indices[by:] + indices[:by]
 
 
-def _with_other_numbers(held, rng, _):
+def with_other_numbers(held, rng, _=None):
     """A dict whose arrays of floats are moved: a bias of zeros hides mistakes."""
     moved = {
         key: value + 0.1 * rng.standard_normal(np.shape(value))
@@ -582,6 +582,9 @@ class Proposal:
                         likely.get(c.what, len(likely)),
                     )
                 )
+            if p.name in self._written_shapes and p.name not in given:
+                domains = [c.domain for c in options[:1] if c.kind == "array"] or ["normal"]
+                options = [Choice("array", self._written_shapes[p.name], domains[0]), *options]
             told = hints.sizes(self._tree, p.name, self.program.names) if p.name not in given else {}
             if told:
                 letters = [str(told.get(axis, "NABC"[min(axis, 3)])) for axis in range(max(2, 1 + max(told)))]
@@ -783,7 +786,7 @@ class Proposal:
         held = (
             v for v in self.program.names.values() if keys and isinstance(v, dict) and v.keys() >= set(keys)
         )
-        return [Choice("call", functools.partial(_with_other_numbers, v)) for v in held]
+        return [Choice("call", functools.partial(with_other_numbers, v)) for v in held]
 
     @functools.cached_property
     def _unpacked(self):
@@ -806,6 +809,22 @@ class Proposal:
                 if name not in symbols:
                     symbols[name] = _symbol(name, place, len(names) == 4, symbols.values(), letters)
             found[of.id] = " ".join(symbols[name] for name in names)
+        return found
+
+    @functools.cached_property
+    def _written_shapes(self):
+        """{argument: its shape in symbols} as the docstring of forward has it: x (N, D). A size that is a global is that."""
+        known = {p.name for p in self.parameters}
+        symbols, letters, found = {}, iter("ABCD"), {}
+        for name, sizes in hints.written_shapes(self._tree).items():
+            for size in sizes if name in known else ():
+                value = self.program.names.get(size)
+                if size.isdigit() or type(value) is int:
+                    symbols[size] = size if size.isdigit() else str(value)
+                elif size not in symbols:
+                    symbols[size] = _symbol(size, len(symbols), False, symbols.values(), letters)
+            if name in known:
+                found[name] = " ".join(symbols[size] for size in sizes)
         return found
 
     @functools.cached_property
@@ -1157,8 +1176,11 @@ def _is_a_plain_step(node):
 
 
 def _keys(tree):
-    """The keys, such as "dW", that stand in a function as text."""
-    found = (getattr(n, "value", None) for n in walk(tree) if isinstance(n, ast.Constant)) if tree else ()
+    """The keys, such as "dW", that stand in a function as text, or as those of dict(dW=...)."""
+    nodes = walk(tree) if tree is not None else ()
+    found = [getattr(n, "value", None) for n in nodes if isinstance(n, ast.Constant)]
+    made = (n for n in nodes if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "dict")
+    found += [k.arg for n in made for k in n.keywords]
     return {v for v in found if isinstance(v, str) and v.isidentifier()}
 
 
