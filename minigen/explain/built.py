@@ -104,6 +104,9 @@ def _with_term(cost, node, name):
 def _with_factor(cost, node, name):
     """The Edit that multiplies an expression, or divides it where the factor is one over something."""
     at = ast.unparse(node)
+    if name == "1":  # the value is right where it is made, and changed before it is used
+        said = f"{at} is shared where a copy is due"
+        return Edit(cost, "in-place", said, node, changes.called(node, "copy"))
     if name.startswith("(1 / ") and name.endswith(")"):
         new = changes.binary(node, ast.Div(), changes.parsed(name[5:-1]))
         return Edit(cost, "factor", f"the division by {ast.unparse(new.right)} is missing at {at}", node, new)
