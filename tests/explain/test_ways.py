@@ -326,10 +326,110 @@ if __name__ == "__main__":
         y = block.forward(np.random.randn(7, 5))
         gx, grads = block.backward(y)
 """
+# inputs leaves the parameters out, which a function of the file makes
+LEFT_OUT = """import numpy as np
+def inputs(rng):
+    return {"x": rng.normal(size=(6, 4)), "eps": rng.normal(size=(6, 2))}
+def init_params(seed=7):
+    rng = np.random.default_rng(seed)
+    return {"Wm": rng.normal(size=(4, 2)), "Wv": 0.3 * rng.normal(size=(4, 2)), "b": np.zeros(2)}
+def forward(params, x, eps):
+    mu, logvar = x @ params["Wm"] + params["b"], x @ params["Wv"]
+    z = mu + np.exp(0.5 * logvar) * eps
+    return 0.5 * (z**2).sum() / len(x), dict(x=x, logvar=logvar, eps=eps, z=z)
+def backward(params, cache):
+    dz = cache["z"] / len(cache["x"])
+    dlogvar = 0.5 * dz * np.exp(0.5 * cache["logvar"]) * cache["eps"]
+    return {"dWm": cache["x"].T @ dz, "dWv": cache["x"].T @ dlogvar, "db": dz.sum(axis=0)}
+"""
+# sizes that a docstring and globals tell; a dict that is made by its keywords
+WRITTEN = """import numpy as np
+T, B, I, H = 4, 3, 2, 5
+def make_params(seed=2):
+    r = np.random.RandomState(seed)
+    return dict(Wx=r.randn(I, H) * 0.5, Wh=r.randn(H, H) * 0.4, b=r.randn(H) * 0.1)
+def run_forward(P, xs, ys, h0):
+    \"\"\" xs (T, B, I)   ys, h0 (B, H) \"\"\"
+    hs = {-1: h0}
+    for t in range(len(xs)):
+        hs[t] = np.tanh(xs[t] @ P['Wx'] + hs[t - 1] @ P['Wh'] + P['b'])
+    return 0.5 * ((hs[t] - ys) ** 2).sum() / B, (hs, hs[t] - ys)
+def run_backward(P, xs, mem):
+    hs, err = mem
+    D, dh = {k: np.zeros_like(v) for k, v in P.items()}, err / B
+    for t in reversed(range(len(xs))):
+        da = dh * (1 - hs[t] ** 2)
+        D['Wx'] += xs[t].T @ da
+        D['Wh'] += hs[t - 1].T @ da
+        D['b'] += da.sum(axis=0)
+        dh = da @ P['Wh'].T
+    return D
+"""
+# a step with a name in camel case, which keeps a copy of what it changes first
+CAMEL = """import numpy as np
+class Tied:
+    def __init__(self, nVisible=6, nHidden=4, lr=0.1, seed=5):
+        rs = np.random.RandomState(seed)
+        self.W, self.lr = rs.uniform(-0.7, 0.7, size=(nVisible, nHidden)), lr
+    def cost(self, X):
+        H = np.tanh(X.dot(self.W))
+        return 0.5 * np.sum((H.dot(self.W.T) - X) ** 2) / len(X)
+    def trainStep(self, X):
+        H = np.tanh(X.dot(self.W))
+        W = self.W.copy()
+        dR = (H.dot(W.T) - X) / len(X)
+        self.W -= self.lr * dR.T.dot(H)
+        dA = dR.dot(W) * (1 - H**2)
+        self.W -= self.lr * X.T.dot(dA)
+if __name__ == "__main__":
+    ae, X = Tied(), np.random.RandomState(0).randn(40, 6)
+    for i in range(0, 40, 10):
+        ae.trainStep(X[i:i + 10])
+        print(ae.cost(X))
+"""
+# a class that is made by its own way to begin
+CREATED = """from dataclasses import dataclass, field
+import numpy as np
+def inputs(rng):
+    return {"x": rng.normal(size=(8, 5))}
+@dataclass
+class Step:
+    w: np.ndarray
+    grads: dict = field(default_factory=dict)
+    @classmethod
+    def create(cls, dim: int, rng) -> "Step":
+        return cls(rng.normal(size=(dim, dim)) / np.sqrt(dim))
+    def forward(self, x):
+        self.x, self.y = x, np.tanh(x @ self.w)
+        return self.y
+    def backward(self, dy):
+        da = dy * (1 - self.y**2)
+        self.grads["w"] = self.x.T @ da
+        return da @ self.w.T
+@dataclass
+class Flow:
+    steps: list
+    z: np.ndarray = None
+    @classmethod
+    def create(cls, dim: int = 5, depth: int = 3, seed: int = 11) -> "Flow":
+        rng = np.random.default_rng(seed)
+        return cls([Step.create(dim, rng) for _ in range(depth)])
+    def nll(self, x):
+        for step in self.steps:
+            x = step.forward(x)[:, ::-1]
+        self.z = x
+        return float(0.5 * (x**2).sum(axis=1).mean())
+    def backward(self):
+        dz = self.z / len(self.z)
+        for step in reversed(self.steps):
+            dz = step.backward(dz[:, ::-1])
+        return dz
+"""
 RIGHT = {
     "PLAYERS": PLAYERS, "WORDS": WORDS, "STEPS": STEPS, "RESULT": RESULT, "VECTOR": VECTOR,
     "TARGETS": TARGETS, "RECORDS": RECORDS, "MADE": MADE, "ALTERNATIVES": ALTERNATIVES, "COLUMNS": COLUMNS,
-    "SETTINGS": SETTINGS, "INNER": INNER,
+    "SETTINGS": SETTINGS, "INNER": INNER, "LEFT_OUT": LEFT_OUT, "WRITTEN": WRITTEN, "CAMEL": CAMEL,
+    "CREATED": CREATED,
 }  # fmt: skip
 WRONG = [
     (PLAYERS, "made * (1 - made)", "(1 - made)"),
@@ -341,6 +441,10 @@ WRONG = [
     (RECORDS, "+ config.decay * params.w", ""),
     (MADE, "x.T @ g", "2 * x.T @ g"),
     (ALTERNATIVES, "(s - 1) * v", "s * v"),
+    (LEFT_OUT, "0.5 * dz * np.exp", "dz * np.exp"),
+    (WRITTEN, "hs[t - 1].T @ da", "hs[t].T @ da"),
+    (CAMEL, "(1 - H**2)", "(1 - H)"),
+    (CREATED, "dy * (1 - self.y**2)", "dy * (1 - self.y)"),
     (SETTINGS, "perturbation * self.mask / self.keep", "perturbation * self.mask"),
     (INNER, "self.x.T @ g", "self.x.T @ g / len(g)"),
     (COLUMNS, "delta.T * (1 - self.y**2)", "delta.T * (1 - self.y)"),
