@@ -381,6 +381,9 @@ def _stopped(text, path):
     kind, _, rest = head.partition(": ")
     if kind in ("NotFound", "Refused"):
         return rest
+    if kind == "SyntaxError" and "Missing parentheses in call to 'print'" in rest:
+        line = re.search(r"line \d+", rest)
+        return f"{path} is written for Python 2 ({line[0] if line else 'print'}): turn it into Python 3 first"
     if kind == "SyntaxError":
         return f"{path} is not Python yet: {rest}"
     if "time is over" in text:

@@ -273,6 +273,7 @@ def test_shapes_that_are_given_are_used(tmp_path):
         ("x = 1\n", "no backward was found"),
         ("def backward(g):\n    return g\n", "could not be called"),
         ("def f(:\n", "is not Python yet"),
+        ("print 'x'\n", "is written for Python 2 (line 1)"),
         ("def forward(x):\n    return x\ndef backward(g, x):\n    return g\ndef inputs(rng):\n    return 3\n",
             "must give a dict"),
         ("def forward(x):\n    while True:\n        pass\ndef backward(g, x):\n    return g\n",
