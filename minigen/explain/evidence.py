@@ -223,7 +223,7 @@ def _passed_on(found, values):
     data = [
         m
         for m in found
-        if not m.right and not m.named and len(m.value) == 1 and m.value[0][0] == "arg" and bases(_last(m.source.label))
+        if not m.right and not m.named and len(m.value) == 1 and m.value[0][0] == "arg" and bases(last_name(m.source.label))
         and m.factor is not None and any(n > 1 and abs(m.factor - n) < 1e-3 for n in np.shape(values[m.value]))
     ]  # fmt: skip
     others = [m for m in found if m not in data]
@@ -370,9 +370,9 @@ def _assign(reading, slopes, values, outcome):
         if (source.kind, source.address) in taken or source.kind in ("added", "inside", *TAKEN):
             continue
         handed_back = source.address == (("returned", ""),) and reading.takes_g and _back.match(source.label)
-        if not (source.label == "" or is_gradient_name(_last(source.label)) or handed_back):
+        if not (source.label == "" or is_gradient_name(last_name(source.label)) or handed_back):
             continue
-        if source.kind == "stored" and (not _strict.search(_last(source.label)) or _is_inside(source)):
+        if source.kind == "stored" and (not _strict.search(last_name(source.label)) or _is_inside(source)):
             continue
         left = [
             a
@@ -495,7 +495,7 @@ def _has_its_own(value, source, candidates):
     """Whether a value's own layer keeps a gradient of the same name: layers[3].db, where layers[0].db is asked for."""
     beside = [s for s, _ in candidates if s.kind == source.kind and s.address[:-1] == value[:-1]]
     return source.kind in ("stored", "added") and any(
-        s.address != source.address and _last(s.label) == _last(source.label) for s in beside
+        s.address != source.address and last_name(s.label) == last_name(source.label) for s in beside
     )
 
 
@@ -523,7 +523,7 @@ def _with_rows(candidates, values, slopes, live):
         others = {value for _, value in chosen.values()}
         left = {(way[1], live.arguments[way[0]]): way for way in full if way[1] not in others}
         left = [way for (value, row), way in left.items() if slopes.reads(value, row)]
-        named = [way for way in left if str(way[1][-1][1]).lower() in bases(_last(source.label))]
+        named = [way for way in left if str(way[1][-1][1]).lower() in bases(last_name(source.label))]
         if source not in chosen and (named or len(left) == 1):
             chosen[source] = (named or left)[0]
     found = [
@@ -540,7 +540,7 @@ def _without_a_value(reading, candidates, taken):
         if source.kind == "returned"
         and ("returned", source.address) not in taken
         and gradient.size > 1
-        and (bases(_last(source.label)) or not source.label and reading.backward is not None)
+        and (bases(last_name(source.label)) or not source.label and reading.backward is not None)
     ]
 
 
@@ -779,7 +779,7 @@ def _by_place(candidates, arguments, found, taken):
     (offset,) = offsets
     for source, gradient in rows:
         i = source.address[1][1] + offset
-        wanted = bases(_last(source.label))
+        wanted = bases(last_name(source.label))
         open_ = bool(wanted) and not wanted & names or not source.label and gradient.size > 1
         free = open_ and ("returned", source.address) not in taken
         if (
@@ -824,7 +824,7 @@ def _exchanged(reading, found, live):
             rows.setdefault(m.source.address[:-1], []).append((m.source.address[-1][1], value))
     for row in rows.values():
         values = [value for _, value in sorted(row)]
-        names = [_meant(_last(found[v].source.label)) for v in values]
+        names = [_meant(last_name(found[v].source.label)) for v in values]
         if tree is None or len(values) < 2 or len(set(names)) < len(names):
             continue
         told = [t for t in _orders_told(tree, live.program.tree) if set(names) <= set(t)]
@@ -883,7 +883,7 @@ def _orders_told(tree, whole):
         ):
             called = n.value.func
             if getattr(called, "attr", getattr(called, "id", "")) == getattr(tree, "name", ""):
-                yield [_meant(_last(ast.unparse(t))) for t in n.targets[0].elts]
+                yield [_meant(last_name(ast.unparse(t))) for t in n.targets[0].elts]
     documented = ast.get_docstring(tree) if isinstance(tree, ast.FunctionDef) else None
     returns = re.search(r"(?i)\breturn|\bout(put)?s?\b|\bgives\b|->", documented or "")
     if returns:
@@ -927,7 +927,7 @@ def _uncompared(reading, candidates, values, found, taken, live):
                     why = f"it is not the gradient at {scenes.text(shaped[0])}, and no name says that it should be"
                 missed[label] = Uncompared(label, why, address=source.address)
             continue
-        wanted = (bases(_last(source.label)) & settings.keys()) - known
+        wanted = (bases(last_name(source.label)) & settings.keys()) - known
         for name in sorted(wanted):
             own, value = settings[name]
             if isinstance(value, str | bytes) or callable(value):
@@ -964,7 +964,7 @@ def _is_label(address, arguments=()):
     """Whether an argument is what a loss compares with, whose gradient is hardly ever meant; a t that comes before all other
     `arguments` is none.
     """
-    name = _last(scenes.text(address)).lower()
+    name = last_name(scenes.text(address)).lower()
     return bool(re.fullmatch(r"(y_?)?(true|targets?|labels?)|t|ys", name)) and (name, address) != (
         "t",
         *arguments[:1],
@@ -988,7 +988,7 @@ def _may_be_target(source, arguments, outcome, alone, beside):
     """
     if any(isinstance(v, np.ndarray) and v.dtype.kind in "iu" for v in outcome.live.arguments.values()):
         return False
-    named = bool(bases(_last(source.label)))
+    named = bool(bases(last_name(source.label)))
     return np.ndim(outcome.y) == 0 and not alone and not named and (beside or len(arguments) == 1)
 
 
@@ -999,7 +999,7 @@ def _is_inside(source):
 
 def _promises_another(source, address):
     """Whether a gradient's name promises another value: self.loss.dinputs not the labels, dW not the data."""
-    name, promised = _last(scenes.text(address)).lower(), bases(_last(source.label))
+    name, promised = last_name(scenes.text(address)).lower(), bases(last_name(source.label))
     if promised and all(map(_parameter.match, promised)) and not _parameter.match(name):
         return True
     return bool(may_be_labels.match(name)) and bool(promised - {name})
@@ -1031,7 +1031,7 @@ def _candidates(reading, values, outcome, scene):
         label = scenes.text(address)
         if address not in values and any(_is_step(after, step) for step in taken):
             continue  # the velocity of a parameter, or the step that it took
-        names_gradient = _holds_gradient(_last(label), known) or any(
+        names_gradient = _holds_gradient(last_name(label), known) or any(
             _strict.search(str(k)) for _, k in address
         )
         if names_gradient:
@@ -1083,7 +1083,7 @@ def _returned_anew(reading, values, outcome, labels):
         if of is None:
             of = min(alike_, key=lambda a: float(np.linalg.norm(new - alike_[a])), default=None)
             far = of is None or np.linalg.norm(new - alike_[of]) > 0.5 * np.linalg.norm(alike_[of])
-            if far or is_gradient_name(_last(labels(address))):
+            if far or is_gradient_name(last_name(labels(address))):
                 return
         found += [(address, of, new)] if np.any(new != values[of]) else []
     for (address, of, new), step in itertools.product(found, _steps(reading, outcome.live)):
@@ -1177,7 +1177,7 @@ def _of_what(source, gradient, changes, values, slopes):
     open_ = [a for a in changes if np.shape(values[a]) == np.shape(gradient)]
     if source.address[-1][0] == "variable":  # of a layer's own backward: that layer's
         open_ = [a for a in open_ if a[:-1] == source.address[1:-1]]
-    named = [a for a in open_ if str(a[-1][1]).lower() in bases(_last(source.label))]
+    named = [a for a in open_ if str(a[-1][1]).lower() in bases(last_name(source.label))]
     among = [a for a in open_ if a == source.of] if source.of else named if len(source.address) == 2 else []
     fit = [a for a in among or open_ if slopes.fit(a, gradient)]
     return next(iter(fit or among), None)
@@ -1307,7 +1307,7 @@ def _multiplied(tree):
     return found
 
 
-def _last(label):
+def last_name(label):
     """The last name in `self.grads["W"]`, here W; in `grad[:, ::r]` it is grad."""
     names = re.findall(r"[A-Za-z_]\w*", re.sub(r"\[[^\[\]'\"]*\]", "", label))
     return names[-1] if names else ""
@@ -1323,7 +1323,7 @@ def _promise(source, value, reading):
         return 0
     last = str(_without_numbers(value)[-1][1] or "").lower()
     holders = [str(k) for _, k in of[:-1]]
-    name = _last(source.label)
+    name = last_name(source.label)
     wanted = bases(name)
     holder, _, rest = source.label.partition(".")
     if source.kind == "returned" and rest == name and is_gradient_name(holder):  # g.flat, of g = like(p)

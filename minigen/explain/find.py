@@ -10,7 +10,7 @@ import types
 
 import numpy as np
 
-from minigen.explain import arrays, evidence, load, observed, pairs, process, propose, shown
+from minigen.explain import arrays, evidence, hints, load, observed, pairs, process, propose, shown
 from minigen.explain import scene as scenes
 from minigen.explain.naming import is_gradient_name
 from minigen.explain.reading import ENTROPIES, Assumed
@@ -132,10 +132,14 @@ def _takes_steps_unseen(program, found):
 
 
 def _takes_labels(program):
-    """Whether a function that goes back is given labels: then it may make the error itself."""
+    """Whether a function that goes back is given labels, or subtracts what it is given: then it may make the error itself."""
     own = _all_functions(program).items()
     backs = [f for name, f in own if pairs.goes_back(name.rpartition(".")[2])]
-    return any(pairs.may_be_labels.match(p) for f in backs for p in inspect.signature(f).parameters)
+    asked = [(pairs.evidence.find(program.tree, f), [*inspect.signature(f).parameters]) for f in backs]
+    return any(
+        any(map(pairs.may_be_labels.match, names)) or any(hints.targets(tree, {n}) & {*names} for n in names)
+        for tree, names in asked
+    )
 
 
 def _without_optimizers(program, found):

@@ -112,6 +112,23 @@ def written_shapes(tree):
     return found
 
 
+def targets(tree, outputs):
+    """The names that the text subtracts from one of these outputs, or these from them: noise in predicted.ravel() - noise."""
+    found = set()
+    for n in walk(tree) if tree is not None else ():
+        if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Sub):
+            one, other = _root(n.left), _root(n.right)
+            found |= ({other} if one in outputs else set()) | ({one} if other in outputs else set())
+    return found - {"", *outputs}
+
+
+def _root(node):
+    """The name of the array of which an expression is a part, or the same in another shape."""
+    while isinstance(node, ast.Call | ast.Attribute | ast.Subscript):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return getattr(node, "id", "")
+
+
 def _letters(call, name):
     """How many letters np.einsum("bqm,mhd->bhqd", x, w) has for what is called `name`; 0 where it is not among them."""
     first = getattr(call.args[0], "value", "") if call.args else ""

@@ -147,9 +147,10 @@ def likely_forward(back, own):
 
 
 def _forward_word(name):
-    return bool(re.search(r"forward|_and_|[a-z]And[A-Z]|fprop", name)) and not re.search(
-        r"backward|_grads?$", name
-    )
+    if re.match(r"forward\w*_for_", name):  # forward_pass_for_backward
+        return True
+    both = re.search(r"forward|_and_|[a-z]And[A-Z]|fprop", name)
+    return bool(both) and not re.search(r"backward|_grads?$", name)
 
 
 class Place:
@@ -334,7 +335,8 @@ def _assumed(place, forward, back, arguments):
     if not place.program.assumes:
         return
     asked = [p.name for p in place.parameters(back)]
-    given = [n for n in asked if may_be_labels.match(n) and isinstance(arguments.get(n), np.ndarray)]
+    compared = targets(place, forward.name, back)
+    given = [n for n in asked if n in compared and isinstance(arguments.get(n), np.ndarray)]
     if not given or any(is_gradient_name(n) for n in asked if n not in arguments):
         return
     returned = _names_returned(place, forward.name)
@@ -347,6 +349,14 @@ def _assumed(place, forward, back, arguments):
     names = names[2:] if y.dtype.kind in "iu" else names
     for output, name, sign, axis, times in itertools.product(outputs, names, (1, -1), axes.values(), (1, 2)):
         yield Assumed(name, (("a", output), ("y", ("given", given[0]))), times=sign * times, axis=axis)
+
+
+def targets(place, front, back):
+    """The arguments of a backward that are labels by their names, or that it subtracts from what its forward returned."""
+    asked = {p.name for p in place.parameters(back)}
+    tree = evidence.find(place.program.tree, place.functions()[back])
+    compared = hints.targets(tree, set(_names_returned(place, front)) & asked - {""}) & asked
+    return {n for n in asked if may_be_labels.match(n)} | compared
 
 
 def updates(place):
@@ -753,6 +763,8 @@ def try_all(place, seed=0, seconds=4.0):
         alone = reading.backward is None and goes_back(reading.forward.name, place.functions())
         if found and (reading.inside or alone) and not found.right and not names_its_loss(place, reading):
             continue  # what it returns may be a score, or a gradient
+        if found and _is_a_forward_alone(reading, found):
+            continue
         if found and reading.inside and known and known.matches and not known.takes_a_step:
             if found.right <= known.right:
                 continue  # what it gives back tells its gradients
@@ -781,6 +793,15 @@ def try_all(place, seed=0, seconds=4.0):
     found = list(best.values())
     place.tried = None if late else found
     return found
+
+
+def _is_a_forward_alone(reading, found):
+    """Whether what a function called forward returns or keeps is taken for gradients that no name promises: by chance."""
+    if reading.backward is not None or reading.closure or not _forward_word(reading.forward.name):
+        return False
+    both = parts(reading.forward.name)
+    named = (m.named or is_gradient_name(evidence.last_name(m.source.label)) for m in found.matches)
+    return len(both) == 1 and not any(named)
 
 
 def _keeps_moments(place, reading):

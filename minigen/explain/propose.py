@@ -1082,17 +1082,18 @@ def _of_backs(place, front, parameters):
     for back in (
         n for n in functions if pairs.goes_back(n, functions) and front in pairs._fronts(place, functions, n)
     ):
+        compared = pairs.targets(place, front, back)
         for p in place.parameters(back):
             ours = p.name not in known and p.default is p.empty and not pairs._cache.match(p.name)
             if (
                 ours
                 and (pairs.may_be_labels.match(p.name) or not pairs.is_gradient_name(p.name))
-                and p.name not in pairs.evidence.steps
+                and (p.name in compared or p.name not in pairs.evidence.steps)
             ):
                 known.add(p.name)
                 if alone and len(place.parameters(back)) == 1:
                     continue
-                a_label = pairs.may_be_labels.match(p.name)
+                a_label = p.name in compared
                 others = {q.name for q in place.parameters(back)} - {p.name}
                 if (
                     len(parameters) == 1
@@ -1102,7 +1103,7 @@ def _of_backs(place, front, parameters):
                     continue  # feedforward(a) and backprop(x, y): the one argument under two names
                 if (
                     a_label
-                    and not has_labels
+                    and (not has_labels or not pairs.may_be_labels.match(p.name))
                     or re.match(r"^[xX]$", p.name)
                     or _is_of_a_class(p, place, front)
                 ):
