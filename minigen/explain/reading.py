@@ -83,7 +83,9 @@ class Assumed(Step):
         def loss(a, y):
             y = np.asarray(y, dtype=float)
             n = 1 if self.axis is None else y.size if self.axis == -1 else y.shape[self.axis]
-            return self.times / n * _losses[self.name](np.asarray(a), y)
+            a = np.asarray(a)
+            same = y.reshape(a.shape) if y.size == a.size else y  # an image, beside an output in a row
+            return self.times / n * _losses[self.name](a, same)
 
         return loss
 

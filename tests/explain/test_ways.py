@@ -434,7 +434,7 @@ def forward_for_backward(x_t, t, weights):
         a = np.maximum(a @ W, 0) if i < len(weights) - 1 else a @ W
     epsilon_hat = a
     return epsilon_hat, kept
-def predict_backward(x_t, epsilon, epsilon_hat, kept, weights):
+def net_backward(x_t, epsilon, epsilon_hat, kept, weights):
     delta = (2 * (epsilon_hat.flatten() - epsilon.flatten())).reshape(1, -1)
     grads = []
     for i in reversed(range(len(weights))):
@@ -446,7 +446,7 @@ weights = [np.random.randn(11, 16) * 0.3, np.random.randn(16, 9) * 0.3]
 for step in range(1, 1000):
     noise = np.random.normal(0, 1, (3, 3))
     epsilon_hat, kept = forward_for_backward(np.ones((3, 3)) + noise, step % 10, weights)
-    grads = predict_backward(noise, noise, epsilon_hat, kept, weights)
+    grads = net_backward(noise, noise, epsilon_hat, kept, weights)
     for i in range(len(weights)):
         weights[i] = weights[i] - 0.01 * grads[i]
     if step % 100 == 0:
@@ -472,6 +472,7 @@ WRONG = [
     (WRITTEN, "hs[t - 1].T @ da", "hs[t].T @ da"),
     (CAMEL, "(1 - H**2)", "(1 - H)"),
     (CREATED, "dy * (1 - self.y**2)", "dy * (1 - self.y)"),
+    (NOISE, "(delta @ weights[i].T) * (a > 0)", "delta @ weights[i].T"),
     (SETTINGS, "perturbation * self.mask / self.keep", "perturbation * self.mask"),
     (INNER, "self.x.T @ g", "self.x.T @ g / len(g)"),
     (COLUMNS, "delta.T * (1 - self.y**2)", "delta.T * (1 - self.y)"),
@@ -489,9 +490,8 @@ def test_a_mistake_is_seen(tmp_path, text, before, after):
     assert is_told(tmp_path, text, before, after)
 
 
-def test_what_forward_returns_is_not_taken_for_gradients_where_the_real_ones_are_wrong(tmp_path):
-    said = checked(tmp_path, NOISE.replace("(delta @ weights[i].T) * (a > 0)", "delta @ weights[i].T"))
-    assert said.verdict != "ok"
+def test_what_forward_returns_is_not_taken_for_gradients_where_no_backward_is_found(tmp_path):
+    assert checked(tmp_path, NOISE.replace("net_backward", "predict_again")).verdict != "ok"
 
 
 BEHIND = """import numpy as np
