@@ -357,6 +357,7 @@ _counts = re.compile(r"seed|iter|epoch|step|batch|max|limit|every|patience|class
 _begins = re.compile(r"_*(init|create|make|build|random|new)", re.I)
 _weight = re.compile(r"^(W|V|U|w|weights?|Theta|K|M)[\w]*$")
 _bias = re.compile(r"^(b|c|bias|biases|beta|gamma|gain|shift)[\w]{0,3}$")
+_positive = re.compile(r"(pi|sigmas?|stds?|variances?|precisions?)$")
 _state = re.compile(r"^(h|a|s|c|hidden|state)_?(prev|0|init|start|state)\w*$")
 _scalar = re.compile(
     r"^(lam|lambd|lambda_|reg|beta|alpha|lr|learning_rate|eta|rho|gamma|delta|sparsity\w*|weight_decay|temperature|tau|slope|keep_prob|dropout|eps)$"
@@ -504,7 +505,13 @@ class Proposal:
         return self.front if self.kind is None else f"{self.kind.__name__}.{self.front}"
 
     def variables(self, given):
-        found, position, weights = [], 0, 0
+        """[(what is chosen, its Choices)]: what the constructor is given, which methods are called first, and what forward is
+        given; `given`: the sizes that the person says.
+        """
+        return [*self._of_the_constructor(given), *self._of_methods_before(given), *self._of_the_call(given)]
+
+    def _of_the_constructor(self, given):
+        position, weights = 0, 0
         for p in self.constructor:
             of_forward = any(q.name == p.name for q in self.parameters)  # whose gradient it is then
             promised = p.name.lower() in self.program.promised and p.default is p.empty and not of_forward
@@ -515,33 +522,32 @@ class Proposal:
             ]
             position += options[0].kind in ("width", "pairs")
             if promised and p.name not in given:  # the gradient at it is asked for: it is no size
-                options = [
-                    Choice("array", s) for s in dict.fromkeys([*_hinted(p.name, 0, weights, ()), *_shapes])
-                ]
-                options += choices(p, position, given, True)
+                shapes = dict.fromkeys([*_hinted(p.name, 0, weights, ()), *_shapes])
+                options = [*(Choice("array", s) for s in shapes), *choices(p, position, given, True)]
                 weights += bool(_weight.match(p.name))
             keys = self._keys_read(p.name, self._class) if p.name not in given else None
             if keys:
                 asked = [inspect.Parameter(key, inspect.Parameter.POSITIONAL_OR_KEYWORD) for key in keys]
                 of_keys = {q.name: choices(q, i, {}, True)[0] for i, q in enumerate(asked)}
                 options = [Choice("settings", of_keys), *options]
-            found.append((("new", p.name), options))
+            yield ("new", p.name), options
         star = _star(self.kind) if self.kind is not None else None
-        found += [(("new", star), self._chains(star))] if star and self._chains(star) else []
+        if star and self._chains(star):
+            yield ("new", star), self._chains(star)
+
+    def _of_methods_before(self, given):
+        called = Choice("constant", True)
         for name, asked in self._beginnings():
             always = (
-                bool(asked) or name in self._setters
+                asked or name in self._setters
             )  # what asks for more than forward has is there to be called
-            found.append(
-                (
-                    ("begin", name),
-                    [Choice("constant", True)] if always else [Choice("omit"), Choice("constant", True)],
-                )
-            )
-            found += [
+            yield ("begin", name), [called] if always else [Choice("omit"), called]
+            yield from (
                 (("with", p.name), [*self._objects(p.name), *choices(p, 1, given, False)]) for p in asked
-            ]
-        found += [(("add", name), self._chains(layers)) for name, layers in self._collectors()]
+            )
+        yield from ((("add", name), self._chains(layers)) for name, layers in self._collectors())
+
+    def _of_the_call(self, given):
         weights, extra, widths = 0, self._widths_known(), 0
         for i, p in enumerate(self.parameters):
             promised = p.name.lower() in self.program.promised
@@ -550,56 +556,47 @@ class Proposal:
             options = choices(p, widths if wide else i, given, False, weights, extra, promised, index)
             widths += wide
             weights += bool(_weight.match(p.name))
-            keys = self._keys_read(p.name)
-            if keys is not None and p.name not in given:
-                options = [
-                    *self._held(keys),
-                    *self._made_with_keys(keys),
-                    *(_settings(keys, stride) for stride in (2, 1)),
-                    *options,
-                ]
-            if p.name in self._unpacked and p.name not in given:
-                spec = self._unpacked[p.name]
-                domains = (
-                    [c.domain for c in options[:1] if c.kind == "array"]
-                    if index or pairs.may_be_labels.match(p.name)
-                    else []
-                )
-                others = [
-                    Choice(c.kind, c.what, c.domain, hides=True) for c in options
-                ]  # against what forward names
-                options = [*(Choice("array", spec, d) for d in dict.fromkeys([*domains, "normal"])), *others]
-            number = options[0].kind == "constant"
-            if re.search(r"param|weights|theta|net|model", p.name) and not number:
-                options = self._initialised() + options
-            need = self._axes(self._tree, p.name) if p.name not in given else 0
-            if need > 2:
-                kernel = re.search(r"^(w|k|f)|filt|kern|weight", p.name, re.I)
-                likely = {s: i for i, s in enumerate(_of_kernels if kernel else _of_images)}
-                options.sort(
-                    key=lambda c, n=need, likely=likely: (
-                        c.kind != "array" or len(_shape_of(c)) != n,
-                        likely.get(c.what, len(likely)),
-                    )
-                )
-            if p.name in self._written_shapes and p.name not in given:
-                domains = [c.domain for c in options[:1] if c.kind == "array"] or ["normal"]
-                options = [Choice("array", self._written_shapes[p.name], domains[0]), *options]
-            told = hints.sizes(self._tree, p.name, self.program.names) if p.name not in given else {}
-            if told:
-                letters = [str(told.get(axis, "NABC"[min(axis, 3)])) for axis in range(max(2, 1 + max(told)))]
-                options = [Choice("array", " ".join(letters)), *options]
-            if pairs.may_be_labels.match(p.name) and hints.is_zero_or_one(self.program.tree, p.name):
-                options = [*(Choice("array", s, "binary") for s in ("N", "N 1", "N A")), *options]
-            if p.name not in given and options[0].kind == "array" and hints.counts(self._tree, p.name):
-                options = [*(Choice("constant", n) for n in (2, 3, 1)), *options]
-            ways = hints.asked(self._tree, p.name) if p.name not in given and p.default is p.empty else []
-            options = [Choice("constant", way) for way in ways] + options
-            options = [*self._objects(p.name), *self._annotated(p), *options]
-            if p.name not in given and self._is_sliced(p.name):
-                options = [Choice("flat"), *options]
-            found.append((("call", p.name), options))
-        return found
+            if p.name not in given:
+                options = self._as_the_text_tells(p, options, index)
+            yield ("call", p.name), [*self._objects(p.name), *self._annotated(p), *options]
+
+    def _as_the_text_tells(self, p, options, index):
+        """The Choices of an argument of forward with those before them that the text of the file tells; what tells most is
+        first.
+        """
+        keys, labels = self._keys_read(p.name), pairs.may_be_labels.match(p.name)
+        if keys is not None:
+            settings = (_settings(keys, stride) for stride in (2, 1))
+            options = [*self._held(keys), *self._made_with_keys(keys), *settings, *options]
+        if p.name in self._unpacked:
+            domains = [c.domain for c in options[:1] if c.kind == "array"] if index or labels else []
+            arrays = (Choice("array", self._unpacked[p.name], d) for d in dict.fromkeys([*domains, "normal"]))
+            # the others are against what forward names
+            options = [*arrays, *(Choice(c.kind, c.what, c.domain, hides=True) for c in options)]
+        if re.search(r"param|weights|theta|net|model", p.name) and options[0].kind != "constant":
+            options = self._initialised() + options
+        need = self._axes(self._tree, p.name)
+        if need > 2:
+            kernel = re.search(r"^(w|k|f)|filt|kern|weight", p.name, re.I)
+            likely = {s: i for i, s in enumerate(_of_kernels if kernel else _of_images)}
+            fits = [c for c in options if c.kind == "array" and len(_shape_of(c)) == need]
+            fits.sort(key=lambda c: likely.get(c.what, len(likely)))
+            options = [*fits, *(c for c in options if c not in fits)]
+        if p.name in self._written_shapes:
+            domains = [c.domain for c in options[:1] if c.kind == "array"] or ["normal"]
+            domains = ["probability"] if _positive.match(p.name) else domains
+            options = [Choice("array", self._written_shapes[p.name], domains[0]), *options]
+        told = hints.sizes(self._tree, p.name, self.program.names)
+        if told:
+            sizes = [str(told.get(axis, "NABC"[min(axis, 3)])) for axis in range(max(2, 1 + max(told)))]
+            options = [Choice("array", " ".join(sizes)), *options]
+        if labels and hints.is_zero_or_one(self.program.tree, p.name):
+            options = [*(Choice("array", s, "binary") for s in ("N", "N 1", "N A")), *options]
+        if options[0].kind == "array" and hints.counts(self._tree, p.name):
+            options = [*(Choice("constant", n) for n in (2, 3, 1)), *options]
+        if p.default is p.empty:
+            options = [*(Choice("constant", way) for way in hints.asked(self._tree, p.name)), *options]
+        return [Choice("flat"), *options] if self._is_sliced(p.name) else options
 
     def _objects(self, name):
         """Choices of objects of the file's classes, or of lists of layers, as far as the file uses such under this name."""
