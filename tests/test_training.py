@@ -275,7 +275,9 @@ def test_a_finished_run_is_resumed_by_doing_nothing_and_may_be_made_longer(tmp_p
 # ----- the last good checkpoint -----------------------------------------------------------------------------
 
 KILLER = """
-import json, os, random, signal, sys, time
+import json, os, random, signal, sys, threading, time
+import tqdm
+tqdm.tqdm.set_lock(threading.RLock())  # its usual one is shared: a killed process would keep it
 sys.path.insert(0, {tests!r})
 from test_training import Path, saving, train, vae
 folder, rng = Path({folder!r}), random.Random(0)
