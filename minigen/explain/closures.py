@@ -27,9 +27,8 @@ def kinds(program):
             continue  # a decorator of methods
         made = _names_made(evidence._returned(tree)) if inner else {}
         own = {n: key for key, n in made.items() if n in inner}
-        others = (
-            made.values() - own.keys()
-        )  # parameters that it makes; a forward returns its output and its backward
+        # parameters that it makes; a forward returns its output and its backward
+        others = made.values() - own.keys()
         given = {a.arg for a in tree.args.args} if inner else set()
         if own and (not others or not others & given and not any(map(pairs.goes_back, own))):
             found[name] = _kind(program, function, {inner[n]: key for n, key in own.items()})
@@ -101,9 +100,8 @@ def _kind(program, function, made):
         kept = vars(self)
         if "(made)" not in kept:
             result = function(**{name: kept[name] for name in signature.parameters})
-            if isinstance(
-                result, tuple | list
-            ):  # the functions alone: what stands beside them is in their cells
+            # the functions alone: what stands beside them is in their cells
+            if isinstance(result, tuple | list):
                 result = [part if callable(part) else None for part in result]
             kept["(made)"] = result
         result = kept["(made)"]

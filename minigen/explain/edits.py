@@ -376,9 +376,8 @@ def other_collections(slots, values, scope):
     """A list or dict by name for another one that is as long: targets[t] where inputs[t] stands."""
     for node in slots.nodes:
         own = values.get(id(node))
-        whole = isinstance(own, range) and isinstance(
-            slots.place(node)[0], ast.Expr
-        )  # what a loop goes through
+        # what a loop goes through
+        whole = isinstance(own, range) and isinstance(slots.place(node)[0], ast.Expr)
         for name, other in scope.items() if whole else ():
             if isinstance(other, list | tuple | range) and len(other) == len(own) > 1:
                 for new in (name, f"reversed(list({name}))"):
@@ -664,9 +663,8 @@ def _of_constant(node, parent, place, indexing, numbers, arrays, beside):
     if not (axis or indexing):
         pool += [0.5, 0.25, 3, 4, 2 * c, 3 * c, c / 2, 1 - c, *([1 / c] if c else [])]
     power = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Pow) and place == "right"
-    shape = (
-        isinstance(parent, ast.Call) and getattr(parent.func, "attr", "") == "reshape"
-    )  # a size, and seldom wrong
+    # a size, and seldom wrong
+    shape = isinstance(parent, ast.Call) and getattr(parent.func, "attr", "") == "reshape"
     for k in dict.fromkeys(pool):
         if k != c and not (power and k in (0, 1)):
             words = f"the {'axis' if axis else 'number'} is {c:g}, another one is due"
@@ -1092,9 +1090,8 @@ def _of_function(node, functions):
                             ast.Call(new, node.args, node.keywords),
                         )
     elif isinstance(node.func, ast.Name):
-        own = functions.get(
-            node.func.id
-        )  # of two that one function has made, one is easily taken for the other
+        # of two that one function has made, one is easily taken for the other
+        own = functions.get(node.func.id)
         for other, code in functions.items():
             if other != node.func.id and code.co_argcount == len(node.args):
                 yield Edit(

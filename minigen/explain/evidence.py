@@ -94,9 +94,8 @@ class Slopes:
 
     def __init__(self, reading, scene, seed=0):
         self.reading, self.scene, self.known = reading, scene, {}
-        self.rng = np.random.default_rng(
-            np.random.SeedSequence(seed, spawn_key=(71,))
-        )  # not those of any input
+        # not those of any input
+        self.rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(71,)))
         self.g = None
 
     def weigh(self, y):
@@ -336,9 +335,8 @@ def _assign(reading, slopes, values, outcome):
             fits = fits if not others else slopes.fit(value, gradient.reshape(np.shape(values[value])))
         take(value, source, fits, True)
     given = [(s, g) for s, g in candidates if s.kind == "returned"]
-    kept = {
-        value for source, _, value in owed if source.kind == "stored"
-    }  # a column of it, say, and returned as a row
+    # a column of it, say, and returned as a row
+    kept = {value for source, _, value in owed if source.kind == "stored"}
     for source, value in _that_fit(given, {v: values[v] for v in kept}, slopes, found, taken, outcome.live):
         take(value, source, True, False)
     for source, gradient, value in owed:
@@ -1229,9 +1227,8 @@ def _is_step(array, step):
     )
 
 
-_back = re.compile(
-    r"^(back|below|down|prev\w*|out|result|res|ret|lower|signal|passed?)$"
-)  # what goes to the layer before
+# what goes to the layer before
+_back = re.compile(r"^(back|below|down|prev\w*|out|result|res|ret|lower|signal|passed?)$")
 _strict = re.compile(
     r"[gG]rad|^delta|^d[A-Z_]|^d(x|y|z|w|b|h|a|inputs?|out|outputs?|values)(_|$|\d)|^g(x|y|z|w|b|h|a)(_|$|\d)|^g[A-Z]"
 )
@@ -1246,9 +1243,8 @@ def _steps(reading, live):
     """The step sizes that the program may have used: names such as lr, and numbers that stand before a gradient."""
     found = []
     owned = vars(live.owner) if hasattr(live.owner, "__dict__") else {}
-    for kind in (
-        type(live.owner).__mro__ if scenes.is_own(live.owner, live.program) else ()
-    ):  # what the class holds, too
+    # what the class holds, too
+    for kind in type(live.owner).__mro__ if scenes.is_own(live.owner, live.program) else ():
         owned = {k: v for k, v in vars(kind).items() if type(v) in (int, float)} | owned
     inside = [vars(v) for v in owned.values() if scenes.is_own(v, live.program)]  # as an optimizer's
     for holder in (live.arguments, owned, *inside, live.program.names):

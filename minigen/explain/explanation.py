@@ -68,9 +68,8 @@ class Explanation:
     tried: int = 0
     seconds: float = 0.0  # of computing
     reveal: bool = False
-    returned: dict = field(
-        default_factory=dict, repr=False
-    )  # the gradients as they came, at the first inputs
+    # the gradients as they came, at the first inputs
+    returned: dict = field(default_factory=dict, repr=False)
     raised: bool = False  # then only the gradients that the text of backward names could be compared
     complete: bool = True  # whether, with the findings mended, every gradient is right
 
@@ -314,9 +313,8 @@ def _table(search, said):
     given, returned = trial.truth, said.returned
     wrong = {id(r.suspect.statement) for r in search.repairs}
     first = min((f.line for f in said.findings), default=None)
-    apart = not all(
-        line.forward for line in search.lines
-    )  # where one function does both, every line runs in forward
+    # where one function does both, every line runs in forward
+    apart = not all(line.forward for line in search.lines)
     for line in search.lines:
         if line.forward and apart or not line.finished:
             continue

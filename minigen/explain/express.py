@@ -131,9 +131,8 @@ class Library:
             ways = [("", value, 0.2)]
             for i in range(value.ndim) if value.ndim == 2 else ():
                 ways.append((f".sum(axis={i})", value.sum(axis=i), 0.5))
-                ways.append(
-                    (f" ** 2).sum(axis={i})", (value**2).sum(axis=i), 0.6)
-                )  # as in the penalty of a slope
+                # as in the penalty of a slope
+                ways.append((f" ** 2).sum(axis={i})", (value**2).sum(axis=i), 0.6))
             for how, vector, cost in ways:
                 if vector.shape == shape[:1] and np.isfinite(vector).all() and vector.any():
                     name = f"({atom.text}{how}" if how.startswith(" ") else f"{atom.text}{how}"

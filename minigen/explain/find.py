@@ -150,9 +150,8 @@ def _without_optimizers(program, found):
 
     def takes_another_step(f):
         changes = not f.right and all(m.source.kind == "changed" for m in f.matches)
-        alone = (
-            f.reading.backward is None and "forward" in f.reading.forward.name
-        )  # its state goes on, and no weight
+        # its state goes on, and no weight
+        alone = f.reading.backward is None and "forward" in f.reading.forward.name
         if not changes or f.reading.inside:
             return False
         # where one of those that it runs takes a plain step, once, it takes no other

@@ -62,9 +62,8 @@ def counts(tree, name):
         ):
             sizes = [n for a in node.args for n in getattr(a, "elts", [a])]
             array = not isinstance(called, ast.Attribute) or getattr(called.value, "id", "") == "np"
-            sizes = (
-                sizes[1:] if array and getattr(called, "attr", "") == "reshape" else sizes
-            )  # np.reshape(x, n)
+            # np.reshape(x, n)
+            sizes = sizes[1:] if array and getattr(called, "attr", "") == "reshape" else sizes
             if any(getattr(n, "id", "") == name for n in sizes):
                 return True
     return False

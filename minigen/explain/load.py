@@ -62,9 +62,8 @@ class Program:
     folder: Path = None
     refused: list[tuple[int, str]] = field(default_factory=list)
     guessed: list[str] = field(default_factory=list)  # labels that inputs(rng) leaves out
-    makers: dict = field(
-        default_factory=dict
-    )  # {name: class} of functions that return functions of their own
+    # {name: class} of functions that return functions of their own
+    makers: dict = field(default_factory=dict)
     assumes: bool = False  # whether a loss that is not in the file is tried
     stopped: dict = field(default_factory=dict)  # {forward: (how far it came, what stopped it)}
     library: str = ""  # whose arrays its functions take: "torch" or "cupy", else NumPy's
@@ -368,9 +367,8 @@ def refusing(program):
         def refused(*arguments, **options):
             line = _line(program)
             if line is None:
-                return allow(
-                    *arguments, **options
-                )  # not the person's call: NumPy or Python itself opens something
+                # not the person's call: NumPy or Python itself opens something
+                return allow(*arguments, **options)
             said = f'{what} in line {line}: move that line under `if __name__ == "__main__":`'
             program.refused.append((line, what))  # the program may catch what is raised
             raise Refused(said)

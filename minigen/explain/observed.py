@@ -430,9 +430,8 @@ def _reading(program, front, loss, back, of):
     """(place, Reading), or None where the values do not belong together."""
     more = {}
     of_loss = _bound(front, loss, more) if loss is not None else ()
-    reads = (
-        front.kind is not None and loss is not None and loss.owner is front.owner
-    )  # what forward kept on its object
+    # what forward kept on its object
+    reads = front.kind is not None and loss is not None and loss.owner is front.owner
     if (
         of_loss is None
         or loss is not None

@@ -71,9 +71,8 @@ def is_second(name, functions):
     return bool(_second.search(re.sub("clip_", "", name, flags=re.I) if others else name))
 
 
-_of_their_own = re.compile(
-    r"^__.*(forward|back|grad|loss|cost)"
-)  # and no method of Python's own: __forward__
+# and no method of Python's own: __forward__
+_of_their_own = re.compile(r"^__.*(forward|back|grad|loss|cost)")
 _step = re.compile(
     r"^(train|update|fit|learn|partial_fit|step)(_|$|(?=[A-Z]))|_(step|update)$|[a-z](Step|Update)$"
 )  # down a loss
@@ -342,9 +341,8 @@ def _assumed(place, forward, back, arguments):
     returned = _names_returned(place, forward.name)
     outputs = [("out", len(returned) - 1), ("y",)] if returned else [("y",)]
     y = arguments[given[0]]
-    axes = {1: None, np.size(y): -1} | {
-        n: axis for axis, n in enumerate(np.shape(y))
-    }  # a sum, or a mean over these
+    # a sum, or a mean over these
+    axes = {1: None, np.size(y): -1} | {n: axis for axis, n in enumerate(np.shape(y))}
     names = ("half the squared error", "the binary cross-entropy", "the cross-entropy")
     names = names[2:] if y.dtype.kind in "iu" else names
     for output, name, sign, axis, times in itertools.product(outputs, names, (1, -1), axes.values(), (1, 2)):
@@ -493,9 +491,8 @@ def _loss_steps(place, forward, name, arguments):
             bound.append((p.name, ("given", p.name)))
         elif p.name in returned:
             bound.append((p.name, ("out", returned.index(p.name))))
-        elif (
-            may_be_labels.match(p.name) and p.name.swapcase() in arguments
-        ):  # cost(y, a) beside backward(a, Y)
+        elif may_be_labels.match(p.name) and p.name.swapcase() in arguments:
+            # cost(y, a) beside backward(a, Y)
             bound.append((p.name, ("given", p.name.swapcase())))
         elif p.default is not p.empty and any(source[0] == "out" for _, source in bound):
             continue  # y is there already: this is a setting
@@ -550,18 +547,16 @@ def _with_back(place, title, forward, loss, back, arguments):
             for name in _errors_handed_over(place, back):
                 yield Reading(title, forward, step, upstream=name)
         if takes_g and not several:
-            yield Reading(
-                title, forward, step, takes_g=True, outputs=EVERY
-            )  # a list of states, each with a gradient
+            # a list of states, each with a gradient
+            yield Reading(title, forward, step, takes_g=True, outputs=EVERY)
         if not takes_g and not isinstance(loss, Assumed):
             if loss is None:
                 yield Reading(title, forward, step, elementwise=True)
                 if len(_names_returned(place, forward.name)) > 1:
                     yield Reading(title, forward, step, outputs=NUMBER)
-            yield Reading(
-                title, forward, step, loss, reduce="the mean"
-            )  # a loss for each example, and the gradient of
-            yield Reading(title, forward, step, loss, reduce="the sum")  # their mean, or their sum
+            # a loss for each example, and the gradient of their mean, or their sum
+            yield Reading(title, forward, step, loss, reduce="the mean")
+            yield Reading(title, forward, step, loss, reduce="the sum")
             if loss is not None and len(_names_returned(place, loss.name)) > 1:
                 yield Reading(title, forward, step, loss, reduce=PARTS)
 
@@ -625,9 +620,8 @@ def _options(place, forward, back, arguments):
             choice = [("given", name)]
             if len(parameters) == 1 and place.kind is not None and not may_be_labels.match(name):
                 choice.append(("g",))  # backward(x): some call the upstream gradient as forward's argument
-        elif (
-            name in settings
-        ):  # what forward has under the same name is no upstream gradient, even if it is called delta
+        elif name in settings:
+            # what forward has under the same name is no upstream gradient, even if it is called delta
             choice = [None] if p.default is not p.empty else [("constant", settings[name])]
         elif name.lower() in evidence.steps:
             choice = [None] if p.default is not p.empty else [("constant", 0.1)]
@@ -646,9 +640,8 @@ def _options(place, forward, back, arguments):
                 upstream += 1
             choice += [source for _, source in forward.bound[:1]]
             choice += [("kept", a) for a in ("output", "out", "y_pred", "probs") if place.kind is not None]
-            if _upstream.match(
-                name
-            ):  # it is what comes from above, and no value of forward under a strange name
+            # it is what comes from above, and no value of forward under a strange name
+            if _upstream.match(name):
                 choice = [source for source in choice if source[0] == "g"]
             if p.default is not p.empty:
                 choice.append(None)
@@ -1300,9 +1293,8 @@ def task_of(place, reading, warm="cold", seeds=(1, 2, 3), promised=()):
         live, sources, fed = fresh(values)
         if g is not None and not (isinstance(g, np.ndarray) and g.dtype == np.float64):
             g = np.array(g, dtype=np.float64)
-        upstream = (
-            None if g is None else (lambda y: g.reshape(np.shape(y)))
-        )  # g's own entries: a change is seen
+        # g's own entries: a change is seen
+        upstream = None if g is None else (lambda y: g.reshape(np.shape(y)))
         before = [s.address for s in sources.values() if s.kind in ("added", "changed")]
         with load.quiet(), np.errstate(all="ignore"):
             outcome = reading.run(live, upstream if reading.takes_g else None, watched=before)

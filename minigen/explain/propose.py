@@ -175,9 +175,8 @@ class Choice:
             return (rng.random(shape) < 0.5) * 1.0
         if self.domain == "sign":
             return np.where(rng.random(shape) < 0.5, -1.0, 1.0)
-        many = max(
-            shape, default=1
-        )  # of 784 entries a product with weights is large, and what comes after it saturated
+        # of 784 entries a product with weights is large, and what comes after it saturated
+        many = max(shape, default=1)
         return rng.standard_normal(shape) * (1.0 if many < 2 * LARGE else np.sqrt(8 / many))
 
     def shown(self, rng, sizes):
@@ -538,9 +537,8 @@ class Proposal:
     def _of_methods_before(self, given):
         called = Choice("constant", True)
         for name, asked in self._beginnings():
-            always = (
-                asked or name in self._setters
-            )  # what asks for more than forward has is there to be called
+            # what asks for more than forward has is there to be called
+            always = asked or name in self._setters
             yield ("begin", name), [called] if always else [Choice("omit"), called]
             yield from (
                 (("with", p.name), [*self._objects(p.name), *choices(p, 1, given, False)]) for p in asked
@@ -1271,9 +1269,8 @@ def _search(proposal, given, effort, seconds):
         if not found:
             return False
         paired = [f for f in found if f.reading.backward is not None] or found
-        worth = max(
-            f.worth for f in paired
-        )  # what forward alone gives, where it has a backward, tells nothing
+        # what forward alone gives, where it has a backward, tells nothing
+        worth = max(f.worth for f in paired)
         clean = worth[0] > 0 and worth[2] == 0
         if place.axes > 1 and all(m.factor for f in found for m in f.matches if not m.right):
             multiple.extend((m, place) for f in found for m in f.matches if not m.right)

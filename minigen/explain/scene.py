@@ -224,9 +224,8 @@ def _walk(address, container, key, value, program, found, seen, kinds="f", alias
     if isinstance(value, dict):
         seen.add(id(value))
         for k, v in list(value.items()):
-            if (
-                isinstance(k, str | tuple) or isinstance(k, int) and abs(k) < 2**32
-            ):  # else it is an id(), of this copy
+            # else it is an id(), of this copy
+            if isinstance(k, str | tuple) or isinstance(k, int) and abs(k) < 2**32:
                 _walk((*address, ("key", k)), value, k, v, program, found, seen, kinds, aliases)
     elif isinstance(value, list | tuple) and len(value) <= 400:
         seen.add(id(value))

@@ -103,9 +103,8 @@ class Suspect:
     outer: frozenset = frozenset()  # names of an enclosing function's that its own code does not reach yet
     watched: object = None  # the code of its function with the expressions of this statement watched
     piece: bool = False  # one of several values that a statement lists
-    inner: dict = field(
-        default_factory=dict
-    )  # {id(expression): the comprehension that computes it for each item}
+    # {id(expression): the comprehension that computes it for each item}
+    inner: dict = field(default_factory=dict)
     scopes: dict = field(default_factory=dict)  # {id(comprehension): names in its first item}
     rank: float = 0.0
     where: int = 0  # when it was first reached
@@ -556,9 +555,8 @@ class Search:
         it is not certain that one value can mend all.
         """
         others = [s for n, s in self.first.items() if s is not None and n not in goal]
-        by_chance = {
-            n for s in others for n in s.touches
-        }  # what is right though something wrong flows into it
+        # what is right though something wrong flows into it
+        by_chance = {n for s in others for n in s.touches}
         self.goal = goal
         self.must = [n for n, right in self.now.items() if n in goal or right and n not in by_chance]
         self.seen, self.full, self.elsewhere = set(), [], []
@@ -885,9 +883,8 @@ class Search:
                     path == s.function.path and s.function.tree.lineno <= line <= s.function.tree.end_lineno
                     for path, line in self.raises[3]
                 )
-                header = (
-                    isinstance(s.statement, ast.Expr) and not s.body
-                )  # of a loop: the order of what it goes through
+                # of a loop: the order of what it goes through
+                header = isinstance(s.statement, ast.Expr) and not s.body
                 s.rank = 0.9 if header and on_the_way else 0.5 if on_the_way else s.rank
             if self.raises and self.raises[:2] == (s.function.path, s.statement.lineno):
                 s.rank = 1.0
@@ -1384,9 +1381,8 @@ class Search:
             if self._changed(accepted[0].suspect, accepted[0].edit, self.look_again):
                 break
             if any(self.base[n] and not right for n, right in self._before(self.trials[0])[1].items()):
-                self.trials.pop(
-                    0
-                )  # what is right elsewhere is not so here, change or no change: as at a tiny eps
+                # what is right elsewhere is not so here, change or no change: as at a tiny eps
+                self.trials.pop(0)
                 break
             accepted = [r for r in accepted[1:] if self._changed(r.suspect, r.edit, self._fits_the_newest)]
             self.misled = not accepted

@@ -300,9 +300,8 @@ class ShownPlace(pairs.Place):
         for n, v in live.arguments.items():
             if _is_list_of_examples(v) and len(v) in self.shorter:
                 live.arguments[n] = v[: _examples + more]
-            if (
-                isinstance(v, float) and v == 1.0 and n.lower() not in evidence.steps
-            ):  # what is multiplied with 1 is not seen
+            # what is multiplied with 1 is not seen
+            if isinstance(v, float) and v == 1.0 and n.lower() not in evidence.steps:
                 live.arguments[n] = 1.0 - 0.3 * rng.random()
         scenes.widen(live, self.program)
         chosen = {n: rng.permutation(n)[: small + more] for n, small in self.smaller.items()}
@@ -446,9 +445,8 @@ def _of_its_kind(value, chosen, rng):
         odds = np.exp(noise)  # of a probability, so that it stays between 0 and 1
         new = new * odds / (new * odds + 1 - new) if value.max() <= 1 else new * odds
         return new / new.sum() if all_shares else new
-    if value.size >= 20 and np.abs(value).max() <= min(
-        1.0, 2 * value.std()
-    ):  # evenly between bounds, as rng.uniform(-1, 1)
+    # evenly between bounds, as rng.uniform(-1, 1)
+    if value.size >= 20 and np.abs(value).max() <= min(1.0, 2 * value.std()):
         return rng.uniform(value.min(), value.max(), new.shape)
     return new + value.std() * noise
 

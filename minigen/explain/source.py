@@ -84,9 +84,8 @@ class Function:
     lines: list
     outer: str | None  # the class it is a method of
     code: object = field(init=False)
-    notes: dict = field(
-        default_factory=dict
-    )  # {line: {key: name}} of what is noted after a line; 0: at the beginning, -1: what is returned
+    # {line: {key: name}} of what is noted after a line; 0: at the beginning, -1: what is returned
+    notes: dict = field(default_factory=dict)
 
     def __post_init__(self):
         self.code = self.living.__code__

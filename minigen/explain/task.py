@@ -45,9 +45,8 @@ class Task:
     must_use_g: bool = (
         False  # whether backward requires or reads it, so that a loss is judged at a g other than 1
     )
-    penalties: dict = field(
-        default_factory=dict
-    )  # {method without arguments: values -> number}, beside forward
+    # {method without arguments: values -> number}, beside forward
+    penalties: dict = field(default_factory=dict)
     may_change_g: bool = (
         False  # whether backward may change the upstream gradient in place, as in g[x < 0] = 0
     )

@@ -73,9 +73,8 @@ def watched(live, name, local=""):
                     y = eval(local, frame.f_globals, dict(frame.f_locals))
                     inside.y = float(y) if np.ndim(y) == 0 and not isinstance(y, bool | str) else None
             first = code.co_varnames[0] if code.co_argcount else ""
-            owner = layers.get(
-                id(frame.f_locals.get(first)), ()
-            )  # of a layer, whose method has the same name
+            # of a layer, whose method has the same name
+            owner = layers.get(id(frame.f_locals.get(first)), ())
             for variable, value in frame.f_locals.items():
                 at = (("inside", name), *owner, ("variable" if owner else "key", variable))
                 keep(at, value, _attribute(owner, variable, known))

@@ -9,6 +9,12 @@ def checked(folder, text, seconds=0.2):
     return file.check(path, seconds=seconds)
 
 
+def assert_right(folder, text):
+    """A right program is called right; else what is said instead."""
+    said = checked(folder, text)
+    assert said.verdict == "ok", (said.problem, [e.certain for e in said.explanations])
+
+
 def is_told(folder, text, before, after):
     """Whether a mistake, `after` for `before`, is seen and found in the line in which it was made."""
     assert text.count(before) == 1

@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from judged import checked, is_told
+from judged import assert_right, checked, is_told
 
 # the error p - y is handed to a layer that ends in a softmax: its gradient is that before the softmax
 SOFTMAX = """import numpy as np
@@ -307,8 +307,7 @@ WRONG = [
 
 @pytest.mark.parametrize("name", RIGHT)
 def test_a_right_program_is_right(tmp_path, name):
-    said = checked(tmp_path, RIGHT[name])
-    assert said.verdict == "ok", (said.problem, [e.certain for e in said.explanations])
+    assert_right(tmp_path, RIGHT[name])
 
 
 @pytest.mark.parametrize(("text", "before", "after"), WRONG)

@@ -1,7 +1,7 @@
 """Programs that say no inputs: what is tried for them, and which of their functions are one pair."""
 
 import pytest
-from judged import checked, is_told
+from judged import assert_right, checked, is_told
 
 # a block of layers: a width that is handed to a layer is no layer; sequences of the width that the block has
 BLOCK = """import numpy as np
@@ -266,8 +266,7 @@ WRONG = [  # (program, before, after): a mistake that must be seen, in the line 
 
 @pytest.mark.parametrize("name", RIGHT)
 def test_a_right_program_is_right(tmp_path, name):
-    said = checked(tmp_path, RIGHT[name])
-    assert said.verdict == "ok", (said.problem, [e.certain for e in said.explanations])
+    assert_right(tmp_path, RIGHT[name])
 
 
 @pytest.mark.parametrize(("text", "before", "after"), WRONG)

@@ -1,7 +1,7 @@
 """Single steps of players, indices, layers that step themselves, records, closures: what stands elsewhere."""
 
 import pytest
-from judged import checked, is_told
+from judged import assert_right, checked, is_told
 
 # a step of one player takes the other one's weights as they are; rate and size belong to the class
 PLAYERS = """import numpy as np
@@ -481,8 +481,7 @@ WRONG = [
 
 @pytest.mark.parametrize("name", RIGHT)
 def test_a_right_program_is_right(tmp_path, name):
-    said = checked(tmp_path, RIGHT[name])
-    assert said.verdict == "ok", (said.problem, [e.certain for e in said.explanations])
+    assert_right(tmp_path, RIGHT[name])
 
 
 @pytest.mark.parametrize(("text", "before", "after"), WRONG)
