@@ -396,7 +396,7 @@ def _assign(reading, slopes, values, outcome):
             take(value, source, False, False)
     unsure = _put_in_order(reading, found, slopes, dict(candidates), outcome.live)
     open_ = _without_a_value(reading, candidates, taken)
-    missed = _uncompared(reading, candidates, values, found, taken, outcome.live) + unsure
+    missed = _uncompared(reading, candidates, values, found, taken, outcome.live, slopes) + unsure
     _measure_factors(found, slopes, dict(candidates), values)
     return (
         list(found.values()),
@@ -888,7 +888,7 @@ def _orders_told(tree, whole):
         yield list(dict.fromkeys(map(_meant, re.findall(r"[A-Za-z_]\w*", documented[returns.end() :]))))
 
 
-def _uncompared(reading, candidates, values, found, taken, live):
+def _uncompared(reading, candidates, values, found, taken, live, slopes):
     """[Uncompared]: what backward gave under a name that promises the gradient of something, and that has no match."""
     settings = _settings(reading, live)
     known = {str(a[-1][1]).lower() for a in found}
@@ -901,8 +901,12 @@ def _uncompared(reading, candidates, values, found, taken, live):
             m.right and m.source.kind == source.kind and m.source.address[:-1] == beside
             for m in found.values()
         )
-        if among and np.abs(gradient).max(initial=0.0) <= 1e-8:
-            continue  # as that of a bias before a batch norm, on which the loss does not depend
+        if (
+            among
+            and np.abs(gradient).max(initial=0.0) <= 1e-8
+            and _is_owed_zeros(gradient, values, found, slopes)
+        ):
+            continue
         if not source.label or among and source.kind == "stored" and isinstance(source.address[-1][1], int):
             if source.kind == "stored":
                 why = "others beside it are gradients, and it is that of no value of its shape"
@@ -956,6 +960,12 @@ def _settings(reading, live):
     found |= {p.name.lower(): (p.name, p.default) for p in parameters if p.default is not p.empty}
     given = {name for name, _ in reading.forward.bound}
     return found | {k.lower(): (k, v) for k, v in live.arguments.items() if k in given}
+
+
+def _is_owed_zeros(gradient, values, found, slopes):
+    """Whether the loss does not depend on a value of this shape that has no gradient yet, as on a bias before a batch norm."""
+    open_ = [a for a, v in values.items() if a not in found and alike(np.shape(v), gradient.shape)]
+    return any(not slopes.moves(a) for a in open_)
 
 
 def _is_label(address, arguments=()):

@@ -14,7 +14,7 @@ LONG = 6007  # more entries than the small networks that are tried have weights,
 
 
 class Size(int):
-    """The number of entries of a vector, which notes to what it is compared and says that it is that."""
+    """The number of entries of the vector, which notes to what number it is compared, and says that it is that one."""
 
     def __new__(cls, number, notes):
         made = super().__new__(cls, number)
@@ -24,7 +24,8 @@ class Size(int):
     def __eq__(self, other):
         if isinstance(other, int | np.integer) and 0 < other < LONG:
             self.notes["told"] = int(other)
-        return True
+            return True
+        return int(self) == other  # whether it is empty is another question
 
     def __ne__(self, other):
         return not self == other

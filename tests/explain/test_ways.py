@@ -148,6 +148,8 @@ if __name__ == "__main__":
 VECTOR = """import numpy as np
 def cost(t, X, k, lam=0.3):
     d, m = X.shape
+    if t.size == 0:
+        raise ValueError("no parameters")
     assert t.size == k * d + k
     V, g = t[:k * d].reshape(k, d), t[k * d:]
     A = V @ X
@@ -565,3 +567,22 @@ def test_lines_that_did_not_run_are_told(tmp_path):
     assert said.verdict == "ok"
     assert any("line 8 did not run at these inputs" in note for note in said.notes)
     assert not any("did not run" in note for note in checked(tmp_path, BOTH).notes)
+
+
+ZEROS = """import numpy as np
+class Net:
+    def __init__(self, n=4, k=3):
+        self.W = [np.random.randn(n, k), np.random.randn(k, 2)]
+    def forward(self, x):
+        self.x, self.h = x, np.tanh(x @ self.W[0])
+        return self.h @ self.W[1]
+    def backward(self, g):
+        second = self.h.T @ g
+        first = self.x.T @ (g @ self.W[1].T * (1 - self.h**2))
+        return [0 * first, second]
+"""
+
+
+def test_a_gradient_of_zeros_is_not_passed_over(tmp_path):
+    assert checked(tmp_path, ZEROS.replace("0 * first", "first")).verdict == "ok"
+    assert checked(tmp_path, ZEROS).verdict in ("wrong", "inconclusive")
