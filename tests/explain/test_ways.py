@@ -572,13 +572,13 @@ def test_lines_that_did_not_run_are_told(tmp_path):
 ZEROS = """import numpy as np
 class Net:
     def __init__(self, n=4, k=3):
-        self.W = [np.random.randn(n, k), np.random.randn(k, 2)]
+        self.A, self.B = np.random.randn(n, k), np.random.randn(k, 2)
     def forward(self, x):
-        self.x, self.h = x, np.tanh(x @ self.W[0])
-        return self.h @ self.W[1]
+        self.x, self.h = x, np.tanh(x @ self.A)
+        return self.h @ self.B
     def backward(self, g):
         second = self.h.T @ g
-        first = self.x.T @ (g @ self.W[1].T * (1 - self.h**2))
+        first = self.x.T @ (g @ self.B.T * (1 - self.h**2))
         return [0 * first, second]
 """
 
