@@ -71,7 +71,7 @@ class Between:
     call: int
     calls: int
     maker: Place
-    made: int  # at which call of the maker
+    made: int  # at which call of the maker; -1 is the last one, however many there are
     times: object = None  # a Between, the number of an axis, or None for 1
 
     @property
@@ -87,7 +87,7 @@ class Between:
     def of(self, noted):
         """What stood at the place in a run; None where it was not reached as often."""
         values = [value for key, _, value in noted if key == self.place.key]
-        return values[self.call] if len(values) == self.calls else None
+        return values[self.call] if self.call < len(values) else None
 
     def made_of(self, forward):
         """The value of forward, from what was noted while it ran; a parameter is one that was given."""
@@ -110,13 +110,16 @@ class Between:
         """The Truth of the gradient at the value that is made in forward; None where it cannot be moved."""
 
         def loss(change):
-            with moving(self.maker.key, self.made, change) as seen:
+            with moving(self.maker.key, made, change) as seen:
                 y = bench._forward(values)
             found.extend(seen)
             return float(y if g is None else (g * y).sum())
 
-        found = []
+        found, made = [], self.made
         try:
+            if made < 0:
+                bench._forward(values)
+                made += sum(key == self.maker.key for key, _, _ in bench.noted())
             loss(0.0)
             here = float(y if g is None else (g * y).sum())
             return bench.measured(np.asarray(found[0], float), loss, here, rng, most)
@@ -221,7 +224,7 @@ def _in_order(functions, pairs, forward, played):
                 at = at if len(at) == 1 and len(owners) == len(made) else []
             elif len(made) == len(given) and (len(made) == 1 or _in_a_known_order(sites, place, maker)):
                 # the last call first, or the first, where a function is called for several inputs
-                at = dict.fromkeys((len(made) - 1 - call, call))
+                at = [-1 - call] if len(made) - 1 - call == call else [-1 - call, call]
             else:  # what a loop fills is the gradient when the loop is over
                 at = [0] if len(made) == 1 and place.fills and call == len(given) - 1 < CALLS - 1 else []
             for n in at:

@@ -267,7 +267,7 @@ def expression_edits(slots, values, arrays, numbers, functions, to=np.inf):
         if isinstance(node, ast.Subscript):
             yield from _of_picked(node, values)
         if isinstance(node, ast.Slice):
-            yield from _of_slice(node, numbers)
+            yield from _of_slice(node, numbers, arrays)
         elif isinstance(node, ast.Tuple) and any(isinstance(e, ast.Slice) for e in node.elts):
             yield from _of_index_tuple(node, numbers)
         elif (
@@ -466,10 +466,11 @@ def _of_node(node, parent, place, value, values, arrays, numbers, functions, to)
     if isinstance(node, ast.BinOp):
         yield from _of_operator(node, parent)
     if isinstance(node, ast.Compare) and len(node.ops) == 1:
-        for op in (ast.Gt, ast.Lt, ast.GtE, ast.LtE):
+        for op in (ast.Gt, ast.Lt, ast.GtE, ast.LtE, ast.Eq, ast.NotEq):
             if not isinstance(node.ops[0], op):
                 new = ast.Compare(node.left, [op()], node.comparators)
-                yield e(1.0, "operator", f"the comparison in {own} is another one", new)
+                more = 0.2 * (op in (ast.Eq, ast.NotEq))
+                yield e(1.0 + more, "operator", f"the comparison in {own} is another one", new)
         for other in numbers if isinstance(value, np.ndarray) else ():
             if isinstance(other.value, float) and 0 < other.value < 1:
                 words = f"where {own} is false {other.text} is due, and not 0"
@@ -570,6 +571,7 @@ def _of_value(node, parent, place, value, arrays, numbers, to, around=()):
     e = lambda cost, kind, words, new: Edit(cost, kind, words, node, new)  # noqa: E731
     array = isinstance(value, np.ndarray) and value.ndim > 0
     number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    number = number or isinstance(value, np.ndarray) and value.ndim == 0
     own = text(node)
     entry = isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant | ast.Name)
     leaf = isinstance(node, ast.Name | ast.Attribute) or entry
@@ -643,6 +645,10 @@ def _of_value(node, parent, place, value, arrays, numbers, to, around=()):
             yield e(cost + 0.6, "operand", f"{own} stands where {other.text} is due", other.node)
         if isinstance(parent, ast.BinOp) or not isinstance(parent, ast.Call):
             yield e(1.5, "factor", "a factor 2 is missing", binary(node, ast.Mult(), ast.Constant(2)))
+        if isinstance(parent, ast.Call) and node is not parent.func and not isinstance(value, int):
+            for k in (2, 0.5):  # exp(2 s) is the square of exp(s)
+                said = f"a factor {k:g} is missing at {own}"
+                yield e(1.4, "factor", said, binary(node, ast.Mult(), ast.Constant(k)))
 
 
 def _of_constant(node, parent, place, indexing, numbers, arrays, beside):
@@ -986,12 +992,14 @@ def _of_call(node, values):
         and isinstance(node.args[0], ast.Tuple)
     ):
         order = node.args[0].elts if isinstance(node.args[0], ast.Tuple) else node.args
-        if all(isinstance(a, ast.Constant) for a in order) and len(order) <= 5:
+        if all(isinstance(a, ast.Constant) for a in order) and len(order) <= 7:
             for p in itertools.permutations(range(len(order))):
+                moved = sum(a.value != i for a, i in zip(order, p, strict=True))
+                if moved > 3 and len(order) > 5:
+                    continue  # too many to try
                 arguments = [ast.Constant(i) for i in p]
                 if isinstance(node.args[0], ast.Tuple):
                     arguments = [ast.Tuple(arguments, ast.Load())]
-                moved = sum(a.value != i for a, i in zip(order, p, strict=True))
                 yield e(
                     1.05 if moved == 2 else 1.3,
                     "transpose",
@@ -1063,7 +1071,7 @@ def _of_function(node, functions):
         ("exp", "log", "tanh", "sqrt", "sign", "abs", "square", "cos", "sin", "log1p", "expm1"),
         ("maximum", "minimum"), ("ones_like", "zeros_like"), ("add", "subtract"),
         ("outer", "dot", "matmul", "multiply"),
-        ("argmax", "argmin"), ("cumsum", "sum"),
+        ("argmax", "argmin"), ("cumsum", "sum", "trace"),
     )  # fmt: skip
     if isinstance(node.func, ast.Attribute):
         axes = [k.value.value for k in node.keywords if k.arg == "axis" and isinstance(k.value, ast.Constant)]
@@ -1123,7 +1131,11 @@ def _of_picked(node, values):
     yield Edit(1.4, "reduction", words, node, parsed(summed))
 
 
-def _of_slice(node, numbers):
+def _of_slice(node, numbers, arrays):
+    for other in arrays if node.step is None and node.lower is None and node.upper is not None else ():
+        if other.value.ndim == 1 and other.value.dtype.kind in "iu":  # as many as it names, and not those
+            words = f"the first {text(node.upper)} stand where those of {other.text} are due"
+            yield Edit(1.2, "index", words, node, other.node)
     for part in ("lower", "upper"):
         bound = getattr(node, part)
         choices = (

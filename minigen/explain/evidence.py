@@ -46,6 +46,7 @@ may_be_labels = re.compile(
 _velocity = re.compile(r"_?(vel|mom|velocity|momentum|velocities|moments?|speed|[mvsr]|ema)$", re.I)
 MOST_SILENT = 24  # arrays of which is asked whether a gradient of them is missing
 MOST_SETTINGS = 8  # numbers of which is asked whether they are a weight decay
+CHANGE = "the change of "
 TAKEN = "changed", "moved"  # a step was taken: the gradient is the change of a parameter, divided by the step
 
 
@@ -62,6 +63,7 @@ class Source:
     row: str = ""  # the argument that says of which row, or rows, of the value it is the gradient
     of: tuple = ()  # the address of the value, where there is no choice
     decay: float = 0.0  # so many times the parameter is taken as well, which is no part of the loss
+    among: tuple = ()  # the addresses of all values whose gradients it gives as one vector, one after another
     count: tuple = ()  # (argument, axis) with which a layer counts the examples by which it divides its step
 
     def whole(self, gradient, shape, live):
@@ -87,6 +89,7 @@ class Match:
     shaped: bool = True  # whether the gradient has the shape of the value
     shape: tuple = ()  # that of the gradient
     factor: float | None = None  # where it is this number times the right one
+    idle: bool = False  # whether it is 0, as the slopes are: a bias before a batch norm
 
 
 class Slopes:
@@ -203,12 +206,14 @@ def match(reading, scene):
     found, passed = [m for m in found if id(m) not in decayed], passed + [*decayed.values()]
     missed = ([*missed[0], *dict.fromkeys(told), *passed], missed[1])
     still = [m for m in found if not m.right and not slopes.moves(m.value)]
-    if still and _steps_words & outcome.live.program.words and 2 * len(still) <= len(found):
+    through = [m for m in still if not m.idle]
+    if through and _steps_words & outcome.live.program.words and 2 * len(still) <= len(found):
         why = "forward rounds or takes a sign behind it, so that its own derivative is 0: a gradient passed straight through"
-        told = [Uncompared(m.source.label or scenes.text(m.value), why) for m in still]
-        found, missed, still = [m for m in found if m not in still], ([*missed[0], *told], missed[1]), []
+        told = [Uncompared(m.source.label or scenes.text(m.value), why) for m in through]
+        found, missed, still = [m for m in found if m not in through], ([*missed[0], *told], missed[1]), []
     # else it is the loss of another player, or of what forward gave, in which the weights no longer stand
     depends = 2 * len(still) <= len(found) and any(m.right or m not in still for m in found)
+    depends = depends and (len(found) == 1 or any(m.right or m.shaped for m in found))
     return (found, y, missed) if depends else ([], y, ([], 0))
 
 
@@ -295,13 +300,14 @@ def alike(shape, of_gradient):
 def _assign(reading, slopes, values, outcome):
     candidates = _of_a_step(list(_candidates(reading, values, outcome, slopes.scene)), values, slopes)
     candidates, of_rows = _with_rows(candidates, values, slopes, outcome.live)
+    candidates = [part for one in candidates for part in _in_pieces(*one, values, slopes)]
     if reading.elementwise:
         candidates = [(s, slopes.g * np.broadcast_to(v, np.shape(slopes.g))) for s, v in candidates]
     arguments = [a for a in values if a[0][0] == "arg"]
     found, taken = {}, set()
 
     def take(value, source, fits, named, shaped=True, shape=()):
-        found[value] = Match(value, source, bool(fits), named, shaped, shape)
+        found[value] = Match(value, source, bool(fits), named, shaped, shape, idle=fits is None)
         taken.add((source.kind, source.address))
         if source.kind in ("stored", "added"):
             taken.update({("stored", source.address), ("added", source.address)})
@@ -530,6 +536,46 @@ def _with_rows(candidates, values, slopes, live):
     return found, {replace(s, row=n): value for s, (n, value) in chosen.items()}
 
 
+def _in_pieces(source, gradient, values, slopes):
+    """(Source, gradient) of each parameter, of a returned vector that is as long as all those of an object, which it holds one
+    after another; else of the whole.
+    """
+    whole, sizes = (
+        [(source, gradient)],
+        {a: np.size(v) for a, v in values.items() if len(a) > 1 and np.ndim(v)},
+    )
+    if source.kind != "returned" or gradient.ndim != 1 or gradient.shape in map(np.shape, values.values()):
+        return whole
+    for holder in dict.fromkeys(a[:-1] for a in sizes):
+        own = [a for a in sizes if a[:-1] == holder]
+        own = own if sum(sizes[a] for a in own) == gradient.size else [a for a in own if slopes.moves(a)]
+        if len(own) < 2 or sum(sizes[a] for a in own) != gradient.size:
+            continue
+
+        def parts(order):
+            ends = np.cumsum([sizes[a] for a in order])[:-1]
+            cut = zip(order, np.split(gradient, ends), strict=True)
+            return {a: part.reshape(np.shape(values[a])) for a, part in cut}
+
+        def kind(a):  # W of W1
+            return re.sub(r"\d+", "", str(a[-1][1]))
+
+        kinds = [kind(a) for a in own]
+        orders = [
+            own,
+            sorted(own, key=lambda a: kinds.index(kind(a))),
+        ]  # as they were made, and W1, W2, b1, b2
+        order = max(orders, key=lambda order: sum(bool(slopes.fit(*one)) for one in parts(order).items()))
+        return [
+            (
+                replace(source, address=(*source.address, ("piece", k)), label="", of=a, among=tuple(order)),
+                part,
+            )
+            for k, (a, part) in enumerate(parts(order).items())
+        ]
+    return whole
+
+
 def _without_a_value(reading, candidates, taken):
     """The sources of what is returned like a gradient and belongs to no value."""
     return [
@@ -555,7 +601,7 @@ def _promised(reading, candidates, values, same, live, of_rows):
     by_structure = _of_like_addresses(candidates, values) | by_structure
     of_one = _of_one_holder(candidates, values)
     by_structure = _of_the_only_array(candidates, values) | by_structure | of_one | of_rows
-    by_structure |= {s: s.of for s, _ in candidates if s.kind == "inside"}
+    by_structure |= {s: s.of for s, _ in candidates if s.kind == "inside" or s.among}
     for order, (source, gradient) in enumerate(candidates):
         for value in values:
             # what is handed on with a parameter is its gradient; a dict with the keys of one holder is of that one
@@ -1052,13 +1098,13 @@ def _candidates(reading, values, outcome, scene):
         if start is not None and np.shape(start) == np.shape(after):
             for step in _steps(reading, outcome.live):
                 decay = decays.get(address, 0.0) / step
-                source = Source("changed", address, f"the change of {label}", step, of=address, decay=decay)
+                source = Source("changed", address, f"{CHANGE}{label}", step, of=address, decay=decay)
                 yield source, (start - after) / step - decay * start
         elif before is None and not names_gradient:
             yield Source("stored", address, label), np.array(after, dtype=np.float64)
     for address in _with_a_velocity(values, changed):  # the step of momentum is made, and not taken
         for step in _steps(reading, outcome.live):
-            label = f"the change of {scenes.text(address)}"
+            label = f"{CHANGE}{scenes.text(address)}"
             yield Source("changed", address, label, step, of=address), np.zeros(np.shape(values[address]))
     if outcome.inside is not None:
         yield from _returned_anew(reading, values, outcome, labels)
@@ -1095,7 +1141,7 @@ def _returned_anew(reading, values, outcome, labels):
                 return
         found += [(address, of, new)] if np.any(new != values[of]) else []
     for (address, of, new), step in itertools.product(found, _steps(reading, outcome.live)):
-        source = Source("moved", address, f"the change of {scenes.text(of)}", step, of=of)
+        source = Source("moved", address, f"{CHANGE}{scenes.text(of)}", step, of=of)
         yield source, (values[of] - new) / step
 
 

@@ -119,9 +119,7 @@ def _work(path, names, shapes, seconds, reveal, subject, send):
     if not found:
         raise find.NotFound(find.why_not(program, path, names))
     send(("notes", find.proposed(found, path) + find.reduced(found) + find.not_compared(found)))
-    tasks = [
-        find.pairs.task_of(f.place, f.reading, f.warm, promised=f.matches if f.raised else ()) for f in found
-    ]
+    tasks = [find.pairs.task_of(f.place, f.reading, f.warm, promised=f.promised) for f in found]
     # no gradient is asked for where other inputs show that it was none
     asked = [bool(task.names) or bool(f.raised) for task, f in zip(tasks, found, strict=True)]
     found, tasks = (list(itertools.compress(every, asked)) for every in (found, tasks))
@@ -303,7 +301,12 @@ def with_limits(said, found, task, path, like=None):
             f"For the line: minigen check {path} --shapes {place.command}. "
             f"If you have one example at a time: minigen check {path} --shapes {found.place.command}"
         )
-    if (that_matter or multiple) and said.verdict == "ok":
+    for left_out in found.left_out:
+        said.certain.append(
+            f"the loss depends on {left_out}, and no step changes it, though one changes what stands beside it: if it is to be "
+            "trained, a line is missing"
+        )
+    if (that_matter or multiple or found.left_out) and said.verdict == "ok":
         said.verdict = "inconclusive"
     return said
 
@@ -364,8 +367,7 @@ def _at_larger_sizes(program, said, task, found, reveal, send):
 
 def task_anew(program, found):
     """The task built again, since objects may hold a small number that their constructor was given."""
-    promised = found.matches if found.raised else ()
-    return find.pairs.task_of(found.place, found.reading, found.warm, promised=promised)
+    return find.pairs.task_of(found.place, found.reading, found.warm, promised=found.promised)
 
 
 def _called(found, name):

@@ -7,6 +7,7 @@ import inspect
 import itertools
 import re
 import types
+from dataclasses import replace
 
 import numpy as np
 
@@ -569,6 +570,11 @@ def reduced(found):
     for f in found:
         reading = f.reading
         notes += [f"{reading.title}: {m.label} was not compared: {m.why}" for m in f.missed if not m.matters]
+        for among in dict.fromkeys(m.source.among for m in f.matches if m.source.among):
+            order = ", ".join(map(scenes.text, among))
+            notes.append(
+                f"{reading.title}: judged as the gradients of {order}, one after another in one vector"
+            )
         if reading.upstream in ENTROPIES:
             of = f"the cross-entropy of what {reading.forward.name} returns, of which it is given p - y"
             notes.append(f"{reading.title}: judged as the gradient of {of}")
@@ -582,18 +588,92 @@ def reduced(found):
 
 
 def not_compared(found):
-    """A note for each pair whose objects hold arrays that forward uses and of which no gradient was found."""
+    """A note for each pair whose objects hold arrays that forward uses and of which no gradient was found. Where its name tells
+    that one is due, the pair is told so: `owed`; where a step may have left it out, `left_out`.
+    """
     notes = []
     for f in found:
         names = []
         with load.quiet(), contextlib.suppress(Exception), np.errstate(all="ignore"):
             addresses = evidence.silent(f.reading, f.place.build(0), f.matches)
-            names = [scenes.text(a) for a in addresses]
+            holders = [a[:-1] for a in addresses]
+            alone = [a for a in addresses if holders.count(a[:-1]) == 1]
+            f.owed = [m for m in (_owed(f, a) for a in alone) if m is not None]
+            alone = [a for a in alone if a not in {m.value for m in f.owed}]
+            f.left_out = [scenes.text(a) for a in alone if _left_out_of_the_step(f, a)]
+            told = {*f.left_out, *(scenes.text(m.value) for m in f.owed)}
+            names = [name for name in map(scenes.text, addresses) if name not in told]
         if names and f.matches:
             rest = f" and {len(names) - 3} more" if len(names) > 4 else ""
             listed = ", ".join(names if not rest else names[:3]) + rest
             notes.append(f"{f.reading.title}: no gradient was found for {listed}: not compared")
     return notes
+
+
+_weights_and_biases = re.compile(r"(w|b|bias|weights?|beta|gamma)_?\d*", re.I)
+
+
+def _owed(found, address):
+    """The Match of a parameter whose gradient was left out: all that stands beside it has one, under a name that says so, and
+    nothing in the file is stored under the name that its own would have; None where that is not sure.
+    """
+    name, beside = address[-1][1], [m for m in found.matches if m.value[:-1] == address[:-1]]
+    if not beside or not isinstance(name, str) or not all(m.right for m in beside):
+        return None
+    like = [m for m in beside if _stem(m.value[-1][1]) == _stem(name)]
+    of_a_dict = address[-1][0] == "key" and len(beside) > 2
+    if not like and not _weights_and_biases.fullmatch(name) and not of_a_dict:
+        return None
+    for m in like + beside:
+        if m.source.kind == "changed" and (like or len(beside) > 1) and _left_out_of_the_step(found, address):
+            label = f"{evidence.CHANGE}{scenes.text(address)}"
+            step = replace(m.source, address=address, of=address, label=label, decay=0.0)
+            return evidence.Match(address, step, False, True)
+        theirs, own = str(m.source.address[-1][1]), m.value[-1][1]
+        for word, mine in ((own, name), (own.lower(), name.lower())):
+            if m.source.kind in ("stored", "returned") and word in theirs:
+                called = theirs.replace(word, mine)
+                there = (*m.source.address[:-1], (m.source.address[-1][0], called))
+                functions = [n for n in walk(found.place.program.tree) if isinstance(n, ast.FunctionDef)]
+                if called != name and any(_writes(n, called) for n in functions):
+                    return None
+                label = m.source.label.replace(theirs, called)
+                return evidence.Match(address, replace(m.source, address=there, label=label), False, True)
+    return None
+
+
+def _stem(name):
+    return re.sub(r"\d+", "", str(name))
+
+
+def _left_out_of_the_step(found, address):
+    """Whether the step changes others in the same object or dict, and only what makes this one writes it: a line may be missing."""
+    beside = [
+        m for m in found.matches if m.source.kind == "changed" and m.value[:-1] == address[:-1] and m.right
+    ]
+    name = address[-1][1]
+    makers = [
+        f for f in walk(found.place.program.tree) if isinstance(f, ast.FunctionDef) and _writes(f, name)
+    ]
+    return len(beside) > 1 and len(makers) < 2
+
+
+def _writes(function, name):
+    """Whether a function assigns to an attribute or key of this name, to a part of it, or changes it by np.add.at and the like."""
+    for n in walk(function):
+        if isinstance(n, ast.Assign | ast.AugAssign):
+            targets = n.targets if isinstance(n, ast.Assign) else [n.target]
+        elif isinstance(n, ast.Call):
+            targets = [k.value for k in n.keywords if k.arg == "out"]
+            targets += n.args[:1] if getattr(n.func, "attr", "") in ("at", "copyto", "put_along_axis") else []
+        else:
+            continue
+        parts = [part for target in targets for part in walk(target)]
+        if any(
+            getattr(p, "attr", None) == name or isinstance(p, ast.Constant) and p.value == name for p in parts
+        ):
+            return True
+    return False
 
 
 def example(program, name):

@@ -100,6 +100,21 @@ def sizes(tree, name, known):
     return found
 
 
+def alike(tree, name):
+    """The names of arrays that have the shape of this one, as the text says: it compares their shapes, or joins them."""
+    found = [name]
+    for n in walk(tree) if tree is not None else ():
+        if isinstance(n, ast.Compare) and all(isinstance(op, ast.Eq) for op in n.ops):
+            sides = [n.left, *n.comparators]
+            names = [getattr(s.value, "id", "") for s in sides if getattr(s, "attr", "") == "shape"]
+        elif isinstance(n, ast.Call) and re.search("concatenate|stack", getattr(n.func, "attr", "")):
+            names = [getattr(e, "id", "") for e in getattr(n.args[0], "elts", ())] if n.args else []
+        else:
+            continue
+        found += [other for other in names if other and name in names and other not in found]
+    return found
+
+
 def written_shapes(tree):
     """{name: sizes as they are written} of the shapes in a docstring: x (N, D), `y`: (N,), or h0, c0 (B, H)."""
     text = ast.get_docstring(tree) if isinstance(tree, ast.FunctionDef) else None

@@ -290,9 +290,11 @@ def of_another_number(everything):
 
 
 def terms(everything, lacking):
-    """[(Suspect, Edit)]: `name += term` for values that lack a term: `lacking` is [(Suspect, name, what it lacks)]."""
+    """[(Suspect, Edit)]: `name += term` for values that lack a term, `name = term` for a gradient that is never stored, and
+    `name -= term` for a parameter that no step changes: `lacking` is [(Suspect, name, sign, what it lacks)].
+    """
     found = []
-    for maker, name, needed in lacking:
+    for maker, name, sign, needed in lacking:
         later = [s for s in everything if s.body is maker.body and s.where >= maker.where]
         if maker.calls > 1:  # most lines are known as they were at another call
             later = [s for s in later if s is maker or id(s.statement) in maker.later]
@@ -302,10 +304,17 @@ def terms(everything, lacking):
         arrays, numbers = atoms(maker.later.get(id(at.statement), at.scope), at.namespace)
         for cost, term in Library(arrays, numbers + changes.sizes(arrays), needed.shape).find(needed):
             names = {n.id for n in ast.walk(changes.parsed(term)) if isinstance(n, ast.Name)}
-            binding = [s for s in later if s is maker or names & set(_bound(s.statement))]
-            place = max(binding, key=lambda s: s.index)
-            words = f"a line is missing: {term} flows into {name} as well"
-            found.append((place, _after(place, 0.5 + cost, "missing path", words, f"{name} += {term}")))
+            does = {"=": f"{name} is {term}", "-=": f"no step changes {name}"}
+            words = f"a line is missing: {does.get(sign, f'{term} flows into {name} as well')}"
+            cost, line = 0.5 + cost, f"{name} {sign} {term}"
+            made = max((s.index for s in later if names & set(_bound(s.statement))), default=-1)
+            blank = [k for k, n in enumerate(maker.body) if isinstance(n, ast.Pass) and k > made]
+            if sign != "+=" and blank:  # where one has been taken away
+                at = dict(body=maker.body, index=blank[0], gone=1, statements=ast.parse(line).body)
+                found.append((maker, Edit(cost, "missing path", words, maker.body[blank[0]], **at)))
+                continue
+            place = max((s for s in later if s is maker or s.index == made), key=lambda s: s.index)
+            found.append((place, _after(place, cost, "missing path", words, line)))
     return found
 
 

@@ -26,10 +26,10 @@ def edits(slots, values, arrays):
         yield from _of_length(node, alike)
         yield from _beside_a_mean(node, known, values)
         if not (isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Mult | ast.Div)):
-            yield from _of_softmax(node, alike)  # of the whole product
+            yield from _of_softmax(node, alike, values)  # of the whole product
 
 
-def _of_softmax(node, alike):
+def _of_softmax(node, alike, values):
     """dp * p and dp * p * (1 - p) for p * (dp - sum(dp * p))."""
     chain = chain_of(node)
     if len(chain) < 2:
@@ -39,14 +39,17 @@ def _of_softmax(node, alike):
         if len(rest) == len(chain) or not rest or isinstance(rest[0][0], ast.Div):
             continue
         due = product_of(rest)
+        taken = values.get(id(due.right)) if isinstance(getattr(due, "op", None), ast.Sub) else None
         for axis, total in _along(p.value, p.value):
             part = _reduced(binary(due, ast.Mult(), p.node), "sum", axis)
             if total:
+                # where a sum is subtracted already, that one is likelier at fault
+                more = 0.3 * (np.ndim(taken) == p.value.ndim and np.shape(taken)[axis] == 1)
                 of = " of its row" if axis == p.value.ndim - 1 else " of its column" if axis == 0 else ""
                 words = "the derivative of the softmax has a second part: "
                 words += f"every {bare(p.text)} moves all others{of}"
                 new = binary(p.node, ast.Mult(), binary(due, ast.Sub(), part))
-                yield Edit(1.2, "function", words, node, new)
+                yield Edit(1.2 + more, "function", words, node, new)
 
 
 def _of_length(node, alike):

@@ -12,6 +12,7 @@ import copy
 import functools
 import inspect
 import itertools
+import math
 import re
 import sys
 import traceback
@@ -686,9 +687,16 @@ class Found:
         self.open = open_  # how many gradients belong to no value
         self.missed = list(missed)  # [Uncompared]: those of them that a name promises
         self.raised = ""  # what backward raised, where it did
+        self.owed = []  # [Match] of gradients that were left out, as names tell
+        self.left_out = []  # what no step changes, though it changes what stands beside it
         self.stale = False  # right at the first call, wrong once forward has been called before
         self.right = sum(m.right for m in matches)
         self.wrong = len(matches) - self.right
+
+    @property
+    def promised(self):
+        """The Matches that are known without a run."""
+        return self.matches if self.raised else self.owed
 
     @property
     def takes_a_step(self):
@@ -1167,7 +1175,13 @@ def _read(outcome, sources, live):
     returned = scenes.returned_leaves(outcome.returned, live.program)
     found = {}
     for value, source in sources.items():
-        if source.kind in ("returned", "moved"):
+        if source.among:
+            got = returned.get(source.address[:-1], (None, None, None))[2]
+            shapes = [np.shape(scenes.reach(live, a)[2]) for a in source.among]
+            ends, k = np.cumsum([math.prod(shape) for shape in shapes]), source.among.index(value)
+            whole = got is not None and np.size(got) == ends[-1]
+            got = np.split(np.ravel(got), ends[:-1])[k].reshape(shapes[k]) if whole else None
+        elif source.kind in ("returned", "moved"):
             got = returned.get(source.address, (None, None, None))[2]
             if source.kind == "moved" and got is not None:
                 start = scenes.reach(live, value)[2]

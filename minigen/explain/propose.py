@@ -573,7 +573,8 @@ class Proposal:
             options = [*arrays, *(Choice(c.kind, c.what, c.domain, hides=True) for c in options)]
         if re.search(r"param|weights|theta|net|model", p.name) and options[0].kind != "constant":
             options = self._initialised() + options
-        need = self._axes(self._tree, p.name)
+        alike = hints.alike(self._tree, p.name)
+        need = max(self._axes(self._tree, name) for name in alike)
         if need > 2:
             kernel = re.search(r"^(w|k|f)|filt|kern|weight", p.name, re.I)
             likely = {s: i for i, s in enumerate(_of_kernels if kernel else _of_images)}
@@ -584,7 +585,9 @@ class Proposal:
             domains = [c.domain for c in options[:1] if c.kind == "array"] or ["normal"]
             domains = ["probability"] if _positive.match(p.name) else domains
             options = [Choice("array", self._written_shapes[p.name], domains[0]), *options]
-        told = hints.sizes(self._tree, p.name, self.program.names)
+        told = {}
+        for name in reversed(alike):
+            told |= hints.sizes(self._tree, name, self.program.names)
         if told:
             sizes = [str(told.get(axis, "NABC"[min(axis, 3)])) for axis in range(max(2, 1 + max(told)))]
             options = [Choice("array", " ".join(sizes)), *options]

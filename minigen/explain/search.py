@@ -20,6 +20,7 @@ import contextlib
 import copy
 import functools
 import itertools
+import math
 import re
 import time
 from collections import Counter
@@ -45,6 +46,7 @@ from minigen.explain.bench import (
 )
 from minigen.explain.edits import Edit, Slots, applied, atoms, expression_edits, statement_edits
 from minigen.explain.elsewhere import Elsewhere
+from minigen.explain.evidence import CHANGE
 from minigen.explain.naming import is_gradient_name, last, promised
 from minigen.explain.pairs import goes_back
 from minigen.explain.source import functions_of, small
@@ -1286,8 +1288,8 @@ class Search:
             self._try_all([(s, edit) for edit in built.in_loops(s, carried, used)])
 
     def _lacking(self, suspects):
-        """(Suspect, name, what it lacks): of those that make a wrong gradient, and those that were solved for; and of
-        entries of a dict of gradients, where a statement adds to another one.
+        """(Suspect, name, sign, what it lacks): of those that make a wrong gradient, and those that were solved for; of
+        entries of a dict of gradients, where a statement adds to another one; and of what is left out as a whole.
         """
         made = set()
         for name in self.goal:
@@ -1296,13 +1298,15 @@ class Search:
                 needed = self._lacks(name, given)
                 if needed is not None:
                     made.add(id(s))
-                    yield s, missing.assigned(s.statement), needed
+                    yield s, missing.assigned(s.statement), "+=", needed
             if isinstance(given, np.ndarray):
                 yield from self._entries_lacking(name, given)
+            if given is None or not given.any():
+                yield from self._left_out(name, given)
         for s in suspects:
             if s.target and s.body and id(s) not in made and id(s.value_node) in s.values:
                 value = np.asarray(s.values[id(s.value_node)], float)
-                yield s, missing.assigned(s.statement), s.target[s.at] - value
+                yield s, missing.assigned(s.statement), "+=", s.target[s.at] - value
 
     def _entries_lacking(self, name, given):
         """(Suspect, entry, what it lacks): grads["w1"] after the last line of a function that adds to grads["w2"]."""
@@ -1320,7 +1324,31 @@ class Search:
                     last[id(s.body), target.value.id] = s
         needed = self._lacks(name, given) if last else None
         for (_, container), s in last.items() if needed is not None else ():
-            yield s, f"{container}[{key!r}]", needed
+            yield s, f"{container}[{key!r}]", "+=", needed
+
+    def _left_out(self, name, given):
+        """(Suspect, name, sign, value) of a gradient that is never stored, or of a parameter that no step changes, after a
+        line that stores another one under such a name.
+        """
+        shape = self.trial.every[name].shape
+        size = math.prod(shape)
+        values = self._truth(name, size).values if size <= missing.MOST else np.array(np.nan)
+        label = self.task.names.get(name, "").replace('"', "'")
+        parameter = label.removeprefix(CHANGE)
+        if not label or np.isnan(values).any() or (given is None) != (label == parameter):
+            return
+        sign, value = ("=", values) if given is None else ("-=", self.task.step * values)
+        labels = [
+            self.task.names.get(n, "") for n, known in self.given.items() if n != name and known is not None
+        ]
+        theirs = {called.replace('"', "'").removeprefix(CHANGE) for called in labels}
+        makers = [
+            s for s in self.everything if s.body and s.calls == 1 and missing.assigned(s.statement) in theirs
+        ]
+        number = re.findall(r"\d+", parameter)  # b1 stands beside W1
+        beside = [s for s in makers if re.findall(r"\d+", missing.assigned(s.statement)) == number]
+        for s in (beside or makers)[:1]:
+            yield s, parameter, sign, value.reshape(shape)
 
     def _lacks(self, name, given):
         """What is missing from a gradient, at every entry."""

@@ -1,8 +1,12 @@
 """Two mistakes in one program, told apart by names that promise a gradient, and by layers."""
 
+import ast
+from types import SimpleNamespace
+
 import pytest
 
 from minigen.explain import file
+from minigen.explain.between import Between, Place
 
 # one flat vector: nothing that is returned comes right with one of two mistakes mended
 FLAT = """import numpy as np
@@ -154,3 +158,12 @@ def test_of_two_mistakes_each_is_found(tmp_path, text, changes, lines):
         rows[finding["line"] - 1] = row[: finding["column"]] + finding["after"] + row[finding["end_column"] :]
     path.write_text("\n".join(rows) + "\n")
     assert file.check(path, seconds=0).verdict == "ok"
+
+
+def test_a_step_of_a_loop_is_the_same_one_from_its_end_where_there_are_more_steps():
+    function = SimpleNamespace(name="bptt", notes={})
+    back, forth = (Place(function, n, ast.parse(f"{n} = 1").body[0]) for n in ("dq", "q"))
+    between = Between(back, 1, 3, forth, -2)  # found in a run of three steps
+    of_five = [value for t in range(5) for value in ((back.key, 0, 10.0 - t), (forth.key, 0, 20.0 + t))]
+    assert between.of(of_five) == 9.0 and between.made_of(of_five) == 23.0
+    assert between.of(of_five[:2]) is None
