@@ -1,4 +1,4 @@
-"""Mistakes of one word: a comparison, an order of axes, a sum for a trace, the first rows for those that are meant."""
+"""Mistakes of one word: a comparison, an order of axes, a sum for a trace, the first rows for other ones."""
 
 import pytest
 from judged import assert_right, is_told
