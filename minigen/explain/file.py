@@ -113,9 +113,8 @@ def _work(path, names, shapes, seconds, reveal, subject, send):
         )
     found = find.find(program, shapes)
     if names:
-        found = [f for f in found if any(_called(f, name) for name in names)] or find.by_name(
-            program, names, shapes
-        )
+        asked = [f for f in found if any(fnmatch.filter(find.called(f), name) for name in names)]
+        found = asked or find.by_name(program, names, shapes)
     if not found:
         raise find.NotFound(find.why_not(program, path, names))
     send(("notes", find.proposed(found, path) + find.reduced(found) + find.not_compared(found)))
@@ -366,13 +365,6 @@ def task_anew(program, found):
     """The task built again, since objects may hold a small number that their constructor was given."""
     promised = found.matches if found.raised else ()
     return find.pairs.task_of(found.place, found.reading, found.warm, promised=promised)
-
-
-def _called(found, name):
-    reading = found.reading
-    parts = [reading.title, found.place.title, reading.forward.name]
-    parts += [reading.backward.name] if reading.backward else []
-    return any(fnmatch.fnmatch(part, name) for part in parts)
 
 
 def _stopped(text, path):

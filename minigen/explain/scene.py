@@ -77,6 +77,13 @@ class Scene:
         return Live(arguments, owner, self.program, self.seed)
 
 
+def in_double(program, arguments, owner, seed):
+    """A Scene in which every float32 array is a float64 one: differences need the digits."""
+    live = Scene(program, arguments, owner, seed).live()
+    widen(live, program)
+    return Scene(program, live.arguments, live.owner, seed)
+
+
 class Kept:
     """A value as it was, of which many copies are made: as bytes where it can be,
     since that is ten times faster.
@@ -270,7 +277,7 @@ def set_attribute(owner, name, value):
 
 
 def widen(live, program):
-    """Make every float32 array float64: differences need the digits."""
+    """Make every float32 array float64."""
     for container, key, value in leaves(live, program).values():
         if isinstance(value, np.ndarray) and value.dtype != np.float64:
             put(container, key, None, value)
