@@ -255,17 +255,15 @@ def is_own(value, program):
 def put(container, key, old, new):
     """Store an array where another was: in place where the shape allows, since other names may share it."""
     new = np.array(new, dtype=np.float64)
-    if (
-        isinstance(old, np.ndarray)
-        and old.shape == new.shape
-        and old.dtype == np.float64
-        and old.flags.writeable
-    ):
+    alike = isinstance(old, np.ndarray) and old.shape == new.shape and old.dtype == np.float64
+    if alike and old.flags.writeable:
         old[...] = new
-    elif isinstance(container, dict | list):
-        container[key] = float(new) if isinstance(old, float) and new.ndim == 0 else new
+        return
+    new = float(new) if isinstance(old, float) and new.ndim == 0 else new
+    if isinstance(container, dict | list):
+        container[key] = new
     elif not isinstance(container, tuple) and container is not None:
-        set_attribute(container, key, float(new) if isinstance(old, float) and new.ndim == 0 else new)
+        set_attribute(container, key, new)
 
 
 def set_attribute(owner, name, value):
