@@ -454,10 +454,10 @@ def _whose_results(program, name):
         for n in walk(scope):
             if isinstance(n, ast.Assign) and isinstance(n.value, ast.Call):
                 names = set().union(*map(names_in, n.targets))
-                came |= dict.fromkeys(names, getattr(n.value.func, "id", None))
-        calls = [n for n in walk(scope) if isinstance(n, ast.Call) and getattr(n.func, "id", None) == name]
-        given = [a.id for n in calls for a in n.args if isinstance(a, ast.Name)]
-        found += [came[a] for a in given if came.get(a) not in (None, name)]
+                came |= dict.fromkeys(names, name_of(n.value.func))
+        calls = [n for n in walk(scope) if isinstance(n, ast.Call) and name_of(n.func) == name]
+        given = [came.get(name_of(a)) for n in calls for a in n.args]
+        found += [function for function in given if function not in (None, "", name)]
     return list(dict.fromkeys(found))
 
 
@@ -559,35 +559,41 @@ def _errors_handed_over(place, back):
 def hands_errors(program, back):
     """Whether the file hands a difference, such as p - y, to a backward."""
     nodes = list(walk(program.tree))
-    assigned = [n for n in nodes if isinstance(n, ast.Assign) and _is_difference(n.value)]
+    assigned = [n for n in nodes if isinstance(n, ast.Assign) and _is_an_error(n.value)]
     made = {t.id for n in assigned for t in n.targets if isinstance(t, ast.Name)}
     given = [n.args[0] for n in nodes if called_name(n) == back and n.args]
-    return any(_is_difference(n) or name_of(n) in made for n in given)
+    return any(_is_an_error(n) or name_of(n) in made for n in given)
 
 
-def _is_difference(node):
+def _is_an_error(node):
     """Whether an expression is p - y, that divided by something, or a sum of such."""
     if isinstance(node, ast.BinOp):
-        return isinstance(node.op, ast.Sub) or isinstance(node.op, ast.Div) and _is_difference(node.left)
+        return isinstance(node.op, ast.Sub) or isinstance(node.op, ast.Div) and _is_an_error(node.left)
     name = getattr(node.func, "attr", "") if isinstance(node, ast.Call) else ""
     inside = [n for n in walk(node) if n is not node] if name == "sum" else []
-    return name == "subtract" or any(map(_is_difference, inside))
+    return name == "subtract" or any(map(_is_an_error, inside))
 
 
 def _options(place, forward, back, arguments):
-    """For each parameter of a backward, the (name, source) pairs that may fill it, the likeliest first."""
+    """For each parameter of a backward, the (name, source) pairs that may fill it, the likeliest first; source None: it is
+    left out.
+    """
     returned = _names_returned(place, forward.name)
     parameters = place.parameters(back)
-    settings = {p.name: p.default for p in place.parameters(forward.name) if p.default is not p.empty}
+    asked = {p.name: p.default for p in place.parameters(forward.name)}
+    settings = {n: default for n, default in asked.items() if default is not inspect.Parameter.empty}
     options, upstream = [], 0
-    asked = {p.name for p in place.parameters(forward.name)}
     # what the file itself hands to backward, as in backward(1.0, cache), is an upstream gradient like any other
     arguments = {n: v for n, v in arguments.items() if n in asked or not is_gradient_name(n)}
+    held = [n for n, v in arguments.items() if isinstance(v, dict) and v and all(map(is_number, v.values()))]
     gradients = [p for p in parameters if p.name not in arguments and is_gradient_name(p.name)]
+    # attributes that may hold the output
+    kept = [("kept", a) for a in ("output", "out", "y_pred", "probs") if a in place.program.words]
+    kept = kept if place.kind is not None else []
     tree = place.tree_of(back)
     for i, p in enumerate(parameters):
-        name = p.name
-        ways = hints.asked(tree, name) if name not in arguments and p.default is p.empty else []
+        name, required = p.name, p.default is p.empty
+        ways = hints.asked(tree, name) if name not in arguments and required else []
         if ways:
             options.append([(name, ("constant", way)) for way in ways[:3]])
             continue
@@ -601,13 +607,11 @@ def _options(place, forward, back, arguments):
                 choice.append(("g",))  # backward(x): some call the upstream gradient as forward's argument
         elif name in settings:
             # what forward has under the same name is no upstream gradient, even if it is called delta
-            choice = [None] if p.default is not p.empty else [("constant", settings[name])]
+            choice = [("constant", settings[name])] if required else [None]
         elif name.lower() in evidence.steps:
-            choice = [None] if p.default is not p.empty else [("constant", 0.1)]
+            choice = [("constant", 0.1)] if required else [None]
         elif _cache.match(name):
-            choice = [("rest",), ("result",), ("y",)]
-            if p.default is not p.empty:
-                choice.append(None)
+            choice = [("rest",), ("result",), ("y",), *([] if required else [None])]
         elif name in returned:
             choice = [("out", returned.index(name))]
             if is_gradient_name(name):
@@ -617,14 +621,12 @@ def _options(place, forward, back, arguments):
             if len(gradients) > 1:  # one for each output
                 choice.insert(len(gradients) != len(returned), ("g", upstream))
                 upstream += 1
-            choice += [source for _, source in forward.bound[:1]]
-            choice += [("kept", a) for a in ("output", "out", "y_pred", "probs") if place.kind is not None]
+            choice += [*(source for _, source in forward.bound[:1]), *kept]
             # it is what comes from above, and no value of forward under a strange name
             if _upstream.match(name):
                 choice = [source for source in choice if source[0] == "g"]
-            if p.default is not p.empty:
-                choice.append(None)
-        elif p.default is not p.empty:
+            choice += [] if required else [None]
+        elif not required:
             choice = [None]
         else:
             alike = [a for a in arguments if may_be_labels.match(a)] if may_be_labels.match(name) else []
@@ -633,19 +635,14 @@ def _options(place, forward, back, arguments):
             choice += [("y",), ("rest",), ("result",)]
             others = {q.name for q in parameters}
             choice += [("out", i) for i, other in enumerate(returned) if other not in others]
-            if len(parameters) == 1 and len(arguments) >= 1:  # f_prime(z) beside f(x)
-                choice += [("given", a) for a in list(arguments)[:1]]
+            if len(parameters) == 1 and arguments:  # f_prime(z) beside f(x)
+                choice.append(("given", next(iter(arguments))))
             elif len(forward.bound) == 1 and _data.match(name):  # forward(X) and backward(input, delta)
                 choice.insert(0, forward.bound[0][1])
-            choice += [("kept", a) for a in ("output", "out") if place.kind is not None]
-        held = [
-            a for a, v in arguments.items() if isinstance(v, dict) and v and all(map(is_number, v.values()))
-        ]
-        if held and name not in arguments and p.default is p.empty and _collection.match(name):
+            choice += [source for source in kept if source[1] in ("output", "out")]
+        if held and name not in arguments and required and _collection.match(name):
             choice.insert(0, ("blank", name, held[0]))
-        words = place.program.words
-        choice = [source for source in choice if not source or source[0] != "kept" or source[1] in words]
-        options.append([(name, source) if source else (name, None) for source in choice])
+        options.append([(name, source) for source in choice])
     return options
 
 
@@ -695,14 +692,10 @@ def try_all(place, seed=0, seconds=4.0):
         if late:
             break
         known = best.get(reading.title)
-        all_right = known and known.right and not known.wrong
-        if all_right and (
-            (reading.loss is not None or reading.reduce or reading.upstream)
-            and known.right >= 2
-            or reading.inside
-            and not known.takes_a_step
-        ):
-            continue
+        guesses = reading.loss is not None or reading.reduce or reading.upstream
+        if known and known.right and not known.wrong:
+            if guesses and known.right >= 2 or reading.inside and not known.takes_a_step:
+                continue
         call = reading.forward, reading.backward  # which raises whatever the loss is, if it is not given g
         if call in raised or _makes_no_number(reading, start, numbers):
             continue
@@ -716,12 +709,8 @@ def try_all(place, seed=0, seconds=4.0):
             if other is not None and (known is None or other.worth > known.worth):
                 best[reading.title] = other
             waits = isinstance(error, AttributeError)  # for what the loss sets
-            if (
-                reading.backward
-                and not reading.takes_g
-                and not waits
-                and _raised_in(place, reading.backward, error)
-            ):
+            alike = reading.backward and not reading.takes_g and not waits
+            if alike and _raised_in(place, reading.backward, error):
                 raised.add(call)
             continue
         ran |= {reading.title} if reading.takes_g and reading.outputs != EVERY else set()
@@ -730,23 +719,15 @@ def try_all(place, seed=0, seconds=4.0):
                 inner = attempt(place, replace(reading, inside=True), start)
                 found = inner if inner and inner.right > found.right else found
                 reading = found.reading
-        alone = reading.backward is None and goes_back(reading.forward.name, place.functions())
-        if found and (reading.inside or alone) and not found.right and not names_its_loss(place, reading):
-            continue  # what it returns may be a score, or a gradient
-        if found and _is_a_forward_alone(reading, found):
+        if not found or _tells_nothing(place, reading, found, start):
             continue
-        if found and reading.inside and known and known.matches and not known.takes_a_step:
+        if reading.inside and known and known.matches and not known.takes_a_step:
             if found.right <= known.right:
                 continue  # what it gives back tells its gradients
-        if found and not found.right and found.takes_a_step and _keeps_moments(place, reading):
-            continue  # the step of Adam is no gradient
-        if found and not found.right and is_given_a_record(place, reading, start):
-            continue  # what another function has left belongs to other values than these
-        opposite = found and all(m.factor is not None and abs(m.factor + 1) < 1e-4 for m in found.matches)
-        if found and reading.reduce and not found.right and not opposite:
+        opposite = all(m.factor is not None and abs(m.factor + 1) < 1e-4 for m in found.matches)
+        if reading.reduce and not found.right and not opposite:
             spare.setdefault(reading.title, found)
-            continue
-        if found and (known is None or found.worth > known.worth):
+        elif known is None or found.worth > known.worth:
             best[reading.title] = found
     place.errors = errors
     if not best and place.only is not None:
@@ -754,15 +735,27 @@ def try_all(place, seed=0, seconds=4.0):
         program, own = place.program, [e for r, e in errors if r.backward is not None]
         program.note(key, FAR, own[0] if own else "no gradient of the shape of an argument was found")
     for reading, error in errors:
-        if (
-            reading.title not in best
-            and reading.title not in ran
-            and _breaks_in_backward(place, reading, error)
-        ):
+        open_ = reading.title not in best and reading.title not in ran
+        if open_ and _breaks_in_backward(place, reading, error):
             best[reading.title] = spare.get(reading.title) or _broken(place, reading, start, error)
     found = list(best.values())
     place.tried = None if late else found
     return found
+
+
+def _tells_nothing(place, reading, found, scene):
+    """Whether what was found may be no gradients at all, or none of these values."""
+    if _is_a_forward_alone(reading, found):
+        return True
+    if found.right:
+        return False
+    alone = reading.backward is None and goes_back(reading.forward.name, place.functions())
+    if (reading.inside or alone) and not names_its_loss(place, reading):
+        return True  # what it returns may be a score, or a gradient
+    if found.takes_a_step and _keeps_moments(place, reading):
+        return True  # the step of Adam is no gradient
+    # what another function has left belongs to other values than these
+    return is_given_a_record(place, reading, scene)
 
 
 def _is_a_forward_alone(reading, found):

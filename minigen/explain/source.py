@@ -57,10 +57,10 @@ _walked = {}
 
 
 def walk(tree):
-    """What ast.walk gives, and nothing for None; of a file, a class or a function it is kept, since their text is asked
-    for many things.
+    """What ast.walk gives, and nothing for None.
 
-    For trees that stay as they are: those of the search change, and it uses ast.walk.
+    Of a file, a class or a function it is kept, since their text is asked for many things. For trees that stay as
+    they are: those of the search change, and it uses ast.walk.
     """
     if tree is None:
         return ()
