@@ -36,18 +36,8 @@ from minigen.explain.source import called_name, in_double, name_of, tree_of
 
 STATEMENT_SECONDS = 1.0  # a definition takes no time; what takes longer is work, which belongs under __main__
 _work = (
-    "train",
-    "fit",
-    "main",
-    "run",
-    "optimize",
-    "learn",
-    "solve",
-    "minimize",
-    "gradient_check",
-    "demo",
-    "test",
-)
+    "train", "fit", "main", "run", "optimize", "learn", "solve", "minimize", "gradient_check", "demo", "test",
+)  # fmt: skip
 
 
 @dataclass
@@ -161,9 +151,7 @@ def load(path):
     module.__file__ = str(path)
     sys.modules[module.__name__] = module  # dataclasses look their module up there
     program = Program(path, text, tree, module)
-    folders = [path.resolve().parent, *path.resolve().parent.parents][
-        :4
-    ]  # a file of a package imports from above
+    folders = list(path.resolve().parents)[:4]  # a file of a package imports from above
     package = [f.name for f in itertools.takewhile(lambda f: (f / "__init__.py").exists(), folders)]
     module.__package__ = ".".join(reversed(package))
     program.folder = folders[len(package)] if len(package) < len(folders) else folders[-1]
@@ -182,11 +170,9 @@ def load(path):
         for folder in added:
             sys.path.remove(folder)
         for name in program.missing:
-            if (
-                getattr(sys.modules.get(name), "__getattr__", None) is not None
-                and not sys.modules[name].__spec__
-            ):
-                del sys.modules[name]  # an empty one; the next file may find the real one
+            empty = sys.modules.get(name)
+            if getattr(empty, "__getattr__", None) is not None and not empty.__spec__:
+                del sys.modules[name]  # the next file may find the real one
         np.random.set_state(state[0])  # noqa: NPY002
         random.setstate(state[1])
     program.refused.clear()  # `left_out` tells what the file did on its own
@@ -271,9 +257,8 @@ def _import(program, statement):
         except Exception:
             program.missing.append(module)
             if name != "*":
-                program.names[name] = Stub(
-                    alias.name if isinstance(statement, ast.Import) else f"{module}.{name}"
-                )
+                whole = isinstance(statement, ast.Import)
+                program.names[name] = Stub(module if whole else f"{module}.{name}")
 
 
 def _patiently(program, work):
@@ -284,14 +269,11 @@ def _patiently(program, work):
                 work()
             return True
         except ModuleNotFoundError as error:
-            if (
-                not error.name
-                or error.name in sys.modules
-                or (program.folder / error.name.partition(".")[0]).exists()
-            ):
+            name = error.name
+            if not name or name in sys.modules or (program.folder / name.partition(".")[0]).exists():
                 return False
-            sys.modules[error.name] = _empty(error.name)
-            program.missing.append(error.name)
+            sys.modules[name] = _empty(name)
+            program.missing.append(name)
         except (Exception, Timeout, SystemExit):
             return False
     return False
@@ -374,14 +356,11 @@ def refusing(program):
         (time, "sleep", "waits"),
         (socket.socket, "connect", "opens a connection"),
     ]
-    places += [
-        (np, name, "opens a file") for name in ("load", "loadtxt", "genfromtxt", "save", "savez", "savetxt")
-    ]
+    files = ("load", "loadtxt", "genfromtxt", "save", "savez", "savetxt")
+    places += [(np, name, "opens a file") for name in files]
     plots = sys.modules.get("matplotlib.pyplot")
-    if plots:
-        places += [
-            (plots, name, "plots") for name in ("show", "figure", "subplots", "plot", "savefig", "pause")
-        ]
+    drawing = ("show", "figure", "subplots", "plot", "savefig", "pause") if plots else ()
+    places += [(plots, name, "plots") for name in drawing]
     kept = [(owner, name, getattr(owner, name)) for owner, name, _ in places]
     for owner, name, what in places:
         setattr(owner, name, refuse(what, getattr(owner, name)))

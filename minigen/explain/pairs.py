@@ -88,37 +88,11 @@ _step = re.compile(
 )  # down a loss
 _reset = re.compile(r"^(flush|zero|reset|clear)_?\w*(grad|gradient|derived|cache|state)?\w*$")
 _forwards = (
-    "forward",
-    "__call__",
-    "call",
-    "fprop",
-    "feedforward",
-    "feed_forward",
-    "forward_pass",
-    "fwd",
-    "apply",
-    "activate",
-    "activation",
-    "function",
-    "fn",
-    "fun",
-    "func",
-    "f",
-    "loss",
-    "cost",
-    "compute",
-    "predict",
-    "run",
-    "forward_propagation",
-    "calculate",
-    "evaluate",
-    "value",
-    "avant",
-    "vorwaerts",
-    "vorwärts",
-    "adelante",
-    "avanti",
-)
+    "forward", "__call__", "call", "fprop", "feedforward", "feed_forward", "forward_pass", "fwd", "apply",
+    "activate", "activation", "function", "fn", "fun", "func", "f", "loss", "cost", "compute", "predict",
+    "run", "forward_propagation", "calculate", "evaluate", "value", "avant", "vorwaerts", "vorwärts",
+    "adelante", "avanti",
+)  # fmt: skip
 
 
 def stem(name, others=()):

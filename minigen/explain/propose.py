@@ -18,7 +18,7 @@ import time
 
 import numpy as np
 
-from minigen.explain import chain, hints, load, pairs, vector
+from minigen.explain import chain, evidence, hints, load, pairs, vector
 from minigen.explain.naming import bases
 from minigen.explain.scene import Live, in_double, is_own
 from minigen.explain.source import (
@@ -73,18 +73,8 @@ class Sizes:
 
 
 _asks_for_positive = {
-    "log",
-    "log2",
-    "log10",
-    "log1p",
-    "xlogy",
-    "sqrt",
-    "clip",
-    "minimum",
-    "arccos",
-    "arctanh",
-    "logit",
-}
+    "log", "log2", "log10", "log1p", "xlogy", "sqrt", "clip", "minimum", "arccos", "arctanh", "logit",
+}  # fmt: skip
 _shapes = [
     "N A", "N B", "A N", "N", "A", "N 1", "1 A", "A 1", "A B", "B A", "B", "1 B", "B 1", "N C", "C N", "C", "B C", "C B",
     "N c H W", "N H W c", "N c L", "N L c", "N T A", "T N A", "o c 3 2", "o", "c", "o c 3 3", "1 c 1 1", "A A", "B B", "C C", "B N",
@@ -93,14 +83,8 @@ _shapes = [
 ]  # fmt: skip
 
 
-_square = [
-    "o c 3 3",
-    "3 3 c o",
-    "c H H",
-    "H H c",
-    "N c H H",
-    "N H H c",
-]  # where no other image or kernel may fit
+# where no other image or kernel may fit
+_square = ["o c 3 3", "3 3 c o", "c H H", "H H c", "N c H H", "N H H c"]
 _of_images = ["N c H W", "c H W", "H W c", "c H H", "N H W c"]
 _of_kernels = ["o c 3 2", "o c 3 3", "3 2 c o", "o 3 2", "3 2 o"]
 
@@ -321,7 +305,7 @@ def _instead_of_default(name, default, constructor, promised, weights):
     if default is False and re.match(r"(is_?)?train", name, re.I):
         return [Choice("constant", True)]
     is_number = isinstance(default, int | float) and not isinstance(default, bool)
-    if not is_number or name.lower() in pairs.evidence.steps:
+    if not is_number or name.lower() in evidence.steps:
         return []
     if promised and not constructor:
         number = float(default) + (0.3 if isinstance(default, int) or default in (0.0, 1.0) else 0.0)
@@ -603,8 +587,9 @@ class Proposal:
 
     def _collectors(self):
         """(method, name of a list) of the methods that put a layer into a list, such as add."""
-        for name, function in self.place.functions().items() if self.kind is not None else ():
-            for n in walk(self.program.tree_of(function)) if len(self.place.parameters(name)) == 1 else ():
+        own = self.place.functions() if self.kind is not None else ()
+        for name in (n for n in own if len(self.place.parameters(n)) == 1):
+            for n in walk(self.place.tree_of(name)):
                 appended = isinstance(n, ast.Call) and getattr(n.func, "attr", "") == "append"
                 layers = getattr(n.func.value, "attr", "") if appended else ""
                 if layers and self._chains(layers):
@@ -988,7 +973,7 @@ def _of_backs(place, front, parameters):
                 continue
             if pairs.is_gradient_name(name) and not label:
                 continue
-            if name in pairs.evidence.steps and name not in compared:
+            if name in evidence.steps and name not in compared:
                 continue
             known.add(name)
             others = {q.name for q in asked} - {name}
@@ -1066,7 +1051,7 @@ def _keys(tree):
 
 def _gives_the_way_back(tree):
     """Whether a function returns, beside its output, a function."""
-    node = pairs.evidence._returned(tree)
+    node = evidence._returned(tree)
     inner = {n.name for n in walk(tree) if isinstance(n, ast.FunctionDef) and n is not tree}
     parts = node.elts if isinstance(node, ast.Tuple) else []
     return any(isinstance(n, ast.Lambda) or isinstance(n, ast.Name) and n.id in inner for n in parts)

@@ -15,21 +15,9 @@ from minigen.explain import arrays, within
 from minigen.explain import scene as scenes
 
 _output_names = (
-    "output",
-    "out",
-    "outputs",
-    "y",
-    "a",
-    "y_pred",
-    "probs",
-    "p",
-    "loss",
-    "cost",
-    "total",
-    "total_loss",
-    "value",
-    "last",
-)
+    "output", "out", "outputs", "y", "a", "y_pred", "probs", "p", "loss", "cost", "total", "total_loss",
+    "value", "last",
+)  # fmt: skip
 
 
 _traced = ("loss", "cost", "value", "total", "output", "out", "y", "y_pred", "probs")
