@@ -186,6 +186,10 @@ class Place:
         """How a function is called in what is said."""
         return name if self.kind is None else f"{self.title}.{name}"
 
+    def key_of(self, name):
+        """function or Class.method."""
+        return name if self.kind is None else f"{self.kind.__name__}.{name}"
+
 
 def _handed_to(program, method):
     """The method that does all the work of another one, such as forward that of __call__; "" where there is none."""
@@ -705,9 +709,9 @@ def try_all(place, seed=0, seconds=4.0):
             best[reading.title] = found
     place.errors = errors
     if not best and place.only is not None:
-        key = place.only if place.kind is None else f"{place.kind.__name__}.{place.only}"
-        program, own = place.program, [e for r, e in errors if r.backward is not None]
-        program.note(key, FAR, own[0] if own else "no gradient of the shape of an argument was found")
+        own = [e for r, e in errors if r.backward is not None]
+        why = own[0] if own else "no gradient of the shape of an argument was found"
+        place.program.note(place.key_of(place.only), FAR, why)
     for reading, error in errors:
         open_ = reading.title not in best and reading.title not in ran
         if open_ and _breaks_in_backward(place, reading, error):
@@ -1450,7 +1454,7 @@ def _key(found, step):
         return step.name
     if step.of:
         return f"{type(found.place.build(0).arguments[step.of]).__name__}.{step.name}"
-    return step.name if found.place.kind is None else f"{found.place.kind.__name__}.{step.name}"
+    return found.place.key_of(step.name)
 
 
 def computes(tree):

@@ -463,7 +463,7 @@ class Proposal:
 
     @property
     def key(self):
-        return self.front if self.kind is None else f"{self.kind.__name__}.{self.front}"
+        return self.place.key_of(self.front)
 
     def variables(self, given):
         """[(what is chosen, its Choices)]: what the constructor is given, which methods are called first, and what forward is
