@@ -630,15 +630,10 @@ def why_not(program, path, names=()):
         return f"{who}: {' and '.join(unknown)} is not installed here, and the file computes with it"
     left = "; ".join(f"line {line} {why}" for line, why in program.left_out[:3])
     what = f"; left out: {left}" if left else ""
-    if program.guessed:
-        return (
-            f"{who} with what inputs(rng) gives{what}; inputs must return {', '.join(program.guessed)}, too"
-        )
-    if "inputs" in program.names:
-        return (
-            f"{who} with what inputs(rng) gives{what}; inputs must return a dict of the arguments of forward "
-            "by name"
-        )
+    if program.guessed or "inputs" in program.names:
+        left_out = f"{', '.join(program.guessed)}, too"
+        due = left_out if program.guessed else "a dict of the arguments of forward by name"
+        return f"{who} with what inputs(rng) gives{what}; inputs must return {due}"
     first = (backs or alone)[0]
     return f"{who} with sizes chosen by trying{stopped(program, first)}{what}; {advice(program, path, first)}"
 

@@ -376,11 +376,9 @@ def _has_front(functions, back):
     if not goes_back(back, functions) or re.search(r"_and_|step", back):
         return False
     wanted = stem(back, functions)
-    return (
-        not wanted
-        or back[1:] in functions
-        or any(stem(n, functions) == wanted for n in functions if n != back and not goes_back(n, functions))
-    )
+    if not wanted or back[1:] in functions:
+        return True
+    return any(stem(n, functions) == wanted for n in functions if n != back and not goes_back(n, functions))
 
 
 def _fronts(place, functions, back):
@@ -1103,12 +1101,9 @@ def _read(outcome, sources, live):
             elif got is not None and source.kind == "changed" and before is not None:
                 got = (before[1] - got) / source.step - source.decay * before[1]
         if got is not None:
-            got = np.array(got, dtype=np.float64)
-            found[value] = (
-                source.whole(got, np.shape(scenes.reach(live, value)[2]), live)
-                if source.row or source.count
-                else got
-            )
+            found[value] = np.array(got, dtype=np.float64)
+            if source.row or source.count:
+                found[value] = source.whole(found[value], np.shape(scenes.reach(live, value)[2]), live)
     return found
 
 
@@ -1287,12 +1282,8 @@ def _penalties(place, reading):
 
     def may_be(name, parameters, count):
         asked = [p for p in parameters if p.default is p.empty]
-        return (
-            words.search(name)
-            and name not in known
-            and not goes_back(name, functions)
-            and len(asked) == count
-        )
+        is_other = name not in known and not goes_back(name, functions)
+        return is_other and len(asked) == count and words.search(name)
 
     found = {n: f for n, f in functions.items() if may_be(n, place.parameters(n), 0)}
     for kind in place.program.classes().values():
