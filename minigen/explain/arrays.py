@@ -14,10 +14,9 @@ LIBRARIES = ("torch", "cupy")
 
 def library_of(value):
     """The name of the library whose arrays are in a value: "torch", "cupy", or "" for NumPy."""
-    if isinstance(value, dict):
-        return next(filter(None, map(library_of, value.values())), "")
-    if isinstance(value, list | tuple):
-        return next(filter(None, map(library_of, value)), "")
+    if isinstance(value, dict | list | tuple):
+        parts = value.values() if isinstance(value, dict) else value
+        return next(filter(None, map(library_of, parts)), "")
     name = type(value).__module__.partition(".")[0]
     return name if name in LIBRARIES and hasattr(value, "dtype") else ""
 
@@ -25,7 +24,7 @@ def library_of(value):
 def host(value):
     """A value with every tensor and every array of a GPU as an array of NumPy; containers are copied, the rest is shared."""
     if isinstance(value, dict):
-        return type(value)((k, host(v)) for k, v in value.items()) if type(value) is dict else value
+        return {k: host(v) for k, v in value.items()} if type(value) is dict else value
     if type(value) in (list, tuple):
         return type(value)(map(host, value))
     library = library_of(value)

@@ -21,6 +21,7 @@ from minigen.explain import trace
 from minigen.explain.bench import CALLS, FEW, moving
 from minigen.explain.naming import last, promised
 from minigen.explain.pairs import goes_back, likely_forward
+from minigen.explain.source import called_name
 
 MOST = 6  # places that are compared in one round
 PLACES = 40  # that are looked at
@@ -143,9 +144,8 @@ def first_wrong(bench, trial, rng, seconds):
         value, one, times = ways[0].of(played), None, None
         if ways[0].place.key in {f.place.key for f in found}:
             continue  # later calls see what an earlier one left
-        if not judged.isdisjoint(promised(ways[0].place.called)) or any(
-            np.array_equal(value, given) for given in gradients.values()
-        ):
+        given = any(np.array_equal(value, gradient) for gradient in gradients.values())
+        if given or not judged.isdisjoint(promised(ways[0].place.called)):
             continue  # it is compared anyway
         for way in ways:
             right = way.measured(bench, trial.values, trial.g, trial.y, rng, FEW)
@@ -164,12 +164,8 @@ def first_wrong(bench, trial, rng, seconds):
             found.append(replace(one, times=one))
         else:
             found += [one] if like is None else [replace(one, times=like), one]
-            if (
-                like is None
-                and one.calls == 1
-                and value.ndim
-                and not np.isin(one.made_of(forward), inputs).all()
-            ):
+            alone = like is None and one.calls == 1 and value.ndim
+            if alone and not np.isin(one.made_of(forward), inputs).all():
                 axes = (axis for axis in {0, value.ndim - 1} if value.shape[axis] > 1)
                 found += [replace(one, times=axis) for axis in axes]
     note(bench.functions, ())
@@ -209,8 +205,7 @@ def _in_order(functions, pairs, forward, played):
     before = {key for key, _, _ in forward}
     # where one function does both, all lines run in forward
     apart = any(key not in before for key, _, _ in played)
-    called = (n.func for f in functions for n in ast.walk(f.tree) if isinstance(n, ast.Call))
-    sites = Counter(getattr(f, "id", getattr(f, "attr", None)) for f in called)
+    sites = Counter(called_name(n) for f in functions for n in ast.walk(f.tree) if isinstance(n, ast.Call))
     found = {}
     for place, maker in pairs:
         made = [value for key, _, value in forward if key == maker.key]

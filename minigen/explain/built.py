@@ -39,21 +39,17 @@ def edits(s):
         yield from _of_sum(s, arrays, library, node, whole, target)
     else:
         for cost, name in library.find(target):
-            words = f"{name} is due where {ast.unparse(node)} stands"
-            yield Edit(1.0 + cost, "term", words, node, changes.parsed(name))
+            yield _instead(1.0 + cost, node, name)
 
 
 def _begins(s):
     """Whether a statement makes the zeros of something that other statements add to, or fill."""
-    name = assigned(s.statement)
-    targets = [
-        t
-        for n in ast.walk(s.function.tree)
-        if n is not s.statement and isinstance(n, ast.Assign | ast.AugAssign)
-        for t in getattr(n, "targets", [getattr(n, "target", None)])
-    ]
-    filled = {ast.unparse(t.value if isinstance(t, ast.Subscript) else t) for t in targets}
-    return changes.is_blank(s.value_node) and name in filled
+    if not changes.is_blank(s.value_node):
+        return False
+    others = (n for n in ast.walk(s.function.tree) if isinstance(n, ast.Assign | ast.AugAssign))
+    targets = (getattr(n, "targets", [getattr(n, "target", None)]) for n in others if n is not s.statement)
+    parts = (t.value if isinstance(t, ast.Subscript) else t for t in itertools.chain(*targets))
+    return assigned(s.statement) in map(ast.unparse, parts)
 
 
 def products(s):
@@ -64,9 +60,7 @@ def products(s):
     sides += [(f"{name}.T", size[::-1]) for name, size in sides]
     for (one, (n, k)), (other, (m, d)) in itertools.product(sides, repeat=2):
         if k == m and (n, d) == shape:
-            term = f"{one} @ {other}"
-            new = changes.binary(node, ast.Add(), changes.parsed(term))
-            yield Edit(1.5, "missing path", f"the term {term} is missing", node, new)
+            yield _with_term(1.5, node, f"{one} @ {other}")
 
 
 def _of_sum(s, arrays, library, node, own, target):
@@ -90,8 +84,13 @@ def _of_sum(s, arrays, library, node, own, target):
         yield from _factors(s, arrays, term, needed, library)
         if needed.shape == target.shape:
             for cost, name in library.find(needed, most=6):
-                words = f"{name} is due where {ast.unparse(term)} stands"
-                yield Edit(1.0 + cost, "term", words, term, changes.parsed(f"({name})"))
+                yield _instead(1.0 + cost, term, name)
+
+
+def _instead(cost, node, name):
+    """The Edit that puts another term in the place of one."""
+    words = f"{name} is due where {ast.unparse(node)} stands"
+    return Edit(cost, "term", words, node, changes.parsed(f"({name})"))
 
 
 def _with_term(cost, node, name):
@@ -144,14 +143,11 @@ def among_many(s):
                 for cost, name in library.seen_through(through, sign * needed, own / inner):
                     yield _with_term(0.5 + cost, factor, name)
     for term, own, due in terms:
-        for cost, name in [
-            *library.numbers_seen(through, due, own),
-            *library.seen_through(through, due, own, deep=False),
-        ]:
+        factors = library.seen_through(through, due, own, deep=False)
+        for cost, name in [*library.numbers_seen(through, due, own), *factors]:
             yield _with_factor(0.4 + cost, term, name)
         for cost, name in library.seen_through(through, due):
-            words = f"{name} is due where {ast.unparse(term)} stands"
-            yield Edit(1.1 + cost, "term", words, term, changes.parsed(f"({name})"))
+            yield _instead(1.1 + cost, term, name)
 
 
 def in_loops(s, carried, used):
@@ -175,8 +171,7 @@ def in_loops(s, carried, used):
                 if one.value.shape[1] == n and (one.value.shape[0], k) == shape:
                     terms.append(f"{one.text} @ {other.text}{turned}")
         for term in terms:
-            new = changes.binary(node, ast.Add(), changes.parsed(term))
-            yield Edit(1.9, "missing path", f"the term {term} is missing", node, new)
+            yield _with_term(1.9, node, term)
 
 
 def _broadcast(one, other):
@@ -230,11 +225,8 @@ def _numbers(s, target, named):
         short = float(f"{c:.{DIGITS}g}")
         if names_of(short, named):  # then that is meant
             continue
-        if (
-            short
-            and abs(c - short) <= 1e-6 * abs(c)
-            and np.allclose(values[0] + c * change, target, rtol=1e-6)
-        ):
+        is_short = short and abs(c - short) <= 1e-6 * abs(c)
+        if is_short and np.allclose(values[0] + c * change, target, rtol=1e-6):
             words = f"the number is {node.value:g}, another one is due"
             yield Edit(1.1, "constant", words, node, changes.parsed(repr(short)))
 
@@ -262,11 +254,8 @@ def _factors(s, arrays, term, needed, library):
                 continue
             rest = own * value if over else own / value
             due = rest / needed if over else needed / rest
-            if (
-                _is_sum(factor)
-                and np.isfinite(due).all()
-                and getattr(value, "shape", None) == due.shape == library.shape
-            ):
+            whole = getattr(value, "shape", None) == due.shape == library.shape
+            if _is_sum(factor) and whole and np.isfinite(due).all():
                 yield from _of_sum(s, arrays, library, factor, np.asarray(value, float), due)
             opposite = {ast.unparse(p) for p, divides in parts if divides != over}
             for cost, name in library.find(due, most=3, deep=False) if due.shape == library.shape else ():
@@ -281,7 +270,7 @@ def _is_sum(node):
     return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub)
 
 
-def _parts(node, over=False):
+def _parts(node):
     """[(factor, whether it divides)] of a product of at least two."""
 
     def walk(node, over):
@@ -289,7 +278,7 @@ def _parts(node, over=False):
             return walk(node.left, over) + walk(node.right, over != isinstance(node.op, ast.Div))
         return [(node, over)]
 
-    found = walk(node, over)
+    found = walk(node, False)
     return found if len(found) > 1 else []
 
 

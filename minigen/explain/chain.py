@@ -10,18 +10,16 @@ import copy
 import numpy as np
 
 from minigen.explain import load, pairs
-from minigen.explain.source import walk
+from minigen.explain.source import name_of, names_in, short_name, walk
 
 
 def methods_in_loops(program, name):
     """The methods that the file calls on the elements of what it calls by a name: {"forward", "backward"} of layers."""
     found = set()
     for loop in walk(program.tree):
-        if not isinstance(loop, ast.For | ast.comprehension) or not _speaks_of(loop.iter, name):
-            continue
-        elements = {n.id for n in walk(loop.target) if isinstance(n, ast.Name)}
-        body = loop.body if isinstance(loop, ast.For) else []
-        found |= {m for part in body for n in walk(part) for m in _called_on(n, elements)}
+        if isinstance(loop, ast.For) and any(short_name(n) == name for n in walk(loop.iter)):
+            elements = names_in(loop.target)
+            found |= {m for part in loop.body for n in walk(part) for m in _called_on(n, elements)}
     return found
 
 
@@ -30,23 +28,15 @@ def methods_of(program, name):
     return {
         n.func.attr
         for n in walk(program.tree)
-        if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute) and _is(n.func.value, name)
+        if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute) and short_name(n.func.value) == name
     }
-
-
-def _speaks_of(node, name):
-    return any(_is(n, name) for n in walk(node))
-
-
-def _is(node, name):
-    return getattr(node, "id", None) == name or isinstance(node, ast.Attribute) and node.attr == name
 
 
 def _called_on(node, names):
     if isinstance(node, ast.Call):
-        if isinstance(node.func, ast.Attribute) and getattr(node.func.value, "id", "") in names:
+        if isinstance(node.func, ast.Attribute) and name_of(node.func.value) in names:
             yield node.func.attr
-        elif getattr(node.func, "id", "") in names:
+        elif name_of(node.func) in names:
             yield "__call__"
 
 

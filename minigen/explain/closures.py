@@ -13,14 +13,14 @@ import types
 import numpy as np
 
 from minigen.explain import evidence, pairs
-from minigen.explain.source import walk
+from minigen.explain.source import name_of, walk
 
 
 def kinds(program):
     """{name: class} of the functions at the top level that return functions of their own, with parameters beside them."""
     found = {}
     for name, function in program.functions().items():
-        tree = evidence.find(program.tree, function)
+        tree = program.tree_of(function)
         body = tree.body if isinstance(tree, ast.FunctionDef) and name[0] != "_" else []
         inner = {n.name: n for n in body if isinstance(n, ast.FunctionDef)}
         if any(n.args.args[:1] and n.args.args[0].arg in ("self", "cls") for n in inner.values()):
@@ -39,7 +39,7 @@ def namespaces(program):
     """{name: object} of the classes that nobody makes an object of, with nothing but class methods: an object instead, with
     the class's data as its attributes, so that every run can have data of its own.
     """
-    called = {getattr(n.func, "id", "") for n in walk(program.tree) if isinstance(n, ast.Call)}
+    called = {name_of(n.func) for n in walk(program.tree) if isinstance(n, ast.Call)}
     found = {}
     for name, kind in program.classes().items():
         own = {k: v for k, v in vars(kind).items() if not k.startswith("__")}
@@ -69,9 +69,8 @@ def _names_made(node):
     if isinstance(node, ast.Tuple | ast.List) and all(isinstance(n, ast.Name) for n in node.elts):
         return {i: n.id for i, n in enumerate(node.elts)}
     if isinstance(node, ast.Dict) and all(isinstance(n, ast.Name) for n in node.values):
-        return {
-            k.value: n.id for k, n in zip(node.keys, node.values, strict=True) if isinstance(k, ast.Constant)
-        }
+        both = zip(node.keys, node.values, strict=True)
+        return {k.value: n.id for k, n in both if isinstance(k, ast.Constant)}
     return {}
 
 
@@ -85,16 +84,11 @@ def _kind(program, function, made):
         vars(self).update(bound.arguments)
         if not any(isinstance(v, np.ndarray | list | dict) for v in bound.arguments.values()):
             with contextlib.suppress(Exception):  # it says so itself when one of its functions is called
-                vars(self).update(
-                    {k: cell.cell_contents for k, cell in shared(self, function(*arguments, **named)).items()}
-                )
+                cells = shared(function(*arguments, **named))
+                vars(self).update({k: cell.cell_contents for k, cell in cells.items()})
 
-    begin.__signature__ = signature.replace(
-        parameters=[
-            inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD),
-            *signature.parameters.values(),
-        ]
-    )
+    itself = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    begin.__signature__ = signature.replace(parameters=[itself, *signature.parameters.values()])
 
     def call(self, key, *arguments):
         kept = vars(self)
@@ -105,14 +99,14 @@ def _kind(program, function, made):
                 result = [part if callable(part) else None for part in result]
             kept["(made)"] = result
         result = kept["(made)"]
-        cells = {name: cell for name, cell in shared(self, result).items() if name in kept}
+        cells = {name: cell for name, cell in shared(result).items() if name in kept}
         for name, cell in cells.items():
             cell.cell_contents = kept[name]
         returned = (result if key is None else result[key])(*arguments)
         kept.update({name: cell.cell_contents for name, cell in cells.items()})
         return returned
 
-    def shared(self, result):
+    def shared(result):
         cells = _cells(list(result.values()) if isinstance(result, dict) else result)
         return {name: cell for name, cell in cells.items() if name not in signature.parameters}
 
@@ -147,9 +141,8 @@ def _method(program, tree, key, call):
     arguments = copy.deepcopy(tree.args)
     names = [ast.Name(a.arg, ast.Load()) for a in arguments.args]
     arguments.args.insert(0, ast.arg("self"))
-    handed = ast.Call(
-        ast.Name("(call)", ast.Load()), [ast.Name("self", ast.Load()), ast.Constant(key), *names], []
-    )
+    given = [ast.Name("self", ast.Load()), ast.Constant(key), *names]
+    handed = ast.Call(ast.Name("(call)", ast.Load()), given, [])
     method = copy.copy(tree)
     method.args, method.body, method.decorator_list = arguments, [ast.Return(handed)], []
     for node in ast.walk(method):

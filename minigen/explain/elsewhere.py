@@ -12,6 +12,7 @@ import builtins
 import numpy as np
 
 from minigen.explain.edits import Edit, bare, text
+from minigen.explain.source import index_parts, names_in
 
 MOST = 40  # expressions of one role that are offered to one place
 
@@ -26,8 +27,8 @@ class Elsewhere:
                 self._note(node)
 
     def _note(self, node):
-        if isinstance(node, ast.Subscript) and _cuts(node.slice):
-            self.slices.setdefault(_axes(node.slice), {})[text(node.slice)] = node.slice
+        if isinstance(node, ast.Subscript) and _cuts(node):
+            self.slices.setdefault(len(index_parts(node)), {})[text(node.slice)] = node.slice
         elif isinstance(node, ast.For | ast.comprehension):
             self.ways[text(node.target), text(node.iter)] = node
         elif isinstance(node, ast.Assign) and len(node.targets) == 1:
@@ -44,7 +45,7 @@ class Elsewhere:
         known = s.scope.keys() | s.namespace.keys() | vars(builtins).keys()
         yield from self._of_names(s, known)
         for node in ast.walk(s.statement):
-            if isinstance(node, ast.Subscript) and _cuts(node.slice):
+            if isinstance(node, ast.Subscript) and _cuts(node):
                 yield from self._of_slice(node, known)
             elif isinstance(node, ast.Call) and len(node.args) == 1 and id(node) in s.slots.parents:
                 yield from self._of_settings(node, known)
@@ -66,7 +67,7 @@ class Elsewhere:
 
     def _of_slice(self, node, known):
         own = text(node.slice)
-        for other, value in list(self.slices.get(_axes(node.slice), {}).items())[:MOST]:
+        for other, value in list(self.slices.get(len(index_parts(node)), {}).items())[:MOST]:
             if other != own and _can_be_named(value, known):
                 words = f"the index [{bare(own)}] is another one elsewhere in the program"
                 yield Edit(1.25, "index", words, node.slice, value)
@@ -84,12 +85,12 @@ class Elsewhere:
         if len(node.generators) != 1:
             return
         (old,) = node.generators
-        read = _names(node.elt) | {n for test in old.ifs for n in _names(test)}
-        needed = read & _names(old.target)
+        read = names_in(node.elt).union(*map(names_in, old.ifs))
+        needed = read & names_in(old.target)
         for (target, iterated), way in list(self.ways.items())[:MOST]:
             if iterated == text(old.iter) and target == text(old.target):
                 continue
-            if needed <= _names(way.target) and _can_be_named(way.iter, known):
+            if needed <= names_in(way.target) and _can_be_named(way.iter, known):
                 new = ast.comprehension(way.target, way.iter, old.ifs, 0)
                 words = f"{text(old.iter)} is gone through where {iterated} is due"
                 yield Edit(1.2, "order", words, node, type(node)(node.elt, [new]))
@@ -123,21 +124,12 @@ def _turned_back(node):
     yield Edit(1.0, "order", f"{text(node)} puts in order what must be put back", node, new)
 
 
-def _cuts(index):
-    """Whether an index cuts out a part: [i:i + k], and not [:, 0] or [::-1]."""
-    parts = index.elts if isinstance(index, ast.Tuple) else [index]
-    return any(isinstance(p, ast.Slice) and (p.lower or p.upper) for p in parts)
-
-
-def _axes(index):
-    return len(index.elts) if isinstance(index, ast.Tuple) else 1
-
-
-def _names(tree):
-    return {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+def _cuts(node):
+    """Whether an index cuts out a part: x[i:i + k], and not x[:, 0] or x[::-1]."""
+    return any(isinstance(p, ast.Slice) and (p.lower or p.upper) for p in index_parts(node))
 
 
 def _can_be_named(tree, known):
     """Whether all that an expression reads has a name; those that it binds itself count as well."""
     bound = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-    return _names(tree) - bound <= known
+    return names_in(tree) - bound <= known

@@ -18,7 +18,7 @@ import numpy as np
 from minigen.explain import scene as scenes
 from minigen.explain.naming import bases, is_gradient_name
 from minigen.explain.reading import Assumed, Outcome, photograph, touched
-from minigen.explain.source import walk
+from minigen.explain.source import tree_of, walk
 
 STEP = 1e-5  # of the central differences that choose between readings; the verdict is taken elsewhere
 AGREE = 3e-5  # relative
@@ -265,7 +265,7 @@ def _of_another_player(reading, found, live):
     """The Matches of another player, whose step the same function takes down another loss: where it computes a second one after
     a step, the changes of one argument or object are all right, and those of the other are all wrong.
     """
-    tree = find(live.program.tree, reading.forward.function(live)) if reading.backward is None else None
+    tree = tree_of(live.program.tree, reading.forward.function(live)) if reading.backward is None else None
     losses, steps, players = [], [], {}
     for n in walk(tree) if tree is not None else ():
         names = [getattr(t, "id", getattr(t, "attr", "")) for t in getattr(n, "targets", ())]
@@ -1497,7 +1497,7 @@ def _tree_of_backward(reading, live):
     try:
         function = step.function(live)
         function = function if inspect.isroutine(function) else type(function).__call__
-        return find(live.program.tree, inspect.unwrap(function))
+        return tree_of(live.program.tree, inspect.unwrap(function))
     except (TypeError, AttributeError):
         return None
 
@@ -1552,7 +1552,7 @@ def _resolve(node, program):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
             break
         function = program.functions().get(node.func.id)
-        tree = find(program.tree, function) if function else None
+        tree = tree_of(program.tree, function) if function else None
         inner = _returned(tree)
         if inner is None:
             break
@@ -1577,16 +1577,3 @@ def _walk_own(tree):
         yield node
         if not isinstance(node, ast.FunctionDef | ast.Lambda | ast.ClassDef):
             waiting += ast.iter_child_nodes(node)
-
-
-def find(tree, function):
-    """The FunctionDef or Lambda of a function in its file's tree, or None."""
-    code = getattr(getattr(function, "__func__", function), "__code__", None)
-    if code is None:
-        return None
-    for node in walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.Lambda):
-            first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
-            if first == code.co_firstlineno and getattr(node, "name", "<lambda>") == code.co_name:
-                return node
-    return None

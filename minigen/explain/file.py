@@ -101,66 +101,64 @@ def check(path, *, names=(), shapes=None, seconds=20.0, reveal=False, report=Non
 
 
 def _work(path, names, shapes, seconds, reveal, subject, send):
+    def note(*notes):
+        send(("notes", notes))
+
     sys.argv = [str(path)]  # of this child process: an argparse takes its defaults
     program = load.load(path)
-    send(("notes", [f"line {line} {why}: it was left out" for line, why in program.left_out]))
+    note(*(f"line {line} {why}: it was left out" for line, why in program.left_out))
     if program.missing:
-        send(
-            (
-                "notes",
-                [f"not installed, replaced by an empty one: {', '.join(dict.fromkeys(program.missing))}"],
-            )
-        )
+        note(f"not installed, replaced by an empty one: {', '.join(dict.fromkeys(program.missing))}")
     found = find.find(program, shapes)
     if names:
-        found = [f for f in found if any(_called(f, name) for name in names)] or find.by_name(
-            program, names, shapes
-        )
+        asked = [f for f in found if any(fnmatch.filter(find.called(f), name) for name in names)]
+        found = asked or find.by_name(program, names, shapes)
     if not found:
         raise find.NotFound(find.why_not(program, path, names))
-    send(("notes", find.proposed(found, path) + find.reduced(found) + find.not_compared(found)))
-    tasks = [find.pairs.task_of(f.place, f.reading, f.warm, promised=f.promised) for f in found]
+    note(*find.proposed(found, path), *find.reduced(found), *find.not_compared(found))
+    tasks = list(map(task_of, found))
     # no gradient is asked for where other inputs show that it was none
     asked = [bool(task.names) or bool(f.raised) for task, f in zip(tasks, found, strict=True)]
     found, tasks = (list(itertools.compress(every, asked)) for every in (found, tasks))
-    send(("notes", [note for note in [find.refused(program)] if note]))
+    note(*filter(None, [find.refused(program)]))
     if not found:
         raise find.NotFound(find.why_not(program, path, names))
     measured, like = _against(tasks, subject) if subject else (None, None)
     open_ = []
+
+    def tell(i, said, task):
+        as_subject = like if i == measured else None
+        send(("explanation", (i, with_limits(said, found[i], task, path, as_subject))))
+
     for i, task in enumerate(tasks):
         said = explain_task(task, seconds=0, reveal=reveal)
         if _wrong(said) and getattr(found[i].place, "smaller", None):
-            said, task, found[i] = _at_larger_sizes(program, said, task, found[i], reveal, send)
+            said, task, found[i] = _at_larger_sizes(said, task, found[i], reveal, note)
         with_penalty = _with_penalty(task, tasks) if _wrong(said) else None
         if with_penalty is not None:
-            task, note = with_penalty
-            send(("notes", [f"{task.title}: {note}"]))
+            task, what = with_penalty
+            note(f"{task.title}: {what}")
             said = explain_task(task, seconds=0, reveal=reveal)
         aside = contextlib.nullcontext
         # a right gradient may differ by a small number in the loss: no repair mends that
         if _wrong(said) and small_numbers(program):
             aside = functools.partial(small_numbers_left_out, program)
             with aside() as lines:
-                other = task_anew(program, found[i])
+                other = task_of(found[i])  # objects may hold a small number that their constructor was given
                 if with_penalty is not None:
                     other, _ = _with_penalty(other, tasks) or (other, "")
                 again = explain_task(other, seconds=0, reveal=reveal)
             fewer = len(_wrong(said)) - len(_wrong(again))
             lost = len(again.gradients) < len(said.gradients)  # as where 0 / 0 is left
-            if (
-                again.verdict not in ("ok", "wrong")
-                or again.raised
-                or fewer < 0
-                or lost
-                or not _finite(again)
-            ):
+            judged = again.verdict in ("ok", "wrong") and not again.raised and _finite(again)
+            if not judged or fewer < 0 or lost:
                 aside = contextlib.nullcontext
             elif fewer:
                 right = "right" if again.verdict == "ok" else "some gradients are right"
                 where = ", ".join(map(str, lines))
-                note = f"{said.title}: {right}, up to the small number in line {where}, which backward leaves out"
-                send(("notes", [note]))
+                note(
+                    f"{said.title}: {right}, up to the small number in line {where}, which backward leaves out"
+                )
                 said, task = again, other
             else:
                 task = other
@@ -172,15 +170,11 @@ def _work(path, names, shapes, seconds, reveal, subject, send):
         if never:
             one = "line" if len(never) == 1 else "lines"
             where = f"{one} {', '.join(map(str, never[:8]))}{' and others' if len(never) > 8 else ''}"
-            send(
-                ("notes", [f"{said.title}: {where} did not run at these inputs: a mistake there is not seen"])
-            )
+            note(f"{said.title}: {where} did not run at these inputs: a mistake there is not seen")
         if said.verdict == "ok" and task.judged.bench.changes_g:
-            hazard = (
-                "backward changes the upstream gradient in place; whatever uses it again gets the changed one"
-            )
-            send(("notes", [f"{said.title}: {hazard}"]))
-        send(("explanation", (i, with_limits(said, found[i], task, path, like if i == measured else None))))
+            hazard = "whatever uses it again gets the changed one"
+            note(f"{said.title}: backward changes the upstream gradient in place; {hazard}")
+        tell(i, said, task)
         if broken:
             open_.append((i, task, aside))
     if not names:
@@ -197,34 +191,27 @@ def _work(path, names, shapes, seconds, reveal, subject, send):
                 said = explain_task(
                     task, seconds=share, reveal=reveal, progress=lambda tried: send(("progress", tried))
                 )
-            send(
-                ("explanation", (i, with_limits(said, found[i], task, path, like if i == measured else None)))
-            )
+            tell(i, said, task)
 
 
 def _never_run(task, reading):
     """The lines of a backward that was judged, and of what goes back within it, that no run came to."""
-    name = (reading.backward or reading.forward).name
-    return trace.not_run(
-        task.judged.bench, task.judged.trials, lambda other: other == name or find.pairs.goes_back(other)
-    )
+    own = (reading.backward or reading.forward).name
+    judged = task.judged
+    return trace.not_run(judged.bench, judged.trials, lambda n: n == own or find.pairs.goes_back(n))
 
 
 def _with_penalty(task, tasks):
     """(Task, note) that knows the penalty which backward adds, or the weight decay of another player; None without one."""
-    rng = np.random.default_rng(0)
-    return penalty.apart(task, rng) or penalty.of_another_player(
-        task, [t for t in tasks if t is not None], rng
-    )
+    rng, others = np.random.default_rng(0), [t for t in tasks if t is not None]
+    return penalty.apart(task, rng) or penalty.of_another_player(task, others, rng)
 
 
 def _wrong(said):
     """The gradients that an Explanation calls wrong; none where forward or backward raises."""
-    return (
-        [g for g in said.gradients if g["verdict"] != "ok"]
-        if said.verdict == "wrong" and not said.raised
-        else []
-    )
+    if said.verdict != "wrong" or said.raised:
+        return []
+    return [g for g in said.gradients if g["verdict"] != "ok"]
 
 
 def _leave_open_behind_a_choice(said, program):
@@ -284,14 +271,11 @@ def with_limits(said, found, task, path, like=None):
     that_matter = [missed for missed in found.missed if missed.matters and missed.address not in task.sources]
     for missed in that_matter:
         name = missed.setting.rpartition(".")[2]
-        cure = f"minigen check {path} --shapes {name}=1" if missed.setting == name != "" else ""
-        cure = (
-            f"{cure}, or let inputs(rng) give it as an array" if cure else "give it as a number with a point"
-        )
-        said.certain.append(
-            f"{missed.label} was not compared: {missed.why}"
-            + (f"; to compare it: {cure}" if missed.setting else "")
-        )
+        cure = "give it as a number with a point"
+        if missed.setting == name:
+            cure = f"minigen check {path} --shapes {name}=1, or let inputs(rng) give it as an array"
+        how = f"; to compare it: {cure}" if missed.setting else ""
+        said.certain.append(f"{missed.label} was not compared: {missed.why}{how}")
     multiple = getattr(found.place, "multiple", None)
     if multiple and said.verdict == "ok":
         match, place = multiple
@@ -348,33 +332,26 @@ def small_numbers(program):
     )
 
 
-def _at_larger_sizes(program, said, task, found, reveal, send):
+def _at_larger_sizes(said, task, found, reveal, note):
     """(Explanation, Task, Found), of larger sizes where all is right at those: a few of many examples may not be what the
     file takes them for, such as neighbours of each other.
     """
     larger = copy.copy(found)
     larger.place = found.place.with_sizes(shown.SMALL[1])
-    other = task_anew(program, larger)
+    other = task_of(larger)
     with contextlib.suppress(Exception):
         again = explain_task(other, seconds=0, reveal=reveal)
         right = again.verdict == "ok" and len(again.gradients) == len(said.gradients)
         if right and other.judged.look_again(LOOKS):  # and not only since a rare case does not come up
             sizes = find.smaller(larger.place)
-            send(("notes", [f"{said.title}: wrong with so few examples; judged with more: {sizes}"]))
+            note(f"{said.title}: wrong with so few examples; judged with more: {sizes}")
             return again, other, larger
     return said, task, found
 
 
-def task_anew(program, found):
-    """The task built again, since objects may hold a small number that their constructor was given."""
+def task_of(found):
+    """The Task of a pair."""
     return find.pairs.task_of(found.place, found.reading, found.warm, promised=found.promised)
-
-
-def _called(found, name):
-    reading = found.reading
-    parts = [reading.title, found.place.title, reading.forward.name]
-    parts += [reading.backward.name] if reading.backward else []
-    return any(fnmatch.fnmatch(part, name) for part in parts)
 
 
 def _stopped(text, path):

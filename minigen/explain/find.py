@@ -15,8 +15,15 @@ from minigen.explain import arrays, evidence, hints, load, observed, pairs, proc
 from minigen.explain import scene as scenes
 from minigen.explain.naming import is_gradient_name
 from minigen.explain.reading import ENTROPIES, Assumed
-from minigen.explain.scene import Scene, widen
-from minigen.explain.source import walk
+from minigen.explain.scene import Scene, in_double
+from minigen.explain.source import (
+    called_names,
+    counting_loops,
+    is_taken_away,
+    name_of,
+    names_in,
+    walk,
+)
 
 
 class NotFound(Exception):
@@ -41,7 +48,7 @@ def find(program, shapes=None, seconds=8.0):
             break
     for begin in _beginnings(program) if not found and "inputs" not in program.names else ():
         try:
-            with pairs.load.quiet(), pairs.load.refusing(program), pairs.load.limited(2):
+            with load.quiet(), load.refusing(program), load.limited(2):
                 begin()
         except Exception:
             continue
@@ -55,12 +62,8 @@ def _beginnings(program):
     """Calls of the functions that put parameters into a dict or list of the file, with widths or channels by trying."""
     held = {name for name, value in program.names.items() if isinstance(value, dict | list)}
     for name, function in program.functions().items():
-        tree = pairs.evidence.find(program.tree, function)
-        stored = {
-            n.value.id
-            for n in walk(tree or ast.Module([], []))
-            if isinstance(n, ast.Subscript) and isinstance(n.ctx, ast.Store) and isinstance(n.value, ast.Name)
-        }
+        parts = (n for n in walk(program.tree_of(function)) if isinstance(n, ast.Subscript))
+        stored = {name_of(n.value) for n in parts if isinstance(n.ctx, ast.Store)}
         asked = _parameters(function) or []
         if not re.match(r"(init|create|make|build|setup|reset)", name, re.I) or not stored & held:
             continue
@@ -88,9 +91,8 @@ def _find(program, shapes, seconds):
     if not shapes and open_ and _takes_labels(program):
         program.assumes = True  # the file has no loss for it, or none that its code calls
         begun.live()
-        assumed = [
-            f for f in _tried(program, shapes, seconds) if isinstance(f.reading.loss, Assumed) and f.right
-        ]
+        tried = _tried(program, shapes, seconds)
+        assumed = [f for f in tried if isinstance(f.reading.loss, Assumed) and f.right]
         told = {f.reading.title for f in assumed}
         found = [f for f in found if f.right or f.reading.title not in told] + assumed
     # with sizes by trying less may be wrong only since less is compared: what the file itself shows goes first
@@ -120,27 +122,23 @@ def _takes_steps_unseen(program, found):
     known = pairs.closure(pairs.call_graph(program), pairs.reached(program, found))
     backs = {step.name for f in found for step in (f.reading.forward, f.reading.backward) if step}
     for name, function in _all_functions(program).items():
-        tree = pairs.evidence.find(program.tree, function)
+        tree = program.tree_of(function)
         if name in known or not isinstance(tree, ast.FunctionDef):
             continue
         given = any(is_gradient_name(p) for p in inspect.signature(function).parameters)
-        called = {
-            getattr(n.func, "attr", getattr(n.func, "id", "")) for n in walk(tree) if isinstance(n, ast.Call)
-        }
-        if not given and not called & backs and observed.takes_a_plain_step(tree):
+        if not given and not called_names(tree) & backs and observed.takes_a_plain_step(tree):
             return True
     return False
 
 
 def _takes_labels(program):
     """Whether a function that goes back is given labels, or subtracts what it is given: then it may make the error itself."""
-    own = _all_functions(program).items()
-    backs = [f for name, f in own if pairs.goes_back(name.rpartition(".")[2])]
-    asked = [(pairs.evidence.find(program.tree, f), [*inspect.signature(f).parameters]) for f in backs]
-    return any(
-        any(map(pairs.may_be_labels.match, names)) or any(hints.targets(tree, {n}) & {*names} for n in names)
-        for tree, names in asked
-    )
+    for name, function in _all_functions(program).items():
+        if pairs.goes_back(name.rpartition(".")[2]):
+            tree, asked = program.tree_of(function), [*inspect.signature(function).parameters]
+            if any(pairs.may_be_labels.match(n) or hints.targets(tree, {n}) & {*asked} for n in asked):
+                return True
+    return False
 
 
 def _without_optimizers(program, found):
@@ -187,25 +185,20 @@ def not_judged(program, found):
     backs = {f.reading.backward.name for f in found if f.reading.backward}
     for name, function in _all_functions(program).items():
         last = name.rpartition(".")[2]
-        tree = pairs.evidence.find(program.tree, function)
-        steps = tree is not None and _takes_a_step_of_its_own(tree)
+        tree = program.tree_of(function)
+        steps = _takes_a_step_of_its_own(tree)
         chains = _chains(tree, backs)
         skipped = pairs._skip.match(last) and not steps and not (chains and re.match("step|update", last))
         made = {names.get(code) for code in function.__code__.co_consts if isinstance(code, types.CodeType)}
-        if (
-            name in known
-            or made & known
-            or skipped
-            or pairs.is_second(last, functions)
-            or not pairs.computes(tree)
-        ):
+        if name in known or made & known or skipped or pairs.is_second(last, functions):
             continue
-        steps_only = not pairs.goes_back(last, functions) and _only_steps(tree)
-        if _looks_up(tree) or pairs.makes_room(tree) or steps_only:
+        if not pairs.computes(tree) or _looks_up(tree) or pairs.makes_room(tree):
+            continue
+        if not pairs.goes_back(last, functions) and _only_steps(tree):
             continue
         single = "." not in name and propose._may_be_single(program, function) and not _trains(tree, known)
         asked = {p.lower() for p in inspect.signature(function).parameters}
-        drives = _drives.search(last) and (_trains(tree, known) or asked & set(pairs.evidence.steps))
+        drives = _drives.search(last) and (_trains(tree, known) or asked & set(evidence.steps))
         alike = "." in name and last in backs or chains
         gives = _gives_gradients(tree)
         if (pairs.goes_back(last, functions) or single or steps or alike or gives) and not drives:
@@ -217,9 +210,9 @@ def not_judged(program, found):
 
 def _looks_up(tree):
     """Whether a function reads the gradient whose name it is given: getattr(self, "d" + name)."""
-    calls = [n for n in walk(tree) if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "getattr"]
+    calls = [n for n in walk(tree) if isinstance(n, ast.Call) and name_of(n.func) == "getattr"]
     asked = {a.arg for a in tree.args.args}
-    return any(asked & {getattr(m, "id", "") for m in walk(n.args[1])} for n in calls if len(n.args) > 1)
+    return any(asked & names_in(n.args[1]) for n in calls if len(n.args) > 1)
 
 
 def _only_steps(tree):
@@ -233,13 +226,9 @@ def _only_steps(tree):
 
 def _gives_gradients(tree):
     """Whether a function returns a loss and beside it what is named a gradient: return cost, grad_w."""
-    returned = [
-        n.value.elts for n in walk(tree) if isinstance(n, ast.Return) and isinstance(n.value, ast.Tuple)
-    ]
-    names = [[getattr(e, "id", "") for e in elements] for elements in returned]
-    return any(
-        any(map(pairs.evidence._strict.search, row)) and any(map(pairs._cost.search, row)) for row in names
-    )
+    returned = [n.value for n in walk(tree) if isinstance(n, ast.Return) and isinstance(n.value, ast.Tuple)]
+    rows = [list(map(name_of, value.elts)) for value in returned]
+    return any(any(map(evidence._strict.search, row)) and any(map(pairs._cost.search, row)) for row in rows)
 
 
 def _all_functions(program):
@@ -255,31 +244,20 @@ def _all_functions(program):
 
 def _takes_a_step_of_its_own(tree):
     """Whether a function subtracts a product of arrays that it makes itself: self.w -= rate * x.T @ d."""
-    steps = [n.value for n in walk(tree) if isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Sub)]
-    return any(
-        isinstance(n, ast.BinOp) and isinstance(n.op, ast.MatMult) for step in steps for n in walk(step)
-    )
+    steps = [n.value for n in walk(tree) if is_taken_away(n)]
+    return any(isinstance(n, ast.MatMult) for step in steps for n in walk(step))
 
 
 def _chains(tree, backs):
     """Whether a function calls one layer's backward after another's: the gradient that it begins with is its own."""
-    if tree is None:
-        return False
-    called = (n.func for n in walk(tree) if isinstance(n, ast.Call))
-    return sum(isinstance(f, ast.Attribute) and f.attr in backs for f in called) > 1
+    methods = (getattr(getattr(n, "func", None), "attr", "") for n in walk(tree))
+    return sum(method in backs for method in methods) > 1
 
 
 def _trains(tree, known):
     """Whether a function takes steps in a loop with gradients that functions which are `known` give."""
-    loops = [n for n in walk(tree) if isinstance(n, ast.For | ast.While)]
-    steps = [
-        n
-        for n in loops
-        if isinstance(n, ast.While) or getattr(getattr(n.iter, "func", None), "id", "") in ("range", "trange")
-    ]
     names = {n.rpartition(".")[2] for n in known}
-    called = (n.func for loop in steps for n in walk(loop) if isinstance(n, ast.Call))
-    return any(getattr(f, "attr", getattr(f, "id", "")) in names for f in called)
+    return any(called_names(loop) & names for loop in counting_loops(tree))
 
 
 def _tried(program, shapes, seconds):
@@ -336,17 +314,13 @@ def tasks(program, shapes=None):
 
 def by_name(program, names, shapes=None, seconds=8.0):
     """[Found] of the pairs that are asked for by name, though another one calls them."""
-    found = []
-    for f in _tried(program, shapes, seconds):
-        asked = {
-            f.reading.title,
-            f.place.title,
-            f.reading.forward.name,
-            getattr(f.reading.backward, "name", ""),
-        }
-        if asked & set(names):
-            found.append(f)
-    return found
+    return [f for f in _tried(program, shapes, seconds) if called(f) & set(names)]
+
+
+def called(found):
+    """The names under which a pair can be asked for."""
+    steps = [step for step in (found.reading.forward, found.reading.backward) if step]
+    return {found.reading.title, found.place.title, *(step.name for step in steps)}
 
 
 def with_inputs(program, inputs):
@@ -373,16 +347,13 @@ def with_inputs(program, inputs):
                 owner = kind(**{p.name: given[p.name] for p in propose._constructor(kind) if p.name in given})
             else:
                 owner = None if name is None else (given.pop(name) if name in given else program.names[name])
-            scene = Scene(program, given, owner, seed)
-            live = scene.live()
-            widen(live, program)
-            return Scene(program, live.arguments, live.owner, seed)
+            return in_double(program, given, owner, seed)
 
         return build
 
     try:
         first = arguments(0)
-    except (NotFound, pairs.load.Refused):
+    except (NotFound, load.Refused):
         raise
     except Exception as error:
         raise NotFound(f"inputs(rng) raised {type(error).__name__}: {error}") from error
@@ -424,10 +395,7 @@ def _made_with(program, name, kind, arguments):
             }
             names = {p.name for p in asked}
             owner = begin(**{n: v for n, v in (given | more).items() if n in names})
-            scene = Scene(program, {n: v for n, v in given.items() if n not in names}, owner, seed)
-            live = scene.live()
-            widen(live, program)
-            return Scene(program, live.arguments, live.owner, seed)
+            return in_double(program, {n: v for n, v in given.items() if n not in names}, owner, seed)
 
         simple = all(map(propose._rng.match, missing))
         return build if simple == (maker is None) and (simple or len(missing) == 1) else None
@@ -678,19 +646,21 @@ def _writes(function, name):
 
 def example(program, name):
     """The --shapes of a function's own arguments, to be filled in with one's own sizes."""
-    owner, _, last = name.rpartition(".")
-    kind = program.classes().get(owner)
-    place = pairs.Place(program, name, None, kind)
-    fronts = pairs._fronts(place, place.functions(), last) if pairs.goes_back(last) else []
+    place, last, fronts = _asked_for(program, name)
     parameters = place.parameters(fronts[0] if fronts else last)
     parts, widths = [], iter(("7,6", "6,4", "4,3", "3,2"))
-    for p in [*(propose._constructor(kind) if kind else ()), *parameters]:
+    for p in [*(propose._constructor(place.kind) if place.kind else ()), *parameters]:
         if p.default is p.empty:
-            weight = propose._weight.match(p.name)
-            parts.append(
-                f"{p.name}={next(widths, '2,2') if weight else '6' if propose._bias.match(p.name) else '5,7'}"
-            )
+            other = "6" if propose._bias.match(p.name) else "5,7"
+            parts.append(f"{p.name}={next(widths, '2,2') if propose._weight.match(p.name) else other}")
     return " ".join(parts)
+
+
+def _asked_for(program, name):
+    """(the place of what is called Class.method or function, its last name, what may be its forward if it goes back)."""
+    owner, _, last = name.rpartition(".")
+    place = pairs.Place(program, name, None, program.classes().get(owner))
+    return place, last, pairs._fronts(place, place.functions(), last) if pairs.goes_back(last) else []
 
 
 def refused(program):
@@ -704,12 +674,13 @@ def refused(program):
 
 def stopped(program, name):
     """What stopped the call that came furthest of the forwards of a function that goes back; "" where nothing is known."""
-    owner, _, last = name.rpartition(".")
-    place = pairs.Place(program, name, None, program.classes().get(owner))
-    fronts = pairs._fronts(place, place.functions(), last) if pairs.goes_back(last) else []
-    keys = [f"{owner}.{front}" if owner else front for front in [*fronts, last]]
+    _, last, fronts = _asked_for(program, name)
+    keys = [name.removesuffix(last) + front for front in [*fronts, last]]
     known = [(program.stopped[key], key) for key in keys if key in program.stopped]
-    return f" ({max(known)[1]}: {max(known)[0][1]})" if known else ""
+    if not known:
+        return ""
+    (_, why), key = max(known)
+    return f" ({key}: {why})"
 
 
 def why_not(program, path, names=()):
@@ -739,24 +710,17 @@ def why_not(program, path, names=()):
         return f"{who}: {' and '.join(unknown)} is not installed here, and the file computes with it"
     left = "; ".join(f"line {line} {why}" for line, why in program.left_out[:3])
     what = f"; left out: {left}" if left else ""
-    if program.guessed:
-        return (
-            f"{who} with what inputs(rng) gives{what}; inputs must return {', '.join(program.guessed)}, too"
-        )
-    if "inputs" in program.names:
-        return (
-            f"{who} with what inputs(rng) gives{what}; inputs must return a dict of the arguments of forward "
-            "by name"
-        )
+    if program.guessed or "inputs" in program.names:
+        left_out = f"{', '.join(program.guessed)}, too"
+        due = left_out if program.guessed else "a dict of the arguments of forward by name"
+        return f"{who} with what inputs(rng) gives{what}; inputs must return {due}"
     first = (backs or alone)[0]
     return f"{who} with sizes chosen by trying{stopped(program, first)}{what}; {advice(program, path, first)}"
 
 
 def advice(program, path, name):
     """What to do so that a function that could not be called can be judged."""
-    function = _all_functions(program).get(name)
-    tree = pairs.evidence.find(program.tree, function) if function is not None else None
-    if tree is not None and _trains_alone(tree):
+    if _trains_alone(program.tree_of(_all_functions(program).get(name))):
         return (
             f"{name} computes forward, backward and the step in one loop: move one pass into a function that returns "
             "the loss and a dict of gradients"
@@ -775,8 +739,8 @@ def _trains_alone(tree):
         made = {
             t.id for n in inside if isinstance(n, ast.Assign) for t in n.targets if isinstance(t, ast.Name)
         }
-        steps = [n for n in inside if isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Sub)]
-        steps = [n for n in steps if isinstance(n.target, ast.Name) and not is_gradient_name(n.target.id)]
+        changed = [n.target for n in inside if is_taken_away(n)]
+        steps = [t for t in changed if isinstance(t, ast.Name) and not is_gradient_name(t.id)]
         if sum(map(is_gradient_name, made)) > 1 and steps:
             return True
     return False

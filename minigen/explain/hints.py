@@ -5,28 +5,42 @@ which methods hand an object what its forward reads.
 import ast
 import re
 
-from minigen.explain.source import walk
+from minigen.explain.source import (
+    called_name,
+    index_parts,
+    is_difference,
+    is_of_self,
+    is_taken_away,
+    name_of,
+    names_in,
+    short_name,
+    walk,
+)
 
 
 def axes(tree, name):
     """How many axes a function's own text counts on what it calls `name`, at least: 3 for x[:, i, j] and x.shape[2]."""
-    nodes = list(walk(tree)) if tree is not None else []
-    counted = [_positions(n, name) for n in nodes if isinstance(n, ast.Subscript)]
-    of_shape = [
-        n.slice.value + 1
-        for n in nodes
-        if isinstance(n, ast.Subscript)
-        and isinstance(n.slice, ast.Constant)
-        and isinstance(n.slice.value, int)
-        and n.slice.value >= 0
-        and isinstance(n.value, ast.Attribute)
-        and n.value.attr == "shape"
-        and getattr(n.value.value, "id", "") == name
-    ]
-    letters = (_letters(n, name) for n in nodes if isinstance(n, ast.Call))
-    return max(
-        [0, *counted, *of_shape, *letters, *(_beside(n, name) for n in nodes if isinstance(n, ast.BinOp))]
-    )
+    found = [0]
+    for n in walk(tree):
+        if isinstance(n, ast.Subscript):
+            of, number = _entry(n)
+            found += [_positions(n, name), number + 1 if _is_shape(of, name) else 0]
+        elif isinstance(n, ast.Call):
+            found.append(_letters(n, name))
+        elif isinstance(n, ast.BinOp):
+            found.append(_beside(n, name))
+    return max(found)
+
+
+def _entry(node):
+    """(x, 2) of x[2], an entry by its number; (None, 0) of anything else."""
+    number = getattr(node.slice, "value", None) if isinstance(node, ast.Subscript) else None
+    return (node.value, number) if type(number) is int else (None, 0)
+
+
+def _is_shape(node, name):
+    """Whether a node is the shape of what is called `name`."""
+    return isinstance(node, ast.Attribute) and node.attr == "shape" and name_of(node.value) == name
 
 
 def asked(tree, name):
@@ -34,12 +48,12 @@ def asked(tree, name):
     to which it is compared, as in `if mode == "train":`; [] for any other.
     """
     found = []
-    for node in walk(tree) if tree is not None else ():
+    for node in walk(tree):
         test = getattr(node, "test", None) if isinstance(node, ast.If | ast.IfExp) else None
         test = test.operand if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not) else test
-        if getattr(test, "id", "") == name:
+        if name_of(test) == name:
             found += [True, False]
-        if isinstance(node, ast.Compare) and getattr(node.left, "id", "") == name and len(node.ops) == 1:
+        if isinstance(node, ast.Compare) and name_of(node.left) == name and len(node.ops) == 1:
             other = node.comparators[0]
             elements = getattr(other, "elts", [other])
             found += [n.value for n in elements if isinstance(getattr(n, "value", None), str)]
@@ -48,30 +62,22 @@ def asked(tree, name):
 
 def counts(tree, name):
     """Whether a function uses an argument as a whole number: as a size of reshape or zeros, in range(), or after //."""
-    for node in walk(tree) if tree is not None else ():
+    for node in walk(tree):
+        numbers = []
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.FloorDiv):
-            if getattr(node.right, "id", "") == name:
-                return True
-        called = getattr(node, "func", None)
-        if getattr(called, "attr", getattr(called, "id", "")) in (
-            "reshape",
-            "zeros",
-            "ones",
-            "empty",
-            "range",
-        ):
-            sizes = [n for a in node.args for n in getattr(a, "elts", [a])]
-            array = not isinstance(called, ast.Attribute) or getattr(called.value, "id", "") == "np"
-            # np.reshape(x, n)
-            sizes = sizes[1:] if array and getattr(called, "attr", "") == "reshape" else sizes
-            if any(getattr(n, "id", "") == name for n in sizes):
-                return True
+            numbers = [node.right]
+        elif called_name(node) in ("reshape", "zeros", "ones", "empty", "range"):
+            numbers = [n for a in node.args for n in getattr(a, "elts", [a])]
+            if ast.unparse(node.func) == "np.reshape":
+                numbers = numbers[1:]
+        if any(name_of(n) == name for n in numbers):
+            return True
     return False
 
 
 def is_zero_or_one(tree, name):
     """Whether the text compares what is called `name` with 0 or 1: labels of two classes, as in np.where(y == 1, p, 1 - p)."""
-    compared = (n for n in walk(tree) if isinstance(n, ast.Compare) and getattr(n.left, "id", "") == name)
+    compared = (n for n in walk(tree) if isinstance(n, ast.Compare) and name_of(n.left) == name)
     return any(
         getattr(n.comparators[0], "value", None) in (0, 1) and isinstance(n.ops[0], ast.Eq) for n in compared
     )
@@ -80,23 +86,13 @@ def is_zero_or_one(tree, name):
 def sizes(tree, name, known):
     """{axis: size} that the text asks of an array by comparing, as in assert x.shape[1] == WIDTH; `known`: the names there."""
     found = {}
-    for n in walk(tree) if tree is not None else ():
-        one, other = (
-            (n.left, n.comparators[0]) if isinstance(n, ast.Compare) and len(n.ops) == 1 else (None, None)
-        )
-        size = getattr(other, "value", known.get(getattr(other, "id", "")))
-        if (
-            isinstance(one, ast.Subscript)
-            and type(size) is int
-            and type(getattr(one.slice, "value", None)) is int
-        ):
-            of = one.value
-            if (
-                getattr(of, "attr", "") == "shape"
-                and getattr(of.value, "id", "") == name
-                and one.slice.value >= 0
-            ):
-                found[one.slice.value] = size
+    for n in walk(tree):
+        if isinstance(n, ast.Compare) and len(n.ops) == 1:
+            of, axis = _entry(n.left)
+            other = n.comparators[0]
+            size = getattr(other, "value", known.get(name_of(other)))
+            if _is_shape(of, name) and type(size) is int:
+                found[axis] = size
     return found
 
 
@@ -129,8 +125,8 @@ def written_shapes(tree):
 def targets(tree, outputs):
     """The names that the text subtracts from one of these outputs, or these from them: noise in predicted.ravel() - noise."""
     found = set()
-    for n in walk(tree) if tree is not None else ():
-        if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Sub):
+    for n in walk(tree):
+        if is_difference(n):
             one, other = _root(n.left), _root(n.right)
             found |= ({other} if one in outputs else set()) | ({one} if other in outputs else set())
     return found - {"", *outputs}
@@ -140,7 +136,7 @@ def _root(node):
     """The name of the array of which an expression is a part, or the same in another shape."""
     while isinstance(node, ast.Call | ast.Attribute | ast.Subscript):
         node = node.func if isinstance(node, ast.Call) else node.value
-    return getattr(node, "id", "")
+    return name_of(node)
 
 
 def _letters(call, name):
@@ -149,7 +145,7 @@ def _letters(call, name):
     if getattr(call.func, "attr", "") != "einsum" or not isinstance(first, str) or "..." in first:
         return 0
     parts = first.replace(" ", "").partition("->")[0].split(",")
-    found = [len(p) for p, n in zip(parts, call.args[1:], strict=False) if getattr(n, "id", "") == name]
+    found = [len(p) for p, n in zip(parts, call.args[1:], strict=False) if name_of(n) == name]
     return max(found, default=0)
 
 
@@ -158,9 +154,7 @@ def _beside(node, name):
     found = [0]
     for one, other in ((node.left, node.right), (node.right, node.left)):
         if isinstance(one, ast.Subscript) and isinstance(other, ast.Subscript) and _positions(one, name):
-            mine, theirs = (
-                n.slice.elts if isinstance(n.slice, ast.Tuple) else [n.slice] for n in (one, other)
-            )
+            mine, theirs = index_parts(one), index_parts(other)
             if not any(isinstance(p, ast.Slice) for p in mine):
                 found.append(len(mine) + sum(isinstance(p, ast.Slice) for p in theirs))
     return max(found)
@@ -170,37 +164,25 @@ def _positions(node, name):
     """How many axes of `name` a subscript speaks of: x[k] is one, x[k][:, 0] three; 0 where it is of something else."""
     if not isinstance(node, ast.Subscript):
         return 0
-    parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-    if any(
-        isinstance(p, ast.Constant) and (p.value is None or p.value is ... or isinstance(p.value, str))
-        for p in parts
-    ):
+    parts = index_parts(node)
+    constants = [p.value for p in parts if isinstance(p, ast.Constant)]
+    if any(value is None or value is ... or isinstance(value, str) for value in constants):
         return 0
-    if getattr(node.value, "id", "") == name:
+    if name_of(node.value) == name:
         return len(parts)
-    inner = node.value
-    inside = _positions(inner, name)
-    kept = (
-        [inner.slice] if isinstance(inner, ast.Subscript) and not isinstance(inner.slice, ast.Tuple) else []
-    )
-    return inside + len(parts) if inside == 1 and kept and not isinstance(kept[0], ast.Slice) else 0
+    row = _positions(node.value, name) == 1 and not isinstance(node.value.slice, ast.Slice | ast.Tuple)
+    return 1 + len(parts) if row else 0
 
 
 def entries(tree, name):
     """How many entries of a tuple `name` or self.name the text reads by their numbers; 0 where none is."""
     found = [0]
-    for n in walk(tree) if tree is not None else ():
-        if (
-            isinstance(n, ast.Subscript)
-            and isinstance(n.slice, ast.Constant)
-            and isinstance(n.slice.value, int)
-        ):
-            of = n.value
-            if getattr(of, "id", getattr(of, "attr", "")) == name and n.slice.value >= 0:
-                found.append(n.slice.value + 1)
-        if isinstance(n, ast.Assign) and isinstance(n.targets[0], ast.Tuple):
-            if getattr(n.value, "id", getattr(n.value, "attr", "")) == name:
-                found.append(len(n.targets[0].elts))
+    for n in walk(tree):
+        of, number = _entry(n)
+        if short_name(of) == name:
+            found.append(number + 1)
+        if isinstance(n, ast.Assign) and isinstance(n.targets[0], ast.Tuple) and short_name(n.value) == name:
+            found.append(len(n.targets[0].elts))
     return max(found)
 
 
@@ -213,7 +195,7 @@ def sets(tree):
     found = {}
     for n in body:
         plain = isinstance(n, ast.Assign) and isinstance(n.targets[0], ast.Attribute)
-        used = {m.id for m in walk(n.value) if isinstance(m, ast.Name)} & given if plain else set()
+        used = names_in(n.value) & given if plain else set()
         if len(used) != 1:
             return {}
         found[n.targets[0].attr] = used.pop()
@@ -225,19 +207,18 @@ def aliases(tree, name):
     return {
         target.attr
         for n in walk(tree)
-        if isinstance(n, ast.Assign) and any(getattr(m, "id", "") == name for m in _not_made_anew(n.value))
+        if isinstance(n, ast.Assign) and any(name_of(m) == name for m in _not_made_anew(n.value))
         for target in n.targets
-        if isinstance(target, ast.Attribute) and re.match(r"self$", getattr(target.value, "id", ""))
+        if is_of_self(target)
     }
 
 
 def _not_made_anew(node):
     """The nodes of an expression, without what a call makes something else of: Dense(n_in, n_out) is no n_in."""
     yield node
-    called = getattr(node, "func", None)
-    copies = re.search("copy$|^list$|^tuple$", getattr(called, "id", getattr(called, "attr", "")))
+    copies = re.search("copy$|^list$|^tuple$", called_name(node))
     for child in ast.iter_child_nodes(node):
-        if not isinstance(node, ast.Call) or copies or child is called:
+        if not isinstance(node, ast.Call) or copies or child is node.func:
             yield from _not_made_anew(child)
 
 
@@ -250,7 +231,7 @@ def subtracted(tree):
         for n in walk(scope):
             if isinstance(n, ast.Assign | ast.For | ast.comprehension):
                 targets, value = (n.targets, n.value) if isinstance(n, ast.Assign) else ([n.target], n.iter)
-                for name in (t.id for target in targets for t in walk(target) if isinstance(t, ast.Name)):
+                for name in set().union(*map(names_in, targets)):
                     came.setdefault(name, set()).update(_origins(value, came))
         for n in walk(scope):
             found |= set().union(*(_origins(step, came) for step in _steps(n)))
@@ -259,23 +240,23 @@ def subtracted(tree):
 
 def _steps(node):
     """What a statement subtracts from that which it sets."""
-    if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Sub):
+    if is_taken_away(node):
         yield node.value
     elif isinstance(node, ast.Assign):
         yield from _from_one_of(node.value, [ast.unparse(t) for t in node.targets])
     elif isinstance(node, ast.ListComp | ast.GeneratorExp | ast.DictComp):
-        names = [n.id for c in node.generators for n in walk(c.target) if isinstance(n, ast.Name)]
+        names = set().union(*(names_in(c.target) for c in node.generators))
         made = node.value if isinstance(node, ast.DictComp) else node.elt
         for part in walk(made):
             yield from _from_one_of(part, names)
-    elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "setattr" and len(node.args) == 3:
+    elif isinstance(node, ast.Call) and name_of(node.func) == "setattr" and len(node.args) == 3:
         left = getattr(node.args[2], "left", None)
-        if isinstance(left, ast.Call) and getattr(left.func, "id", "") == "getattr":
+        if isinstance(left, ast.Call) and name_of(left.func) == "getattr":
             yield node.args[2].right
 
 
 def _from_one_of(node, names):
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub):
+    if is_difference(node):
         left = ast.unparse(node.left)
         if left in names or left.partition("[")[0] in names:
             yield node.right
@@ -286,7 +267,7 @@ def _origins(node, came):
     found = set()
     for n in walk(node):
         if isinstance(n, ast.Call):
-            found.add(getattr(n.func, "attr", getattr(n.func, "id", "")))
+            found.add(called_name(n))
         elif isinstance(n, ast.Name):
             found |= came.get(n.id, set())
     return found

@@ -78,11 +78,8 @@ def _missed(pair):
         return
     if isinstance(found, tuple | list) and len(found) == len(pair.inputs.order):
         found = dict(zip(pair.inputs.order, found, strict=True))
-    for n in whole:
-        if (
-            isinstance(found, dict)
-            and getattr(found.get(n), "dtype", np.dtype(type(found.get(n)))).kind == "f"
-        ):
+    for n in whole if isinstance(found, dict) else ():
+        if getattr(found.get(n), "dtype", np.dtype(type(found.get(n)))).kind == "f":
             yield f"the gradient of {n} was not compared: {n} holds whole numbers; to compare it, give {n} as floats"
 
 

@@ -12,6 +12,7 @@ import __future__
 import ast
 import builtins
 import contextlib
+import copy
 import functools
 import importlib
 import io
@@ -29,24 +30,14 @@ from pathlib import Path
 
 import numpy as np
 
-from minigen.explain import arrays
+from minigen.explain import arrays, hints
 from minigen.explain.naming import bases
-from minigen.explain.source import in_double
+from minigen.explain.source import called_name, in_double, name_of, tree_of
 
 STATEMENT_SECONDS = 1.0  # a definition takes no time; what takes longer is work, which belongs under __main__
 _work = (
-    "train",
-    "fit",
-    "main",
-    "run",
-    "optimize",
-    "learn",
-    "solve",
-    "minimize",
-    "gradient_check",
-    "demo",
-    "test",
-)
+    "train", "fit", "main", "run", "optimize", "learn", "solve", "minimize", "gradient_check", "demo", "test",
+)  # fmt: skip
 
 
 @dataclass
@@ -103,11 +94,13 @@ class Program:
         """The names, in small letters, whose gradients the names in the file promise: w1 where dW1 stands."""
         return set().union(*map(bases, self.words))
 
+    def tree_of(self, function):
+        """The text of a function of the file; None where it has none, or there is no function."""
+        return tree_of(self.tree, function)
+
     @functools.cached_property
     def subtracted(self):
         """The names of the functions whose results the file subtracts from something."""
-        from minigen.explain import hints
-
         return hints.subtracted(self.tree)
 
     @functools.cached_property
@@ -141,8 +134,8 @@ class Refused(RuntimeError):
     """The person's code did something that a check must not do; the sentence says which line to move."""
 
 
-class _Timeout(Exception):
-    pass
+class Timeout(Exception):
+    """The person's code computed for longer than it may."""
 
 
 def load(path):
@@ -158,9 +151,7 @@ def load(path):
     module.__file__ = str(path)
     sys.modules[module.__name__] = module  # dataclasses look their module up there
     program = Program(path, text, tree, module)
-    folders = [path.resolve().parent, *path.resolve().parent.parents][
-        :4
-    ]  # a file of a package imports from above
+    folders = list(path.resolve().parents)[:4]  # a file of a package imports from above
     package = [f.name for f in itertools.takewhile(lambda f: (f / "__init__.py").exists(), folders)]
     module.__package__ = ".".join(reversed(package))
     program.folder = folders[len(package)] if len(package) < len(folders) else folders[-1]
@@ -179,11 +170,9 @@ def load(path):
         for folder in added:
             sys.path.remove(folder)
         for name in program.missing:
-            if (
-                getattr(sys.modules.get(name), "__getattr__", None) is not None
-                and not sys.modules[name].__spec__
-            ):
-                del sys.modules[name]  # an empty one; the next file may find the real one
+            empty = sys.modules.get(name)
+            if getattr(empty, "__getattr__", None) is not None and not empty.__spec__:
+                del sys.modules[name]  # the next file may find the real one
         np.random.set_state(state[0])  # noqa: NPY002
         random.setstate(state[1])
     program.refused.clear()  # `left_out` tells what the file did on its own
@@ -198,7 +187,7 @@ def _without_slots(tree):
     for kind in (n for n in ast.walk(tree) if isinstance(n, ast.ClassDef)):
         for i, statement in enumerate(kind.body):
             targets = getattr(statement, "targets", [getattr(statement, "target", None)])
-            if any(getattr(t, "id", "") == "__slots__" for t in targets):
+            if any(name_of(t) == "__slots__" for t in targets):
                 kind.body[i] = ast.copy_location(ast.Pass(), statement)
         for call in (d for d in kind.decorator_list if isinstance(d, ast.Call)):
             call.keywords = [k for k in call.keywords if k.arg != "slots"]
@@ -210,10 +199,10 @@ def _run(program, statement):
     why = is_work(program, statement)
     if why is None:
         try:
-            with _limit(STATEMENT_SECONDS):
+            with limited(STATEMENT_SECONDS):
                 execute(program, statement)
             return None
-        except _Timeout:
+        except Timeout:
             why = f"takes longer than {STATEMENT_SECONDS:.0f} s"
         except Refused as error:
             why = str(error)
@@ -240,22 +229,16 @@ def is_work(program, statement):
     if isinstance(statement, ast.While):
         return "is a loop at the top level"
     if isinstance(statement, ast.For | ast.With):
-        called = {
-            n.func.id for n in ast.walk(statement) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)
-        }
-        methods = any(
-            isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute) for n in ast.walk(statement)
-        )
-        if called & own or methods:
+        called = [n.func for n in ast.walk(statement) if isinstance(n, ast.Call)]
+        if any(isinstance(f, ast.Attribute) or name_of(f) in own for f in called):
             return "is a loop at the top level"
     if isinstance(statement, ast.Expr | ast.Assign) and isinstance(statement.value, ast.Call):
-        function = statement.value.func
-        name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+        function, name = statement.value.func, called_name(statement.value)
         if name.lower().startswith(_work) and (isinstance(function, ast.Attribute) or name in own):
             root = function
             while isinstance(root, ast.Attribute):
                 root = root.value
-            if getattr(root, "id", "") not in ("np", "numpy"):
+            if name_of(root) not in ("np", "numpy"):
                 return f"calls {name}"
     return None
 
@@ -266,35 +249,32 @@ def _import(program, statement):
     for alias in statement.names:
         module = alias.name if isinstance(statement, ast.Import) else statement.module or "."
         name = alias.asname or alias.name.split(".")[0]
-        one = ast.copy_location(_with_names(statement, [alias]), statement)
+        one = copy.copy(statement)
+        one.names = [alias]
         try:
-            with _limit(20):
+            with limited(20):
                 execute(program, one)
         except Exception:
             program.missing.append(module)
             if name != "*":
-                program.names[name] = Stub(
-                    alias.name if isinstance(statement, ast.Import) else f"{module}.{name}"
-                )
+                whole = isinstance(statement, ast.Import)
+                program.names[name] = Stub(module if whole else f"{module}.{name}")
 
 
 def _patiently(program, work):
     """Whether an import came through, with empty modules put where others are not installed."""
     for _ in range(12):
         try:
-            with _limit(20):
+            with limited(20):
                 work()
             return True
         except ModuleNotFoundError as error:
-            if (
-                not error.name
-                or error.name in sys.modules
-                or (program.folder / error.name.partition(".")[0]).exists()
-            ):
+            name = error.name
+            if not name or name in sys.modules or (program.folder / name.partition(".")[0]).exists():
                 return False
-            sys.modules[error.name] = _empty(error.name)
-            program.missing.append(error.name)
-        except (Exception, _Timeout, SystemExit):
+            sys.modules[name] = _empty(name)
+            program.missing.append(name)
+        except (Exception, Timeout, SystemExit):
             return False
     return False
 
@@ -310,12 +290,6 @@ def _attribute(name, attribute):
     if attribute.startswith("__"):
         raise AttributeError(attribute)
     return Stub(f"{name}.{attribute}")
-
-
-def _with_names(statement, names):
-    if isinstance(statement, ast.Import):
-        return ast.Import(names)
-    return ast.ImportFrom(statement.module, names, statement.level)
 
 
 class Stub:
@@ -382,14 +356,11 @@ def refusing(program):
         (time, "sleep", "waits"),
         (socket.socket, "connect", "opens a connection"),
     ]
-    places += [
-        (np, name, "opens a file") for name in ("load", "loadtxt", "genfromtxt", "save", "savez", "savetxt")
-    ]
+    files = ("load", "loadtxt", "genfromtxt", "save", "savez", "savetxt")
+    places += [(np, name, "opens a file") for name in files]
     plots = sys.modules.get("matplotlib.pyplot")
-    if plots:
-        places += [
-            (plots, name, "plots") for name in ("show", "figure", "subplots", "plot", "savefig", "pause")
-        ]
+    drawing = ("show", "figure", "subplots", "plot", "savefig", "pause") if plots else ()
+    places += [(plots, name, "plots") for name in drawing]
     kept = [(owner, name, getattr(owner, name)) for owner, name, _ in places]
     for owner, name, what in places:
         setattr(owner, name, refuse(what, getattr(owner, name)))
@@ -407,14 +378,14 @@ def _line(program):
 
 
 @contextlib.contextmanager
-def _limit(seconds):
-    """Raise _Timeout in the main thread after so many seconds of computing, where the system has the signal."""
+def limited(seconds):
+    """Raise Timeout in the main thread after so many seconds of computing, where the system has the signal."""
     if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def stop(*_):
-        raise _Timeout
+        raise Timeout
 
     before = signal.signal(signal.SIGPROF, stop)
     signal.setitimer(signal.ITIMER_PROF, seconds)
@@ -423,7 +394,3 @@ def _limit(seconds):
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.signal(signal.SIGPROF, before)
-
-
-limited = _limit
-Timeout = _Timeout

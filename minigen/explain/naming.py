@@ -9,7 +9,11 @@ def last(name):
 
 
 def promised(name):
-    """The names of values whose gradient a name promises: gz -> z; dL_dz -> z; self.dW -> w; z_grad -> z."""
+    """The names of values whose gradient a name promises: gz -> z; dL_dz -> z; self.dW -> w; z_grad -> z.
+
+    It is asked where a value of such a name stands in the program, and so takes more for a promise than `bases`, by
+    which alone a name is taken for that of a gradient: zbar, and deltaz.
+    """
     name, found = last(name), []
     for pattern in (r"(?:d[lje]_?d|grad_?|delta_?|d_?|g_?)(\w+)", r"(\w+?)_?(?:grad|bar|delta)"):
         match = re.fullmatch(pattern, name)
@@ -24,20 +28,9 @@ def is_gradient_name(name):
 
 
 _plain = (
-    "g",
-    "d",
-    "grad",
-    "grads",
-    "gradient",
-    "gradients",
-    "delta",
-    "error",
-    "err",
-    "upstream",
-    "dout",
-    "gout",
+    "g", "d", "grad", "grads", "gradient", "gradients", "delta", "error", "err", "upstream", "dout", "gout",
     "derivs",
-)
+)  # fmt: skip
 _before = (
     r"^(?:d_|g_|grad_|grads_|gradient_|delta_|grad(?=[A-Z0-9]|[a-rt-z]\d*$)|delta(?=[A-Z0-9])|d(?!elta)(?=[A-Za-z])|"
     r"g(?!rad)(?=[A-Za-z])|nabla_)"

@@ -10,7 +10,7 @@ import ast
 
 import numpy as np
 
-from minigen.explain.edits import Edit, bare, binary, chain_of, product_of, text
+from minigen.explain.edits import Edit, bare, binary, called, chain_of, product_of, text
 from minigen.explain.naming import promised
 
 
@@ -109,14 +109,9 @@ def _is_one(sums):
 
 
 def _reads(node, atom):
-    return any(
-        text(n) == atom.text
-        for n in ast.walk(node)
-        if isinstance(n, ast.Name | ast.Attribute | ast.Subscript)
-    )
+    parts = (n for n in ast.walk(node) if isinstance(n, ast.Name | ast.Attribute | ast.Subscript))
+    return any(text(n) == atom.text for n in parts)
 
 
 def _reduced(node, name, axis):
-    words = [] if axis is None else [ast.keyword("axis", ast.Constant(axis))]
-    words += [ast.keyword("keepdims", ast.Constant(True))] if axis is not None else []
-    return ast.Call(ast.Attribute(node, name, ast.Load()), [], words)
+    return called(node, name) if axis is None else called(node, name, axis=axis, keepdims=True)

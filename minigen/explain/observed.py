@@ -326,7 +326,7 @@ def _readings(program, calls):
 
 def _tree(program, call):
     function = _place(program, call, {}).functions().get(call.name)
-    return pairs.evidence.find(program.tree, function) if function else None
+    return program.tree_of(function)
 
 
 def _steps(program, calls):

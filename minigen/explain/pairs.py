@@ -27,7 +27,17 @@ from minigen.explain import scene as scenes
 from minigen.explain.live import reachable as reachable_from
 from minigen.explain.naming import is_gradient_name
 from minigen.explain.reading import EVERY, FILE, NUMBER, PARTS, Assumed, Reading, Step, is_number
-from minigen.explain.source import walk
+from minigen.explain.source import (
+    attributes,
+    called_name,
+    called_names,
+    counting_loops,
+    is_of_self,
+    name_of,
+    names_in,
+    short_name,
+    walk,
+)
 from minigen.explain.task import Played, Task
 
 MEANS = "the mean", "the sum"
@@ -79,37 +89,11 @@ _step = re.compile(
 )  # down a loss
 _reset = re.compile(r"^(flush|zero|reset|clear)_?\w*(grad|gradient|derived|cache|state)?\w*$")
 _forwards = (
-    "forward",
-    "__call__",
-    "call",
-    "fprop",
-    "feedforward",
-    "feed_forward",
-    "forward_pass",
-    "fwd",
-    "apply",
-    "activate",
-    "activation",
-    "function",
-    "fn",
-    "fun",
-    "func",
-    "f",
-    "loss",
-    "cost",
-    "compute",
-    "predict",
-    "run",
-    "forward_propagation",
-    "calculate",
-    "evaluate",
-    "value",
-    "avant",
-    "vorwaerts",
-    "vorwärts",
-    "adelante",
-    "avanti",
-)
+    "forward", "__call__", "call", "fprop", "feedforward", "feed_forward", "forward_pass", "fwd", "apply",
+    "activate", "activation", "function", "fn", "fun", "func", "f", "loss", "cost", "compute", "predict",
+    "run", "forward_propagation", "calculate", "evaluate", "value", "avant", "vorwaerts", "vorwärts",
+    "adelante", "avanti",
+)  # fmt: skip
 
 
 def stem(name, others=()):
@@ -171,7 +155,7 @@ class Place:
             if not self.program.owns(base.__module__):
                 continue
             for name, value in vars(base).items():
-                value = value.__func__ if isinstance(value, staticmethod | classmethod) else value
+                value = getattr(value, "__func__", value)
                 if isinstance(value, types.FunctionType) and (
                     not name.startswith("__") or name == "__call__" or _of_their_own.search(name)
                 ):
@@ -191,14 +175,29 @@ class Place:
             parameters = parameters[1:]
         return [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
 
+    def required(self, name):
+        """The names of the parameters that a function must be given."""
+        return [p.name for p in self.parameters(name) if p.default is p.empty]
+
+    def tree_of(self, name):
+        """The text of a function; None where there is none."""
+        return self.program.tree_of(self.functions().get(name))
+
+    def titled(self, name):
+        """How a function is called in what is said."""
+        return name if self.kind is None else f"{self.title}.{name}"
+
+    def key_of(self, name):
+        """function or Class.method."""
+        return name if self.kind is None else f"{self.kind.__name__}.{name}"
+
 
 def _handed_to(program, method):
     """The method that does all the work of another one, such as forward that of __call__; "" where there is none."""
-    tree = evidence.find(program.tree, method)
+    tree = program.tree_of(method)
     body = [n for n in getattr(tree, "body", ()) if not isinstance(getattr(n, "value", None), ast.Constant)]
     called = getattr(getattr(body[0], "value", None), "func", None) if len(body) == 1 else None
-    of_itself = isinstance(called, ast.Attribute) and getattr(called.value, "id", "") == "self"
-    return called.attr if of_itself else ""
+    return called.attr if is_of_self(called) else ""
 
 
 def _lambdas(program):
@@ -218,18 +217,14 @@ def readings(place, arguments):
         if goes_back(n, functions)
         and not _skip.match(n)
         and not is_second(n, functions)
-        and not makes_room(evidence.find(place.program.tree, f))
+        and not makes_room(place.program.tree_of(f))
     ]
     for back in backs:
         fronts = _fronts(place, functions, back)
         for front in (f for f in fronts if place.only in (None, f)):
             for forward in _bind(place, front, arguments):
-                title = f"{front} / {back}" if place.kind is None else f"{place.title}.{front} / {back}"
-                losses = [
-                    n
-                    for n in functions
-                    if _cost.search(n) and n not in (front, back) and not goes_back(n, functions)
-                ]
+                title = f"{place.titled(front)} / {back}"
+                losses = [n for n in _losses(functions) if n not in (front, back)]
                 steps = [step for n in losses for step in _loss_steps(place, forward, n, arguments)]
                 steps += _of_the_file(place, forward, arguments)
                 plain = [*_with_back(place, title, forward, None, back, arguments)]
@@ -240,65 +235,65 @@ def readings(place, arguments):
     for step, loss in updates(place).items():
         for forward in _bind(place, loss, arguments) if place.only in (None, loss) else ():
             for backward in _bind(place, step, arguments):
-                title = f"{loss} / {step}" if place.kind is None else f"{place.title}.{loss} / {step}"
-                yield Reading(title, forward, backward)
+                yield Reading(f"{place.titled(loss)} / {step}", forward, backward)
     for name in (n for n in functions if place.only in (None, n)):
-        if (
-            _has_front(functions, name)
-            and not name.startswith("train_")
-            or is_left_out(place.program, functions[name])
-        ):
+        goes_with_another = _has_front(functions, name) and not name.startswith("train_")
+        if goes_with_another or is_left_out(place.program, functions[name]):
             continue
         for forward in _bind(place, name, arguments):
-            title = name if place.kind is None else f"{place.title}.{name}"
+            title = place.titled(name)
             yield Reading(title, forward)
             yield Reading(title, forward, closure=True, takes_g=True)
             yield Reading(title, forward, closure=True)
             yield from steps_of(place, title, forward)
 
 
+def _losses(functions):
+    """The functions that are losses by their names."""
+    return [n for n in functions if _cost.search(n) and not goes_back(n, functions)]
+
+
 def is_left_out(program, function):
     """Whether a function is asked for no gradient because of its name, such as test; one that takes a single step is asked."""
     name = function.__name__
-    single = name != "train" and _step.search(name) and not _takes_many_steps(program, function)
+    single = name != "train" and _step.search(name) and not counting_loops(program.tree_of(function))
     return bool(_skip.match(name)) and not name.startswith("train_") and not single
 
 
 def makes_room(tree):
     """Whether a function of no arguments does nothing but make zeros, as one that clears gradients."""
-    takes = [a.arg for a in tree.args.args if a.arg not in ("self", "cls")] if tree is not None else []
-    nodes = list(walk(tree)) if tree is not None and not takes else []
-    called = {getattr(n.func, "attr", getattr(n.func, "id", "")) for n in nodes if isinstance(n, ast.Call)}
+    if tree is None or _takes(tree):
+        return False
+    called = called_names(tree)
     zeros = {"zeros", "zeros_like", "fill"}
     others = {"items", "keys", "values", "range", "len", "enumerate", "zip", "setattr", "getattr"}
-    operations = [n for n in nodes if isinstance(n, ast.BinOp) and not isinstance(n.left, ast.Constant)]
+    operations = [n for n in walk(tree) if isinstance(n, ast.BinOp) and not isinstance(n.left, ast.Constant)]
     return bool(called & zeros) and called <= zeros | others and not operations  # "g" + name is a name
+
+
+def _takes(tree):
+    """The arguments of a function or method by name, without self."""
+    return [a.arg for a in tree.args.args if a.arg not in ("self", "cls")]
 
 
 def steps_of(place, title, forward):
     """The Readings of one function that may take a step: its gradients are made inside, and its loss may be, too."""
-    tree = evidence.find(place.program.tree, place.functions()[forward.name])
+    tree = place.tree_of(forward.name)
     if goes_round(tree):
         return
     yield Reading(title, forward, inside=True)
-    for local in within.losses(tree, lambda name: bool(_cost.search(name)) and not is_gradient_name(name))[
-        :4
-    ]:
+    losses = within.losses(tree, lambda name: _cost.search(name) and not is_gradient_name(name))
+    for local in losses[:4]:
         yield Reading(title, forward, local=local, inside=True)
 
 
 def goes_round(tree):
     """Whether a function counts epochs or iterations, by its names: it takes many steps."""
-    loops = [n for n in walk(tree) if isinstance(n, ast.For | ast.While)] if tree is not None else []
-    heads = [n.test if isinstance(n, ast.While) else n for n in loops]
-    said = [
-        ast.unparse(n.target) + " " + ast.unparse(n.iter) if isinstance(n, ast.For) else ast.unparse(n)
-        for n in heads
-    ]
-    return any(
-        re.search(r"epoc|epoch|[eé]poque|iter(?!tools)|n_steps|num_steps|rund|vuelta|schritte", text, re.I)
-        for text in said
-    )
+    loops = (n for n in walk(tree) if isinstance(n, ast.For | ast.While))
+    heads = ([n.test] if isinstance(n, ast.While) else [n.target, n.iter] for n in loops)
+    said = " ".join(ast.unparse(part) for head in heads for part in head)
+    rounds = r"epoc|[eé]poque|iter(?!tools)|n_steps|num_steps|rund|vuelta|schritte"
+    return bool(re.search(rounds, said, re.I))
 
 
 def parts(name):
@@ -310,10 +305,9 @@ def names_its_loss(place, reading):
     """Whether what is y of a function, or what it returns first or alone, is named as a loss; or the function itself is,
     beside its gradients, as loss_and_grads.
     """
-    function = place.functions().get(reading.forward.name)
-    node = evidence._returned(evidence.find(place.program.tree, function)) if function else None
+    node = evidence._returned(place.tree_of(reading.forward.name))
     first = node.elts[0] if isinstance(node, ast.Tuple) and node.elts else node
-    name = reading.local or getattr(first, "id", getattr(first, "attr", ""))
+    name = reading.local or short_name(first)
     of_both = parts(reading.forward.name)
     named = len(of_both) > 1 and first is not node and not reading.inside and _cost.search(of_both[0])
     return bool(named or _cost.search(name) or name in ("L", "J", "E"))
@@ -324,8 +318,7 @@ def _of_the_file(place, forward, arguments):
     if place.kind is None:
         return
     bare = Place(place.program, place.title, None)
-    functions = bare.functions()
-    for name in (n for n in functions if _cost.search(n) and not goes_back(n, functions)):
+    for name in _losses(bare.functions()):
         for step in _loss_steps(bare, None, name, arguments):
             yield replace(step, of=FILE)
 
@@ -353,46 +346,24 @@ def _assumed(place, forward, back, arguments):
 def targets(place, front, back):
     """The arguments of a backward that are labels by their names, or that it subtracts from what its forward returned."""
     asked = {p.name for p in place.parameters(back)}
-    tree = evidence.find(place.program.tree, place.functions()[back])
-    compared = hints.targets(tree, set(_names_returned(place, front)) & asked - {""}) & asked
+    compared = hints.targets(place.tree_of(back), set(_names_returned(place, front)) & asked - {""}) & asked
     return {n for n in asked if may_be_labels.match(n)} | compared
 
 
 def updates(place):
     """{method: the loss that it takes one step down}: train_critic of critic_loss, both of the same arguments."""
     functions, found = place.functions(), {}
-    losses = [n for n in functions if _cost.search(n) and not goes_back(n, functions) and not _step.search(n)]
+    losses = [n for n in _losses(functions) if not _step.search(n)]
     for step in (n for n in functions if _step.search(n) and not goes_back(n, functions)):
-        asked = [p.name for p in place.parameters(step) if p.default is p.empty]
-        alike = [n for n in losses if [p.name for p in place.parameters(n) if p.default is p.empty] == asked]
+        asked, tree = place.required(step), place.tree_of(step)
+        alike = [n for n in losses if place.required(n) == asked]
         of_a_part = [n for n in alike if _of_what(n) == _of_what(step)]
-        if (
-            asked
-            and not _takes_many_steps(place.program, functions[step])
-            and (of_a_part or len(alike) == 1 == len(losses))
-        ):
+        if asked and not counting_loops(tree) and (of_a_part or len(alike) == 1 == len(losses)):
             loss = (of_a_part or alike)[0]
-            if _calls(place.program, functions[step], loss) < 2:  # else its loss is made of several of these
+            # else its loss is made of several of these
+            if sum(called_name(n) == loss for n in walk(tree)) < 2:
                 found[step] = loss
     return found
-
-
-def _calls(program, function, name):
-    """How often a function calls another one in its text."""
-    tree = evidence.find(program.tree, function) or ast.Pass()
-    called = (n.func for n in walk(tree) if isinstance(n, ast.Call))
-    return sum(getattr(f, "attr", getattr(f, "id", "")) == name for f in called)
-
-
-def _takes_many_steps(program, function):
-    """Whether a function counts in a loop, as one that fits a model does, and does not take a single step."""
-    tree = evidence.find(program.tree, function)
-    loops = [n for n in walk(tree) if isinstance(n, ast.For | ast.While)] if tree is not None else []
-    counts = (
-        isinstance(n, ast.While) or getattr(getattr(n.iter, "func", None), "id", "") in ("range", "trange")
-        for n in loops
-    )
-    return any(counts)
 
 
 def _of_what(name):
@@ -406,11 +377,9 @@ def _has_front(functions, back):
     if not goes_back(back, functions) or re.search(r"_and_|step", back):
         return False
     wanted = stem(back, functions)
-    return (
-        not wanted
-        or back[1:] in functions
-        or any(stem(n, functions) == wanted for n in functions if n != back and not goes_back(n, functions))
-    )
+    if not wanted or back[1:] in functions:
+        return True
+    return any(stem(n, functions) == wanted for n in functions if n != back and not goes_back(n, functions))
 
 
 def _fronts(place, functions, back):
@@ -421,9 +390,8 @@ def _fronts(place, functions, back):
         if n != back and not goes_back(n, functions) and not _skip.match(n) or n == "predict"
     ]
     if place.kind is not None and any(is_gradient_name(p.name) for p in place.parameters(back)):
-        others = [
-            n for n in others if place.parameters(n)
-        ]  # a penalty of the parameters has no upstream gradient
+        # a penalty of the parameters has no upstream gradient
+        others = [n for n in others if place.parameters(n)]
     alike = _alike(place, functions, back, others)
     shown = [n for n in _whose_results(place.program, back) if n in others] if place.kind is None else []
     likely = [n for n in shown if _cost.search(n) or n in _forwards or "forward" in n]
@@ -462,11 +430,11 @@ def _whose_results(program, name):
         came = {}
         for n in walk(scope):
             if isinstance(n, ast.Assign) and isinstance(n.value, ast.Call):
-                names = {t.id for target in n.targets for t in walk(target) if isinstance(t, ast.Name)}
-                came |= dict.fromkeys(names, getattr(n.value.func, "id", None))
-        calls = [n for n in walk(scope) if isinstance(n, ast.Call) and getattr(n.func, "id", None) == name]
-        given = [a.id for n in calls for a in n.args if isinstance(a, ast.Name)]
-        found += [came[a] for a in given if came.get(a) not in (None, name)]
+                names = set().union(*map(names_in, n.targets))
+                came |= dict.fromkeys(names, name_of(n.value.func))
+        calls = [n for n in walk(scope) if isinstance(n, ast.Call) and name_of(n.func) == name]
+        given = [came.get(name_of(a)) for n in calls for a in n.args]
+        found += [function for function in given if function not in (None, "", name)]
     return list(dict.fromkeys(found))
 
 
@@ -516,18 +484,10 @@ def _loss_steps(place, forward, name, arguments):
 
 def _reads_what_is_kept(place, name, forward):
     """Whether a method without arguments reads an attribute that forward sets."""
-    functions = place.functions()
-    if place.parameters(name) or forward not in functions:
+    if place.parameters(name):
         return False
-    read, kept = (
-        {
-            n.attr
-            for n in walk(evidence.find(place.program.tree, functions[n_]) or ast.Pass())
-            if isinstance(n, ast.Attribute) and isinstance(n.ctx, context)
-        }
-        for n_, context in ((name, ast.Load), (forward, ast.Store))
-    )
-    return not read.isdisjoint(kept)
+    kept = attributes(place.tree_of(forward), ast.Store)
+    return bool(attributes(place.tree_of(name), ast.Load) & kept)
 
 
 def _with_back(place, title, forward, loss, back, arguments):
@@ -566,50 +526,51 @@ def _errors_handed_over(place, back):
     """The kinds of output, softmax or sigmoid, for which p - y may be handed to a backward, the gradient before it: where the
     file does so, or a layer with a softmax at its end may mean it.
     """
-    words = [w for w in place.program.words if re.search(r"soft_?max", w, re.I)]
-    if words and (place.kind is not None or hands_errors(place.program, back)):
+    words, hands = " ".join(place.program.words), hands_errors(place.program, back)
+    if re.search("soft_?max", words, re.I) and (place.kind is not None or hands):
         yield "softmax"
-    if hands_errors(place.program, back) and any(
-        re.search("sigm|logistic", w, re.I) for w in place.program.words
-    ):
+    if re.search("sigm|logistic", words, re.I) and hands:
         yield "sigmoid"
 
 
 def hands_errors(program, back):
     """Whether the file hands a difference, such as p - y, to a backward."""
     nodes = list(walk(program.tree))
-    assigned = [n for n in nodes if isinstance(n, ast.Assign) and _is_difference(n.value)]
+    assigned = [n for n in nodes if isinstance(n, ast.Assign) and _is_an_error(n.value)]
     made = {t.id for n in assigned for t in n.targets if isinstance(t, ast.Name)}
-    calls = [n for n in nodes if isinstance(n, ast.Call) and n.args]
-    given = [n.args[0] for n in calls if getattr(n.func, "attr", getattr(n.func, "id", "")) == back]
-    return any(_is_difference(n) or getattr(n, "id", "") in made for n in given)
+    given = [n.args[0] for n in nodes if called_name(n) == back and n.args]
+    return any(_is_an_error(n) or name_of(n) in made for n in given)
 
 
-def _is_difference(node):
+def _is_an_error(node):
     """Whether an expression is p - y, that divided by something, or a sum of such."""
     if isinstance(node, ast.BinOp):
-        return isinstance(node.op, ast.Sub) or isinstance(node.op, ast.Div) and _is_difference(node.left)
+        return isinstance(node.op, ast.Sub) or isinstance(node.op, ast.Div) and _is_an_error(node.left)
     name = getattr(node.func, "attr", "") if isinstance(node, ast.Call) else ""
     inside = [n for n in walk(node) if n is not node] if name == "sum" else []
-    return name == "subtract" or any(
-        isinstance(n, ast.Call | ast.BinOp) and _is_difference(n) for n in inside
-    )
+    return name == "subtract" or any(map(_is_an_error, inside))
 
 
 def _options(place, forward, back, arguments):
-    """For each parameter of a backward, the (name, source) pairs that may fill it, the likeliest first."""
+    """For each parameter of a backward, the (name, source) pairs that may fill it, the likeliest first; source None: it is
+    left out.
+    """
     returned = _names_returned(place, forward.name)
     parameters = place.parameters(back)
-    settings = {p.name: p.default for p in place.parameters(forward.name) if p.default is not p.empty}
+    asked = {p.name: p.default for p in place.parameters(forward.name)}
+    settings = {n: default for n, default in asked.items() if default is not inspect.Parameter.empty}
     options, upstream = [], 0
-    asked = {p.name for p in place.parameters(forward.name)}
     # what the file itself hands to backward, as in backward(1.0, cache), is an upstream gradient like any other
     arguments = {n: v for n, v in arguments.items() if n in asked or not is_gradient_name(n)}
+    held = [n for n, v in arguments.items() if isinstance(v, dict) and v and all(map(is_number, v.values()))]
     gradients = [p for p in parameters if p.name not in arguments and is_gradient_name(p.name)]
-    tree = evidence.find(place.program.tree, place.functions()[back])
+    # attributes that may hold the output
+    kept = [("kept", a) for a in ("output", "out", "y_pred", "probs") if a in place.program.words]
+    kept = kept if place.kind is not None else []
+    tree = place.tree_of(back)
     for i, p in enumerate(parameters):
-        name = p.name
-        ways = hints.asked(tree, name) if name not in arguments and p.default is p.empty else []
+        name, required = p.name, p.default is p.empty
+        ways = hints.asked(tree, name) if name not in arguments and required else []
         if ways:
             options.append([(name, ("constant", way)) for way in ways[:3]])
             continue
@@ -623,13 +584,11 @@ def _options(place, forward, back, arguments):
                 choice.append(("g",))  # backward(x): some call the upstream gradient as forward's argument
         elif name in settings:
             # what forward has under the same name is no upstream gradient, even if it is called delta
-            choice = [None] if p.default is not p.empty else [("constant", settings[name])]
+            choice = [("constant", settings[name])] if required else [None]
         elif name.lower() in evidence.steps:
-            choice = [None] if p.default is not p.empty else [("constant", 0.1)]
+            choice = [("constant", 0.1)] if required else [None]
         elif _cache.match(name):
-            choice = [("rest",), ("result",), ("y",)]
-            if p.default is not p.empty:
-                choice.append(None)
+            choice = [("rest",), ("result",), ("y",), *([] if required else [None])]
         elif name in returned:
             choice = [("out", returned.index(name))]
             if is_gradient_name(name):
@@ -639,14 +598,12 @@ def _options(place, forward, back, arguments):
             if len(gradients) > 1:  # one for each output
                 choice.insert(len(gradients) != len(returned), ("g", upstream))
                 upstream += 1
-            choice += [source for _, source in forward.bound[:1]]
-            choice += [("kept", a) for a in ("output", "out", "y_pred", "probs") if place.kind is not None]
+            choice += [*(source for _, source in forward.bound[:1]), *kept]
             # it is what comes from above, and no value of forward under a strange name
             if _upstream.match(name):
                 choice = [source for source in choice if source[0] == "g"]
-            if p.default is not p.empty:
-                choice.append(None)
-        elif p.default is not p.empty:
+            choice += [] if required else [None]
+        elif not required:
             choice = [None]
         else:
             alike = [a for a in arguments if may_be_labels.match(a)] if may_be_labels.match(name) else []
@@ -655,28 +612,21 @@ def _options(place, forward, back, arguments):
             choice += [("y",), ("rest",), ("result",)]
             others = {q.name for q in parameters}
             choice += [("out", i) for i, other in enumerate(returned) if other not in others]
-            if len(parameters) == 1 and len(arguments) >= 1:  # f_prime(z) beside f(x)
-                choice += [("given", a) for a in list(arguments)[:1]]
+            if len(parameters) == 1 and arguments:  # f_prime(z) beside f(x)
+                choice.append(("given", next(iter(arguments))))
             elif len(forward.bound) == 1 and _data.match(name):  # forward(X) and backward(input, delta)
                 choice.insert(0, forward.bound[0][1])
-            choice += [("kept", a) for a in ("output", "out") if place.kind is not None]
-        held = [
-            a for a, v in arguments.items() if isinstance(v, dict) and v and all(map(is_number, v.values()))
-        ]
-        if held and name not in arguments and p.default is p.empty and _collection.match(name):
+            choice += [source for source in kept if source[1] in ("output", "out")]
+        if held and name not in arguments and required and _collection.match(name):
             choice.insert(0, ("blank", name, held[0]))
-        words = place.program.words
-        choice = [source for source in choice if not source or source[0] != "kept" or source[1] in words]
-        options.append([(name, source) if source else (name, None) for source in choice])
+        options.append([(name, source) for source in choice])
     return options
 
 
 def _names_returned(place, name):
     function = place.functions().get(name) or place.program.functions().get(name)
-    node = evidence._returned(evidence.find(place.program.tree, function))
-    if isinstance(node, ast.Tuple):
-        return [n.id if isinstance(n, ast.Name) else "" for n in node.elts]
-    return []
+    node = evidence._returned(place.program.tree_of(function))
+    return list(map(name_of, node.elts)) if isinstance(node, ast.Tuple) else []
 
 
 class Found:
@@ -726,14 +676,10 @@ def try_all(place, seed=0, seconds=4.0):
         if late:
             break
         known = best.get(reading.title)
-        all_right = known and known.right and not known.wrong
-        if all_right and (
-            (reading.loss is not None or reading.reduce or reading.upstream)
-            and known.right >= 2
-            or reading.inside
-            and not known.takes_a_step
-        ):
-            continue
+        guesses = reading.loss is not None or reading.reduce or reading.upstream
+        if known and known.right and not known.wrong:
+            if guesses and known.right >= 2 or reading.inside and not known.takes_a_step:
+                continue
         call = reading.forward, reading.backward  # which raises whatever the loss is, if it is not given g
         if call in raised or _makes_no_number(reading, start, numbers):
             continue
@@ -747,12 +693,8 @@ def try_all(place, seed=0, seconds=4.0):
             if other is not None and (known is None or other.worth > known.worth):
                 best[reading.title] = other
             waits = isinstance(error, AttributeError)  # for what the loss sets
-            if (
-                reading.backward
-                and not reading.takes_g
-                and not waits
-                and _raised_in(place, reading.backward, error)
-            ):
+            alike = reading.backward and not reading.takes_g and not waits
+            if alike and _raised_in(place, reading.backward, error):
                 raised.add(call)
             continue
         ran |= {reading.title} if reading.takes_g and reading.outputs != EVERY else set()
@@ -761,39 +703,43 @@ def try_all(place, seed=0, seconds=4.0):
                 inner = attempt(place, replace(reading, inside=True), start)
                 found = inner if inner and inner.right > found.right else found
                 reading = found.reading
-        alone = reading.backward is None and goes_back(reading.forward.name, place.functions())
-        if found and (reading.inside or alone) and not found.right and not names_its_loss(place, reading):
-            continue  # what it returns may be a score, or a gradient
-        if found and _is_a_forward_alone(reading, found):
+        if not found or _tells_nothing(place, reading, found, start):
             continue
-        if found and reading.inside and known and known.matches and not known.takes_a_step:
+        if reading.inside and known and known.matches and not known.takes_a_step:
             if found.right <= known.right:
                 continue  # what it gives back tells its gradients
-        if found and not found.right and found.takes_a_step and _keeps_moments(place, reading):
-            continue  # the step of Adam is no gradient
-        if found and not found.right and is_given_a_record(place, reading, start):
-            continue  # what another function has left belongs to other values than these
-        opposite = found and all(m.factor is not None and abs(m.factor + 1) < 1e-4 for m in found.matches)
-        if found and reading.reduce and not found.right and not opposite:
+        opposite = all(m.factor is not None and abs(m.factor + 1) < 1e-4 for m in found.matches)
+        if reading.reduce and not found.right and not opposite:
             spare.setdefault(reading.title, found)
-            continue
-        if found and (known is None or found.worth > known.worth):
+        elif known is None or found.worth > known.worth:
             best[reading.title] = found
     place.errors = errors
     if not best and place.only is not None:
-        key = place.only if place.kind is None else f"{place.kind.__name__}.{place.only}"
-        program, own = place.program, [e for r, e in errors if r.backward is not None]
-        program.note(key, FAR, own[0] if own else "no gradient of the shape of an argument was found")
+        own = [e for r, e in errors if r.backward is not None]
+        why = own[0] if own else "no gradient of the shape of an argument was found"
+        place.program.note(place.key_of(place.only), FAR, why)
     for reading, error in errors:
-        if (
-            reading.title not in best
-            and reading.title not in ran
-            and _breaks_in_backward(place, reading, error)
-        ):
+        open_ = reading.title not in best and reading.title not in ran
+        if open_ and _breaks_in_backward(place, reading, error):
             best[reading.title] = spare.get(reading.title) or _broken(place, reading, start, error)
     found = list(best.values())
     place.tried = None if late else found
     return found
+
+
+def _tells_nothing(place, reading, found, scene):
+    """Whether what was found may be no gradients at all, or none of these values."""
+    if _is_a_forward_alone(reading, found):
+        return True
+    if found.right:
+        return False
+    alone = reading.backward is None and goes_back(reading.forward.name, place.functions())
+    if (reading.inside or alone) and not names_its_loss(place, reading):
+        return True  # what it returns may be a score, or a gradient
+    if found.takes_a_step and _keeps_moments(place, reading):
+        return True  # the step of Adam is no gradient
+    # what another function has left belongs to other values than these
+    return is_given_a_record(place, reading, scene)
 
 
 def _is_a_forward_alone(reading, found):
@@ -807,17 +753,13 @@ def _is_a_forward_alone(reading, found):
 
 def _keeps_moments(place, reading):
     """Whether a step divides by the root of an average that it keeps: v = b * v + (1 - b) * g * g, and w -= m / sqrt(v)."""
-    step = reading.backward or reading.forward
-    function = place.functions().get(step.name)
-    tree = evidence.find(place.program.tree, function) if function is not None else None
-    kept = set()
-    for n in walk(tree) if tree is not None else ():
-        value = getattr(n, "value", None) if isinstance(n, ast.Assign) else None
+    tree, kept = place.tree_of((reading.backward or reading.forward).name), set()
+    for n in walk(tree):
+        value = n.value if isinstance(n, ast.Assign) else None
         if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add):
             target = ast.unparse(n.targets[0])
             kept |= {target} if any(ast.unparse(m) == target for m in walk(value)) else set()
-    calls = (n for n in walk(tree or ast.Pass()) if isinstance(n, ast.Call))
-    roots = [n for n in calls if getattr(n.func, "attr", "") == "sqrt"]
+    roots = [n for n in walk(tree) if getattr(getattr(n, "func", None), "attr", "") == "sqrt"]
     return any(ast.unparse(m) in kept for n in roots for m in walk(n))
 
 
@@ -858,10 +800,7 @@ def _breaks_in_backward(place, reading, error):
         return False
     names = place.functions()
     if stem(reading.forward.name, names) != stem(reading.backward.name, names):
-        front, back = (
-            [p.name for p in place.parameters(step.name) if p.default is p.empty]
-            for step in (reading.forward, reading.backward)
-        )
+        front, back = place.required(reading.forward.name), place.required(reading.backward.name)
         if not _cost.search(reading.forward.name) or front != back:
             return False
     return _raised_in(place, reading.backward, error)
@@ -871,8 +810,8 @@ def _is_called_as_meant(place, reading):
     """Whether all that a backward is given has its own name: with sizes by trying, a guess more may be to blame."""
     returned = _names_returned(place, reading.forward.name)
     asked = {name for name, _ in reading.forward.bound}
-    tree = evidence.find(place.program.tree, place.functions()[reading.forward.name])
-    if tree is not None and any(hints.entries(tree, name) > 2 for name in asked):
+    tree = place.tree_of(reading.forward.name)
+    if any(hints.entries(tree, name) > 2 for name in asked):
         return False  # it may be a list of arrays
     upstream = [p for p, source in reading.backward.bound if source[0] == "g"]
 
@@ -880,14 +819,9 @@ def _is_called_as_meant(place, reading):
         kind, *what = source
         if kind == "out":
             return returned[what[0]] == p
-        return (
-            kind == "g"
-            or kind == "given"
-            and what == [p]
-            and p in asked
-            or kind == "rest"
-            and bool(_cache.match(p))
-        )
+        if kind == "given":
+            return what == [p] and p in asked
+        return kind == "g" or kind == "rest" and bool(_cache.match(p))
 
     return len(upstream) < 2 and all(has_its_name(p, source) for p, source in reading.backward.bound)
 
@@ -924,16 +858,13 @@ def _set_by_others(place, reading):
     """The attributes that methods set which this reading does not call: what they leave must be there first."""
     called = {reading.forward.name, reading.backward.name}
     others = [f for n, f in place.functions().items() if n not in called] if place.kind is not None else []
-    trees = [evidence.find(place.program.tree, f) or ast.Pass() for f in others]
-    nodes = (n for tree in trees for n in walk(tree) if isinstance(n, ast.Attribute))
-    return {n.attr for n in nodes if isinstance(n.ctx, ast.Store)}
+    return set().union(*(attributes(place.program.tree_of(f), ast.Store) for f in others))
 
 
 def _asks_for_objects(place, step):
     """Whether a function calls methods of what a Step gives it as an array: loss.backward(), where loss is an object."""
-    tree = evidence.find(place.program.tree, place.functions()[step.name])
-    called = [n.func for n in walk(tree or ast.Pass()) if isinstance(n, ast.Call)]
-    owners = {f.value.id for f in called if isinstance(f, ast.Attribute) and isinstance(f.value, ast.Name)}
+    called = [n.func for n in walk(place.tree_of(step.name)) if isinstance(n, ast.Call)]
+    owners = {name_of(f.value) for f in called if isinstance(f, ast.Attribute)}
     arrays = {p for p, source in step.bound if source[0] in ("g", "y", "result", "rest", "out")}
     return bool(arrays & owners - {"np"})
 
@@ -982,16 +913,11 @@ def attempt(place, reading, scene, warm=None, seconds=5):
 def _keeps_state(place, reading, scene):
     if reading.backward is None and not reading.closure:
         return False
-    names = place.program.names
-    data = any(
-        scenes.is_data(k, v) and isinstance(v, dict | list | np.ndarray) or scenes.is_own(v, place.program)
-        for k, v in names.items()
-    )
-    return (
-        place.kind is not None
-        or data
-        or any(scenes.is_own(v, place.program) for v in scene.arguments.values())
-    )
+    if place.kind is not None:
+        return True
+    held = place.program.names
+    data = any(scenes.is_data(k, v) and isinstance(v, dict | list | np.ndarray) for k, v in held.items())
+    return data or any(scenes.is_own(v, place.program) for v in [*held.values(), *scene.arguments.values()])
 
 
 def warmed(reading, scene, how):
@@ -1066,11 +992,8 @@ def _attempt(place, reading, scene, warm):
         return None
     if reading.elementwise and scalar and np.ndim(y) == 0:
         return None
-    if (
-        reading.loss is not None
-        and any(m == ("y",) for _, m in reading.loss.bound)
-        and _is_blind(reading, scene)
-    ):
+    of_the_output = reading.loss is not None and any(source == ("y",) for _, source in reading.loss.bound)
+    if of_the_output and _is_blind(reading, scene):
         return None  # the output was compared with itself
     matches, y, (missed, open_) = evidence.match(reading, scene)
     if not matches or _gives_no_gradient(reading, scene, matches):
@@ -1131,8 +1054,8 @@ def _asks_for_g(place, reading):
     if not reading.takes_g:
         return False
     if reading.closure:
-        tree = evidence.find(place.program.tree, place.functions()[reading.forward.name])
-        inner = [n for n in walk(tree) if isinstance(n, ast.FunctionDef) and n is not tree] if tree else []
+        tree = place.tree_of(reading.forward.name)
+        inner = [n for n in walk(tree) if isinstance(n, ast.FunctionDef) and n is not tree]
         if not inner or not inner[-1].args.args:
             return False
         tree, name = inner[-1], inner[-1].args.args[0].arg
@@ -1143,12 +1066,9 @@ def _asks_for_g(place, reading):
             return is_gradient_name(name)
         if not is_gradient_name(name) and name != "dvalues":
             return False
-        tree = evidence.find(place.program.tree, place.functions()[reading.backward.name])
-        required = any(
-            p.name == name and p.default is p.empty for p in place.parameters(reading.backward.name)
-        )
-    read = tree is not None and any(isinstance(n, ast.Name) and n.id == name for n in walk(tree))
-    return required or read
+        tree = place.tree_of(reading.backward.name)
+        required = name in place.required(reading.backward.name)
+    return required or name in names_in(tree)
 
 
 def _value(scene, address):
@@ -1158,10 +1078,9 @@ def _value(scene, address):
 
 def _linear(reading, scene, matches):
     """Whether doubling g doubles the gradients, or at least one of them: a g that is not the upstream gradient does not."""
-    once = gradients(reading, scene.live(), {m.value: m.source for m in matches}, lambda y: np.ones_like(y))
-    twice = gradients(
-        reading, scene.live(), {m.value: m.source for m in matches}, lambda y: 2 * np.ones_like(y)
-    )
+    sources = {m.value: m.source for m in matches}
+    once = gradients(reading, scene.live(), sources, np.ones_like)
+    twice = gradients(reading, scene.live(), sources, lambda y: 2 * np.ones_like(y))
     good = [np.allclose(2 * once[k], twice[k], rtol=1e-8, atol=1e-10) for k in once if k in twice]
     return any(good)
 
@@ -1196,12 +1115,9 @@ def _read(outcome, sources, live):
             elif got is not None and source.kind == "changed" and before is not None:
                 got = (before[1] - got) / source.step - source.decay * before[1]
         if got is not None:
-            got = np.array(got, dtype=np.float64)
-            found[value] = (
-                source.whole(got, np.shape(scenes.reach(live, value)[2]), live)
-                if source.row or source.count
-                else got
-            )
+            found[value] = np.array(got, dtype=np.float64)
+            if source.row or source.count:
+                found[value] = source.whole(found[value], np.shape(scenes.reach(live, value)[2]), live)
     return found
 
 
@@ -1380,12 +1296,8 @@ def _penalties(place, reading):
 
     def may_be(name, parameters, count):
         asked = [p for p in parameters if p.default is p.empty]
-        return (
-            words.search(name)
-            and name not in known
-            and not goes_back(name, functions)
-            and len(asked) == count
-        )
+        is_other = name not in known and not goes_back(name, functions)
+        return is_other and len(asked) == count and words.search(name)
 
     found = {n: f for n, f in functions.items() if may_be(n, place.parameters(n), 0)}
     for kind in place.program.classes().values():
@@ -1427,9 +1339,7 @@ def _written_out(m, program):
 
 def _distinct(fed):
     """Names that are not used twice: self.x is x where nothing else is called so."""
-    count = {}
-    for name in fed.values():
-        count[name] = count.get(name, 0) + 1
+    count = Counter(fed.values())
     return {a: n if count[n] == 1 else f"{n} ({a[0][0]})" for a, n in fed.items()}
 
 
@@ -1473,15 +1383,9 @@ def covered(program, found):
         if not f.right and any(o in kept for o in others):
             continue  # another loss fits it better
         earlier = found[: found.index(f)]
-        outer = [
-            o
-            for o in found
-            if o is not f
-            and own <= reach[id(o)][1]
-            and not reach[id(o)][0] <= mine
-            and (o not in others or o in earlier)
-        ]
-        same = [o for o in kept if own <= reach[id(o)][1] and reach[id(o)][0] <= mine]
+        around = [o for o in found if o is not f and own <= reach[id(o)][1]]
+        outer = [o for o in around if not reach[id(o)][0] <= mine and (o not in others or o in earlier)]
+        same = [o for o in around if o in kept and reach[id(o)][0] <= mine]
         if not outer and not same:
             kept.append(f)
     return kept
@@ -1496,16 +1400,12 @@ def reached(program, found):
 def names_of_code(program):
     """{code object: function or Class.method} of the file; what is defined inside a function has its name."""
     functions = program.functions() | _lambdas(program)
-    inner = {
-        c: name
-        for name, f in functions.items()
-        for c in f.__code__.co_consts
-        if isinstance(c, types.CodeType)
-    }
+    consts = ((c, name) for name, f in functions.items() for c in f.__code__.co_consts)
+    inner = {c: name for c, name in consts if isinstance(c, types.CodeType)}
     found = inner | {f.__code__: name for name, f in functions.items()}
     for kind in program.classes().values():
         for name, value in vars(kind).items():
-            value = value.__func__ if isinstance(value, staticmethod | classmethod) else value
+            value = getattr(value, "__func__", value)
             if isinstance(value, types.FunctionType):
                 found[value.__code__] = f"{kind.__name__}.{name}"
     return found
@@ -1559,7 +1459,7 @@ def _key(found, step):
         return step.name
     if step.of:
         return f"{type(found.place.build(0).arguments[step.of]).__name__}.{step.name}"
-    return step.name if found.place.kind is None else f"{found.place.kind.__name__}.{step.name}"
+    return found.place.key_of(step.name)
 
 
 def computes(tree):
@@ -1567,9 +1467,8 @@ def computes(tree):
     if not isinstance(tree, ast.FunctionDef):
         return False
     own = [n for part in tree.body if not isinstance(part, ast.Raise) for n in walk(part)]
-    takes = [a.arg for a in tree.args.args if a.arg not in ("self", "cls")]
     arithmetic = any(isinstance(n, ast.BinOp | ast.AugAssign | ast.UnaryOp) for n in own)
-    return arithmetic or bool(takes) and any(isinstance(n, ast.Call) for n in own)
+    return arithmetic or bool(_takes(tree)) and any(isinstance(n, ast.Call) for n in own)
 
 
 def call_graph(program):
@@ -1590,16 +1489,13 @@ def call_graph(program):
             if isinstance(n, ast.Name) and n.id in nodes:
                 called.add(n.id)
             elif isinstance(n, ast.Attribute) and n.attr in methods:
-                mine = isinstance(n.value, ast.Name) and n.value.id == "self" and "." in name
                 own = f"{name.split('.')[0]}.{n.attr}"
-                called.update([own] if mine and own in nodes else methods[n.attr])
-            elif isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute | ast.Name):
-                attribute = n.func.attr if isinstance(n.func, ast.Attribute) else ""
-                mine = attribute and isinstance(n.func.value, ast.Name) and n.func.value.id == "self"
-                if mine and attribute not in methods:
+                called.update([own] if is_of_self(n) and "." in name and own in nodes else methods[n.attr])
+            elif isinstance(n, ast.Call):  # of an object, perhaps, which is kept in self or has a name
+                kept = is_of_self(n.func) and n.func.attr not in methods
+                plain = name_of(n.func)
+                if kept or plain and plain not in nodes and not hasattr(builtins, plain):
                     called.update(methods.get("__call__", []))
-                elif isinstance(n.func, ast.Name) and n.func.id not in nodes:
-                    called.update([] if hasattr(builtins, n.func.id) else methods.get("__call__", []))
         graph[name] = called
     return graph
 

@@ -18,10 +18,17 @@ import time
 
 import numpy as np
 
-from minigen.explain import chain, hints, load, pairs, vector
+from minigen.explain import chain, evidence, hints, load, pairs, vector
 from minigen.explain.naming import bases
-from minigen.explain.scene import Live, Scene, is_own, widen
-from minigen.explain.source import walk
+from minigen.explain.scene import Live, in_double, is_own
+from minigen.explain.source import (
+    attributes,
+    called_names,
+    index_parts,
+    is_taken_away,
+    name_of,
+    walk,
+)
 
 GLANCE, LOOK = 300, 2500  # the effort for one class or function: a call of its forward counts 1, ...
 JUDGED = 5  # ... and a comparison of its gradients so much more
@@ -66,18 +73,8 @@ class Sizes:
 
 
 _asks_for_positive = {
-    "log",
-    "log2",
-    "log10",
-    "log1p",
-    "xlogy",
-    "sqrt",
-    "clip",
-    "minimum",
-    "arccos",
-    "arctanh",
-    "logit",
-}
+    "log", "log2", "log10", "log1p", "xlogy", "sqrt", "clip", "minimum", "arccos", "arctanh", "logit",
+}  # fmt: skip
 _shapes = [
     "N A", "N B", "A N", "N", "A", "N 1", "1 A", "A 1", "A B", "B A", "B", "1 B", "B 1", "N C", "C N", "C", "B C", "C B",
     "N c H W", "N H W c", "N c L", "N L c", "N T A", "T N A", "o c 3 2", "o", "c", "o c 3 3", "1 c 1 1", "A A", "B B", "C C", "B N",
@@ -86,14 +83,8 @@ _shapes = [
 ]  # fmt: skip
 
 
-_square = [
-    "o c 3 3",
-    "3 3 c o",
-    "c H H",
-    "H H c",
-    "N c H H",
-    "N H H c",
-]  # where no other image or kernel may fit
+# where no other image or kernel may fit
+_square = ["o c 3 3", "3 3 c o", "c H H", "H H c", "N c H H", "N H H c"]
 _of_images = ["N c H W", "c H W", "H W c", "c H H", "N H W c"]
 _of_kernels = ["o c 3 2", "o c 3 3", "3 2 c o", "o 3 2", "3 2 o"]
 
@@ -111,8 +102,9 @@ def _shape(spec, sizes):
     return tuple(table[s] if s in table else int(eval(s, {"__builtins__": {}}, table)) for s in spec.split())
 
 
-def _shape_of(choice):
-    return choice.what if isinstance(choice.what, tuple) else _shape(choice.what, Sizes())
+def _shape_of(choice, sizes=None):
+    """The shape of an array that is chosen."""
+    return choice.what if isinstance(choice.what, tuple) else _shape(choice.what, sizes or Sizes())
 
 
 def _spec(shape, sizes):
@@ -159,7 +151,7 @@ class Choice:
             return rng.integers(0, min(sizes.widths), what or (sizes.T,)).tolist()
         if kind == "pairs":
             return tuple(getattr(sizes, w) if isinstance(w, str) else sizes.widths[w] for w in what)
-        shape = what if isinstance(what, tuple) else _shape(what, sizes)
+        shape = _shape_of(self, sizes)
         if self.domain == "int":
             return rng.integers(0, min(sizes.widths), shape)
         if self.domain == "one-hot":
@@ -182,8 +174,7 @@ class Choice:
     def shown(self, rng, sizes):
         """What stands after the name in --shapes, or None."""
         if self.kind == "array":
-            shape = self.what if isinstance(self.what, tuple) else _shape(self.what, sizes)
-            return ",".join(map(str, shape)) or "1"
+            return ",".join(map(str, _shape_of(self, sizes))) or "1"
         if self.kind == "indices":
             return ",".join(map(str, self.what or (sizes.T,)))
         if self.kind in ("width", "widths", "pairs"):
@@ -209,15 +200,9 @@ def choices(parameter, position, given, constructor, weights=0, extra=(), promis
         numbers = given[name]
         if constructor and len(numbers) == 1:
             return [Choice("constant", numbers[0])]
-        return [
-            *([Choice("constant", list(numbers)), Choice("constant", numbers)] if constructor else []),
-            *(
-                Choice("array", numbers, d)
-                for d in ("normal", "probability", "one-hot", "int", "binary", "distribution")
-            ),
-        ]
-    note = parameter.annotation
-    note = note if isinstance(note, str) else getattr(note, "__name__", str(note))
+        domains = ("normal", "probability", "one-hot", "int", "binary", "distribution")
+        lists = [Choice("constant", list(numbers)), Choice("constant", numbers)] if constructor else []
+        return [*lists, *(Choice("array", numbers, d) for d in domains)]
     default = parameter.default
     found = []
     if default is not parameter.empty:
@@ -247,46 +232,42 @@ def choices(parameter, position, given, constructor, weights=0, extra=(), promis
         for d in ("probability", "one-hot", "distribution", "binary", "sign")
         for s in ("N A", "N B", "N 1")
     ]
-    domains += [Choice("array", "N", d) for d in ("int", "binary", "sign")] + [
-        Choice("array", "A N", "one-hot columns")
-    ]
-    domains += [
-        Choice("array", "N T", "int"),
-        Choice("array", "N B", "int"),
-        Choice("array", "1 N", "binary"),
-        Choice("array", "A N", "probability"),
-    ]
+    domains += [Choice("array", s, d) for s, d in _rarer]
     numbers = [Choice("constant", 0.3), Choice("constant", 2), Choice("constant", True)]
-    if (
-        not constructor
-        and not (_kernel.match(name) and len(name) > 1)
-        and not re.search(r"lr|learning_rate|^eps$|dropout|^reg$", name)
-    ):
+    is_setting = _kernel.match(name) and len(name) > 1 or _setting.search(name)
+    if not constructor and not is_setting:
         if pairs.may_be_labels.match(name) and (position > 0 or name not in ("t", "y")):
-            classes = [
-                Choice("array", "N A", "one-hot"),
-                Choice("array", "N", "int"),
-                Choice("array", "A N", "one-hot columns"),
-            ]
-            return found + [classes[0], arrays[0], *classes[1:], *domains, *arrays[1:], *numbers]
+            first, *rest = (Choice("array", s, d) for s, d in _of_classes)
+            return found + [first, arrays[0], *rest, *domains, *arrays[1:], *numbers]
         if re.match(r"^(p|probs?|probabilities|y_?hat|y_prob\w*|y_pred|predictions?)$", name):
-            return found + [
-                Choice("array", "N A", "probability"),
-                *arrays[:1],
-                *domains,
-                *arrays[1:],
-                *numbers,
-            ]
+            first = Choice("array", "N A", "probability")
+            return found + [first, arrays[0], *domains, *arrays[1:], *numbers]
         if _scalar.match(name) or len(name) > 1 and _factor.match(name.lower()) and not promised:
             first = 3 if _bias.match(name) and promised else 0
             return found + arrays[:first] + numbers[:1] + arrays[first:] + domains + numbers[1:]
         return found + arrays + domains + numbers
-    return found + _of_constructor(name, note, position, arrays, domains, numbers)
+    return found + _of_constructor(name, _note(parameter), position, arrays, domains, numbers)
+
+
+# (shape, domain) of labels of classes, and of arrays that are not of normal numbers and rarer than others
+_of_classes = [("N A", "one-hot"), ("N", "int"), ("A N", "one-hot columns")]
+_rarer = [
+    *(("N", d) for d in ("int", "binary", "sign")),
+    *(("A N", "one-hot columns"), ("N T", "int"), ("N B", "int"), ("1 N", "binary"), ("A N", "probability")),
+]
+_setting = re.compile(r"lr|learning_rate|^eps$|dropout|^reg$")
+
+
+def _note(parameter):
+    """The annotation of a parameter as text."""
+    note = parameter.annotation
+    return note if isinstance(note, str) else getattr(note, "__name__", str(note))
 
 
 def _of_constructor(name, note, position, arrays, domains, numbers):
     """The Choices for an argument of a constructor: sizes, settings, or lists of sizes."""
     widths = [Choice("width", i) for i in _turn(range(4), position)]
+    channels = [Choice("width", w) for w in ("channels", "channels_out")]
     lists = [Choice("widths", w) for w in ((0, 1, 2), (0, 1, 2, 3), (0, 1))]
     if "ndarray" in note or note in ("array", "Array"):
         return arrays + domains
@@ -305,21 +286,9 @@ def _of_constructor(name, note, position, arrays, domains, numbers):
     if _rate.search(name):
         return [Choice("constant", 0.1 if re.search("lr|learn|eta", name) else 0.3), *widths, *arrays]
     if re.search(r"channel|filters|maps|depth|^(c|ch)_?(in|out)$|^(in|out)_?(c|ch)$", name):
-        first = (
-            ["channels_out", "channels"]
-            if re.search("out|filters|^depth", name)
-            else ["channels", "channels_out"]
-        )
-        return [Choice("width", w) for w in first] + widths
+        return (channels[::-1] if re.search("out|filters|^depth", name) else channels) + widths
     if _size.search(name) or "int" in note:
-        return [
-            *widths,
-            *lists,
-            Choice("width", "channels"),
-            Choice("width", "channels_out"),
-            *arrays,
-            *numbers,
-        ]
+        return [*widths, *lists, *channels, *arrays, *numbers]
     return [*widths, *lists, *arrays, *numbers, Choice("constant", "tanh")]
 
 
@@ -335,11 +304,8 @@ def _instead_of_default(name, default, constructor, promised, weights):
     """
     if default is False and re.match(r"(is_?)?train", name, re.I):
         return [Choice("constant", True)]
-    if (
-        isinstance(default, bool)
-        or not isinstance(default, int | float)
-        or name.lower() in pairs.evidence.steps
-    ):
+    is_number = isinstance(default, int | float) and not isinstance(default, bool)
+    if not is_number or name.lower() in evidence.steps:
         return []
     if promised and not constructor:
         number = float(default) + (0.3 if isinstance(default, int) or default in (0.0, 1.0) else 0.0)
@@ -385,16 +351,8 @@ def _hinted(name, position, weights, extra):
         found += ["B 1", "A 1"]
     found += [shape for shape in extra if " " in str(shape)]
     widths = [n for n in extra if " " not in str(n)]
-    found += [
-        shape for pattern in ("N {}", "{} N", "{} 1", "{}", "N T {}") for shape in map(pattern.format, widths)
-    ]
-    return found
-
-
-def _statements(tree):
-    """The assignments of a function, in their order."""
-    found = [n for n in walk(tree) if isinstance(n, ast.Assign)] if tree else []
-    return sorted(found, key=lambda n: (n.lineno, n.col_offset))
+    patterns = ("N {}", "{} N", "{} 1", "{}", "N T {}")
+    return found + [pattern.format(width) for pattern in patterns for width in widths]
 
 
 def _symbol(name, place, image, known, letters):
@@ -412,15 +370,18 @@ def _symbol(name, place, image, known, letters):
         for symbol, words in likely.items():
             if re.search(words, name, re.I) and symbol not in known:
                 return symbol
-        filters = (
-            re.match(r"(?i)(n_?c|f|k|d|n_?f|out\w*|\w*filters|c_?out|o)$", name)
-            and name != "f"
-            and name != "k"
+        filters = name not in ("f", "k") and re.match(
+            r"(?i)(n_?c|f|k|d|n_?f|out\w*|\w*filters|c_?out|o)$", name
         )
         return "o" if filters and "o" not in known else "4" if "4" not in known else "2"
     if re.match(r"(?i)(t|l|seq\w*|steps|time\w*)$", name) and "T" not in known:
         return "T"
     return next(letters, "D")
+
+
+def _index_parts(tree):
+    """The parts of all indices in a text."""
+    return [part for n in walk(tree) if isinstance(n, ast.Subscript) for part in index_parts(n)]
 
 
 def _turn(indices, by):
@@ -439,36 +400,38 @@ def with_other_numbers(held, rng, _=None):
     return copy.deepcopy(held) | moved
 
 
+def _parameter(name):
+    return inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
 def _settings(keys, stride):
     """The Choice of a dict with these keys: arrays for weights and biases, numbers for the rest."""
     found, weights = {}, 0
     for key in keys:
-        parameter = inspect.Parameter(key, inspect.Parameter.POSITIONAL_OR_KEYWORD)
         array = _weight.match(key) or _bias.match(key)
         if re.search(r"(height|width|size|kernel|pool|^k|^f$|filter)", key) and not array:
             found[key] = Choice("constant", 2 + ("width" in key))
         elif _one.match(key):
             found[key] = Choice("constant", stride)
         else:
-            found[key] = choices(parameter, 1, {}, not array, weights)[0]
+            found[key] = choices(_parameter(key), 1, {}, not array, weights)[0]
         weights += bool(_weight.match(key))
     return Choice("settings", found, hides=stride == 1)
 
 
-def _for_initialising(parameters):
-    """Two or three ways to call a function that makes parameters: a list of sizes, or widths in order."""
+def _made_by(maker):
+    """Two Choices that call a function or class which makes parameters: with a list of sizes, or widths in order."""
     ways = []
     for turn in range(2):
         options, position = {}, 0
-        for p in parameters:
+        for p in _constructor(maker):
             found = choices(p, position, {}, True)
-            sized = [
-                c for c in found if c.kind == "width"
-            ]  # rather than its own default, which no other size fits
-            found = sized if sized and found[0].kind == "omit" and type(p.default) is int else found
+            sized = [c for c in found if c.kind == "width"]
+            if sized and found[0].kind == "omit" and type(p.default) is int:
+                found = sized  # rather than its own default, which no other size fits
             position += found[0].kind == "width"
-            options[p.name] = found[min(turn, len(found) - 1)] if found[0].kind in ("widths",) else found[0]
-        ways.append(options)
+            options[p.name] = found[min(turn, len(found) - 1)] if found[0].kind == "widths" else found[0]
+        ways.append(Choice("made", (maker, options)))
     return ways
 
 
@@ -488,9 +451,8 @@ class Proposal:
     def labels(self):
         """Choices of labels that have the shape of the output, none for a number."""
         columns = not self.output.startswith("N")
-        domains = (
-            ("one-hot columns" if columns else "one-hot", "normal") if " " in self.output else ("normal",)
-        )
+        of_classes = ["one-hot columns" if columns else "one-hot"] if " " in self.output else []
+        domains = [*of_classes, "normal"]
         if self.output not in self._labels:
             self._labels[self.output] = [Choice("array", self.output, d) for d in domains if self.output]
         return self._labels[self.output]
@@ -501,7 +463,7 @@ class Proposal:
 
     @property
     def key(self):
-        return self.front if self.kind is None else f"{self.kind.__name__}.{self.front}"
+        return self.place.key_of(self.front)
 
     def variables(self, given):
         """[(what is chosen, its Choices)]: what the constructor is given, which methods are called first, and what forward is
@@ -514,11 +476,8 @@ class Proposal:
         for p in self.constructor:
             of_forward = any(q.name == p.name for q in self.parameters)  # whose gradient it is then
             promised = p.name.lower() in self.program.promised and p.default is p.empty and not of_forward
-            options = [
-                *self._objects(p.name),
-                *self._tuples(p, position, given),
-                *choices(p, position, given, True),
-            ]
+            options = [*self._objects(p.name), *self._tuples(p, position, given)]
+            options += choices(p, position, given, True)
             position += options[0].kind in ("width", "pairs")
             if promised and p.name not in given:  # the gradient at it is asked for: it is no size
                 shapes = dict.fromkeys([*_hinted(p.name, 0, weights, ()), *_shapes])
@@ -526,8 +485,7 @@ class Proposal:
                 weights += bool(_weight.match(p.name))
             keys = self._keys_read(p.name, self._class) if p.name not in given else None
             if keys:
-                asked = [inspect.Parameter(key, inspect.Parameter.POSITIONAL_OR_KEYWORD) for key in keys]
-                of_keys = {q.name: choices(q, i, {}, True)[0] for i, q in enumerate(asked)}
+                of_keys = {key: choices(_parameter(key), i, {}, True)[0] for i, key in enumerate(keys)}
                 options = [Choice("settings", of_keys), *options]
             yield ("new", p.name), options
         star = _star(self.kind) if self.kind is not None else None
@@ -540,9 +498,8 @@ class Proposal:
             # what asks for more than forward has is there to be called
             always = asked or name in self._setters
             yield ("begin", name), [called] if always else [Choice("omit"), called]
-            yield from (
-                (("with", p.name), [*self._objects(p.name), *choices(p, 1, given, False)]) for p in asked
-            )
+            for p in asked:
+                yield ("with", p.name), [*self._objects(p.name), *choices(p, 1, given, False)]
         yield from ((("add", name), self._chains(layers)) for name, layers in self._collectors())
 
     def _of_the_call(self, given):
@@ -604,24 +561,16 @@ class Proposal:
         methods = chain.methods_of(self.program, name)
         methods = methods.union(*(chain.methods_of(self.program, other) for other in self._kept_as(name)))
         kinds = chain.with_methods(self.program, methods, self.kind)
-        found = [
-            Choice("made", (k, options)) for k in kinds for options in _for_initialising(_constructor(k))
-        ]
-        return found + self._chains(name)
+        return [choice for kind in kinds for choice in _made_by(kind)] + self._chains(name)
 
     def _annotated(self, parameter):
         """Choices of objects of the class that stands beside an argument: by its own way to begin, init(n_in, n_out), or by
         its constructor.
         """
-        note = parameter.annotation
-        kind = self.program.classes().get(note if isinstance(note, str) else getattr(note, "__name__", ""))
+        kind = self.program.classes().get(_note(parameter))
         if kind is None or parameter.default is not parameter.empty:
             return []
-        return [
-            Choice("made", (f, options))
-            for f in makers(kind)
-            for options in _for_initialising(_constructor(f))
-        ]
+        return [choice for maker in makers(kind) for choice in _made_by(maker)]
 
     def _chains(self, name):
         """Choices of lists of layers, for examples in rows and in columns."""
@@ -630,45 +579,34 @@ class Proposal:
         backward = {m for m in methods if pairs.goes_back(m)}
         kinds = chain.with_methods(self.program, {forward} | backward, self.kind) if forward else []
 
-        def made(columns):
-            return lambda rng, sizes: chain.layers(
-                self.program,
-                kinds,
-                lambda kind, at: _arguments(kind, at, rng, sizes),
-                forward,
-                sizes,
-                columns,
-            )
+        def made(columns, rng, sizes):
+            def arguments(kind, at):
+                return _arguments(kind, at, rng, sizes)
 
-        return [Choice("call", made(columns)) for columns in (False, True)] if kinds else []
+            return chain.layers(self.program, kinds, arguments, forward, sizes, columns)
+
+        ways = [functools.partial(made, columns) for columns in (False, True)]
+        return [Choice("call", way) for way in ways] if kinds else []
 
     def _collectors(self):
         """(method, name of a list) of the methods that put a layer into a list, such as add."""
-        for name, function in self.place.functions().items() if self.kind is not None else ():
-            tree = pairs.evidence.find(self.program.tree, function)
-            for n in walk(tree) if tree is not None else ():
+        own = self.place.functions() if self.kind is not None else ()
+        for name in (n for n in own if len(self.place.parameters(n)) == 1):
+            for n in walk(self.place.tree_of(name)):
                 appended = isinstance(n, ast.Call) and getattr(n.func, "attr", "") == "append"
-                if (
-                    appended
-                    and isinstance(n.func.value, ast.Attribute)
-                    and len(self.place.parameters(name)) == 1
-                ):
-                    if self._chains(n.func.value.attr):
-                        yield name, n.func.value.attr
+                layers = getattr(n.func.value, "attr", "") if appended else ""
+                if layers and self._chains(layers):
+                    yield name, layers
 
     def _is_sliced(self, name):
         """Whether the file takes slices of a vector of this name, or of one that its functions call otherwise."""
-        sliced = {
-            n.value.id if isinstance(n, ast.Subscript) else n.args[0].id
-            for n in walk(self.program.tree)
-            if isinstance(n, ast.Subscript)
-            and isinstance(n.slice, ast.Slice)
-            and isinstance(n.value, ast.Name)
-            or isinstance(n, ast.Call)
-            and getattr(n.func, "attr", "") == "split"
-            and n.args
-            and isinstance(n.args[0], ast.Name)
-        }
+        sliced = set()
+        for n in walk(self.program.tree):
+            if isinstance(n, ast.Subscript) and isinstance(n.slice, ast.Slice):
+                sliced.add(name_of(n.value))
+            elif isinstance(n, ast.Call) and getattr(n.func, "attr", "") == "split" and n.args:
+                sliced.add(name_of(n.args[0]))
+        sliced.discard("")
         labels = pairs.may_be_labels.match(name) and name != self.parameters[0].name
         return name in sliced and not labels or bool(sliced and _flat.match(name))
 
@@ -690,39 +628,28 @@ class Proposal:
         """The methods that do nothing but keep what forward reads and the constructor does not make, such as set_labels(y)."""
         place, found = self.place, {}
         for name, function in place.functions().items() if self.kind is not None else ():
-            tree = pairs.evidence.find(self.program.tree, function)
-            if name not in ("__init__", self.front) and tree is not None:
-                found[name] = set(hints.sets(tree))
-        made = {
-            n.attr for n in walk(self._class) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)
-        }
-        by_others = {
-            n.attr
-            for method in getattr(self._class, "body", ())
-            if isinstance(method, ast.FunctionDef) and not found.get(method.name)
-            for n in walk(method)
-            if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)
-        }
-        read = {n.attr for n in walk(self._tree) if isinstance(n, ast.Attribute)} if self._tree else set()
-        return {name for name, attributes in found.items() if attributes & read & made - by_others}
+            if name not in ("__init__", self.front):
+                found[name] = set(hints.sets(self.program.tree_of(function)))
+        methods = [n for n in self._class.body if isinstance(n, ast.FunctionDef) and not found.get(n.name)]
+        by_others = set().union(*(attributes(method, ast.Store) for method in methods))
+        made = attributes(self._class, ast.Store) - by_others
+        read = {n.attr for n in walk(self._tree) if isinstance(n, ast.Attribute)}
+        return {name for name, kept in found.items() if kept & read & made}
 
     @functools.cached_property
     def _tree(self):
         """The text of forward."""
-        return pairs.evidence.find(self.program.tree, self.place.functions()[self.front])
+        return self.place.tree_of(self.front)
 
     def _axes(self, tree, name, depth=2):
         """How many axes the text counts on an argument, or that of a function which it is handed to."""
         found = hints.axes(tree, name)
         own = self.program.functions()
-        for n in walk(tree) if tree is not None and not found and depth else ():
-            function = own.get(getattr(n.func, "id", "")) if isinstance(n, ast.Call) else None
-            inner = pairs.evidence.find(self.program.tree, function) if function is not None else None
+        for n in walk(tree) if not found and depth else ():
+            inner = self.program.tree_of(own.get(name_of(n.func))) if isinstance(n, ast.Call) else None
             if isinstance(inner, ast.FunctionDef):
                 handed = zip(n.args, inner.args.args, strict=False)
-                told = [
-                    self._axes(inner, a.arg, depth - 1) for v, a in handed if getattr(v, "id", "") == name
-                ]
+                told = [self._axes(inner, a.arg, depth - 1) for v, a in handed if name_of(v) == name]
                 found = max([found, *told])
         return found
 
@@ -745,68 +672,51 @@ class Proposal:
         if count == 2:
             kernel = re.search(r"kernel|filter|pool|stride|size", parameter.name)
             return [Choice("constant", (3, 2)), Choice("pairs", (0, 1))][:: 1 if kernel else -1]
-        of_image = [("H", "W", "channels"), ("channels", "H", "W")]
-        return (
-            [Choice("pairs", p) for p in of_image]
-            if count == 3
-            else [Choice("pairs", ("M", "channels", "H", "W"))]
-        )
+        image = [("H", "W", "channels"), ("channels", "H", "W")]
+        return [Choice("pairs", p) for p in (image if count == 3 else [("M", "channels", "H", "W")])]
 
     def _keys_read(self, name, tree=None):
         """The keys that the file, or `tree`, reads from a dict of this name, in order: pool_param["stride"]; None where it is no dict,
         and none for those that may be absent, as in bn_param.get("eps", 1e-5).
         """
-        nodes = walk(tree or self.program.tree)
-        subscripts = [n for n in nodes if isinstance(n, ast.Subscript) and isinstance(n.ctx, ast.Load)]
-        read = [(n, n.slice) for n in subscripts if getattr(n.value, "id", "") == name]
-        calls = [
-            n for n in nodes if isinstance(n, ast.Call) and getattr(n.func, "attr", "") == "get" and n.args
-        ]
-        gets = [n for n in calls if getattr(n.func.value, "id", "") == name]
-        read += [(n, n.args[0]) for n in gets if len(n.args) == 1]
-        keys = [(n.lineno, n.col_offset, key.value) for n, key in read if isinstance(key, ast.Constant)]
-        found = list(
-            dict.fromkeys(key for *_, key in sorted(keys, key=lambda k: k[:2]) if isinstance(key, str))
-        )
+        read, gets = [], False
+        for n in walk(tree or self.program.tree):
+            if isinstance(n, ast.Subscript) and isinstance(n.ctx, ast.Load) and name_of(n.value) == name:
+                read.append((n.lineno, n.col_offset, n.slice))
+            elif isinstance(n, ast.Call) and n.args and getattr(n.func, "attr", "") == "get":
+                of_it = name_of(n.func.value) == name
+                gets = gets or of_it
+                read += [(n.lineno, n.col_offset, n.args[0])] if of_it and len(n.args) == 1 else []
+        keys = (getattr(key, "value", None) for *_, key in sorted(read, key=lambda r: r[:2]))
+        found = list(dict.fromkeys(key for key in keys if isinstance(key, str)))
         return found if found or gets else None
 
     def _made_with_keys(self, keys):
         """Choices that call the file's own function for its parameters, where it makes a dict with all these keys."""
-        made = []
-        for choice in self._initialised() if keys else ():
-            function, _ = choice.what
-            tree = pairs.evidence.find(self.program.tree, function)
-            made += [choice] if set(keys) <= _keys(tree) else []
-        return made
+        made = self._initialised() if keys else []
+        return [c for c in made if set(keys) <= _keys(self.program.tree_of(c.what[0]))]
 
     def _held(self, keys):
         """Choices of the dicts that the file holds and that have all these keys, with other numbers in their arrays."""
-        held = (
-            v for v in self.program.names.values() if keys and isinstance(v, dict) and v.keys() >= set(keys)
-        )
+        held = [v for v in self.program.names.values() if isinstance(v, dict)] if keys else []
+        held = [v for v in held if v.keys() >= set(keys)]
         return [Choice("call", functools.partial(with_other_numbers, v)) for v in held]
 
     @functools.cached_property
     def _unpacked(self):
         """{argument: its shape in symbols} of those whose sizes forward names, as in N, C, H, W = x.shape."""
-        tree = pairs.evidence.find(self.program.tree, self.place.functions()[self.front])
         known = {p.name for p in self.parameters}
         found, letters, symbols = {}, iter("ABCD"), {}
-        for n in _statements(tree):
-            of = getattr(getattr(n, "value", None), "value", None)
-            if not (isinstance(n, ast.Assign) and isinstance(of, ast.Name) and of.id in known - found.keys()):
-                continue
-            names = [e.id for e in getattr(n.targets[0], "elts", ()) if isinstance(e, ast.Name)]
-            if (
-                getattr(n.value, "attr", "") != "shape"
-                or len(names) != len(getattr(n.targets[0], "elts", ()))
-                or not names
-            ):
+        assigned = [n for n in walk(self._tree) if isinstance(n, ast.Assign)]
+        for n in sorted(assigned, key=lambda n: (n.lineno, n.col_offset)):
+            of = name_of(getattr(n.value, "value", None)) if getattr(n.value, "attr", "") == "shape" else ""
+            names = [name_of(e) for e in getattr(n.targets[0], "elts", ())]
+            if of not in known - found.keys() or not names or "" in names:
                 continue
             for place, name in enumerate(names):
                 if name not in symbols:
                     symbols[name] = _symbol(name, place, len(names) == 4, symbols.values(), letters)
-            found[of.id] = " ".join(symbols[name] for name in names)
+            found[of] = " ".join(symbols[name] for name in names)
         return found
 
     @functools.cached_property
@@ -828,9 +738,7 @@ class Proposal:
     @functools.cached_property
     def _indices(self):
         """The names whose entries the file uses as indices: table[inputs[t]] or x[inputs[t], 0]."""
-        slices = [n.slice for n in walk(self.program.tree) if isinstance(n, ast.Subscript)]
-        parts = [p for n in slices for p in (n.elts if isinstance(n, ast.Tuple) else [n])]
-        inner = (p.value for p in parts if isinstance(p, ast.Subscript))
+        inner = (p.value for p in _index_parts(self.program.tree) if isinstance(p, ast.Subscript))
         return {n.id for n in inner if isinstance(n, ast.Name)} | self._plain_indices
 
     @functools.cached_property
@@ -840,10 +748,7 @@ class Proposal:
         """
         found = set()
         for tree in (n for n in walk(self._class) if isinstance(n, ast.FunctionDef)):
-            slices = [n.slice for n in walk(tree) if isinstance(n, ast.Subscript)]
-            parts = [n for s in slices for n in (s.elts if isinstance(s, ast.Tuple) else [s])]
-            used = {n.id for n in parts if isinstance(n, ast.Name)}
-            found |= used & {a.arg for a in tree.args.args}
+            found |= set(map(name_of, _index_parts(tree))) & {a.arg for a in tree.args.args}
         return {n for n in found if not re.match(r"^([a-z]|key|name)$", n)}
 
     def _widths_known(self):
@@ -857,11 +762,8 @@ class Proposal:
         arrays = [v for v in held.values() if isinstance(v, np.ndarray)]
         widths = [d for axes in (2, 1) for v in arrays if v.ndim == axes for d in v.shape]
         widths = [_spec((d,), Sizes()) if d in chosen else d for d in dict.fromkeys(widths)][:4]
-        rows = [
-            v
-            for k, v in held.items()
-            if type(v) is int and 1 < v < 100 and re.search("batch|examples|^[nm]$", str(k))
-        ]
+        numbers = {k: v for k, v in held.items() if type(v) is int and 1 < v < 100}
+        rows = [v for k, v in numbers.items() if re.search("batch|examples|^[nm]$", str(k))]
         return [*(f"{n} {d}" for n in rows[:1] for d in widths), *widths]
 
     def _made_by_default(self):
@@ -882,9 +784,8 @@ class Proposal:
         """Choices that call the file's own function for its parameters, such as initialize_parameters(n_x, n_h, n_y)."""
         found = []
         for name, function in self.program.functions().items():
-            if re.match(_begins, name) and name != self.front:
-                parameters = pairs.Place(self.program, "", None).parameters(name)
-                found += [Choice("made", (function, options)) for options in _for_initialising(parameters)]
+            if _begins.match(name) and name != self.front:
+                found += _made_by(function)
         return found
 
     def scene(self, chosen, seed, sizes):
@@ -892,10 +793,7 @@ class Proposal:
         if flat is not None:
             chosen = {**chosen, flat: Choice("array", (self._length(chosen, flat, seed, sizes),))}
         owner, arguments = self._made(chosen, seed, sizes)
-        scene = Scene(self.program, arguments, owner, seed)
-        live = scene.live()
-        widen(live, self.program)
-        return Scene(self.program, live.arguments, live.owner, seed)
+        return in_double(self.program, arguments, owner, seed)
 
     def _made(self, chosen, seed, sizes):
         """The object, if any, and the arguments by name."""
@@ -926,9 +824,8 @@ class Proposal:
             lines = Lines(self.program)  # those that run here are no progress of what is `chosen`
             with contextlib.suppress(Exception), lines:
                 owner, arguments = self._made({**chosen, flat: Choice("constant", entries)}, seed, sizes)
-                pairs._bind(self.place, self.front, arguments)[0].call(
-                    Live(arguments, owner, self.program, seed), {}
-                )
+                step = pairs._bind(self.place, self.front, arguments)[0]
+                step.call(Live(arguments, owner, self.program, seed), {})
                 return DONE
             return lines.count
 
@@ -979,16 +876,12 @@ class ProposedPlace(pairs.Place):
             return True
         if others and max(map(len, biases), default=0) > max(map(len, others)):
             return True
-        for one, other in itertools.permutations(others, 2):  # one is spread over the other
-            if (
-                len(one) == len(other)
-                and one != other
-                and all(a in (b, "1") for a, b in zip(one, other, strict=True))
-            ):
-                return True
-        sizes = [
-            [n for n in shape if n != "1"] for shape in shapes.values() if " ".join(shape) not in _square
-        ]
+        for one, other in itertools.permutations(others, 2):
+            alike = len(one) == len(other) and one != other
+            if alike and all(a in (b, "1") for a, b in zip(one, other, strict=True)):
+                return True  # one is spread over the other
+        shown = [shape for shape in shapes.values() if " ".join(shape) not in _square]
+        sizes = [[n for n in shape if n != "1"] for shape in shown]
         if any(len(set(equal)) < len(equal) for equal in [widths, *sizes]):
             return True
         rows = any(len(shape) > 1 and "1" in (shape[0], shape[-1]) for shape in others)
@@ -998,10 +891,8 @@ class ProposedPlace(pairs.Place):
     @property
     def axes(self):
         """How many axes of more than one entry the arrays have that the call takes, at most."""
-        arrays = (
-            _shape_of(c) for (where, _), c in self.chosen.items() if where == "call" and c.kind == "array"
-        )
-        return max((sum(n != 1 for n in shape) for shape in arrays), default=0)
+        shapes = _shapes_given(self.chosen).values()
+        return max((sum(n != 1 for n in shape) for shape in shapes), default=0)
 
     @property
     def settings(self):
@@ -1066,7 +957,7 @@ def _proposals(program):
             parameters += _of_backs(place, front, parameters)
             proposal = Proposal(program, place.kind, place.title, front, constructor, parameters)
             own = [n for n, fronts in fronts_of.items() if fronts[:1] == [front]]
-            proposal.backs = {n if place.kind is None else f"{place.title}.{n}" for n in own}
+            proposal.backs = set(map(place.titled, own))
             yield proposal
 
 
@@ -1076,46 +967,34 @@ def _of_backs(place, front, parameters):
     known = {p.name for p in parameters} | set(pairs._names_returned(place, front))
     has_labels = any(pairs.may_be_labels.match(name) for name in known)
     found = []
-    alone = len(parameters) == 1  # f(z) and f_prime(x): one argument under two names
-    for back in (
-        n for n in functions if pairs.goes_back(n, functions) and front in pairs._fronts(place, functions, n)
-    ):
-        compared = pairs.targets(place, front, back)
-        for p in place.parameters(back):
-            ours = p.name not in known and p.default is p.empty and not pairs._cache.match(p.name)
-            if (
-                ours
-                and (pairs.may_be_labels.match(p.name) or not pairs.is_gradient_name(p.name))
-                and (p.name in compared or p.name not in pairs.evidence.steps)
-            ):
-                known.add(p.name)
-                if alone and len(place.parameters(back)) == 1:
-                    continue
-                a_label = p.name in compared
-                others = {q.name for q in place.parameters(back)} - {p.name}
-                if (
-                    len(parameters) == 1
-                    and pairs._data.match(p.name)
-                    and any(map(pairs.may_be_labels.match, others))
-                ):
-                    continue  # feedforward(a) and backprop(x, y): the one argument under two names
-                if (
-                    a_label
-                    and (not has_labels or not pairs.may_be_labels.match(p.name))
-                    or re.match(r"^[xX]$", p.name)
-                    or _is_of_a_class(p, place, front)
-                ):
-                    found.append(p)
+    backs = [n for n in functions if pairs.goes_back(n, functions)]
+    for back in (n for n in backs if front in pairs._fronts(place, functions, n)):
+        asked, compared = place.parameters(back), pairs.targets(place, front, back)
+        for p in asked:
+            label, name = pairs.may_be_labels.match(p.name), p.name
+            if name in known or p.default is not p.empty or pairs._cache.match(name):
+                continue
+            if pairs.is_gradient_name(name) and not label:
+                continue
+            if name in evidence.steps and name not in compared:
+                continue
+            known.add(name)
+            others = {q.name for q in asked} - {name}
+            # f(z) and f_prime(x), or feedforward(a) and backprop(x, y): the one argument under two names
+            has_other_name = pairs._data.match(name) and any(map(pairs.may_be_labels.match, others))
+            if len(parameters) == 1 and (not others or has_other_name):
+                continue
+            open_label = name in compared and not (has_labels and label)
+            if open_label or name in ("x", "X") or _is_of_a_class(p, place, front):
+                found.append(p)
     return found
 
 
 def _is_of_a_class(parameter, place, front):
     """Whether an object of a class that stands beside it is asked for, such as a Config, and forward does not make it."""
-    note = parameter.annotation
-    name = note if isinstance(note, str) else getattr(note, "__name__", "")
-    tree = pairs.evidence.find(place.program.tree, place.functions()[front])
-    made = {getattr(n.func, "id", "") for n in walk(tree or ast.Pass()) if isinstance(n, ast.Call)}
-    return name in place.program.classes() and name not in made
+    name = _note(parameter)
+    calls = (n for n in walk(place.tree_of(front)) if isinstance(n, ast.Call))
+    return name in place.program.classes() and name not in {name_of(n.func) for n in calls}
 
 
 _gradient = re.compile(r"^(d[A-Z]\w*|d(w|b|x|z|h)\d*|grads?|gradients?|\w+_?[gG]rads?)$")
@@ -1129,23 +1008,15 @@ def _may_be_single(program, function):
     code = function.__code__
     inner = [c for c in code.co_consts if hasattr(c, "co_names")]
     names = {*code.co_names, *code.co_varnames, *(n for c in inner for n in (c.co_name, *c.co_varnames))}
-    tree = pairs.evidence.find(program.tree, function)
+    tree = program.tree_of(function)
     names -= _only_read(tree)
     defined = {key.rpartition(".")[2] for key in pairs.call_graph(program)}  # p.update(...) is that of a dict
-    calls = [n.func for n in walk(tree) if isinstance(n, ast.Call)] if tree is not None else []
-    called = {getattr(f, "attr", getattr(f, "id", "")) for f in calls} if tree is not None else names
+    called = called_names(tree) if tree is not None else names
     back = sum(pairs.goes_back(n) or n in ("back", "update") and n in defined for n in names & called)
-    here = (
-        [n for n in walk(tree) if isinstance(n, ast.Assign) and not isinstance(n.value, ast.Call)]
-        if tree
-        else []
-    )
+    here = [n for n in walk(tree) if isinstance(n, ast.Assign) and not isinstance(n.value, ast.Call)]
     here = {t.id for n in here for t in n.targets if isinstance(t, ast.Name)}  # computed, and not handed over
     gradients = sum(bool(_gradient.match(n) or n in here and _of_output.match(n)) for n in names)
-    updates = tree is not None and any(
-        isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Sub) and not _is_a_plain_step(n)
-        for n in walk(tree)
-    )
+    updates = any(is_taken_away(n) and not _is_a_plain_step(n) for n in walk(tree))
     own = {n.lower() for n in code.co_varnames[: code.co_argcount]}
     gradients += sum(bool(bases(n) & own) for n in {*code.co_varnames, *_keys(tree)} - {*own})
     both = pairs.parts(function.__name__)
@@ -1161,11 +1032,10 @@ def _may_be_single(program, function):
 
 def _only_read(tree):
     """The names of attributes that a function reads, and neither sets nor calls: they were computed elsewhere."""
-    nodes = list(walk(tree)) if tree is not None else []
-    called = {id(n.func) for n in nodes if isinstance(n, ast.Call)}
-    attributes = [n for n in nodes if isinstance(n, ast.Attribute)]
-    kept = {n.attr for n in attributes if id(n) in called or not isinstance(n.ctx, ast.Load)}
-    return {n.attr for n in attributes} - kept
+    called = {id(n.func) for n in walk(tree) if isinstance(n, ast.Call)}
+    found = [n for n in walk(tree) if isinstance(n, ast.Attribute)]
+    kept = {n.attr for n in found if id(n) in called or not isinstance(n.ctx, ast.Load)}
+    return {n.attr for n in found} - kept
 
 
 def _is_a_plain_step(node):
@@ -1176,18 +1046,15 @@ def _is_a_plain_step(node):
 
 def _keys(tree):
     """The keys, such as "dW", that stand in a function as text, or as those of dict(dW=...)."""
-    nodes = walk(tree) if tree is not None else ()
-    found = [getattr(n, "value", None) for n in nodes if isinstance(n, ast.Constant)]
-    made = (n for n in nodes if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "dict")
+    found = [n.value for n in walk(tree) if isinstance(n, ast.Constant)]
+    made = (n for n in walk(tree) if isinstance(n, ast.Call) and name_of(n.func) == "dict")
     found += [k.arg for n in made for k in n.keywords]
     return {v for v in found if isinstance(v, str) and v.isidentifier()}
 
 
 def _gives_the_way_back(tree):
     """Whether a function returns, beside its output, a function."""
-    if tree is None:
-        return False
-    node = pairs.evidence._returned(tree)
+    node = evidence._returned(tree)
     inner = {n.name for n in walk(tree) if isinstance(n, ast.FunctionDef) and n is not tree}
     parts = node.elts if isinstance(node, ast.Tuple) else []
     return any(isinstance(n, ast.Lambda) or isinstance(n, ast.Name) and n.id in inner for n in parts)
@@ -1201,10 +1068,7 @@ def makers(kind):
 
 def _maker(kind):
     """What an object is made with: a way of its own to begin, where the constructor asks for arrays or objects."""
-    asked = [p.annotation for p in _constructor(kind) if p.default is p.empty]
-    notes = " ".join(
-        note if isinstance(note, str) else getattr(note, "__name__", str(note)) for note in asked
-    )
+    notes = " ".join(_note(p) for p in _constructor(kind) if p.default is p.empty)
     return makers(kind)[0] if re.search("array|list|dict|tuple", notes, re.I) else kind
 
 
@@ -1290,11 +1154,8 @@ def _search(proposal, given, effort, seconds):
         Labels are changed first, since they mostly have the shape of the output, and then what has a gradient of
         another shape.
         """
-        labels = [
-            (key, proposal.labels())
-            for key, _ in options_of
-            if key[0] in ("call", "with") and pairs.may_be_labels.match(key[1])
-        ]
+        given = [key for key, _ in options_of if key[0] in ("call", "with")]
+        labels = [(key, proposal.labels()) for key in given if pairs.may_be_labels.match(key[1])]
         shaped = {
             ("call", m.value[0][1]): Choice("array", _spec(m.shape, Sizes()))
             for m in (best[5] if best else ())
@@ -1324,11 +1185,9 @@ def _search(proposal, given, effort, seconds):
             wider()
         if best and multiple and best[1].axes == 1:
             best[1].multiple = multiple[0]
-        return (
-            (best[1], best[0][0], best[0][0] > 0 and (best[0][2] == 0 or best[4]))
-            if best
-            else (None, 0, False)
-        )
+        if best is None:
+            return None, 0, False
+        return best[1], best[0][0], best[0][0] > 0 and (best[0][2] == 0 or best[4])
 
     progress = distance(chosen)
     if progress == DONE and (consider(chosen) or around(chosen, variables)):
@@ -1362,22 +1221,23 @@ def _search(proposal, given, effort, seconds):
     return answer()
 
 
+def _shapes_given(chosen):
+    """{argument: shape} of the arrays that the call takes."""
+    return {k: _shape_of(c) for k, c in chosen.items() if k[0] == "call" and c.kind == "array"}
+
+
 def _with_more_entries(chosen, given):
     """The same Choices, where the one array that has an axis of one entry has more; none where one is meant, as for a
     bias.
     """
-    thin = [
-        (key, c)
-        for key, c in chosen.items()
-        if key[0] == "call" and key[1] not in given and c.kind == "array" and 1 in _shape_of(c)
-    ]
-    if len(thin) != 1 or _bias.match(thin[0][0][1]) or pairs.may_be_labels.match(thin[0][0][1]):
+    thin = [key for key, shape in _shapes_given(chosen).items() if 1 in shape and key[1] not in given]
+    if len(thin) != 1 or _bias.match(thin[0][1]) or pairs.may_be_labels.match(thin[0][1]):
         return
-    ((key, c),) = thin
+    (key,) = thin
     for letter in "ABCN":
-        shape = [letter if s == "1" else s for s in _spec(_shape_of(c), Sizes()).split()]
+        shape = [letter if s == "1" else s for s in _spec(_shape_of(chosen[key]), Sizes()).split()]
         if len(set(shape)) == len(shape):
-            yield {**chosen, key: Choice("array", " ".join(shape), c.domain)}
+            yield {**chosen, key: Choice("array", " ".join(shape), chosen[key].domain)}
 
 
 def _differ(matches):
@@ -1407,10 +1267,10 @@ def _of_a_size(proposal, chosen):
     """(argument, or several, and Choices) that have the size which the program itself gives, by what NumPy said when it
     stopped.
     """
-    arrays = {k: _shape_of(c) for k, c in chosen.items() if k[0] == "call" and c.kind == "array"}
-    for keys, shape in itertools.chain(
-        _reshaped(proposal.stopped, arrays), _spread(proposal, arrays), _multiplied(proposal.stopped, arrays)
-    ):
+    arrays = _shapes_given(chosen)
+    said = proposal.stopped
+    ways = _reshaped(said, arrays), _spread(proposal, arrays), _multiplied(said, arrays)
+    for keys, shape in itertools.chain(*ways):
         yield keys, [Choice("array", shape, chosen[keys[0] if isinstance(keys[0], tuple) else keys].domain)]
 
 
@@ -1442,11 +1302,9 @@ def _spread(proposal, arrays):
 
 def _multiplied(said, arrays):
     """What is multiplied with an array that the program has made: as wide as that one."""
-    found = (
-        re.findall(r"(\d+) (?:\(dim|is different)|from (\d+)", said)
-        if re.search("aligned|matmul", said)
-        else []
-    )
+    if not re.search("aligned|matmul", said):
+        return
+    found = re.findall(r"(\d+) (?:\(dim|is different)|from (\d+)", said)
     inner = [int(one or other) for one, other in found]  # the sizes that should be one
     for key, shape in arrays.items() if len(inner) == 2 else ():
         others = [n for n in inner if shape and n != shape[-1]]
@@ -1465,16 +1323,15 @@ def _of_message(proposal, chosen):
     """(argument, Choices) that may make two shapes fit which, by what NumPy says, do not."""
     for mine, other in _misfits(proposal):
         ways = [other, other[:-1] + mine[-1:], mine[::-1]] if len(mine) == len(other) else [other]
-        for key, c in chosen.items():
-            if key[0] == "call" and c.kind == "array" and _shape_of(c) == mine:
+        for key, shape in _shapes_given(chosen).items():
+            if shape == mine:
                 specs = [_spec(way, Sizes()) for way in dict.fromkeys(ways)]
-                yield key, [Choice("array", spec, d) for spec in specs for d in _domains(spec, c.domain)]
+                yield key, [Choice("array", spec, _domain(spec, chosen[key].domain)) for spec in specs]
 
 
-def _domains(spec, domain):
-    """The kinds of numbers to try for a shape: one-hot rows of a batch in columns are one-hot columns."""
-    columns = domain == "one-hot" and spec.endswith(" N")
-    return ["one-hot columns"] if columns else [domain]
+def _domain(spec, domain):
+    """The kind of numbers to try for a shape: one-hot rows of a batch in columns are one-hot columns."""
+    return "one-hot columns" if domain == "one-hot" and spec.endswith(" N") else domain
 
 
 def _in_slices(variables, first=12):

@@ -15,21 +15,9 @@ from minigen.explain import arrays, within
 from minigen.explain import scene as scenes
 
 _output_names = (
-    "output",
-    "out",
-    "outputs",
-    "y",
-    "a",
-    "y_pred",
-    "probs",
-    "p",
-    "loss",
-    "cost",
-    "total",
-    "total_loss",
-    "value",
-    "last",
-)
+    "output", "out", "outputs", "y", "a", "y_pred", "probs", "p", "loss", "cost", "total", "total_loss",
+    "value", "last",
+)  # fmt: skip
 
 
 _traced = ("loss", "cost", "value", "total", "output", "out", "y", "y_pred", "probs")
@@ -53,13 +41,9 @@ class Step:
     of: str = ""
 
     def function(self, live):
-        if self.of:
-            return (
-                live.program.names[self.name]
-                if self.of == FILE
-                else getattr(live.arguments[self.of], self.name)
-            )
-        return getattr(live.owner, self.name) if live.owner is not None else live.program.names[self.name]
+        if self.of == FILE or not self.of and live.owner is None:
+            return live.program.names[self.name]
+        return getattr(live.arguments[self.of] if self.of else live.owner, self.name)
 
     def call(self, live, context):
         arguments = {p: _fetch(source, live, context) for p, source in self.bound}
@@ -218,14 +202,13 @@ class Reading:
             if self.outputs > 1:
                 return tuple(result[: self.outputs])
             numbers = [v for v in result if is_number(v)]
-            first = (
-                isinstance(result, list) and numbers and any(v is numbers[0] for v in live.arguments.values())
-            )
+            given = live.arguments.values() if isinstance(result, list) and numbers else ()
+            first = any(v is numbers[0] for v in given)
             if self.outputs == NUMBER:
                 single = [v for v in numbers if np.ndim(v) == 0]
                 return single[0] if len(single) == 1 and single[0] is not numbers[0] else None
             if self.outputs == EVERY:
-                numbers = numbers[bool(first) :]
+                numbers = numbers[1:] if first else numbers
                 return tuple(numbers) if isinstance(result, list) and numbers else None
             if first and len(numbers) == len(result):  # all activations, the input first
                 return numbers[-1]
@@ -233,9 +216,8 @@ class Reading:
                 numbers = [v for v in numbers if np.ndim(v) == 0] or numbers
             return numbers[0] if numbers else None
         if isinstance(result, dict):
-            return next(
-                (result[k] for k in ("loss", "cost", "out", "output", "y") if is_number(result.get(k))), None
-            )
+            keys = ("loss", "cost", "out", "output", "y")
+            return next((result[k] for k in keys if is_number(result.get(k))), None)
         if self.loss is None and scenes.is_own(result, live.program):
             # a trace that holds the loss, or the output
             return next((vars(result)[n] for n in _traced if is_number(vars(result).get(n))), None)
@@ -297,10 +279,8 @@ def photograph(live, watched=None):
     if watched is not None:
         there = ((address, scenes.reach(live, address)) for address in watched)
         return {a: (id(found[2]), np.array(found[2])) for a, found in there if found is not None}
-    return {
-        address: (id(value), np.array(value))
-        for address, (_, _, value) in scenes.leaves(live, live.program).items()
-    }
+    leaves = scenes.leaves(live, live.program).items()
+    return {address: (id(value), np.array(value)) for address, (_, _, value) in leaves}
 
 
 def touched(outcome):
@@ -310,13 +290,11 @@ def touched(outcome):
         known = outcome.before.get(address)
         if known is None:
             found[address] = (None, np.array(value))
-        elif known[0] != id(value) and isinstance(value, np.ndarray) or not _equal(known[1], value):
+            continue
+        other = known[0] != id(value) and isinstance(value, np.ndarray)
+        if other or not np.array_equal(known[1], value, equal_nan=True):
             found[address] = (known[1], np.array(value))
     return found
-
-
-def _equal(a, b):
-    return np.shape(a) == np.shape(b) and np.array_equal(a, b, equal_nan=True)
 
 
 def _fetch(source, live, context):

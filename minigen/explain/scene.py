@@ -77,6 +77,13 @@ class Scene:
         return Live(arguments, owner, self.program, self.seed)
 
 
+def in_double(program, arguments, owner, seed):
+    """A Scene in which every float32 array is a float64 one: differences need the digits."""
+    live = Scene(program, arguments, owner, seed).live()
+    widen(live, program)
+    return Scene(program, live.arguments, live.owner, seed)
+
+
 class Kept:
     """A value as it was, of which many copies are made: as bytes where it can be,
     since that is ten times faster.
@@ -248,17 +255,15 @@ def is_own(value, program):
 def put(container, key, old, new):
     """Store an array where another was: in place where the shape allows, since other names may share it."""
     new = np.array(new, dtype=np.float64)
-    if (
-        isinstance(old, np.ndarray)
-        and old.shape == new.shape
-        and old.dtype == np.float64
-        and old.flags.writeable
-    ):
+    alike = isinstance(old, np.ndarray) and old.shape == new.shape and old.dtype == np.float64
+    if alike and old.flags.writeable:
         old[...] = new
-    elif isinstance(container, dict | list):
-        container[key] = float(new) if isinstance(old, float) and new.ndim == 0 else new
+        return
+    new = float(new) if isinstance(old, float) and new.ndim == 0 else new
+    if isinstance(container, dict | list):
+        container[key] = new
     elif not isinstance(container, tuple) and container is not None:
-        set_attribute(container, key, float(new) if isinstance(old, float) and new.ndim == 0 else new)
+        set_attribute(container, key, new)
 
 
 def set_attribute(owner, name, value):
@@ -270,7 +275,7 @@ def set_attribute(owner, name, value):
 
 
 def widen(live, program):
-    """Make every float32 array float64: differences need the digits."""
+    """Make every float32 array float64."""
     for container, key, value in leaves(live, program).values():
         if isinstance(value, np.ndarray) and value.dtype != np.float64:
             put(container, key, None, value)

@@ -57,15 +57,88 @@ _walked = {}
 
 
 def walk(tree):
-    """What ast.walk gives; of a file, a class or a function it is kept, since their text is asked for many things.
+    """What ast.walk gives, and nothing for None.
 
-    For trees that stay as they are: those of the search change, and it uses ast.walk.
+    Of a file, a class or a function it is kept, since their text is asked for many things. For trees that stay as
+    they are: those of the search change, and it uses ast.walk.
     """
+    if tree is None:
+        return ()
     if not isinstance(tree, ast.Module | ast.ClassDef | ast.FunctionDef):
         return ast.walk(tree)
     if id(tree) not in _walked:
         _walked[id(tree)] = tree, tuple(ast.walk(tree))  # the tree is kept, too, so that no other has its id
     return _walked[id(tree)][1]
+
+
+def tree_of(tree, function):
+    """The FunctionDef or Lambda of a function in its file's tree, or None."""
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
+    if code is None:
+        return None
+    for node in walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.Lambda):
+            first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
+            if first == code.co_firstlineno and getattr(node, "name", "<lambda>") == code.co_name:
+                return node
+    return None
+
+
+def name_of(node):
+    """The name that a node is; "" where it is something else."""
+    return getattr(node, "id", "")
+
+
+def short_name(node):
+    """The last name of a name or an attribute: f of f and of self.layer.f; "" where it is something else."""
+    return getattr(node, "attr", name_of(node))
+
+
+def called_name(node):
+    """The last name of what a call calls: f in f(x) and in self.layer.f(x); "" where there is none."""
+    return short_name(getattr(node, "func", None))
+
+
+def called_names(tree):
+    """The names of what is called there, as `called_name` gives them."""
+    return {called_name(n) for n in walk(tree) if isinstance(n, ast.Call)}
+
+
+def names_in(tree):
+    """The names that stand in a tree: of variables, and not of attributes."""
+    return {n.id for n in walk(tree) if isinstance(n, ast.Name)}
+
+
+def attributes(tree, context):
+    """The names of the attributes that are read there (ast.Load), or set (ast.Store)."""
+    return {n.attr for n in walk(tree) if isinstance(n, ast.Attribute) and isinstance(n.ctx, context)}
+
+
+def is_of_self(node):
+    """Whether a node is an attribute of self."""
+    return isinstance(node, ast.Attribute) and name_of(node.value) == "self"
+
+
+def index_parts(node):
+    """The parts of the index of a subscript: i and j of x[i, j]."""
+    return node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+
+
+def is_difference(node):
+    """Whether a node is a - b."""
+    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub)
+
+
+def is_taken_away(node):
+    """Whether a node is w -= step."""
+    return isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Sub)
+
+
+def counting_loops(tree):
+    """The loops that count, as in a function that fits a model: while ..., and for ... in range(...)."""
+    ranges = ("range", "trange")
+    loops = (n for n in walk(tree) if isinstance(n, ast.For | ast.While))
+    return [n for n in loops if isinstance(n, ast.While) or name_of(getattr(n.iter, "func", None)) in ranges]
 
 
 def is_single(y):

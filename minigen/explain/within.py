@@ -15,7 +15,7 @@ import numpy as np
 
 from minigen.explain import scene as scenes
 from minigen.explain.naming import bases, is_gradient_name
-from minigen.explain.source import walk
+from minigen.explain.source import short_name, walk
 
 _memory = re.compile(r"vel|mom|speed|cache|acc|^[mv]_?$", re.I)  # what an optimizer keeps of earlier steps
 MOST = 256  # arrays of one step that are kept
@@ -39,15 +39,13 @@ def losses(tree, is_loss):
     `is_loss` judges a name.
     """
     found = []
-    for n in walk(tree) if tree is not None else ():
-        called = n.func if isinstance(n, ast.Call) else None
-        if isinstance(called, ast.Attribute) and called.attr == "append":  # a loss is a number
-            found.append(f"{ast.unparse(called.value)}[-1]")
+    for n in walk(tree):
+        method = getattr(n, "func", None)
+        if getattr(method, "attr", "") == "append":  # a loss is a number
+            found.append(f"{ast.unparse(method.value)}[-1]")
         for target in getattr(n, "targets", [n.target] if isinstance(n, ast.AugAssign) else []):
-            if isinstance(target, ast.Name | ast.Attribute):
-                name = getattr(target, "id", getattr(target, "attr", ""))
-                if is_loss(name):
-                    found.append(ast.unparse(target))
+            if isinstance(target, ast.Name | ast.Attribute) and is_loss(short_name(target)):
+                found.append(ast.unparse(target))
     return list(dict.fromkeys(found))
 
 
