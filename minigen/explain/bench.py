@@ -59,10 +59,9 @@ class Truth:
 
     def fits(self, given):
         """Whether a given gradient is right: at the entries, and along one direction through all of them."""
+        given = np.asarray(given) if np.ndim(given) == 0 else given
         if getattr(given, "shape", None) != self.shape or given.dtype.kind not in "fiub":
-            given = np.asarray(given) if np.ndim(given) == 0 else given
-            if getattr(given, "shape", None) != self.shape or given.dtype.kind not in "fiub":
-                return False
+            return False
         if not self.at_entries(given):
             return False
         if self.direction is None or np.isnan(self.slope):
@@ -146,11 +145,11 @@ class Bench:
             sizes = {n for v in drawn.values() for n in np.shape(v)}
             return -len(sizes), sum(np.size(v) for v in drawn.values())
 
-        trial = self._trial(min(draws, key=worth), rng, most)
+        trial = self.trial_of(min(draws, key=worth), rng, most)
         for _ in range(REDRAWN):  # where forward is not finite, nothing can be compared
             if np.isfinite(trial.y).all():
                 break
-            trial = self._trial(_copied(self.task.draw(rng)), rng, most)
+            trial = self.trial_of(_copied(self.task.draw(rng)), rng, most)
         return trial
 
     def trial_with_other_settings(self, rng):
@@ -158,19 +157,18 @@ class Bench:
 
         A whole number may be a setting, or a size that must stay: it is 1 more where forward takes that.
         """
-        values = _copied(self.task.draw(rng))
-        numbers = {
-            n: v
-            for n, v in values.items()
-            if n not in self.task.names and isinstance(v, np.ndarray) and v.shape == ()
-        }
-        other = {n: v * rng.uniform(0.7, 1.3) for n, v in numbers.items() if v.dtype.kind == "f"}
+        values, other = _copied(self.task.draw(rng)), {}
+        numbers = {n: v for n, v in values.items() if isinstance(v, np.ndarray) and v.shape == ()}
+        numbers = {n: v for n, v in numbers.items() if n not in self.task.names}
+        for n, v in numbers.items():
+            if v.dtype.kind == "f":
+                other[n] = v * rng.uniform(0.7, 1.3)
         for n, v in numbers.items():
             if v.dtype.kind == "i":
                 with suppress(Exception):
                     if np.isfinite(self._forward(values | {n: v + 1})).all():
                         other[n] = v + 1
-        return self._trial(values | other, rng, FEW) if other else None
+        return self.trial_of(values | other, rng, FEW) if other else None
 
     def with_one_entry(self, rng, trial):
         """The same Trial with an upstream gradient that is not zero in one entry alone, for each example; None where it has
@@ -181,14 +179,7 @@ class Bench:
             return None
         kept = np.zeros(y.shape)
         np.put_along_axis(kept, rng.integers(0, y.shape[-1], (*y.shape[:-1], 1)), 1.0, axis=-1)
-        return self._trial(trial.values, rng, MOST, trial.g * kept)
-
-    def _trial(self, values, rng, most, g=None):
-        y, drawn = self._begun(values, rng)
-        g = drawn if g is None else g
-        names = [n for n in self.task.names if n in values]
-        trial = Trial(values, g, y, {n: self.truth(values, n, g, y, rng, most) for n in names})
-        return self.with_between(trial, rng, most)
+        return self.trial_of(trial.values, rng, MOST, trial.g * kept)
 
     between = ()  # the lines of backward that are compared, too, for the moment
 
@@ -198,13 +189,17 @@ class Bench:
         trial.between = {n: truth for n, truth in known.items() if truth is not None}
         return trial
 
-    def trial_of(self, values, rng, most):
+    def trial_of(self, values, rng, most, g=None):
         """The Trial at some values, at most so many entries of an array one by one."""
-        return self._trial(values, rng, most)
+        y, drawn = self._begun(values, rng)
+        g = drawn if g is None else g
+        names = [n for n in self.task.names if n in values]
+        trial = Trial(values, g, y, {n: self.truth(values, n, g, y, rng, most) for n in names})
+        return self.with_between(trial, rng, most)
 
     def trial_at(self, trial):
         """The truth measured anew at the same values, at a few entries of each array."""
-        return self._trial(trial.values, np.random.default_rng(37), FEW, trial.g)
+        return self.trial_of(trial.values, np.random.default_rng(37), FEW, trial.g)
 
     def _begun(self, values, rng):
         """y at some values, and the upstream gradient."""
@@ -223,26 +218,24 @@ class Bench:
             names = [n for n in self.task.names if n in values]
             directions = {n: rng.standard_normal(np.shape(values[n])) / 10 for n in names}
             gradients = self.play(Trial(values, g, y, {}))
-            parts = [np.asarray((gradients or {}).get(n)) for n in names]
-            fit = gradients is not None and gradients[UNTOUCHED]
-            if fit and all(
-                p.shape == d.shape and p.dtype.kind in "fiub"
-                for p, d in zip(parts, directions.values(), strict=True)
-            ):
-                along = [(p * d).sum() for p, d in zip(parts, directions.values(), strict=True)]
-
-                def loss(h, values=values, directions=directions, g=g):
-                    moved = self._forward(values | {n: values[n] + h * d for n, d in directions.items()})
-                    return float(moved if g is None else (g * moved).sum())
-
-                right = slope(loss, 0.1, float(y if g is None else (g * y).sum()))
-                if (
-                    np.isnan(right)
-                    or abs(sum(along) - right) <= 1e-5 * (abs(right) + np.abs(along).sum()) + 1e-8
-                ):
-                    continue
-            return self._trial(values, rng, MOST)
+            if not self._fit_along(directions, gradients, values, y, g):
+                return self.trial_of(values, rng, MOST)
         return None
+
+    def _fit_along(self, directions, gradients, values, y, g):
+        """Whether gradients have the slope along a common direction, as far as it is known."""
+        if gradients is None or not gradients[UNTOUCHED]:
+            return False
+        parts = [(np.asarray(gradients.get(n)), d) for n, d in directions.items()]
+        if not all(p.shape == d.shape and p.dtype.kind in "fiub" for p, d in parts):
+            return False
+        along = [(p * d).sum() for p, d in parts]
+
+        def loss(h):
+            return weighed(self._forward(values | {n: values[n] + h * d for n, d in directions.items()}), g)
+
+        right = slope(loss, 0.1, weighed(y, g))
+        return np.isnan(right) or abs(sum(along) - right) <= 1e-5 * (abs(right) + np.abs(along).sum()) + 1e-8
 
     def _upstream_of_a_loss(self, values):
         """1 for a backward that does not ask what comes from above a loss, else a number that is not 1."""
@@ -267,10 +260,9 @@ class Bench:
         x = np.asarray(values[name])
 
         def loss(change):
-            y = self._forward({**values, name: x + change})
-            return float(y if g is None else (g * y).sum())
+            return weighed(self._forward({**values, name: x + change}), g)
 
-        return self.measured(x, loss, float(y if g is None else (g * y).sum()), rng, most)
+        return self.measured(x, loss, weighed(y, g), rng, most)
 
     def measured(self, x, loss, here, rng, most):
         """The Truth of the derivative of loss(change) at 0, where it is `here`; the change is that of an array x."""
@@ -283,9 +275,8 @@ class Bench:
         if len(entries) == x.size:
             return Truth(x.shape, entries, right)
         direction = rng.standard_normal(x.shape)
-        return Truth(
-            x.shape, entries, right, direction, slope(lambda h: loss(h * direction / 10), 0.1, here) * 10
-        )
+        along = slope(lambda h: loss(h * direction / 10), 0.1, here) * 10
+        return Truth(x.shape, entries, right, direction, along)
 
     # ----- running
 
@@ -355,6 +346,11 @@ def repeatable():
         yield
     finally:
         np.random.default_rng = fresh
+
+
+def weighed(y, g):
+    """The number whose derivative is asked for: <g, y>, or y itself where it is the loss."""
+    return float(y if g is None else (g * y).sum())
 
 
 def slope(loss, size, here):

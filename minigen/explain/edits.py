@@ -118,11 +118,8 @@ def atoms(scope, namespace):
     for name, value in scope.items():
         add(name, value, 0)
     for name, value in namespace.items():
-        if (
-            not name.startswith("_")
-            and isinstance(value, int | float | np.ndarray | dict)
-            and name not in scope
-        ):
+        public = not name.startswith("_") and name not in scope
+        if public and isinstance(value, int | float | np.ndarray | dict):
             add(name, value, 0)
     names = [a for a in arrays if a.text.isidentifier()]
     named, others = {_content(a.value) for a in names}, {}
@@ -132,7 +129,7 @@ def atoms(scope, namespace):
             kept = others.setdefault(content, a)
             others[content] = a if len(a.text) < len(kept.text) else kept
     picked = [*_picked([*names, *others.values()])]
-    shares = [a for a in numbers if isinstance(a.value, float) and 0 < a.value < 1 and a.value != 0.5][:6]
+    shares = [a for a in numbers if _is_share(a) and a.value != 0.5][:6]
     rests = [Atom(f"(1 - {a.text})", 1 - a.value) for a in shares]  # what a leak or a momentum leaves
     return [*names, *others.values()][:60] + counted[:24] + picked[:12], [*numbers, *counts][:40] + rests
 
@@ -196,17 +193,41 @@ def binary(left, operator, right):
     return ast.BinOp(left, operator, right)
 
 
+def is_operation(node, kinds):
+    """Whether a node is an operation of one of these kinds, such as ast.Mult | ast.Div."""
+    return isinstance(node, ast.BinOp) and isinstance(node.op, kinds)
+
+
+def _maker(node):
+    """The function (cost, kind, words, new) that makes the Edits of one expression."""
+    return lambda cost, kind, words, new: Edit(cost, kind, words, node, new)
+
+
+def _exchanges(items):
+    """(one, other, all with these two exchanged) of every two items."""
+    for i, j in itertools.combinations(range(len(items)), 2):
+        new = list(items)
+        new[i], new[j] = new[j], new[i]
+        yield items[i], items[j], new
+
+
+def _is_number(value):
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
+
+
+def _is_share(atom):
+    """Whether a number lies between 0 and 1, such as what dropout keeps."""
+    return isinstance(atom.value, float) and 0 < atom.value < 1
+
+
 def called(node, name, **keywords):
     words = [ast.keyword(k, parsed(repr(v))) for k, v in keywords.items()]
     return ast.Call(ast.Attribute(node, name, ast.Load()), [], words)
 
 
 def turned(node):
-    return (
-        node.value
-        if isinstance(node, ast.Attribute) and node.attr == "T"
-        else ast.Attribute(node, "T", ast.Load())
-    )
+    transposed = isinstance(node, ast.Attribute) and node.attr == "T"
+    return node.value if transposed else ast.Attribute(node, "T", ast.Load())
 
 
 def text(node):
@@ -223,9 +244,8 @@ class Slots:
     def _walk(self, node, above):
         for name, value in ast.iter_fields(node):
             for child in value if isinstance(value, list) else [value]:
-                if not isinstance(child, ast.AST) or isinstance(
-                    child, ast.expr_context | ast.operator | ast.cmpop
-                ):
+                plain = ast.expr_context | ast.operator | ast.cmpop
+                if not isinstance(child, ast.AST) or isinstance(child, plain):
                     continue
                 self.parents[id(child)] = (node, name)
                 if self._can_change(child, node, name):
@@ -234,9 +254,8 @@ class Slots:
                     self._walk(child, node)
 
     def _can_change(self, node, parent, name):
-        if not isinstance(node, ast.expr) or isinstance(
-            node, ast.Starred | ast.JoinedStr | ast.FormattedValue
-        ):
+        unnamed = ast.Starred | ast.JoinedStr | ast.FormattedValue | ast.Slice
+        if not isinstance(node, ast.expr) or isinstance(node, unnamed):
             return False
         if isinstance(getattr(node, "ctx", ast.Load()), ast.Store | ast.Del):
             return False
@@ -246,12 +265,14 @@ class Slots:
             return False
         if isinstance(node, ast.Name) and node.id in ("np", "numpy"):
             return False
-        if isinstance(node, ast.Tuple) and any(isinstance(e, ast.Slice) for e in node.elts):
-            return False
-        return not isinstance(node, ast.Slice)
+        return not _is_index_tuple(node)
 
     def place(self, node):
         return self.parents[id(node)]
+
+
+def _is_index_tuple(node):
+    return isinstance(node, ast.Tuple) and any(isinstance(e, ast.Slice) for e in node.elts)
 
 
 def expression_edits(slots, values, arrays, numbers, functions, to=np.inf):
@@ -259,22 +280,18 @@ def expression_edits(slots, values, arrays, numbers, functions, to=np.inf):
     `values` are what the slots gave in one run. Of those that cost more than `to`, which are many, some are left out.
     """
     for node in slots.nodes:
-        value = values.get(id(node))
         parent, place = slots.place(node)
-        yield from _of_node(node, parent, place, value, values, arrays, numbers, functions, to)
+        yield from _of_node(node, parent, place, values.get(id(node)), values, arrays, numbers, to)
     yield from _everywhere(slots, values, arrays)
+    assigned = slots.statement.value if isinstance(slots.statement, ast.Assign) else None
     for node in _walk_code(slots.statement):
         if isinstance(node, ast.Subscript):
             yield from _of_picked(node, values)
         if isinstance(node, ast.Slice):
             yield from _of_slice(node, numbers, arrays)
-        elif isinstance(node, ast.Tuple) and any(isinstance(e, ast.Slice) for e in node.elts):
+        elif _is_index_tuple(node):
             yield from _of_index_tuple(node, numbers)
-        elif (
-            isinstance(node, ast.Tuple)
-            and isinstance(slots.statement, ast.Assign)
-            and node is slots.statement.value
-        ):
+        elif isinstance(node, ast.Tuple) and node is assigned:
             yield from _of_places(node, numbers)
         elif isinstance(node, ast.Call):
             yield from _of_function(node, functions)
@@ -325,85 +342,66 @@ def other_constants(slots, values, literals):
     What is called may also lack such a number as a factor: alpha's in alpha * exp(x).
     """
     for node in slots.nodes:
-        if isinstance(node, ast.Call) and isinstance(values.get(id(node)), np.ndarray):
-            beside = slots.place(node)[0]
-            for c in (
-                literals
-                if not isinstance(beside, ast.BinOp) or isinstance(beside.op, ast.Add | ast.Sub)
-                else ()
-            ):
+        parent, place = slots.place(node)
+        in_product = isinstance(parent, ast.BinOp) and not isinstance(parent.op, ast.Add | ast.Sub)
+        if isinstance(node, ast.Call) and isinstance(values.get(id(node)), np.ndarray) and not in_product:
+            for c in literals:
                 words = f"a factor {c:g} is missing at {text(node)}"
-                yield Edit(1.3, "factor", words, node, ast.BinOp(node, ast.Mult(), parsed(repr(c))))
+                yield Edit(1.3, "factor", words, node, binary(node, ast.Mult(), parsed(repr(c))))
         if not isinstance(node, ast.Constant):
             continue
-        parent, place = slots.place(node)
-        if isinstance(node.value, float):
-            for other in literals - {node.value}:
-                yield Edit(
-                    1.2,
-                    "constant",
-                    f"the number is {node.value:g}, another one is due",
-                    node,
-                    parsed(repr(other)),
-                )
-        known = (
-            values.get(id(parent.value)) if isinstance(parent, ast.Subscript) and place == "slice" else None
-        )
+        for other in literals - {node.value} if isinstance(node.value, float) else ():
+            words = f"the number is {node.value:g}, another one is due"
+            yield Edit(1.2, "constant", words, node, parsed(repr(other)))
+        is_key = isinstance(parent, ast.Subscript) and place == "slice"
+        known = values.get(id(parent.value)) if is_key else None
         for other in list(known)[:12] if isinstance(known, dict) else ():
             if type(other) is type(node.value) and other != node.value:
                 whole = ast.Subscript(parent.value, ast.Constant(other), parent.ctx)
                 words = f"{text(parent)} stands where {text(whole)} is due"
                 read = isinstance(parent.ctx, ast.Load)
-                yield Edit(
-                    1.2, "operand", words, parent if read else node, whole if read else ast.Constant(other)
-                )
+                old, new = (parent, whole) if read else (node, whole.slice)
+                yield Edit(1.2, "operand", words, old, new)
 
 
 def calls(slots, values, called):
     """A name for one of the Atoms `called` in which a function of the person's is applied to it: sigmoid(a) for a."""
     for node in slots.nodes:
-        if isinstance(node, ast.Name | ast.Attribute | ast.Subscript) and isinstance(
-            values.get(id(node)), np.ndarray
-        ):
-            parent, own = slots.place(node)[0], text(node)
-            for atom in called:
-                if text(atom.node.args[0]) == own:
-                    if not (isinstance(parent, ast.Call) and text(parent.func) == text(atom.node.func)):
-                        yield Edit(1.3, "function", f"{atom.text} is due where {own} stands", node, atom.node)
+        named = isinstance(node, ast.Name | ast.Attribute | ast.Subscript)
+        if not named or not isinstance(values.get(id(node)), np.ndarray):
+            continue
+        parent, own = slots.place(node)[0], text(node)
+        function = text(parent.func) if isinstance(parent, ast.Call) else ""
+        for atom in called:
+            if text(atom.node.args[0]) == own and text(atom.node.func) != function:
+                yield Edit(1.3, "function", f"{atom.text} is due where {own} stands", node, atom.node)
 
 
 def other_collections(slots, values, scope):
     """A list or dict by name for another one that is as long: targets[t] where inputs[t] stands."""
     for node in slots.nodes:
-        own = values.get(id(node))
+        e, own = _maker(node), values.get(id(node))
         # what a loop goes through
         whole = isinstance(own, range) and isinstance(slots.place(node)[0], ast.Expr)
         for name, other in scope.items() if whole else ():
             if isinstance(other, list | tuple | range) and len(other) == len(own) > 1:
                 for new in (name, f"reversed(list({name}))"):
-                    yield Edit(1.3, "order", f"the loop must go through {bare(new)}", node, parsed(new))
-        if (
-            isinstance(node, ast.Attribute)
-            and isinstance(own, tuple | list | dict)
-            and isinstance(node.value, ast.Name)
-        ):
-            kept = getattr(scope.get(node.value.id), "__dict__", {})
-            for name, other in kept.items():
+                    yield e(1.3, "order", f"the loop must go through {bare(new)}", parsed(new))
+        attribute = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+        if attribute and isinstance(own, tuple | list | dict):
+            for name, other in getattr(scope.get(node.value.id), "__dict__", {}).items():
                 if name != node.attr and type(other) is type(own) and len(other) == len(own) > 0:
                     new = ast.Attribute(node.value, name, ast.Load())
-                    yield Edit(1.25, "operand", f"{text(node)} stands where {text(new)} is due", node, new)
+                    yield e(1.25, "operand", f"{text(node)} stands where {text(new)} is due", new)
         if isinstance(node, ast.Constant) and isinstance(node.value, bool):
-            for name, other in scope.items():
-                if isinstance(other, bool | np.bool_):
-                    for new in (name, f"not {name}"):
-                        yield Edit(
-                            1.2, "constant", f"{new} is due where {node.value} stands", node, parsed(new)
-                        )
+            for name in (name for name, other in scope.items() if isinstance(other, bool | np.bool_)):
+                for new in (name, f"not {name}"):
+                    yield e(1.2, "constant", f"{new} is due where {node.value} stands", parsed(new))
         if isinstance(node, ast.Name) and isinstance(own, list | dict):
             for name, other in scope.items():
                 if name != node.id and type(other) is type(own) and len(other) == len(own):
                     words = f"{node.id} stands where {name} is due"
-                    yield Edit(1.25, "operand", words, node, ast.Name(name, ast.Load()))
+                    yield e(1.25, "operand", words, ast.Name(name, ast.Load()))
 
 
 def _everywhere(slots, values, arrays):
@@ -450,21 +448,20 @@ def replaced(node, by):
     return ast.copy_location(new, node)
 
 
-def _of_node(node, parent, place, value, values, arrays, numbers, functions, to):
-    e = lambda cost, kind, words, new: Edit(cost, kind, words, node, new)  # noqa: E731
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+def _of_node(node, parent, place, value, values, arrays, numbers, to):
+    e = _maker(node)
+    number = _is_number(value)
     indexing = isinstance(parent, ast.Subscript) and place == "slice" or isinstance(parent, ast.Slice)
     own = text(node)
     if isinstance(node, ast.Constant):
-        beside = {text(n) for n in _beside(parent)}
-        yield from _of_constant(node, parent, place, indexing, numbers, arrays, beside)
+        yield from _of_constant(node, parent, place, indexing, numbers, arrays)
         return
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         yield e(1.0, "sign", f"the sign of {text(node.operand)} is wrong", node.operand)
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not | ast.Invert):
         yield e(1.0, "operator", f"the mask {text(node.operand)} is the other way round", node.operand)
     if isinstance(node, ast.BinOp):
-        yield from _of_operator(node, parent)
+        yield from _of_operator(node)
     if isinstance(node, ast.Compare) and len(node.ops) == 1:
         for op in (ast.Gt, ast.Lt, ast.GtE, ast.LtE, ast.Eq, ast.NotEq):
             if not isinstance(node.ops[0], op):
@@ -472,7 +469,7 @@ def _of_node(node, parent, place, value, values, arrays, numbers, functions, to)
                 more = 0.2 * (op in (ast.Eq, ast.NotEq))
                 yield e(1.0 + more, "operator", f"the comparison in {own} is another one", new)
         for other in numbers if isinstance(value, np.ndarray) else ():
-            if isinstance(other.value, float) and 0 < other.value < 1:
+            if _is_share(other):
                 words = f"where {own} is false {other.text} is due, and not 0"
                 yield e(1.5, "function", words, parsed(f"np.where({own}, 1, {other.text})"))
     if isinstance(node, ast.IfExp):
@@ -491,23 +488,8 @@ def _of_node(node, parent, place, value, values, arrays, numbers, functions, to)
             yield e(1.25, "order", f"{own} is in the wrong order", parsed(f"{own}[::-1]"))
     if isinstance(node, ast.Subscript):
         yield e(1.4, "index", f"the index of {text(node.value)} is not due", node.value)
-    if (
-        isinstance(node, ast.Dict | ast.Tuple | ast.List)
-        and 2 <= len(getattr(node, "elts", getattr(node, "keys", []))) <= 16
-    ):
-        elements = node.values if isinstance(node, ast.Dict) else node.elts
-        inside = isinstance(parent, ast.Call | ast.keyword | ast.Subscript)
-        if isinstance(node, ast.List) or not inside:  # a tuple in a call is a shape
-            for i, j in itertools.combinations(range(len(elements)), 2):
-                swapped = list(elements)
-                swapped[i], swapped[j] = swapped[j], swapped[i]
-                new = (
-                    ast.Dict(node.keys, swapped)
-                    if isinstance(node, ast.Dict)
-                    else type(node)(swapped, node.ctx)
-                )
-                words = f"{text(elements[i])} and {text(elements[j])} stand in each other's place"
-                yield e(1.3, "swap", words, new)
+    if isinstance(node, ast.Dict | ast.Tuple | ast.List):
+        yield from _of_elements(node, parent)
     if indexing and (number or isinstance(node, ast.Name)):
         for k in (1, -1):
             yield e(1.3, "index", f"the index is {own}, off by one", binary(node, ast.Add(), parsed(str(k))))
@@ -517,21 +499,30 @@ def _of_node(node, parent, place, value, values, arrays, numbers, functions, to)
         for other in numbers:
             if isinstance(other.value, int) and other.text != own:
                 yield e(1.5, "index", f"the index is {own}, another one is due", other.node)
-                yield e(
-                    1.7, "index", f"{own} counts from the wrong end", parsed(f"{other.text} - 1 - ({own})")
-                )
+                new = parsed(f"{other.text} - 1 - ({own})")
+                yield e(1.7, "index", f"{own} counts from the wrong end", new)
         return
     if type(value) is int and isinstance(node, ast.BinOp | ast.Name) and isinstance(parent, ast.Call):
         if getattr(parent.func, "id", "") in ("min", "max", "range"):
-            for k in (1, -1):
-                words = f"{own} is off by one"
-                yield e(
-                    1.35, "index", words, binary(node, ast.Add() if k > 0 else ast.Sub(), ast.Constant(1))
-                )
+            for op in (ast.Add(), ast.Sub()):
+                yield e(1.35, "index", f"{own} is off by one", binary(node, op, ast.Constant(1)))
     around = getattr(values.get(id(parent)), "shape", ()) if isinstance(parent, ast.BinOp) else ()
     if isinstance(parent, ast.AugAssign):
         around = next((a.value.shape for a in arrays if a.text == text(parent.target)), ())
     yield from _of_value(node, parent, place, value, arrays, numbers, to, around)
+
+
+def _of_elements(node, parent):
+    """Two values of a dict, tuple or list in each other's place."""
+    elements = node.values if isinstance(node, ast.Dict) else node.elts
+    inside = isinstance(parent, ast.Call | ast.keyword | ast.Subscript)
+    if len(elements) > 16 or inside and not isinstance(node, ast.List):  # a tuple in a call is a shape
+        return
+    for one, other, swapped in _exchanges(elements):
+        whole = isinstance(node, ast.Dict)
+        new = ast.Dict(node.keys, swapped) if whole else type(node)(swapped, node.ctx)
+        words = f"{text(one)} and {text(other)} stand in each other's place"
+        yield Edit(1.3, "swap", words, node, new)
 
 
 def _counted(node):
@@ -549,18 +540,17 @@ def _of_count(node, counted, arrays):
     array = next((a.value for a in arrays if a.text == counted), None)
     if array is None:
         return
+    found = []
     if array.ndim > 2:
-        for axis in {1, array.ndim - 1}:
-            new = f"({counted}.size // {counted}.shape[{axis}])"
-            yield Edit(1.3, "constant", f"{bare(new)} is due where {text(node)} stands", node, parsed(new))
-    if array.dtype.kind in "fib" and ((array == 0) | (array == 1)).all():
-        new = f"{counted}.sum()"
-        yield Edit(1.3, "constant", f"{new} is due where {text(node)} stands", node, parsed(new))
+        found += [f"({counted}.size // {counted}.shape[{axis}])" for axis in {1, array.ndim - 1}]
+    if array.dtype.kind in "fib" and _is_mask(array):
+        found.append(f"{counted}.sum()")
+    for new in found:
+        yield Edit(1.3, "constant", f"{bare(new)} is due where {text(node)} stands", node, parsed(new))
 
 
-def _beside(parent):
-    """The names that stand in the same call or operation."""
-    return [n for n in ast.walk(parent) if isinstance(n, ast.Name | ast.Attribute)]
+def _is_mask(array):
+    return bool(((array == 0) | (array == 1)).all())
 
 
 def _of_value(node, parent, place, value, arrays, numbers, to, around=()):
@@ -568,82 +558,35 @@ def _of_value(node, parent, place, value, arrays, numbers, to, around=()):
 
     `around`: the shape of the sum or product in which it stands.
     """
-    e = lambda cost, kind, words, new: Edit(cost, kind, words, node, new)  # noqa: E731
-    array = isinstance(value, np.ndarray) and value.ndim > 0
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    number = number or isinstance(value, np.ndarray) and value.ndim == 0
+    e = _maker(node)
     own = text(node)
     entry = isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant | ast.Name)
     leaf = isinstance(node, ast.Name | ast.Attribute) or entry
-    index = f"[{text(node.slice)}]" if entry else "no index"
     a_size = isinstance(node, ast.Call) and getattr(node.func, "id", "") == "len"
     cost = 1.2 if leaf or a_size else 1.7
-    if array or (value is None and leaf):
-        for other in arrays:
-            if other.text != own and (value is None or other.value.shape == value.shape):
-                less = 0.1 * other.text.endswith(index)  # i[t] for f[t]
-                yield e(cost - less, "operand", f"{own} stands where {other.text} is due", other.node)
-            elif (
-                leaf and array and other.value.ndim == value.ndim == 2 and other.value.T.shape == value.shape
-            ):
-                yield e(cost + 0.4, "operand", f"{own} stands where {other.text} is due", turned(other.node))
-            elif other.value.shape == around and "None" in own and isinstance(node, ast.Subscript):
-                yield e(1.5, "operand", f"{own} stands where {other.text} is due", other.node)
-            elif leaf and other.text != own:
-                yield e(cost + 0.7, "operand", f"{own} stands where {other.text} is due", other.node)
-        if (not array or value.ndim >= 2) and not (isinstance(node, ast.Attribute) and node.attr == "T"):
-            yield e(1.1, "transpose", f"{own} must be transposed", turned(node))
-        if array and leaf and value.dtype.kind == "f":
-            yield e(1.3, "function", f"1 - {own} is due where {own} stands", parsed(f"(1 - {own})"))
-        for axis in range(value.ndim) if array and leaf and not isinstance(parent, ast.Subscript) else ():
-            said = f"the order of {own} must be reversed along axis {axis}"
-            yield e(1.4, "order", said, parsed(f"{own}[{':, ' * axis}::-1]"))
-        if array and leaf and isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Mult):
-            for slope in (f"({own} > 0)", f"(1 - {own} ** 2)", f"{own} * (1 - {own})"):
-                said = f"the slope is {bare(slope)}, here stands {own}"
-                yield e(1.4, "function", said, parsed(f"({slope})"))
-        if array and 3 <= value.ndim <= 4:
-            swapped = [*range(value.ndim - 2), value.ndim - 1, value.ndim - 2]
-            for order in itertools.permutations(range(value.ndim)):
-                if list(order) != list(range(value.ndim)):
-                    new = ast.Call(
-                        ast.Attribute(node, "transpose", ast.Load()), [ast.Constant(i) for i in order], []
-                    )
-                    yield e(
-                        # what is read off in rows must stand in that order: x.transpose(...).reshape(-1, F)
-                        (1.1 if list(order) == swapped else 1.45)
-                        - 0.2 * (getattr(parent, "attr", "") == "reshape"),
-                        "transpose",
-                        f"the axes of {own} are in another order",
-                        new,
-                    )
-        below = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Div) and place == "right"
-        if array and below and isinstance(node, ast.BinOp) and value.dtype.kind == "f" and (value >= 0).all():
-            yield e(1.2, "function", f"the root of {own} is due", parsed(f"np.sqrt({own})"))
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub) and text(node.left) == "1":
-            for other in arrays:  # the slope of x s(x) is s (1 + x (1 - s))
-                if array and other.value.shape == value.shape and other.value.dtype.kind == "f":
-                    new = parsed(f"(1 + {other.text} * ({own}))")
-                    yield e(1.5, "term", f"{text(new)} is due where {own} stands", new)
-        if array:
-            yield from _insertions(node, parent, place, value, own, arrays, numbers, to, around)
-    elif number and not isinstance(parent, ast.keyword | ast.Tuple):
-        divides = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Div) and place == "right"
+    divides = is_operation(parent, ast.Div) and place == "right"
+    if isinstance(value, np.ndarray) and value.ndim:
+        yield from _another_array(node, value, arrays, around, leaf, cost)
+        yield from _of_array(node, parent, value, arrays, leaf, divides)
+        yield from _insertions(node, parent, place, value, own, arrays, numbers, to, around)
+    elif value is None and leaf:
+        yield from _another_array(node, None, arrays, around, leaf, cost)
+    elif (_is_number(value) or isinstance(value, np.ndarray)) and not isinstance(parent, ast.keyword | ast.Tuple):
         for other in arrays if divides else ():  # a mean over what a mask leaves, or over weights
             if other.value.min(initial=0) >= 0 and other.value.dtype.kind in "fb" and other.value.size > 1:
-                ones = bool(((other.value == 0) | (other.value == 1)).all())
                 new = parsed(f"{other.text}.sum()")
-                yield e(1.32 if ones else 1.45, "constant", f"{text(new)} is due where {own} stands", new)
+                words = f"{text(new)} is due where {own} stands"
+                yield e(1.32 if _is_mask(other.value) else 1.45, "constant", words, new)
         for other in numbers:
             if other.text != own:
                 yield e(cost, "operand", f"{own} stands where {other.text} is due", other.node)
         for k in (1, -1):
             yield e(1.4, "constant", f"{own} is off by one", binary(node, ast.Add(), parsed(str(k))))
-        if leaf and isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Add | ast.Sub):
+        if leaf and is_operation(parent, ast.Add | ast.Sub):
             yield from _by_numbers(node, own, numbers, 0.1, True)
         for other in arrays:
             yield e(cost + 0.6, "operand", f"{own} stands where {other.text} is due", other.node)
-        if isinstance(parent, ast.BinOp) or not isinstance(parent, ast.Call):
+        if not isinstance(parent, ast.Call):
             yield e(1.5, "factor", "a factor 2 is missing", binary(node, ast.Mult(), ast.Constant(2)))
         if isinstance(parent, ast.Call) and node is not parent.func and not isinstance(value, int):
             for k in (2, 0.5):  # exp(2 s) is the square of exp(s)
@@ -651,58 +594,102 @@ def _of_value(node, parent, place, value, arrays, numbers, to, around=()):
                 yield e(1.4, "factor", said, binary(node, ast.Mult(), ast.Constant(k)))
 
 
-def _of_constant(node, parent, place, indexing, numbers, arrays, beside):
-    c = node.value
-    e = lambda cost, kind, words, new: Edit(cost, kind, words, node, new)  # noqa: E731
+def _another_array(node, value, arrays, around, leaf, cost):
+    """Another array in the place of this one, or its transpose; `value` is None where it is not known."""
+    own = text(node)
+    entry = isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant | ast.Name)
+    index = f"[{text(node.slice)}]" if entry else "no index"
+    shape = None if value is None else value.shape
+    for other in arrays:
+        new, there = other.node, other.value.shape
+        if other.text != own and (value is None or there == shape):
+            price = cost - 0.1 * other.text.endswith(index)  # i[t] for f[t]
+        elif leaf and value is not None and len(there) == len(shape) == 2 and there[::-1] == shape:
+            price, new = cost + 0.4, turned(new)
+        elif there == around and "None" in own and isinstance(node, ast.Subscript):
+            price = 1.5
+        elif leaf and other.text != own:
+            price = cost + 0.7
+        else:
+            continue
+        yield Edit(price, "operand", f"{own} stands where {other.text} is due", node, new)
+    is_turned = isinstance(node, ast.Attribute) and node.attr == "T"
+    if (value is None or value.ndim >= 2) and not is_turned:
+        yield Edit(1.1, "transpose", f"{own} must be transposed", node, turned(node))
+
+
+def _of_array(node, parent, value, arrays, leaf, divides):
+    """A function of an array in its place, its entries in another order, or its axes."""
+    e, own = _maker(node), text(node)
+    if leaf and value.dtype.kind == "f":
+        yield e(1.3, "function", f"1 - {own} is due where {own} stands", parsed(f"(1 - {own})"))
+    for axis in range(value.ndim) if leaf and not isinstance(parent, ast.Subscript) else ():
+        said = f"the order of {own} must be reversed along axis {axis}"
+        yield e(1.4, "order", said, parsed(f"{own}[{':, ' * axis}::-1]"))
+    if leaf and is_operation(parent, ast.Mult):
+        for slope in (f"({own} > 0)", f"(1 - {own} ** 2)", f"{own} * (1 - {own})"):
+            said = f"the slope is {bare(slope)}, here stands {own}"
+            yield e(1.4, "function", said, parsed(f"({slope})"))
+    if 3 <= value.ndim <= 4:
+        plain = [*range(value.ndim)]
+        swapped = [*plain[:-2], plain[-1], plain[-2]]
+        # what is read off in rows must stand in that order: x.transpose(...).reshape(-1, F)
+        less = 0.2 * (getattr(parent, "attr", "") == "reshape")
+        for order in map(list, itertools.permutations(plain)):
+            if order != plain:
+                axes = [ast.Constant(i) for i in order]
+                new = ast.Call(ast.Attribute(node, "transpose", ast.Load()), axes, [])
+                words = f"the axes of {own} are in another order"
+                yield e((1.1 if order == swapped else 1.45) - less, "transpose", words, new)
+    if divides and isinstance(node, ast.BinOp) and value.dtype.kind == "f" and (value >= 0).all():
+        yield e(1.2, "function", f"the root of {own} is due", parsed(f"np.sqrt({own})"))
+    if is_operation(node, ast.Sub) and text(node.left) == "1":
+        for other in arrays:  # the slope of x s(x) is s (1 + x (1 - s))
+            if other.value.shape == value.shape and other.value.dtype.kind == "f":
+                new = parsed(f"(1 + {other.text} * ({own}))")
+                yield e(1.5, "term", f"{text(new)} is due where {own} stands", new)
+
+
+def _of_constant(node, parent, place, indexing, numbers, arrays):
+    c, e = node.value, _maker(node)
     if isinstance(c, bool):
         yield e(1.1, "constant", f"{c} is the wrong choice", ast.Constant(not c))
-        return
-    if isinstance(c, str):
-        if "->" in c:
-            yield from _of_einsum(node, c)
-        return
-    if not isinstance(c, int | float):
+    if isinstance(c, str) and "->" in c:
+        yield from _of_einsum(node, c)
+    if not _is_number(c):
         return
     axis = isinstance(parent, ast.keyword) and parent.arg == "axis"
     kind = "axis" if axis else "index" if indexing else "constant"
     pool = [0, 1, 2, -1, c + 1, c - 1, -c]
     if not (axis or indexing):
         pool += [0.5, 0.25, 3, 4, 2 * c, 3 * c, c / 2, 1 - c, *([1 / c] if c else [])]
-    power = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Pow) and place == "right"
+    power = is_operation(parent, ast.Pow) and place == "right"
     # a size, and seldom wrong
     shape = isinstance(parent, ast.Call) and getattr(parent.func, "attr", "") == "reshape"
     for k in dict.fromkeys(pool):
         if k != c and not (power and k in (0, 1)):
             words = f"the {'axis' if axis else 'number'} is {c:g}, another one is due"
             yield e(1.0 + 0.3 * (power and k > 2) + 0.8 * shape, kind, words, parsed(repr(k)))
-    if not axis:
-        for other in numbers:
-            cost = 1.2 if other.text in beside else 1.4  # what the statement names already is likelier
-            yield e(cost, kind, f"{other.text} is due where {c:g} stands", other.node)
-    if isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Add | ast.Sub) and c:
+    # what the statement names already is likelier
+    beside = {text(n) for n in ast.walk(parent) if isinstance(n, ast.Name | ast.Attribute)}
+    for other in numbers if not axis else ():
+        words = f"{other.text} is due where {c:g} stands"
+        yield e(1.2 if other.text in beside else 1.4, kind, words, other.node)
+    if is_operation(parent, ast.Add | ast.Sub) and c:
         for other in numbers:
             if other.value not in (0, 1):
                 words = f"a division by {other.text} is missing at {c:g}"
                 yield e(1.3, "factor", words, binary(node, ast.Div(), other.node))
-                yield e(
-                    1.4,
-                    "factor",
-                    f"the factor {other.text} is missing at {c:g}",
-                    binary(node, ast.Mult(), other.node),
-                )
+                words = f"the factor {other.text} is missing at {c:g}"
+                yield e(1.4, "factor", words, binary(node, ast.Mult(), other.node))
     if not (axis or indexing or power):
         for other in arrays:
             yield e(1.6, "operand", f"{other.text} is due where {c:g} stands", other.node)
     branches = parent.args[1:] if isinstance(parent, ast.Call) and text(parent.func) == "np.where" else []
-    if (
-        len(branches) == 2
-        and node in branches
-        and not isinstance(branches[1 - branches.index(node)], ast.Constant)
-    ):
-        through = branches[1 - branches.index(node)]
-        for other in [a for a in arrays if a.value.dtype.kind == "f"] + [
-            n for n in numbers if n.value not in (0, 1)
-        ]:
+    through = next((b for b in branches if b is not node), None)
+    if len(branches) == 2 and node in branches and not isinstance(through, ast.Constant):
+        slopes = [a for a in arrays if a.value.dtype.kind == "f"]
+        for other in [*slopes, *(n for n in numbers if n.value not in (0, 1))]:
             new = binary(through, ast.Mult(), other.node)
             yield e(1.4, "function", f"{text(new)} is due where {c:g} stands", new)
 
@@ -711,21 +698,15 @@ def _of_einsum(node, c):
     came, _, goes = c.partition("->")
     for one in {"".join(p) for p in itertools.permutations(goes)} if len(goes) <= 4 else ():
         if one != goes:
-            yield Edit(
-                1.2,
-                "order",
-                f"the letters of the result, {goes}, are in another order",
-                node,
-                ast.Constant(f"{came}->{one}"),
-            )
+            words = f"the letters of the result, {goes}, are in another order"
+            yield Edit(1.2, "order", words, node, ast.Constant(f"{came}->{one}"))
     parts = came.split(",")
     for i, part in enumerate(parts):
         if len(part) <= 4:
             for one in {"".join(p) for p in itertools.permutations(part)} - {part}:
                 new = ",".join([*parts[:i], one, *parts[i + 1 :]]) + "->" + goes
-                yield Edit(
-                    1.3, "transpose", f"the letters {part} are in another order", node, ast.Constant(new)
-                )
+                words = f"the letters {part} are in another order"
+                yield Edit(1.3, "transpose", words, node, ast.Constant(new))
 
 
 _symbols = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**"}
@@ -738,18 +719,18 @@ _other_operators = {  # which one may have been typed in the place of, beside th
 }
 
 
-def _of_operator(node, parent):
-    e = lambda cost, kind, words, new: Edit(cost, kind, words, node, new)  # noqa: E731
+def _of_operator(node):
+    e = _maker(node)
     left, op, right = node.left, node.op, node.right
     a, b = text(left), text(right)
-    inner = [(n, n.op) for n in (left, right) if isinstance(n, ast.BinOp) and type(n.op) is not type(op)]
-    for n, other in inner:  # (a - b) * c for a - b * c
-        if n is left:
-            new = binary(left.left, other, binary(left.right, op, right))
-        else:
-            new = binary(binary(left, op, right.left), other, right.right)
-        yield e(1.3, "operator", f"the parentheses in {text(node)} stand in another place", new)
-    for new in _regrouped(node):
+    regrouped = []
+    for n in (left, right):  # (a - b) * c for a - b * c
+        if isinstance(n, ast.BinOp) and type(n.op) is not type(op):
+            if n is left:
+                regrouped.append(binary(left.left, n.op, binary(left.right, op, right)))
+            else:
+                regrouped.append(binary(binary(left, op, right.left), n.op, right.right))
+    for new in [*regrouped, *_regrouped(node)]:
         yield e(1.3, "operator", f"the parentheses in {text(node)} stand in another place", new)
     name = getattr(left.func, "attr", "") if isinstance(left, ast.Call) else ""
     if isinstance(op, ast.Pow) and name in ("sum", "mean"):  # p.sum(0) ** 2
@@ -760,20 +741,15 @@ def _of_operator(node, parent):
     for other in _other_operators.get(type(op), ()):
         if other is ast.Pow and not isinstance(right, ast.Constant):
             continue
-        one, two = _symbols[type(op)], _symbols[other]
-        said = f"{one} stands between {a} and {b} where {two} is due"
+        said = f"{_symbols[type(op)]} stands between {a} and {b} where {_symbols[other]} is due"
         yield e(1.5, "operator", said, binary(left, other(), right))
     if isinstance(op, ast.Mult):
         cost = [0.95 if isinstance(n, ast.Constant) else 1.2 for n in (left, right)]
         yield e(cost[1], "factor", f"the factor {b} is not due", left)
         yield e(cost[0], "factor", f"the factor {a} is not due", right)
         yield e(1.2, "operator", f"{b} must divide, not multiply", binary(left, ast.Div(), right))
-        yield e(
-            1.3,
-            "operator",
-            f"* stands between {a} and {b} where @ is due",
-            binary(left, ast.MatMult(), right),
-        )
+        said = f"* stands between {a} and {b} where @ is due"
+        yield e(1.3, "operator", said, binary(left, ast.MatMult(), right))
         yield from _dropped_factors(node)
         if isinstance(left, ast.Constant) and left.value == 2:
             said = f"{b} + {text(turned(right))} is due where {text(node)} stands"
@@ -784,31 +760,10 @@ def _of_operator(node, parent):
         yield e(1.2, "operator", f"{b} must multiply, not divide", binary(left, ast.Mult(), right))
         yield e(1.3, "order", f"{a} / {b} is upside down", binary(right, op, left))
         yield e(1.5, "factor", f"{a} is not due", binary(ast.Constant(1), op, right))
-        yield e(
-            1.2,
-            "factor",
-            f"the division by {b} must be by its square",
-            binary(left, op, binary(right, ast.Pow(), ast.Constant(2))),
-        )
-    if isinstance(op, ast.Add | ast.Sub):
-        terms = signed_terms(node)
-        for sign, term in terms if len(terms) > 2 else ():
-            new = term if sign > 0 else ast.UnaryOp(ast.USub(), term)
-            yield e(1.4, "term", f"of {text(node)} only {text(new)} is due", new)
-        opposite = ast.UnaryOp(ast.USub(), left)
-        yield e(1.5, "term", f"of {text(node)} only {text(opposite)} is due", opposite)
-    if isinstance(op, ast.Add):
-        yield from _moved_factors(node)
-        yield e(1.2, "term", f"the term {b} is not due", left)
-        yield e(1.2, "term", f"the term {a} is not due", right)
-        yield e(1.0, "sign", f"the sign of {b} is wrong", binary(left, ast.Sub(), right))
-        yield e(1.1, "sign", f"the sign of {a} is wrong", binary(right, ast.Sub(), left))
-    elif isinstance(op, ast.Sub):
-        yield e(1.2, "term", f"the term {b} is not due", left)
-        yield e(1.3, "term", f"the term {a} is not due", ast.UnaryOp(ast.USub(), right))
-        yield e(1.4, "term", f"{a} - is not due", right)
-        yield e(1.0, "sign", f"the sign of {b} is wrong", binary(left, ast.Add(), right))
-        yield e(1.0, "sign", f"the difference {text(node)} has the wrong sign", binary(right, op, left))
+        square = binary(right, ast.Pow(), ast.Constant(2))
+        yield e(1.2, "factor", f"the division by {b} must be by its square", binary(left, op, square))
+    elif isinstance(op, ast.Add | ast.Sub):
+        yield from _of_sum(node)
     elif isinstance(op, ast.Pow):
         yield e(1.1, "function", f"the power {b} is not due", left)
         if b == "2":
@@ -816,44 +771,58 @@ def _of_operator(node, parent):
             yield e(1.4, "function", said, binary(left, ast.MatMult(), turned(left)))
     elif isinstance(op, ast.MatMult):
         for x, y in itertools.product((left, turned(left)), (right, turned(right))):
-            if (x, y) != (left, right):
-                which = " and ".join(t for t, now, old in ((a, x, left), (b, y, right)) if now is not old)
-                yield e(
-                    1.1 if (x is left) != (y is right) else 1.3,
-                    "transpose",
-                    f"{which} must be transposed",
-                    binary(x, op, y),
-                )
-            yield e(
-                1.2 if (x, y) == (left, right) else 1.4,
-                "order",
-                f"{a} and {b} stand in the wrong order",
-                binary(y, op, x),
-            )
-        yield e(
-            1.3, "operator", f"@ stands between {a} and {b} where * is due", binary(left, ast.Mult(), right)
-        )
+            changed = [t for t, now, old in ((a, x, left), (b, y, right)) if now is not old]
+            if changed:
+                said = f"{' and '.join(changed)} must be transposed"
+                yield e(1.1 if len(changed) == 1 else 1.3, "transpose", said, binary(x, op, y))
+            said = f"{a} and {b} stand in the wrong order"
+            yield e(1.4 if changed else 1.2, "order", said, binary(y, op, x))
+        said = f"@ stands between {a} and {b} where * is due"
+        yield e(1.3, "operator", said, binary(left, ast.Mult(), right))
         yield e(1.5, "factor", f"the product with {b} is not due", left)
         yield e(1.5, "factor", f"the product with {a} is not due", right)
 
 
+def _of_sum(node):
+    """A term or a sign of a sum or a difference that is wrong."""
+    e = _maker(node)
+    left, op, right = node.left, node.op, node.right
+    a, b = text(left), text(right)
+    terms = signed_terms(node)
+    for sign, term in terms if len(terms) > 2 else ():
+        new = term if sign > 0 else ast.UnaryOp(ast.USub(), term)
+        yield e(1.4, "term", f"of {text(node)} only {text(new)} is due", new)
+    opposite = ast.UnaryOp(ast.USub(), left)
+    yield e(1.5, "term", f"of {text(node)} only {text(opposite)} is due", opposite)
+    if isinstance(op, ast.Add):
+        yield from _moved_factors(node)
+        yield e(1.2, "term", f"the term {b} is not due", left)
+        yield e(1.2, "term", f"the term {a} is not due", right)
+        yield e(1.0, "sign", f"the sign of {b} is wrong", binary(left, ast.Sub(), right))
+        yield e(1.1, "sign", f"the sign of {a} is wrong", binary(right, ast.Sub(), left))
+    else:
+        yield e(1.2, "term", f"the term {b} is not due", left)
+        yield e(1.3, "term", f"the term {a} is not due", ast.UnaryOp(ast.USub(), right))
+        yield e(1.4, "term", f"{a} - is not due", right)
+        yield e(1.0, "sign", f"the sign of {b} is wrong", binary(left, ast.Add(), right))
+        yield e(1.0, "sign", f"the difference {text(node)} has the wrong sign", binary(right, op, left))
+
+
 def signed_terms(node, sign=1):
     """[(sign, node)]: the terms of a sum."""
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
+    if is_operation(node, ast.Add | ast.Sub):
         right = sign if isinstance(node.op, ast.Add) else -sign
         return signed_terms(node.left, sign) + signed_terms(node.right, right)
     return [(sign, node)]
 
 
 def _factors(node):
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
-        return _factors(node.left) + _factors(node.right)
-    return [node]
+    return _factors(node.left) + _factors(node.right) if is_operation(node, ast.Mult) else [node]
 
 
 def _regrouped(node):
     """(a + d) * b * c and (a * b + d) * c for a * b * c + d, and the other way round, in products of at least three."""
-    sums, products = ast.Add | ast.Sub, ast.Mult | ast.Div
+    sums = ast.Add | ast.Sub
     if isinstance(node.op, sums):
         for i, side in enumerate((node.left, node.right)):
             chain = chain_of(side)
@@ -862,17 +831,17 @@ def _regrouped(node):
                 both = (part, node.right) if i == 0 else (node.left, part)
                 yield product_of([(None, binary(both[0], node.op, both[1])), *chain[k:]])
     chain = chain_of(node)
-    if isinstance(node.op, products) and len(chain) > 2:
+    if len(chain) > 2:
         first, (op, last) = chain[0][1], chain[-1]
-        if isinstance(first, ast.BinOp) and isinstance(first.op, sums):
+        if is_operation(first, sums):
             yield binary(first.left, first.op, product_of([(None, first.right), *chain[1:]]))
-        if isinstance(last, ast.BinOp) and isinstance(last.op, sums):
+        if is_operation(last, sums):
             yield binary(product_of([*chain[:-1], (op, last.left)]), last.op, last.right)
 
 
 def chain_of(node):
     """[(operator before it, factor)] of a product with divisions; the first has none before it."""
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div):
+    if is_operation(node, ast.Mult | ast.Div):
         return [*chain_of(node.left), (node.op, node.right)]
     return [(None, node)]
 
@@ -893,141 +862,105 @@ def _moved_factors(node):
             less = _times(f for j, f in enumerate(factors) if j != i)
             more = binary(there, ast.Mult(), moved)
             words = f"the factor {text(moved)} belongs to {text(there)} and not to {text(here)}"
-            yield Edit(
-                1.4,
-                "factor",
-                words,
-                node,
-                binary(less, ast.Add(), more) if first else binary(more, ast.Add(), less),
-            )
+            new = binary(less, ast.Add(), more) if first else binary(more, ast.Add(), less)
+            yield Edit(1.4, "factor", words, node, new)
 
 
 def _dropped_factors(node):
-    """Without one factor of a longer product: a * b * c without a, or without b."""
+    """Without one or two factors of a longer product: a * b * c without a, or without b."""
     factors = _factors(node)
-    for i, gone in enumerate(factors if len(factors) > 2 else ()):
-        new = _times(f for j, f in enumerate(factors) if j != i)
-        yield Edit(1.2, "factor", f"the factor {text(gone)} is not due", node, new)
-    for i, j in itertools.combinations(range(len(factors)), 2) if len(factors) > 2 else ():
-        new = _times(f for k, f in enumerate(factors) if k not in (i, j))
-        words = f"the factors {text(factors[i])} and {text(factors[j])} are not due"
-        yield Edit(1.4, "factor", words, node, new)
+    for cost, what, n in ((1.2, "factor", 1), (1.4, "factors", 2)) if len(factors) > 2 else ():
+        for gone in itertools.combinations(range(len(factors)), n):
+            new = _times(f for k, f in enumerate(factors) if k not in gone)
+            names = " and ".join(text(factors[k]) for k in gone)
+            yield Edit(cost, "factor", f"the {what} {names} {'is' if n == 1 else 'are'} not due", node, new)
 
 
 def _of_call(node, values):
-    e = lambda cost, kind, words, new: Edit(cost, kind, words, node, new)  # noqa: E731
-    method = isinstance(node.func, ast.Attribute) and text(node.func.value) not in (
-        "np",
-        "numpy",
-        "np.linalg",
-        "np.random",
-    )
+    e = _maker(node)
+    libraries = ("np", "numpy", "np.linalg", "np.random")
+    method = isinstance(node.func, ast.Attribute) and text(node.func.value) not in libraries
     name = node.func.attr if isinstance(node.func, ast.Attribute) else text(node.func)
     inner = node.func.value if method else node.args[0] if node.args else None
     if inner is None:
         return
     if name in ("sum", "mean", "max", "min", "prod"):
-        value = values.get(id(inner))
-        ndim = value.ndim if isinstance(value, np.ndarray) else 2
-        now = {k.arg: text(k.value) for k in node.keywords}
-        if not method and len(node.args) > 1:
-            now["axis"] = text(node.args[1])
-        if method and node.args:
-            now["axis"] = text(node.args[0])
-        for other in ("sum", "mean", "max"):
-            for axes in [
-                None,
-                *range(ndim),
-                *(c for n in (2, 3) if n < ndim for c in itertools.combinations(range(ndim), n)),
-            ]:
-                for keep in (False, True):
-                    words = {} if axes is None else {"axis": axes}
-                    words |= {"keepdims": True} if keep else {}
-                    new = called(inner, other, **words)
-                    same = {str(axes), str(axes - ndim)} if isinstance(axes, int) else {str(axes)}
-                    same_axis = now.get("axis", "None") in same
-                    kept = now.get("keepdims") == "True"
-                    changes = (other != name) + (not same_axis) + (kept != keep)
-                    if not changes:
-                        continue
-                    kind = "reduction" if other != name else "axis" if not same_axis else "broadcast"
-                    over = "all entries" if axes is None else f"axis {axes}"
-                    said = (
-                        f"a {other} over {over} is due, here stands {text(node)}"
-                        if kind != "broadcast"
-                        else f"keepdims is {'missing' if keep else 'not due'} in {text(node)}"
-                    )
-                    cost = 0.95 if same_axis and kept == keep else 0.9 + 0.2 * changes
-                    yield e(cost + (0.3 if other == "max" else 0), kind, said, new)
-        yield e(1.3, "reduction", f"the {name} in {text(node)} is not due", inner)
-        if isinstance(inner, ast.BinOp) and isinstance(inner.op, ast.Pow):  # (p ** 2).sum(0)
-            new = binary(_reduced(node, method, inner.left), ast.Pow(), inner.right)
-            yield e(1.2, "order", f"{text(inner)} is added up where the sum itself is raised to a power", new)
+        yield from _of_reduction(node, name, method, inner, values.get(id(inner)))
         return
-    template = _DERIVATIVES.get(name)
     if name in ("maximum", "minimum") and len(node.args) == 2:
         op = ast.Gt() if name == "maximum" else ast.Lt()
         for of, bound in itertools.permutations(node.args):
             if not isinstance(of, ast.Constant):
                 words = f"{text(node)} stands where its derivative is due"
                 yield e(1.1, "function", words, ast.Compare(of, [op], [bound]))
-    elif name in ("exp", "tanh", "log", "sqrt") and isinstance(
-        inner, ast.Name | ast.Attribute | ast.Subscript
-    ):
+    named = isinstance(inner, ast.Name | ast.Attribute | ast.Subscript)
+    if name in ("exp", "tanh", "log", "sqrt") and named:
         for slope in ("(1 + {v})", "{v} * (1 - {v})", "(1 - {v} ** 2)", "(1 / {v})"):
             new = parsed(slope.format(v=text(inner)))
             yield e(1.35, "function", f"{bare(text(new))} is due where {text(node)} stands", new)
-    if template and not method:
+    if name in _DERIVATIVES and not method:
         of = next((a for a in node.args if not isinstance(a, ast.Constant)), inner)
-        new = parsed(template.format(v=text(of)))
+        new = parsed(_DERIVATIVES[name].format(v=text(of)))
         yield e(1.1, "function", f"{text(node)} stands where its derivative is due", new)
     yield e(1.3, "function", f"{name} is not due", inner)
     for argument in node.args[1:]:
         yield e(1.6, "function", f"{name} is not due", argument)
-    if (
-        name == "transpose"
-        and len(node.args) >= 2
-        or name == "transpose"
-        and node.args
-        and isinstance(node.args[0], ast.Tuple)
-    ):
-        order = node.args[0].elts if isinstance(node.args[0], ast.Tuple) else node.args
+    listed = bool(node.args) and isinstance(node.args[0], ast.Tuple)
+    if name == "transpose" and (listed or len(node.args) >= 2):
+        order = node.args[0].elts if listed else node.args
         if all(isinstance(a, ast.Constant) for a in order) and len(order) <= 7:
             for p in itertools.permutations(range(len(order))):
                 moved = sum(a.value != i for a, i in zip(order, p, strict=True))
                 if moved > 3 and len(order) > 5:
                     continue  # too many to try
                 arguments = [ast.Constant(i) for i in p]
-                if isinstance(node.args[0], ast.Tuple):
-                    arguments = [ast.Tuple(arguments, ast.Load())]
-                yield e(
-                    1.05 if moved == 2 else 1.3,
-                    "transpose",
-                    "the axes are in another order",
-                    ast.Call(node.func, arguments, node.keywords),
-                )
+                given = [ast.Tuple(arguments, ast.Load())] if listed else arguments
+                new = ast.Call(node.func, given, node.keywords)
+                yield e(1.05 if moved == 2 else 1.3, "transpose", "the axes are in another order", new)
         return
     if name == "reshape" and method:
         yield from _of_reshape(node, inner)
-    if len(node.args) >= 2:
-        for i, j in itertools.combinations(range(min(len(node.args), 4)), 2):
-            arguments = list(node.args)
-            arguments[i], arguments[j] = arguments[j], arguments[i]
-            words = f"{text(node.args[i])} and {text(node.args[j])} are exchanged"
-            yield e(1.3, "order", words, ast.Call(node.func, arguments, node.keywords))
+    for one, other, arguments in _exchanges(node.args[:4]):
+        new = ast.Call(node.func, [*arguments, *node.args[4:]], node.keywords)
+        yield e(1.3, "order", f"{text(one)} and {text(other)} are exchanged", new)
     if name in ("dot", "matmul"):
-        rest = [node.args[0]] if method else list(node.args[:2])
-        both = [inner, *rest] if method else rest
-        if len(both) == 2:
-            for new in _products(*both):
-                yield e(1.2, "transpose", f"the product {text(node)} is of the wrong matrices", new)
+        both = [inner, *node.args[:1]] if method else node.args[:2]
+        for new in _products(*both) if len(both) == 2 else ():
+            yield e(1.2, "transpose", f"the product {text(node)} is of the wrong matrices", new)
     if name == "where" and len(node.args) == 3:
-        yield e(
-            1.1,
-            "operator",
-            "the two branches of where are exchanged",
-            ast.Call(node.func, [node.args[0], node.args[2], node.args[1]], node.keywords),
-        )
+        new = ast.Call(node.func, [node.args[0], node.args[2], node.args[1]], node.keywords)
+        yield e(1.1, "operator", "the two branches of where are exchanged", new)
+
+
+def _of_reduction(node, name, method, inner, value):
+    """A sum, mean or maximum over other axes, another one of the three, or none."""
+    e = _maker(node)
+    ndim = value.ndim if isinstance(value, np.ndarray) else 2
+    now = {k.arg: text(k.value) for k in node.keywords}
+    given = node.args if method else node.args[1:]
+    if given:
+        now["axis"] = text(given[0])
+    several = [c for n in (2, 3) if n < ndim for c in itertools.combinations(range(ndim), n)]
+    ways = itertools.product(("sum", "mean", "max"), (None, *range(ndim), *several), (False, True))
+    for other, axes, keep in ways:
+        words = ({} if axes is None else {"axis": axes}) | ({"keepdims": True} if keep else {})
+        same = {str(axes), str(axes - ndim)} if isinstance(axes, int) else {str(axes)}
+        same_axis = now.get("axis", "None") in same
+        kept = now.get("keepdims") == "True"
+        changes = (other != name) + (not same_axis) + (kept != keep)
+        if not changes:
+            continue
+        kind = "reduction" if other != name else "axis" if not same_axis else "broadcast"
+        over = "all entries" if axes is None else f"axis {axes}"
+        said = f"a {other} over {over} is due, here stands {text(node)}"
+        if kind == "broadcast":
+            said = f"keepdims is {'missing' if keep else 'not due'} in {text(node)}"
+        cost = 0.95 if same_axis and kept == keep else 0.9 + 0.2 * changes
+        yield e(cost + (0.3 if other == "max" else 0), kind, said, called(inner, other, **words))
+    yield e(1.3, "reduction", f"the {name} in {text(node)} is not due", inner)
+    if is_operation(inner, ast.Pow):  # (p ** 2).sum(0)
+        new = binary(_reduced(node, method, inner.left), ast.Pow(), inner.right)
+        yield e(1.2, "order", f"{text(inner)} is added up where the sum itself is raised to a power", new)
 
 
 _DERIVATIVES = {
@@ -1067,6 +1000,7 @@ def _products(a, b):
 
 def _of_function(node, functions):
     """Another function of the same group."""
+    e = _maker(node)
     groups = (
         ("exp", "log", "tanh", "sqrt", "sign", "abs", "square", "cos", "sin", "log1p", "expm1"),
         ("maximum", "minimum"), ("ones_like", "zeros_like"), ("add", "subtract"),
@@ -1074,41 +1008,25 @@ def _of_function(node, functions):
         ("argmax", "argmin"), ("cumsum", "sum", "trace"),
     )  # fmt: skip
     if isinstance(node.func, ast.Attribute):
+        own = node.func.attr
         axes = [k.value.value for k in node.keywords if k.arg == "axis" and isinstance(k.value, ast.Constant)]
-        if (
-            node.func.attr in ("cumsum", "cumprod")
-            and len(node.args) == 1
-            and len(axes) == len(node.keywords)
-        ):
+        if own in ("cumsum", "cumprod") and len(node.args) == 1 and len(axes) == len(node.keywords):
             axis = axes[0] if axes else 0
             turn = "[" + (f"{':, ' * axis}::-1]" if axis >= 0 else f"..., ::-1{', :' * (-1 - axis)}]")
             words = "".join(f", axis={a}" for a in axes)
             back = parsed(f"{text(node.func)}({text(node.args[0])}{turn}{words}){turn}")
-            yield Edit(1.2, "order", f"{text(node)} must add up from the end", node, back)
-        for group in groups:
-            if node.func.attr in group:
-                for other in group:
-                    if other != node.func.attr:
-                        new = ast.Attribute(node.func.value, other, ast.Load())
-                        yield Edit(
-                            1.3,
-                            "function",
-                            f"{other} is due where {node.func.attr} stands",
-                            node,
-                            ast.Call(new, node.args, node.keywords),
-                        )
+            yield e(1.2, "order", f"{text(node)} must add up from the end", back)
+        for other in (other for group in groups if own in group for other in group if other != own):
+            new = ast.Call(ast.Attribute(node.func.value, other, ast.Load()), node.args, node.keywords)
+            yield e(1.3, "function", f"{other} is due where {own} stands", new)
     elif isinstance(node.func, ast.Name):
         # of two that one function has made, one is easily taken for the other
-        own = functions.get(node.func.id)
+        own = node.func.id
         for other, code in functions.items():
-            if other != node.func.id and code.co_argcount == len(node.args):
-                yield Edit(
-                    1.1 if code is own else 1.4,
-                    "function",
-                    f"{other} is due where {node.func.id} stands",
-                    node,
-                    ast.Call(ast.Name(other, ast.Load()), node.args, node.keywords),
-                )
+            if other != own and code.co_argcount == len(node.args):
+                new = ast.Call(ast.Name(other, ast.Load()), node.args, node.keywords)
+                cost = 1.1 if code is functions.get(own) else 1.4
+                yield e(cost, "function", f"{other} is due where {own} stands", new)
 
 
 def _of_picked(node, values):
@@ -1132,84 +1050,65 @@ def _of_picked(node, values):
 
 
 def _of_slice(node, numbers, arrays):
+    e = _maker(node)
+    whole_numbers = [n.node for n in numbers if isinstance(n.value, int)]
     for other in arrays if node.step is None and node.lower is None and node.upper is not None else ():
         if other.value.ndim == 1 and other.value.dtype.kind in "iu":  # as many as it names, and not those
             words = f"the first {text(node.upper)} stand where those of {other.text} are due"
-            yield Edit(1.2, "index", words, node, other.node)
+            yield e(1.2, "index", words, other.node)
     for part in ("lower", "upper"):
         bound = getattr(node, part)
-        choices = (
-            []
-            if bound is None
-            else [binary(bound, ast.Add(), ast.Constant(1)), binary(bound, ast.Sub(), ast.Constant(1)), None]
-        )
-        choices += [n.node for n in numbers if isinstance(n.value, int)] + (
-            [parsed("1"), parsed("-1")] if bound is None else []
-        )
+        if bound is None:
+            choices = [*whole_numbers, parsed("1"), parsed("-1")]
+        else:
+            near = [binary(bound, op, ast.Constant(1)) for op in (ast.Add(), ast.Sub())]
+            choices = [*near, None, *whole_numbers]
         for new in choices:
             changed = ast.Slice(node.lower, node.upper, node.step)
             setattr(changed, part, new)
-            yield Edit(
-                1.3 if bound is not None else 1.6,
-                "index",
-                f"the slice {text(node)} takes other entries than are due",
-                node,
-                changed,
-            )
+            said = f"the slice {text(node)} takes other entries than are due"
+            yield e(1.6 if bound is None else 1.3, "index", said, changed)
     if (node.lower is None) != (node.upper is None) and node.step is None:  # the first rows for the last
         own = node.lower or node.upper
-        others = [own, ast.UnaryOp(ast.USub(), own), *(n.node for n in numbers if isinstance(n.value, int))]
-        for bound in others:
+        for bound in (own, ast.UnaryOp(ast.USub(), own), *whole_numbers):
             lower, upper = (None, bound) if node.upper is None else (bound, None)
             words = f"the slice {text(node)} takes entries from the other end than are due"
-            yield Edit(1.4, "index", words, node, ast.Slice(lower, upper, None))
+            yield e(1.4, "index", words, ast.Slice(lower, upper, None))
     if node.lower is None and node.upper is None and node.step is None:
-        yield Edit(
-            1.5, "index", "the order of the entries is reversed", node, ast.Slice(None, None, parsed("-1"))
-        )
+        yield e(1.5, "index", "the order of the entries is reversed", ast.Slice(None, None, parsed("-1")))
     yield from _stepped(node, node, numbers)
     if node.step is not None:
-        yield Edit(
-            1.3, "index", "the step of the slice is not due", node, ast.Slice(node.lower, node.upper, None)
-        )
+        new = ast.Slice(node.lower, node.upper, None)
+        yield e(1.3, "index", "the step of the slice is not due", new)
 
 
 def _of_index_tuple(node, numbers):
+    def e(cost, words, by):
+        elements = [by.get(i, n) for i, n in enumerate(node.elts)]
+        return Edit(cost, "index", words, node, ast.Tuple(elements, node.ctx))
+
     for i, j in itertools.combinations(range(len(node.elts)), 2):
-        elements = list(node.elts)
-        elements[i], elements[j] = elements[j], elements[i]
-        yield Edit(1.3, "index", "two indices are exchanged", node, ast.Tuple(elements, node.ctx))
+        yield e(1.3, "two indices are exchanged", {i: node.elts[j], j: node.elts[i]})
     computed = [(i, n) for i, n in enumerate(node.elts) if isinstance(n, ast.BinOp)]
     names = [sorted((x for x in ast.walk(n) if isinstance(x, ast.Name)), key=_where) for _, n in computed]
     if computed and all(names):  # every computed index, kh - 1 - i, for the name at its end
-        elements = list(node.elts)
-        for (i, _), found in zip(computed, names, strict=True):
-            elements[i] = found[-1]
-        yield Edit(
-            1.3, "index", f"{text(node)} counts from the wrong end", node, ast.Tuple(elements, node.ctx)
-        )
+        by = {i: found[-1] for (i, _), found in zip(computed, names, strict=True)}
+        yield e(1.3, f"{text(node)} counts from the wrong end", by)
     for i, j in itertools.permutations(range(len(node.elts)), 2):
         one, other = node.elts[i], node.elts[j]
         whole = isinstance(one, ast.Slice) and one.lower is one.upper is one.step is None
         if whole and isinstance(other, ast.Name | ast.Attribute):
-            elements = list(node.elts)
-            elements[i] = parsed(f"np.arange(len({text(other)}))")
             words = f"all entries are taken where one for each of {text(other)} is due"
-            yield Edit(1.3, "index", words, node, ast.Tuple(elements, node.ctx))
-    ranges = [i for i, n in enumerate(node.elts) if isinstance(n, ast.Slice) and n.upper is not None]
+            yield e(1.3, words, {i: parsed(f"np.arange(len({text(other)}))")})
+    ranges = {i: n for i, n in enumerate(node.elts) if isinstance(n, ast.Slice) and n.upper is not None}
     for other in numbers if ranges else ():
         if isinstance(other.value, int) and other.value:
-            elements = list(node.elts)
-            for i in ranges:
-                n = node.elts[i]
-                lower = (
-                    other.node
-                    if n.lower is None or text(n.lower) == "0"
-                    else binary(n.lower, ast.Add(), other.node)
-                )
-                elements[i] = ast.Slice(lower, binary(n.upper, ast.Add(), other.node), n.step)
-            words = f"the slices must begin {other.text} further on"
-            yield Edit(1.4, "index", words, node, ast.Tuple(elements, node.ctx))
+            by = {}
+            for i, n in ranges.items():
+                from_0 = n.lower is None or text(n.lower) == "0"
+                lower = other.node if from_0 else binary(n.lower, ast.Add(), other.node)
+                by[i] = ast.Slice(lower, binary(n.upper, ast.Add(), other.node), n.step)
+            yield e(1.4, f"the slices must begin {other.text} further on", by)
 
 
 def _where(node):
@@ -1218,14 +1117,19 @@ def _where(node):
 
 def _insertions(node, parent, place, value, own, arrays, numbers, to, around):
     """A factor, a division, a term or a sum that is missing at this array."""
-    e = lambda cost, kind, words, new: Edit(cost, kind, words, node, new)  # noqa: E731
-    inside_product = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Mult | ast.Div)
+    e = _maker(node)
+
+    def factor(cost, by):
+        words = f"the factor {bare(by)} is missing at {own}"
+        return e(cost, "factor", words, binary(node, ast.Mult(), parsed(by)))
+
+    inside_product = is_operation(parent, ast.Mult | ast.Div)
     if isinstance(parent, ast.Attribute) and parent.attr == "T":
         for other in arrays if isinstance(node, ast.Name | ast.Attribute | ast.Subscript) else ():
             if other.value.shape == value.shape and other.text != own:
-                for factor, extra in ((other.text, 0.0), (f"(1 - {other.text})", 0.1)):
-                    said = f"the factor {factor} is missing at {own}"
-                    yield e(1.3 + extra, "factor", said, binary(node, ast.Mult(), parsed(factor)))
+                for by, extra in ((other.text, 0.0), (f"(1 - {other.text})", 0.1)):
+                    said = f"the factor {by} is missing at {own}"
+                    yield e(1.3 + extra, "factor", said, binary(node, ast.Mult(), parsed(by)))
         return
     of_parent = parent.op if isinstance(parent, ast.BinOp) else ast.Add()
     more = 0.0 if isinstance(of_parent, ast.MatMult | ast.Add | ast.Sub) else 0.2
@@ -1243,56 +1147,22 @@ def _insertions(node, parent, place, value, own, arrays, numbers, to, around):
     if value.ndim == 2 and value.shape == value.T.shape and len(value) > 1:  # on both sides of a product
         said = f"the term {own}.T is missing beside {own}"
         yield e(1.3 + more, "missing path", said, binary(node, ast.Add(), turned(node)))
-    for k in (1, -1):
+    for k, op in ((1, ast.Add()), (-1, ast.Sub())):
         said = f"the term {k} is missing beside {own}"
-        yield e(1.35 + more, "term", said, binary(node, ast.Add() if k > 0 else ast.Sub(), ast.Constant(1)))
+        yield e(1.35 + more, "term", said, binary(node, op, ast.Constant(1)))
     if inside_product and not (place == "left" or isinstance(parent.op, ast.Div)):
         return  # a factor is tried at the left one of two
     if not inside_product:
-        whole = 0.05 * (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub))
-        said = f"the sign of {own} is wrong"
-        yield e(1.05 + more + whole, "sign", said, ast.UnaryOp(ast.USub(), node))
-        for axis in range(value.ndim):
-            for keep in (False, True):
-                words = {"axis": axis} | ({"keepdims": True} if keep else {})
-                yield e(
-                    1.3 + more,
-                    "reduction",
-                    f"a sum of {own} over axis {axis} is missing",
-                    called(node, "sum", **words),
-                )
-        for axis in range(value.ndim) if isinstance(parent, ast.Assign) else ():
-            over = called(node, "sum", axis=axis, keepdims=True)
-            said = f"{own} must be divided by its sum over axis {axis}"
-            yield e(1.3, "factor", said, binary(node, ast.Div(), over))
-        for axis in (
-            _axes_of_means(value) if isinstance(parent, ast.Assign | ast.Return | ast.AugAssign) else ()
-        ):
-            over = called(node, "mean", axis=axis, keepdims=True)
-            yield e(
-                1.35,
-                "missing path",
-                f"the mean of {own} over axis {axis} must be subtracted",
-                binary(node, ast.Sub(), over),
-            )
-        yield e(1.5 + more, "reduction", f"the sum of {own} is missing", called(node, "sum"))
-        alias = isinstance(parent, ast.Assign) and isinstance(node, ast.Name | ast.Attribute)
-        said = f"{own} is shared where a copy is due"
-        yield e(1.1 if alias else 1.7 + more, "in-place", said, called(node, "copy"))
+        yield from _outside_products(node, parent, value, own, more)
     for k in (2, 0.5, 4, 0.25):
-        yield e(
-            (1.1 if k in (2, 0.5) else 1.25) + more,
-            "factor",
-            f"a factor {k:g} is missing at {own}",
-            binary(node, ast.Mult(), ast.Constant(k)),
-        )
+        said = f"a factor {k:g} is missing at {own}"
+        cost = (1.1 if k in (2, 0.5) else 1.25) + more
+        yield e(cost, "factor", said, binary(node, ast.Mult(), ast.Constant(k)))
     yield from _by_numbers(node, own, numbers, more, inside_product)
     for other in arrays:  # one number for each channel: gamma[:, None, None]
         for axis in range(value.ndim - 1) if other.value.ndim == 1 else ():
             if value.shape[axis] == other.value.size > 1:
-                factor = f"{other.text}[:{', None' * (value.ndim - 1 - axis)}]"
-                said = f"the factor {factor} is missing at {own}"
-                yield e(1.3 + more, "factor", said, binary(node, ast.Mult(), parsed(factor)))
+                yield factor(1.3 + more, f"{other.text}[:{', None' * (value.ndim - 1 - axis)}]")
     if not any(other.text == own for other in arrays):  # acts[-k], which is no name of its own
         yield e(1.2 + more, "factor", f"{own} must be squared", binary(node, ast.Pow(), ast.Constant(2)))
     for other in arrays:
@@ -1301,60 +1171,65 @@ def _insertions(node, parent, place, value, own, arrays, numbers, to, around):
             continue
         for number in numbers if to >= 1.6 + more else ():  # the derivative of a leaky relu
             if isinstance(number.value, float) and 0 < abs(number.value) < 1:
-                factors = [f"np.where({other.text} > 0, 1, {number.text})"]
-                if ((other.value == 0) | (other.value == 1)).all():  # dropout
-                    factors.append(f"{other.text} / {number.text}")
-                for factor in factors:
-                    said = f"the factor {factor} is missing at {own}"
-                    yield e(1.6 + more, "factor", said, binary(node, ast.Mult(), parsed(factor)))
+                yield factor(1.6 + more, f"np.where({other.text} > 0, 1, {number.text})")
+                if _is_mask(other.value):  # dropout
+                    yield factor(1.6 + more, f"{other.text} / {number.text}")
         for template, extra in SIMPLE_FUNCTIONS:
-            factor = template.format(v=other.text)
             if ".T" in template or 1.2 + extra + more > to:
                 continue
-            said = (
-                f"{own} must be squared"
-                if factor == own
-                else f"the factor {bare(factor)} is missing at {own}"
-            )
-            yield e(1.2 + extra + more, "factor", said, binary(node, ast.Mult(), parsed(factor)))
-        yield e(
-            1.3 + more,
-            "factor",
-            f"the division by {other.text} is missing at {own}",
-            binary(node, ast.Div(), other.node),
-        )
-        yield e(
-            1.5 + more,
-            "factor",
-            f"the division by {other.text} ** 2 is missing at {own}",
-            binary(node, ast.Div(), parsed(f"{other.text} ** 2")),
-        )
+            edit = factor(1.2 + extra + more, template.format(v=other.text))
+            if template.format(v=other.text) == own:
+                edit.words = f"{own} must be squared"
+            yield edit
+        for by, cost in ((other.text, 1.3), (f"{other.text} ** 2", 1.5)):
+            said = f"the division by {by} is missing at {own}"
+            yield e(cost + more, "factor", said, binary(node, ast.Div(), parsed(by)))
+
+
+def _outside_products(node, parent, value, own, more):
+    """A sign, a sum, a mean or a copy that is missing at an array which is no factor."""
+    e = _maker(node)
+    whole = 0.05 * is_operation(node, ast.Add | ast.Sub)
+    yield e(1.05 + more + whole, "sign", f"the sign of {own} is wrong", ast.UnaryOp(ast.USub(), node))
+    for axis, words in itertools.product(range(value.ndim), ({}, {"keepdims": True})):
+        said = f"a sum of {own} over axis {axis} is missing"
+        yield e(1.3 + more, "reduction", said, called(node, "sum", axis=axis, **words))
+    for axis in range(value.ndim) if isinstance(parent, ast.Assign) else ():
+        over = called(node, "sum", axis=axis, keepdims=True)
+        said = f"{own} must be divided by its sum over axis {axis}"
+        yield e(1.3, "factor", said, binary(node, ast.Div(), over))
+    is_whole = isinstance(parent, ast.Assign | ast.Return | ast.AugAssign)
+    for axis in _axes_of_means(value) if is_whole else ():
+        over = called(node, "mean", axis=axis, keepdims=True)
+        said = f"the mean of {own} over axis {axis} must be subtracted"
+        yield e(1.35, "missing path", said, binary(node, ast.Sub(), over))
+    yield e(1.5 + more, "reduction", f"the sum of {own} is missing", called(node, "sum"))
+    alias = isinstance(parent, ast.Assign) and isinstance(node, ast.Name | ast.Attribute)
+    said = f"{own} is shared where a copy is due"
+    yield e(1.1 if alias else 1.7 + more, "in-place", said, called(node, "copy"))
 
 
 def _by_numbers(node, own, numbers, more, inside_product):
     """A factor or a division by a number that is missing, by its root or its square."""
-    e = lambda cost, kind, words, new: Edit(cost, kind, words, node, new)  # noqa: E731
+    e = _maker(node)
     for other in numbers:
+        ways = []  # (cost, words, operator, by what)
         if other.value not in (0, 1):
             # twice by what divides already is likelier than a bare 0.5: x / (s * s)
             twice = re.search(rf"/ {re.escape(other.text)}$", own) is not None
-            for op, what, cost in (
-                (ast.Div, "a division by", 1.08 if twice else 1.2),
-                (ast.Mult, "the factor", 1.2),
-            ):
-                said = f"{what} {other.text} is missing at {own}"
-                yield e(cost + more, "factor", said, binary(node, op(), other.node))
+            ways.append((1.08 if twice else 1.2, f"a division by {other.text}", ast.Div(), other.node))
+            ways.append((1.2, f"the factor {other.text}", ast.Mult(), other.node))
         if type(other.value) is int and other.value > 1 and not inside_product:  # the scale of an attention
-            said = f"a division by the root of {other.text} is missing at {own}"
             root = parsed(f"np.sqrt({other.text})")
-            yield e(1.35 + more, "factor", said, binary(node, ast.Div(), root))
+            ways.append((1.35, f"a division by the root of {other.text}", ast.Div(), root))
         if isinstance(other.value, float) and other.value not in (0, 1):  # a width, whose slope is 1 / s ** 2
-            said = f"a division by {other.text} ** 2 is missing at {own}"
             square = binary(other.node, ast.Pow(), ast.Constant(2))
-            yield e(1.31 + more, "factor", said, binary(node, ast.Div(), square))
-        if isinstance(other.value, float) and 0 < other.value < 1:  # of dropout, what is kept
-            said = f"a division by 1 - {other.text} is missing at {own}"
-            yield e(1.3 + more, "factor", said, binary(node, ast.Div(), parsed(f"(1 - {other.text})")))
+            ways.append((1.31, f"a division by {other.text} ** 2", ast.Div(), square))
+        if _is_share(other):  # of dropout, what is kept
+            rest = parsed(f"(1 - {other.text})")
+            ways.append((1.3, f"a division by 1 - {other.text}", ast.Div(), rest))
+        for cost, what, op, by in ways:
+            yield e(cost + more, "factor", f"{what} is missing at {own}", binary(node, op, by))
 
 
 def is_blank(node):
@@ -1384,90 +1259,49 @@ def statement_edits(body, index, statement):
     """Changes of a whole statement: += and =, dropped, exchanged with a neighbour, written not in place."""
 
     def e(cost, kind, words, new, gone=1):
-        return Edit(cost, kind, words, statement, body=body, index=index, gone=gone, statements=new)
+        last = body[index + 1] if gone == 2 else None
+        at = dict(body=body, index=index, gone=gone, statements=new, last=last)
+        return Edit(cost, kind, words, statement, **at)
 
-    yield from _unread_of_a_comprehension(body, index, statement)
+    after = body[index + 1] if index + 1 < len(body) else None
+    not_due = e(1.5, "term", f"the line is not due: {text(statement)}", [ast.Pass()])
+    yield from _unread_of_a_comprehension(e, statement)
     if isinstance(statement, ast.AugAssign):
         target = text(statement.target)
         assigned = ast.Assign([statement.target], statement.value)
         yield e(1.1, "accumulate", f"{target} is added to where it must be set", [assigned])
         for op in (ast.Add, ast.Sub, ast.Mult, ast.Div):
-            if not isinstance(statement.op, op):
-                words = (
-                    f"the sign of what goes into {target} is wrong"
-                    if op in (ast.Add, ast.Sub)
-                    else f"the operator is wrong in {text(statement)}"
-                )
-                yield e(
-                    1.1 if op in (ast.Add, ast.Sub) else 1.4,
-                    "sign" if op in (ast.Add, ast.Sub) else "operator",
-                    words,
-                    [ast.AugAssign(statement.target, op(), statement.value)],
-                )
-        load = parsed(target)
-        fresh = ast.Assign([statement.target], binary(load, statement.op, statement.value))
-        if index + 1 < len(body) and isinstance(body[index + 1], SIMPLE):
-            changed, after = binary(load, statement.op, statement.value), body[index + 1]
-            places = {
-                id(n): changed
-                for n in ast.walk(after)
-                if isinstance(n, ast.Name | ast.Attribute)
-                and isinstance(n.ctx, ast.Load)
-                and text(n) == target
-            }
-            edit = e(
-                1.4,
-                "in-place",
-                f"{target} is changed here, and later lines need what it was",
-                [replaced(after, places)],
-                gone=2,
-            )
-            edit.last = after
-            yield edit
-        yield e(1.2, "in-place", f"{target} is changed in place, and others still need what it was", [fresh])
-        yield e(1.5, "term", f"the line is not due: {text(statement)}", [ast.Pass()])
+            if isinstance(statement.op, op):
+                continue
+            new = [ast.AugAssign(statement.target, op(), statement.value)]
+            if op in (ast.Add, ast.Sub):
+                yield e(1.1, "sign", f"the sign of what goes into {target} is wrong", new)
+            else:
+                yield e(1.4, "operator", f"the operator is wrong in {text(statement)}", new)
+        fresh = binary(parsed(target), statement.op, statement.value)
+        if isinstance(after, SIMPLE):
+            names = (n for n in ast.walk(after) if isinstance(n, ast.Name | ast.Attribute))
+            places = {id(n): fresh for n in names if isinstance(n.ctx, ast.Load) and text(n) == target}
+            words = f"{target} is changed here, and later lines need what it was"
+            yield e(1.4, "in-place", words, [replaced(after, places)], gone=2)
+        words = f"{target} is changed in place, and others still need what it was"
+        yield e(1.2, "in-place", words, [ast.Assign([statement.target], fresh)])
+        yield not_due
     elif isinstance(statement, ast.Assign) and len(statement.targets) == 1:
-        target = statement.targets[0]
-        if isinstance(target, ast.Name | ast.Subscript | ast.Attribute):
-            for op, words in (
-                (ast.Add(), "is set where it must be added to"),
-                (ast.Sub(), "is set where it must be subtracted from"),
-            ):
-                yield e(
-                    1.2 + 0.2 * isinstance(op, ast.Sub),
-                    "accumulate",
-                    f"{text(target)} {words}",
-                    [ast.AugAssign(target, op, statement.value)],
-                )
-        if isinstance(target, ast.Subscript):
-            if not isinstance(target.slice, ast.Constant):
-                words = f"{text(target)} is set where it must be multiplied"
-                yield e(1.25, "accumulate", words, [ast.AugAssign(target, ast.Mult(), statement.value)])
-            kept = ast.Call(
-                ast.Attribute(parsed(text(target.value)), "get", ast.Load()),
-                [target.slice, ast.Constant(0)],
-                [],
-            )
-            words = f"{text(target)} is set where it must be added to"
-            yield e(
-                1.4, "accumulate", words, [ast.Assign([target], binary(kept, ast.Add(), statement.value))]
-            )
+        yield from _of_target(e, statement)
         if len(body) > 1:
-            yield e(1.5, "term", f"the line is not due: {text(statement)}", [ast.Pass()])
-        if isinstance(target, ast.Tuple) and 2 <= len(target.elts) <= 6:
-            for i, j in itertools.combinations(range(len(target.elts)), 2):
-                names = list(target.elts)
-                names[i], names[j] = names[j], names[i]
-                words = f"{text(target.elts[i])} and {text(target.elts[j])} are exchanged"
-                yield e(1.3, "swap", words, [ast.Assign([ast.Tuple(names, ast.Store())], statement.value)])
+            yield not_due
+        target = statement.targets[0]
+        if isinstance(target, ast.Tuple) and len(target.elts) <= 6:
+            for one, other, names in _exchanges(target.elts):
+                new = ast.Assign([ast.Tuple(names, ast.Store())], statement.value)
+                yield e(1.3, "swap", f"{text(one)} and {text(other)} are exchanged", [new])
     elif isinstance(statement, ast.Expr):
         call = statement.value
         if getattr(getattr(call, "func", None), "attr", "") == "append" and len(call.args) == 1:
-            first = ast.Call(
-                ast.Attribute(call.func.value, "insert", ast.Load()), [ast.Constant(0), *call.args], []
-            )
+            insert = ast.Attribute(call.func.value, "insert", ast.Load())
             words = f"what is appended to {text(call.func.value)} belongs in front"
-            yield e(1.3, "order", words, [ast.Expr(first)])
+            yield e(1.3, "order", words, [ast.Expr(ast.Call(insert, [ast.Constant(0), *call.args], []))])
         for name in _assigned_before(body, index) if isinstance(call, ast.Call) else ():
             words = f"what {text(call)} gives is not used: it flows into {name}"
             new = ast.Assign([ast.Name(name, ast.Store())], binary(parsed(name), ast.Add(), call))
@@ -1475,17 +1309,29 @@ def statement_edits(body, index, statement):
             words = f"what {text(call)} gives is not used: it is {name}"
             yield e(1.4, "missing path", words, [ast.Assign([ast.Name(name, ast.Store())], call)])
         if len(body) > 1:
-            yield e(1.5, "term", f"the line is not due: {text(statement)}", [ast.Pass()])
-    yield from _unbuffered(body, index, statement)
-    yield from _exchanged_targets(body, index, statement)
-    if (
-        index + 1 < len(body)
-        and not isinstance(statement, ast.Return)
-        and not isinstance(body[index + 1], ast.Return)
-    ):
-        edit = e(1.4, "order", "two lines stand in the wrong order", [body[index + 1], statement], gone=2)
-        edit.last = body[index + 1]
-        yield edit
+            yield not_due
+    yield from _unbuffered(e, statement)
+    yield from _exchanged_targets(e, statement, after)
+    if after is not None and not any(isinstance(s, ast.Return) for s in (statement, after)):
+        yield e(1.4, "order", "two lines stand in the wrong order", [after, statement], gone=2)
+
+
+def _of_target(e, statement):
+    """What is set must be added, subtracted or multiplied."""
+    target, value = statement.targets[0], statement.value
+    if isinstance(target, ast.Name | ast.Subscript | ast.Attribute):
+        words = f"{text(target)} is set where it must be added to"
+        yield e(1.2, "accumulate", words, [ast.AugAssign(target, ast.Add(), value)])
+        words = f"{text(target)} is set where it must be subtracted from"
+        yield e(1.4, "accumulate", words, [ast.AugAssign(target, ast.Sub(), value)])
+    if isinstance(target, ast.Subscript):
+        if not isinstance(target.slice, ast.Constant):
+            words = f"{text(target)} is set where it must be multiplied"
+            yield e(1.25, "accumulate", words, [ast.AugAssign(target, ast.Mult(), value)])
+        get = ast.Attribute(parsed(text(target.value)), "get", ast.Load())
+        kept = ast.Call(get, [target.slice, ast.Constant(0)], [])
+        words = f"{text(target)} is set where it must be added to"
+        yield e(1.4, "accumulate", words, [ast.Assign([target], binary(kept, ast.Add(), value))])
 
 
 def _assigned_before(body, index):
@@ -1494,26 +1340,24 @@ def _assigned_before(body, index):
     return [*dict.fromkeys(t.id for t in before if isinstance(t, ast.Name))][:2]
 
 
-def _unbuffered(body, index, statement):
+def _unbuffered(e, statement):
     """W[i] += g adds once for each row that i names, however often; np.add.at(W, i, g) adds as often as i says."""
     target = getattr(statement, "targets", [getattr(statement, "target", None)])[0]
-    indices = getattr(getattr(target, "slice", None), "elts", [getattr(target, "slice", None)])
-    if not isinstance(target, ast.Subscript) or not any(
-        isinstance(n, ast.Name | ast.Attribute | ast.Subscript) for n in indices
-    ):
+    if not isinstance(target, ast.Subscript):
         return
-    subtracts = isinstance(getattr(statement, "op", None), ast.Sub)
-    if not subtracts and not isinstance(getattr(statement, "op", ast.Add()), ast.Add):
-        return
-    at = parsed("np.subtract.at" if subtracts else "np.add.at")
     picked = target.slice
+    indices = getattr(picked, "elts", [picked])
+    op = getattr(statement, "op", ast.Add())
+    named = any(isinstance(n, ast.Name | ast.Attribute | ast.Subscript) for n in indices)
+    if not named or not isinstance(op, ast.Add | ast.Sub):
+        return
+    at = parsed("np.subtract.at" if isinstance(op, ast.Sub) else "np.add.at")
     if any(isinstance(n, ast.Slice) for n in indices):
         picked = parsed(f"np.s_[{bare(text(picked))}]")
-    words = (
-        f"an index that stands several times in {text(picked)} counts once here, and every time in {text(at)}"
-    )
-    new = ast.Expr(ast.Call(at, [parsed(text(target.value)), picked, statement.value], []))
-    yield Edit(1.25, "accumulate", words, statement, body=body, index=index, statements=[new])
+    several = f"an index that stands several times in {text(picked)}"
+    words = f"{several} counts once here, and every time in {text(at)}"
+    new = ast.Call(at, [parsed(text(target.value)), picked, statement.value], [])
+    yield e(1.25, "accumulate", words, [ast.Expr(new)])
 
 
 def of_a_part(body, index, statement, function):
@@ -1533,7 +1377,7 @@ def of_a_part(body, index, statement, function):
         yield Edit(1.25, "index", words, statement, body=body, index=index, statements=new)
 
 
-def _unread_of_a_comprehension(body, index, statement):
+def _unread_of_a_comprehension(e, statement):
     """[a + b for a, b in zip(...)] where one of the two is not read: the sums that are to be continued."""
     for node in ast.walk(statement):
         if not isinstance(node, ast.ListComp) or len(node.generators) != 1:
@@ -1543,20 +1387,18 @@ def _unread_of_a_comprehension(body, index, statement):
         for name in (n for n in bound if n not in read and n != "_"):
             new = ast.ListComp(binary(parsed(name), ast.Add(), node.elt), node.generators)
             words = f"{name} is not read: the term {name} is missing"
-            changed = [replaced(statement, {id(node): new})]
-            yield Edit(1.0, "term", words, statement, body=body, index=index, statements=changed)
+            yield e(1.0, "term", words, [replaced(statement, {id(node): new})])
 
 
-def _exchanged_targets(body, index, statement):
+def _exchanged_targets(e, statement, after):
     """Two lines, one after the other, each of which stores under the other's name: self.dW = ...; self.db = ..."""
-    after = body[index + 1] if index + 1 < len(body) else None
     if not all(isinstance(s, ast.Assign) and len(s.targets) == 1 for s in (statement, after)):
         return
     one, other = statement.targets[0], after.targets[0]
     if all(isinstance(t, ast.Name | ast.Attribute | ast.Subscript) for t in (one, other)):
         words = f"{text(one)} and {text(other)} have each other's value"
         new = [ast.Assign([other], statement.value), ast.Assign([one], after.value)]
-        yield Edit(1.31, "swap", words, statement, body=body, index=index, gone=2, statements=new, last=after)
+        yield e(1.31, "swap", words, new, gone=2)
 
 
 def applied(edit, function):

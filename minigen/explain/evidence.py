@@ -25,17 +25,9 @@ AGREE = 3e-5  # relative
 NEARLY = 0.1  # so near, relatively, it is asked again with the steps FINER: many layers of exp bend much
 FINER = 1e-6, 1e-7
 steps = (
-    "lr",
-    "learning_rate",
-    "alpha",
-    "eta",
-    "step",
-    "step_size",
-    "rate",
-    "learningrate",
-    "learn_rate",
+    "lr", "learning_rate", "alpha", "eta", "step", "step_size", "rate", "learningrate", "learn_rate",
     "epsilon",
-)
+)  # fmt: skip
 
 
 may_be_labels = re.compile(
@@ -54,9 +46,8 @@ TAKEN = "changed", "moved"  # a step was taken: the gradient is the change of a 
 class Source:
     """Where a gradient is read: returned at, stored at, added to, or the change of a parameter over a step."""
 
-    kind: (
-        str  # "returned", "stored", "added", "changed", "moved" (a new parameter, returned), "inside" a step
-    )
+    # "returned", "stored", "added", "changed", "moved" (a new parameter, returned), "inside" a step
+    kind: str
     address: tuple
     label: str
     step: float | None = None
@@ -191,30 +182,30 @@ def match(reading, scene):
         kept = scenes.leaves(before, before.program).keys() - written.keys()
         values = {a: v for a, v in values.items() if a in kept or a[0][0] == "arg" and len(a) == 1}
     if isinstance(reading.loss, Assumed):  # which has no gradient at its labels
-        values = {a: v for a, v in values.items() if a != (("arg", dict(reading.loss.bound)["y"][1]),)}
+        values.pop((("arg", dict(reading.loss.bound)["y"][1]),), None)
     live = scene.live()  # globals are shared, and the run before may have taken a step
     outcome = reading.run(live, lambda y: np.array(slopes.g))
     if not np.all(np.isfinite(outcome.y)):
         return [], outcome.y, ([], 0)
-    found, y, missed = _assign(reading, slopes, values, outcome)
+    found, y, (missed, open_) = _assign(reading, slopes, values, outcome)
     others = _of_another_player(reading, found, outcome.live)
     found = [m for m in found if m not in others]
     why = "the function takes a second step, down another loss, which the first step moves"
-    told = [Uncompared(scenes.text(_player(m.value)), why) for m in others]
+    missed += dict.fromkeys(Uncompared(scenes.text(_player(m.value)), why) for m in others)
     found, passed = _passed_on(found, values)
     decayed = _of_another_decay(reading, found, values, outcome, slopes)
-    found, passed = [m for m in found if id(m) not in decayed], passed + [*decayed.values()]
-    missed = ([*missed[0], *dict.fromkeys(told), *passed], missed[1])
+    found = [m for m in found if id(m) not in decayed]
+    missed += [*passed, *decayed.values()]
     still = [m for m in found if not m.right and not slopes.moves(m.value)]
     through = [m for m in still if not m.idle]
     if through and _steps_words & outcome.live.program.words and 2 * len(still) <= len(found):
         why = "forward rounds or takes a sign behind it, so that its own derivative is 0: a gradient passed straight through"
-        told = [Uncompared(m.source.label or scenes.text(m.value), why) for m in through]
-        found, missed, still = [m for m in found if m not in through], ([*missed[0], *told], missed[1]), []
+        missed += [Uncompared(m.source.label or scenes.text(m.value), why) for m in through]
+        found, still = [m for m in found if m not in through], []
     # else it is the loss of another player, or of what forward gave, in which the weights no longer stand
     depends = 2 * len(still) <= len(found) and any(m.right or m not in still for m in found)
     depends = depends and (len(found) == 1 or any(m.right or m.shaped for m in found))
-    return (found, y, missed) if depends else ([], y, ([], 0))
+    return (found, y, (missed, open_)) if depends else ([], y, ([], 0))
 
 
 _steps_words = {"sign", "sgn", "round", "rint", "floor", "ceil", "heaviside"}
@@ -245,9 +236,8 @@ def _of_another_decay(reading, found, values, outcome, slopes):
     step = reading.backward
     known = {name for name, _ in reading.forward.bound}
     given = [p for p, what in step.bound if what[0] == "given" and p not in known] if step is not None else []
-    if not any(isinstance(outcome.live.arguments.get(p), int) for p in given) or not any(
-        m.right for m in found
-    ):
+    numbers = [p for p in given if isinstance(outcome.live.arguments.get(p), int)]
+    if not numbers or not any(m.right for m in found):
         return {}
     told, changed = {}, touched(outcome)
     for m in (m for m in found if not m.right and m.source.kind == "changed" and m.value in changed):
@@ -306,11 +296,13 @@ def _assign(reading, slopes, values, outcome):
     arguments = [a for a in values if a[0][0] == "arg"]
     found, taken = {}, set()
 
+    def is_taken(source):
+        return (source.kind, source.address) in taken
+
     def take(value, source, fits, named, shaped=True, shape=()):
         found[value] = Match(value, source, bool(fits), named, shaped, shape, idle=fits is None)
-        taken.add((source.kind, source.address))
-        if source.kind in ("stored", "added"):
-            taken.update({("stored", source.address), ("added", source.address)})
+        kinds = ("stored", "added") if source.kind in ("stored", "added") else (source.kind,)
+        taken.update((kind, source.address) for kind in kinds)
 
     def same(value, gradient):
         return alike(np.shape(values[value]), gradient.shape)
@@ -321,7 +313,7 @@ def _assign(reading, slopes, values, outcome):
     for score, _, source, _, _ in ranked:
         best[source] = min(best.get(source, 0), score)
     for score, _, source, gradient, value in sorted(ranked, key=lambda r: r[:2]):
-        late = value in found or (source.kind, source.address) in taken or score > best[source] + 0.5
+        late = value in found or is_taken(source) or score > best[source] + 0.5
         if late or _is_idle(source, value, values, slopes):
             continue
         fits = slopes.fit(value, gradient.reshape(np.shape(values[value])))
@@ -342,13 +334,13 @@ def _assign(reading, slopes, values, outcome):
         take(value, source, fits, True)
     given = [(s, g) for s, g in candidates if s.kind == "returned"]
     # a column of it, say, and returned as a row
-    kept = {value for source, _, value in owed if source.kind == "stored"}
-    for source, value in _that_fit(given, {v: values[v] for v in kept}, slopes, found, taken, outcome.live):
+    kept = {value: values[value] for source, _, value in owed if source.kind == "stored"}
+    for source, value in _that_fit(given, kept, slopes, found, is_taken, outcome.live):
         take(value, source, True, False)
     for source, gradient, value in owed:
-        if value not in found and (source.kind, source.address) not in taken and slopes.moves(value):
+        if value not in found and not is_taken(source) and slopes.moves(value):
             take(value, source, False, True, False, np.shape(gradient))
-    for source, value in _that_fit(candidates, values, slopes, found, taken, outcome.live):
+    for source, value in _that_fit(candidates, values, slopes, found, is_taken, outcome.live):
         take(value, source, True, False)
     # the change of a parameter over a step, where nothing else was found; first the step with which most are right
     changes = [(s, g) for s, g in candidates if s.kind in TAKEN]
@@ -357,26 +349,42 @@ def _assign(reading, slopes, values, outcome):
     fits_with = [s.step for s, g in changes if s.of not in found and slopes.fit(s.of, g)]
     changes.sort(key=lambda c: -fits_with.count(c[0].step))
     for source, gradient in changes:
-        if (
-            source.of not in found
-            and (source.kind, source.address) not in taken
-            and slopes.moves(source.of)  # else it is what an earlier call has left
-        ):
+        # else it is what an earlier call has left
+        if source.of not in found and not is_taken(source) and slopes.moves(source.of):
             fits = slopes.fit(source.of, gradient)
             clips = source.of[0][0] == "arg" and len(source.of) == 1 and source.kind != "moved"
             if fits or not clips:  # clipping an argument is no step
                 take(source.of, source, fits, True)
     taken |= _told_twice(candidates, found)
-    # what is left of the arguments, where only one has the shape
+    for source, value in _left_alone(reading, candidates, values, slopes, outcome, found, is_taken):
+        take(value, source, False, False)
+    for source, gradient, value in _by_place(candidates, arguments, found, is_taken):
+        if slopes.moves(value):
+            take(value, source, False, False, same(value, gradient), gradient.shape)
+    for source, value in _by_shape(reading, candidates, values, found, is_taken, outcome.live.program):
+        if slopes.moves(value):
+            take(value, source, False, False)
+    unsure = _put_in_order(reading, found, slopes, dict(candidates), outcome.live)
+    open_ = _without_a_value(reading, candidates, is_taken)
+    missed = _uncompared(reading, candidates, values, found, is_taken, outcome.live, slopes) + unsure
+    _measure_factors(found, slopes, dict(candidates), values)
+    labels = {s.address for s in open_} | {m.label for m in missed}
+    return list(found.values()), outcome.y, (missed, len(labels))
+
+
+def _left_alone(reading, candidates, values, slopes, outcome, found, is_taken):
+    """(source, argument), where one of the arguments alone is left with the shape. `found` grows meanwhile."""
+    arguments = [a for a in values if a[0][0] == "arg"]
     alone = len({s.address for s, _ in candidates}) == 1  # it is all that backward gives
     beside = any(m.right and m.source.kind in ("stored", "added", "changed") for m in found.values())
     for source, gradient in candidates:
-        if (source.kind, source.address) in taken or source.kind in ("added", "inside", *TAKEN):
+        if is_taken(source) or source.kind in ("added", "inside", *TAKEN):
             continue
+        name = last_name(source.label)
         handed_back = source.address == (("returned", ""),) and reading.takes_g and _back.match(source.label)
-        if not (source.label == "" or is_gradient_name(last_name(source.label)) or handed_back):
+        if not (source.label == "" or is_gradient_name(name) or handed_back):
             continue
-        if source.kind == "stored" and (not _strict.search(last_name(source.label)) or _is_inside(source)):
+        if source.kind == "stored" and (not _strict.search(name) or _is_inside(source)):
             continue
         left = [
             a
@@ -388,33 +396,16 @@ def _assign(reading, slopes, values, outcome):
             and not _beside_an_output(a, outcome.live.arguments)
             and not _promises_another(source, a)
         ]
-        if (
-            len(left) == 1
-            and slopes.moves(left[0])
-            and not _may_be_target(source, arguments, outcome, alone, beside)
-        ):
-            take(left[0], source, False, False)
-    for source, gradient, value in _by_place(candidates, arguments, found, taken):
-        if slopes.moves(value):
-            take(value, source, False, False, same(value, gradient), gradient.shape)
-    for source, value in _by_shape(reading, candidates, values, found, taken, outcome.live.program):
-        if slopes.moves(value):
-            take(value, source, False, False)
-    unsure = _put_in_order(reading, found, slopes, dict(candidates), outcome.live)
-    open_ = _without_a_value(reading, candidates, taken)
-    missed = _uncompared(reading, candidates, values, found, taken, outcome.live, slopes) + unsure
-    _measure_factors(found, slopes, dict(candidates), values)
-    return (
-        list(found.values()),
-        outcome.y,
-        (missed, len({s.address for s in open_} | {m.label for m in missed})),
-    )
+        if len(left) == 1 and slopes.moves(left[0]):
+            if not _may_be_target(source, arguments, outcome, alone, beside):
+                yield source, left[0]
 
 
-def _that_fit(candidates, values, slopes, found, taken, live):
-    """(source, value) of what promises nothing, where the slopes agree. `found` and `taken` grow as they are taken."""
+def _that_fit(candidates, values, slopes, found, is_taken, live):
+    """(source, value) of what promises nothing, where the slopes agree. `found` grows as they are taken."""
+    arguments = [a for a in values if a[0][0] == "arg"]
     for source, gradient in candidates:
-        if (source.kind, source.address) in taken or source.kind == "added":
+        if is_taken(source) or source.kind == "added":
             continue
         for value, now in values.items():
             fits_in = value not in found and alike(np.shape(now), gradient.shape)
@@ -423,11 +414,9 @@ def _that_fit(candidates, values, slopes, found, taken, live):
             if source.kind in (*TAKEN, "inside") and value != source.of:
                 continue
             # a loss is as often symmetric in both: the sign would be taken for the other's
-            if _is_label(value, [a for a in values if a[0][0] == "arg"]) or _beside_an_output(
-                value, live.arguments
-            ):
+            if _is_label(value, arguments) or _beside_an_output(value, live.arguments):
                 continue
-            if slopes.fit(value, gradient.reshape(np.shape(values[value]))):
+            if slopes.fit(value, gradient.reshape(np.shape(now))):
                 yield source, value
                 break
 
@@ -482,15 +471,10 @@ def _decays(reading, scene, changed):
             continue  # the loss uses it
         again = touched(outcome)
         more = {a: again[a][1] - after for a, (_, after) in changed.items() if a in again}
-        moved = {
-            a: float(np.sum(d * changed[a][0]) / np.sum(changed[a][0] ** 2))
-            for a, d in more.items()
-            if d.any()
-        }
-        if moved and all(
-            np.allclose(more[a], k * changed[a][0], rtol=1e-6, atol=1e-15) for a, k in moved.items()
-        ):
-            found |= {a: -2 * k for a, k in moved.items()}
+        moved = {a: (d, changed[a][0]) for a, d in more.items() if d.any()}
+        times = {a: float(np.sum(d * start) / np.sum(start**2)) for a, (d, start) in moved.items()}
+        if all(np.allclose(d, times[a] * start, rtol=1e-6, atol=1e-15) for a, (d, start) in moved.items()):
+            found |= {a: -2 * k for a, k in times.items()}
     scene.program.names.update(names)
     return found
 
@@ -498,9 +482,9 @@ def _decays(reading, scene, changed):
 def _has_its_own(value, source, candidates):
     """Whether a value's own layer keeps a gradient of the same name: layers[3].db, where layers[0].db is asked for."""
     beside = [s for s, _ in candidates if s.kind == source.kind and s.address[:-1] == value[:-1]]
-    return source.kind in ("stored", "added") and any(
-        s.address != source.address and last_name(s.label) == last_name(source.label) for s in beside
-    )
+    others = [s for s in beside if s.address != source.address]
+    name = last_name(source.label)
+    return source.kind in ("stored", "added") and any(last_name(s.label) == name for s in others)
 
 
 def _with_rows(candidates, values, slopes, live):
@@ -540,10 +524,8 @@ def _in_pieces(source, gradient, values, slopes):
     """(Source, gradient) of each parameter, of a returned vector that is as long as all those of an object, which it holds one
     after another; else of the whole.
     """
-    whole, sizes = (
-        [(source, gradient)],
-        {a: np.size(v) for a, v in values.items() if len(a) > 1 and np.ndim(v)},
-    )
+    whole = [(source, gradient)]
+    sizes = {a: np.size(v) for a, v in values.items() if len(a) > 1 and np.ndim(v)}
     if source.kind != "returned" or gradient.ndim != 1 or gradient.shape in map(np.shape, values.values()):
         return whole
     for holder in dict.fromkeys(a[:-1] for a in sizes):
@@ -561,10 +543,8 @@ def _in_pieces(source, gradient, values, slopes):
             return re.sub(r"\d+", "", str(a[-1][1]))
 
         kinds = [kind(a) for a in own]
-        orders = [
-            own,
-            sorted(own, key=lambda a: kinds.index(kind(a))),
-        ]  # as they were made, and W1, W2, b1, b2
+        # as they were made, or W1, W2, b1, b2
+        orders = [own, sorted(own, key=lambda a: kinds.index(kind(a)))]
         order = max(orders, key=lambda order: sum(bool(slopes.fit(*one)) for one in parts(order).items()))
         return [
             (
@@ -576,13 +556,13 @@ def _in_pieces(source, gradient, values, slopes):
     return whole
 
 
-def _without_a_value(reading, candidates, taken):
+def _without_a_value(reading, candidates, is_taken):
     """The sources of what is returned like a gradient and belongs to no value."""
     return [
         source
         for source, gradient in candidates
         if source.kind == "returned"
-        and ("returned", source.address) not in taken
+        and not is_taken(source)
         and gradient.size > 1
         and (bases(last_name(source.label)) or not source.label and reading.backward is not None)
     ]
@@ -648,11 +628,8 @@ def _of_like_addresses(candidates, values):
     for root in {a[0] for a in values if len(a) > 2 and a[0][0] in ("arg", "self")}:
         inside = _told_apart([a for a in values if a[0] == root and len(a) > 2])
         same = {k: (told[k], inside[k]) for k in told.keys() & inside.keys() if len(k) > 1}
-        if (
-            len(same) < 2
-            or len(same) < len(told)
-            or not any(isinstance(step, int) for k in same for step in k)
-        ):
+        numbered = any(isinstance(step, int) for k in same for step in k)
+        if len(same) < max(2, len(told)) or not numbered:
             continue
         pairs = [(values[value], returned[of][1]) for of, value in same.values()]
         fits = all(alike(np.shape(value), gradient.shape) for value, gradient in pairs)
@@ -676,20 +653,19 @@ def _told_apart(addresses):
 
 def _of_one_holder(candidates, values):
     """{Source: value}, where a dict is returned that has the keys of one that an object or global holds, and only of one."""
-    returned = {
-        s.address[-1][1]: (s, g) for s, g in candidates if s.kind == "returned" and len(s.address) > 1
-    }
+    inside = [(s, g) for s, g in candidates if s.kind == "returned" and len(s.address) > 1]
+    returned = {s.address[-1][1]: (s, g) for s, g in inside}
     if len(returned) < 2 or not all(isinstance(k, str) for k in returned):
         return {}
     holders = {}
     for a in values:
         if len(a) > 1 and a[-1][1] in returned and not _velocity.match(str(a[-2][1])):
             holders.setdefault(a[:-1], {})[a[-1][1]] = a
+    whole = [held for held in holders.values() if held.keys() == returned.keys()]
     fits = [
-        inside
-        for inside in holders.values()
-        if inside.keys() == returned.keys()
-        and all(alike(np.shape(values[a]), returned[k][1].shape) for k, a in inside.items())
+        held
+        for held in whole
+        if all(alike(np.shape(values[a]), returned[k][1].shape) for k, a in held.items())
     ]
     return {returned[k][0]: a for k, a in fits[0].items()} if len(fits) == 1 else {}
 
@@ -709,28 +685,21 @@ def _of_the_only_array(candidates, values):
 
 def _in_lists(candidates, values, live):
     """{Source: value}, where an object keeps its parameters and their gradients in two lists: params and grads."""
-    places = {
-        id(found[2]): a for a, found in ((a, scenes.reach(live, a)) for a in values) if found is not None
-    }
+    reached = {a: scenes.reach(live, a) for a in values}
+    places = {id(there[2]): a for a, there in reached.items() if there is not None}
     found = {}
-    for source, _ in candidates:
-        if (
-            source.kind not in ("stored", "added")
-            or len(source.address) < 3
-            or source.address[-2][0] != "attr"
-        ):
-            continue
-        (_, name), (_, i) = source.address[-2:]
-        holder = _value_at(live, source.address[:-2])
-        mine = getattr(holder, name, None)
+    for source in (s for s, _ in candidates if s.kind in ("stored", "added") and len(s.address) > 2):
+        *holder_at, (way, name), (_, i) = source.address
+        holder = _value_at(live, tuple(holder_at)) if way == "attr" else None
+        mine = getattr(holder, name, None) if way == "attr" else None
         if not isinstance(mine, list | tuple) or not is_gradient_name(name):
             continue
         for other, theirs in vars(holder).items():
             if type(theirs) in (list, tuple) and len(theirs) == len(mine) and not is_gradient_name(other):
-                beside = [a for a in values if a[:-1] == source.address[:-2]]
-                alike = [a for a in beside if np.shape(values[a]) == np.shape(theirs[i])]
-                if len(alike) == 1:  # the list may still hold what the attribute was made with
-                    found[source] = alike[0]
+                beside = [a for a in values if a[:-1] == tuple(holder_at)]
+                same = [a for a in beside if np.shape(values[a]) == np.shape(theirs[i])]
+                if len(same) == 1:  # the list may still hold what the attribute was made with
+                    found[source] = same[0]
                 elif id(theirs[i]) in places:
                     found[source] = places[id(theirs[i])]
     return found
@@ -739,9 +708,8 @@ def _in_lists(candidates, values, live):
 def _value_at(live, address):
     """What stands at an address, of whatever kind; None where nothing does."""
     (kind, key), *rest = address
-    value = (
-        live.owner if kind == "self" else (live.arguments if kind == "arg" else live.program.names).get(key)
-    )
+    holder = live.arguments if kind == "arg" else live.program.names
+    value = live.owner if kind == "self" else holder.get(key)
     for way, step in rest:
         try:
             value = vars(value)[step] if way == "attr" else value[step]
@@ -762,12 +730,9 @@ def _is_idle(source, value, values, slopes):
     """Whether a value is what an optimizer keeps beside a parameter: y does not depend on it, but on another one of its name."""
     if source.kind not in ("inside", "stored", "added") or slopes.moves(value):
         return False
-    name = str(value[-1][1])
-    others = [
-        a
-        for a in values
-        if a != value and str(a[-1][1]) == name and alike(np.shape(values[a]), np.shape(values[value]))
-    ]
+    name, shape = str(value[-1][1]), np.shape(values[value])
+    named = [a for a in values if a != value and str(a[-1][1]) == name]
+    others = [a for a in named if alike(np.shape(values[a]), shape)]
     return source.kind == "inside" or any(map(slopes.moves, others))
 
 
@@ -796,10 +761,10 @@ def _owed(candidates, values, same, reading):
     ]
 
 
-def _by_shape(reading, candidates, values, found, taken, program):
+def _by_shape(reading, candidates, values, found, is_taken, program):
     """(source, value) of what is returned without a name and subtracted by the file, where only one value has its shape."""
     name = (reading.backward or reading.forward).name
-    left = [(s, g.shape) for s, g in candidates if s.kind == "returned" and (s.kind, s.address) not in taken]
+    left = [(s, g.shape) for s, g in candidates if s.kind == "returned" and not is_taken(s)]
     for source, shape in left if name in program.subtracted else ():
         alike_ = [a for a, v in values.items() if np.shape(v) == shape and a not in found]
         alone = sum(other == shape for _, other in left) == 1
@@ -807,7 +772,7 @@ def _by_shape(reading, candidates, values, found, taken, program):
             yield source, alike_[0]
 
 
-def _by_place(candidates, arguments, found, taken):
+def _by_place(candidates, arguments, found, is_taken):
     """(source, gradient, argument) of the returned values without a name, or with one that no argument has, as g_ls for
     log_sigma, where all others stand in the order of the arguments.
     """
@@ -825,14 +790,9 @@ def _by_place(candidates, arguments, found, taken):
         i = source.address[1][1] + offset
         wanted = bases(last_name(source.label))
         open_ = bool(wanted) and not wanted & names or not source.label and gradient.size > 1
-        free = open_ and ("returned", source.address) not in taken
-        if (
-            free
-            and 0 <= i < len(in_order)
-            and in_order[i] not in found
-            and not _is_label(in_order[i], in_order)
-        ):
-            yield source, gradient, in_order[i]
+        if open_ and not is_taken(source) and 0 <= i < len(in_order):
+            if in_order[i] not in found and not _is_label(in_order[i], in_order):
+                yield source, gradient, in_order[i]
 
 
 def _put_in_order(reading, found, slopes, gradients, live):
@@ -920,11 +880,8 @@ def _one_way(places):
 def _orders_told(tree, whole):
     """The orders in which the file takes apart what a function returns, and in which its docstring lists it."""
     for n in walk(whole):
-        if (
-            isinstance(n, ast.Assign)
-            and isinstance(n.value, ast.Call)
-            and isinstance(n.targets[0], ast.Tuple)
-        ):
+        takes_apart = isinstance(n, ast.Assign) and isinstance(n.targets[0], ast.Tuple)
+        if takes_apart and isinstance(n.value, ast.Call):
             called = n.value.func
             if getattr(called, "attr", getattr(called, "id", "")) == getattr(tree, "name", ""):
                 yield [_meant(last_name(ast.unparse(t))) for t in n.targets[0].elts]
@@ -934,57 +891,45 @@ def _orders_told(tree, whole):
         yield list(dict.fromkeys(map(_meant, re.findall(r"[A-Za-z_]\w*", documented[returns.end() :]))))
 
 
-def _uncompared(reading, candidates, values, found, taken, live, slopes):
+def _uncompared(reading, candidates, values, found, is_taken, live, slopes):
     """[Uncompared]: what backward gave under a name that promises the gradient of something, and that has no match."""
     settings = _settings(reading, live)
     known = {str(a[-1][1]).lower() for a in found}
+    kept = sum(m.right and m.source.kind in ("stored", "added", "changed") for m in found.values())
     missed = {}
     for source, gradient in candidates:
-        if source.kind not in ("returned", "stored") or (source.kind, source.address) in taken:
+        if source.kind not in ("returned", "stored") or is_taken(source):
             continue
         beside = source.address[:-1]
         among = len(beside) > 1 and any(
             m.right and m.source.kind == source.kind and m.source.address[:-1] == beside
             for m in found.values()
         )
-        if (
-            among
-            and np.abs(gradient).max(initial=0.0) <= 1e-8
-            and _is_owed_zeros(gradient, values, found, slopes)
-        ):
+        is_zero = np.abs(gradient).max(initial=0.0) <= 1e-8
+        if among and is_zero and _is_owed_zeros(gradient, values, found, slopes):
             continue
-        if not source.label or among and source.kind == "stored" and isinstance(source.address[-1][1], int):
-            if source.kind == "stored":
-                why = "others beside it are gradients, and it is that of no value of its shape"
-                missed[source.label] = Uncompared(source.label, why, address=source.address)
-            elif (reading.backward is not None or among) and gradient.ndim:
-                i = source.address[-1][1]
-                label = (
-                    f"value {i + 1} of what backward returns"
-                    if isinstance(i, int)
-                    else "what backward returns"
-                )
-                shaped = [a for a in values if a[0][0] == "arg" and np.shape(values[a]) == gradient.shape]
-                why = f"no argument of forward has its shape, {gradient.shape}"
-                kept = sum(
-                    m.right and m.source.kind in ("stored", "added", "changed") for m in found.values()
-                )
-                if shaped and kept > 1 and len(source.address) == 1 and not reading.takes_g:
-                    continue  # what came back to the data of a loss, which may be its target as well
-                if shaped:
-                    why = f"it is not the gradient at {scenes.text(shaped[0])}, and no name says that it should be"
-                missed[label] = Uncompared(label, why, address=source.address)
+        i = source.address[-1][1]
+        if source.kind == "stored" and (not source.label or among and isinstance(i, int)):
+            why = "others beside it are gradients, and it is that of no value of its shape"
+            missed[source.label] = Uncompared(source.label, why, address=source.address)
             continue
+        if not source.label and (reading.backward is not None or among) and gradient.ndim:
+            whole = "what backward returns"
+            label = f"value {i + 1} of {whole}" if isinstance(i, int) else whole
+            shaped = [a for a in values if a[0][0] == "arg" and np.shape(values[a]) == gradient.shape]
+            if shaped and kept > 1 and len(source.address) == 1 and not reading.takes_g:
+                continue  # what came back to the data of a loss, which may be its target as well
+            why = f"no argument of forward has its shape, {gradient.shape}"
+            if shaped:
+                why = (
+                    f"it is not the gradient at {scenes.text(shaped[0])}, and no name says that it should be"
+                )
+            missed[label] = Uncompared(label, why, address=source.address)
         wanted = (bases(last_name(source.label)) & settings.keys()) - known
         for name in sorted(wanted):
             own, value = settings[name]
-            if isinstance(value, str | bytes) or callable(value):
-                continue
-            if (
-                isinstance(value, bool | int | np.integer)
-                or isinstance(value, np.ndarray)
-                and value.dtype.kind in "iub"
-            ):
+            whole = isinstance(value, bool | int | np.integer)
+            if whole or isinstance(value, np.ndarray) and value.dtype.kind in "iub":
                 why = f"{own} holds whole numbers, which have no derivative"
             elif value is None:
                 why = f"{own} is None"
@@ -999,13 +944,18 @@ def _settings(reading, live):
     found = {}
     if live.owner is not None and hasattr(live.owner, "__dict__"):
         found |= {k.lower(): (f"self.{k}", v) for k, v in vars(live.owner).items()}
-    try:
-        parameters = inspect.signature(reading.forward.function(live)).parameters.values()
-    except (TypeError, ValueError):
-        parameters = ()
+    parameters = _parameters(reading.forward, live)
     found |= {p.name.lower(): (p.name, p.default) for p in parameters if p.default is not p.empty}
     given = {name for name, _ in reading.forward.bound}
     return found | {k.lower(): (k, v) for k, v in live.arguments.items() if k in given}
+
+
+def _parameters(step, live):
+    """The parameters of the function of a step; () of one that does not tell them."""
+    try:
+        return inspect.signature(step.function(live)).parameters.values()
+    except (TypeError, ValueError):
+        return ()
 
 
 def _is_owed_zeros(gradient, values, found, slopes):
@@ -1019,10 +969,9 @@ def _is_label(address, arguments=()):
     `arguments` is none.
     """
     name = last_name(scenes.text(address)).lower()
-    return bool(re.fullmatch(r"(y_?)?(true|targets?|labels?)|t|ys", name)) and (name, address) != (
-        "t",
-        *arguments[:1],
-    )
+    if name == "t" and address in arguments[:1]:
+        return False
+    return bool(re.fullmatch(r"(y_?)?(true|targets?|labels?)|t|ys", name))
 
 
 def _beside_an_output(address, names):
@@ -1078,16 +1027,14 @@ def _candidates(reading, values, outcome, scene):
     known |= {p.lower() for p, _ in reading.forward.bound}
     taken = _steps_taken(values, changed) if _steps(reading, outcome.live) else []
     kept = {a: (values[a], after) for a, (_, after) in changed.items() if a in values and np.ndim(after)}
-    decays = _decays(
-        reading, scene, {a: (s, e) for a, (s, e) in kept.items() if s.shape == e.shape and s.any()}
-    )
+    alive = {a: (s, e) for a, (s, e) in kept.items() if s.shape == e.shape and s.any()}
+    decays = _decays(reading, scene, alive)
     for address, (before, after) in changed.items():
         label = scenes.text(address)
         if address not in values and any(_is_step(after, step) for step in taken):
             continue  # the velocity of a parameter, or the step that it took
-        names_gradient = _holds_gradient(last_name(label), known) or any(
-            _strict.search(str(k)) for _, k in address
-        )
+        within = any(_strict.search(str(k)) for _, k in address)
+        names_gradient = within or _holds_gradient(last_name(label), known)
         if names_gradient:
             yield Source("stored", address, label), np.array(after, dtype=np.float64)
             if before is not None and np.shape(before) == np.shape(after):
@@ -1150,21 +1097,13 @@ def _returned_less(reading, live):
     tree = _tree_of_backward(reading, live)
     node = _returned(tree)
     elements = node.elts if isinstance(node, ast.Tuple | ast.List) else [node]
+    assigned = [n for n in walk(tree) if isinstance(n, ast.Assign)] if tree else []
     found = {}
     for i, element in enumerate(elements):
-        made = (
-            [n.value for n in walk(tree) if isinstance(n, ast.Assign) and _is_one_name(n, element)]
-            if tree
-            else []
-        )
-        for value in [*made, element]:
-            left = (
-                value.left
-                if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Sub | ast.Add)
-                else None
-            )
-            if isinstance(left, ast.Name) and left.id in live.arguments:
-                found[(("key", i),) if len(elements) > 1 else ()] = (("arg", left.id),)
+        for value in [*(n.value for n in assigned if _is_one_name(n, element)), element]:
+            if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Sub | ast.Add):
+                if isinstance(value.left, ast.Name) and value.left.id in live.arguments:
+                    found[(("key", i),) if len(elements) > 1 else ()] = (("arg", value.left.id),)
     return found
 
 
@@ -1214,14 +1153,12 @@ def _of_a_step(candidates, values, slopes):
 
 def _is_taken(change, gradient, value):
     """Whether a change is that of a gradient, or of it and a positive part of the parameter itself: weight decay."""
-    more, size = change - gradient, float(np.sum(value**2))
-    part = float(np.sum(more * value)) / size if size else 0.0
-    near = 1e-9 * np.abs(gradient).max(initial=0.0) + 1e-14
     if not np.any(gradient):
         return False  # of a gradient of zeros nothing is told, by whatever step
-    return bool(
-        np.abs(more).max(initial=0.0) <= near or part > 0 and np.allclose(more, part * value, 1e-6, near)
-    )
+    more, size = change - gradient, float(np.sum(value**2))
+    part = float(np.sum(more * value)) / size if size else 0.0
+    near = 1e-9 * np.abs(gradient).max() + 1e-14
+    return bool(np.abs(more).max() <= near or part > 0 and np.allclose(more, part * value, 1e-6, near))
 
 
 def _of_what(source, gradient, changes, values, slopes):
@@ -1242,8 +1179,8 @@ def _with_a_velocity(values, changed):
     found = []
     for address, value in values.items():
         kind, name = address[-1]
-        names = [f"{before}{name}" for before in ("v", "v_", "m", "m_", "vel_", "velocity_")]
-        moved = [changed.get((*address[:-1], (kind, other))) for other in names if other != "mu"]
+        names = {f"{before}{name}" for before in ("v", "v_", "m", "m_", "vel_", "velocity_")} - {"mu"}
+        moved = [changed.get((*address[:-1], (kind, other))) for other in names]
         alike = any(pair is not None and np.shape(pair[1]) == np.shape(value) for pair in moved)
         if kind == "attr" and address not in changed and alike:
             found.append(address)
@@ -1278,9 +1215,8 @@ def _steps_taken(values, changed):
 def _is_step(array, step):
     """Whether an array is what was added to a parameter, or what was taken from it."""
     near = 1e-9 * np.abs(step).max()
-    return (
-        array.shape == step.shape and near > 0 and any(np.allclose(array, s * step, 0, near) for s in (1, -1))
-    )
+    same = array.shape == step.shape and near > 0
+    return same and any(np.allclose(array, s * step, 0, near) for s in (1, -1))
 
 
 # what goes to the layer before
@@ -1305,16 +1241,10 @@ def _steps(reading, live):
     inside = [vars(v) for v in owned.values() if scenes.is_own(v, live.program)]  # as an optimizer's
     for holder in (live.arguments, owned, *inside, live.program.names):
         found += [v for k, v in holder.items() if k.lower() in steps and isinstance(v, float | int) and v]
-    for step in (reading.forward, reading.backward):
-        if step is not None:
-            found += [what[1] for p, what in step.bound if p.lower() in steps and what[0] == "constant"]
-            try:
-                parameters = inspect.signature(step.function(live)).parameters.values()
-            except (TypeError, ValueError):
-                continue
-            found += [
-                p.default for p in parameters if p.name.lower() in steps and isinstance(p.default, float)
-            ]
+    for step in (s for s in (reading.forward, reading.backward) if s is not None):
+        found += [what[1] for p, what in step.bound if p.lower() in steps and what[0] == "constant"]
+        defaults = [p.default for p in _parameters(step, live) if p.name.lower() in steps]
+        found += [v for v in defaults if isinstance(v, float)]
     found += _numbers_of_steps(live.program.tree)
     # it has another name: TAXA, or pas
     names = _multiplied(live.program.tree)
@@ -1389,18 +1319,10 @@ def _promise(source, value, reading):
     if last not in wanted:  # grad_in may be that of w_in
         short = re.sub(r"^(w|weights?|b|bias|p)_(?=[a-z])", "", last)
         return 1.0 if source.kind == "stored" and short != last and short in wanted else 0
-    score = 2.0
     if source.kind == "returned":
-        score += value[0][0] == "arg"
-        score += 0.5 * (len(value) == 1)
-    else:
-        shared = 0
-        for a, b in zip(source.address, value, strict=False):
-            if a != b:
-                break
-            shared += 1
-        score += shared
-    return score
+        return 2.0 + (value[0][0] == "arg") + 0.5 * (len(value) == 1)
+    steps_down = zip(source.address, value, strict=False)
+    return 2.0 + len([*itertools.takewhile(lambda pair: pair[0] == pair[1], steps_down)])
 
 
 def silent(reading, scene, matches):
@@ -1416,11 +1338,8 @@ def silent(reading, scene, matches):
 
     def may_have_one(address):
         own = address[0][0] == "self" or address[0] in roots
-        kept = (
-            address in written
-            and not _record.fullmatch(str(address[-1][1]))
-            or any(is_gradient_name(str(k)) for _, k in address[1:])
-        )
+        kept = address in written and not _record.fullmatch(str(address[-1][1]))
+        kept = kept or any(is_gradient_name(str(k)) for _, k in address[1:])
         return own and len(address) > 1 and not kept and address not in compared
 
     asked = [a for a in arrays if may_have_one(a)][:MOST_SILENT]
@@ -1478,14 +1397,12 @@ def _promised_sources(tree):
             yield Source("returned", address, ast.unparse(part) if named else "")
     for n in _walk_own(tree):
         for target in getattr(n, "targets", [getattr(n, "target", None)]) if hasattr(n, "value") else ():
+            key, inner = (), target
             if isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Constant):
-                key = (("key", target.slice.value),)
-                if isinstance(node, ast.Name) and ast.unparse(target.value) == node.id:
+                key, inner = (("key", target.slice.value),), target.value
+                if isinstance(node, ast.Name) and ast.unparse(inner) == node.id:
                     yield Source("returned", (*root, *key), ast.unparse(target))
                     continue
-                inner = target.value
-            else:
-                key, inner = (), target
             if isinstance(inner, ast.Attribute) and ast.unparse(inner.value) == "self":
                 address = (("self", ""), ("attr", inner.attr), *key)
                 if _strict.search(inner.attr):
@@ -1519,15 +1436,10 @@ def _labels(reading, live):
             elif kind == "key" and isinstance(key, str):
                 owner = ast.unparse(here) if isinstance(here, ast.Name | ast.Attribute) else "grads"
                 return f'{owner}["{key}"]'
-            elif kind == "attr":
-                return key
             else:
-                return ""
-        if isinstance(here, ast.Name | ast.Attribute):
-            return ast.unparse(here)
-        if isinstance(here, ast.Subscript):
-            return ast.unparse(here)
-        return ""
+                return key if kind == "attr" else ""
+        named = isinstance(here, ast.Name | ast.Attribute | ast.Subscript)
+        return ast.unparse(here) if named else ""
 
     return label
 

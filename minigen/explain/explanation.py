@@ -114,13 +114,8 @@ class Explanation:
         if self.worst:
             out.append(f"worst  : {self.worst}")
         out += self.told()
-        more = (
-            []
-            if self.ok or not self.findings
-            else ["--reveal shows the corrected line"]
-            if not self.reveal and any(f.after is not None for f in self.findings)
-            else []
-        )
+        hides = not self.ok and not self.reveal and any(f.after is not None for f in self.findings)
+        more = ["--reveal shows the corrected line"] if hides else []
         more += [f"minigen explain {f.code}" for f in self.findings if f.code]
         if more:
             out.append(f"more   : {'; '.join(dict.fromkeys(more))}")
@@ -272,18 +267,17 @@ def _judge(said, search, status):
                 f"the gradient of {name} was not compared: forward has a kink at every entry of these inputs, where there is "
                 "no derivative; let inputs(rng) give others"
             )
-        if not status[name] and given is not None and where is not None and (error or 0) > worst:
+        if verdict != "wrong" or gradients is None:
+            continue
+        if given is not None and where is not None and (error or 0) > worst:
             index, yours, right = where
-            worst, said.worst = (
-                error,
-                f"{called}{list(index) if index else ''}: yours {yours:.6g}, right {right:.6g}",
-            )
-        if not status[name] and given is None and gradients is not None:
+            place = f"{called}{list(index) if index else ''}"
+            worst, said.worst = error, f"{place}: yours {yours:.6g}, right {right:.6g}"
+        if given is None:
             said.certain.append(f"backward gives no gradient of {name}")
-        elif not status[name] and given is not None and np.shape(given) != truth.shape:
-            said.certain.append(
-                f"the gradient of {name} has shape {np.shape(given)}, but {name} has {truth.shape}"
-            )
+        elif np.shape(given) != truth.shape:
+            shapes = f"has shape {np.shape(given)}, but {name} has {truth.shape}"
+            said.certain.append(f"the gradient of {name} {shapes}")
     if not status[UNTOUCHED] and gradients is not None:
         said.certain.append("backward changes, in place, an array that it was given")
     said.certain += missed
@@ -297,20 +291,15 @@ def _error(raised, search):
     if line is None or line > len(lines):
         return []
     source = lines[line - 1]
-    column = len(source) - len(source.lstrip())
+    place = (line, line, _indent(source), len(source))
     sentence = f"backward stops at this line, which raises {what}"
-    return [
-        Finding(
-            path, line, line, column, len(source), "error", source.strip(), None, sentence, {}, source=source
-        )
-    ]
+    return [Finding(path, *place, "error", source.strip(), None, sentence, {}, source=source)]
 
 
 def _table(search, said):
     """What every line of backward is: right, wrong, or wrong only because of another line."""
     gradients, rows = search.known, []
-    trial = search.traced
-    given, returned = trial.truth, said.returned
+    given, returned = search.traced.truth, said.returned
     wrong = {id(r.suspect.statement) for r in search.repairs}
     first = min((f.line for f in said.findings), default=None)
     # where one function does both, every line runs in forward
@@ -336,21 +325,17 @@ def _table(search, said):
             what = f"{_multiple(line, times, name, search)} the gradient at {name}"
         elif first is None or id(line.statement) in wrong or line.statement.lineno <= first:
             what = f"not the gradient at {name}, which its name promises"
+        elif len(said.findings) == 1 and said.complete:
+            what = f"wrong only because of line {first}"
         else:
-            what = (
-                f"wrong only because of line {first}"
-                if len(said.findings) == 1 and said.complete
-                else f"not the gradient at {name}"
-            )
+            what = f"not the gradient at {name}"
         rows.append({"line": line.statement.lineno, "name": line.name, "is": what})
     shown = {row["line"] for row in rows}
     for repair in search.repairs:
         statement, edit = repair.suspect.statement, repair.edit
         if edit.body is not None and edit.gone == 0:
-            name = ast.unparse(_assigned(edit.statements[0]))
-            rows.append(
-                {"line": statement.end_lineno + 1, "name": name, "is": "a line is missing before this"}
-            )
+            at, name = statement.end_lineno + 1, ast.unparse(_assigned(edit.statements[0]))
+            rows.append({"line": at, "name": name, "is": "a line is missing before this"})
         elif statement.lineno not in shown:
             returns = isinstance(statement, ast.Return)
             name = "return" if returns else repair.suspect.function.text(_assigned(statement))[:30]
@@ -377,82 +362,66 @@ def _multiple(line, times, name, search):
 
 def _finding(repair, search, said):
     edit, function = repair.edit, repair.suspect.function
-    line, end_line, column, end_column, before, after = _range(edit, function)
+    *place, before, after = _range(edit, function)
     mended = [n for n in repair.mends if n in search.trials[0].truth] or repair.mends
-    named = [search.task.names.get(n, n).partition(" ~")[0] for n in mended if n != UNTOUCHED]
     verified = {
         "inputs": repair.trials,
         "sizes": repair.sizes,
-        "gradients": named,
+        "gradients": [search.task.names.get(n, n).partition(" ~")[0] for n in mended if n != UNTOUCHED],
         "all": len(search.repairs) == 1 and said.complete and not said.raised,
     }
     others = []
     for other in repair.alternatives:
-        place = _range(other.edit, other.suspect.function)
-        others.append(
-            {"line": place[0], "before": place[4], "after": place[5], "sentence": _sentence(other.edit)}
-        )
-    return Finding(
-        function.path, line, end_line, column, end_column, edit.kind, before, after, _sentence(edit), verified, others,
-        PAGES.get(edit.kind, edit.kind.replace(" ", "-")), function.lines[line - 1] if line <= len(function.lines) else "",
-    )  # fmt: skip
+        line, *_, was, new = _range(other.edit, other.suspect.function)
+        others.append({"line": line, "before": was, "after": new, "sentence": _sentence(other.edit)})
+    page = PAGES.get(edit.kind, edit.kind.replace(" ", "-"))
+    source = function.lines[place[0] - 1] if place[0] <= len(function.lines) else ""
+    what = (edit.kind, before, after, _sentence(edit), verified, others, page, source)
+    return Finding(function.path, *place, *what)
 
 
 def _sentence(edit):
     words = edit.words
-    for pattern, meaning in STEPS:
-        start = words.find("the factor ")
-        if start >= 0:
-            factor = words[start + 11 :].split(" is missing")[0].split(" is not due")[0]
-            names = (
-                {n.id for n in ast.walk(ast.parse(factor, mode="eval")) if isinstance(n, ast.Name)}
-                if _parses(factor)
-                else set()
-            )
-            for name in names:
-                if factor.replace(" ", "") == pattern.format(v=name).replace(" ", ""):
-                    return f"{words}: it is {meaning}"
+    _, asked, rest = words.partition("the factor ")
+    factor = rest.split(" is missing")[0].split(" is not due")[0]
+    for pattern, meaning in STEPS if asked else ():
+        for name in _names(factor):
+            if factor.replace(" ", "") == pattern.format(v=name).replace(" ", ""):
+                return f"{words}: it is {meaning}"
     return words
 
 
-def _parses(expression):
+def _names(expression):
+    """The names in an expression; none in what is no expression."""
     try:
-        ast.parse(expression, mode="eval")
+        tree = ast.parse(expression, mode="eval")
     except SyntaxError:
-        return False
-    return True
+        return set()
+    return {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
 
 
 def _range(edit, function):
     """(line, end line, column, end column, before, after): the text that the change replaces, and by what."""
     lines = function.lines
     if edit.body is None:
-        node = edit.node
-        line, end_line, column, end_column = function.columns(node)
-        before = _cut(lines, line, end_line, column, end_column)
+        place = function.columns(edit.node)
         after = ast.unparse(edit.new)
         if any(isinstance(n, ast.Slice) for n in [edit.new, *getattr(edit.new, "elts", [])]):
             after = after[1:-1] if after.startswith("(") else after  # an index has no brackets of its own
-        elif not _fits(lines, (line, end_line, column, end_column), after, edit, function):
+        elif not _fits(lines, place, after, edit, function):
             after = f"({after})"
-        return line, end_line, column, end_column, before, after
+        return *place, _cut(lines, *place), after
     first = edit.node
-    indent = lines[first.lineno - 1][: len(lines[first.lineno - 1]) - len(lines[first.lineno - 1].lstrip())]
+    source = lines[first.lineno - 1]
+    indent = source[: _indent(source)]
     texts = [ast.unparse(placed(copy.copy(s), first)) for s in edit.statements]
     if edit.gone == 0:
         at = first.end_lineno + 1
         return at, at, 0, 0, "", "\n".join(indent + t for t in texts)
     line, _, column, _ = function.columns(first)
-    last = edit.last or first
-    _, end_line, _, end_column = function.columns(last)
-    return (
-        line,
-        end_line,
-        column,
-        end_column,
-        _cut(lines, line, end_line, column, end_column),
-        f"\n{indent}".join(texts),
-    )
+    _, end_line, _, end_column = function.columns(edit.last or first)
+    place = line, end_line, column, end_column
+    return *place, _cut(lines, *place), f"\n{indent}".join(texts)
 
 
 def _cut(lines, line, end_line, column, end_column):

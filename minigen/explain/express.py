@@ -24,43 +24,26 @@ class Library:
         self.shape, self.entries = shape, []  # (text, array as it broadcasts to `shape`, cost)
         self.numbers = numbers
         self.arrays = arrays
+        whole = [a for a in arrays if a.value.shape == shape]
         with np.errstate(all="ignore"):
             for atom in [*arrays, *(n for n in numbers if abs(float(n.value)) not in (0.0, 1.0))]:
                 value = np.asarray(atom.value, float)
                 for template, extra in (*SIMPLE_FUNCTIONS, ("1 / {v}", 0.3), ("1 / {v} ** 2", 0.5)):
-                    if ".T" in template or value.ndim == 0 and extra:
-                        continue
-                    array = np.asarray(eval(template.format(v="v"), {"np": np, "v": value}), float)
-                    try:
-                        full = np.broadcast_to(array, shape)
-                    except ValueError:
-                        continue
-                    if np.isfinite(full).all() and full.any():
-                        self.entries.append(
-                            (template.format(v=atom.text), full, extra + (value.ndim == 0) * 0.1)
-                        )
+                    if ".T" not in template and (value.ndim or not extra):
+                        cost = extra + 0.1 * (value.ndim == 0)
+                        self._add(template.format(v=atom.text), _evaluated(template, value), cost)
             for atom in arrays:  # a row for a column
-                if atom.value.ndim == 2 and 1 in atom.value.shape and _fits(atom.value.T.shape, shape):
-                    full = np.broadcast_to(np.asarray(atom.value.T, float), shape)
-                    if np.isfinite(full).all() and full.any():
-                        self.entries.append((f"{atom.text}.T", full, 0.05))
-            for atom in arrays:
-                for number in numbers:
-                    if (
-                        np.ndim(number.value) == 0
-                        and abs(float(number.value)) < 1
-                        and atom.value.shape == shape
-                    ):
-                        full = np.where(atom.value > 0, 1.0, float(number.value))
-                        self.entries.append((f"np.where({atom.text} > 0, 1, {number.text})", full, 0.4))
-            for atom in arrays:
+                if atom.value.ndim == 2 and 1 in atom.value.shape:
+                    self._add(f"{atom.text}.T", np.asarray(atom.value.T, float), 0.05)
+            for atom, number in itertools.product(whole, numbers):
+                if np.ndim(number.value) == 0 and abs(float(number.value)) < 1:
+                    full = np.where(atom.value > 0, 1.0, float(number.value))
+                    self._add(f"np.where({atom.text} > 0, 1, {number.text})", full, 0.4)
+            for atom in whole if len(shape) > 1 else ():
                 value = np.asarray(atom.value, float)
-                if value.shape == shape and value.ndim > 1:
-                    for axis in range(value.ndim):
-                        for how in ("mean", "sum"):
-                            full = np.broadcast_to(getattr(value, how)(axis=axis, keepdims=True), shape)
-                            keep = "" if axis == 0 else ", keepdims=True"
-                            self.entries.append((f"{atom.text}.{how}(axis={axis}{keep})", full, 0.5))
+                for axis, how in itertools.product(range(len(shape)), ("mean", "sum")):
+                    over = getattr(value, how)(axis=axis, keepdims=True)
+                    self._add(f"{atom.text}.{how}({_over(axis)})", over, 0.5)
             self._masks(arrays, numbers, shape)
             self._shares(arrays, shape)
             self._projections(arrays, shape)
@@ -73,6 +56,11 @@ class Library:
         prints = self._prints(self.table)
         self.order = np.argsort(prints, kind="stable")
         self.prints = prints[self.order]
+
+    def _add(self, name, array, cost):
+        """Keep an array under a name, where it broadcasts to the shape, is finite, and not 0 throughout."""
+        if _fits(array.shape, self.shape) and np.isfinite(array).all() and array.any():
+            self.entries.append((name, np.broadcast_to(array, self.shape), cost))
 
     def _prints(self, rows):
         """A number for each row, the same for all its multiples; NaN for one that is 0 or not finite."""
@@ -89,26 +77,21 @@ class Library:
             for other in [*numbers, *(a for a in arrays if a is not one)]:
                 if _fits(np.shape(other.value), shape) and isinstance(other.value, float | np.ndarray):
                     full = (one.value > other.value).astype(float)
-                    if full.any() and not full.all():
-                        self.entries.append((f"({one.text} > {other.text})", full, 0.4))
-
+                    if not full.all():
+                        self._add(f"({one.text} > {other.text})", full, 0.4)
         for one in (a for a in arrays if a.value.dtype.kind in "iu" and _fits(a.value.shape, shape)):
             for other in (n for n in numbers if type(n.value) is int and n.text.isidentifier()):
-                full = np.broadcast_to((one.value == other.value).astype(float), shape)
-                if full.any() and not full.all():  # of a maximum: where this one has won
-                    self.entries.append((f"({one.text} == {other.text})", full, 0.4))
+                full = (one.value == other.value).astype(float)
+                if not full.all():  # of a maximum: where this one has won
+                    self._add(f"({one.text} == {other.text})", full, 0.4)
 
     def _shares(self, arrays, shape):
         """An array, or its exponential, over its sum along an axis: the softmax."""
         for atom in (a for a in arrays if a.value.shape == shape):
-            for template in ("np.exp({v})", "{v}"):
-                for axis in range(len(shape)):
-                    name = template.format(v=atom.text)
-                    value = eval(template.format(v="v"), {"np": np, "v": np.asarray(atom.value, float)})
-                    full = value / value.sum(axis=axis, keepdims=True)
-                    if np.isfinite(full).all() and full.any():
-                        keep = "" if axis == 0 else ", keepdims=True"
-                        self.entries.append((f"{name} / {name}.sum(axis={axis}{keep})", full, 0.5))
+            for template, axis in itertools.product(("np.exp({v})", "{v}"), range(len(shape))):
+                name, value = template.format(v=atom.text), _evaluated(template, atom.value)
+                full = value / value.sum(axis=axis, keepdims=True)
+                self._add(f"{name} / {name}.sum({_over(axis)})", full, 0.5)
 
     def _projections(self, arrays, shape):
         """x times the mean, or the sum, of x y: what the derivative of a norm, a softmax or a scale takes away."""
@@ -117,27 +100,20 @@ class Library:
             product = np.asarray(one.value * other.value, float)
             for axis, how in itertools.product(range(len(shape)), ("mean", "sum")):
                 full = one.value * getattr(product, how)(axis=axis, keepdims=True)
-                if np.isfinite(full).all() and full.any():
-                    keep = "" if axis == 0 else ", keepdims=True"
-                    name = f"{one.text} * ({one.text} * {other.text}).{how}(axis={axis}{keep})"
-                    self.entries.append((name, full, 0.7))
+                self._add(f"{one.text} * ({one.text} * {other.text}).{how}({_over(axis)})", full, 0.7)
 
     def _columns(self, arrays, shape):
         """One number for each row: v[:, None], or a sum over the other axes of an array."""
-        if len(shape) != 2:
-            return
-        for atom in arrays:
+        for atom in arrays if len(shape) == 2 else ():
             value = np.asarray(atom.value, float)
-            ways = [("", value, 0.2)]
+            ways = [(atom.text, value, 0.2)]
             for i in range(value.ndim) if value.ndim == 2 else ():
-                ways.append((f".sum(axis={i})", value.sum(axis=i), 0.5))
+                ways.append((f"{atom.text}.sum(axis={i})", value.sum(axis=i), 0.5))
                 # as in the penalty of a slope
-                ways.append((f" ** 2).sum(axis={i})", (value**2).sum(axis=i), 0.6))
-            for how, vector, cost in ways:
-                if vector.shape == shape[:1] and np.isfinite(vector).all() and vector.any():
-                    name = f"({atom.text}{how}" if how.startswith(" ") else f"{atom.text}{how}"
-                    full = np.broadcast_to(vector[:, None], shape)
-                    self.entries.append((f"{name}[:, None]", full, cost))
+                ways.append((f"({atom.text} ** 2).sum(axis={i})", (value**2).sum(axis=i), 0.6))
+            for name, vector, cost in ways:
+                if vector.shape == shape[:1]:
+                    self._add(f"{name}[:, None]", vector[:, None], cost)
 
     def _along_axes(self, arrays, shape):
         """What has fewer axes, along others than the last ones: v[:, None, None]; of two axes, `_columns` has it."""
@@ -145,12 +121,10 @@ class Library:
             value = np.asarray(atom.value, float)
             for axes in itertools.combinations(range(len(shape)), value.ndim):
                 index = [":" if axis in axes else "None" for axis in range(len(shape))]
-                if index[0] != ":" or value.shape != tuple(shape[axis] for axis in axes):
-                    continue
-                full = value[tuple(slice(None) if i == ":" else None for i in index)]
-                if value.ndim < len(shape) and np.isfinite(full).all() and full.any():
-                    name = f"{atom.text}[{', '.join(index)}]"
-                    self.entries.append((name, np.broadcast_to(full, shape), 0.1))
+                along = value.shape == tuple(shape[axis] for axis in axes)
+                if index[0] == ":" and along and value.ndim < len(shape):
+                    full = value[tuple(slice(None) if i == ":" else None for i in index)]
+                    self._add(f"{atom.text}[{', '.join(index)}]", full, 0.1)
 
     def find(self, needed, most=12, deep=True):
         """[(cost, text)] of expressions equal to `needed`, cheapest first; if not `deep`, only products of two."""
@@ -176,10 +150,7 @@ class Library:
             self._matrix_products(needed, found)
             self._reduced(needed, found)
             self._spread(needed, found)
-        cheapest = {}  # the factors of a product in whatever order
-        for cost, name in sorted(found, key=lambda p: (p[0], len(p[1]))):
-            cheapest.setdefault(tuple(sorted(name.split(" * "))), (cost, name))
-        return list(cheapest.values())[:most]
+        return _cheapest(found, most)
 
     def seen_through(self, through, due, by=1.0, most=8, deep=True):
         """[(cost, text)] of expressions e with through @ (e * by) = due, cheapest first; if not `deep`, of one entry."""
@@ -197,12 +168,8 @@ class Library:
                 name, _, extra = self.entries[i]
                 name = name if place is None else f"{before[0]} * {name}"
                 cost = 1.0 + extra + before[2] + 0.4 * (place is not None)
-                for named in names_of(float(scale[i]), self.numbers):
-                    found.append((cost, name) if named == "1" else (cost + _odd(named), f"{name} * {named}"))
-        cheapest = {}
-        for cost, name in sorted(found, key=lambda p: (p[0], len(p[1]))):
-            cheapest.setdefault(tuple(sorted(name.split(" * "))), (cost, name))
-        return list(cheapest.values())[:most]
+                found += self._times(float(scale[i]), name, cost)
+        return _cheapest(found, most)
 
     def numbers_seen(self, through, due, by):
         """[(cost, text)] of numbers c with through @ (c * by) = due."""
@@ -256,17 +223,15 @@ class Library:
     def _reduced(self, needed, found):
         """Sums of an array, or of a product of two, over axes."""
         bigger = [a for a in self.arrays if 1 <= a.value.ndim <= 4 and a.value.size > needed.size][:24]
-        for one, other in [(a, None) for a in bigger] + list(itertools.combinations(bigger, 2)):
-            value = np.asarray(one.value, float)
-            name = one.text
-            if other is not None:
-                if other.value.shape != one.value.shape:
-                    continue
-                value, name = value * other.value, f"({one.text} * {other.text})"
+        terms = [(a.text, np.asarray(a.value, float), 1.5) for a in bigger]
+        for one, other in itertools.combinations(bigger, 2):
+            if other.value.shape == one.value.shape:
+                value = np.asarray(one.value, float) * other.value
+                terms.append((f"({one.text} * {other.text})", value, 1.8))
+        for name, value, cost in terms:
             for n in range(1, value.ndim + 1):
                 for axes in itertools.combinations(range(value.ndim), n):
                     total, axis = value.sum(axis=axes), axes[0] if n == 1 else axes
-                    cost = 1.5 + 0.3 * (other is not None)
                     if total.shape == needed.shape:
                         self._scaled(needed, total, f"{name}.sum(axis={axis})", cost, found)
                     elif total.size == needed.size and np.ndim(total) == 1:
@@ -288,8 +253,31 @@ class Library:
             return
         c = float(needed[at] / array[at])
         if np.allclose(needed, c * array, rtol=EXACT, atol=EXACT * np.abs(needed).max()):
-            for named in names_of(c, self.numbers):
-                found.append((cost, name) if named == "1" else (cost + _odd(named), f"{name} * {named}"))
+            found += self._times(c, name, cost)
+
+    def _times(self, c, name, cost):
+        """[(cost, text)] of so many times an expression, with every name that the number has."""
+        named = names_of(c, self.numbers)
+        return [(cost, name) if n == "1" else (cost + _odd(n), f"{name} * {n}") for n in named]
+
+
+def _evaluated(template, value):
+    """A function of an array, written with {v} for it."""
+    names = {"np": np, "v": np.asarray(value, float)}
+    return np.asarray(eval(template.format(v="v"), names), float)
+
+
+def _over(axis):
+    """The words for an axis of a sum that broadcasts to what is summed."""
+    return f"axis={axis}" if axis == 0 else f"axis={axis}, keepdims=True"
+
+
+def _cheapest(found, most):
+    """The cheapest of (cost, text), where the factors of a product may stand in whatever order."""
+    cheapest = {}
+    for cost, name in sorted(found, key=lambda p: (p[0], len(p[1]))):
+        cheapest.setdefault(tuple(sorted(name.split(" * "))), (cost, name))
+    return list(cheapest.values())[:most]
 
 
 def _odd(number):

@@ -59,10 +59,8 @@ def compare(task, subject, seed=0):
     best = None
     for roles, fixed in _assignments(master, subjects.build(subject).parameters, draws[0][0]):
         try:
-            pairs = [
-                (np.asarray(_called(master, roles, fixed, values), float), np.asarray(y))
-                for values, y in draws
-            ]
+            results = [_called(master, roles, fixed, values) for values, _ in draws]
+            pairs = [(np.asarray(m, float), np.asarray(y)) for m, (_, y) in zip(results, draws, strict=True)]
         except Exception:
             continue
         if all(m.shape == y.shape and np.allclose(m, y, rtol=AGREE, atol=1e-9) for m, y in pairs):
@@ -115,10 +113,8 @@ def _factor(pairs, draws):
         return f"{ratios[0]:.6g} times as much at every input"
     sizes = [{s for v in values.values() for s in np.shape(v)} for values, _ in draws]
     for sign, words in ((1, "a sum where a mean is due"), (-1, "a mean where a sum is due")):
-        if all(
-            any(np.isclose(r, n**sign) for n in map(float, known))
-            for r, known in zip(ratios, sizes, strict=True)
-        ):
+        told = zip(ratios, sizes, strict=True)
+        if all(any(np.isclose(r, float(n) ** sign) for n in known) for r, known in told):
             return f"{ratios[0]:.6g} times as much, which is a size of the inputs: {words}"
     return ""
 
@@ -172,11 +168,8 @@ def _choose(roles, arrays, strict, chosen, sizes):
     for name in names:
         for how, given in _ways(role, arrays[name], shape):
             known = dict(sizes)
-            if (
-                shape is not None
-                and strict
-                and any(known.setdefault(a, b) != b for a, b in zip(shape, given, strict=True))
-            ):
+            both = zip(shape, given, strict=True) if shape is not None and strict else ()
+            if any(known.setdefault(a, b) != b for a, b in both):
                 continue
             if shape is not None and len(shape) == 1 and chosen and not strict:
                 last, way = list(chosen.values())[-1]  # a bias is as long as its weight is wide

@@ -11,7 +11,7 @@ import re
 import numpy as np
 
 from minigen.explain import edits as changes
-from minigen.explain.edits import Edit, atoms
+from minigen.explain.edits import Atom, Edit, atoms
 from minigen.explain.express import Library
 from minigen.explain.naming import is_gradient_name
 
@@ -26,78 +26,60 @@ def lines(suspect):
     name = assigned(suspect.statement)
     if name is None:
         return _into_one_of_several(suspect)
-    shape = getattr(suspect.values.get(id(suspect.value_node)), "shape", ())
+    shape = getattr(suspect.value, "shape", ())
     arrays, _ = atoms(suspect.scope, suspect.namespace)
     found = []
+
+    def add(cost, words, line, kind="missing path"):
+        found.append(_after(suspect, cost, kind, words, line))
+
     for other in arrays:
         if shape == other.value.shape:
-            words = f"a line is missing: {other.text} flows into {name} as well"
-            found += [(1.9, "missing path", words, f"{name} = {name} {sign} {other.text}") for sign in "+-"]
-            words = f"a line is missing: {name} is 0 where {other.text} is not positive"
-            found.append((1.9, "missing path", words, f"{name}[{other.text} <= 0] = 0"))
+            for sign in "+-":
+                words = f"{other.text} flows into {name} as well"
+                add(1.9, words, f"{name} = {name} {sign} {other.text}")
+            add(1.9, f"{name} is 0 where {other.text} is not positive", f"{name}[{other.text} <= 0] = 0")
         for term in _spread(other.text, other.value, arrays, shape) if other.value.ndim < len(shape) else ():
-            words = f"a line is missing: {term} flows into {name} as well"
-            found.append((1.9, "missing path", words, f"{name} = {name} + {term}"))
+            found.append(_flows(suspect, 1.9, term, name))
         if len(shape) == 2 and other.value.shape == shape[:1] and other.value.dtype.kind in "iu":
-            words = f"a line is missing: 1 is taken away from {name} at {other.text}"
+            words = f"1 is taken away from {name} at {other.text}"
             copied = "copy(" in ast.unparse(suspect.statement)  # a copy is made to be changed
-            line = f"{name}[np.arange(len({name})), {other.text}] -= 1"
-            found.append((1.9 - 0.1 * copied, "missing path", words, line))
+            add(1.9 - 0.1 * copied, words, f"{name}[np.arange(len({name})), {other.text}] -= 1")
     for index in ("[0]", "[:, 0]")[: len(shape)]:  # the bias is not regularised
-        words = f"a line is missing: {name}{index} is 0"
-        found.append((1.9, "missing path", words, f"{name}{index} = 0"))
+        add(1.9, f"{name}{index} is 0", f"{name}{index} = 0")
     # in a loop no whole term can be built: a gradient times a value
-    gradients = (
-        [a for a in arrays if a.text.isidentifier() and is_gradient_name(a.text)] if suspect.calls > 1 else []
-    )
-    for one, other in itertools.product(gradients, arrays):
+    gradients = [a for a in arrays if a.text.isidentifier() and is_gradient_name(a.text)]
+    for one, other in itertools.product(gradients, arrays) if suspect.calls > 1 else ():
         if other is not one and one.text != name and _together(one.value, other.value) == shape:
-            words = f"a line is missing: {one.text} * {other.text} flows into {name} as well"
-            found.append((2.2, "missing path", words, f"{name} = {name} + {one.text} * {other.text}"))
+            found.append(_flows(suspect, 2.2, f"{one.text} * {other.text}", name))
     if isinstance(suspect.statement, ast.AugAssign) and isinstance(suspect.statement.op, ast.Mult | ast.Div):
         shape = getattr(suspect.scope.get(name), "shape", ())
         for other in arrays:
             if other.text != name and changes.broadcasts(shape, other.value.shape):
-                words = f"a line is missing: {name} must be multiplied with {other.text}"
-                found.append((1.5, "factor", words, f"{name} *= {other.text}"))
+                words = f"{name} must be multiplied with {other.text}"
+                add(1.5, words, f"{name} *= {other.text}", "factor")
     for axis in (0, 1):
-        words = f"a line is missing: {name} must be summed over axis {axis}"
-        found.append((2.0, "reduction", words, f"{name} = {name}.sum(axis={axis}, keepdims=True)"))
-    return [_after(suspect, *one) for one in found]
+        line = f"{name} = {name}.sum(axis={axis}, keepdims=True)"
+        add(2.0, f"{name} must be summed over axis {axis}", line, "reduction")
+    return found
 
 
 def later_paths(suspect, everything):
     """[(Suspect, Edit)]: `name += term` after later lines of the same body, of what each of them computes and another array:
     where no whole term can be built, as in most loops.
     """
-    name, shape = (
-        assigned(suspect.statement),
-        getattr(suspect.values.get(id(suspect.value_node)), "shape", ()),
-    )
+    name, shape = assigned(suspect.statement), getattr(suspect.value, "shape", ())
     found = []
     for s in everything if name is not None and shape else ():
-        own, value = assigned(s.statement), s.values.get(id(s.value_node))
+        own, value = assigned(s.statement), s.value
         if s.body is not suspect.body or s.index <= suspect.index or s.calls != suspect.calls:
             continue
         if own is None or not own.isidentifier() or own == name or not isinstance(value, np.ndarray):
             continue
         for other in atoms(s.scope, s.namespace)[0]:
-            for term in _products_of(own, value, other.text, other.value, shape):
-                words = f"a line is missing: {term} flows into {name} as well"
-                found.append((s, _after(s, 2.2, "missing path", words, f"{name} += {term}")))
+            for term in _products(Atom(own, value), other, shape, outer=True):
+                found.append((s, _flows(s, 2.2, term, name, f"{name} += {term}")))
     return found
-
-
-def _products_of(one, value, other, factor, shape):
-    """The products of two arrays that have a shape."""
-    if value.ndim == factor.ndim == 1 and (value.size, factor.size) == shape:
-        yield f"np.outer({one}, {other})"
-    if value.ndim == factor.ndim == 2:
-        for turned, (n, k) in (("", factor.shape), (".T", factor.shape[::-1])):
-            if value.shape[1] == n and (value.shape[0], k) == shape:
-                yield f"{one} @ {other}{turned}"
-    if _together(value, factor) == shape:
-        yield f"{one} * {other}"
 
 
 def _together(one, other):
@@ -112,7 +94,7 @@ def _spread(name, value, arrays, shape):
     """What flows back through a mean or a sum over some axes: ds[:, None, None, :] / (x.shape[1] * x.shape[2])."""
     left, index, gone = list(value.shape), [], []
     for axis, size in enumerate(shape):
-        if left and left[0] == size and len(left) >= 1:
+        if left and left[0] == size:
             index.append(":")
             left.pop(0)
         else:
@@ -137,9 +119,7 @@ def _into_one_of_several(suspect):
     for target, value in zip(targets[0].elts, given, strict=False):
         for other in arrays if isinstance(target, ast.Name) and getattr(value, "shape", ()) else ():
             if value.shape == other.value.shape and other.text != target.id:
-                words = f"a line is missing: {other.text} flows into {target.id} as well"
-                line = f"{target.id} = {target.id} + {other.text}"
-                found.append(_after(suspect, 1.9, "missing path", words, line))
+                found.append(_flows(suspect, 1.9, other.text, target.id))
     return found
 
 
@@ -152,18 +132,17 @@ def handed_on(everything, unread):
             last[id(s.function), name] = s
     found = []
     for (_, name), s in last.items():
-        value = s.scope.get(name, s.values.get(id(s.value_node)))
+        value = s.scope.get(name, s.value)
         arrays, _ = atoms(s.scope, s.namespace)
         for other, known in s.scope.items():
             if other == name or not isinstance(known, np.ndarray) or not isinstance(value, np.ndarray):
                 continue
             if known.shape == value.shape:
-                words = f"a line is missing: {name} is handed on as {other}"
+                words = f"{name} is handed on as {other}"
                 found.append((s, _after(s, 1.6, "missing path", words, f"{other} = {name}")))
             wider = _spread(name, value, arrays, known.shape) if value.ndim < known.ndim else ()
             for term in [name] if known.shape == value.shape else wider:
-                words = f"a line is missing: {term} flows into {other} as well"
-                found.append((s, _after(s, 1.5, "missing path", words, f"{other} = {other} + {term}")))
+                found.append((s, _flows(s, 1.5, term, other)))
     return found
 
 
@@ -176,24 +155,19 @@ def of_unread(everything, unread):
         left, before = unread(s.function), s.body[s.index - 1]
         floats = [a for a in atoms(s.scope, s.namespace)[0] if a.value.dtype.kind == "f"] if left else []
         never = [a for a in floats if re.split(r"[.\[]", a.text)[0] in left]
-        read = {
-            n.id for n in ast.walk(s.statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)
-        }
+        names = [n for n in ast.walk(s.statement) if isinstance(n, ast.Name)]
+        read = {n.id for n in names if isinstance(n.ctx, ast.Load)}
         names = [a for a in floats if a.text in read and a not in never]
         # of a log-determinant, one number for each example, it is the sum
-        sums = [
-            (n, f"{a.text}.sum()") for n in names for a in never if a.value.ndim == 1 and a.value.size > 1
-        ]
-        products = [
-            (n, term)
-            for n, one, other in itertools.product(names, floats, never)
-            for term in (_products(one, other, n.value.shape) if one not in never else ())
-        ]
-        for name, term in sums + products:
-            words = f"a line is missing: {term} flows into {name.text} as well"
-            new = ast.parse(f"{name.text} = {name.text} + {term}").body
-            at = dict(body=s.body, index=s.index, gone=0, statements=new)
-            found.append((s, Edit(1.4, "missing path", words, before, **at)))
+        vectors = [a for a in never if a.value.ndim == 1 and a.value.size > 1]
+        terms = [(n, f"{a.text}.sum()") for n, a in itertools.product(names, vectors)]
+        for name, one, other in itertools.product(names, floats, never):
+            if one not in never:
+                terms += [(name, term) for term in _products(one, other, name.value.shape)]
+        for name, term in terms:
+            edit = _flows(s, 1.4, term, name.text)
+            edit.node, edit.index = before, s.index
+            found.append((s, edit))
     return found
 
 
@@ -203,21 +177,19 @@ def of_what_forward_reads(suspects, trees):
     """
     found = []
     for s in (s for s in suspects if s.body and s.calls > 1):
-        name, value = assigned(s.statement), s.values.get(id(s.value_node))
+        name, value = assigned(s.statement), s.value
         if name is None or not isinstance(value, np.ndarray) or value.dtype.kind != "f":
             continue
         own = {ast.unparse(n) for n in _used(s.function.tree) if isinstance(n, ast.Attribute | ast.Subscript)}
         elsewhere = set().union(*(_words(tree) for tree in trees if tree is not s.function.tree))
         arrays = [a for a in atoms(s.scope, s.namespace)[0] if a.value.dtype.kind == "f"]
-        left = [a for a in arrays if not a.text.isidentifier() and a.node and _last_word(a.node) in elsewhere]
+        left = [a for a in arrays if not a.text.isidentifier() and _last_word(a.node) in elsewhere]
         left = [a for a in left if ast.unparse(a.node) not in own]
         back = [a for a in arrays if a.text.isidentifier() and is_gradient_name(a.text) and a not in left]
         terms = [(b, t) for b in left for a in back for t in _products(a, b, value.shape)][:MOST_TERMS]
         more = [(1.5, term) for _, term in terms]
         more += [(1.8, f"{t} + {u}") for (a, t), (b, u) in itertools.combinations(terms, 2) if a is not b]
-        for cost, term in more:
-            words = f"a line is missing: {term} flows into {name} as well"
-            found.append((s, _after(s, cost, "missing path", words, f"{name} = {name} + {term}")))
+        found += [(s, _flows(s, cost, term, name)) for cost, term in more]
     return sorted(found, key=lambda pair: pair[1].cost)
 
 
@@ -261,16 +233,17 @@ def inside_products(suspects, unread):
     return found
 
 
-def _products(one, other, shape):
-    """The products of two arrays that have this shape."""
-    terms = []
-    if one.value.ndim == other.value.ndim == 2 and one.value.shape[0] == shape[0]:
-        for turned, (n, k) in (("", other.value.shape), (".T", other.value.shape[::-1])):
-            if one.value.shape[1] == n and (one.value.shape[0], k) == shape:
-                terms.append(f"{one.text} @ {other.text}{turned}")
+def _products(one, other, shape, outer=False):
+    """The products of two arrays that have this shape; `outer`: that of two vectors as well."""
+    a, b = one.value.shape, other.value.shape
+    if outer and len(a) == len(b) == 1 and (*a, *b) == shape:
+        yield f"np.outer({one.text}, {other.text})"
+    if len(a) == len(b) == 2:
+        for turned, (n, k) in (("", b), (".T", b[::-1])):
+            if a[1] == n and (a[0], k) == shape:
+                yield f"{one.text} @ {other.text}{turned}"
     if _together(one.value, other.value) == shape:
-        terms.append(f"{one.text} * {other.text}")
-    return terms
+        yield f"{one.text} * {other.text}"
 
 
 def of_another_number(everything):
@@ -281,11 +254,10 @@ def of_another_number(everything):
         digits = set(re.findall(r"\b[A-Za-z_]\w*?(\d)\b", line))
         for digit, more in itertools.product(sorted(digits), (-1, 1)):
             other = str(int(digit) + more)
-            if len(other) > 1:
-                continue
-            new = re.sub(rf"\b([A-Za-z_]\w*?){digit}\b", rf"\g<1>{other}", line)
-            words = f"a line is missing: the same as {line}, for {other}"
-            found.append((s, _after(s, 1.5, "missing path", words, new)))
+            if len(other) == 1:
+                new = re.sub(rf"\b([A-Za-z_]\w*?){digit}\b", rf"\g<1>{other}", line)
+                words = f"the same as {line}, for {other}"
+                found.append((s, _after(s, 1.5, "missing path", words, new)))
     return found
 
 
@@ -325,12 +297,12 @@ def makers(everything, given):
 
 def makes(s, given):
     """Whether a statement leaves a given array under its name."""
-    value = s.values.get(id(s.value_node))
-    if assigned(s.statement) is None or getattr(value, "shape", None) != given.shape:
+    value, name = s.value, assigned(s.statement)
+    if name is None or getattr(value, "shape", None) != given.shape:
         return False
     if isinstance(s.statement, ast.AugAssign):
-        before = s.scope.get(assigned(s.statement))
-        value = value if before is None or getattr(before, "shape", None) != given.shape else before + value
+        before = s.scope.get(name)
+        value = before + value if getattr(before, "shape", None) == given.shape else value
     return bool(np.allclose(value, given, rtol=1e-12, atol=0))
 
 
@@ -350,5 +322,12 @@ def _bound(statement):
 
 
 def _after(s, cost, kind, words, line):
-    new = ast.parse(line).body
-    return Edit(cost, kind, words, s.statement, body=s.body, index=s.index + 1, gone=0, statements=new)
+    """The Edit that puts a line after a statement."""
+    at = dict(body=s.body, index=s.index + 1, gone=0, statements=ast.parse(line).body)
+    return Edit(cost, kind, f"a line is missing: {words}", s.statement, **at)
+
+
+def _flows(s, cost, term, name, line=None):
+    """The Edit that adds a term to a name after a statement."""
+    words = f"{term} flows into {name} as well"
+    return _after(s, cost, "missing path", words, line or f"{name} = {name} + {term}")

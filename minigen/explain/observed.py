@@ -65,11 +65,8 @@ def found(program):
                 if _is_one(one, program.subtracted) and (known is None or one.worth > known.worth):
                     known = best[reading.title] = one
     names = pairs.names_of_code(program)
-    whole = {
-        pairs._key(f, f.reading.backward or f.reading.forward)
-        for f in best.values()
-        if not f.wrong and f.right > 1
-    }
+    well = [f for f in best.values() if not f.wrong and f.right > 1]
+    whole = {pairs._key(f, f.reading.backward or f.reading.forward) for f in well}
     # what also clips, or takes another step, is not asked for the gradients that its own function gives
     best = [f for f in best.values() if not f.wrong or not whole & pairs.entered(f, names)]
     for one in best:
@@ -113,27 +110,27 @@ def _shrink(found):
 
 def _is_one(found, taken):
     """Whether a reading is one: its gradients are right, or the file takes a step with what is given, or names tell it."""
-    down = found.reading.inside and found.reading.reduce in ("", *_MEANS)
-    if down and found.wrong and _goes_up.search(found.reading.forward.name):
+    reading, back = found.reading, found.reading.backward
+    down = reading.inside and reading.reduce in ("", *_MEANS)
+    if down and found.wrong and _goes_up.search(reading.forward.name):
         return False  # nobody goes down a likelihood
     if found.right >= max(found.wrong, 1):
         return True
-    if not found.right and pairs.is_given_a_record(found.place, found.reading, found.place.build(0)):
+    if not found.right and pairs.is_given_a_record(found.place, reading, found.place.build(0)):
         return False
     if found.open or np.ndim(found.y) or found.missed or not all(m.shaped for m in found.matches):
         return False
-    if found.reading.inside:
+    if reading.inside:
         return _is_a_step(found)
-    back = found.reading.backward
     if not _shares(found) or back is not None and not back.bound and found.place.kind is None:
         return False  # what is given nothing makes the weights, or room for gradients
-    if found.right and found.reading.backward is not None and all(m.named for m in found.matches):
+    named = all(m.named for m in found.matches)
+    if back is None:
+        return named and len(found.matches) > 1 and all(m.source.kind == "returned" for m in found.matches)
+    if found.right and named:
         return True
-    if found.reading.backward is None:
-        return len(found.matches) > 1 and all(m.named and m.source.kind == "returned" for m in found.matches)
     # where one of them goes back by its name, others make what it is given
-    named = any(map(pairs.goes_back, taken))
-    return back.name in taken and (pairs.goes_back(back.name) or not named)
+    return back.name in taken and (pairs.goes_back(back.name) or not any(map(pairs.goes_back, taken)))
 
 
 def _without_keys(address):
@@ -152,28 +149,30 @@ def _is_a_step(found):
     if any(m.source.kind == "returned" for m in found.matches):
         return False
     reading = found.reading
+    forward, backward = reading.forward, reading.backward
     usual = ("", "the mean", "minus the mean")
     if len(found.matches) < 2 or reading.reduce not in usual or not all(m.named for m in found.matches):
         return False
-    if reading.backward is None and not pairs.names_its_loss(found.place, reading):
+    if backward is None and not pairs.names_its_loss(found.place, reading):
         return False  # it may be a score
     factors = [m.factor for m in found.matches]
     if None not in factors and factors[0] > 0 and np.ptp(factors) <= 1e-4 * factors[0]:
         return False  # the step may have another size
-    if reading.backward is not None:
-        of_loss, of_step = (
-            {source for _, source in step.bound} for step in (reading.forward, reading.backward)
-        )
-        if not of_loss or not of_loss <= of_step or not _is_named_loss(reading.forward.name):
+    if backward is not None:
+        of_loss, of_step = ({source for _, source in step.bound} for step in (forward, backward))
+        if not of_loss or not of_loss <= of_step or not _is_named_loss(forward.name):
             return False
         if _reads_what_others_leave(found):
             return False
-    if reading.backward is None and not _knows_its_loss_first(found):
+    elif not _knows_its_loss_first(found):
         return False
-    program, step = found.place.program, reading.backward or reading.forward
-    names = pairs.closure(pairs.call_graph(program), [pairs._key(found, step)])
-    trees = [n for n in walk(program.tree) if isinstance(n, ast.FunctionDef) and n.name in _last_names(names)]
-    return not found.takes_a_step or any(map(takes_a_plain_step, trees))
+    if not found.takes_a_step:
+        return True
+    program = found.place.program
+    called = pairs.closure(pairs.call_graph(program), [pairs._key(found, backward or forward)])
+    names = {name.rpartition(".")[2] for name in called}
+    functions = (n for n in walk(program.tree) if isinstance(n, ast.FunctionDef))
+    return any(n.name in names and takes_a_plain_step(n) for n in functions)
 
 
 def _reads_what_others_leave(found):
@@ -223,10 +222,6 @@ def _knows_its_loss_first(found):
     return True
 
 
-def _last_names(names):
-    return {name.rpartition(".")[2] for name in names}
-
-
 def takes_a_plain_step(tree):
     """Whether a function keeps or returns something less a product, and takes no root: self.w - rate * d."""
     if any(getattr(n, "attr", "") in ("sqrt", "clip") for n in walk(tree)):
@@ -248,11 +243,9 @@ def takes_a_plain_step(tree):
 def _shares(found):
     """Whether backward is given data that forward was given or gave, or nothing at all."""
     reading, given = found.reading, found.place.scene.arguments
-    first = {
-        p
-        for p, _ in reading.forward.bound
-        if not isinstance(given.get(p), np.random.Generator) and not _is_plain(given.get(p))
-    }
+    plain = {p for p, _ in reading.forward.bound if _is_plain(given.get(p))}
+    drawing = {p for p, _ in reading.forward.bound if isinstance(given.get(p), np.random.Generator)}
+    first = {p for p, _ in reading.forward.bound} - plain - drawing
     sources = [source for _, source in reading.backward.bound] if reading.backward else []
     return not sources or any(source[0] != "given" or source[1] in first for source in sources)
 
@@ -265,14 +258,13 @@ def _calls(program):
             for name, value in vars(base).items():
                 if isinstance(value, types.FunctionType) and program.owns(base.__module__):
                     names.setdefault(value.__code__, (name, kind))
-    makers = {
-        program.functions()[n].__code__: k for n, k in program.makers.items() if n in program.functions()
-    }
+    functions = program.functions()
+    makers = {functions[n].__code__: k for n, k in program.makers.items() if n in functions}
     inner = {c: k for code, k in makers.items() for c in code.co_consts if isinstance(c, types.CodeType)}
     names |= {c: (c.co_name, k) for c, k in inner.items() if c.co_name in vars(k)}
     counted = itertools.count()
     made, open_, owners = {}, {}, {}  # owners: an object for each function that made others
-    known = frozenset(program.names) | shown._read_as_globals(program)
+    known = shown.names_known(program)
 
     def watch(frame, event, returned):
         code = frame.f_code
@@ -284,18 +276,16 @@ def _calls(program):
         if event != "call" or code in made or code not in names:
             return
         name, kind = names[code]
-        variables = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-        given = {n: frame.f_locals[n] for n in variables if n in frame.f_locals}
+        given = shown.arguments_of(frame)
         with contextlib.suppress(Exception):
             if code in makers:
                 owners[makers[code]] = makers[code](**given)
             if code in inner:
                 owner = owners[kind]
             else:
-                owner = given.pop(variables[0], None) if kind is not None and variables else None
-            call = Call(
-                name, type(owner) if kind is not None else None, owner, given, None, begun=next(counted)
-            )
+                owner = given.pop(next(iter(given))) if kind is not None and given else None
+            of = type(owner) if kind is not None else None
+            call = Call(name, of, owner, given, None, begun=next(counted))
             call.scene = scenes.Scene(program, dict(given), owner, only=known)
             made[code] = open_[id(frame)] = call
 
@@ -357,13 +347,7 @@ def _is_named_loss(name):
 def _down(program, step, loss):
     """(place, Reading) of a step that may be one down a loss which is a function of its own, or up a likelihood."""
     more, bound = {}, []
-    beside = loss.kind is None and step.kind is not None
-    of = FILE if beside else _object_of(step, loss)
-    of = (
-        next((n for n, v in step.given.items() if v is loss.owner), None)
-        if loss.owner is not None and of is None
-        else of
-    )
+    of = FILE if loss.kind is None and step.kind is not None else _object_of(step, loss)
     if of is None:
         return
     for name, value in loss.given.items():
@@ -373,19 +357,15 @@ def _down(program, step, loss):
         bound.append((name, source))
     if not any(source[0] == "given" and source[1] in step.given for _, source in bound) and loss.given:
         return
-    ways = ("",) if np.ndim(loss.result) == 0 else ("the mean", "the sum")
+    one = np.ndim(loss.result) == 0
+    ways = ("",) if one else _MEANS
     if _goes_up.search(loss.name):
-        ways = (
-            ("", "the opposite") if np.ndim(loss.result) == 0 else (*ways, "minus the mean", "minus the sum")
-        )
+        ways += ("the opposite",) if one else _LESS
     for reduce in ways:
         title = f"{_key(loss)} / {step.name}"
-        forward = Step(loss.name, tuple(bound), of)
-        backward = Step(step.name, _first(step).bound)
-        yield (
-            _place(program, step, _as_given(more, loss)),
-            Reading(title, forward, backward, inside=True, reduce=reduce),
-        )
+        forward, backward = Step(loss.name, tuple(bound), of), Step(step.name, _first(step).bound)
+        reading = Reading(title, forward, backward, inside=True, reduce=reduce)
+        yield _place(program, step, _as_given(more, loss)), reading
 
 
 def _of_a_batch(step, name, value):
@@ -404,11 +384,10 @@ def _of_a_batch(step, name, value):
 
 def _alike(one, other):
     """Whether two values are of one kind: arrays whose examples have one shape, numbers, lists."""
-    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
-        return (
-            one.ndim == other.ndim and one.dtype.kind == other.dtype.kind and one.shape[1:] == other.shape[1:]
-        )
-    return type(one) is type(other)
+    if not isinstance(one, np.ndarray) or not isinstance(other, np.ndarray):
+        return type(one) is type(other)
+    same = one.ndim == other.ndim and one.dtype.kind == other.dtype.kind
+    return same and one.shape[1:] == other.shape[1:]
 
 
 def _is_part(few, whole):
@@ -428,17 +407,13 @@ def _object_of(front, back):
 
 def _reading(program, front, loss, back, of):
     """(place, Reading), or None where the values do not belong together."""
-    more = {}
-    of_loss = _bound(front, loss, more) if loss is not None else ()
-    # what forward kept on its object
-    reads = front.kind is not None and loss is not None and loss.owner is front.owner
-    if (
-        of_loss is None
-        or loss is not None
-        and not reads
-        and not any(s[0] in ("y", "result", "out") for _, s in of_loss)
-    ):
-        return None
+    more, of_loss = {}, ()
+    if loss is not None:
+        of_loss = _bound(front, loss, more)
+        # what forward kept on its object
+        reads = front.kind is not None and loss.owner is front.owner
+        if of_loss is None or not reads and not any(s[0] in ("y", "result", "out") for _, s in of_loss):
+            return None
     result = (loss or front).result
     parts = result if isinstance(result, tuple) else (result,)
     scalar = any(isinstance(v, float | np.floating) or is_number(v) and np.ndim(v) == 0 for v in parts)
@@ -501,31 +476,26 @@ def _bound(front, call, more, takes_g=False):
 
 def _source(front, call, name, value):
     """What a value is in a call of forward: an argument, its result, a part of it, or an attribute; None if neither."""
+    if _is_plain(value):
+        same = _is_plain(front.given.get(name, ())) and value == front.given[name]
+        return ("given", name) if same else None
     for n, v in front.given.items():
-        if v is value and not _is_plain(value):
+        if v is value:
             return ("given", n)
-    if _is_plain(value) and _is_plain(front.given.get(name, ())) and value == front.given[name]:
-        return ("given", name)
-    if value is front.result and not _is_plain(value):
+    if value is front.result:
         return ("result",) if not is_number(value) else ("y",)
-    if isinstance(front.result, tuple):
-        for i, v in enumerate(front.result):
-            if v is value and not _is_plain(value):
-                return ("out", i)
-    if call.owner is not None and not _is_plain(value):
-        return next((("kept", n) for n, v in vars(call.owner).items() if v is value), None)
-    return None
+    for i, v in enumerate(front.result) if isinstance(front.result, tuple) else ():
+        if v is value:
+            return ("out", i)
+    kept = vars(call.owner) if call.owner is not None else {}
+    return next((("kept", n) for n, v in kept.items() if v is value), None)
 
 
 def _size(value):
     """The shape of an array, how many a list has, None for others."""
-    return (
-        value.shape
-        if isinstance(value, np.ndarray)
-        else len(value)
-        if isinstance(value, list | tuple | dict)
-        else None
-    )
+    if isinstance(value, np.ndarray):
+        return value.shape
+    return len(value) if isinstance(value, list | tuple | dict) else None
 
 
 def _is_plain(value):

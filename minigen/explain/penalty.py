@@ -103,12 +103,8 @@ def _decay(added, value):
     for said in ([*ways][:1], [*ways][1:], [*ways]):
         columns = np.stack([ways[way] for way in said], axis=1)
         sizes = np.linalg.lstsq(columns, np.ravel(added), rcond=None)[0]
-        near = CLOSE * np.abs(added).max()
-        if (
-            (sizes > 0).all()
-            and len(columns) > len(said)
-            and np.allclose(columns @ sizes, np.ravel(added), 0, near)
-        ):
+        near = np.allclose(columns @ sizes, np.ravel(added), 0, CLOSE * np.abs(added).max())
+        if near and (sizes > 0).all() and len(columns) > len(said):
             return " and ".join(f"{size:.4g} {way}" for size, way in zip(sizes, said, strict=True))
     return ""
 

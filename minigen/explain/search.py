@@ -130,6 +130,16 @@ class Suspect:
         return self.piece and isinstance(self.statement.value, ast.Name)
 
     @property
+    def nodes(self):
+        """{key: expression} of every slot."""
+        return {self.keys[id(n)]: n for n in self.slots.nodes}
+
+    @property
+    def value(self):
+        """What the statement gave in the call `at`; None where that is not known."""
+        return self.values.get(id(self.value_node))
+
+    @property
     def value_node(self):
         """The expression whose value stands for the statement: the outermost one that holds numbers."""
         value = getattr(self.statement, "value", None)
@@ -163,12 +173,12 @@ class Response:
         change = (np.asarray(value, float) - self.was).reshape(-1)
         if not np.isfinite(change).all():
             return False
-        kept = np.abs(self.matrix @ change).max(initial=0.0)
-        if kept > 1e-4 * np.abs(self.matrix).max(initial=0.0) * np.abs(change).max(initial=0.0) + 1e-7:
+        kept = _largest(self.matrix @ change)
+        if kept > 1e-4 * _largest(self.matrix) * _largest(change) + 1e-7:
             return False
         for matrix, needed in self.rows.values():
-            apart = np.abs(matrix @ change - needed).max(initial=0.0)
-            if not apart <= 1e-5 * np.abs(needed).max(initial=0.0) + 1e-7:
+            apart = _largest(matrix @ change - needed)
+            if not apart <= 1e-5 * _largest(needed) + 1e-7:
                 return False
         return True
 
@@ -205,14 +215,16 @@ class Search:
         self.plain = {}  # the code of each function as it stands in its tree
         self.task, self.rng = task, rng
         self.functions = functions_of(task.functions)
+        # their names, without those of classes around them
+        self.own_names = {f.name.rpartition(".")[2] for f in self.functions}
         self.bench = Bench(task, self.functions)
-        self.trials = self._draw()
+        # small inputs to search at, and others to verify at
+        among = 6 if task.sizes_vary else 1
+        self.trials = [self.bench.trial(rng, among=among), self.bench.trial(rng)]
         self.trial = self.trials[0]
         self.repairs = []
-        self.suspects, self.suspected_at = (
-            [],
-            self.trial,
-        )  # what may be wrong in the text as it is written, and where
+        # what may be wrong in the text as it is written, and where
+        self.suspects, self.suspected_at = [], self.trial
         self.lines, self.known, self.traced = [], {}, self.trial  # what `trace` found, and where
 
     def trace(self):
@@ -230,13 +242,6 @@ class Search:
             lines = trace.assignments(self.bench, trial)
             return lines, trace.gradients(self.bench, trial, lines)
         return [], {}
-
-    def _draw(self):
-        """Small inputs to search at, and others to verify at."""
-        return [
-            self.bench.trial(self.rng, among=6 if self.task.sizes_vary else 1),
-            self.bench.trial(self.rng),
-        ]
 
     progress = None  # called with the number of changes tried, about once a second
     _asked, _now, _told = 0, 0.0, 0.0
@@ -259,23 +264,29 @@ class Search:
         """{gradient: right at every trial}."""
         found = {}
         for trial in self.trials:
-            for name, right in self.bench.status(trial, self.bench.play(trial)).items():
+            for name, right in self._status_at(trial).items():
                 found[name] = found.get(name, True) and right
         return found
 
+    def _status_at(self, trial):
+        """{gradient: right} at one trial, with whatever changes are in place."""
+        return self.bench.status(trial, self.bench.play(trial))
+
+    def _is_right_at(self, trial):
+        return all(self._status_at(trial).values())
+
     def wrong_first(self):
         """Put the inputs at which a gradient is wrong before those at which all are right."""
-        self.trials.sort(key=lambda t: all(self.bench.status(t, self.bench.play(t)).values()))
+        self.trials.sort(key=self._is_right_at)
 
     def right_for_one_entry(self):
         """Whether all gradients are right for upstream gradients with one entry that is not zero, at the very inputs at
         which some are wrong for others.
         """
-        wrong = [t for t in self.trials if not all(self.bench.status(t, self.bench.play(t)).values())]
+        wrong = [t for t in self.trials if not self._is_right_at(t)]
         every = (t for t in wrong for _ in range(ENTRIES if t.y.ndim > 1 else 3 * ENTRIES))
         for trial in (self.bench.with_one_entry(self.rng, t) for t in every):
-            played = self.bench.play(trial) if trial is not None else None
-            if played is None or not all(self.bench.status(trial, played).values()):
+            if trial is None or not self._is_right_at(trial):
                 return False
         return bool(wrong)
 
@@ -286,10 +297,8 @@ class Search:
         names = [*self.trials[0].truth]
         if len(names) != 1 or self.trials[0].y.ndim or self.task.takes_g:
             return ""
-        return next(
-            (kind for kind in BEFORE if all(self._is_right_before(kind, names[0], t) for t in self.trials)),
-            "",
-        )
+        kinds = (k for k in BEFORE if all(self._is_right_before(k, names[0], t) for t in self.trials))
+        return next(kinds, "")
 
     def _is_right_before(self, kind, name, trial):
         into, back = BEFORE[kind]
@@ -309,7 +318,7 @@ class Search:
             trial = self.bench.doubtful(self.rng, looks)
             if trial is None:
                 return True
-            if not all(self.bench.status(trial, self.bench.play(trial)).values()):
+            if not self._is_right_at(trial):
                 self.trials.insert(0, trial)
                 return False
         return True
@@ -390,11 +399,9 @@ class Search:
 
     def _remembers(self):
         """Whether backward gives another gradient after a call with other inputs of the same sizes."""
-        trial = self.trials[0]
-        moved = {
-            n: v * 1.1 if isinstance(v, np.ndarray) and v.dtype.kind == "f" else v
-            for n, v in trial.values.items()
-        }
+        trial, moved = self.trials[0], {}
+        for n, v in trial.values.items():
+            moved[n] = v * 1.1 if isinstance(v, np.ndarray) and v.dtype.kind == "f" else v
         one = self.bench.play(trial)
         self.bench.play(replace(trial, values=moved))
         two = self.bench.play(trial)
@@ -465,9 +472,8 @@ class Search:
         with self._in_part_of_the_time(APART):
             for n, goal in enumerate(goals if best is None else ()):
                 with self._in_part_of_the_time(1 / (len(goals) - n)):
-                    best = self._mending(
-                        goal, self._suspects_of(goal), {n: first[n] for n in goal if n in first}
-                    )
+                    makers = {n: first[n] for n in goal if n in first}
+                    best = self._mending(goal, self._suspects_of(goal), makers)
                 if best is not None or self.misled:
                     break
         if best is None and not self.misled:
@@ -639,7 +645,7 @@ class Search:
     def _know(self, s, name):
         """The value of a statement that makes a gradient is that gradient: what it must be need not be solved for."""
         truth, given = self.trial.every[name], self.given[name]
-        value = np.asarray(s.values[id(s.value_node)], float)
+        value = np.asarray(s.value, float)
         if value.shape != truth.shape or not np.isfinite(given).all():
             return
         needed = truth.right - given.reshape(-1)[truth.known]
@@ -707,29 +713,12 @@ class Search:
     def _observed(self):
         """The statements of backward, with what they computed in one run; in later goals of a round they are the same."""
         found, keys, installed = [], itertools.count(), []
-        own = {f.name.rpartition(".")[2] for f in self.functions}
         for function in self.functions:
-            slots = {}
-            kinds = {n for n, v in function.living.__globals__.items() if isinstance(v, type)}
-            for body, index, statement in function.statements():
-                whole, pieces = Slots(statement), [Slots(piece) for piece in _pieces(statement, own, kinds)]
-                inside = {id(n) for piece in pieces for n in piece.nodes}
-                whole.nodes = [n for n in whole.nodes if id(n) not in inside]
-                for one in (whole, *pieces):
-                    numbered = {id(n): next(keys) for n in one.nodes}
-                    slots |= {numbered[id(n)]: n for n in one.nodes}
-                    at = (body, index) if one is whole else ([], 0)
-                    found.append(Suspect(function, *at, one.statement, one, numbered))
-                    found[-1].piece = one is not whole
-                    found[-1].asked = found[-1].hands_out  # it is solved for where it is made
-            for node in (n for n in ast.walk(function.tree) if isinstance(n, ast.Lambda)):
-                one = Slots(ast.Return(node.body))
-                one.statement.lineno = node.lineno
-                numbered = {id(n): next(keys) for n in one.nodes}
-                slots |= {numbered[id(n)]: n for n in one.nodes}
-                found.append(Suspect(function, [], 0, one.statement, one, numbered))
+            own = self._statements_of(function, keys)
+            found += own
             try:
-                function.put(function.compiled(watched(function.tree, slots)))
+                nodes = {k: n for s in own for k, n in s.nodes.items()}
+                function.put(function.compiled(watched(function.tree, nodes)))
                 installed.append(function)
             except (SyntaxError, ValueError):
                 pass
@@ -743,22 +732,19 @@ class Search:
             found = [s for s in found if any(k in kept for k in s.keys.values())]
             for s in found:
                 self._note(s, kept, order)
-                s.scope, s.namespace = scopes.get(id(s.statement)) or next(
-                    scopes[id(c)] for c in s.inner.values() if id(c) in scopes
-                )
-                s.scopes = {id(c): scopes[id(c)][0] for c in s.inner.values() if id(c) in scopes}
-            _add_outer_scopes(found, every)
-            for s in found:
                 s.forward = any(k in forward for k in s.keys.values())
+                inner = {id(c): scopes[id(c)] for c in s.inner.values() if id(c) in scopes}
+                s.scope, s.namespace = scopes.get(id(s.statement)) or next(iter(inner.values()))
+                s.scopes = {c: names for c, (names, _) in inner.items()}
+            _add_outer_scopes(found, every)
             computed = {ast.dump(s.statement) for s in found if s.forward and not s.piece}
             for s in found:  # a line that forward has too, word for word, prepares what it made
                 again = not s.forward and isinstance(s.statement, ast.Assign)
                 s.setup = self._is_setup(s, kept, other) or again and ast.dump(s.statement) in computed
             raises = not any(self.now.values())
-            with_values = [s for s in found if not self._belongs_to_forward(s, kept, forward, raises)]
+            with_values = [s for s in found if not self._belongs_to_forward(s, forward, raises)]
             if not all(s.forward for s in with_values):  # what forward keeps for backward prepares values
-                kept_back = [s for s in with_values if s.piece and s.forward and not s.is_argument]
-                with_values = [s for s in with_values if s not in kept_back]
+                with_values = [s for s in with_values if not s.piece or not s.forward or s.is_argument]
                 for s in with_values:
                     s.setup = s.setup or s.forward
         finally:
@@ -766,6 +752,32 @@ class Search:
                 self._as_written(function)
         self.kept = kept
         return with_values
+
+    def _statements_of(self, function, keys):
+        """[Suspect] of the statements of a function, of each of several values that one lists, and of what a
+        lambda gives; every expression has one of the `keys`.
+        """
+        found, kinds = [], {n for n, v in function.living.__globals__.items() if isinstance(v, type)}
+
+        def add(slots, body, index):
+            numbered = {id(n): next(keys) for n in slots.nodes}
+            found.append(Suspect(function, body, index, slots.statement, slots, numbered))
+
+        for body, index, statement in function.statements():
+            whole = Slots(statement)
+            pieces = [Slots(piece) for piece in _pieces(statement, self.own_names, kinds)]
+            inside = {id(n) for piece in pieces for n in piece.nodes}
+            whole.nodes = [n for n in whole.nodes if id(n) not in inside]
+            add(whole, body, index)
+            for piece in pieces:
+                add(piece, [], 0)
+                found[-1].piece = True
+                found[-1].asked = found[-1].hands_out  # it is solved for where it is made
+        for node in (n for n in ast.walk(function.tree) if isinstance(n, ast.Lambda)):
+            gives = Slots(ast.Return(node.body))
+            gives.statement.lineno = node.lineno
+            add(gives, [], 0)
+        return found
 
     def _solved(self, suspects):
         """The suspects after it was tried to solve for the value of each, in their new order."""
@@ -782,8 +794,7 @@ class Search:
     def _watching(self, s):
         """The expressions of a statement are watched as long as this lasts."""
         if s.watched is None:
-            nodes = {s.keys[id(n)]: n for n in s.slots.nodes}
-            s.watched = s.function.compiled(watched(s.function.tree, nodes))
+            s.watched = s.function.compiled(watched(s.function.tree, s.nodes))
         s.function.put(s.watched)
         try:
             yield
@@ -832,19 +843,18 @@ class Search:
         }
 
     def _note(self, s, kept, order):
-        for node in s.slots.nodes:
-            calls = kept.get(s.keys[id(node)])
-            if calls:
-                s.values[id(node)] = calls[0]
-                s.calls = max(s.calls, len(calls))
+        for key, node in s.nodes.items():
+            if key in kept:
+                s.values[id(node)] = kept[key][0]
+                s.calls = max(s.calls, len(kept[key]))
         s.where = min(order[k] for k in s.keys.values() if k in order)
 
-    def _belongs_to_forward(self, s, kept, forward, raises):
+    def _belongs_to_forward(self, s, forward, raises):
         """Whether y changes with the value of this statement."""
         key = s.keys.get(id(s.value_node))
         if raises:
             return any(k in forward for k in s.keys.values()) and not isinstance(s.statement, ast.Return)
-        if key is None or not _holds_numbers(s.values.get(id(s.value_node))):
+        if key is None or not _holds_numbers(s.value):
             return False
         gradients = self._moved(key)
         if gradients is None:
@@ -878,7 +888,7 @@ class Search:
 
     def _rank(self, s, wrong, raises):
         """Ochiai: how far what depends on the statement is what is wrong."""
-        if raises or not _holds_numbers(s.values.get(id(s.value_node))):
+        if raises or not _holds_numbers(s.value):
             s.rank = 0.3 if not s.forward else 0.05
             if self.raises:
                 on_the_way = any(
@@ -935,9 +945,8 @@ class Search:
             if column is not None:
                 runs[column] = gradients
             try:
-                return np.concatenate(
-                    [np.asarray(gradients[n], float).reshape(-1)[self.trial.every[n].known] for n in names]
-                )
+                flat = {n: np.asarray(gradients[n], float).reshape(-1) for n in names}
+                return np.concatenate([flat[n][self.trial.every[n].known] for n in names])
             except (TypeError, KeyError, ValueError, IndexError, StopIteration):
                 return None
 
@@ -955,31 +964,29 @@ class Search:
             return
         change, *_ = np.linalg.lstsq(jacobian, needed, rcond=1e-10)
         got, told = outputs(change), start + jacobian @ change
-        allowed = 1e-6 * (np.abs(right).max(initial=0.0) + 1e-12)
-        if got is None or np.abs(got - told).max(initial=0.0) > allowed + 1e-6 * np.abs(told).max(
-            initial=0.0
-        ):
+        allowed = 1e-6 * (_largest(right) + 1e-12)
+        if got is None or _largest(got - told) > allowed + 1e-6 * _largest(told):
             self._prepares(s)
             return  # the gradients are not linear in this value: nothing follows
         _, strengths, directions = np.linalg.svd(jacobian, full_matrices=False)
         # differences err: where that is not small in the value, many values are as good
-        more, size_of = len(jacobian) > size + SPARE, np.abs(right).max(initial=0.0)
-        noise = max(1e-13 * size_of, 5 * np.abs(told - right).max(initial=0.0)) if more else 1e-9 * size_of
-        blurred = 1e6 * noise / (np.abs(change).max(initial=0.0) + 1e-300)
+        more, size_of = len(jacobian) > size + SPARE, _largest(right)
+        noise = max(1e-13 * size_of, 5 * _largest(told - right)) if more else 1e-9 * size_of
+        blurred = 1e6 * noise / (_largest(change) + 1e-300)
         felt = directions[strengths > max(1e-8 * strengths[0], blurred)]
         unique = len(felt) == size
         pieces = _split(change, base)
-        if np.abs(told - right).max(initial=0.0) > allowed:
+        if _largest(told - right) > allowed:
             reduces = any(getattr(getattr(n, "func", None), "attr", "") in _REDUCTIONS for n in s.slots.nodes)
             # no value of this shape alone makes them right
             s.rank *= 0.1 if len(wrong) == len(mine) and not reduces else 0.5
         else:
             s.target = [b + c for b, c in zip(base, pieces, strict=True)] if unique else ()
             s.rank += len(mine) / len(wrong)
-        places = dict(zip(names, _split_rows(ends), strict=True))
+        places = {n: slice(a, b) for n, a, b in zip(names, [0, *ends[:-1]], ends, strict=True)}
         if len(base) == 1:
-            rows = {n: (jacobian[a:b], needed[a:b]) for n, (a, b) in places.items() if n in mine}
-            s.response = self._response(s, base[0], rows, jacobian[places[mine[-1]][1] :])
+            rows = {n: (jacobian[places[n]], needed[places[n]]) for n in mine}
+            s.response = self._response(s, base[0], rows, jacobian[places[mine[-1]].stop :])
         elif s.target is not None:
             self._solve_one_call(s, key, pieces, _split((felt**2).sum(axis=0) > 1 - 1e-11, base))
 
@@ -987,18 +994,17 @@ class Search:
         """Of several calls, each of which sees what earlier ones left, take the one whose value is furthest from right, as it
         is in a run where the value of every call is `pieces` more. `sure`: the entries for which that is known.
         """
-        most = max(np.abs(piece).max(initial=0.0) for piece in pieces)
+        most = max(_largest(piece) for piece in pieces)
         told = [int((known & (np.abs(p) > 1e-4 * most)).sum()) for known, p in zip(sure, pieces, strict=True)]
         # what later calls see is only known where all that earlier ones give is
         first = next((n for n, known in enumerate(sure) if not known.all()), len(sure))
         told[first + 1 :] = [0] * len(told[first + 1 :])
         at, left = int(np.argmax(told)), iter(pieces)
-        near = [
-            x for x in self.everything if x.function is s.function and (x is s or x.body and x.body is s.body)
-        ]
+        own = [x for x in self.everything if x.function is s.function]
+        near = [x for x in own if x is s or x.body and x.body is s.body]
         wanted = {k: id(x.statement) for x in near for k in x.keys.values()}
         every, changed = {id(x.statement): [] for x in near}, {key: lambda value: value + next(left)}
-        nodes = {x.keys[id(n)]: n for x in near for n in x.slots.nodes}
+        nodes = {k: n for x in near for k, n in x.nodes.items()}
         s.function.put(s.function.compiled(watched(s.function.tree, nodes)))
         kept, _ = recorded(wanted, lambda: self.bench.play(self.trial), wanted, every, changed)
         s.later = {n: names[at] for n, names in every.items() if len(names) == len(pieces)}
@@ -1008,11 +1014,7 @@ class Search:
         if s.target:
             s.target = [np.asarray(value, float) + piece for value, piece in zip(calls, pieces, strict=True)]
         s.at, s.scope = at, {n: s.scope[n] for n in s.outer} | s.later[id(s.statement)]
-        s.values = {
-            id(n): kept[s.keys[id(n)]][at]
-            for n in s.slots.nodes
-            if len(kept.get(s.keys[id(n)], ())) == len(pieces)
-        }
+        s.values = {id(n): kept[k][at] for k, n in s.nodes.items() if len(kept.get(k, ())) == len(pieces)}
         known = sure[at].reshape(-1)
         rows = {"": (np.eye(known.size)[known], pieces[at].reshape(-1)[known])}
         s.response = self._response(s, np.asarray(calls[at], float), rows, np.zeros((0, known.size)))
@@ -1035,16 +1037,15 @@ class Search:
     def _response(self, s, was, rows, matrix):
         """The Response of a statement at one call; None where its value cannot be computed again in its scope."""
         node = s.value_node
-        tree = ast.Expression(
-            watched(node, {s.keys[id(n)]: n for n in ast.walk(node) if id(n) in s.keys and n is not node})
-        )
+        inside = frozenset(id(n) for n in ast.walk(node))
+        parts = {k: n for k, n in s.nodes.items() if id(n) in inside and n is not node}
         try:
-            code = small.code(compile(ast.fix_missing_locations(tree), "<statement>", "eval"))
+            tree = ast.fix_missing_locations(ast.Expression(watched(node, parts)))
+            code = small.code(compile(tree, "<statement>", "eval"))
             with np.errstate(all="ignore"):
                 again = evaluated(code, s.namespace, s.scope)
         except Exception:
             return None
-        inside = frozenset(id(n) for n in ast.walk(node))
         return Response(was, rows, matrix, code, inside) if _equal(again, was) else None
 
     # ----- the tiers
@@ -1061,11 +1062,11 @@ class Search:
                 continue
             for edit in self._whole_edits(s) if whole and s.body else self._edits_of(s, to):
                 if edit.cost <= to and id(edit) not in self.seen and not (inside and edit.body is not None):
-                    plans.append((edit.cost - 0.15 * s.rank, len(plans), s, edit))
+                    plans.append((edit.cost - 0.15 * s.rank, s, edit))
         plans.sort(  # changes of whole statements, which are few, first; then one statement after the other
-            key=lambda p: (round(p[0] * 4), p[3].body is None, p[2].where, p[0], p[1])
+            key=lambda p: (round(p[0] * 4), p[2].body is None, p[1].where, p[0])
         )
-        self._try_all([(s, edit) for *_, s, edit in plans])
+        self._try_all([(s, edit) for _, s, edit in plans])
 
     def _few_of_a_kind(self, suspects):
         """The simple changes of every suspect of whose kind it has few, such as its slices: one of them is likelier than one
@@ -1155,15 +1156,12 @@ class Search:
 
     def _calls_less(self, edit):
         """Whether a change leaves out a call of the person's own: then a line that raises is only not reached."""
-        own = {f.name.rpartition(".")[2] for f in self.functions}
 
         def count(nodes):
-            calls = (n.func for node in nodes for n in ast.walk(node) if isinstance(n, ast.Call))
-            return sum(getattr(f, "attr", getattr(f, "id", "")) in own for f in calls)
+            calls = (n for node in nodes for n in ast.walk(node) if isinstance(n, ast.Call))
+            return sum(_called(n) in self.own_names for n in calls)
 
-        if edit.body is None:
-            return count([edit.new]) < count([edit.node])
-        return count(edit.statements) < count(edit.body[edit.index : edit.index + edit.gone])
+        return count(_put(edit)) < count(_replaced(edit))
 
     def _with_answer(self, s, edit):
         """The status with another expression in the place of a watched one; None where it can mend nothing."""
@@ -1220,22 +1218,19 @@ class Search:
 
     def _keep(self, s, edit, status):
         """Remember a change that mends what is to be mended, at the other inputs as well."""
-        if status is None:
+        if status is None or not all(status[n] for n in self.must):
             return
-        if all(status[n] for n in self.must):
+        if s.setup and any(not status[n] for n in s.touches):
+            return  # what more than one gradient is made from is at fault if all of them come right
+        read = {name for tree in _put(edit) for name in _names_read(tree)}
+        if any(not status[n] and name in read for n, name in self.named.items()):
+            return  # it reads what is still wrong: right by chance, and no longer when that is mended
+        more = _unlikely(s, edit) + HANDED_OUT * s.hands_out + MADE_BY_ANOTHER * self._mends_another(s, edit)
+        edit = replace(edit, cost=edit.cost + more, less=max(0.0, -more))
+        held = self._holds(s, edit)
+        if held:
             gained = [n for n in status if status[n] and not self.now[n]]
-            if s.setup and any(not status[n] for n in s.touches):
-                return  # what more than one gradient is made from is at fault if all of them come right
-            new = edit.statements if edit.body is not None else [edit.new]
-            if any(not status[n] and name in _names_in(new) for n, name in self.named.items()):
-                return  # it reads what is still wrong: right by chance, and no longer when that is mended
-            more = (
-                _unlikely(s, edit) + HANDED_OUT * s.hands_out + MADE_BY_ANOTHER * self._mends_another(s, edit)
-            )
-            edit = replace(edit, cost=edit.cost + more, less=max(0.0, -more))
-            held = self._holds(s, edit)
-            if held:
-                (self.elsewhere if held == ELSEWHERE else self.full).append((edit, s, gained))
+            (self.elsewhere if held == ELSEWHERE else self.full).append((edit, s, gained))
 
     def _mends_another(self, s, edit):
         """Whether a change adds something to what a function of the person's that goes back gives, to a name that it is given,
@@ -1246,11 +1241,9 @@ class Search:
             return False
         if isinstance(node, ast.Attribute):
             return isinstance(node.value, ast.Attribute | ast.Subscript) and is_gradient_name(node.attr)
-        own = {f.name.rpartition(".")[2] for f in self.functions}
         call = s.slots.place(node)[0] if isinstance(node, ast.Name) and id(node) in s.slots.parents else node
-        func = getattr(call, "func", None)
-        name = getattr(func, "attr", getattr(func, "id", ""))
-        return name in own and goes_back(name, own)
+        name = _called(call)
+        return name in self.own_names and goes_back(name, self.own_names)
 
     def _built(self, suspects):
         """Expressions built for the solved value of a statement: a term, a factor of a term, or the whole."""
@@ -1294,31 +1287,27 @@ class Search:
         made = set()
         for name in self.goal:
             given = self.given.get(name)
-            for s in missing.makers(self.everything, given) if isinstance(given, np.ndarray) else ():
+            if not isinstance(given, np.ndarray):
+                continue
+            for s in missing.makers(self.everything, given):
                 needed = self._lacks(name, given)
                 if needed is not None:
                     made.add(id(s))
                     yield s, missing.assigned(s.statement), "+=", needed
-            if isinstance(given, np.ndarray):
-                yield from self._entries_lacking(name, given)
+            yield from self._entries_lacking(name, given)
             if given is None or not given.any():
                 yield from self._left_out(name, given)
         for s in suspects:
             if s.target and s.body and id(s) not in made and id(s.value_node) in s.values:
-                value = np.asarray(s.values[id(s.value_node)], float)
-                yield s, missing.assigned(s.statement), "+=", s.target[s.at] - value
+                lacks = s.target[s.at] - np.asarray(s.value, float)
+                yield s, missing.assigned(s.statement), "+=", lacks
 
     def _entries_lacking(self, name, given):
         """(Suspect, entry, what it lacks): grads["w1"] after the last line of a function that adds to grads["w2"]."""
         key, last = re.sub(r"\W+$", "", name).split('"')[-1], {}
-        for s in self.everything:
+        for s in (s for s in self.everything if s.calls == 1 and s.body and given is not None):
             target = getattr(s.statement, "target", None)
-            if (
-                isinstance(target, ast.Subscript)
-                and isinstance(target.value, ast.Name)
-                and s.calls == 1
-                and s.body
-            ):
+            if isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name):
                 entries = s.scope.get(target.value.id)
                 if isinstance(entries, dict) and getattr(entries.get(key), "shape", None) == given.shape:
                     last[id(s.body), target.value.id] = s
@@ -1359,16 +1348,12 @@ class Search:
 
     def _two_in_one(self, suspects):
         """Two cheap changes in one statement."""
-        for s in suspects[:4]:
-            cheap = [
-                e
-                for e in self._edits_of(s)
-                if e.body is None and e.cost - SETUP * s.setup <= 1.25 and id(e.node) in s.keys
-            ]
+        for s in (s for s in suspects[:4] if s.value_node is not None):
+            own = {id(n) for n in ast.walk(s.value_node)}
+            cheap = [e for e in self._edits_of(s) if e.body is None and id(e.node) in s.keys]
+            cheap = [e for e in cheap if e.cost - SETUP * s.setup <= 1.25]
             unique = {(id(e.node), ast.dump(e.new)): e for e in cheap}
-            cheap = sorted(unique.values(), key=lambda e: e.cost)[:120]
-            own = {id(n) for n in ast.walk(s.value_node)} if s.value_node is not None else ()
-            cheap = [e for e in cheap if id(e.node) in own]
+            cheap = [e for e in sorted(unique.values(), key=lambda e: e.cost)[:120] if id(e.node) in own]
             inside = {id(e): {id(n) for n in ast.walk(e.node)} for e in cheap}
             codes = {}
             for e in cheap:
@@ -1387,7 +1372,7 @@ class Search:
     def _joined(self, s, a, b):
         """Two changes of one statement as one change of its value."""
         node = s.value_node
-        if node is None or a.node is node or b.node is node:
+        if a.node is node or b.node is node:
             return None
         new = changes.replaced(node, {id(a.node): a.new, id(b.node): b.new})
         return Edit(a.cost + b.cost + 0.3, a.kind, f"{a.words}; and {b.words}", node, new)
@@ -1412,19 +1397,15 @@ class Search:
                 # what is right elsewhere is not so here, change or no change: as at a tiny eps
                 self.trials.pop(0)
                 break
-            accepted = [r for r in accepted[1:] if self._changed(r.suspect, r.edit, self._fits_the_newest)]
+            newest = functools.partial(self._is_right_at, self.trials[0])
+            accepted = [r for r in accepted[1:] if self._changed(r.suspect, r.edit, newest)]
             self.misled = not accepted
         if not accepted:
             return None
         first = accepted[0]
         others = {id(r.suspect.statement): r for r in reversed(accepted)}  # one of each statement
-        others = [r for r in accepted if r is others[id(r.suspect.statement)] and r is not first]
-        first.alternatives = others[:3]
+        first.alternatives = [r for r in accepted if r in others.values() and r is not first][:3]
         return first
-
-    def _fits_the_newest(self):
-        """Whether all is right at the inputs that were found last."""
-        return all(self.bench.status(self.trials[0], self.bench.play(self.trials[0])).values())
 
     def _under_other_settings(self, candidates, last):
         """Those of the changes that hold where settings are others, too: two of them may be equal by chance.
@@ -1433,13 +1414,9 @@ class Search:
         """
         if not candidates or self.trial_of_settings is None:
             return candidates
-
         self._before(self.trial_of_settings)
-
-        def holds():
-            return self._right_at(self.trial_of_settings)
-
-        held = [c for c in candidates[:60] if self._changed(c[1], c[0], holds, False)]
+        hold = functools.partial(self._right_at, self.trial_of_settings)
+        held = [c for c in candidates[:60] if self._changed(c[1], c[0], hold, False)]
         return held or (candidates if last else [])
 
     @functools.cached_property
@@ -1457,7 +1434,7 @@ class Search:
     def _promises(self, s):
         """Whether the name that a statement assigns to promises a gradient that is judged, or known."""
         judged = {n.strip("~").lower() for n in self.trial.truth}  # what an object keeps is not meant
-        shape = getattr(s.values.get(id(s.value_node)), "shape", ())
+        shape = getattr(s.value, "shape", ())
         judged |= {n for n, slopes in self.known.items() if slopes.shape == shape}
         return any(p in judged for p in promised(trace.target(s.statement) or ""))
 
@@ -1471,17 +1448,15 @@ class Search:
         return [c for c, count in zip(near, counts, strict=True) if count == min(counts)]
 
     def _broken_promises(self, s, edit):
-        judged = {last(n): truth for n, truth in self.traced.truth.items()}
-        return self._changed(
-            s,
-            edit,
-            lambda: trace.broken(trace.assignments(self.bench, self.traced), judged | self.known),
-            len(self.lines),
-        )
+        known = {last(n): truth for n, truth in self.traced.truth.items()} | self.known
+
+        def count():
+            return trace.broken(trace.assignments(self.bench, self.traced), known)
+
+        return self._changed(s, edit, count, len(self.lines))
 
     def _holds(self, s, edit):
         """Whether what must be right is so with the change, at every trial; ELSEWHERE if at some it changes nothing."""
-
         while len(self.trials) < TRIALS:
             self.trials.append(self.bench.trial(self.rng, most=FEW))
         for trial in self.trials[:TRIALS]:
@@ -1540,36 +1515,37 @@ def _pieces(statement, own, kinds):
     `own` are their names, d = self.layer.backward(d * mask): it leaves gradients that the value does not reach. What an
     object is made of, return Slopes(W=a, b=b), is listed as well; `kinds` are the names of classes.
     """
+
+    def each(kind, parts):
+        return [ast.copy_location(kind(part), part) for part in parts]
+
     value = getattr(statement, "value", None)
     if isinstance(statement, ast.Expr) and isinstance(value, ast.Call) and len(value.args) > 1:
-        return [ast.copy_location(ast.Expr(part), part) for part in value.args]
+        return each(ast.Expr, value.args)
     if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr in own:
-        given = [part for part in value.args if not isinstance(part, ast.Constant | ast.Starred | ast.Name)]
-        return [ast.copy_location(ast.Expr(part), part) for part in given]
+        plain = ast.Constant | ast.Starred | ast.Name
+        return each(ast.Expr, [part for part in value.args if not isinstance(part, plain)])
     if isinstance(value, ast.Call) and getattr(value.func, "id", "") in kinds:
         parts = [*value.args, *(k.value for k in value.keywords)]
         if len(parts) > 1 and not any(isinstance(p, ast.Starred) for p in parts):
-            return [ast.copy_location(ast.Return(part), part) for part in parts]
-    target = (
-        statement.targets[0] if isinstance(statement, ast.Assign) and len(statement.targets) == 1 else None
-    )
+            return each(ast.Return, parts)
+    targets = statement.targets if isinstance(statement, ast.Assign) else []
+    target = targets[0] if len(targets) == 1 else None
     if target is None and not isinstance(statement, ast.Return):
         return []
-    if isinstance(value, ast.Dict) and len(value.values) > 1 and None not in value.keys:
+    if isinstance(value, ast.Dict) and None not in value.keys:
         parts = value.values
-        names = [ast.Subscript(target, k, ast.Store()) for k in value.keys] if target is not None else None
-    elif isinstance(value, ast.Tuple | ast.List) and len(value.elts) > 1:
-        parts = value.elts
-        names = getattr(target, "elts", None)
+        names = [ast.Subscript(target, k, ast.Store()) for k in value.keys] if target is not None else []
+    elif isinstance(value, ast.Tuple | ast.List):
+        parts, names = value.elts, getattr(target, "elts", [])
     else:
         return []
-    if any(isinstance(n, ast.Starred) for n in [*parts, *(names or ())]):
+    if len(parts) < 2 or any(isinstance(n, ast.Starred) for n in [*parts, *names]):
         return []
-    if names is None or len(names) != len(parts):
-        new = [ast.Return(part) for part in parts]
-    else:
-        new = [ast.Assign([name], part) for name, part in zip(names, parts, strict=True)]
-    return [ast.copy_location(n, part) for n, part in zip(new, parts, strict=True)]
+    if len(names) != len(parts):
+        return each(ast.Return, parts)
+    pairs = zip(names, parts, strict=True)
+    return [ast.copy_location(ast.Assign([name], part), part) for name, part in pairs]
 
 
 def _own_functions(s):
@@ -1605,12 +1581,9 @@ def _add_outer_scopes(suspects, every):
 def _ends_around(tree):
     """The statements that return from functions in which others stand."""
     for node, inside in _enclosing(tree, ()):
-        if isinstance(node, ast.Return) and any(n is not inside[-1] for n in _functions_in(inside[-1])):
+        within = ast.walk(inside[-1]) if isinstance(node, ast.Return) else ()
+        if any(isinstance(n, ast.FunctionDef | ast.Lambda) and n is not inside[-1] for n in within):
             yield node
-
-
-def _functions_in(tree):
-    return [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.Lambda)]
 
 
 def _agree(names, scope):
@@ -1653,9 +1626,7 @@ def _unlikely(s, edit):
     something that is computed would no longer be read, and a little for every name that is new in the statement,
     and for every size that is spelled out: mu.shape[0] where there is a name N."""
     bound, read = _bound_and_read(s.function.tree)
-    gone, new = (edit.node,), (edit.new,)
-    if edit.body is not None:
-        gone, new = edit.body[edit.index : edit.index + edit.gone], edit.statements
+    gone, new = _replaced(edit), _put(edit)
     before, after = (Counter(n for tree in trees for n in _names_read(tree)) for trees in (gone, new))
     listed = {  # T, B, D = x.shape names a size whether it is read or not
         n.id
@@ -1669,6 +1640,22 @@ def _unlikely(s, edit):
     fresh = len(after.keys() - set(_names_read(s.statement)))
     spelled = max(0, _sizes_read(new) - _sizes_read(gone))
     return 0.2 * drops - 0.35 * wakes + 0.03 * fresh + 0.05 * spelled + 0.1 * _is_late(s, edit)
+
+
+def _replaced(edit):
+    """The trees that a change takes away."""
+    return [edit.node] if edit.body is None else edit.body[edit.index : edit.index + edit.gone]
+
+
+def _put(edit):
+    """The trees that a change puts in their place."""
+    return [edit.new] if edit.body is None else edit.statements
+
+
+def _called(node):
+    """The name of what a call calls; "" of any other node."""
+    func = getattr(node, "func", None)
+    return getattr(func, "attr", getattr(func, "id", ""))
 
 
 def _is_late(s, edit):
@@ -1687,13 +1674,8 @@ def _put_anew(edit):
 
 
 def _sizes_read(trees):
-    return sum(
-        isinstance(n, ast.Attribute) and n.attr in ("shape", "size") for tree in trees for n in ast.walk(tree)
-    )
-
-
-def _names_in(trees):
-    return {name for tree in trees for name in _names_read(tree)}
+    nodes = (n for tree in trees for n in ast.walk(tree) if isinstance(n, ast.Attribute))
+    return sum(n.attr in ("shape", "size") for n in nodes)
 
 
 def _names_read(tree):
@@ -1718,9 +1700,9 @@ def _place(node):
 
 
 def _moves(value):
-    return isinstance(value, float | np.floating) or (
-        isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.size > 0
-    )
+    if isinstance(value, np.ndarray):
+        return value.dtype.kind == "f" and value.size > 0
+    return isinstance(value, float | np.floating)
 
 
 def _holds_numbers(value):
@@ -1740,7 +1722,7 @@ def _in_line(*three):
     """Whether three arrays lie on one line, at equal distances."""
     try:
         one, two, three = (np.asarray(v, float) for v in three)
-        bend, size = np.abs(three - 2 * two + one).max(initial=0.0), np.abs(two - one).max(initial=0.0)
+        bend, size = _largest(three - 2 * two + one), _largest(two - one)
     except (TypeError, ValueError):
         return False
     return bool(bend <= 1e-6 * size + ROUNDING)  # the gradient of a bias before a norm is 0 but for rounding
@@ -1753,14 +1735,14 @@ def _equal(a, b):
         return False
 
 
+def _largest(array):
+    """The largest of the absolute values in an array; 0 where it is empty."""
+    return np.abs(array).max(initial=0.0)
+
+
 def _split(flat, like):
     pieces, at = [], 0
     for b in like:
         pieces.append(flat[at : at + b.size].reshape(b.shape))
         at += b.size
     return pieces
-
-
-def _split_rows(ends):
-    """[(first, end)] of neighbouring pieces that end at `ends`."""
-    return list(zip([0, *ends[:-1]], ends, strict=True))

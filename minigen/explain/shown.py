@@ -40,6 +40,8 @@ def places(program, known=()):
     wanted = {f.__code__ for p in proposals for f in _same_arguments(p)}.union(*inner.values())
     backs = [f for p in proposals for n, f in p.place.functions().items() if _gives_labels(p, n)]
     calls, results = _first_calls(program, wanted, {f.__code__ for f in backs})
+    others = {back: calls[back.__code__].arguments for back in backs if back.__code__ in calls}
+    shared = _in_common(others, results)
     found = []
     for p in proposals:
         scene = next((calls[f.__code__] for f in _same_arguments(p) if f.__code__ in calls), None)
@@ -47,22 +49,16 @@ def places(program, known=()):
             maker, function = (calls[code] for code in inner[p])
             scene = scenes.Scene(program, function.arguments, p.kind(**maker.arguments))
         if scene is None and p.kind is None:
-            scene = _as_given_to_another(
-                program, p, [calls[f.__code__] for f in backs if f.__code__ in calls]
-            )
+            scene = _as_given_to_another(program, p, others.values())
         if scene is None or p.kind is not None and type(scene.owner) is not p.kind:
             continue
         losses = [n for n in p.place.functions() if pairs._cost.search(n) and not pairs.goes_back(n)]
-        labels, more = (
-            {q.name for q in [*p.parameters, *(q for n in losses for q in p.place.parameters(n))]},
-            {},
-        )
-        others = {back: calls[back.__code__].arguments for back in backs if back.__code__ in calls}
+        labels = {q.name for q in [*p.parameters, *(q for n in losses for q in p.place.parameters(n))]}
+        more = {}
         for there in others.values():
             given = {n: v for n, v in there.items() if n in labels or isinstance(v, int | float)}
             more |= {n: v for n, v in given.items() if not _is_one_of(v, results)}
-        more |= _in_common(others, results)
-        place = ShownPlace(p, scene, more)
+        place = ShownPlace(p, scene, more | shared)
         if place.runs():
             place.shrink()
             found.append(place)
@@ -78,12 +74,10 @@ def _as_given_to_another(program, proposal, calls):
     """The Scene of a loss that nothing calls, where its gradient is called with arguments of the same names."""
     needed = {q.name for q in proposal.parameters if q.default is q.empty}
     known = {q.name for q in proposal.parameters}
-    for other in calls:
-        if needed and needed <= other.arguments.keys():
-            given = {n: v for n, v in other.arguments.items() if n in known}
-            return scenes.Scene(
-                program, given, None, only=frozenset(program.names) | _read_as_globals(program)
-            )
+    for arguments in calls:
+        if needed and needed <= arguments.keys():
+            given = {n: v for n, v in arguments.items() if n in known}
+            return scenes.Scene(program, given, None, only=names_known(program))
     return None
 
 
@@ -145,6 +139,7 @@ def _first_calls(program, wanted, others):
     the arrays that those which are `wanted` returned.
     """
     found, results, waiting = {}, {}, set(wanted)
+    known = names_known(program)
 
     def watch(frame, event, returned):
         code = frame.f_code
@@ -152,18 +147,31 @@ def _first_calls(program, wanted, others):
             results[code] = [value for *_, value in scenes.returned_leaves(returned, program).values()]
         if event != "call" or code in found or code not in waiting and code not in others:
             return
-        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-        given = {n: frame.f_locals[n] for n in names if n in frame.f_locals}
-        owner = given.pop(names[0]) if names[:1] in (("self",), ("cls",)) else None
+        given = arguments_of(frame)
+        first = next(iter(given), "")
+        owner = given.pop(first) if first in ("self", "cls") else None
         with contextlib.suppress(Exception):
             found[code] = scenes.Scene(program, given, owner, only=known)
         waiting.discard(code)
         if not waiting and others <= found.keys():
             raise _Enough
 
-    known = frozenset(program.names) | _read_as_globals(program)
     run(program, watch)
     return found, [value for values in results.values() for value in values]
+
+
+def arguments_of(frame):
+    """{name: value} of the arguments with which a function was called."""
+    code = frame.f_code
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    return {n: frame.f_locals[n] for n in names if n in frame.f_locals}
+
+
+@contextlib.contextmanager
+def _carefully(program, seconds):
+    """What runs inside prints nothing, changes nothing outside, and ends after so many seconds."""
+    with load.quiet(), load.refusing(program), np.errstate(all="ignore"), load.limited(seconds):
+        yield
 
 
 def run(program, watch, seconds=SECONDS):
@@ -172,13 +180,7 @@ def run(program, watch, seconds=SECONDS):
     np.random.seed(0)  # noqa: NPY002
     sys.argv = [str(program.path)]
     try:
-        with (
-            process.not_told(),
-            load.quiet(),
-            load.refusing(program),
-            np.errstate(all="ignore"),
-            load.limited(seconds),
-        ):
+        with process.not_told(), _carefully(program, seconds):
             sys.setprofile(watch)
             for statement in _work(program):
                 with contextlib.suppress(Exception, SystemExit):
@@ -194,21 +196,19 @@ def run(program, watch, seconds=SECONDS):
         program.refused[:] = refused
 
 
-def _read_as_globals(program):
-    """The names of globals that functions and methods of the file read."""
-    functions = [
-        *program.functions().values(),
-        *(f for k in program.classes().values() for f in vars(k).values()),
-    ]
+def names_known(program):
+    """The names of a file: all that it has, and those that its functions and methods read as globals."""
+    methods = [f for k in program.classes().values() for f in vars(k).values()]
+    functions = [*program.functions().values(), *methods]
     codes = [f.__code__ for f in functions if hasattr(f, "__code__")]
     steps = (step for code in codes for step in dis.get_instructions(code))
-    return frozenset(step.argval for step in steps if step.opname == "LOAD_GLOBAL")
+    return frozenset(program.names).union(step.argval for step in steps if step.opname == "LOAD_GLOBAL")
 
 
 def runs_everywhere(found):
     """Whether a reading runs at inputs of other sizes too, and not its forward alone."""
     try:
-        with load.quiet(), load.refusing(found.place.program), np.errstate(all="ignore"), load.limited(2.0):
+        with _carefully(found.place.program, 2.0):
             for seed in range(4):
                 found.reading.run(found.place.build(seed).live(), None)
         return True
@@ -229,13 +229,16 @@ class ShownPlace(pairs.Place):
     def runs(self, seed=0):
         """Whether forward gives finite numbers."""
         try:
-            with load.quiet(), load.refusing(self.program), np.errstate(all="ignore"), load.limited(1.0):
-                live = self._build(seed).live()
-                (step,) = pairs._bind(self, self.only, live.arguments)
-                y = pairs.Reading("", step).pick(step.call(live, {}), live)
-            return y is None or not pairs.is_number(y) or propose._finite(y)
+            with _carefully(self.program, 1.0):
+                y = self._output(self._build(seed).live())
+                return y is None or not pairs.is_number(y) or propose._finite(y)
         except (Exception, load.Timeout):
             return False
+
+    def _output(self, live):
+        """What forward gives."""
+        (step,) = pairs._bind(self, self.only, live.arguments)
+        return pairs.Reading("", step).pick(step.call(live, {}), live)
 
     def with_sizes(self, small):
         """The same place with other sizes."""
@@ -277,12 +280,11 @@ class ShownPlace(pairs.Place):
         """Whether what forward gives depends on the last entry of a vector: with smaller layers a flat theta is too long."""
         outputs = []
         try:
-            with load.quiet(), load.refusing(self.program), np.errstate(all="ignore"), load.limited(1.0):
+            with _carefully(self.program, 1.0):
                 for by in (0.0, 0.5):
                     live = self._build(0).live()
-                    (step,) = pairs._bind(self, self.only, live.arguments)
                     live.arguments[name][-1] += by
-                    outputs.append(pairs.Reading("", step).pick(step.call(live, {}), live))
+                    outputs.append(self._output(live))
         except (Exception, load.Timeout):
             return False
         return not np.array_equal(*outputs)
@@ -317,10 +319,8 @@ class ShownPlace(pairs.Place):
             renewed[id(value)] = value, new
             if self.scene.kept.views and isinstance(value, np.ndarray) and value.flags.writeable:
                 value[...] = new  # others share its memory
-            elif isinstance(container, dict | list):
-                container[key] = new
             elif container is not None and not isinstance(container, tuple):
-                scenes.set_attribute(container, key, new)
+                _set(container, key, new)
         for root in (live.owner, *live.arguments.values()) if not self.scene.kept.views else ():
             _exchange(root, renewed, self.program, set())
         return scenes.Scene(self.program, live.arguments, live.owner, seed)
@@ -333,9 +333,8 @@ def _is_list_of_examples(value):
     if all(type(v) is int for v in value):  # the symbols of a text
         return True
     parts = [part for v in value for part in (v if type(v) in (list, tuple) else [v])]
-    return all(isinstance(part, np.ndarray | int | float) for part in parts) and any(
-        isinstance(part, np.ndarray) for part in parts
-    )
+    known = all(isinstance(part, np.ndarray | int | float) for part in parts)
+    return known and any(isinstance(part, np.ndarray) for part in parts)
 
 
 def _is_whole(value):
@@ -351,19 +350,20 @@ def _exchange(value, renewed, program, seen):
     holds = vars(value) if scenes.is_own(value, program) else value if isinstance(value, dict) else {}
     for key, inner in list(holds.items()):
         if isinstance(inner, np.ndarray) and id(inner) in renewed:
-            if isinstance(value, dict):
-                value[key] = renewed[id(inner)][1]
-            else:
-                scenes.set_attribute(value, key, renewed[id(inner)][1])
+            _set(value, key, renewed[id(inner)][1])
         if type(inner) in (list, tuple) and any(id(v) in renewed for v in inner):
-            new = type(inner)(renewed[id(v)][1] if id(v) in renewed else v for v in inner)
-            if isinstance(value, dict):
-                value[key] = new
-            else:
-                scenes.set_attribute(value, key, new)
+            _set(value, key, type(inner)(renewed[id(v)][1] if id(v) in renewed else v for v in inner))
         _exchange(inner, renewed, program, seen)
     for inner in value if type(value) in (list, tuple) else ():
         _exchange(inner, renewed, program, seen)
+
+
+def _set(holder, key, value):
+    """Put a value into a dict or list, or into an object under the name of an attribute."""
+    if isinstance(holder, dict | list):
+        holder[key] = value
+    else:
+        scenes.set_attribute(holder, key, value)
 
 
 def _arrays(live):
@@ -380,13 +380,8 @@ def _is_blank(address, value):
     """Whether an array holds zeros that are the beginning of a parameter or state, and no sum of gradients."""
     name = str(address[-1][1])
     sums = is_gradient_name(name) or re.match(r"^(m|v|s)[A-Z_]|mom|vel|cache|acc|mask", name)
-    return (
-        isinstance(value, np.ndarray)
-        and value.dtype.kind == "f"
-        and value.ndim
-        and not value.any()
-        and not sums
-    )
+    floats = isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.ndim
+    return floats and not value.any() and not sums
 
 
 def _is_velocity(address, container, value):

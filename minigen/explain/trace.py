@@ -5,6 +5,7 @@ no derivative rule is needed. Names such as gz, dz, d_z, grad_z, delta_z and z_g
 """
 
 import ast
+import contextlib
 import itertools
 import re
 import sys
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from minigen.explain.bench import answering, recorded, slope, watched
+from minigen.explain.bench import answering, recorded, slope, watched, weighed
 from minigen.explain.naming import last, promised
 from minigen.explain.source import changed
 
@@ -67,41 +68,42 @@ class Slopes:
         return float(ratios[0]) if ratios[0] and np.allclose(ratios, ratios[0], rtol=CLOSE, atol=0) else None
 
 
+@contextlib.contextmanager
+def _watching(function, slots):
+    """Expressions of a function, {key: node}, are watched as long as this lasts."""
+    try:
+        function.put(function.compiled(watched(function.tree, slots)))
+        yield
+    finally:
+        function.put(function.compiled())
+
+
 def assignments(bench, trial):
     """[Line]: the assignments of arrays that one run makes, in the order in which they were first made."""
-    keys, found, installed = itertools.count(), {}, []
-    for function in bench.functions:
-        slots, changes = {}, dict(last_changes(function))
-        for _, _, statement in function.statements():
-            names = [(part, name, changes.get(name) is statement) for part, name in targets(statement)]
-            if names:
-                key = next(keys)
-                slots[key] = statement.value
-                found[key] = (function, statement, names)
-        if slots:
-            function.put(function.compiled(watched(function.tree, slots)))
-            installed.append(function)
-    try:
+    keys, found = itertools.count(), {}
+    with contextlib.ExitStack() as watching:
+        for function in bench.functions:
+            slots, changes = {}, dict(last_changes(function))
+            for _, _, statement in function.statements():
+                names = [(part, name, changes.get(name) is statement) for part, name in targets(statement)]
+                if names:
+                    key = next(keys)
+                    slots[key] = statement.value
+                    found[key] = (function, statement, names)
+            if slots:
+                watching.enter_context(_watching(function, slots))
         kept, scopes = recorded(found, lambda: bench.play(trial), {key: key for key in found})
         forward, _ = recorded(found, lambda: bench._forward(trial.values))
-    finally:
-        for function in installed:
-            function.put(function.compiled())
     lines = []
     for key, calls in kept.items():
         function, statement, names = found[key]
-        count = len(forward.get(key, calls))
-        numbers = {
-            n: int(v) for n, v in scopes[key][0].items() if type(v) is int or isinstance(v, np.integer)
-        }
-        for part, name, finished in names:
+        count, around = len(forward.get(key, calls)), scopes[key][0]
+        numbers = {n: int(v) for n, v in around.items() if type(v) is int or isinstance(v, np.integer)}
+        for part, name, done in names:
             value = part_of(calls[-1], part)
             if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.ndim:
-                lines.append(
-                    Line(
-                        function, statement, name, key, value, count, key in forward, finished, numbers, part
-                    )
-                )
+                what = (function, statement, name, key, value, count, key in forward, done, numbers, part)
+                lines.append(Line(*what))
     return lines
 
 
@@ -158,15 +160,12 @@ def drawn(bench, trial, lines):
     """
     draw, gradients = drawing(bench), bench.play(trial)
     for line in reversed([x for x in lines if x.forward and x.calls == 1 and _draws(x.statement, draw)]):
-        function, value = line.function, line.value
-        function.put(function.compiled(watched(function.tree, {line.key: line.statement.value})))
+        held = {line.key: lambda *_, line=line: with_part(line.value, line.part, 0.0)}
         try:
-            with answering({line.key: lambda *_, value=value, line=line: with_part(value, line.part, 0.0)}):
+            with _watching(line.function, {line.key: line.statement.value}), answering(held):
                 fixed = replace(trial, truth=bench.trial_at(trial).truth)
         except Exception:
             continue
-        finally:
-            function.put(function.compiled())
         if all(bench.status(fixed, gradients).values()):
             return line
     return None
@@ -263,22 +262,17 @@ def with_part(value, part, change):
 
 def _slopes(bench, trial, line, rng):
     """The Slopes at a value of forward; None if y does not depend on it."""
-    function, slots = line.function, {line.key: line.statement.value}
     directions = rng.standard_normal((DIRECTIONS, *line.value.shape))
-    g = trial.g
-    here = float(trial.y if g is None else (g * trial.y).sum())
+    here = weighed(trial.y, trial.g)
 
     def loss(change):
         with answering({line.key: lambda value, _: with_part(value, line.part, change)}):
-            y = bench._forward(trial.values)
-        return float(y if g is None else (g * y).sum())
+            return weighed(bench._forward(trial.values), trial.g)
 
     try:
-        function.put(function.compiled(watched(function.tree, slots)))
-        measured = [slope(lambda h, d=d: loss(h * d), 0.1, here) for d in directions / 10]
+        with _watching(line.function, {line.key: line.statement.value}):
+            measured = [slope(lambda h, d=d: loss(h * d), 0.1, here) for d in directions / 10]
     except Exception:
         return None
-    finally:
-        function.put(function.compiled())
     measured = np.array(measured) * 10
     return Slopes(line.value.shape, directions, measured) if np.nan_to_num(measured).any() else None
