@@ -84,8 +84,8 @@ def _once(path, names, shapes, options):
     if options.json:
         print(json.dumps(said.to_dict(), indent=1, default=float))
         return file.EXIT[said.verdict]
-    if not early or said.problem:
-        for note in said.notes if not early else ():
+    if not early:
+        for note in said.notes:
             print(f"note: {note}")
     if said.problem:
         print(f"minigen check: {said.problem}", file=sys.stderr)
@@ -99,7 +99,7 @@ def _once(path, names, shapes, options):
 def _table(said):
     """One line for each gradient, and one for the whole."""
     rows = [
-        (e.title, g["name"], _number(g["error"]), g["verdict"])
+        (e.title, g["name"], tables.relative(g["error"]), g["verdict"])
         for e in said.explanations
         for g in e.gradients
     ]
@@ -118,10 +118,6 @@ def _table(said):
     elif not bad:
         whole = f"{said.path}: {n} compared, all right; not everything could be judged"
     return "\n".join([*(f"note: {note}" for note in said.notes), *lines, whole])
-
-
-def _number(error):
-    return "–" if error is None else f"{error:.1e}"
 
 
 def _watch(path, names, shapes, options):

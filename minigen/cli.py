@@ -9,6 +9,7 @@ import sys
 import textwrap
 import time
 
+from minigen import tables
 from minigen.terminal import coloured, width
 
 _columns = (
@@ -195,9 +196,9 @@ class _Table:
             "subject": record.subject,
             "parameter": record.parameter,
             "shape": "×".join(map(str, record.shape)) or "scalar",
-            "hand–tape": _number(record.hand_vs_tape),
-            "hand–diff": _number(record.hand_vs_differences),
-            "tape–diff": _number(record.tape_vs_differences),
+            "hand–tape": tables.relative(record.hand_vs_tape),
+            "hand–diff": tables.relative(record.hand_vs_differences),
+            "tape–diff": tables.relative(record.tape_vs_differences),
             "worst entry": "–" if record.worst_index is None else str(list(record.worst_index)),
             "verdict": record.verdict,
         }
@@ -218,10 +219,6 @@ class _Table:
 
     def _line(self, cells):
         return " ".join(f"{cells[name]:{side}{size}}" for name, size, side in self.columns).rstrip()
-
-
-def _number(error):
-    return "–" if error is None else f"{error:.1e}"
 
 
 def _closing(records, seconds):

@@ -5,7 +5,6 @@ separately.
 """
 
 import functools
-import inspect
 import textwrap
 from dataclasses import dataclass, field
 from html import escape
@@ -119,10 +118,10 @@ _PROSE = ("likely", "certain", "page", "         ")
 _SHORT = {"consequence": "wrong", "unwritten": "inconclusive"}
 
 
-def judge(master, backward, seed=0, configs=None):
-    """The Result of `backward` on every configuration of the master, or on `configs`; nothing is raised."""
+def judge(master, backward, seed=0):
+    """The Result of `backward` on every configuration of the master; nothing is raised."""
     tried = _Tried()
-    for trial in trials(master, seed, configs):
+    for trial in trials(master, seed):
         try:
             found = judge_lines(trial.problem, backward, master.wanted, title=trial.title)
         except Unwritten as blank:
@@ -278,24 +277,13 @@ class Trial:
         self.config = config
         self.words = ", ".join(f"{k}={v}" for k, v in config.items() if k != "why")
         self.title = f"{master.id} · configuration {number} of {of} ({self.words}) · seed {seed}"
-        module, sizes = master.module(), {k: v for k, v in config.items() if k != "why"}
         rng = Draws(generator(seed, 20, number))
-        arguments = module.inputs(rng, **sizes)
-        parameters = inspect.signature(module.forward).parameters.values()
-        settings = {p.name: sizes[p.name] for p in parameters if p.kind is p.KEYWORD_ONLY}
-        self.problem = Problem(module.forward, arguments, settings, rng)
-
-
-def trials(master, seed, configs=None):
-    """A Trial for every configuration."""
-    return _trials(master, seed) if configs is None else _drawn(master, seed, configs)
+        self.problem = Problem(master.module().forward, *master.drawn(config, rng), rng)
 
 
 # what was measured of a forward serves every answer that is judged with the same seed
 @functools.lru_cache(maxsize=4)
-def _trials(master, seed):
-    return _drawn(master, seed, master.module().CONFIGS)
-
-
-def _drawn(master, seed, configs):
+def trials(master, seed):
+    """A Trial for every configuration."""
+    configs = master.module().CONFIGS
     return [Trial(master, config, seed, number, len(configs)) for number, config in enumerate(configs, 1)]

@@ -10,6 +10,7 @@ before.
 import ast
 import functools
 import importlib.util
+import inspect
 import json
 import linecache
 import re
@@ -120,6 +121,13 @@ class Master:
                 raise BrokenMaster(f"{self.path.name} fails: {type(error).__name__}: {error}") from error
             self._module = module
         return self._module
+
+    def drawn(self, config, rng):
+        """What forward takes in a configuration, (arrays, settings), by name. `why` is for readers alone."""
+        module, sizes = self.module(), {k: v for k, v in config.items() if k != "why"}
+        parameters = inspect.signature(module.forward).parameters.values()
+        settings = {p.name: sizes[p.name] for p in parameters if p.kind is p.KEYWORD_ONLY}
+        return module.inputs(rng, **sizes), settings
 
     @property
     def mutants(self):
