@@ -78,22 +78,12 @@ class Result:
             mutant = self.master.mutants[self.listed]
             said.append(f"page   : {mutant.cause or explain(self.code).title} [{self.code}]")
         wrap = {"width": min(width(), 100), "subsequent_indent": " " * 9}
-        lines = [
-            textwrap.fill(t, **wrap) if t.startswith(_PROSE) else t
-            for text in said
-            for t in text.splitlines()
-        ]
-        return "\n".join(lines)
+        lines = [line for text in said for line in text.splitlines()]
+        return "\n".join(textwrap.fill(x, **wrap) if x.startswith(_PROSE) else x for x in lines)
 
     def to_dict(self) -> dict:
         """Plain values, ready for JSON."""
-        out = {
-            "id": self.id,
-            "status": self.status,
-            "message": self.message,
-            "code": self.code,
-            "seed": self.seed,
-        }
+        out = {name: getattr(self, name) for name in ("id", "status", "message", "code", "seed")}
         shape = dict.fromkeys(("lines", "findings", "certain"), ()) | {"tried": 0, "seconds": 0.0}
         shape |= {} if self.explanation is None else self.explanation.to_dict()
         gradients = [
@@ -106,12 +96,11 @@ class Result:
         return "\n\n".join(filter(None, [self.message, str(self.table or ""), self.told()]))
 
     def _repr_html_(self):
-        colour = {"passed": "#1a7f37", "not attempted": "#57606a", "inconclusive": "#9a6700"}.get(
-            self.status, "#cf222e"
-        )
-        parts = [f'<p style="color:{colour};font-weight:bold">{escape(self.message)}</p>']
-        parts += [] if self.table is None else [self.table._repr_html_()]
-        return "".join([*parts, *(f"<pre>{escape(t)}</pre>" for t in [self.told()] if t)])
+        colours = {"passed": "#1a7f37", "not attempted": "#57606a", "inconclusive": "#9a6700"}
+        colour, told = colours.get(self.status, "#cf222e"), self.told()
+        html = f'<p style="color:{colour};font-weight:bold">{escape(self.message)}</p>'
+        html += "" if self.table is None else self.table._repr_html_()
+        return html + (f"<pre>{escape(told)}</pre>" if told else "")
 
 
 _PROSE = ("likely", "certain", "page", "         ")
@@ -211,9 +200,8 @@ class _Tried:
         if self.wrong:
             return Result(master, "wrong", "not right yet", found, **found_out)
         if self.inconclusive:
-            return Result(
-                master, "inconclusive", "this cannot be decided: see the lines marked", found, seed=seed
-            )
+            message = "this cannot be decided: see the lines marked"
+            return Result(master, "inconclusive", message, found, seed=seed)
         message = f"passed: every gradient is right in {len(self.ok)} configurations"
         return Result(master, "passed", message, seed=seed)
 
