@@ -3,13 +3,13 @@
 Exit code 0: right; 1: wrong; 2: the command was misused; 3: it could not be judged.
 """
 
-import difflib
 import json
 import os
 import sys
 import time
 
 from minigen import tables
+from minigen.arguments import nearest
 
 PAUSE = 0.3  # seconds between two looks at a watched file
 
@@ -29,8 +29,7 @@ def run(options):
         from minigen.check import subjects
 
         if options.like not in subjects.NAMES:
-            near = difflib.get_close_matches(options.like, subjects.NAMES, n=3, cutoff=0.5)
-            cure = f"did you mean {', '.join(near)}?" if near else "see minigen check --list"
+            cure = nearest(options.like, subjects.NAMES, "see minigen check --list")
             return _misuse(f"--as takes a subject of minigen, got {options.like!r}: {cure}")
     if options.watch:
         return _watch(path, names, shapes, options)

@@ -1,7 +1,6 @@
 """The command line: `minigen check` holds three gradients of every model side by side."""
 
 import argparse
-import difflib
 import fnmatch
 import json
 import os
@@ -10,6 +9,7 @@ import textwrap
 import time
 
 from minigen import tables
+from minigen.arguments import nearest
 from minigen.terminal import coloured, width
 
 _columns = (
@@ -52,6 +52,8 @@ def main(arguments=None):
 
 def _run(arguments):
     import minigen
+    from minigen import read
+    from minigen.exercises import command
 
     parser = Parser(
         prog="minigen", description="Gradients of generative models: by hand, by tape, by differences."
@@ -93,15 +95,10 @@ def _run(arguments):
     )
     check.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where the tape computes")
     check.set_defaults(run=_check, usage=check.format_usage())
-    from minigen.exercises import command
-
-    explain = commands.add_parser(
-        "explain", help="print a page about a mistake, by its code or kind: V02, factor"
-    )
+    page = "print a page about a mistake, by its code or kind: V02, factor"
+    explain = commands.add_parser("explain", help=page)
     explain.add_argument("code", metavar="CODE")
     explain.set_defaults(run=_explain)
-    from minigen import read
-
     read.add_to(commands)
     command.add_to(commands)
     options = parser.parse_args(arguments)
@@ -136,9 +133,7 @@ def _check(options):
     if unknown:
         print(options.usage, end="", file=sys.stderr)
         for asked in unknown:
-            near = [name for name in subjects.NAMES if name.startswith(asked)]
-            near = near or difflib.get_close_matches(asked, subjects.NAMES, n=3, cutoff=0.6)
-            cure = f"did you mean {', '.join(near)}?" if near else "see minigen check --list"
+            cure = nearest(asked, subjects.NAMES, "see minigen check --list")
             print(f"minigen check: there is no subject {asked!r}: {cure}", file=sys.stderr)
         return 2
     if options.device == "cuda":
