@@ -235,15 +235,6 @@ def _closing(records, seconds):
 
 
 def _as_dict(ok, seconds, device, records):
-    keys = (
-        "subject",
-        "parameter",
-        "shape",
-        "hand_vs_tape",
-        "hand_vs_differences",
-        "tape_vs_differences",
-        "worst_index",
-        "verdict",
-    )
-    rows = [{key: value for key, value in record.to_dict().items() if key in keys} for record in records]
+    keys = "subject parameter shape hand_vs_tape hand_vs_differences tape_vs_differences worst_index verdict"
+    rows = [{key: values[key] for key in keys.split()} for values in (r.to_dict() for r in records)]
     return {"ok": ok, "seconds": round(seconds, 3), "device": device, "records": rows}

@@ -89,14 +89,14 @@ class Record:
     def __init__(self, tensor, names=None):
         names = names or Names()
         nodes = _reachable(tensor.node)[::-1]
-        self.shapes = _shapes(nodes, tensor)
+        shapes = _shapes(nodes, tensor)
         self.root = tensor.node
         self.entries, self.by_id, constants = [], {}, {}
         count = {"operation": 0, "parameter": 0}
         for node in nodes:
             kind = "operation" if type(node) is Node else "parameter"
             count[kind] += 1
-            self._add(Entry(count[kind], node, names.of(node), kind, self.shapes[id(node)]))
+            self._add(Entry(count[kind], node, names.of(node), kind, shapes[id(node)]))
         for entry in [e for e in self.entries if e.kind == "operation"]:
             for parent, value in zip(entry.thing.parents, entry.thing.values, strict=True):
                 source = self.by_id.get(id(parent)) if parent is not None else None
@@ -114,9 +114,6 @@ class Record:
 
     def entry(self, node):
         return self.by_id[id(node)]
-
-    def __len__(self):
-        return len(self.entries)
 
 
 def _shapes(nodes, tensor):
