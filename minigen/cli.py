@@ -8,8 +8,6 @@ import sys
 import textwrap
 import time
 
-from minigen import tables
-from minigen.arguments import nearest
 from minigen.terminal import coloured, width
 
 _columns = (
@@ -123,6 +121,7 @@ def _check(options):
         from minigen import check_file
 
         return check_file.run(options)
+    from minigen.arguments import nearest
     from minigen.check import subjects
 
     if options.list:
@@ -187,6 +186,8 @@ class _Table:
         return self._line({name: name for name, _, _ in self.columns})
 
     def row(self, record):
+        from minigen import tables  # here, as `minigen exercise list` loads no more than it needs
+
         cells = {
             "subject": record.subject,
             "parameter": record.parameter,

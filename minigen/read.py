@@ -6,8 +6,6 @@ import tempfile
 import webbrowser
 from pathlib import Path
 
-from minigen.arguments import nearest
-
 BUILDING = "building the book, about half a minute ..."
 LIBRARIES = {"jinja2", "markupsafe", "pygments", "latex2mathml"}
 
@@ -29,6 +27,8 @@ def add_to(commands):
 
 
 def run(options):
+    from minigen.arguments import nearest
+
     try:
         from minigen.book import site
     except ModuleNotFoundError as error:
