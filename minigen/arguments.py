@@ -1,6 +1,4 @@
-"""Checks of arguments that several parts share: rows of samples, equal widths, finite numbers, generators,
-and the name that was meant.
-"""
+"""Checks of arguments that several parts share: rows, numbers, generators, the name that was meant."""
 
 import difflib
 
@@ -50,6 +48,20 @@ def check_finite(caller, arrays):
                 f"{caller}: {name} has {bad} number{'s that are' if bad > 1 else ' that is'} NaN or "
                 "infinite: has the training diverged? minigen.detect_anomaly() finds where"
             )
+
+
+def whole_number(name, value, least=1):
+    """`value` as an int; ValueError for anything but a whole number of `least` or more."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise ValueError(f"{name} is {value!r}, expected a whole number of {least} or more")
+    return int(value)
+
+
+def nearest(asked, names, otherwise):
+    """The cure for a name on the command line that does not exist: "did you mean a, b?", or `otherwise`."""
+    near = [name for name in names if name.startswith(asked)]
+    near = near or difflib.get_close_matches(asked, names, n=3, cutoff=0.5)
+    return f"did you mean {', '.join(near)}?" if near else otherwise
 
 
 def did_you_mean(name, names, most=1):

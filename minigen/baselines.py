@@ -197,9 +197,8 @@ class PPCA:
         """n draws (n, D)."""
         rng = as_generator(rng)
         z = rng.standard_normal((n, self.axes.shape[1]))
-        return (
-            self.mean + z @ self.weight.T + math.sqrt(self.noise) * rng.standard_normal((n, len(self.mean)))
-        )
+        noise = math.sqrt(self.noise) * rng.standard_normal((n, len(self.mean)))
+        return self.mean + z @ self.weight.T + noise
 
 
 # ----- densities of real numbers ----------------------------------------------------------------------------

@@ -3,13 +3,13 @@
 Exit code 0: right; 1: wrong; 2: the command was misused; 3: it could not be judged.
 """
 
-import difflib
 import json
 import os
 import sys
 import time
 
 from minigen import tables
+from minigen.arguments import nearest
 
 PAUSE = 0.3  # seconds between two looks at a watched file
 
@@ -29,8 +29,7 @@ def run(options):
         from minigen.check import subjects
 
         if options.like not in subjects.NAMES:
-            near = difflib.get_close_matches(options.like, subjects.NAMES, n=3, cutoff=0.5)
-            cure = f"did you mean {', '.join(near)}?" if near else "see minigen check --list"
+            cure = nearest(options.like, subjects.NAMES, "see minigen check --list")
             return _misuse(f"--as takes a subject of minigen, got {options.like!r}: {cure}")
     if options.watch:
         return _watch(path, names, shapes, options)
@@ -84,8 +83,8 @@ def _once(path, names, shapes, options):
     if options.json:
         print(json.dumps(said.to_dict(), indent=1, default=float))
         return file.EXIT[said.verdict]
-    if not early or said.problem:
-        for note in said.notes if not early else ():
+    if not early:
+        for note in said.notes:
             print(f"note: {note}")
     if said.problem:
         print(f"minigen check: {said.problem}", file=sys.stderr)
@@ -99,7 +98,7 @@ def _once(path, names, shapes, options):
 def _table(said):
     """One line for each gradient, and one for the whole."""
     rows = [
-        (e.title, g["name"], _number(g["error"]), g["verdict"])
+        (e.title, g["name"], tables.relative(g["error"]), g["verdict"])
         for e in said.explanations
         for g in e.gradients
     ]
@@ -118,10 +117,6 @@ def _table(said):
     elif not bad:
         whole = f"{said.path}: {n} compared, all right; not everything could be judged"
     return "\n".join([*(f"note: {note}" for note in said.notes), *lines, whole])
-
-
-def _number(error):
-    return "–" if error is None else f"{error:.1e}"
 
 
 def _watch(path, names, shapes, options):

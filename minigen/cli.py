@@ -1,7 +1,6 @@
 """The command line: `minigen check` holds three gradients of every model side by side."""
 
 import argparse
-import difflib
 import fnmatch
 import json
 import os
@@ -51,6 +50,8 @@ def main(arguments=None):
 
 def _run(arguments):
     import minigen
+    from minigen import read
+    from minigen.exercises import command
 
     parser = Parser(
         prog="minigen", description="Gradients of generative models: by hand, by tape, by differences."
@@ -92,15 +93,10 @@ def _run(arguments):
     )
     check.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where the tape computes")
     check.set_defaults(run=_check, usage=check.format_usage())
-    from minigen.exercises import command
-
-    explain = commands.add_parser(
-        "explain", help="print a page about a mistake, by its code or kind: V02, factor"
-    )
+    page = "print a page about a mistake, by its code or kind: V02, factor"
+    explain = commands.add_parser("explain", help=page)
     explain.add_argument("code", metavar="CODE")
     explain.set_defaults(run=_explain)
-    from minigen import read
-
     read.add_to(commands)
     command.add_to(commands)
     options = parser.parse_args(arguments)
@@ -125,6 +121,7 @@ def _check(options):
         from minigen import check_file
 
         return check_file.run(options)
+    from minigen.arguments import nearest
     from minigen.check import subjects
 
     if options.list:
@@ -135,9 +132,7 @@ def _check(options):
     if unknown:
         print(options.usage, end="", file=sys.stderr)
         for asked in unknown:
-            near = [name for name in subjects.NAMES if name.startswith(asked)]
-            near = near or difflib.get_close_matches(asked, subjects.NAMES, n=3, cutoff=0.6)
-            cure = f"did you mean {', '.join(near)}?" if near else "see minigen check --list"
+            cure = nearest(asked, subjects.NAMES, "see minigen check --list")
             print(f"minigen check: there is no subject {asked!r}: {cure}", file=sys.stderr)
         return 2
     if options.device == "cuda":
@@ -191,13 +186,15 @@ class _Table:
         return self._line({name: name for name, _, _ in self.columns})
 
     def row(self, record):
+        from minigen import tables  # here, as `minigen exercise list` loads no more than it needs
+
         cells = {
             "subject": record.subject,
             "parameter": record.parameter,
             "shape": "×".join(map(str, record.shape)) or "scalar",
-            "hand–tape": _number(record.hand_vs_tape),
-            "hand–diff": _number(record.hand_vs_differences),
-            "tape–diff": _number(record.tape_vs_differences),
+            "hand–tape": tables.relative(record.hand_vs_tape),
+            "hand–diff": tables.relative(record.hand_vs_differences),
+            "tape–diff": tables.relative(record.tape_vs_differences),
             "worst entry": "–" if record.worst_index is None else str(list(record.worst_index)),
             "verdict": record.verdict,
         }
@@ -220,10 +217,6 @@ class _Table:
         return " ".join(f"{cells[name]:{side}{size}}" for name, size, side in self.columns).rstrip()
 
 
-def _number(error):
-    return "–" if error is None else f"{error:.1e}"
-
-
 def _closing(records, seconds):
     bad = sum(record.verdict != "ok" for record in records)
     without = sum(record.hand_vs_tape is None for record in records)
@@ -243,15 +236,6 @@ def _closing(records, seconds):
 
 
 def _as_dict(ok, seconds, device, records):
-    keys = (
-        "subject",
-        "parameter",
-        "shape",
-        "hand_vs_tape",
-        "hand_vs_differences",
-        "tape_vs_differences",
-        "worst_index",
-        "verdict",
-    )
-    rows = [{key: value for key, value in record.to_dict().items() if key in keys} for record in records]
+    keys = "subject parameter shape hand_vs_tape hand_vs_differences tape_vs_differences worst_index verdict"
+    rows = [{key: values[key] for key in keys.split()} for values in (r.to_dict() for r in records)]
     return {"ok": ok, "seconds": round(seconds, 3), "device": device, "records": rows}

@@ -70,14 +70,11 @@ def load_pytorch(
             problems.append(f"shape: {name} is {here[name].shape} here{note}; PyTorch's is {array.shape}")
     if problems:
         cure = _shortest_rename({theirs[name]: mine for name, mine in pairs.items()}, names, rename or {})
+        call = f"load_pytorch(model, state, rename={cure})"
         raise ValueError(
             f"{caller}: PyTorch's state dict does not fit {type(model).__name__}:\n  "
             + "\n  ".join(problems)
-            + (
-                f"\nBy shape and order, this may be it: load_pytorch(model, state, rename={cure})"
-                if cure
-                else ""
-            )
+            + (f"\nBy shape and order, this may be it: {call}" if cure else "")
         )
     arguments.check_finite(caller, [(name, state[name]) for name, _ in model.named_parameters()])
     try:

@@ -48,12 +48,9 @@ class Criterion:
     below: float = math.inf
 
     def __str__(self) -> str:
-        bounds = [
-            f"{sign} {bound:g}"
-            for sign, bound in ((">", self.above), ("<", self.below))
-            if math.isfinite(bound)
-        ]
-        return f"{self.measure} {' and '.join(bounds)}"
+        bounds = (">", self.above), ("<", self.below)
+        said = " and ".join(f"{sign} {bound:g}" for sign, bound in bounds if math.isfinite(bound))
+        return f"{self.measure} {said}"
 
     def holds(self, value: float) -> bool:
         return bool(self.above < value < self.below)
@@ -232,16 +229,13 @@ def _parser(name, about, settings):
     plain = "run every training step as it is: slower, and the same to the last bit"
     parser.add_argument("--no-replay", dest="replay", action="store_false", help=plain)
     mode = parser.add_mutually_exclusive_group()
-    quick, paper = (
-        "a short run with a looser criterion, without losses.png",
-        "the published protocol, however long it takes",
-    )
+    quick = "a short run with a looser criterion, without losses.png"
+    paper = "the published protocol, however long it takes"
     mode.add_argument("--quick", dest="mode", action="store_const", const="quick", help=quick)
     mode.add_argument("--paper", dest="mode", action="store_const", const="paper", help=paper)
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out, with its options")
-    parser.add_argument(
-        "--out", type=Path, metavar="DIR", help=f"where everything goes (default: runs/{name})"
-    )
+    out = f"where everything goes (default: runs/{name})"
+    parser.add_argument("--out", type=Path, metavar="DIR", help=out)
     return parser
 
 
@@ -293,15 +287,7 @@ def _stored(folder, given):
         ) from None
     except (ValueError, RecursionError) as error:
         raise UserError(f"{pasteable(folder / 'config.json')} is damaged: {error}") from None
-    kinds = {
-        "settings": dict,
-        "versions": dict,
-        "seed": int,
-        "seeds": int,
-        "jobs": int,
-        "device": str,
-        "mode": str,
-    }
+    kinds = dict(settings=dict, versions=dict, seed=int, seeds=int, jobs=int, device=str, mode=str)
     for key, kind in kinds.items():
         if not isinstance(config, dict) or not isinstance(config.get(key), kind):
             raise UserError(f"{pasteable(folder / 'config.json')} is damaged: it has no {key}")
@@ -364,9 +350,8 @@ def _measure(one_seed, config, folder, share, replay):
     bar = None if share is sharing.in_turn else False
     rest = bar, sharing.in_turn, *how
     tasks = [(_one, seed, one_seed, (seed, *place, folder / f"seed-{seed}", *rest)) for seed in seeds]
-    return dict(
-        sorted(tqdm(share(tasks), total=len(tasks), unit="seed", disable=None if bar is False else True))
-    )
+    hidden = None if bar is False else True
+    return dict(sorted(tqdm(share(tasks), total=len(tasks), unit="seed", disable=hidden)))
 
 
 def _one(key, function, place, *arguments):
@@ -404,15 +389,8 @@ def _judge(criteria, measured, folder):
         values = _all(measured, criterion.measure)
         good = sum(map(criterion.holds, values))
         verdict = "reached" if good >= math.ceil(_share * len(values)) else "missed"
-        rows.append(
-            {
-                "criterion": str(criterion),
-                "known": criterion.known,
-                "values": [_plain(value) for value in values],
-                "seeds_that_reached": good,
-                "verdict": verdict,
-            }
-        )
+        row = {"criterion": str(criterion), "known": criterion.known, "values": list(map(_plain, values))}
+        rows.append({**row, "seeds_that_reached": good, "verdict": verdict})
         seeds = f", reached in {good} of {len(values)} seeds" if len(values) > 1 else ""
         print(f"{verdict}{seeds}: {criterion} ({criterion.known}), value {_mean(values)}")
     reached = all(row["verdict"] == "reached" for row in rows)

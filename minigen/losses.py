@@ -41,9 +41,7 @@ class Diverged(ValueError, FloatingPointError):
 
 @takes("xhat", "x")
 def squared_error(xhat: Value, x: Value) -> Value:
-    """(1/N) sum_n 1/2 ||xhat_n - x_n||^2, both (N, ...):
-    the likelihood of N(xhat, 1) without its constant.
-    """
+    """(1/N) sum_n 1/2 ||xhat_n - x_n||^2, both (N, ...): -log N(x; xhat, 1) without its constant."""
     n = _rows("squared_error", xhat=xhat, x=x)
     return ops.sum((xhat - x) ** 2) * (0.5 / n)
 
@@ -76,9 +74,8 @@ def bce_with_logits(logits: Value, x: Value) -> Value:
     Raises ValueError for x out of range. Kingma and Welling 2014, appendix C.1.
     """
     n = _rows("bce_with_logits", logits=logits, x=x)
-    _refuse_outside_01(
-        "bce_with_logits", "x", _data(x), "scale the data (pixels / 255), or use squared_error"
-    )
+    cure = "scale the data (pixels / 255), or use squared_error"
+    _refuse_outside_01("bce_with_logits", "x", _data(x), cure)
     return ops.sum(_bce_with_logits(logits, x)) * (1 / n)
 
 
@@ -180,10 +177,10 @@ exp_remainder.rule(lambda g, out, x: g * ops.expm1(x))
 
 @takes("mu", "logvar")
 def gaussian_kl(mu: Value, logvar: Value) -> Value:
-    """(1/N) sum_n sum_k 1/2 [exp(logvar) + mu^2 - 1 - logvar], both (N, K): KL(N(mu, exp(logvar)) || N(0,
-    1)).
+    """(1/N) sum_n sum_k 1/2 [exp(logvar) + mu^2 - 1 - logvar], both (N, K).
 
-    The value and the slopes keep their digits where the two agree. Kingma and Welling 2014, appendix B.
+    This is KL(N(mu, exp(logvar)) || N(0, 1)). The value and the slopes keep their digits where the two agree.
+    Kingma and Welling 2014, appendix B.
     """
     n = _rows("gaussian_kl", mu=mu, logvar=logvar)
     refuse_overflow("gaussian_kl", logvar, mu.dtype)
@@ -192,8 +189,7 @@ def gaussian_kl(mu: Value, logvar: Value) -> Value:
 
 @takes("h")
 def sparse_kl(h: Value, rho: float) -> Value:
-    """sum_j KL(rho || rhohat_j) with rhohat_j = (1/N) sum_n h_nj: it draws the mean activity of each unit
-    of h (N, H) towards rho.
+    """sum_j KL(rho || rhohat_j), rhohat_j = (1/N) sum_n h_nj: draws the mean of each unit of h (N, H) to rho.
 
     KL(rho || r) = rho log(rho / r) + (1 - rho) log((1 - rho) / (1 - r)). Raises ValueError where some
     rhohat_j is not strictly between 0 and 1: a dead unit, or activations that are not sigmoids. Ng 2011,
@@ -242,8 +238,7 @@ def l2(parameters: Tensor | Iterable[Tensor]) -> Tensor:
 
 @takes("real_logits", "fake_logits")
 def discriminator_loss(real_logits: Value, fake_logits: Value, real_label: float = 1.0) -> Value:
-    """mean softplus(-D(x)) + mean softplus(D(G(z))): the discriminator tells real from fake. Logits (N, 1) or
-    (N,).
+    """mean softplus(-D(x)) + mean softplus(D(G(z))): D tells real from fake. Logits (N, 1) or (N,).
 
     That is -log sigmoid(D(x)) - log(1 - sigmoid(D(G(z)))), Goodfellow et al.
     2014, equation 1. A `real_label` below 1 is the target for real examples only
@@ -270,8 +265,7 @@ def generator_loss(fake_logits: Value, kind: Literal["nonsaturating", "minimax"]
 
 @takes("real_scores", "fake_scores")
 def critic_loss(real_scores: Value, fake_scores: Value) -> Value:
-    """mean f(G(z)) - mean f(x): minus the critic's estimate of the Wasserstein distance. Scores (N, 1) or
-    (N,).
+    """mean f(G(z)) - mean f(x): minus the estimate of the Wasserstein distance. Scores (N, 1) or (N,).
 
     Arjovsky, Chintala and Bottou 2017, equation 2.
     """
@@ -286,14 +280,13 @@ def wgan_generator_loss(fake_scores: Value) -> Value:
 
 @takes(None, "x", "fake", "alpha")
 def gradient_penalty(critic: Callable[[Tensor], Tensor], x: Value, fake: Value, alpha: Value) -> Value:
-    """(1/N) sum_n (||grad f(xhat_n)|| - 1)^2 at xhat = alpha x + (1 - alpha) fake; multiply by lambda,
-    usually 10.
+    """(1/N) sum_n (||grad f(xhat_n)|| - 1)^2 at xhat = alpha x + (1 - alpha) fake.
 
-    x and fake (N, ...), alpha (N, 1) from U[0, 1), drawn by the caller. The gradient reaches the critic's
-    parameters only, not the generator. The norm is sqrt(sum of squares + 1e-12): at a zero gradient the plain
-    root has no derivative and would give nan. Raises ValueError for a critic with batch norm in training
-    mode, and for alpha outside [0, 1]: drawn from a normal, it leaves the line between x and fake. Gulrajani
-    et al. 2017, equation 3 and section 4.
+    Multiply it by lambda, usually 10. x and fake (N, ...), alpha (N, 1) from U[0, 1), drawn by the caller.
+    The gradient reaches the critic's parameters only, not the generator. The norm is sqrt(sum of squares +
+    1e-12): at a zero gradient the plain root has no derivative and would give nan. Raises ValueError for a
+    critic with batch norm in training mode, and for alpha outside [0, 1]: drawn from a normal, it leaves
+    the line between x and fake. Gulrajani et al. 2017, equation 3 and section 4.
     """
     x, fake, alpha = _data(x), _data(fake), _data(alpha)
     n = _rows("gradient_penalty", x=x, fake=fake)
@@ -302,9 +295,8 @@ def gradient_penalty(critic: Callable[[Tensor], Tensor], x: Value, fake: Value, 
             f"gradient_penalty: alpha must be {x.dtype} ({n}, 1), one number an example, "
             f"got {alpha.dtype} {alpha.shape}"
         )
-    _refuse_outside_01(
-        "gradient_penalty", "alpha", alpha, "draw it uniformly (random.uniform), not from a normal"
-    )
+    cure = "draw it uniformly (random.uniform), not from a normal"
+    _refuse_outside_01("gradient_penalty", "alpha", alpha, cure)
     alpha = alpha.reshape(n, *[1] * (x.ndim - 1))  # (N, 1) -> (N, 1, 1, 1) for images
     squares = _squared_slopes("gradient_penalty", critic, alpha * x + (1 - alpha) * fake)
     excess = ops.sqrt(squares + 1e-12) - 1
@@ -315,9 +307,8 @@ def gradient_penalty(critic: Callable[[Tensor], Tensor], x: Value, fake: Value, 
 def r1_penalty(discriminator: Callable[[Tensor], Tensor], x: Value) -> Value:
     """(1/N) sum_n 1/2 ||grad D(x_n)||^2 at real x (N, ...); multiply by gamma.
 
-    It penalises the slope of D at the data.
-
-    Mescheder, Geiger and Nowozin 2018, equation 9. Raises ValueError for batch norm in training mode.
+    It penalises the slope of D at the data. Mescheder, Geiger and Nowozin 2018, equation 9. Raises
+    ValueError for batch norm in training mode.
     """
     n = _rows("r1_penalty", x=x)
     return ops.sum(_squared_slopes("r1_penalty", discriminator, _data(x))) * (0.5 / n)

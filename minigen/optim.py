@@ -165,9 +165,7 @@ class Optimizer:
 
     @property
     def state(self) -> dict[str, np.ndarray]:
-        """All there is to save, as a plain dict of NumPy arrays: lr, steps,
-        and each slot by parameter name.
-        """
+        """All there is to save, as NumPy arrays by name: lr, steps, and each slot by parameter name."""
         state = {"lr": np.array(self.lr), "steps": np.array(self.steps)}
         return state | {name: to(view, "cpu").copy() for name, view in self._remembered().items()}
 
@@ -249,10 +247,10 @@ class Nesterov(Momentum):
 
 
 class RMSprop(Optimizer):
-    """v <- decay v + (1 - decay) g^2; p <- p - lr g / (sqrt(v) + eps): each entry is divided by the root mean
-    square of its gradients.
+    """v <- decay v + (1 - decay) g^2;  p <- p - lr g / (sqrt(v) + eps).
 
-    Hinton 2012, "Neural networks for machine learning", lecture 6.
+    Each entry is divided by the root mean square of its gradients. Hinton 2012, "Neural networks for
+    machine learning", lecture 6.
     """
 
     slots = ("v",)
@@ -354,10 +352,9 @@ class AdamW(Adam):
 
 @whole
 def clip_weights(parameters: Parameters | Optimizer, c: float) -> None:
-    """Hold every weight in [-c, c]: WGAN's way to bound the critic's slope. Call it after step(), never
-    before.
+    """Hold every weight in [-c, c]: WGAN's way to bound the critic's slope.
 
-    Called before the step, it would leave the critic with weights outside the bound.
+    Call it after step(), never before: that would leave the critic with weights outside the bound.
     Arjovsky et al. 2017, algorithm 1.
     """
     if not c > 0:
@@ -372,11 +369,10 @@ def clip_weights(parameters: Parameters | Optimizer, c: float) -> None:
 
 @whole
 def clip_grad_norm(parameters: Parameters | Optimizer, max_norm: float) -> Array:
-    """Scale all gradients together so that their joint Euclidean norm is at most `max_norm`. Returns the norm
-    before.
+    """Scale all gradients together so that their joint norm is at most `max_norm`. Returns the norm before.
 
-    Pascanu, Mikolov and Bengio 2013, algorithm 1. The norm is a 0-d array where the gradients are; float() of
-    it waits for a GPU.
+    Pascanu, Mikolov and Bengio 2013, algorithm 1. The norm is Euclidean, and a 0-d array where the gradients
+    are; float() of it waits for a GPU.
     """
     if not max_norm > 0:
         raise ValueError(f"clip_grad_norm: max_norm must be positive, got {max_norm}")

@@ -1,6 +1,5 @@
 """`minigen read`: builds the book that is cut from the sources, and opens it in a browser."""
 
-import difflib
 import os
 import sys
 import tempfile
@@ -20,20 +19,16 @@ def add_to(commands):
         "passes to watch, the engine annotated. Needs no network and no server. "
         "Exit code 0: built; 2: bad usage.",
     )
-    read.add_argument(
-        "page",
-        nargs="?",
-        default="index",
-        metavar="PAGE",
-        help="such as vae-bernoulli, tape, or a mistake, V02",
-    )
-    read.add_argument(
-        "--out", metavar="FOLDER", help="write the pages there, to publish them as they are; opens nothing"
-    )
+    page = "such as vae-bernoulli, tape, or a mistake, V02"
+    read.add_argument("page", nargs="?", default="index", metavar="PAGE", help=page)
+    out = "write the pages there, to publish them as they are; opens nothing"
+    read.add_argument("--out", metavar="FOLDER", help=out)
     read.set_defaults(run=run)
 
 
 def run(options):
+    from minigen.arguments import nearest
+
     try:
         from minigen.book import site
     except ModuleNotFoundError as error:
@@ -49,8 +44,7 @@ def run(options):
     page = options.page.lower().removesuffix(".html").replace("_", "-")
     page = page if page in names else page.replace("-", "_")
     if page not in names:
-        near = difflib.get_close_matches(options.page.lower(), names, n=3, cutoff=0.5)
-        cure = f"did you mean {', '.join(near)}?" if near else "minigen check --list names the derivations"
+        cure = nearest(options.page.lower(), names, "minigen check --list names the derivations")
         print(f"minigen read: there is no page {options.page!r}: {cure}", file=sys.stderr)
         return 2
     if options.out:
@@ -64,10 +58,8 @@ def run(options):
 
 def _kept(site):
     """The folder of the book for the sources as they are now; it is built when it is not there yet."""
-    folder = Path(
-        tempfile.gettempdir(),
-        f"minigen-book-{os.getuid() if hasattr(os, 'getuid') else ''}-{site.fingerprint()}",
-    )
+    owner = os.getuid() if hasattr(os, "getuid") else ""
+    folder = Path(tempfile.gettempdir(), f"minigen-book-{owner}-{site.fingerprint()}")
     if not (folder / "complete").is_file():
         print(BUILDING, flush=True)
         site.build(folder)

@@ -324,13 +324,13 @@ def take_lock(file: Any) -> bool:
 
     Also True where the system or the disk has no locks.
     """
-    if fcntl is not None:
-        try:
+    try:
+        if fcntl is not None:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        except OSError:
-            return True
+    except BlockingIOError:
+        return False
+    except OSError:  # the disk has none
+        pass
     return True
 
 

@@ -12,6 +12,11 @@ def as_text(rows, right=()):
     ]
 
 
+def relative(error):
+    """A relative error in two digits; a dash where there is none."""
+    return "–" if error is None else f"{error:.1e}"
+
+
 def as_html(rows, verdicts=()):
     """The rows as a table of HTML. `verdicts`, where given, colour the last cell of each row."""
     from html import escape  # costs 5 ms to import, and only a notebook wants it

@@ -1,5 +1,4 @@
-"""For test suites: assert that a backward written by hand is right, or fail with a report
-that says where it is not.
+"""For test suites: assert that a backward written by hand is right, or fail with a report that says where.
 
     def test_my_layer():
         rng = np.random.default_rng(0)
@@ -90,12 +89,8 @@ def assert_gradients(
             report = check_pair("assert_gradients", forward, backward, inputs, **options)
             table = _table(forward, backward, inputs, settings, wanted, seed) if named else None
         except (ContractError, Unwritten) as error:
-            hint = (
-                " (wanted= says which gradients are asked for, if not all)"
-                if wanted is None and named
-                else ""
-            )
-            raise GradientMismatch(f"{error}{hint}") from error
+            hint = " (wanted= says which gradients are asked for, if not all)"
+            raise GradientMismatch(f"{error}{hint if wanted is None and named else ''}") from error
         except BackwardRaised as raised:
             raise raised.__cause__ from None
     verdict = report.verdict if not report.ok or table is None else table.verdict
@@ -111,11 +106,9 @@ def assert_gradients(
 
 def _in_order(forward, backward, inputs, settings):
     """(forward, backward); for one release also where they are given the other way round."""
-    if (
-        backward is None
-        or _is_backward(backward)
-        or not (_is_backward(forward) or _gives_a_dict(forward, inputs, settings))
-    ):
+    if backward is None or _is_backward(backward):
+        return forward, backward
+    if not (_is_backward(forward) or _gives_a_dict(forward, inputs, settings)):
         return forward, backward
     warnings.warn(
         "assert_gradients(forward, backward, inputs) is the order now; backward came first and was taken as "

@@ -238,13 +238,11 @@ class _Run:
     def resume(self, steps):
         """Load the state of the checkpoint. Returns the number of steps done."""
         done = self.model.load(self.checkpoint, **self.state)
-        if done is None or done > steps:
-            what = (
-                "no training run"
-                if done is None
-                else f"step {done}, beyond the {steps} steps that were asked for"
-            )
-            raise ValueError(f"train: {pasteable(self.checkpoint)} is of {what}")
+        if done is None:
+            raise ValueError(f"train: {pasteable(self.checkpoint)} is of no training run")
+        if done > steps:
+            beyond = f"step {done}, beyond the {steps} steps that were asked for"
+            raise ValueError(f"train: {pasteable(self.checkpoint)} is of {beyond}")
         sweep(self.folder)
         self.looked = self.saved = done
         return done
@@ -264,9 +262,9 @@ class _Run:
 
     def save(self, done, log=None):
         """Save a checkpoint if every number is finite; raise FloatingPointError otherwise."""
-        for owner, arrays in [("", self.model.state_dict())] + [
-            (f"{name}: ", one.state) for name, one in self.optimizers.items()
-        ]:
+        states = {"": self.model.state_dict()}
+        states |= {f"{name}: ": one.state for name, one in self.optimizers.items()}
+        for owner, arrays in states.items():
             for name, array in arrays.items():
                 if not np.isfinite(array).all():
                     self._diverged(f"{owner}{name} is no longer finite after step {done}")

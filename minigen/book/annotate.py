@@ -1,6 +1,4 @@
-"""The engine in two columns, notes beside code, and the table of all operations: cut from the files of
-engine/.
-"""
+"""The engine in two columns, notes beside code, and the table of all operations: cut from engine/."""
 
 import ast
 import importlib
@@ -51,13 +49,7 @@ def _sections(body, lines):
             yield from _flush(gathered, lines)
             gathered = []
             yield from _class(node, lines)
-        elif isinstance(node, ast.FunctionDef):
-            yield from _flush(gathered, lines)
-            gathered = [node]
-        elif gathered and not _is_rule_of(node, gathered[0]) and isinstance(gathered[0], ast.FunctionDef):
-            yield from _flush(gathered, lines)
-            gathered = [node]
-        elif gathered and _only_imports(gathered[0]) and not _only_imports(node):
+        elif isinstance(node, ast.FunctionDef) or (gathered and not _belongs(node, gathered[0])):
             yield from _flush(gathered, lines)
             gathered = [node]
         else:
@@ -68,16 +60,11 @@ def _sections(body, lines):
     yield from _flush(gathered, lines)
 
 
-def _is_rule_of(node, function):
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Call)
-        and isinstance(node.value.func, ast.Attribute)
-        and node.value.func.attr == "rule"
-        and isinstance(function, ast.FunctionDef)
-        and isinstance(node.value.func.value, ast.Name)
-        and node.value.func.value.id == function.name
-    )
+def _belongs(node, first):
+    """Whether a statement stands in the section that begins with `first`: a rule under its function."""
+    if isinstance(first, ast.FunctionDef):
+        return ast.unparse(node).startswith(f"{first.name}.rule(")
+    return _only_imports(node) or not _only_imports(first)
 
 
 def _start(node):
@@ -154,9 +141,7 @@ def _class(node, lines):
 
 
 def operations():
-    """Every operation of the registry: name, formula, its rules as they are written, where it lies, what
-    tests it.
-    """
+    """Every operation of the registry: name, formula, rules as they are written, place, tested or not."""
     for part in ("losses", "nn"):
         importlib.import_module(f"minigen.{part}")  # their operations join the registry when they are loaded
     tested = sampled()
@@ -185,9 +170,7 @@ def operations():
 
 
 def sampled():
-    """The names of operations for which tests/ has a sample: each is tested to second order. None without
-    tests/.
-    """
+    """The operations that have a sample in tests/: each is tested to second order. None without tests/."""
     folder = PACKAGE.parent / "tests"
     files = [folder / "samples.py", folder / "samples_layers.py"]
     if not all(path.is_file() for path in files):

@@ -1,5 +1,4 @@
-"""Mistakes to choose from: the exercise's solution with one line changed, which arrays change, and what
-minigen says.
+"""Mistakes to choose from: one line of an exercise's solution is changed, arrays change, and minigen speaks.
 
 The mistakes are those that the exercise is tested with. Lines and pictures are computed when the book is
 built, minigen's reports are kept in reports.json.
@@ -60,14 +59,10 @@ def mistake(found, key):
 
 
 def changes(before, after):
-    """The lines of backward with the change marked: (kind, HTML), kind "", "minus" or "plus"; far lines are
-    left out.
-    """
-    before, after = _backward(before), _backward(after)
-    rows = []
-    for row in difflib.ndiff(before, after):
-        if not row.startswith("?"):
-            rows.append(({" ": "", "-": "minus", "+": "plus"}[row[0]], row[2:]))
+    """The lines of backward around the change, as (kind, HTML); kind is "", "minus" or "plus"."""
+    kinds = {" ": "", "-": "minus", "+": "plus"}
+    marked = difflib.ndiff(_backward(before), _backward(after))
+    rows = [(kinds[row[0]], row[2:]) for row in marked if row[0] in kinds]
     html = typeset.code_lines("\n".join(text for _, text in rows))
     near = {j for i, (kind, _) in enumerate(rows) if kind for j in range(i - 2, i + 3)}
     return [(kind, row) for i, ((kind, _), row) in enumerate(zip(rows, html, strict=True)) if i in near]
@@ -76,11 +71,8 @@ def changes(before, after):
 def _backward(source):
     lines = source.split("\n")
     start = next(i for i, row in enumerate(lines) if row.startswith("def backward"))
-    body = [
-        row
-        for row in lines[start + 1 :]
-        if not row.startswith(("if __name__", "    from minigen", "    print("))
-    ]
+    end = ("if __name__", "    from minigen", "    print(")
+    body = [row for row in lines[start + 1 :] if not row.startswith(end)]
     return [row.removeprefix("    ") for row in body if row.strip() and "# ----" not in row]
 
 
@@ -96,14 +88,9 @@ def _both(found, key):
 
 def _gradients(found, key, config):
     """The gradients by name that a backward of the exercise gives, in one configuration with a fixed seed."""
-    module = found.module()
-    sizes = {k: v for k, v in config.items() if k != "why"}
-    rng = np.random.default_rng(0)
-    arguments = module.inputs(rng, **sizes)
-    parameters = inspect.signature(module.forward).parameters.values()
-    settings = {p.name: sizes[p.name] for p in parameters if p.kind is p.KEYWORD_ONLY}
-    net = Net()
-    module.forward(net, *arguments.values(), **settings)
+    rng, net = np.random.default_rng(0), Net()
+    arguments, settings = found.drawn(config, rng)
+    found.module().forward(net, *arguments.values(), **settings)
     given = {**arguments, **settings, "cache": net.values}
     if net.has_output:
         given["g"] = rng.standard_normal(net.values[net.output_name].shape)

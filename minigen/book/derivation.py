@@ -1,5 +1,4 @@
-"""Which line of code is which line of the derivation? Both are read from one source file, and joined by their
-names.
+"""Which line of code is which line of the derivation? Both are read from one file, and joined by their names.
 
 A derivation by hand is a docstring; the code under it is the same again, in the same letters. What a line of
 the docstring defines stands left of its equals sign. The code calls it the same, as far as Python's letters
@@ -27,10 +26,9 @@ ROOM = re.compile(r" {2,}")
 
 @dataclass(eq=False)
 class Line:
-    """A line of the docstring; `number` is its line in the file. `names` are the things it defines, as code
-    spells them.
+    """A line of the docstring; `number` is its line in the file.
 
-    Each of `names` is a list of spellings, and the code may use any of them.
+    `names` are the things it defines, each a list of spellings, and the code may use any of them.
     """
 
     number: int
@@ -41,9 +39,7 @@ class Line:
 
 @dataclass(eq=False)
 class Statement:
-    """A piece of code that computes something: lines `first` to `last` of the file, and the names it gives
-    values to.
-    """
+    """Code that computes something: lines `first` to `last` of the file, and the names it gives values to."""
 
     first: int
     last: int
@@ -87,9 +83,7 @@ class Derivation:
         return lines[0].text, lines[1:]
 
     def _notation(self):
-        """What the docstring of the module defines, and those of the modules that it names; no function needs
-        all of it.
-        """
+        """What the docstrings of the module and of those it names define; no function needs all of it."""
         module = inspect.getmodule(self.function)
         others = [
             importlib.import_module(f"{module.__package__}.{name}")
@@ -302,8 +296,4 @@ def _names(target):
 
 def _is_buffer(value):
     """Zeros, to be filled by lines that follow."""
-    return (
-        isinstance(value, ast.Call)
-        and isinstance(value.func, ast.Attribute)
-        and value.func.attr in ("zeros", "zeros_like")
-    )
+    return isinstance(value, ast.Call) and ast.unparse(value.func) in ("np.zeros", "np.zeros_like")

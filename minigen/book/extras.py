@@ -58,9 +58,7 @@ def mistakes():
 
 
 def _examples():
-    """{code: a worked example}: one that the page of a derivation has worked out, else any exercise that
-    plants it.
-    """
+    """{code: a worked example}: that on the page of a derivation, else any exercise that plants it."""
     pages = {id: page for page, ids in order.EXERCISES.items() for id in ids}
     found = {}
     for id, made in master.all_masters().items():

@@ -1,6 +1,4 @@
-"""What stands on the page of a derivation: its lines, their code, their values, the tape's version, three
-witnesses.
-"""
+"""What stands on the page of a derivation: lines, their code, their values, the tape's version, witnesses."""
 
 import ast
 import importlib
@@ -13,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from minigen import tables
 from minigen.book import breakit, order, typeset, values
 from minigen.book.pictures import number, picture, words
 from minigen.check import subjects, witnesses
@@ -45,17 +44,17 @@ def numbers(name, value):
     if value.ndim == 0:
         return Numbers(name, "one number", "", number(float(value)), "")
     worst = np.unravel_index(np.abs(value).argmax(), value.shape)
-    entry = f"[{', '.join(map(str, worst))}] = {number(value[worst])}"
+    entry = f"{list(map(int, worst))} = {number(value[worst])}"
     return Numbers(name, words(value), number(norm(value)), entry, picture(value))
 
 
 def derivation_page(name):
     """Everything the template of a derivation needs, for a subject of `minigen check`."""
     subject = subjects.build(name)
-    runs = []
-    if subject.by_hand is not None:
-        _, runs = values.run(lambda: subject.by_hand({k: v.copy() for k, v in subject.parameters.items()}))
-    parts = [part for part in map(_part, _of_one_module(runs)) if part]
+    runs = values.of_subject(subject)
+    # the functions of the file that the subject starts in, or that it hands on to at once
+    near = [r for r in runs if r.module == runs[0].module or not runs[0].function().__doc__]
+    parts = [part for part in map(_part, near) if part]
     return {
         "name": name,
         "title": name,
@@ -65,19 +64,12 @@ def derivation_page(name):
         "tape": by_tape(subject),
         "records": [_record(r) for r in witnesses.compare(subject)],
         "breaks": [breakit.exercise(id) for id in order.EXERCISES.get(name, ())],
-        "batch": _batch(subject),
+        "batch": [(name, words(value)) for name, value in subject.parameters.items()],
     }
 
 
-def _of_one_module(runs):
-    """The functions of the file that the subject starts in, or that it hands on to at once."""
-    return [r for r in runs if r.module == runs[0].module or not runs[0].function().__doc__]
-
-
 def _intro(runs):
-    """(file, its docstring) of the module, which says what is common to its derivations, and of those whose
-    notation it takes over.
-    """
+    """(file, its docstring) of the module, which says what its derivations share, and of those it cites."""
     if not runs:
         return []
     module = sys.modules[runs[0].module]
@@ -151,9 +143,7 @@ def _piece(derivation, statement):
 
 
 def _code(derivation, marks):
-    """The function, and the helpers that belong to it, without docstrings: number, HTML and marks of every
-    line.
-    """
+    """Number, HTML and marks of every line of the function and its helpers, without docstrings."""
     rows = []
     used = {s.first for s in derivation.statements if s.lines}
     for function in (derivation.function, *derivation.helpers):
@@ -162,12 +152,9 @@ def _code(derivation, marks):
             continue  # a helper that only refuses what does not fit
         if rows:
             rows.append({"number": "", "html": "", "marks": ""})
-        doc = ast.parse("".join(source)).body[0].body[0]
-        skip = (
-            range(start + doc.lineno - 1, start + doc.end_lineno)
-            if ast.get_docstring(ast.parse("".join(source)).body[0])
-            else ()
-        )
+        tree = ast.parse("".join(source)).body[0]
+        doc = tree.body[0]
+        skip = range(start + doc.lineno - 1, start + doc.end_lineno) if ast.get_docstring(tree) else ()
         for at, html in enumerate(typeset.code_lines("".join(source).rstrip("\n")), start):
             if at not in skip:
                 found = [marks[id(s)] for s in derivation.statements if s.first <= at <= s.last and s.lines]
@@ -184,33 +171,20 @@ def _layers(runs):
 
 
 def _record(record):
-    def relative(error):
-        return "–" if error is None else f"{error:.1e}".replace("-", "−")
-
+    errors = record.hand_vs_tape, record.hand_vs_differences, record.tape_vs_differences
     return {
         "parameter": record.parameter,
-        "shape": "×".join(map(str, record.shape)) or "one number",
-        "errors": [
-            relative(record.hand_vs_tape),
-            relative(record.hand_vs_differences),
-            relative(record.tape_vs_differences),
-        ],
+        "shape": words(record),
+        "errors": [tables.relative(error).replace("-", "−") for error in errors],
         "verdict": record.verdict,
     }
-
-
-def _batch(subject):
-    """The parameters with their shapes, for the line above the table."""
-    return [(name, words(value)) for name, value in subject.parameters.items()]
 
 
 # ----- the same by tape -----
 
 
 def by_tape(subject):
-    """The functions of models/, losses and nn that ran while the loss was computed, in the order of their
-    calls.
-    """
+    """The functions of models/, losses and nn that compute the loss, in the order of their calls."""
     tensors = witnesses.ByTape(subject.by_tape).tensors(subject.parameters, tracked=True)
     called = {}
 

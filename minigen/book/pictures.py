@@ -34,7 +34,7 @@ def picture(array, scale=None, largest=None):
 
 
 def words(array):
-    """7×13, or "one number"."""
+    """The shape of an array, or of anything that has one: 7×13, or "one number"."""
     return "×".join(map(str, array.shape)) or "one number"
 
 
@@ -44,15 +44,9 @@ def number(value):
 
 
 def _plane(array):
-    """The array as rows and columns: of images the first, its channels side by side; of other stacks the
-    first.
-    """
-    if array.ndim == 0:
-        plane, note = array.reshape(1, 1), ""
-    elif array.ndim == 1:
-        plane, note = array.reshape(1, -1), ""
-    elif array.ndim == 2:
-        plane, note = array, ""
+    """The array as rows and columns: the first of a stack, the channels of an image side by side; a note."""
+    if array.ndim <= 2:
+        plane, note = np.atleast_2d(array), ""
     elif array.ndim == 4:
         plane, note = np.hstack(list(array[0])), ", the first of them"
     else:

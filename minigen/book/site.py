@@ -11,7 +11,7 @@ from pathlib import Path
 
 import jinja2
 
-from minigen.book import annotate, extras, order, pages, typeset, watch
+from minigen.book import annotate, extras, order, pages, typeset, values, watch
 from minigen.check import subjects
 from minigen.exercises import catalogue
 
@@ -86,14 +86,8 @@ def _todo():
 def _render(job):
     kind, name = job
     if kind == "derivation":
-        context, template = (
-            {
-                **pages.derivation_page(name),
-                "next": _neighbours(name, subjects.NAMES),
-                "is_layer": name in _LAYERS,
-            },
-            "derivation.html",
-        )
+        context, template = pages.derivation_page(name), "derivation.html"
+        context |= {"next": _neighbours(name, subjects.NAMES), "is_layer": name in _LAYERS}
     elif kind == "watch":
         steps = [(at, step) for at, step in enumerate(order.STEPS, 1) if step.watch == name]
         context, template = {**watch.page(name), "steps": steps}, "tick.html"
@@ -105,9 +99,7 @@ def _render(job):
 
 
 def _place(name):
-    """(number, step, the step that follows or None, the one before or None) for a page of the reading order;
-    None for others.
-    """
+    """(number, step, the next step or None, the one before or None) of a page; None outside the order."""
     at = next((i for i, step in enumerate(order.STEPS) if step.page == name), None)
     if at is None:
         return None
@@ -116,8 +108,7 @@ def _place(name):
 
 
 def _top(name):
-    titles = dict((file.removesuffix(".html"), title) for file, title in TOP)
-    context = {"name": name, "title": titles[name], "steps": order.STEPS, "scenes": watch.SCENES}
+    context = {"name": name, "title": dict(TOP)[f"{name}.html"], "steps": order.STEPS, "scenes": watch.SCENES}
     if name == "derivations":
         context["families"] = [(title, [n for n in subjects.NAMES if mine(n)]) for title, mine in FAMILIES]
         context["summaries"] = _summaries()
@@ -138,14 +129,9 @@ def _summaries():
     """{subject: the first sentence of its derivation}."""
     found = {}
     for name in subjects.NAMES:
-        subject = subjects.build(name)
-        if subject.by_hand is None:
-            found[name] = typeset.prose("By tape and by differences only.")
-            continue
-        _, runs = pages.values.run(
-            lambda s=subject: s.by_hand({k: v.copy() for k, v in s.parameters.items()})
-        )
-        found[name] = typeset.prose(runs[0].function().__doc__.split("\n")[0])
+        runs = values.of_subject(subjects.build(name))
+        doc = runs[0].function().__doc__ if runs else "By tape and by differences only."
+        found[name] = typeset.prose(doc.split("\n")[0])
     return found
 
 

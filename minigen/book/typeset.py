@@ -1,5 +1,4 @@
-"""From the Unicode mathematics of a docstring to HTML: sub- and superscripts, italic letters; LaTeX becomes
-MathML.
+"""From the Unicode mathematics of a docstring to HTML, and from LaTeX to MathML.
 
 The docstring stays as a terminal shows it. x_n, W₁ and h_(k+1) get subscripts, xᵀ, e^(v/2) and σ²
 superscripts, and a letter that stands for a quantity is set in italics, functions such as tanh are not.
@@ -171,8 +170,7 @@ def statement(text):
         return f"\x00{len(maths_) - 1}\x00"
 
     text = re.sub(r"\$\$.+?\$\$|\$[^$]+\$", keep, text, flags=re.S)
-    blocks = [_markdown(block) for block in re.split(r"\n\s*\n", text.strip())]
-    html = "".join(blocks)
+    html = "".join(_markdown(block) for block in re.split(r"\n\s*\n", text.strip()))
     return Markup(re.sub(r"\x00(\d+)\x00", lambda m: maths_[int(m[1])], html))
 
 

@@ -1,5 +1,4 @@
-"""Real numbers beside every line: a derivation is run on the batch of `minigen check`, and every name is
-noted.
+"""Real numbers beside every line: a derivation is run on the batch of `minigen check`, and values are noted.
 
 Python's profiler tells when a function of byhand/ returns; its local variables then are the values of its
 lines.
@@ -19,9 +18,7 @@ FOLDER = str(Path(byhand.__file__).parent)
 
 @dataclass(eq=False)
 class Run:
-    """One function of byhand/ while a subject was computed: what it was given, its local values, what it
-    returned.
-    """
+    """One function of byhand/ as it computed a subject: what it was given, its values, what it returned."""
 
     code: object
     module: str
@@ -77,10 +74,15 @@ def _leaves(value):
         yield value
 
 
+def of_subject(subject):
+    """The Runs of a subject's derivation by hand; none where it has none."""
+    if subject.by_hand is None:
+        return []
+    return run(lambda: subject.by_hand({k: v.copy() for k, v in subject.parameters.items()}))[1]
+
+
 def run(compute):
-    """Call `compute()`. Returns (what it gave, the Runs of byhand's functions in the order in which they were
-    called).
-    """
+    """Call `compute()`. Returns (what it gave, the Runs of byhand/ in the order of their calls)."""
     runs, outer = {}, {}
 
     def notice(frame, event, argument):

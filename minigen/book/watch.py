@@ -6,8 +6,6 @@ They are real: the models of models/ on real digits, the graph as `minigen.draw`
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from minigen import losses
 from minigen.book import typeset
 from minigen.book.pictures import number, picture, words
@@ -24,9 +22,7 @@ LIMIT = 150
 
 @dataclass(eq=False)
 class Scene:
-    """A loss to watch: its title, what it shows, names of values, and ticks that were themselves a backward
-    pass.
-    """
+    """A loss to watch: its title, what it shows, and the names of its values."""
 
     title: str
     about: str
@@ -49,7 +45,7 @@ def watch_vae():
         "sample and by the divergence, so its gradient is complete only when both parts have arrived, and "
         "only then may it be sent on."
     )
-    _name(model)
+    model.named_parameters()  # names them
     return Scene("A small variational autoencoder", about, loss, names)
 
 
@@ -66,7 +62,7 @@ def watch_gan():
         "samples (`fake`), and from there into the generator. A training step, `generator_step`, asks only "
         "for the gradients of the generator's parameters; here those of both networks are shown."
     )
-    _name(game)
+    game.named_parameters()  # names them
     return Scene("A step of the generator", about, loss, dict(z=z, fake=fake, logits=logits, loss=loss))
 
 
@@ -87,13 +83,9 @@ def watch_penalty():
         "marked as “inner backward pass”. The walk differentiates them, and the weights are reached twice: "
         "inside them, and in the forward pass below."
     )
-    _name(critic)
+    critic.named_parameters()  # names them
     names = dict(xhat=points, slope=slope, norms=norms, loss=loss)
     return Scene("The gradient penalty", about, loss, names, (total.node.tick, slope.node.tick))
-
-
-def _name(model):
-    model.named_parameters()
 
 
 SCENES = {"watch-vae": watch_vae, "watch-gan": watch_gan, "watch-penalty": watch_penalty}
@@ -102,8 +94,7 @@ SCENES = {"watch-vae": watch_vae, "watch-gan": watch_gan, "watch-penalty": watch
 def page(name):
     """Everything the template of a backward pass needs."""
     scene = SCENES[name]()
-    names = Names(names=scene.names)
-    record = Record(scene.loss, names)
+    record = Record(scene.loss, Names(names=scene.names))
     ticks = walk(scene.loss)
     drawing = Drawing(*fold(record, True, LIMIT))
     return {
@@ -114,7 +105,11 @@ def page(name):
         "folded": drawing.folded,
         "ticks": [_tick(record, tick, scene) for tick in ticks if type(tick.node) is not Leaf],
         "count": sum(type(t.node) is not Leaf for t in ticks),
-        "leaves": [_leaf(record, tick) for tick in ticks if type(tick.node) is Leaf],
+        "leaves": [
+            {"name": record.entry(tick.node).label, **_about(tick.gradient)}
+            for tick in ticks
+            if type(tick.node) is Leaf
+        ],
     }
 
 
@@ -126,10 +121,8 @@ def _tick(record, tick, scene):
         "number": entry.number,
         "op": entry.op,
         "name": entry.name or "",
-        "shape": words(np.empty(entry.shape)),
         "inner": inner,
-        "norm": number(norm(tick.gradient)),
-        "picture": picture(tick.gradient),
+        **_about(tick.gradient),
         "parts": [_part(record, part) for part in tick.parts],
         "why": _why(record, tick, waiting),
     }
@@ -140,9 +133,7 @@ def _part(record, part):
     return {
         "to": to.name or f"{to.op} {to.number}",
         "rule": part.rule,
-        "shape": words(part.gradient),
-        "norm": number(norm(part.gradient)),
-        "picture": picture(part.gradient),
+        **_about(part.gradient),
         "complete": part.arrived == part.due,
         "arrived": part.arrived,
         "due": part.due,
@@ -170,11 +161,5 @@ def _called(entry):
     return entry.name or f"node {entry.number} ({entry.op})"
 
 
-def _leaf(record, tick):
-    entry = record.entry(tick.node)
-    return {
-        "name": entry.label,
-        "shape": words(tick.gradient),
-        "norm": number(norm(tick.gradient)),
-        "picture": picture(tick.gradient),
-    }
+def _about(gradient):
+    return {"shape": words(gradient), "norm": number(norm(gradient)), "picture": picture(gradient)}

@@ -28,6 +28,8 @@ import numpy as np
 
 from .functions import activation_by_name, leaky_relu, leaky_relu_slope, sigmoid, softplus
 
+NAMES = ("hidden.weight", "hidden.bias", "output.weight", "output.bias")
+
 
 def gan_discriminator(p, x, z):
     """The discriminator's loss and its gradients: real logits up, fake logits down.
@@ -43,8 +45,8 @@ def gan_discriminator(p, x, z):
         gW1  = x_rᵀ δa_r + x_fᵀ δa_f   gb1 = Σ δa_r + Σ δa_f
     and here it stops: in this step x_f is data, nothing is sent on into the generator.
     """
-    V1, c1, V2, c2 = _generator(p)
-    W1, b1, W2, b2 = _discriminator(p)
+    V1, c1, V2, c2 = (p[f"generator.{name}"] for name in NAMES)
+    W1, b1, W2, b2 = (p[f"discriminator.{name}"] for name in NAMES)
     N, M = len(x), len(z)
 
     s = np.tanh(z @ V1 + c1)  # (M, Z) -> (M, S)
@@ -61,7 +63,7 @@ def gan_discriminator(p, x, z):
     da_f = dl_f @ W2.T * leaky_relu_slope(a_f)
     gW1 = x.T @ da_r + x_f.T @ da_f
     gb1 = da_r.sum(0) + da_f.sum(0)
-    return loss, _discriminator_grads(gW1, gb1, gW2, gb2)
+    return loss, {f"discriminator.{name}": g for name, g in zip(NAMES, (gW1, gb1, gW2, gb2), strict=True)}
 
 
 def gan_generator_minimax(p, z):
@@ -82,8 +84,8 @@ def gan_generator_minimax(p, z):
     When D is sure of its case, ℓ_f ≪ 0, the first line is ≈ 0: the generator that is worst off learns
     least.
     """
-    V1, c1, V2, c2 = _generator(p)
-    W1, b1, W2, b2 = _discriminator(p)
+    V1, c1, V2, c2 = (p[f"generator.{name}"] for name in NAMES)
+    W1, b1, W2, b2 = (p[f"discriminator.{name}"] for name in NAMES)
     N = len(z)
 
     s = np.tanh(z @ V1 + c1)  # (N, Z) -> (N, S)
@@ -101,7 +103,7 @@ def gan_generator_minimax(p, z):
     dt = do @ V2.T * (1 - s**2)
     gV1 = z.T @ dt
     gc1 = dt.sum(0)
-    return loss, _generator_grads(gV1, gc1, gV2, gc2)
+    return loss, {f"generator.{name}": g for name, g in zip(NAMES, (gV1, gc1, gV2, gc2), strict=True)}
 
 
 def gan_generator_nonsaturating(p, z):
@@ -121,8 +123,8 @@ def gan_generator_nonsaturating(p, z):
         δt  = δo V2ᵀ ⊙ (1 − s²)
         gV1 = zᵀ δt                        gc1 = Σ δt
     """
-    V1, c1, V2, c2 = _generator(p)
-    W1, b1, W2, b2 = _discriminator(p)
+    V1, c1, V2, c2 = (p[f"generator.{name}"] for name in NAMES)
+    W1, b1, W2, b2 = (p[f"discriminator.{name}"] for name in NAMES)
     N = len(z)
 
     s = np.tanh(z @ V1 + c1)  # (N, Z) -> (N, S)
@@ -140,7 +142,7 @@ def gan_generator_nonsaturating(p, z):
     dt = do @ V2.T * (1 - s**2)
     gV1 = z.T @ dt
     gc1 = dt.sum(0)
-    return loss, _generator_grads(gV1, gc1, gV2, gc2)
+    return loss, {f"generator.{name}": g for name, g in zip(NAMES, (gV1, gc1, gV2, gc2), strict=True)}
 
 
 def gan_label_smoothing(p, x, z, *, smooth=0.9):
@@ -159,8 +161,8 @@ def gan_label_smoothing(p, x, z, *, smooth=0.9):
         δa_r = δℓ_r W2ᵀ ⊙ φ'(a_r)      δa_f = δℓ_f W2ᵀ ⊙ φ'(a_f)
         gW1  = x_rᵀ δa_r + x_fᵀ δa_f   gb1 = Σ δa_r + Σ δa_f
     """
-    V1, c1, V2, c2 = _generator(p)
-    W1, b1, W2, b2 = _discriminator(p)
+    V1, c1, V2, c2 = (p[f"generator.{name}"] for name in NAMES)
+    W1, b1, W2, b2 = (p[f"discriminator.{name}"] for name in NAMES)
     N, M = len(x), len(z)
 
     s = np.tanh(z @ V1 + c1)  # (M, Z) -> (M, S)
@@ -177,7 +179,7 @@ def gan_label_smoothing(p, x, z, *, smooth=0.9):
     da_f = dl_f @ W2.T * leaky_relu_slope(a_f)
     gW1 = x.T @ da_r + x_f.T @ da_f
     gb1 = da_r.sum(0) + da_f.sum(0)
-    return loss, _discriminator_grads(gW1, gb1, gW2, gb2)
+    return loss, {f"discriminator.{name}": g for name, g in zip(NAMES, (gW1, gb1, gW2, gb2), strict=True)}
 
 
 def gan_r1(p, x, z, *, gamma, activation="leaky_relu"):
@@ -204,8 +206,8 @@ def gan_r1(p, x, z, *, gamma, activation="leaky_relu"):
         gW1  = x_rᵀ δa_r + x_fᵀ δa_f + gvᵀ q                  gb1 = Σ δa_r + Σ δa_f
     """
     phi, phi_slope, phi_curvature = activation_by_name(activation)
-    V1, c1, V2, c2 = _generator(p)
-    W1, b1, W2, b2 = _discriminator(p)
+    V1, c1, V2, c2 = (p[f"generator.{name}"] for name in NAMES)
+    W1, b1, W2, b2 = (p[f"discriminator.{name}"] for name in NAMES)
     N, M = len(x), len(z)
 
     s = np.tanh(z @ V1 + c1)  # (M, Z) -> (M, S)
@@ -226,7 +228,7 @@ def gan_r1(p, x, z, *, gamma, activation="leaky_relu"):
     da_f = dl_f @ W2.T * phi_slope(a_f)
     gW1 = x.T @ da_r + x_f.T @ da_f + gv.T @ q
     gb1 = da_r.sum(0) + da_f.sum(0)
-    return loss, _discriminator_grads(gW1, gb1, gW2, gb2)
+    return loss, {f"discriminator.{name}": g for name, g in zip(NAMES, (gW1, gb1, gW2, gb2), strict=True)}
 
 
 def gan_packed(p, x, z, *, pack):
@@ -246,8 +248,8 @@ def gan_packed(p, x, z, *, pack):
         δA_r = δℓ_r W2ᵀ ⊙ φ'(A_r)      δA_f = δℓ_f W2ᵀ ⊙ φ'(A_f)
         gW1  = X_rᵀ δA_r + X_fᵀ δA_f   gb1 = Σ δA_r + Σ δA_f
     """
-    V1, c1, V2, c2 = _generator(p)
-    W1, b1, W2, b2 = _discriminator(p)
+    V1, c1, V2, c2 = (p[f"generator.{name}"] for name in NAMES)
+    W1, b1, W2, b2 = (p[f"discriminator.{name}"] for name in NAMES)
     N, M, m = len(x), len(z), pack
     if N % m or M % m:
         raise ValueError(f"gan_packed: {N} real and {M} fake samples do not fill packs of {m}")
@@ -267,34 +269,4 @@ def gan_packed(p, x, z, *, pack):
     dA_f = dl_f @ W2.T * leaky_relu_slope(A_f)
     gW1 = X_r.T @ dA_r + X_f.T @ dA_f
     gb1 = dA_r.sum(0) + dA_f.sum(0)
-    return loss, _discriminator_grads(gW1, gb1, gW2, gb2)
-
-
-def _generator(p):
-    return tuple(
-        p[f"generator.{layer}.{kind}"] for layer in ("hidden", "output") for kind in ("weight", "bias")
-    )
-
-
-def _discriminator(p):
-    return tuple(
-        p[f"discriminator.{layer}.{kind}"] for layer in ("hidden", "output") for kind in ("weight", "bias")
-    )
-
-
-def _generator_grads(gV1, gc1, gV2, gc2):
-    return {
-        "generator.hidden.weight": gV1,
-        "generator.hidden.bias": gc1,
-        "generator.output.weight": gV2,
-        "generator.output.bias": gc2,
-    }
-
-
-def _discriminator_grads(gW1, gb1, gW2, gb2):
-    return {
-        "discriminator.hidden.weight": gW1,
-        "discriminator.hidden.bias": gb1,
-        "discriminator.output.weight": gW2,
-        "discriminator.output.bias": gb2,
-    }
+    return loss, {f"discriminator.{name}": g for name, g in zip(NAMES, (gW1, gb1, gW2, gb2), strict=True)}

@@ -11,8 +11,8 @@ The networks and the names are those of wgan.py.
 import numpy as np
 
 from .functions import activation_by_name, sigmoid
+from .gan import NAMES
 
-NAMES = ("hidden.weight", "hidden.bias", "output.weight", "output.bias")
 FLOOR = 1e-12  # under the root: at v = 0 the norm has no gradient, and v / ‖v‖ would be 0/0
 
 

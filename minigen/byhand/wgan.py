@@ -26,6 +26,7 @@ with x_r, a_r, h_r, f_r on the real batch and x_f, a_f, h_f, f_f on the fake one
 import numpy as np
 
 from .functions import activation_by_name, sigmoid
+from .gan import NAMES
 
 
 def wgan_critic(p, x, z, *, activation="leaky_relu"):
@@ -42,8 +43,8 @@ def wgan_critic(p, x, z, *, activation="leaky_relu"):
     and nothing is sent on into the generator.
     """
     phi, phi_slope, _ = activation_by_name(activation)
-    V1, c1, V2, c2 = _generator(p)
-    W1, b1, W2, b2 = _critic(p)
+    V1, c1, V2, c2 = (p[f"generator.{name}"] for name in NAMES)
+    W1, b1, W2, b2 = (p[f"critic.{name}"] for name in NAMES)
     N, M = len(x), len(z)
 
     s = np.tanh(z @ V1 + c1)  # (M, Z) -> (M, S)
@@ -60,12 +61,7 @@ def wgan_critic(p, x, z, *, activation="leaky_relu"):
     da_f = df_f @ W2.T * phi_slope(a_f)
     gW1 = x.T @ da_r + x_f.T @ da_f
     gb1 = da_r.sum(0) + da_f.sum(0)
-    return loss, {
-        "critic.hidden.weight": gW1,
-        "critic.hidden.bias": gb1,
-        "critic.output.weight": gW2,
-        "critic.output.bias": gb2,
-    }
+    return loss, {f"critic.{name}": g for name, g in zip(NAMES, (gW1, gb1, gW2, gb2), strict=True)}
 
 
 def wgan_generator(p, z, *, activation="leaky_relu"):
@@ -85,8 +81,8 @@ def wgan_generator(p, z, *, activation="leaky_relu"):
         gV1 = zᵀ δt                        gc1 = Σ δt
     """
     phi, phi_slope, _ = activation_by_name(activation)
-    V1, c1, V2, c2 = _generator(p)
-    W1, b1, W2, b2 = _critic(p)
+    V1, c1, V2, c2 = (p[f"generator.{name}"] for name in NAMES)
+    W1, b1, W2, b2 = (p[f"critic.{name}"] for name in NAMES)
     N = len(z)
 
     s = np.tanh(z @ V1 + c1)  # (N, Z) -> (N, S)
@@ -104,19 +100,4 @@ def wgan_generator(p, z, *, activation="leaky_relu"):
     dt = do @ V2.T * (1 - s**2)
     gV1 = z.T @ dt
     gc1 = dt.sum(0)
-    return loss, {
-        "generator.hidden.weight": gV1,
-        "generator.hidden.bias": gc1,
-        "generator.output.weight": gV2,
-        "generator.output.bias": gc2,
-    }
-
-
-def _generator(p):
-    return tuple(
-        p[f"generator.{layer}.{kind}"] for layer in ("hidden", "output") for kind in ("weight", "bias")
-    )
-
-
-def _critic(p):
-    return tuple(p[f"critic.{layer}.{kind}"] for layer in ("hidden", "output") for kind in ("weight", "bias"))
+    return loss, {f"generator.{name}": g for name, g in zip(NAMES, (gV1, gc1, gV2, gc2), strict=True)}

@@ -17,6 +17,7 @@ from minigen.check.inputs import misfit
 from minigen.check.stencil import generator, norm
 
 ROUNDING = 1e-11
+NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
 class ContractError(Exception):
@@ -55,22 +56,12 @@ class Caller:
 
     def __init__(self, problem, backward):
         self.problem, self.backward = problem, backward
-        offered = {"g", "cache", *problem.arguments, *problem.settings}
         parameters = inspect.signature(backward).parameters.values()
+        named = [p for p in parameters if p.kind in NAMED]
         self.takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters)
-        self.takes = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
-        for p in parameters:
-            if (
-                p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
-                and p.default is p.empty
-                and p.name not in offered
-            ):
-                hint = did_you_mean(p.name, offered)
-                raise ContractError(
-                    f"backward asks for an argument {p.name!r}, which there is not{hint}. "
-                    f"It can have: {', '.join(n for n in ('g', 'cache') if n in offered)}, "
-                    f"{', '.join([*problem.arguments, *problem.settings])}"
-                )
+        self.takes = [p.name for p in named]
+        offered = ["g", "cache", *problem.arguments, *problem.settings]
+        refuse_unknown([p.name for p in named if p.default is p.empty], offered)
 
     def __call__(self, g=None, noticed=None):
         """The dict that backward returns. Arrays that it changed in place are added to the list `noticed`."""
@@ -85,12 +76,22 @@ class Caller:
         except Exception as error:
             raise BackwardRaised from error
         if noticed is not None:
-            was = problem.arguments | (
-                {"g": problem.g if before is None else before} if "g" in handed else {}
-            )
-            noticed += [n for n, x in was.items() if not _identical(handed[n], x)]
-            noticed += [f'cache["{n}"]' for n, v in problem.values.items() if not _identical(cache.get(n), v)]
+            was = dict(problem.arguments)
+            if "g" in handed:
+                was["g"] = problem.g if before is None else before
+            noticed += [n for n, x in was.items() if not identical(handed[n], x)]
+            noticed += [f'cache["{n}"]' for n, v in problem.values.items() if not identical(cache.get(n), v)]
         return result
+
+
+def refuse_unknown(needed, offered):
+    """ContractError where backward needs an argument that it cannot have."""
+    for name in needed:
+        if name not in offered:
+            raise ContractError(
+                f"backward asks for an argument {name!r}, which there is not{did_you_mean(name, offered)}. "
+                f"It can have: {', '.join(offered)}"
+            )
 
 
 def examine(problem, backward, wanted):
@@ -165,19 +166,20 @@ def _look(answer, name, value, shape):
         answer.findings.append(Finding(name, "shape", misfit("backward", name, a, shape)))
     elif not np.isfinite(a).all():
         where = np.argwhere(~np.isfinite(a))
-        index = ", ".join(map(str, where[0]))
         many = f"{len(where)} of {a.size} entries"
-        sentence = f"{many} of the gradient of {name} are not finite, the first at [{index}]"
+        sentence = f"{many} of the gradient of {name} are not finite, the first at {where[0].tolist()}"
         answer.findings.append(Finding(name, "not finite", sentence))
     elif a.dtype != np.float64:
-        cure = (
-            "remove the cast" if a.dtype.kind == "f" else "a gradient of whole numbers has lost its fractions"
-        )
-        sentence = f"the gradient of {name} has dtype {a.dtype} where everything given is float64: {cure}"
-        answer.findings.append(Finding(name, "dtype", sentence))
+        answer.findings.append(Finding(name, "dtype", rounded(name, a)))
         answer.gradients[name] = a.astype(np.float64)
     else:
         answer.gradients[name] = a
+
+
+def rounded(name, a):
+    """The sentence for a gradient that is not in float64."""
+    cure = "remove the cast" if a.dtype.kind == "f" else "whole numbers have lost their fractions"
+    return f"the gradient of {name} has dtype {a.dtype} where everything given is float64: {cure}"
 
 
 def _promises(call, problem, answer):
@@ -202,14 +204,11 @@ def broken_promises(call, first, g, elsewhere, noise=dict):
     again, third = call(g), call(g)
     for name, a in first.items():
         if not _same(a, again.get(name)):
-            adds_up = _adds_up(a, again.get(name), third.get(name))
-            why = (
-                "each adds the same again to something that outlives the call"
-                if adds_up
-                else "is noise drawn inside?"
-            )
+            kind, why = "randomness", "is noise drawn inside?"
+            if _adds_up(a, again.get(name), third.get(name)):
+                kind, why = "adds up", "each adds the same again to something that outlives the call"
             sentence = f"two calls with the same arguments give different gradients of {name}: {why}"
-            found[name] = ("adds up" if adds_up else "randomness", sentence)
+            found[name] = (kind, sentence)
     if found:
         return found
     with suppress(Exception):  # it may fail there; what counts is what the call leaves behind
@@ -275,7 +274,8 @@ def _same(a, b, tolerance=ROUNDING):
     return bool(norm(a - b) <= tolerance * (norm(a) + norm(b)))
 
 
-def _identical(a, b):
+def identical(a, b):
+    """Whether a is the array b, entry by entry; not where something else was put in its place."""
     return (
         isinstance(a, np.ndarray)
         and a.dtype == b.dtype

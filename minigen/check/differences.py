@@ -26,7 +26,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minigen.check.stencil import EPS, SCHEMES, SIXTH, central, generator, norm, one_sided
+from minigen.check.stencil import EPS, SCHEMES, SIXTH, central, generator, norm, one_sided, usual
 
 # A tensor of at most so many entries is checked entry by entry: below 1 ms each for a small network.
 EVERY = 400
@@ -34,18 +34,15 @@ EVERY = 400
 # (only then it is called wrong) looks right along all five with probability (0.8 / 100)**5 = 3e-11;
 # three would do, but five also make the relative error that is shown right to about a third.
 DIRECTIONS = 5
-# So many entries of a larger one are looked at one by one all the same: the report
-# should have numbers to show.
+# So many entries of a larger one are looked at one by one all the same: a report should have numbers to show.
 SAMPLE = 8
 # Tries with h, h/10, h/100: for losses that bend sharply, end nearby (log at 0.001) or have a kink nearby.
 TRIES = 3
-# Above so many entries of all inputs together, one evaluation takes milliseconds,
-# and fewer are looked at one by one.
+# With more entries in all inputs together an evaluation takes milliseconds, and fewer are looked at singly.
 MOST_WORK = 50_000
 # Entries whose claims differ by more than this factor get directions of their own.
 BAND = 100.0
-# A step that suits a tensor is looked for among 3e-3 of its entries, and longer and shorter
-# by these powers of ten.
+# A step that suits a tensor is looked for among 3e-3 of its entries, times these powers of ten.
 POWERS = (0, 2, -2, 4, -4, 6, -6, 8, -8)
 LONG_EPS = float(np.finfo(np.longdouble).eps)
 # The steps, relative to the inputs, between which the rounding of the loss is measured, and how often.
@@ -75,9 +72,7 @@ class Slope:
 
 @dataclass
 class Numeric:
-    """What differences say of one tensor: every entry one by one, or a few,
-    with directions across all of them.
-    """
+    """What differences say of one tensor: every entry, or a few and directions across all of them."""
 
     shape: tuple
     entries: list = field(default_factory=list)  # flat indices, in order
@@ -86,8 +81,7 @@ class Numeric:
     directions: list = field(default_factory=list)  # Slopes across the whole tensor
     bands: list = field(default_factory=list)  # Slopes across entries of one size: [(flat indices, Slope)]
     kinks: list = field(default_factory=list)  # flat indices of entries that have no slope
-    # the (lowest, highest, bar) slope that a kink allows, by flat index
-    sides: dict = field(default_factory=dict)
+    sides: dict = field(default_factory=dict)  # {flat index: (lowest, highest, bar)} that a kink allows
     outside: list = field(default_factory=list)
     lost_directions: int = 0
     method: str = ""
@@ -144,8 +138,7 @@ class Loss:
 
     @functools.cached_property
     def finer(self):
-        """The same loss in the longer floating-point numbers that most processors have;
-        None where it is no finer.
+        """The same loss in the longer numbers that most processors have; None where it is no finer.
 
         NumPy computes in them what it is handed in them. Rounding is then 2000 times smaller,
         and a gradient that it drowned is seen.
@@ -163,23 +156,21 @@ class Loss:
 
     @property
     def varies(self):
-        """Whether the loss changes at all when all inputs move as far as they are large."""
+        """Whether the loss changes at all far from here."""
         if self._varies is None:
-            rng, self._varies = generator(0, 3), False
             with np.errstate(all="ignore"):
-                for size in (1.0, 3.0):
-                    d = {k: size * _scale(x) * rng.standard_normal(x.shape) for k, x in self.arrays.items()}
-                    for sign in (1, -1):
-                        try:
-                            y, _ = self.evaluate({k: x + sign * d[k] for k, x in self.arrays.items()})
-                        except (ValueError, ArithmeticError):
-                            continue
-                        with np.errstate(all="ignore"):
-                            apart = (
-                                np.abs(y - self.y) > 100 * self.rounding if y.shape == self.y.shape else True
-                            )
-                        self._varies = self._varies or bool(np.any(apart))
+                self._varies = any(self._moves_far())
         return self._varies
+
+    def _moves_far(self):
+        """Whether the loss changes, move by move, where all inputs move as far as they are large."""
+        rng = generator(0, 3)
+        for size in (1.0, 3.0):
+            d = {k: size * _scale(x) * rng.standard_normal(x.shape) for k, x in self.arrays.items()}
+            for sign in (1, -1):
+                with suppress(ValueError, ArithmeticError):
+                    y, _ = self.evaluate({k: x + sign * d[k] for k, x in self.arrays.items()})
+                    yield y.shape != self.y.shape or bool((np.abs(y - self.y) > 100 * self.rounding).any())
 
     def _find_flaw(self):
         if not np.isfinite(self.y).all():
@@ -203,8 +194,7 @@ class Loss:
         """A hint: the input that is not finite itself, else the call that gave NaN, else where to look."""
         for name, x in self.arrays.items():
             if not np.isfinite(x).all():
-                index = ", ".join(map(str, np.argwhere(~np.isfinite(x))[0]))
-                return f"{name}[{index}] is {x[~np.isfinite(x)][0]} already"
+                return f"{name}{np.argwhere(~np.isfinite(x))[0].tolist()} is {x[~np.isfinite(x)][0]} already"
         if self.branches is not None:  # there is a tape
             return "minigen.detect_anomaly() names the operation to blame"
         for strict in ({"divide": "raise", "invalid": "raise"}, {"over": "raise"}):
@@ -270,8 +260,7 @@ class Loss:
         return np.maximum(least, found)
 
     def _jitter(self, step, seed, number):
-        """The sixth difference of each output along some d of size step * |x|,
-        and how much the output changes.
+        """(sixth difference, largest change) of each output along some d of size step * |x|.
 
         None, None if that leaves the domain.
         """
@@ -358,15 +347,13 @@ class Loss:
             return best
         if abs(found.value - best.value) > 5 * (found.bar + best.bar):  # one of the bars is small by luck
             third = self._try(name, x, direction, 0.37 * found.step, 6, typical)
-            agrees = isinstance(third, Slope) and abs(found.value - third.value) <= 5 * (
-                found.bar + third.bar
-            )
-            return found if agrees else best
+            if not isinstance(third, Slope) or abs(found.value - third.value) > 5 * (found.bar + third.bar):
+                return best
+            return found
         return min(found, best, key=lambda s: s.bar)
 
     def _suitable_step(self, name):
-        """The step whose slope of order 6 along some direction has the least bar for its
-        size; None if none has.
+        """The step whose slope of order 6 along some direction has the least bar for its size, or None.
 
         A gradient that is small beside the loss wants a long step, a function that turns fast
         (the sine of a large number) a short one.
@@ -394,8 +381,7 @@ class Loss:
         return self._suitable[name][0]
 
     def stands(self, name, direction, claim, typical=0.0):
-        """Whether a claim contradicts the slope along a direction with every step,
-        down to where rounding blurs it.
+        """Whether a claim contradicts the slope with every step, down to where rounding blurs it.
 
         A bar may be small by luck. But then the slope with a shorter step is another one.
         """
@@ -431,10 +417,8 @@ class Loss:
         return SCHEMES[self.order][0] * max(1.0, _scale(self.arrays[name]))
 
     def _slope(self, name, x, direction, h, order, typical=0.0):
-        c, g = (
-            central(lambda v: self._value_at({**self.arrays, name: v}), self.y, x, direction, h, order),
-            self.cotangent,
-        )
+        c = central(lambda v: self._value_at({**self.arrays, name: v}), self.y, x, direction, h, order)
+        g = self.cotangent
         value, second = float((g * c.slope).sum()), float((g * c.second).sum())
         floor = norm(self._weighted) / h
         if floor > 1e-9 * abs(value) and self.y.size > 1 and not c.moved.all():
@@ -455,8 +439,7 @@ class Loss:
         return found if found.any() else None
 
     def _reached(self, name, direction, moved):
-        """Which outputs moves along `direction` change, the steps (`moved`) or longer ones:
-        their rounding blurs this slope.
+        """Which outputs the steps (`moved`) or longer ones change: their rounding blurs this slope.
 
         An output that stays the same may be saturated, and change by less than it is rounded;
         so this is also asked where all inputs are of size 1. Where nothing changes at all,
@@ -466,25 +449,19 @@ class Loss:
         far = 1 / float(np.abs(direction).max())
         try:
             for size in (0.3, -3.0, 30.0):
-                y = self._value_at(
-                    {**self.arrays, name: x + size * far * _scale(x) * direction}, any_branch=True
-                )
-                found = found | (y != self.y)
+                there = x + size * far * _scale(x) * direction
+                found = found | (self._value_at({**self.arrays, name: there}, any_branch=True) != self.y)
         except _Outside:
             if size == 0.3:
                 return np.ones(self.y.shape, bool)
         for arrays, here in self._of_size_1():
-            try:
-                y = self._value_at({**arrays, name: arrays[name] + 0.3 * far * direction}, any_branch=True)
-                found = found | (y != here)
-            except _Outside:
-                continue
+            with suppress(_Outside):
+                there = arrays[name] + 0.3 * far * direction
+                found = found | (self._value_at({**arrays, name: there}, any_branch=True) != here)
         return found if found.any() else np.ones(self.y.shape, bool)
 
     def _of_size_1(self):
-        """The inputs and the output there, with the entries of all inputs of size 1,
-        and a few other sizes.
-        """
+        """The inputs with all entries of size 1, and of a smaller one, and the output there."""
         if not self._unit:
             for size in (1.0, 0.3):
                 arrays = {n: size / _scale(x) * x for n, x in self.arrays.items()}
@@ -493,8 +470,7 @@ class Loss:
         return self._unit
 
     def sides(self, name, direction):
-        """(lowest, highest, bar) of the slopes that a kink at x allows along `direction`,
-        None where nobody can tell.
+        """(lowest, highest, bar) of the slopes that a kink at x allows; None where nobody can tell.
 
         Each output has a slope on either side, and what is between them is allowed.
         Where a tape says that several pieces change at once, each of them may be taken to have any slope of
@@ -508,10 +484,8 @@ class Loss:
 
         with np.errstate(all="ignore"):
             try:
-                if (
-                    self.branches is not None
-                    and max(self._changes(name, x, s * h * direction) for s in (1, -1)) > 1
-                ):
+                ways = (h * direction, -h * direction)
+                if self.branches is not None and max(self._changes(name, x, way) for way in ways) > 1:
                     return None
                 right, right_bar = one_sided(f, self.y, x, direction, h)
                 left, left_bar = one_sided(f, self.y, x, -direction, h)
@@ -537,7 +511,7 @@ class Loss:
 
 def _scale(x):
     """The usual size of an entry, 1 where all are 0."""
-    return (norm(x) / max(x.size, 1) ** 0.5) or 1.0
+    return usual(x) or 1.0
 
 
 def _line_of(error):
@@ -546,11 +520,8 @@ def _line_of(error):
     frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(ours)]
     if not frames:
         return ""
-    return (
-        f", in line {frames[-1].lineno} of {Path(frames[-1].filename).name}: {frames[-1].line}".removesuffix(
-            ": "
-        )
-    )
+    last = frames[-1]
+    return f", in line {last.lineno} of {Path(last.filename).name}: {last.line}".removesuffix(": ")
 
 
 def _same_branches(a, b):
@@ -608,10 +579,9 @@ def _bands(claim):
         return []
     with np.errstate(divide="ignore"):
         height = np.minimum(np.log(top / sizes) / np.log(BAND), 8)
-    found = [np.flatnonzero((low <= height) & (height < low + 1)) for low in range(8)] + [
-        np.flatnonzero(height >= 8)
-    ]
-    return [band for band in found[1:] if band.size]  # the largest are what the other directions see
+    # the largest, below 1, are what the other directions see
+    found = [np.flatnonzero((low <= height) & (height < low + 1)) for low in range(1, 9)]
+    return [band for band in found if band.size]
 
 
 def add_entries(numeric, loss, name, indices, typical):
@@ -635,15 +605,12 @@ def add_entries(numeric, loss, name, indices, typical):
 
 
 def locate(loss, name, claim, rng):
-    """An entry at which `claim` is wrong: halve the tensor, keep the half that disagrees
-    more, until one is left.
-    """
+    """An entry at which `claim` is wrong: keep the half that disagrees more, until one entry is left."""
     low, high = 0, claim.size
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = max(
-            ((low, middle), (middle, high)), key=lambda part: _disagreement(loss, name, claim, part, rng)
-        )
+        halves = (low, middle), (middle, high)
+        low, high = max(halves, key=lambda part: _disagreement(loss, name, claim, part, rng))
     return low
 
 

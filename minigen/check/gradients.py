@@ -81,13 +81,14 @@ def check_gradients(
     with preserved(forward, gradients):
         for _ in range(DRAWS if callable(inputs) else 1):
             drawn = Inputs("check_gradients", forward, inputs, rng)
-            reports.append(_check(forward, gradients, drawn, wrt, order, seed, every, directions, device))
+            options = {"every": every, "directions": directions}
+            reports.append(_check(forward, gradients, drawn, wrt, order, seed, options, device))
             if not reports[-1].ok:
                 break
     return reports[-1] if not reports[-1].ok else reports[0]
 
 
-def _check(f, gradients, inputs, wrt, order, seed, every, directions, device):
+def _check(f, gradients, inputs, wrt, order, seed, options, device):
     for name, x in inputs.constants.items():
         raise TypeError(
             f"check_gradients: input {name} has dtype {x.dtype}, and only real numbers have a gradient: use "
@@ -119,16 +120,10 @@ def _check(f, gradients, inputs, wrt, order, seed, every, directions, device):
             records += second
         return records
 
-    report = Report(look(inputs.floats, {"every": every, "directions": directions}, order), inputs.notes)
+    report = Report(look(inputs.floats, options, order), inputs.notes)
     if report.ok and not inputs.draw and (gradients is None or callable(gradients)):
-        second_look(
-            report,
-            lambda arrays: look(arrays, FEW, order),
-            lambda arrays: function(arrays)[0],
-            inputs.floats,
-            names,
-            generator(seed, 11),
-        )
+        look_there, value = lambda arrays: look(arrays, FEW, order), lambda arrays: function(arrays)[0]
+        second_look(report, look_there, value, inputs.floats, names, generator(seed, 11))
     return report
 
 

@@ -69,9 +69,7 @@ class Inputs:
                 )
 
     def _refuse_a_dict(self, function):
-        """A dict whose names are not the function's own is one argument; a function of
-        several would fail inside.
-        """
+        """A dict with other names than the function's is one argument; a function of several would fail."""
         needed = [p.name for p in _positional(function) if p.default is p.empty]
         if len(needed) > 1:
             name = title(function) or "the function"
@@ -91,9 +89,7 @@ class Inputs:
         return function(*self.arguments(values), **settings)
 
     def named(self, gradients, who):
-        """Gradients as a dict of host arrays, whatever form they came in;
-        those that are None are left out.
-        """
+        """Gradients as a dict of host arrays, whatever form they came in, without those that are None."""
         if not isinstance(gradients, dict):
             several = gradients if isinstance(gradients, list | tuple) else [gradients]
             if len(several) != len(self.order):
@@ -167,13 +163,11 @@ def _argument_names(function, count):
 
 
 def misfit(who, name, gradient, shape):
-    """None where `gradient` has that shape; otherwise a sentence,
-    with the reduction that would make it fit.
-    """
+    """None where `gradient` has that shape; otherwise a sentence, with the reduction that makes it fit."""
     came = gradient.shape
-    return (
-        None if came == shape else f"{who} gives shape {came} for {name} of shape {shape}{_cure(came, shape)}"
-    )
+    if came == shape:
+        return None
+    return f"{who} gives shape {came} for {name} of shape {shape}{_cure(came, shape)}"
 
 
 def _cure(came, shape):
@@ -184,10 +178,8 @@ def _cure(came, shape):
             if shape in (left, kept):
                 keepdims = "" if shape == left else ", keepdims=True"
                 axis = axes[0] if count == 1 else axes
-                return (
-                    f"; .sum(axis={axis}{keepdims}) would fit: what was broadcast gets the sum of its "
-                    "gradients"
-                )
+                fits = f"; .sum(axis={axis}{keepdims}) would fit"
+                return f"{fits}: what was broadcast gets the sum of its gradients"
     if sorted(came) == sorted(shape):
         return "; the axes are in another order: is a transpose missing?"
     if np.prod(came) == np.prod(shape):

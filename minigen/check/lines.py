@@ -49,10 +49,10 @@ class Line:
 
 @dataclass
 class Table:
-    """All that was seen in one configuration: the lines from the loss towards the parameters, and promises
-    not kept.
+    """All that was seen in one configuration.
 
-    `broken` are the Findings about backward as a whole, `notes` further sentences.
+    `lines` go from the loss towards the parameters, `broken` are the Findings about backward as a whole,
+    `notes` further sentences.
     """
 
     title: str
@@ -99,8 +99,7 @@ class Table:
         if x is not None and x.worst is not None:
             index, yours, numeric = x.worst
             ratio = f", ratio {yours / numeric:.4g}" if numeric else ""
-            place = ", ".join(map(str, index))
-            out.append(("worst", f"{x.node}[{place}]: yours {yours:.6g}, numeric {numeric:.6g}{ratio}"))
+            out.append(("worst", f"{x.node}{list(index)}: yours {yours:.6g}, numeric {numeric:.6g}{ratio}"))
         out += [("seen", f.sentence) for f in self.findings]
         for line in self.lines:
             out += [("where", f"{line.node}: {line.where}")] * bool(line.where)
@@ -145,8 +144,7 @@ def _short(value, digits=2):
 
 
 def judge_lines(problem, backward, wanted, *, title=""):
-    """Judge every gradient in `wanted` (from the loss towards the parameters) that `backward` returns.
-    Returns a Table.
+    """The Table of the gradients in `wanted` (from the loss towards the parameters) that `backward` returns.
 
     Raises ContractError where what backward returns cannot be compared, Unwritten where nothing is written
     yet, and BackwardRaised where backward does.
@@ -233,9 +231,9 @@ class _Work:
         for i, (lowest, highest) in self.problem.sides(node, self.own).items():
             claim = float(a.flat[i])
             if max(lowest - claim, claim - highest) > KINK * (abs(claim) + abs(lowest) + abs(highest)):
-                place = ", ".join(map(str, np.unravel_index(i, a.shape)))
+                place = list(map(int, np.unravel_index(i, a.shape)))
                 slopes = f"the slope lies between {lowest:.6g} and {highest:.6g}, not {claim:.6g}"
-                return f"at [{place}] is a kink, where {slopes}"
+                return f"at {place} is a kink, where {slopes}"
         return ""
 
 

@@ -17,7 +17,7 @@ from itertools import combinations
 import numpy as np
 
 from minigen.check.report import FIGURES
-from minigen.check.stencil import norm
+from minigen.check.stencil import usual
 
 AMPLITUDES = (0.3, 0.03, 0.003)  # of the usual size of an entry
 LONGER = 3  # entries, instead of 1
@@ -38,16 +38,13 @@ def second_look(report, look, values, arrays, names, rng, constants=()):
     words = special(arrays, names)
     found = None
     for amplitude in AMPLITUDES:
-        found = _try(
-            look, {n: near(x, amplitude, rng) if _may_move(n, x, names) else x for n, x in arrays.items()}
-        )
+        found = _try(look, _near_all(arrays, names, amplitude, rng))
         if found is not None:
             break
     for mine, there in zip(report.records, found or (), strict=False):
         if there.verdict == "wrong":
-            _take(
-                mine, there, "wrong", "right at your inputs, wrong at inputs moved a little: " + there.reason
-            )
+            reason = f"right at your inputs, wrong at inputs moved a little: {there.reason}"
+            _take(mine, there, "wrong", reason)
     blind = found is None or any(r.verdict == "inconclusive" for r in found)
     if blind:
         report.notes.append(
@@ -57,16 +54,12 @@ def second_look(report, look, values, arrays, names, rng, constants=()):
         return _tell(report, words)
     signed = {n: x for n, x in arrays.items() if n in names and x.size and ((x >= 0).all() or (x <= 0).all())}
     if signed:
-        _ask(
-            report,
-            look,
-            {**arrays, **{n: _free(x, rng) for n, x in signed.items()}},
-            "where the signs are mixed",
-        )
-    small = {n: x for n, x in arrays.items() if n in names and 0 < _size(x) < SMALL}
+        mixed = {n: _free(x, rng) for n, x in signed.items()}
+        _ask(report, look, arrays | mixed, "where the signs are mixed")
+    small = {n: x for n, x in arrays.items() if n in names and 0 < usual(x) < SMALL}
     if small and report.ok:
-        grown = {**arrays, **{n: near(0.5 / _size(x) * x, 0.3, rng) for n, x in small.items()}}
-        _ask(report, look, grown, "where they are of size 1")
+        grown = {n: near(0.5 / usual(x) * x, 0.3, rng) for n, x in small.items()}
+        _ask(report, look, arrays | grown, "where they are of size 1")
     until, looks = time.monotonic() + SECONDS, 0
     for arrays_there in longer(arrays, names, constants, rng) if report.ok else ():
         if not report.ok or looks == MOST_LOOKS or time.monotonic() > until:
@@ -103,15 +96,17 @@ def _take(mine, there, verdict, reason):
     mine.verdict, mine.reason = verdict, reason
 
 
-def _may_move(name, x, names):
-    return name in names or not (x == np.rint(x)).all()
+def _near_all(arrays, names, amplitude, rng):
+    """The inputs moved; those that are not checked only if they are no whole numbers."""
+    may = {n for n, x in arrays.items() if n in names or not (x == np.rint(x)).all()}
+    return {n: near(x, amplitude, rng) if n in may else x for n, x in arrays.items()}
 
 
 def near(x, amplitude, rng):
     """A generic point near x, with the signs, the interval [0, 1] and the sums of the rows of x."""
     if not x.size:
         return x
-    scale = _size(x) or 1.0
+    scale = usual(x) or 1.0
     if (x >= 0).all() or (x <= 0).all():
         sign = 1.0 if (x >= 0).all() else -1.0
         moved = np.abs(x) * np.exp(amplitude * rng.standard_normal(x.shape))
@@ -127,14 +122,9 @@ def near(x, amplitude, rng):
 
 def _free(x, rng):
     """x with about half of the signs turned, at least one, and moved."""
-    scale = _size(x) or 1.0
+    scale = usual(x) or 1.0
     turned = rng.permutation(x.size).reshape(x.shape) < (x.size + 1) // 2
     return near(np.where(turned, -1.0, 1.0) * (np.abs(x) + 0.1 * scale), 0.1, rng)
-
-
-def _size(x):
-    """The usual size of an entry."""
-    return norm(x) / max(x.size, 1) ** 0.5
 
 
 def longer(arrays, names, constants, rng):
@@ -144,16 +134,14 @@ def longer(arrays, names, constants, rng):
         return
     ways = (some for count in range(1, len(short) + 1) for some in combinations(short, count))
     for some, _ in zip(ways, range(MOST_WAYS), strict=False):
-        out = {n: near(x, 0.3, rng) if _may_move(n, x, names) else x for n, x in arrays.items()}
+        out = _near_all(arrays, names, 0.3, rng)
         for n, axis in some:
             out[n] = np.concatenate([near(out[n], 0.3, rng) for _ in range(LONGER)], axis)
         yield out
 
 
 def _matter(values, there, arrays, rng):
-    """Whether what was added changes the values: x[:, 0] looks at nothing else,
-    and was written for one column.
-    """
+    """Whether what was added changes the values: x[:, 0] was written for one column."""
     try:
         y = values(there)
         for n, x in there.items():

@@ -18,20 +18,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minigen.check.stencil import generator
+from minigen.check.stencil import EPS, generator
 
-STEP, SHRINKS = (
-    3e-3,
-    4,
-)  # order 6 likes a large step; near a kink or a pole it shrinks tenfold, at most four times
-EPS = float(np.finfo(float).eps)
+STEP = 3e-3  # order 6 likes a large step
+SHRINKS = 4  # near a kink or a pole it shrinks tenfold, at most so often
 CURVED = 1e-8  # relative difference of order 4 and order 6 above which the step is too long
 
 
 class Net:
-    """What a forward talks to: keeps the named values and the terms of the loss, and holds values fixed when
-    asked.
-    """
+    """What a forward talks to: keeps named values and terms of the loss, holds values fixed when asked."""
 
     def __init__(self, held=None, output_name="y"):
         self.held, self.values, self.terms = held, {}, {}
@@ -52,18 +47,14 @@ class Net:
         return value
 
     def output(self, value):
-        """The result y of a layer, which has no loss of its own: the loss is <g, y> for an upstream gradient
-        g.
-        """
+        """The result y of a layer, which has no loss: the loss is <g, y> for an upstream gradient g."""
         self.has_output = True
         return self(self.output_name, value)
 
 
 @dataclass
 class Jacobian:
-    """How one value acts on those that use it directly: for each, (size of the value, size of the user)
-    slopes and bars.
-    """
+    """How one value acts on those that use it directly: for each, slopes and bars (its size, the user's)."""
 
     slopes: dict
     bars: dict
@@ -84,8 +75,7 @@ class _Gradients(dict):
 
 
 class Problem:
-    """A forward at fixed arguments, ready to be differentiated; `settings` are keyword arguments that are no
-    arrays.
+    """A forward at fixed arguments, ready to be differentiated; `settings` are keywords that are no arrays.
 
     `values` holds what was named, in order, `arguments` the arrays given, and `terms` the terms of the loss.
     Where the forward has an output instead, `g` is the gradient that arrives at it, drawn at random from
@@ -139,8 +129,7 @@ class Problem:
         return _Gradients(self, given or {})
 
     def parts(self, name, gradients):
-        """The gradient at `name`, one part for every value that uses it and every term: ({way: part}, {way:
-        bar}).
+        """({way: part}, {way: bar}) of the gradient at `name`, for every value that uses it and every term.
 
         `gradients` holds the gradients of the values that use it. A way is the name of the user or of the
         term.
@@ -162,8 +151,7 @@ class Problem:
         return self.jacobian(name).sound.reshape(self.value(name).shape)
 
     def sides(self, name, gradients):
-        """{flat index: (lowest, highest)}: the gradients that the two sides of a kink allow, for the entries
-        on one.
+        """{flat index: (lowest, highest)}: the gradients that the two sides allow, for entries on a kink.
 
         `gradients` as in `parts`. Each value that uses this one has a slope on either side.
         """
@@ -267,9 +255,7 @@ class Problem:
         return slopes, bars, sound
 
     def _try(self, name, x, entries, h):
-        """Slopes with one step: order 4 where that is exact, else order 6. `good` says for which entries they
-        can be trusted.
-        """
+        """(which entries to trust, slopes, bars) with one step: order 4 where that is exact, else order 6."""
         change, bend = [], []
 
         def look(k, which):
@@ -303,9 +289,7 @@ class Problem:
 
 
 def _kinked(bend, bend_twice, size, noise):
-    """Where do the slopes on the two sides differ? f(h) - 2 f(0) + f(-h) grows like h at a kink, like h^2
-    elsewhere.
-    """
+    """Where do the two sides differ? f(h) - 2 f(0) + f(-h) grows like h at a kink, like h^2 elsewhere."""
     bent = (np.abs(bend) > 1e-6 * size) & (np.abs(bend) > 100 * noise)
     return bent & (np.abs(bend_twice) < 3 * np.abs(bend))
 

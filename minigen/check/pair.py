@@ -17,8 +17,7 @@ import inspect
 
 import numpy as np
 
-from minigen.arguments import did_you_mean
-from minigen.check.contract import ContractError
+from minigen.check.contract import NAMED, ContractError, identical, refuse_unknown
 from minigen.check.inputs import parameters
 from minigen.check.net import Net
 
@@ -83,29 +82,22 @@ class Pair:
         return np.asarray(y), cache, paired
 
     def _decide(self, y, cache, paired):
-        """The arguments of backward: names out of "g", "cache", "inputs" and,
-        by name, inputs and settings.
-        """
+        """The arguments of backward: names out of "g", "cache", "inputs"; by name, inputs and settings."""
         if self._backward is None:
             return ("g",) if _least(cache) or not takes(cache, 1) else ()
         inputs, asked = self.inputs, parameters(self._backward)
         offered = {"g", *self.settings, *(inputs.order if not inputs.one_dict else ())}
         offered |= {"cache"} if paired or self._net else set()
-        needed = [p.name for p in asked.values() if p.default is p.empty and p.kind in _NAMED]
+        needed = [p.name for p in asked.values() if p.default is p.empty and p.kind in NAMED]
         free = any(p.kind is p.VAR_KEYWORD for p in asked.values())
         positional_only = any(p.kind in (p.POSITIONAL_ONLY, p.VAR_POSITIONAL) for p in asked.values())
         if (needed or free) and not positional_only and "g" not in inputs.order and set(needed) <= offered:
-            way = tuple(
-                n
-                for n in ("g", "cache", *inputs.order, *self.settings)
-                if n in offered and (free or n in asked)
-            )
-            if inputs.one_dict:
-                way = tuple(n for n in way if n not in inputs.order)
+            names = ["g", "cache", *(() if inputs.one_dict else inputs.order), *self.settings]
+            way = tuple(n for n in names if n in offered and (free or n in asked))
             if way and ("g" in way or y.ndim == 0):
                 return ("by name", *way)
         if self._net or (self.settings and needed):
-            self._unknown(needed, offered)
+            refuse_unknown(needed, sorted(offered))
         count = 1 if inputs.one_dict else len(inputs.order)
         least, names = _least(self._backward), [p.name for p in asked.values() if p.kind in _ORDERED]
         upstream_first = bool(names) and names[0].lower() in UPSTREAM
@@ -115,10 +107,10 @@ class Pair:
         if (
             paired
             and y.ndim == 0
-            and least <= 1
-            and not upstream_first
-            and takes(self._backward, 1)
             and names
+            and not upstream_first
+            and least <= 1
+            and takes(self._backward, 1)
         ):
             return ("cache",)
         if takes(self._backward, count + 1) and not (y.ndim == 0 and names and names == inputs.order):
@@ -131,23 +123,12 @@ class Pair:
             return ()
         return ("g", "inputs")  # it will fail, and what it was called with will be told
 
-    def _unknown(self, needed, offered):
-        for name in needed:
-            if name not in offered:
-                raise ContractError(
-                    f"backward asks for an argument {name!r}, which there is "
-                    f"not{did_you_mean(name, offered)}. It can have: {', '.join(sorted(offered))}"
-                )
-
     def backward(self, arrays, g):
-        """What backward returned at these inputs, as it came.
-
-        What it changed in place is in `changed_in_place`.
-        """
+        """What backward returned at these inputs, as it came; `changed_in_place` is what it changed."""
         given, upstream = self.fresh(arrays), np.array(g)
         before = self.fresh(given)
         found, spoilt = self._backward_at(given, upstream, before)
-        spoilt += [] if _identical(upstream, np.array(g)) else [("backward", "g")]
+        spoilt += [] if identical(upstream, np.array(g)) else [("backward", "g")]
         cure = "changes {n} in place, and others still need it: write {n} = {n} * a, not {n} *= a"
         self.changed_in_place = [(who, f"{who} {cure.format(n=n)}") for who, n in spoilt]
         return found
@@ -155,21 +136,19 @@ class Pair:
     def _backward_at(self, given, upstream, before):
         """(what backward returned, [(who changed it, name)])."""
         _, cache, _ = self._run(given)
-        spoilt = [("forward", n) for n in given if not _identical(given[n], before[n])]
+        spoilt = [("forward", n) for n in given if not identical(given[n], before[n])]
         offered = {"g": upstream, "cache": cache, **given, **self.settings}
         if self._backward is None:
             found = self._call("backward", cache, (upstream,) if self.takes_g else (), {})
         elif self._way[:1] == ("by name",):
             found = self._call("backward", self._backward, (), {n: offered[n] for n in self._way[1:]})
         else:
-            arguments = [
-                a
-                for n in self._way
-                for a in (self.inputs.arguments(given) if n == "inputs" else (offered[n],))
-            ]
-            found = self._call("backward", self._backward, tuple(arguments), {})
+            arguments = ()
+            for n in self._way:
+                arguments += self.inputs.arguments(given) if n == "inputs" else (offered[n],)
+            found = self._call("backward", self._backward, arguments, {})
         for n in given:
-            if ("forward", n) not in spoilt and not _identical(given[n], before[n]):
+            if ("forward", n) not in spoilt and not identical(given[n], before[n]):
                 spoilt.append(("backward", n))
         return found, spoilt
 
@@ -193,9 +172,7 @@ class Pair:
             raise ContractError(f"{error}{hint}") from error
 
     def by_name(self):
-        """Backward as a function of g and all inputs by name that gives a dict, working on the
-        very arrays it is handed.
-        """
+        """Backward as a function of g and all inputs by name, which works on the very arrays it is handed."""
 
         def backward(**given):
             g = given.pop("g", np.ones(()))
@@ -206,9 +183,7 @@ class Pair:
         return backward
 
     def _call(self, who, function, arguments, keywords):
-        """Call it, and where sizes or arguments do not fit, say how it was called:
-        the order may be another one.
-        """
+        """Call it, and where sizes or arguments do not fit, say how: the order may be another one."""
         try:
             return function(*arguments, **keywords)
         except (TypeError, ValueError) as error:
@@ -234,7 +209,6 @@ class Pair:
             ) from error
 
 
-_NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 _ORDERED = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -256,7 +230,3 @@ def takes(function, count):
     except ValueError:  # built in
         pass
     return True
-
-
-def _identical(a, b):
-    return a.dtype == b.dtype and np.array_equal(a, b, equal_nan=a.dtype.kind == "f")

@@ -55,7 +55,8 @@ def snapshot(functions):
                 arrays.append((x, x.copy()))
         elif isinstance(x, Tensor):
             todo += [x.data, x.grad]
-            bound.append(_slots(x))
+            slots = _Slots(x, ("grad",))
+            bound.append((slots, dict(slots)))
         elif isinstance(x, list):
             bound.append((x, list(x)))
             todo += x
@@ -69,7 +70,7 @@ def snapshot(functions):
         elif type(vars(x) if hasattr(x, "__dict__") else None) is dict:
             bound.append((vars(x), dict(vars(x))))
             todo += vars(x).values()
-    return [b for b in bound if b is not None], arrays
+    return bound, arrays
 
 
 class _Slots(dict):
@@ -86,11 +87,6 @@ class _Slots(dict):
         for n, v in items.items():
             if getattr(self.x, n) is not v:
                 setattr(self.x, n, v)
-
-
-def _slots(x):
-    slots = _Slots(x, ("grad",))
-    return slots, dict(slots)
 
 
 def _held(f):

@@ -112,18 +112,14 @@ class Report:
 
     def explanations(self) -> list[str]:
         """A paragraph for every record that is not plainly ok, and for those that left something out."""
-        return [
-            r.explain() if r.verdict != "ok" else f"{r.parameter}: {r.reason}"
-            for r in self.records
-            if r.reason
-        ]
+        told = [r for r in self.records if r.reason]
+        return [f"{r.parameter}: {r.reason}" if r.verdict == "ok" else r.explain() for r in told]
 
     def summary(self) -> str:
         """One line: how many of each verdict, and the largest error among those that agree."""
         count = {v: sum(r.verdict == v for r in self.records) for v in ("ok", "wrong", "inconclusive")}
-        line = f"{len(self.records)} compared: " + ", ".join(
-            f"{n} {v}" for v, n in count.items() if n or v == "ok"
-        )
+        counts = ", ".join(f"{n} {v}" for v, n in count.items() if n or v == "ok")
+        line = f"{len(self.records)} compared: {counts}"
         errors = [r.largest_error for r in self.records if r.verdict == "ok" and r.largest_error is not None]
         return f"{line}; largest error among the ok: {_error(max(errors))}" if errors else line
 
@@ -162,7 +158,7 @@ def _error(value):
 
 
 def _index(index):
-    return "-" if index is None else f"[{', '.join(map(str, index))}]"
+    return "-" if index is None else str(list(index))
 
 
 def _ratio(worst):

@@ -29,8 +29,7 @@ SIXTH = [(i, w / 924**0.5) for i, w in ((-2, 1), (-1, -6), (1, -20), (2, 15), (3
 
 
 def generator(seed, *purpose):
-    """Random numbers that nobody else draws: a person's inputs may come from
-    `default_rng(seed)` or a child of it.
+    """Random numbers that nobody else draws: a person's inputs may come from `default_rng(seed)`.
 
     A cotangent or a direction must be independent of what is checked: along the inputs it would see little.
     `purpose` are integers that tell several streams of one seed apart.
@@ -90,6 +89,11 @@ def norm(v):
     """The Euclidean norm, where squares of the entries would over- or underflow, too."""
     v = np.asarray(v, float)
     largest = float(np.abs(v).max(initial=0.0))
-    return (
-        largest if largest == 0 or not np.isfinite(largest) else largest * float(np.linalg.norm(v / largest))
-    )
+    if largest == 0 or not np.isfinite(largest):
+        return largest
+    return largest * float(np.linalg.norm(v / largest))
+
+
+def usual(x):
+    """The usual size of an entry."""
+    return norm(x) / max(x.size, 1) ** 0.5

@@ -1,5 +1,4 @@
-"""From numbers to a verdict: do by hand, by tape and by differences agree on one tensor,
-and if not, who differs?
+"""From numbers to a verdict: do by hand, by tape and by differences agree on one tensor, or who differs?
 
 Every entry is judged by itself. With a the claim, n the differences and E ten times their error bar there:
 |a - n| within E is ok; beyond 100 E, and beyond 1e-5 of |a| + |n|, it is wrong;
@@ -24,13 +23,12 @@ AGREES = 1e-7  # relative, beside the error bar
 WRONG = 1e-5  # relative: the smallest mistake that is called one
 BLIND = 1e-3  # relative: above such a bar differences say nothing at all
 SUSPECTS = 3  # entries that look wrong and are looked at again
-ROUNDING = 16 * float(np.finfo(float).eps)
+ROUNDING = 16 * EPS
 
 
 @dataclass
 class Comparison:
-    """One claim against the differences: distance, ten times the bar, the sum of both
-    norms, and what follows.
+    """One claim against the differences: distance, ten times the bar, sum of both norms, and what follows.
 
     `worst` is the flat index of the entry that decides, None where a direction does or all are fine;
     `kink` says whether it lies on a kink, and `drowned` how many entries are too small to be seen.
@@ -52,8 +50,7 @@ class Comparison:
 
 
 def record(subject, name, loss, *, hand=None, tape=None, largest=0.0, rng=None, doubt=None, **options):
-    """The Record of `loss.arrays[name]`: `hand` and `tape` are gradients of its shape,
-    None for a witness not asked.
+    """The Record of `loss.arrays[name]`: `hand` and `tape` are gradients of its shape, or None.
 
     `largest` is the norm of the largest gradient in sight: against it and the loss itself a gradient counts
     as zero. `doubt` is how far the entries by hand are rounded, where that is known. The other options are
@@ -65,10 +62,8 @@ def record(subject, name, loss, *, hand=None, tape=None, largest=0.0, rng=None, 
         infinite = np.flatnonzero(~np.isfinite(g))
         if infinite.size:
             _show_worst(out, claims, int(infinite[0]))
-            out.verdict, out.reason = (
-                "wrong",
-                f"{WITNESSES[witness]} holds NaN or infinity {infinite.size} times",
-            )
+            out.verdict = "wrong"
+            out.reason = f"{WITNESSES[witness]} holds NaN or infinity {infinite.size} times"
             return out
     scale = max(loss.size, largest)
     apart = np.abs(hand - tape).reshape(-1) if len(claims) == 2 else None
@@ -93,9 +88,8 @@ def record(subject, name, loss, *, hand=None, tape=None, largest=0.0, rng=None, 
         finer = numeric_gradient(loss.finer, name, rng, typical=typical, claim=claim, **options)
         again = compare_with(hand, finer, scale, unit, doubt)
         large = again.distance > ROUNDING * scale  # smaller ones may be rounding of the derivation by hand
-        if again.verdict == "wrong" and not (
-            large and _stands(hand, again, loss.finer, name, finer, typical)
-        ):
+        stands = again.verdict == "wrong" and large and _stands(hand, again, loss.finer, name, finer, typical)
+        if again.verdict == "wrong" and not stands:
             again.verdict = "blind"
         if again.verdict in ("ok", "wrong") or again.bar < compared["hand"].bar:
             loss, numeric, compared = loss.finer, finer, {"hand": again}
@@ -135,9 +129,14 @@ def compare_with(claim, numeric, scale, unit=None, doubt=None):
         bars = bars + 10 * doubt.reshape(-1)[numeric.entries]
     top = max(float(np.abs(entries).max(initial=0)), float(np.abs(values).max(initial=0)))
     unit = scale if unit is None else unit
+    claimed_zero = norm_of <= ROUNDING * scale
     found = judge(entries, values, bars, top, scale, unit)
     distance, bar, size = norm(entries - values), norm(bars), norm(entries) + norm(values)
     verdicts = set(found.tolist())
+
+    def is_zero():
+        return claimed_zero and distance <= bar <= AGREES * unit
+
     # <e, u> is |e| / sqrt(size) times a normal variable, so this estimates the three norms
     if not numeric.whole:
         stretch = np.sqrt(numeric.size / max(len(numeric.directions), 1))
@@ -147,11 +146,11 @@ def compare_with(claim, numeric, scale, unit=None, doubt=None):
         bar = max(bar, 10 * stretch * norm([s.bar for s in numeric.directions]))
         bar += 0 if doubt is None else 10 * norm(doubt)
         size = stretch * (norm(claimed) + norm(slopes)) if len(slopes) else 2 * norm_of
-        if not (distance <= bar <= AGREES * unit and norm_of <= ROUNDING * scale):
+        if not is_zero():
             verdicts.add(_one(distance, bar, size))
         # small entries that rounding blurs are no reason to doubt the others
         verdicts |= set(_judge_bands(flat, numeric, scale, unit).tolist()) - {"blind"}
-    if bar > WRONG * size and not (distance <= bar <= AGREES * unit and norm_of <= ROUNDING * scale):
+    if bar > WRONG * size and not is_zero():
         verdicts.add("blind")
     verdict, worst, kink = "ok", None, False
     suspects = np.flatnonzero(found == "wrong")
@@ -166,18 +165,10 @@ def compare_with(claim, numeric, scale, unit=None, doubt=None):
             break
     if beyond and verdict != "wrong":
         verdict, worst, kink = "wrong", beyond[0], True
-    if verdict == "ok" and distance <= bar and norm_of <= ROUNDING * scale:
+    if verdict == "ok" and distance <= bar and claimed_zero:
         distance = size = 0.0  # zero, as claimed; what is left is noise of the differences
-    return Comparison(
-        float(distance),
-        float(bar),
-        float(size),
-        verdict,
-        worst,
-        kink,
-        int((found == "drowned").sum()),
-        suspects,
-    )
+    drowned = int((found == "drowned").sum())
+    return Comparison(float(distance), float(bar), float(size), verdict, worst, kink, drowned, suspects)
 
 
 def _stands(claim, comparison, loss, name, numeric, typical):
@@ -196,8 +187,7 @@ def _stands(claim, comparison, loss, name, numeric, typical):
 def judge(claims, values, bars, top, scale, unit):
     """The verdict on every entry: an array of "ok", "drowned", "blind", "wrong" and "unclear".
 
-    `bars` are ten error bars, `top` is the largest entry of the tensor, `scale` and
-    `unit` as in `compare_with`.
+    `bars` are ten error bars, `top` is the largest entry of the tensor; `scale`, `unit` as in `compare_with`.
     """
     claims, values, bars = (np.asarray(v, float) for v in (claims, values, bars))
     off, size = np.abs(claims - values), np.abs(claims) + np.abs(values)
@@ -229,14 +219,8 @@ def _judge_bands(flat, numeric, scale, unit):
     # a direction along which little happens by chance says no more than the usual one
     usual = np.array([norm(flat[band]) / len(band) ** 0.5 for band, _ in numeric.bands])
     top = float(np.abs(flat).max(initial=0))
-    return judge(
-        np.maximum(np.abs(claimed), usual),
-        np.maximum(np.abs(claimed), usual) + slopes - claimed,
-        10 * bars,
-        top,
-        scale,
-        unit,
-    )
+    claims = np.maximum(np.abs(claimed), usual)
+    return judge(claims, claims + slopes - claimed, 10 * bars, top, scale, unit)
 
 
 def _outside(claim, lowest, highest, bar):
@@ -263,17 +247,15 @@ def _judge(out, numeric, compared, apart, rounding):
             f"{lowest:.6g} and {highest:.6g}"
         )
     if len(wrong) == 2:
-        doubt = (
-            "" if disagree else ", though they agree with each other: is a path cut, or a mistake in both?"
-        )
-        return "wrong", f"neither by hand nor by tape agrees with the differences{doubt}"
+        both = "neither by hand nor by tape agrees with the differences"
+        doubt = ", though they agree with each other: is a path cut, or a mistake in both?"
+        return "wrong", both if disagree else both + doubt
     if wrong:
         others = " and from ".join(WITNESSES[w] for w in (*compared, "differences") if w not in wrong)
         return "wrong", f"{WITNESSES[wrong[0]]} differs from {others}"
     if disagree and out.hand_vs_tape > WRONG:
-        return (
-            "wrong",
-            "by hand differs from by tape, and the differences are too coarse to tell which is right",
+        return "wrong", (
+            "by hand differs from by tape, and the differences are too coarse to tell which is right"
         )
     if numeric.skipped > len(numeric.entries) if numeric.whole else not numeric.directions:
         return "inconclusive", _obstacle(numeric)

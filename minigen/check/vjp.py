@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from minigen.check.contract import broken_promises
+from minigen.check.contract import broken_promises, rounded
 from minigen.check.differences import DIRECTIONS, EVERY, LONG_EPS, MOST_WORK, Loss
 from minigen.check.inputs import Given, Inputs, misfit, title
 from minigen.check.moved import FEW, near, second_look
@@ -81,14 +81,13 @@ def check_pair(
     rng, draws = generator(seed, 10), []
     for _ in range(DRAWS if callable(inputs) else 1):
         pair = Pair(caller, forward, backward, Inputs(caller, forward, inputs, rng), settings)
-        options = {"seed": seed, "every": every, "directions": directions}
-        draws.append(_check(pair, title(forward), wrt, **options))
+        draws.append(_check(pair, title(forward), wrt, seed, {"every": every, "directions": directions}))
         if not draws[-1].ok:
             break
     return draws[-1] if not draws[-1].ok else draws[0]
 
 
-def _check(pair, subject, wrt, *, seed, every, directions):
+def _check(pair, subject, wrt, seed, options):
     arrays, names = pair.inputs.floats, pair.inputs.select(wrt)
     report = Report([], pair.inputs.notes)
     with np.errstate(all="ignore"):  # what is not finite will be in the report
@@ -98,17 +97,10 @@ def _check(pair, subject, wrt, *, seed, every, directions):
             report.records.append(_wrong(subject, "(backward)", str(error)))
             return report
     look = _Look(pair, subject, names, seed)
-    report.records += look(arrays, {"every": every, "directions": directions}, thorough=True)
+    report.records += look(arrays, options, thorough=True)
     if report.ok and y.size and not pair.inputs.draw:
-        second_look(
-            report,
-            lambda there: look(there, FEW),
-            pair.forward,
-            arrays,
-            names,
-            generator(seed, 11),
-            list(pair.inputs.constants.values()),
-        )
+        constants, rng = list(pair.inputs.constants.values()), generator(seed, 11)
+        second_look(report, lambda there: look(there, FEW), pair.forward, arrays, names, rng, constants)
     return report
 
 
@@ -151,9 +143,8 @@ class _Look:
         broken = self._promises(arrays, g, promised, noise) if thorough and not loss.flaw else {}
         for name in names:
             if name not in fits:
-                records.append(
-                    _wrong(subject, name, _unfit(name, found, arrays[name].shape), arrays[name].shape)
-                )
+                shape = arrays[name].shape
+                records.append(_wrong(subject, name, _unfit(name, found, shape), shape))
                 continue
             hand = fits[name].astype(np.float64)
             doubt = doubts().get(name) if thorough and not broken else None
@@ -167,22 +158,17 @@ class _Look:
 
     def _promises(self, arrays, g, first, noise):
         """{name: sentence} for gradients that break the contract."""
-        rounded = {
-            n: f"the gradient of {n} has dtype {a.dtype} where everything given is float64: "
-            + ("remove the cast" if a.dtype.kind == "f" else "whole numbers have lost their fractions")
-            for n, a in first.items()
-            if a.dtype != np.float64
-        }
+        coarse = {n: rounded(n, a) for n, a in first.items() if a.dtype != np.float64}
         rng = generator(self.seed, 12)
         there = {n: near(x, 0.3, rng) if n in self.names else x for n, x in arrays.items()}
         found = broken_promises(
             lambda u: self.pair.gradients(arrays, g if u is None else u),
-            {n: a for n, a in first.items() if n not in rounded},
+            {n: a for n, a in first.items() if n not in coarse},
             g if self.pair.takes_g else None,
             lambda: self.pair.gradients(there, g),
             noise,
         )
-        return rounded | {n: sentence for n, (_, sentence) in found.items()}
+        return coarse | {n: sentence for n, (_, sentence) in found.items()}
 
     def _doubts(self, arrays, g, fits):
         """By how much every entry of the gradients is rounded: {name: array}.

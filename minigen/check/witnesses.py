@@ -53,8 +53,7 @@ def layer_subject(
     wrt: list[str] | None = None,
     seed: int = 0,
 ) -> Subject:
-    """A Subject for a layer, whose output is an array: the loss is that output weighted
-    by fixed random numbers.
+    """A Subject for a layer, whose output is an array: the loss is that output, weighted at random.
 
     `by_tape(*tensors) -> Tensor`; `by_hand(*arrays) -> (y, backward)`, where `backward(g)` gives one gradient
     for each input, in their order. The weights are what flows into `backward`; were they all 1, many a
@@ -108,8 +107,7 @@ class ByTape:
         return y.numpy(), branches
 
     def gradients(self, arrays, names, choose_cotangent):
-        """The gradients of <cotangent, value> by name, as host arrays or None where there is
-        no path; the cotangent.
+        """({name: gradient of <cotangent, value>, a host array, or None where there is no path}, cotangent).
 
         `choose_cotangent(shape)` is asked once the shape of the value is known.
         """
@@ -155,9 +153,9 @@ def compare(subject: Subject, seed: int = 0, device: str = "cpu") -> list[Record
         )
     loss = Loss(by_tape, arrays, seed=seed, tries=TRIES)
     recorded = {n: np.zeros_like(arrays[n]) if g is None else g for n, g in recorded.items()}
-    value, derived = (
-        (None, dict.fromkeys(names)) if subject.by_hand is None else _by_hand(subject, arrays, names)
-    )
+    value, derived = None, dict.fromkeys(names)
+    if subject.by_hand is not None:
+        value, derived = _by_hand(subject, arrays, names)
     largest = max(float(np.linalg.norm(g)) for g in recorded.values())
     records = []
     if value is not None and not abs(value - loss.value) <= SAME_LOSS * max(abs(loss.value), largest):
@@ -195,8 +193,6 @@ def _other_loss(name, hand, by_tape):
         worst_index=(),
         worst={"hand": hand, "tape": by_tape},
         verdict="wrong",
-        reason=(
-            "the losses themselves differ, so these are gradients of two functions: compare the forwards "
-            "first"
-        ),
+        reason="the losses themselves differ, so these are gradients of two functions: compare the forwards "
+        "first",
     )

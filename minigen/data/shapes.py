@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from minigen.arguments import as_generator
+from minigen.arguments import as_generator, whole_number
 from minigen.engine.backend import Seed
 
 shape_names = ("circle", "square", "triangle")
@@ -35,8 +35,7 @@ def shapes(
     that does not fit: the triangle is 2.7 radii wide.
     """
     for name, value, least in (("n", n, 1), ("size", size, 4)):
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-            raise ValueError(f"shapes: {name} is {value!r}, expected a whole number of {least} or more")
+        whole_number(f"shapes: {name}", value, least)
     low, high = (0.15 * size, 0.3 * size) if radius is None else np.broadcast_to(radius, (2,)).tolist()
     largest = size / (2 * _reach[2, 0])
     if not 0 < low <= high <= largest:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
-from minigen.arguments import as_generator, as_rows
+from minigen.arguments import as_generator, as_rows, whole_number
 from minigen.engine.backend import Seed
 
 
@@ -44,8 +44,8 @@ class Mixture:
             first, second = double[0].tolist()
             raise ValueError(
                 f"centres {first} and {second} coincide, so these are fewer than {len(centres)} modes: "
-                "angles from "
-                "np.linspace(0, 2 * pi, K) repeat the first one, use endpoint=False or minigen.data.ring"
+                "angles from np.linspace(0, 2 * pi, K) repeat the first one, use endpoint=False or "
+                "minigen.data.ring"
             )
         centres.flags.writeable = False
         object.__setattr__(self, "centres", centres)
@@ -57,7 +57,7 @@ class Mixture:
 
     def labelled(self, n: int, *, rng: Seed, dtype: DTypeLike = np.float32) -> tuple[np.ndarray, np.ndarray]:
         """n points (n, D), the same that `sample` gives, and the mode of each: int64 (n,), 0 .. K-1."""
-        n, dtype, rng = _whole("n", n), _real(dtype), as_generator(rng)
+        n, dtype, rng = whole_number("n", n), _real(dtype), as_generator(rng)
         k = len(self.centres)
         mode = rng.permutation(np.arange(n) % k) if self.even else rng.integers(k, size=n)
         noise = rng.standard_normal((n, self.centres.shape[1]))
@@ -86,7 +86,7 @@ class Curve:
 
     def labelled(self, n: int, *, rng: Seed, dtype: DTypeLike = np.float32) -> tuple[np.ndarray, np.ndarray]:
         """n points (n, 2), the same that `sample` gives, and the label (n,) of each."""
-        n, dtype, rng = _whole("n", n), _real(dtype), as_generator(rng)
+        n, dtype, rng = whole_number("n", n), _real(dtype), as_generator(rng)
         points, labels = self.path(rng.random(n))
         return (points + self.noise * rng.standard_normal((n, 2))).astype(dtype), labels
 
@@ -103,7 +103,7 @@ def ring(modes: int = 8, *, radius: float = 1.0, sigma: float = 0.05) -> Mixture
     8 angles from 0 to 2 pi inclusive, which is 7 modes, one of them twice as likely. `radius` and `sigma` in
     the unit of the data.
     """
-    modes, radius = _whole("modes", modes), _positive("radius", radius)
+    modes, radius = whole_number("modes", modes), _positive("radius", radius)
     angles = 2 * np.pi * np.arange(modes) / modes
     return Mixture(radius * np.stack([np.cos(angles), np.sin(angles)], axis=1), sigma)
 
@@ -114,7 +114,7 @@ def grid(side: int = 5, *, spacing: float = 2.0, sigma: float = 0.05, even: bool
     side = 5 and spacing = 2 give the 25 centres {-4, -2, 0, 2, 4}^2. `spacing` and `sigma` in the unit of the
     data; `even` as in `Mixture`.
     """
-    side, spacing = _whole("side", side), _positive("spacing", spacing)
+    side, spacing = whole_number("side", side), _positive("spacing", spacing)
     line = spacing * (np.arange(side) - (side - 1) / 2)
     return Mixture(np.stack(np.meshgrid(line, line, indexing="ij"), axis=-1).reshape(-1, 2), sigma, even)
 
@@ -168,7 +168,7 @@ def spiral(arms: int = 1, *, turns: float = 2.0, noise: float = 0.02) -> Curve:
     The square root spreads the points almost evenly along the arm, with E r^2 = 1/2 as in a full disc. Arms
     lie 1 / (turns * arms) apart. The label is the arm, int64.
     """
-    arms, turns = _whole("arms", arms), _positive("turns", turns)
+    arms, turns = whole_number("arms", arms), _positive("turns", turns)
 
     def path(u):
         place = np.asarray(u) * arms
@@ -240,12 +240,6 @@ def published(name: str) -> Published:
 
 
 # ----- checks of arguments --------------------------------------------------------------------------------
-
-
-def _whole(name, value):
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ValueError(f"{name} is {value!r}, expected a whole number of 1 or more")
-    return int(value)
 
 
 def _positive(name, value):

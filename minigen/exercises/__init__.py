@@ -43,8 +43,7 @@ def check(
 
 
 def _masters_around():
-    """{id: Master} of the folder of exercises in which one works, or in which the program lies; and what
-    prevents them."""
+    """({id: Master} of the folders of exercises that one works in and the program lies in, what hinders)."""
     import sys
     from pathlib import Path
 

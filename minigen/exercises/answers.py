@@ -1,5 +1,4 @@
-"""`minigen exercise solution, diff, bug, reset`: what shows the answer, and what takes a file
-back to its beginning.
+"""`minigen exercise solution, diff, bug, reset`: what shows the answer, what takes a file to its beginning.
 
 A solution is shown after the exercise has passed; before that one has to ask with --reveal, and it is noted.
 """
@@ -38,12 +37,8 @@ def diff(options):
     mine, solved = content.decode("utf-8", "replace"), exercise.master.solution()
     yours, theirs = _without_comments(mine), _without_comments(solved)
     lines = difflib.unified_diff(yours, theirs, shown(path), "solution", lineterm="")
-    text = "\n".join(lines)
-    print(
-        text
-        or f"{shown(path)} is the solution, "
-        + ("letter for letter" if mine == solved else "but for comments")
-    )
+    alike = "letter for letter" if mine == solved else "but for comments"
+    print("\n".join(lines) or f"{shown(path)} is the solution, {alike}")
     print(f"\nnext: minigen exercise next{workspace.extra}")
     return 0
 
@@ -78,26 +73,16 @@ def bug(options):
             print(f"next: minigen exercise list{workspace.extra}")
             return 0
         if not fresh:
-            print(
-                f"every bug of {master.id} has its file; still to repair: {', '.join(b.name for b in left)}"
-            )
-            print(
-                f"next: open {shown(workspace.path(left[0]))}, then: minigen exercise check {left[0].typed}"
-            )
+            todo = ", ".join(b.name for b in left)
+            print(f"every bug of {master.id} has its file; still to repair: {todo}")
+            print(_open(workspace, left[0]))
             return 0
         chosen = fresh[0]
-    _allow(
-        workspace,
-        workspace.exercise(master),
-        options.reveal,
-        f"bug {options.code}" if options.code else "bug",
-    )
-    path = workspace.path(chosen)
+    again = f"bug {options.code}" if options.code else "bug"
+    _allow(workspace, workspace.exercise(master), options.reveal, again)
     new = workspace.write(chosen, chosen.text())
-    print(
-        f"{shown(path)}: "
-        + ("the solution, but one mistake is in it" if new else "is there already and stays as it is")
-    )
+    what = "the solution, but one mistake is in it" if new else "is there already and stays as it is"
+    print(f"{shown(workspace.path(chosen))}: {what}")
     print(f"next: find it, repair it, then: minigen exercise check {chosen.typed}")
     return 0
 
@@ -112,8 +97,12 @@ def reset(options):
         backup = workspace.replace(exercise, text)
         kept = f"{shown(path)} is as it was at first; yours is kept in {shown(backup)}" if backup else ""
         print(kept or f"written: {shown(path)}")
-    print(f"next: open {shown(path)}, then: minigen exercise check {exercise.typed}")
+    print(_open(workspace, exercise))
     return 0
+
+
+def _open(workspace, exercise):
+    return f"next: open {shown(workspace.path(exercise))}, then: minigen exercise check {exercise.typed}"
 
 
 def _allow(workspace, exercise, reveal, command):

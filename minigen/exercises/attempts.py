@@ -1,5 +1,4 @@
-"""`minigen exercise check`: judges files, prints what was found, and says as the last line what to do
-next."""
+"""`minigen exercise check`: judges files, prints what was found, and in the last line what to do next."""
 
 import contextlib
 import json
@@ -107,12 +106,9 @@ def what_next(workspace, attempt):
     id, status, code = attempt.exercise.typed, attempt.status, attempt.result.get("code")
     again = f"minigen exercise check {id}"
     if status == "passed":
-        bug = attempt.exercise.bug
-        more = (
-            f"more: minigen exercise explain {bug.split('.')[0]}   (the mistake that was planted)\n"
-            if bug
-            else ""
-        )
+        bug, more = attempt.exercise.bug, ""
+        if bug:
+            more = f"more: minigen exercise explain {bug.split('.')[0]}   (the mistake that was planted)\n"
         return more + after_passing(workspace, attempt.exercise)
     if attempt.path is None:
         return f"next: {workspace.adding(attempt.exercise)}   (writes the file)"
@@ -216,26 +212,21 @@ def _check_all(options):
     workspace = Workspace.here(options.source).required()
     attempts, unread = [], None if workspace.progress.read() else "made anew"
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        jobs = (lambda e: _judged(workspace, e, options)), everything(workspace)
-        for attempt in pool.map(*jobs):
+        for attempt in pool.map(lambda e: _judged(workspace, e, options), everything(workspace)):
             if attempt.path is None:
                 attempt.result["status"] = "not attempted"  # among all, a file that is missing is no accident
             attempts.append(attempt)
             if not options.json:
                 line = attempt.result["message"] if attempt.status != "passed" else ""
-                line = textwrap.shorten(
-                    line.removeprefix("not attempted yet: "), width(105) - 45, placeholder=" ..."
-                )
+                line = line.removeprefix("not attempted yet: ")
+                line = textwrap.shorten(line, width(105) - 45, placeholder=" ...")
                 print(f"{attempt.status:<13}  {attempt.exercise.name:<28}  {line}".rstrip(), flush=True)
     _remember(workspace, attempts)
     statuses = [a.status for a in attempts]
     code = EXIT[next((s for s in _GRAVEST if s in statuses), "passed")]
     if options.json:
-        print(
-            json.dumps(
-                {"version": VERSION, "exit_code": code, "results": [as_json(a) for a in attempts]}, indent=1
-            )
-        )
+        answer = {"version": VERSION, "exit_code": code, "results": [as_json(a) for a in attempts]}
+        print(json.dumps(answer, indent=1))
         return code
     counts = ", ".join(f"{statuses.count(s)} {s}" for s in EXIT if s in statuses)
     print(f"\n{len(attempts)} files: {counts}" + (f"; progress {unread}" if unread else ""))
@@ -265,7 +256,5 @@ def _frame(attempt, number, function, text):
 
 def _indented(text, most):
     lines = text.splitlines()
-    shown_lines = [f"  | {line[:200]}" for line in lines[:most]]
-    return "\n".join(
-        shown_lines + ([f"  | ... and {len(lines) - most} more lines"] if len(lines) > most else [])
-    )
+    rest = [f"... and {len(lines) - most} more lines"] if len(lines) > most else []
+    return "\n".join(f"  | {line[:200]}" for line in [*lines[:most], *rest])

@@ -1,6 +1,4 @@
-"""Looks up a mistake by its code: mistakes.md, the catalogue that people read, is also the
-one the program reads.
-"""
+"""Looks up a mistake by its code, in the catalogue that people read: mistakes.md."""
 
 import functools
 from dataclasses import dataclass

@@ -120,9 +120,9 @@ def _quiet_after_once(backward):
         if calls == 1:
             return backward(*arguments, **named)
         with (
-            open(os.devnull, "w") as nowhere,
-            contextlib.redirect_stdout(nowhere),
-            contextlib.redirect_stderr(nowhere),
+            open(os.devnull, "w") as null,
+            contextlib.redirect_stdout(null),
+            contextlib.redirect_stderr(null),
         ):
             return backward(*arguments, **named)
 
@@ -221,9 +221,8 @@ def _shapes(frame, line):
     """The shapes of the arrays that a line names: what one looks up first when sizes do not fit."""
     names = dict.fromkeys(re.findall(r"[A-Za-z_]\w*", line.split("#")[0]))
     arrays = {n: frame.f_locals[n] for n in names if hasattr(frame.f_locals.get(n), "shape")}
-    return "".join(
-        f"\n{'here ' if i == 0 else '     '}{n} is {v.shape}" for i, (n, v) in enumerate(arrays.items())
-    )
+    told = "\n     ".join(f"{n} is {v.shape}" for n, v in arrays.items())
+    return f"\nhere {told}" if told else ""
 
 
 def _assignments(function, name):

@@ -45,43 +45,30 @@ def add_to(commands):
 
 
 def _for_students(add):
-    id = _argument(
-        "id", metavar="ID", help="the name of an exercise, such as dense, or a file: yours, or its master"
-    )
-    maybe = _argument("id", metavar="ID", nargs="?", help=f"{id[1]['help']} (default: the next one)")
+    meant = "the name of an exercise, such as dense, or a file: yours, or its master"
+    id = _argument("id", metavar="ID", help=meant)
+    maybe = _argument("id", metavar="ID", nargs="?", help=f"{meant} (default: the next one)")
     reveal = _argument("--reveal", action="store_true", help="before the exercise has passed; this is noted")
     seed = _argument("--seed", type=_whole, default=0, metavar="N", help="other random numbers")
-    limit = _argument(
-        "--time-limit", type=_seconds, default=20.0, metavar="S", help="in seconds (default: 20)"
-    )
+    seconds = {"type": _seconds, "metavar": "S"}
+    limit = _argument("--time-limit", default=20.0, help="in seconds (default: 20)", **seconds)
     tell = _argument("--reveal", action="store_true", help="show the corrected line as well; this is noted")
     search = _argument(
-        "--seconds",
-        type=_seconds,
-        default=6.0,
-        metavar="S",
-        help="for the search after the table (default: 6)",
+        "--seconds", default=6.0, help="for the search after the table (default: 6)", **seconds
     )
     all = _argument("--all", action="store_true", help="every file; makes the record of progress anew")
     json = _argument("--json", action="store_true", help="print JSON")
-    named = _argument(
-        "--as", dest="named", metavar="EXERCISE", help="which exercise the file is, if its name does not tell"
-    )
+    file = "which exercise the file is, if its name does not tell"
+    named = _argument("--as", dest="named", metavar="EXERCISE", help=file)
     source = _source()
     level = _argument("--level", type=_whole, default=0, metavar="K", help="hints 1 to K")
-    which = _argument(
-        "code", metavar="CODE", nargs="?", help="which mistake: its number or code (default: the next one)"
-    )
+    mistake = "which mistake: its number or code (default: the next one)"
+    which = _argument("code", metavar="CODE", nargs="?", help=mistake)
     code = _argument("code", metavar="CODE", nargs="?", help="such as V02 (default: all codes)")
     where = "default: minigen-exercises, or the folder of exercises you are in"
     folder = _argument("folder", metavar="DIR", nargs="?", help=where)
-    add(
-        "init",
-        "lessons.init",
-        "write the exercises into a folder; what is there stays as it is",
-        folder,
-        source,
-    )
+    init = "write the exercises into a folder; what is there stays as it is"
+    add("init", "lessons.init", init, folder, source)
     add("list", "lessons.list_", "all exercises, and how far you have come", source)
     add("next", "lessons.next_", "the exercise to do now", source)
     add("show", "lessons.show", "the statement of an exercise", id, named, source)
@@ -95,14 +82,8 @@ def _for_students(add):
     add("diff", "answers.diff", "your file against the solution", id, named, source, reveal)
     bug = "spot the bug: write the solution with one known mistake in it, to be repaired"
     add("bug", "answers.bug", bug, id, which, named, source, reveal)
-    add(
-        "reset",
-        "answers.reset",
-        "take a file back to its beginning; yours goes to a backup",
-        id,
-        named,
-        source,
-    )
+    reset = "take a file back to its beginning; yours goes to a backup"
+    add("reset", "answers.reset", reset, id, named, source)
     add("notebook", "lessons.notebook", "write the exercise as a Jupyter notebook", id, named, source)
 
 
@@ -116,10 +97,10 @@ def _for_teachers(add):
 
 
 def _source():
-    from_where = (
+    made = (
         "the folder of masters, or the master, that the exercises are made from (default: as init was told)"
     )
-    return _argument("--from", dest="source", metavar="DIR", help=from_where)
+    return _argument("--from", dest="source", metavar="DIR", help=made)
 
 
 def run(options):

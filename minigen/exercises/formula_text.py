@@ -33,9 +33,7 @@ _MATH = re.compile(r"\$\$(.+?)\$\$|\$(.+?)\$", re.DOTALL)
 
 
 def in_unicode(text, width):
-    """A text with formulas between `$` as plain text; those between `$$` stand on lines of their
-    own, at most `width` wide.
-    """
+    """A text with its `$` formulas as plain text, those between `$$` on own lines at most `width` wide."""
     formulas = [a or b for a, b in _MATH.findall(text)]
     small = all(_Formula(f, True).all_small for f in formulas)
     out, end = [], 0
@@ -184,8 +182,7 @@ class _Formula:
         if self._argument() != name or name not in ("cases", "aligned"):
             raise ValueError(f"\\begin{{{name}}} is not known in the formula {self.latex.strip()}")
         if name == "aligned":
-            inside = re.sub(r"&", r"\\quad ", inside.replace("&=", "="))
-            return self._part(inside)
+            return self._part(inside.replace("&=", "=").replace("&", r"\quad "))
         rows = [row.split("&") for row in inside.split("\\\\")]
         cases = [(self._part(value).strip(), self._part(when).strip()) for value, when in rows]
         text = "; ".join(f"{v} {w}" if w.startswith("otherwise") else f"{v} if {w}" for v, w in cases)

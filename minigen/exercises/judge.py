@@ -5,7 +5,6 @@ separately.
 """
 
 import functools
-import inspect
 import textwrap
 from dataclasses import dataclass, field
 from html import escape
@@ -79,22 +78,12 @@ class Result:
             mutant = self.master.mutants[self.listed]
             said.append(f"page   : {mutant.cause or explain(self.code).title} [{self.code}]")
         wrap = {"width": min(width(), 100), "subsequent_indent": " " * 9}
-        lines = [
-            textwrap.fill(t, **wrap) if t.startswith(_PROSE) else t
-            for text in said
-            for t in text.splitlines()
-        ]
-        return "\n".join(lines)
+        lines = [line for text in said for line in text.splitlines()]
+        return "\n".join(textwrap.fill(x, **wrap) if x.startswith(_PROSE) else x for x in lines)
 
     def to_dict(self) -> dict:
         """Plain values, ready for JSON."""
-        out = {
-            "id": self.id,
-            "status": self.status,
-            "message": self.message,
-            "code": self.code,
-            "seed": self.seed,
-        }
+        out = {name: getattr(self, name) for name in ("id", "status", "message", "code", "seed")}
         shape = dict.fromkeys(("lines", "findings", "certain"), ()) | {"tried": 0, "seconds": 0.0}
         shape |= {} if self.explanation is None else self.explanation.to_dict()
         gradients = [
@@ -107,22 +96,21 @@ class Result:
         return "\n\n".join(filter(None, [self.message, str(self.table or ""), self.told()]))
 
     def _repr_html_(self):
-        colour = {"passed": "#1a7f37", "not attempted": "#57606a", "inconclusive": "#9a6700"}.get(
-            self.status, "#cf222e"
-        )
-        parts = [f'<p style="color:{colour};font-weight:bold">{escape(self.message)}</p>']
-        parts += [] if self.table is None else [self.table._repr_html_()]
-        return "".join([*parts, *(f"<pre>{escape(t)}</pre>" for t in [self.told()] if t)])
+        colours = {"passed": "#1a7f37", "not attempted": "#57606a", "inconclusive": "#9a6700"}
+        colour, told = colours.get(self.status, "#cf222e"), self.told()
+        html = f'<p style="color:{colour};font-weight:bold">{escape(self.message)}</p>'
+        html += "" if self.table is None else self.table._repr_html_()
+        return html + (f"<pre>{escape(told)}</pre>" if told else "")
 
 
 _PROSE = ("likely", "certain", "page", "         ")
 _SHORT = {"consequence": "wrong", "unwritten": "inconclusive"}
 
 
-def judge(master, backward, seed=0, configs=None):
-    """The Result of `backward` on every configuration of the master, or on `configs`; nothing is raised."""
+def judge(master, backward, seed=0):
+    """The Result of `backward` on every configuration of the master; nothing is raised."""
     tried = _Tried()
-    for trial in trials(master, seed, configs):
+    for trial in trials(master, seed):
         try:
             found = judge_lines(trial.problem, backward, master.wanted, title=trial.title)
         except Unwritten as blank:
@@ -212,9 +200,8 @@ class _Tried:
         if self.wrong:
             return Result(master, "wrong", "not right yet", found, **found_out)
         if self.inconclusive:
-            return Result(
-                master, "inconclusive", "this cannot be decided: see the lines marked", found, seed=seed
-            )
+            message = "this cannot be decided: see the lines marked"
+            return Result(master, "inconclusive", message, found, seed=seed)
         message = f"passed: every gradient is right in {len(self.ok)} configurations"
         return Result(master, "passed", message, seed=seed)
 
@@ -278,24 +265,13 @@ class Trial:
         self.config = config
         self.words = ", ".join(f"{k}={v}" for k, v in config.items() if k != "why")
         self.title = f"{master.id} · configuration {number} of {of} ({self.words}) · seed {seed}"
-        module, sizes = master.module(), {k: v for k, v in config.items() if k != "why"}
         rng = Draws(generator(seed, 20, number))
-        arguments = module.inputs(rng, **sizes)
-        parameters = inspect.signature(module.forward).parameters.values()
-        settings = {p.name: sizes[p.name] for p in parameters if p.kind is p.KEYWORD_ONLY}
-        self.problem = Problem(module.forward, arguments, settings, rng)
-
-
-def trials(master, seed, configs=None):
-    """A Trial for every configuration."""
-    return _trials(master, seed) if configs is None else _drawn(master, seed, configs)
+        self.problem = Problem(master.module().forward, *master.drawn(config, rng), rng)
 
 
 # what was measured of a forward serves every answer that is judged with the same seed
 @functools.lru_cache(maxsize=4)
-def _trials(master, seed):
-    return _drawn(master, seed, master.module().CONFIGS)
-
-
-def _drawn(master, seed, configs):
+def trials(master, seed):
+    """A Trial for every configuration."""
+    configs = master.module().CONFIGS
     return [Trial(master, config, seed, number, len(configs)) for number, config in enumerate(configs, 1)]

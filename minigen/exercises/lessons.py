@@ -1,6 +1,4 @@
-"""`minigen exercise init, list, next, show, hint, explain, notebook`: everything to read
-before and while one works.
-"""
+"""`minigen exercise init, list, next, show, hint, explain, notebook`: what one reads before and at work."""
 
 import itertools
 import re
@@ -93,8 +91,8 @@ def hint(options):
     """One more hint each time; those read before are repeated."""
     workspace, exercise = target(options)
     hints = exercise.master.hints
-    read = workspace.progress.entry(exercise.id).get("hints", 0)
-    level = options.level or min((read if isinstance(read, int) else 0) + 1, len(hints))
+    read = progress.count(workspace.progress.entry(exercise.id), "hints")
+    level = options.level or min(read + 1, len(hints))
     if not 1 <= level <= len(hints):
         raise UserError(
             f"there are hints 1 to {len(hints)}, and no hint {level}",
@@ -102,13 +100,11 @@ def hint(options):
         )
     for number, text in enumerate(hints[:level], 1):
         print(_wrapped(f"hint {number} of {len(hints)}: {text}") + "\n")
-    kept = workspace.progress.change(exercise.id, hints=max(level, read if isinstance(read, int) else 0))
-    more = f"minigen exercise hint {exercise.typed}" + ("" if kept else f" --level {level + 1}")
-    more = (
-        f"another hint: {more}"
-        if level < len(hints)
-        else f"the solution: minigen exercise solution {exercise.typed} --reveal"
-    )
+    kept = workspace.progress.change(exercise.id, hints=max(level, read))
+    more = f"the solution: minigen exercise solution {exercise.typed} --reveal"
+    if level < len(hints):
+        further = "" if kept else f" --level {level + 1}"
+        more = f"another hint: minigen exercise hint {exercise.typed}{further}"
     print(f"next: minigen exercise check {exercise.typed}   ({more})")
     return 0
 
@@ -132,9 +128,7 @@ def explain(options):
 
 
 def _last_checked(code):
-    """The exercise that a person is at: the last one in which this mistake was seen,
-    else the last one checked.
-    """
+    """The exercise that a person is at: the last with this mistake in it, else the last one checked."""
     try:
         workspace = Workspace.here()
         tried = {i: e for i, e in workspace.progress.entries().items() if e.get("when")}
@@ -150,10 +144,8 @@ def notebook(options):
     folder = exercise.at.parent if exercise.at else workspace.root
     path = folder / f"{exercise.master.id}.ipynb"
     if not write_new(path, exercise.master.notebook()):
-        raise UserError(
-            f"{shown(path)} exists and stays as it is",
-            "next: rename it, and call this again for a fresh one",
-        )
+        cure = "next: rename it, and call this again for a fresh one"
+        raise UserError(f"{shown(path)} exists and stays as it is", cure)
     print(f"written: {shown(path)}")
     print(f"next: jupyter lab {shown(path)}   (its last cell checks your backward)")
     return 0
@@ -168,10 +160,8 @@ def _present(workspace, exercise, entries):
         print(f"easier after: {', '.join(early)}")
     path = workspace.path(exercise)
     if path is None:
-        print(
-            f"\nnext: minigen exercise init{workspace.extra}   (writes the files into a new folder, "
-            f"{DEFAULT})"
-        )
+        what = f"writes the files into a new folder, {DEFAULT}"
+        print(f"\nnext: minigen exercise init{workspace.extra}   ({what})")
     elif not path.is_file():
         print(f"\nnext: {workspace.adding(exercise)}   (writes the file)")
     else:
@@ -195,9 +185,7 @@ def _wrapped(text):
 
 
 def _parts(text):
-    """The lines of a text, each with what it belongs to: (kind, line); a kind of prose has the
-    number of its paragraph.
-    """
+    """The lines of a text, each with its kind: (kind, line); that of prose is the number of its paragraph."""
     number = 0
     for line in text.splitlines():
         number += bool(_ITEM.match(line))
@@ -211,9 +199,7 @@ def _parts(text):
 
 
 def _table(lines, most):
-    """A table of Markdown: its columns one beside the other; where that is too wide,
-    the last cell after the others.
-    """
+    """A table of Markdown: its columns beside each other; a row is a paragraph where that is too wide."""
     rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in lines]
     rows = [row for row in rows if set("".join(row)) - set("-: ")]
     if len({len(row) for row in rows}) > 1:
@@ -237,9 +223,7 @@ def _filled(text, most, under):
 
 
 def _readable(text, most):
-    """The text with its formulas in Unicode; as it is, where the terminal lacks the letters,
-    or the formula is unusual.
-    """
+    """The text with its formulas in Unicode; as it is, where a letter is missing or a formula unusual."""
     from minigen.exercises.formula_text import in_unicode
 
     try:
@@ -257,17 +241,13 @@ def _state(workspace, exercise, entries):
     if content is None:
         words = "no file"
     elif progress.has_passed(entry):
+        words = "passed"
         if entry.get("exercise_hash") != progress.fingerprint(exercise.text()):
-            words = "passed; the exercise has changed since"
+            words += "; the exercise has changed since"
         elif entry["passed_hash"] != progress.fingerprint(content):
-            words = "passed; your file has changed since"
-        else:
-            words = "passed"
-    repaired = sum(
-        progress.has_passed(e)
-        for i, e in entries.items()
-        if i.startswith(exercise.id + "-") and i not in workspace.masters
-    )
+            words += "; your file has changed since"
+    bugs = [i for i in entries if i.startswith(exercise.id + "-") and i not in workspace.masters]
+    repaired = sum(progress.has_passed(entries[i]) for i in bugs)
     extra = [f"{repaired} bug{'s' * (repaired > 1)} repaired"] if repaired else []
     extra += ["solution seen"] if entry.get("revealed") else []
     return ", ".join([words, *extra] if words else extra)

@@ -1,5 +1,4 @@
-"""Finds the exercise that a person means: by its id, by its file's name or content, or the nearest
-name if there is none.
+"""Finds the exercise that a person means, by its id, or by its file's name or content.
 
 Beside each exercise stand its bugs: the solution with one known mistake in it, to be found and repaired.
 They are numbered, for the code of the mistake, such as G06, would give it away:
@@ -15,8 +14,6 @@ from pathlib import Path
 from minigen.exercises import master
 
 HEAD = "    # ---- one mistake is planted between these comments: find it, repair it ----"
-
-
 CURE = "next: minigen exercise list   (shows what there is)"
 
 
@@ -76,9 +73,7 @@ class Exercise:
 
 
 def find(name, masters=None, cure=CURE):
-    """The Exercise of `masters` (default: minigen's own) that `name` stands for: an id,
-    or a file of that name.
-    """
+    """The Exercise of `masters` (default: minigen's own) that `name`, an id or a file's name, stands for."""
     given = str(name).replace("\\", "/").rstrip("/").rpartition("/")[2].removesuffix(".py")
     every, id = master.all_masters() if masters is None else masters, given.lower().replace("_", "-")
     if id in every:
@@ -91,10 +86,8 @@ def find(name, masters=None, cure=CURE):
             if key in keys:
                 return Exercise(every[stem], keys[key])
             if key[-1:].isdigit():
-                last = len(every[stem].mutants)
-                raise UserError(
-                    f"{stem} has no bug {key.upper()}; it has {last}: {stem}-1 to {stem}-{last}", cure
-                )
+                has = f"it has {len(every[stem].mutants)}: {stem}-1 to {stem}-{len(every[stem].mutants)}"
+                raise UserError(f"{stem} has no bug {key.upper()}; {has}", cure)
     near = difflib.get_close_matches(id, every, n=3, cutoff=0.5)
     near += [i for i in every if id and id in i and i not in near][:3]
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
@@ -102,9 +95,7 @@ def find(name, masters=None, cure=CURE):
 
 
 def find_by_file(path, said, masters=None):
-    """The Exercise that the file `path` answers, by its name or else by its content; `said` is what
-    a person types for it.
-    """
+    """The Exercise that the file `path`, in a command `said`, answers, by its name or else its content."""
     text = path.read_bytes().decode("utf-8", "replace")
     planted = HEAD.strip() in text
     try:

@@ -1,5 +1,4 @@
-"""Reads the master files of the exercises, and makes from each the stub, the solution, the mutants and the
-notebook.
+"""Reads the master files of the exercises, and makes from each the stub, solution, mutants and notebook.
 
 A master is a plain Python file in this folder with an `ID`. Only the solution is written down; everything a
 person gets to see is cut out of it here, so nothing can drift apart. Titles and hints are read without
@@ -10,6 +9,7 @@ before.
 import ast
 import functools
 import importlib.util
+import inspect
 import json
 import linecache
 import re
@@ -68,8 +68,8 @@ class Master:
         self.path = Path(path)
         self.source = self.path.read_text(encoding="utf-8")
         self._tree = ast.parse(self.source, str(self.path))
-        values = ((n.value, n.targets) for n in self._tree.body if isinstance(n, ast.Assign))
-        assigned = {t.id: value for value, targets in values for t in targets if isinstance(t, ast.Name)}
+        assigns = [n for n in self._tree.body if isinstance(n, ast.Assign)]
+        assigned = {t.id: n.value for n in assigns for t in n.targets if isinstance(t, ast.Name)}
         facts = {}
         for name in _FACTS:
             if name not in assigned and name != "REQUIRES":
@@ -96,9 +96,8 @@ class Master:
         for fact in ("requires", "wanted", "hints"):
             value = getattr(self, fact)
             if not (isinstance(value, tuple | list) and all(isinstance(v, str) for v in value)):
-                raise BrokenMaster(
-                    f'{name}: {fact.upper()} is {value!r}, expected a tuple of texts, such as ("x",)'
-                )
+                what = f'{fact.upper()} is {value!r}, expected a tuple of texts, such as ("x",)'
+                raise BrokenMaster(f"{name}: {what}")
         if not ast.get_docstring(self._tree):
             raise BrokenMaster(
                 f"{name}: a master begins with a docstring: a title, an empty line, the statement"
@@ -120,6 +119,13 @@ class Master:
                 raise BrokenMaster(f"{self.path.name} fails: {type(error).__name__}: {error}") from error
             self._module = module
         return self._module
+
+    def drawn(self, config, rng):
+        """What forward takes in a configuration, (arrays, settings), by name. `why` is for readers alone."""
+        module, sizes = self.module(), {k: v for k, v in config.items() if k != "why"}
+        parameters = inspect.signature(module.forward).parameters.values()
+        settings = {p.name: sizes[p.name] for p in parameters if p.kind is p.KEYWORD_ONLY}
+        return module.inputs(rng, **sizes), settings
 
     @property
     def mutants(self):
@@ -176,9 +182,7 @@ class Master:
         return [block for is_solution, block in _split(self.source, self.path.name) if is_solution]
 
     def _person(self, fill):
-        """Statement, imports, what forward and backward use, forward, backward; each solution block as `fill`
-        gives it.
-        """
+        """Statement, imports, what forward and backward use, these two; `fill` writes the solution blocks."""
         needed = dict(self._needed())
         given, body = needed.pop("backward"), []
         for is_solution, block in _split(given, self.path.name):
@@ -194,14 +198,9 @@ class Master:
         return "\n\n".join([top, *defined, "".join(body), _RUN.format(id=self.id)])
 
     def _needed(self):
-        """[(name, source)] of the top-level statements that forward and backward reach by name, in the file's
-        order.
-        """
+        """[(name, source)] of the top-level statements that forward and backward reach by name, in order."""
         lines = self.source.splitlines(keepends=True)
-        named = {}
-        for node in self._tree.body:
-            for name in _defined(node):
-                named[name] = node
+        named = {name: node for node in self._tree.body for name in _defined(node)}
         wanted, seen = ["forward", "backward"], set()
         while wanted:
             name = wanted.pop()
@@ -214,12 +213,8 @@ class Master:
                 first = node.lineno - 1
                 while first and lines[first - 1].startswith("#"):
                     first -= 1
-                out.append(
-                    (
-                        _defined(node)[-1],
-                        _READ * ("forward" in _defined(node)) + "".join(lines[first : node.end_lineno]),
-                    )
-                )
+                name, text = _defined(node)[-1], "".join(lines[first : node.end_lineno])
+                out.append((name, _READ + text if name == "forward" else text))
         return out
 
 
@@ -244,9 +239,7 @@ def is_master(path):
 
 
 def read_masters(source):
-    """({id: Master} in teaching order, {file name: what is wrong}): the files with an `ID` in a folder, or
-    one master.
-    """
+    """({id: Master} in teaching order, {file name: what is wrong}) of a folder, or of one master."""
     masters, broken = {}, {}
     for path in sorted(source.glob("*.py")) if source.is_dir() else [source]:
         if not is_master(path):
@@ -257,17 +250,14 @@ def read_masters(source):
             broken[path.name] = str(error)
             continue
         if master.id in masters:
-            broken[path.name] = (
-                f"{path.name} and {masters[master.id].path.name} have the same ID {master.id!r}"
-            )
+            other = masters[master.id].path.name
+            broken[path.name] = f"{path.name} and {other} have the same ID {master.id!r}"
         masters.setdefault(master.id, master)
     return dict(sorted(masters.items(), key=lambda item: item[1].order)), broken
 
 
 def load(text, filename="<backward>"):
-    """The function `backward` that a person's file defines; its source can be looked up as that of a file
-    can.
-    """
+    """The function `backward` that a text defines; its source can be looked up as that of a file can."""
     names = {"__name__": "minigen_exercise"}
     linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
     exec(compile(text, filename, "exec"), names)
@@ -296,15 +286,8 @@ def _emptied(block, given):
     indent = " " * (len(block) - len(block.lstrip()))
     rest = given.replace(block, "")
     used = {n.id for n in ast.walk(ast.parse(textwrap.dedent(rest))) if isinstance(n, ast.Name)}
-    names = []
-    for node in ast.walk(ast.parse(textwrap.dedent(block))):
-        if (
-            isinstance(node, ast.Name)
-            and isinstance(node.ctx, ast.Store)
-            and node.id in used
-            and node.id not in names
-        ):
-            names.append(node.id)
+    own = [n for n in ast.walk(ast.parse(textwrap.dedent(block))) if isinstance(n, ast.Name)]
+    names = dict.fromkeys(n.id for n in own if isinstance(n.ctx, ast.Store) and n.id in used)
     return "".join(f"{indent}{name} = ...\n" for name in names) or f"{indent}...\n"
 
 

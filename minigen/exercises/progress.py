@@ -37,7 +37,7 @@ class Progress:
 
     def entry(self, id):
         """What is known of one exercise: a dict, empty if nothing is."""
-        return self._entries(self.read()).get(id, {})
+        return self.entries().get(id, {})
 
     def entries(self):
         """What is known of every exercise."""
@@ -108,11 +108,11 @@ def after(entry, result, content, exercise_text):
     """The facts to note when a file with `content` got `result`."""
     facts = {"state": result["status"], "when": time.strftime("%Y-%m-%dT%H:%M:%S")}
     if result["status"] != "not attempted":
-        facts["attempts"] = _count(entry, "attempts") + 1
+        facts["attempts"] = count(entry, "attempts") + 1
     if result["status"] == "passed":
         facts |= {"passed_hash": fingerprint(content), "exercise_hash": fingerprint(exercise_text)}
     code = result.get("code")
-    facts |= {"code": code, "same": _count(entry, "same") + 1 if code and code == entry.get("code") else 1}
+    facts |= {"code": code, "same": count(entry, "same") + 1 if code and code == entry.get("code") else 1}
     return facts
 
 
@@ -121,6 +121,7 @@ def has_passed(entry):
     return bool(entry.get("passed_hash"))
 
 
-def _count(entry, name):
+def count(entry, name):
+    """A number of an entry, 0 where it is not there or is damaged."""
     value = entry.get(name, 0)
     return value if isinstance(value, int) else 0

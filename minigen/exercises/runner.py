@@ -1,5 +1,4 @@
-"""Judges a person's file in a process of its own, with a limit on time and on memory, and waits for the
-answer.
+"""Judges a person's file in a process of its own, with a limit on time and on memory.
 
 Whatever the file does (an endless loop, exit(), a flood of text) happens over there. The answer comes back as
 JSON in a temporary file; where none comes, how the process ended says why.
@@ -81,16 +80,15 @@ def _call(command, seconds, look):
 
     Returns (exit code, None if it was stopped; the beginning of what it printed).
     """
-    one = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    environment = {**os.environ, "COLUMNS": str(width())}
+    environment |= {"PYTHONIOENCODING": "utf-8:backslashreplace", "PYTHONUNBUFFERED": "1"}
+    environment |= dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        env=os.environ
-        | one
-        | {"COLUMNS": str(width())}
-        | {"PYTHONIOENCODING": "utf-8:backslashreplace", "PYTHONUNBUFFERED": "1"},
+        env=environment,
         start_new_session=True,
     )
     kept, code, until = _Beginning(process.stdout), None, time.monotonic() + seconds
@@ -135,14 +133,12 @@ class _Beginning(threading.Thread):
 
 
 def _search_path(path):
-    """Where the process finds modules: as here, but a file beside the exercise never hides one of Python's
-    own.
+    """Where the process finds modules: as here, but a file beside the exercise hides none of Python's own.
 
     `random.py` in the folder of the exercises must not break NumPy; that folder comes last instead of first.
     """
     own, here = str(Path(__file__).parents[2]), str(Path(path).parent)
-    usual = [os.path.abspath(p) for p in sys.path if p]
-    usual = [p for p in usual if p != here]
+    usual = [p for p in map(os.path.abspath, filter(None, sys.path)) if p != here]
     return [*usual, *([] if own in usual else [own]), here]
 
 

@@ -41,8 +41,6 @@ def task(master, backward, wanted, configs=(), small=True):
     value z of forward as "~z", and a setting beta as "~~beta".
     """
     module, takes = master.module(), inspect.signature(backward).parameters
-    parameters = inspect.signature(module.forward).parameters
-    settings = [n for n, p in parameters.items() if p.kind is p.KEYWORD_ONLY]
     takes_all = any(p.kind is p.VAR_KEYWORD for p in takes.values())
     every = module.CONFIGS
     turns = itertools.chain(
@@ -50,27 +48,31 @@ def task(master, backward, wanted, configs=(), small=True):
     )
 
     def draw(rng):
-        sizes = {k: v for k, v in next(turns).items() if k != "why"}
-        for chosen in ({k: _smaller(v, rng) for k, v in sizes.items()}, sizes) if small else (sizes,):
+        config = next(turns)
+        for chosen in ({k: _smaller(v, rng) for k, v in config.items()}, config) if small else (config,):
             try:
-                values = module.inputs(rng, **chosen) | {f"~~{k}": chosen[k] for k in settings}
+                arrays, settings = master.drawn(chosen, rng)
+                values = arrays | {f"~~{k}": v for k, v in settings.items()}
                 net = run(values)
             except Exception:  # some forwards need the sizes that they were written for
                 continue
             return values | {f"~{n}": np.zeros(np.shape(v)) for n, v in net.values.items() if n in wanted}
         raise ValueError(f"{master.id}: no inputs")
 
+    def given(values):
+        """The arguments of forward by their names."""
+        return {n.removeprefix("~~"): v for n, v in values.items() if n[0] != "~" or n[:2] == "~~"}
+
     def run(values):
         moved = {n[1:]: v for n, v in values.items() if n[0] == "~" and n[:2] != "~~"}
-        arguments = {n: np.array(v) for n, v in values.items() if n[0] != "~"}
-        net = _Moved(moved, "output" if "y" in arguments else "y")
-        module.forward(net, **arguments, **{n: values[f"~~{n}"] for n in settings})
+        arguments = {n: np.array(v) if n in values else v for n, v in given(values).items()}
+        net = _Moved(moved, "output" if "y" in values else "y")
+        module.forward(net, **arguments)
         return net
 
     def play(values, g=None):
         net = run(values)
-        offered = {n: v for n, v in values.items() if n[0] != "~"} | {n: values[f"~~{n}"] for n in settings}
-        offered["cache"] = {n: np.array(v) for n, v in net.values.items()}
+        offered = {**given(values), "cache": {n: np.array(v) for n, v in net.values.items()}}
         offered |= {} if g is None else {"g": g}
         found = backward(**{n: v for n, v in offered.items() if takes_all or n in takes})
         return Played(net.result, {f"~{n}" if f"~{n}" in values else n: v for n, v in found.items()})

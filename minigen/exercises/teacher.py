@@ -71,9 +71,9 @@ def new(options):
     """Write a master to start from."""
     id = options.id.lower().replace("_", "-")
     if not re.fullmatch(ID, id):
+        expected = "expected words of letters and digits, joined by '-'"
         raise UserError(
-            f"{options.id!r} cannot be the name of an exercise: expected words of letters and digits, joined "
-            "by '-'",
+            f"{options.id!r} cannot be the name of an exercise: {expected}",
             "next: minigen exercise new my-exercise",
         )
     if id in all_masters():
@@ -86,19 +86,14 @@ def new(options):
         )
     path = folder / f"{id.replace('-', '_')}.py"
     order = 10 * (max((m.order for m in all_masters().values()), default=0) // 10 + 1)
-    text = textwrap.dedent(_SCAFFOLD).lstrip()
-    text = (
-        text.replace("TITLE", id.replace("-", " ").capitalize())
-        .replace("SLUG", id)
-        .replace("NUMBER", str(order))
-    )
+    text = textwrap.dedent(_SCAFFOLD).lstrip().replace("SLUG", id).replace("NUMBER", str(order))
+    text = text.replace("TITLE", id.replace("-", " ").capitalize())
     try:
         if not write_new(path, text):
             raise UserError(f"{shown(path)} exists and stays as it is", "next: choose another name")
     except OSError as error:
-        raise UserError(
-            f"{path} cannot be written: {error.strerror}", f"next: minigen exercise new {id} --into FOLDER"
-        ) from None
+        cure = f"next: minigen exercise new {id} --into FOLDER"
+        raise UserError(f"{path} cannot be written: {error.strerror}", cure) from None
     print(f"written: {shown(path)}, a small exercise that is complete, to be changed piece by piece")
     print(f"as an exercise: minigen exercise init --from {shown(path.parent)}")
     print(f"next: minigen exercise verify {shown(path)}")
@@ -130,7 +125,5 @@ def _master(workspace, name):
     try:
         return Master(Path(name))
     except (ValueError, SyntaxError) as error:
-        raise UserError(
-            f"{name} is no master: {error}",
-            "next: minigen exercise new my-exercise   (shows what one looks like)",
-        ) from None
+        cure = "next: minigen exercise new my-exercise   (shows what one looks like)"
+        raise UserError(f"{name} is no master: {error}", cure) from None

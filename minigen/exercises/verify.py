@@ -57,9 +57,8 @@ class Verification:
 
     def __str__(self):
         rejected, located = (sum(getattr(p, n) for p in self.planted) for n in ("rejected", "located"))
-        head = (
-            f"{self.id}: {'ok' if self.ok else 'NOT FIT'}, {len(self.planted)} mutants, {rejected} rejected"
-        )
+        verdict = "ok" if self.ok else "NOT FIT"
+        head = f"{self.id}: {verdict}, {len(self.planted)} mutants, {rejected} rejected"
         head += f", {located} located" if any(p.result.explanation for p in self.planted) else ""
         return "\n".join([head, *map(str, self.planted), *(f"  ! {p}" for p in self.problems)])
 
@@ -112,9 +111,8 @@ def plant(master, key, seconds=0):
 
 def _leaks(master):
     """Hints and causes must not contain a line of the solution."""
-    said = {f"hint {i}": h for i, h in enumerate(master.hints, 1)} | {
-        k: m.cause for k, m in master.mutants.items()
-    }
+    said = {f"hint {i}": h for i, h in enumerate(master.hints, 1)}
+    said |= {k: m.cause for k, m in master.mutants.items()}
     found = []
     for line in master.solution_lines():
         formula = "".join(line.partition("=")[2].split())
@@ -130,9 +128,8 @@ def main(ids):
     """Verify the exercises named, or all; returns the number that are not fit."""
     masters, broken = all_masters(), broken_masters()
     reports = [verify(masters[i]) for i in ids or masters]
-    print(
-        "\n".join([*map(str, reports), *(f"{name}: CANNOT BE READ: {why}" for name, why in broken.items())])
-    )
+    unread = [f"{name}: CANNOT BE READ: {why}" for name, why in broken.items()]
+    print("\n".join([*map(str, reports), *unread]))
     return sum(not r.ok for r in reports) + len(broken)
 
 

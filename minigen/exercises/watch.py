@@ -25,7 +25,8 @@ def watch(options):
     try:
         for exercise in changes(workspace, checked, at):
             at, heading = exercise, f"{exercise.name}, {time.strftime('%H:%M:%S')}"
-            print(_clear() or "\n", f"{'-' * 20} {heading} {'-' * 20}", sep="", flush=True)
+            clear = "\x1b[2J\x1b[H" if terminal.obeys() else "\n"
+            print(f"{clear}{'-' * 20} {heading} {'-' * 20}", flush=True)
             last, said = attempts.answered(workspace, exercise, options)
             if last.status == "passed":
                 at, said = _go_on(workspace, checked, exercise, said)
@@ -43,21 +44,13 @@ def _go_on(workspace, checked, passed, said):
     if new not in checked:
         checked |= look(workspace, [new])
         head, _, last_line = said.rpartition("\n")
-        said = (
-            f"{head}\n{shown(workspace.path(new))} is watched from now on: open it in your "
-            f"editor\n{last_line}"
-        )
+        watched = f"{shown(workspace.path(new))} is watched from now on: open it in your editor"
+        said = f"{head}\n{watched}\n{last_line}"
     return new, said
 
 
-def _clear():
-    """The characters that clear a terminal; "" where the output is no terminal."""
-    return "\x1b[2J\x1b[H" if terminal.obeys() else ""
-
-
 def changes(workspace, checked, first, pause=PAUSE):
-    """Yields `first`, and then, without end, each Exercise of `checked` whose file differs
-    from what `checked` says.
+    """Yields `first`, and then, without end, each Exercise whose file differs from what `checked` says.
 
     `checked` is what `look` returned; exercises may be added to it meanwhile.
     """

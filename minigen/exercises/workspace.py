@@ -99,9 +99,7 @@ class Workspace:
             return None
 
     def remember(self, source):
-        """Note where the exercises of this folder come from: seen from the folder,
-        so that both can be moved.
-        """
+        """Note where the exercises come from, as seen from this folder, so that both can be moved."""
         try:
             seen = Path(os.path.relpath(source, self.root)).as_posix()
         except ValueError:  # another drive
@@ -113,8 +111,7 @@ class Workspace:
         """Where the file of an exercise lies, or would lie."""
         if exercise.at or self.root is None:
             return exercise.at
-        path, old = self.root / exercise.file, self.root / "bugs" / f"{exercise.id}.py"
-        # as bugs were called once
+        path, old = self.root / exercise.file, self.root / "bugs" / f"{exercise.id}.py"  # as bugs were called
         return old if exercise.bug and old.is_file() and not path.is_file() else path
 
     def content(self, exercise):
@@ -193,9 +190,9 @@ def _masters_of(source):
     for why in broken.values():
         print(f"minigen exercise: left out: {why}", file=sys.stderr)
     if not masters:
+        expected = "" if broken else ": expected files with ID = ... in them"
         raise UserError(
-            f"there is no exercise in {shown(source)}"
-            + ("" if broken else ": expected files with ID = ... in them"),
+            f"there is no exercise in {shown(source)}{expected}",
             "next: minigen exercise new my-exercise   (writes one to start from)",
         )
     return masters
@@ -243,14 +240,13 @@ def initialise(folder, source=None):
     if workspace.extra and (root / ".minigen").is_dir() and (before is None or before.exists()):
         of = "minigen" if before is None else shown(before)
         raise UserError(f"{shown(root)} is a folder for the exercises of {of} already", another)
-    if workspace.source and root == (
-        workspace.source if workspace.source.is_dir() else workspace.source.parent
-    ):
+    source = workspace.source
+    if source and root == (source if source.is_dir() else source.parent):
         raise UserError(f"{shown(root)} holds the masters; the exercises need a folder of their own", another)
     masters = workspace.masters
     (root / ".minigen").mkdir(parents=True, exist_ok=True)
     if workspace.extra:
-        workspace.remember(workspace.source)
+        workspace.remember(source)
         workspace = Workspace(root)
     for master in masters.values():
         exercise = workspace.exercise(master)

@@ -1,5 +1,4 @@
-"""From a record to the boxes of a drawing: layers become one box, and a graph that is too large becomes
-smaller.
+"""From a record to the boxes of a drawing: layers become one box, and a large graph becomes smaller.
 
 Two steps make a graph smaller, each only as far as it is needed. A chain, where each operation is read by the
 next one alone, becomes one box. Then neighbours in time become one box: time orders the graph, so no arrow
@@ -28,9 +27,7 @@ def fold(record, layers, limit):
     """(boxes from the oldest to the youngest, the sentence that says what was folded, or None)."""
     groups = _layers(record) if layers else {}
     operations = [e for e in record.entries if e.kind == "operation"]
-    hidden = {
-        id(e.thing) for e in record.entries if layers and e.kind == "parameter" and "." in (e.name or "")
-    }
+    hidden = {id(e.thing) for e in record.entries if layers and _prefix(e)}
     clusters = _clusters(operations, groups)
     shown = [e for e in record.entries if e.kind == "parameter" and id(e.thing) not in hidden]
     shown += record.constants
@@ -39,8 +36,7 @@ def fold(record, layers, limit):
         clusters = _chains(clusters)
         room = max(limit - len(shown), limit // 2)
         if len(shown) > limit // 2:
-            shown = []
-            room = limit
+            shown, room = [], limit
         clusters = _neighbours(clusters, room)
         sentence = (
             f"folded: {len(operations)} operations into {len(clusters)} boxes, because more than {limit} "
@@ -59,9 +55,8 @@ def _prefix(entry):
 def _consumers(operations):
     readers = {}
     for entry in operations:
-        for source, _ in entry.inputs:
-            if source is not None:
-                readers.setdefault(id(source.thing), []).append(entry)
+        for source in entry.inputs:
+            readers.setdefault(id(source.thing), []).append(entry)
     return readers
 
 
@@ -69,7 +64,7 @@ def _layers(record):
     """{number of an operation: number of the first operation of its layer}."""
     operations = [e for e in record.entries if e.kind == "operation"]
     readers, first = _consumers(operations), {}
-    of = {e.number: {_prefix(s) for s, _ in e.inputs if s is not None} - {None} for e in operations}
+    of = {e.number: {_prefix(s) for s in e.inputs} - {None} for e in operations}
     for entry in operations:
         for prefix in of[entry.number]:
             chain, here = [], entry
@@ -98,8 +93,8 @@ def _chains(clusters):
     readers, sources = {}, {}
     for i, cluster in enumerate(clusters):
         for entry in cluster:
-            for source, _ in entry.inputs:
-                j = of.get(id(source.thing)) if source is not None else None
+            for source in entry.inputs:
+                j = of.get(id(source.thing))
                 if j is not None and j != i:
                     readers.setdefault(j, set()).add(i)
                     sources.setdefault(i, set()).add(j)
@@ -129,15 +124,13 @@ def _neighbours(clusters, room):
 
 
 def _boxes(record, clusters, shown, hidden):
-    made = {}
-    for entry in shown:
-        made[id(entry.thing)] = _source_box(entry)
+    made = {id(entry.thing): _source_box(entry) for entry in shown}
     boxes = list(made.values())
     for cluster in clusters:
         box = _operation_box(record, cluster, hidden)
         for entry in cluster:
-            for source, _ in entry.inputs:
-                origin = made.get(id(source.thing)) if source is not None else None
+            for source in entry.inputs:
+                origin = made.get(id(source.thing))
                 if origin is not None and origin not in box.sources:
                     box.sources.append(origin)
         boxes.append(box)
@@ -146,9 +139,8 @@ def _boxes(record, clusters, shown, hidden):
 
 
 def _source_box(entry):
-    box = Box(entry.kind, entry.label, [shape_text(entry.shape)], members=[entry])
-    box.lines += _gradient(entry)
-    return box
+    lines = [shape_text(entry.shape), *_gradient(entry)]
+    return Box(entry.kind, entry.label, lines, members=[entry])
 
 
 def _gradient(entry):
@@ -159,9 +151,7 @@ def _gradient(entry):
 
 def _operation_box(record, cluster, hidden):
     last = cluster[-1]
-    parameters = {
-        id(s.thing): s for e in cluster for s, _ in e.inputs if s is not None and id(s.thing) in hidden
-    }.values()
+    parameters = {id(s.thing): s for e in cluster for s in e.inputs if id(s.thing) in hidden}.values()
     prefixes = list(dict.fromkeys(_prefix(s) for s in parameters))
     names = [e.name for e in cluster if e.name]
     box = Box("operation", last.op, members=list(cluster))
@@ -173,7 +163,7 @@ def _operation_box(record, cluster, hidden):
         box.lines.append(", ".join(dict.fromkeys(e.op for e in cluster)))
     elif last.settings():
         box.lines.append(last.settings())
-    if prefixes and len(cluster) > 1 and len(prefixes) > 1:
+    if len(cluster) > 1 and len(prefixes) > 1:
         box.lines.append(f"{len(prefixes)} layers: {', '.join(prefixes[:3])}" + " …" * (len(prefixes) > 3))
     else:
         for source in parameters:

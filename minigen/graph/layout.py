@@ -1,5 +1,4 @@
-"""Where the boxes of a drawing stand: rows from the inputs at the top to the loss at the bottom, with few
-crossings.
+"""Where the boxes of a drawing stand: in rows, the inputs at the top, the loss at the bottom, few crossings.
 
 A box stands one row below the lowest box that it reads; an arrow over several rows bends around the boxes
 there. Within a row the boxes are sorted by the middle of their neighbours, up and down a few times (Sugiyama,
@@ -50,9 +49,8 @@ def layout(boxes):
 
 
 def _size(box):
-    return max(60, 2 * PAD + LETTER * max(map(len, [box.title, *box.lines]))), 2 * PAD - 4 + LINE * (
-        1 + len(box.lines)
-    )
+    texts = [box.title, *box.lines]
+    return max(60, 2 * PAD + LETTER * max(map(len, texts))), 2 * PAD - 4 + LINE * len(texts)
 
 
 def _lower_sources(boxes, places):
@@ -99,9 +97,7 @@ def _middle(values, otherwise):
 
 
 def _spread(rows, rounds=12):
-    """Give every place its x: near the middle of its neighbours, without overlap. Returns the width of the
-    whole.
-    """
+    """Give every place its x, near the middle of its neighbours, without overlap. Returns the whole width."""
     for row in rows:
         x = 0.0
         for place in row:
@@ -120,12 +116,12 @@ def _spread(rows, rounds=12):
 
 def _without_overlap(row, wanted):
     """Neighbours that overlap become a block, which stands where its members want to be on average."""
-    blocks = []  # [first wanted positions minus offsets, count, members]
+    blocks = []  # [wanted position minus offset on average, count, members with their offsets]
     for place, x in zip(row, wanted, strict=True):
-        blocks.append([x, 1, [(place, 0.0)], place.width])
+        blocks.append([x, 1, [(place, 0.0)]])
         while len(blocks) > 1 and _edge(blocks[-2]) + GAP > blocks[-1][0] - blocks[-1][2][0][0].width / 2:
             _join(blocks)
-    for x, _, members, _ in blocks:
+    for x, _, members in blocks:
         for place, offset in members:
             place.x = x + offset
 

@@ -1,5 +1,4 @@
-"""What is in a graph: its operations in the order of time, what each of them read, and what everything is
-called.
+"""What is in a graph: its operations in the order of time, what each of them read, and all their names.
 
 The tape knows the names of parameters. Those of a person's own variables are found where `draw` was called: a
 tensor that a variable there holds is drawn under the name of that variable.
@@ -20,9 +19,7 @@ from minigen.nn import Module
 
 
 class Names:
-    """What tensors and arrays are called: by `names`, by the variables of the caller, by the module they
-    belong to.
-    """
+    """What tensors and arrays are called: by `names`, by the caller's variables, by their module."""
 
     def __init__(self, variables=None, names=None):
         self._by_id, self._kept = {}, []
@@ -47,10 +44,10 @@ class Names:
 
 @dataclass(eq=False)
 class Entry:
-    """One thing of the graph. `number` is its place in time: the oldest operation has 1, and so has the
-    oldest parameter.
+    """One thing of the graph.
 
-    `inputs` are (entry or None, value), one for each argument.
+    `number` is its place in time: the oldest operation has 1, and so has the oldest parameter. `inputs` are
+    the entries that an operation read, in the order of its arguments.
     """
 
     number: int
@@ -92,14 +89,14 @@ class Record:
     def __init__(self, tensor, names=None):
         names = names or Names()
         nodes = _reachable(tensor.node)[::-1]
-        self.shapes = _shapes(nodes, tensor)
+        shapes = _shapes(nodes, tensor)
         self.root = tensor.node
         self.entries, self.by_id, constants = [], {}, {}
         count = {"operation": 0, "parameter": 0}
         for node in nodes:
             kind = "operation" if type(node) is Node else "parameter"
             count[kind] += 1
-            self._add(Entry(count[kind], node, names.of(node), kind, self.shapes[id(node)]))
+            self._add(Entry(count[kind], node, names.of(node), kind, shapes[id(node)]))
         for entry in [e for e in self.entries if e.kind == "operation"]:
             for parent, value in zip(entry.thing.parents, entry.thing.values, strict=True):
                 source = self.by_id.get(id(parent)) if parent is not None else None
@@ -107,7 +104,8 @@ class Record:
                     if id(value) not in constants:
                         constants[id(value)] = Entry(0, value, names.of(value), "constant", value.shape)
                     source = constants[id(value)]
-                entry.inputs.append((source, value))
+                if source is not None:
+                    entry.inputs.append(source)
         self.constants = list(constants.values())
 
     def _add(self, entry):
@@ -116,9 +114,6 @@ class Record:
 
     def entry(self, node):
         return self.by_id[id(node)]
-
-    def __len__(self):
-        return len(self.entries)
 
 
 def _shapes(nodes, tensor):
@@ -146,15 +141,13 @@ def norm(array):
 
 
 def rule_text(op, i):
-    """Rule i of an operation as it stands in its source, without `lambda g, out, ...:`; None where there is
-    none.
-    """
+    """Rule i of an operation as it is written, without `lambda g, out, ...:`; None where there is none."""
     if isinstance(op.rules, RuleForEach):  # one rule for any number of arguments
         rules, i = [op.rules.rule], 0
+    elif i >= len(op.rules) or op.rules[i] is None:
+        return None
     else:
         rules = [rule for rule in op.rules if rule is not None]
-    if not isinstance(op.rules, RuleForEach) and (i >= len(op.rules) or op.rules[i] is None):
-        return None
     code = rules[0].__code__
     texts = _rules_of(code.co_filename).get(min(rule.__code__.co_firstlineno for rule in rules), ())
     return texts[i] if i < len(texts) else rules[min(i, len(rules) - 1)].__name__

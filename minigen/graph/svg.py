@@ -1,6 +1,4 @@
-"""A drawing as SVG text: nothing is loaded, and the colours follow the page that shows it, where that has
-any.
-"""
+"""A drawing as SVG text: nothing is loaded, and the colours follow the page that shows it, if it has any."""
 
 from html import escape
 from pathlib import Path

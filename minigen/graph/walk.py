@@ -14,9 +14,7 @@ from minigen.graph.record import norm, rule_text, shape_text
 
 @dataclass(eq=False)
 class Part:
-    """What one rule sent to one argument. `arrived` of `due` parts are there now; at `due` the gradient is
-    complete.
-    """
+    """What one rule sent to one argument: part number `arrived` of the `due` that make up its gradient."""
 
     argument: int
     parent: object

@@ -44,8 +44,7 @@ def importance_weighted_bound(log_weights: ArrayLike) -> float:
 def grid_log_likelihood(
     decode: Callable[[Any], Any], x: ArrayLike, *, edge: float = 5.0, side: int = 201
 ) -> float:
-    """The mean over the rows of log p(x), in nats, for a code of two numbers: an integral, with no encoder in
-    it.
+    """The mean over the rows of log p(x), in nats, for a code of two numbers: an integral, without encoder.
 
         log p(x) = log sum_ij step^2 N(z_ij; 0, I) p(x|z_ij),    z_ij on a square grid over [-edge, edge]^2
 

@@ -1,5 +1,4 @@
-"""Contractive autoencoders: a penalty on the Jacobian of the encoder, so that small changes of x
-change the code little.
+"""Contractive autoencoders: a penalty on the slopes of the encoder, so that the code changes little with x.
 
     loss = (1/N) sum_n 1/2 ||r_n - x_n||^2 + lam (1/N) sum_n ||dh_n/dx_n||^2
 

@@ -1,5 +1,4 @@
-"""Free bits: the first `free_bits` nats of divergence of each latent unit cost nothing,
-so units do not collapse early in training.
+"""Free bits: the first nats of divergence of each latent unit cost nothing, so units do not collapse early.
 
     kappa_k = (1/N) sum_n KL(q(z_k|x_n) || N(0, 1))                the mean over the batch, (N, K) -> (K,)
     loss = E[-log p(x|z)] + sum_k max(free_bits, kappa_k)

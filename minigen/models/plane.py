@@ -71,15 +71,10 @@ def pacgan_networks(
     D: packs (N, 2 pack) -> 3 x maxout (200 units of 5 pieces) -> logits (N, 1)
     """
     how = {"rng": rng, "dtype": dtype}
-    blocks = [
-        part
-        for width in (2, 400, 400, 400)
-        for part in (
-            Dense(width, 400, bias=False, init=normal(0.02), **how),
-            BatchNorm(400, dtype=dtype),
-            ReLU(),
-        )
-    ]
+    blocks = []
+    for width in (2, 400, 400, 400):
+        dense = Dense(width, 400, bias=False, init=normal(0.02), **how)
+        blocks += [dense, BatchNorm(400, dtype=dtype), ReLU()]
     generator = Sequential(*blocks, Dense(400, 2, init=normal(0.02), **how))
     hidden = [Maxout(width, 200, 5, **how) for width in (2 * pack, 200, 200)]
     return generator, Sequential(*hidden, Dense(200, 1, init=normal(0.02), **how))

@@ -1,6 +1,4 @@
-"""Dropout: in training, a random share of the units is set to 0, so that no unit
-depends on particular others.
-"""
+"""Dropout: in training, a random share of the units is 0, so that no unit depends on particular others."""
 
 from __future__ import annotations
 
@@ -13,12 +11,11 @@ from minigen.nn.module import Module
 
 @takes("x", "mask", selects=("mask",))
 def dropout(x: Value, mask: Value, keep: float) -> Value:
-    """x * mask / keep, where the mask holds zeros and ones, one with probability `keep`, so that the mean
-    stays x.
+    """x * mask / keep: the mask holds ones with probability `keep`, and zeros, so that the mean stays x.
 
-    The mask is an argument, of the shape of x, drawn by the caller:
-    `random.bernoulli(keep, *x.shape)`. Srivastava et al. 2014, section 10
-    ("inverted" dropout: the division by `keep` is done in training, so evaluation changes nothing).
+    The mask is an argument, of the shape of x, drawn by the caller: `random.bernoulli(keep, *x.shape)`.
+    Srivastava et al. 2014, section 10 ("inverted" dropout: the division by `keep` is done in training, so
+    evaluation changes nothing).
     """
     mask = _data(mask)
     if not 0 < keep <= 1:
@@ -29,8 +26,7 @@ def dropout(x: Value, mask: Value, keep: float) -> Value:
 
 
 class Dropout(Module):
-    """`dropout` with a fresh mask at every call in training, from its own generator `rng`; nothing in
-    evaluation.
+    """`dropout` with a fresh mask at every call in training, drawn by its own `rng`; nothing in evaluation.
 
     `keep` is the share that stays (PyTorch names the share that goes). A loss with a fresh mask at every call
     cannot be checked by differences: call `dropout` with a fixed mask there.

@@ -1,5 +1,4 @@
-"""Initial weights: random numbers whose variance is chosen so that activations and gradients keep
-theirs from layer to layer.
+"""Initial weights: random numbers, such that activations and gradients keep their variance through layers.
 
 A unit that sums n inputs of variance v, with weights of variance s, has variance n s v. The forward pass
 keeps the variance for s = 1 / fan_in, the backward pass for s = 1 / fan_out. An initialiser is any function

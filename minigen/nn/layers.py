@@ -69,10 +69,8 @@ class Conv2d(Module):
         dtype: DTypeLike = np.float32,
     ) -> None:
         _positive("Conv2d", in_channels=in_channels, out_channels=out_channels)
-        taps, strides = (
-            conv._pair("Conv2d", "kernel_size", kernel_size, 1),
-            conv._pair("Conv2d", "stride", stride, 1),
-        )
+        taps = conv._pair("Conv2d", "kernel_size", kernel_size, 1)
+        strides = conv._pair("Conv2d", "stride", stride, 1)
         shape = (out_channels, in_channels, *taps)
         fan_in = in_channels * math.prod(taps)
         fan_out = out_channels * math.prod(taps) / math.prod(strides)
@@ -89,8 +87,7 @@ class Conv2d(Module):
 
 
 class ConvTranspose2d(Module):
-    """conv_transpose2d with its own weight (in, out, kh, kw) and bias (out,): (N, in, H, W) -> (N, out, OH,
-    OW).
+    """conv_transpose2d with its own weight (in, out, kh, kw), bias (out,): (N, in, H, W) -> (N, out, OH, OW).
 
     The options are those of Conv2d, and output_padding, which selects one of the output sizes that
     Conv2d with this stride maps to one size. This is the backward pass of Conv2d, so the roles swap:
@@ -113,22 +110,15 @@ class ConvTranspose2d(Module):
         dtype: DTypeLike = np.float32,
     ) -> None:
         _positive("ConvTranspose2d", in_channels=in_channels, out_channels=out_channels)
-        taps, strides = (
-            conv._pair("ConvTranspose2d", "kernel_size", kernel_size, 1),
-            conv._pair("ConvTranspose2d", "stride", stride, 1),
-        )
+        taps = conv._pair("ConvTranspose2d", "kernel_size", kernel_size, 1)
+        strides = conv._pair("ConvTranspose2d", "stride", stride, 1)
         shape = (in_channels, out_channels, *taps)
         fan_in = in_channels * math.prod(taps) / math.prod(strides)
         fan_out = out_channels * math.prod(taps)
         threads.beside_convolutions()
         self.weight = initial_weight("ConvTranspose2d", init, rng, shape, fan_in, fan_out, dtype)
         self.bias = initial_bias(out_channels, dtype) if bias else None
-        self.options = {
-            "stride": stride,
-            "padding": padding,
-            "output_padding": output_padding,
-            "dilation": dilation,
-        }
+        self.options = dict(stride=stride, padding=padding, output_padding=output_padding, dilation=dilation)
 
     def forward(self, x: Value) -> Tensor:
         return conv.conv_transpose2d(x, self.weight, self.bias, **self.options)

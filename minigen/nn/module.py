@@ -74,9 +74,7 @@ class Module:
         raise _NoAttribute(self, name)
 
     def buffer(self, name: str, array: Array) -> None:
-        """Keep `array` as the attribute `name`: saved, loaded and moved with the
-        parameters, but never trained.
-        """
+        """Keep `array` as the attribute `name`: saved, loaded and moved as parameters are, never trained."""
         self._buffers = (*self._buffers, name)
         setattr(self, name, array)
 
@@ -87,9 +85,7 @@ class Module:
         return [(name, value) for name, value in vars(self).items() if isinstance(value, Module)]
 
     def modules(self) -> list[tuple[str, Module]]:
-        """This module and all below it, as (dotted path, module); the path of this
-        module is the empty string.
-        """
+        """This module and all below it, as (dotted path, module); its own path is the empty string."""
         found = [("", self)]
         for name, child in self.children():
             found += [(f"{name}.{path}" if path else name, module) for path, module in child.modules()]
@@ -148,9 +144,7 @@ class Module:
         mark_changed(self.parameters())
 
     def check_state_dict(self, state: Mapping[str, Array]) -> None:
-        """Raises ValueError that lists whatever in `state` cannot be written here:
-        names, shapes, kinds, sizes.
-        """
+        """Raises ValueError that lists all that cannot be written here: names, shapes, kinds, sizes."""
         arrays, state = self._arrays(), {path: backend.as_array(value) for path, value in state.items()}
         problems = [f"missing: {path} {array.shape}" for path, array in arrays.items() if path not in state]
         for path, value in state.items():
@@ -286,13 +280,11 @@ class Sequential(Module):
 def _unwritable(path, array, value):
     """Why `value`, of the right shape, cannot be written into `array`: a list of no or one sentence."""
     if not getattr(array.flags, "writeable", True):  # CuPy's arrays always are
-        return [
-            f"read-only: the array of {path} in the model cannot be written to: give it a copy of the array"
-        ]
+        cure = "give it a copy of the array"
+        return [f"read-only: the array of {path} in the model cannot be written to: {cure}"]
     if not np.can_cast(value.dtype, array.dtype, "same_kind"):
-        return [
-            f"dtype: {path} is {array.dtype} in the model, {value.dtype} in the state, which would be cut"
-        ]
+        came = f"{value.dtype} in the state, which would be cut"
+        return [f"dtype: {path} is {array.dtype} in the model, {came}"]
     if array.dtype.kind == "f" and value.dtype.kind == "f" and value.size:
         top = float(abs(value).max())  # NaN and infinity stay what they are
         if np.isfinite(top) and top > float(np.finfo(array.dtype).max):
@@ -301,11 +293,9 @@ def _unwritable(path, array, value):
 
 
 def memory_order(array):
-    """The axes from the slowest to the fastest in memory: array.transpose(order) is contiguous where there
-    are no gaps.
+    """The axes from the slowest to the fastest in memory: without gaps array.transpose(order) is contiguous.
 
-    Convolution weights are seen as (O, C, kh, kw) and lie as (kh, kw, C, O); whoever copies them must keep
-    that.
+    Convolution weights are seen as (O, C, kh, kw) and lie as (kh, kw, C, O); a copy must keep that.
     """
     return tuple(sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis])))
 
@@ -317,9 +307,7 @@ def _moved(array, device):
 
 @backend.whole
 def mark_changed(tensors):
-    """Mark the parameters as changed:
-    a backward pass through an earlier graph then raises StaleGraphError.
-    """
+    """Mark parameters as changed: a backward pass through an earlier graph then raises StaleGraphError."""
     tick = next(tape._clock)
     for tensor in tensors:
         tensor.node.changed = tick

@@ -49,9 +49,7 @@ _standardise.rule(
 
 
 def _mean(x, axis):
-    """The mean along `axis`, which stays with size 1;
-    over the pixels of a batch float32 would lose digits.
-    """
+    """The mean along `axis`, which stays with size 1; over many pixels float32 would lose digits."""
     return ops.sum64(x, axis) / math.prod(x.shape[a] for a in axes_of(axis, x.ndim))
 
 
@@ -64,8 +62,7 @@ def batch_norm(
     eps: float = 1e-5,
     told: Callable[[Array, Array], None] | None = None,
 ) -> Value:
-    """weight * (x - mean) / sqrt(var + eps) + bias, with mean and variance (by n) of each
-    feature over the batch.
+    """weight * (x - mean) / sqrt(var + eps) + bias: mean and variance (by n) of a feature over the batch.
 
     x (N, F) or (N, C, H, W), weight and bias (F,) or (C,); images share the statistics of a channel over all
     pixels. `told(mean, var)` is called with them, (F,) or (C,). Raises ValueError for a batch of one example.
@@ -89,9 +86,7 @@ def batch_norm(
 def batch_norm_eval(
     x: Value, weight: Value, bias: Value, mean: Value, var: Value, *, eps: float = 1e-5
 ) -> Value:
-    """weight * (x - mean) / sqrt(var + eps) + bias with given mean and var,
-    (F,) or (C,), which are constants.
-    """
+    """weight * (x - mean) / sqrt(var + eps) + bias with constants mean and var, (F,) or (C,)."""
     _check_features("batch_norm_eval", x, weight)
     column = (-1,) if x.ndim == 2 else (-1, 1, 1)
     scale = weight / namespace(var).sqrt(var + eps)
@@ -100,8 +95,7 @@ def batch_norm_eval(
 
 @takes("x", "weight", "bias")
 def layer_norm(x: Value, weight: Value, bias: Value, *, eps: float = 1e-5) -> Value:
-    """weight * (x - mean) / sqrt(var + eps) + bias, with mean and variance of each
-    example over its last axes.
+    """weight * (x - mean) / sqrt(var + eps) + bias: mean and variance of an example over its last axes.
 
     x (..., F), weight and bias (F,); or x (N, C, H, W), weight and bias (C, H, W): as many axes as weight
     has. Examples do not affect each other. Raises ValueError where x does not end in the shape of weight. Ba,
@@ -143,14 +137,11 @@ class BatchNorm(Module):
         self.buffer("running_var", np.ones(features, dtype))
 
     def forward(self, x: Value) -> Tensor:
+        arguments = x, self.weight, self.bias
         if not self.training:
-            return batch_norm_eval(
-                x, self.weight, self.bias, self.running_mean, self.running_var, eps=self.eps
-            )
+            return batch_norm_eval(*arguments, self.running_mean, self.running_var, eps=self.eps)
         n = x.size // x.shape[1]
-        return batch_norm(
-            x, self.weight, self.bias, eps=self.eps, told=lambda mean, var: self._remember(n, mean, var)
-        )
+        return batch_norm(*arguments, eps=self.eps, told=lambda mean, var: self._remember(n, mean, var))
 
     @whole
     def _remember(self, n, mean, var):

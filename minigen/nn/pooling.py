@@ -63,9 +63,7 @@ _max_pool.rule(
 
 @op(name="max_pool2d")
 def _gather_max(x, winner, *, kernel, stride):
-    """The pixel of each window that `winner` names by the number of its tap:
-    (N, C, H, W) -> (N, C, OH, OW).
-    """
+    """The pixel of each window whose tap has the number in `winner`: (N, C, H, W) -> (N, C, OH, OW)."""
     out = 0
     for number, tap in enumerate(_taps(x.shape[2:], kernel, stride)):
         out = out + select(x[tap], winner == number)
@@ -117,9 +115,9 @@ def max_pool2d(x: Value, kernel_size: Pair, *, stride: Pair | None = None) -> Va
 
 @takes("x")
 def upsample_nearest(x: Value, factor: Pair) -> Value:
-    """Every pixel repeated: (N, C, H, W) -> (N, C, fh H, fw W), factor an int or a pair. Followed by a
-    convolution it is the usual cure for the checkerboards of transposed convolutions (Odena, Dumoulin and
-    Olah 2016).
+    """Every pixel repeated: (N, C, H, W) -> (N, C, fh H, fw W), factor an int or a pair.
+
+    With a convolution after it, the usual cure for checkerboards (Odena, Dumoulin and Olah 2016).
     """
     _check_images("upsample_nearest", x)
     fh, fw = _pair("upsample_nearest", "factor", factor, 1)

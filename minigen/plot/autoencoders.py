@@ -31,7 +31,7 @@ def sticks(
     to the singular values. The longest segment of every panel has the same length, since each code has a unit
     of its own.
     """
-    figure, grid = panels_of(panels, title, ("", ""), columns, width=2.4, sharex=True, sharey=True)
+    figure, grid = panels_of(panels, ("", ""), columns, width=2.4, sharex=True, sharey=True)
     for axis, (points, jacobians) in zip(grid, panels.values(), strict=False):
         if data is not None:
             axis.scatter(*data.T, color="0.85", s=5, zorder=0)
@@ -42,4 +42,4 @@ def sticks(
             first, *_ = axis.plot(*np.stack([points - ends, points + ends]).transpose(2, 0, 1), **look)
             first.set_label(f"the code moves {label}")
         axis.set_aspect("equal")
-    save(figure, path, grid)
+    save(figure, path, title, grid)

@@ -29,8 +29,7 @@ def linear_subspace(
     for axis in (right.xaxis, right.yaxis):
         axis.set_ticks(range(len(cosines)), range(1, len(cosines) + 1))
     figure.colorbar(shades, ax=right, label="|cosine| between the two", shrink=0.9)
-    figure.suptitle(title, fontsize=10)
-    save(figure, path)
+    save(figure, path, title)
 
 
 def active_units(
@@ -57,8 +56,7 @@ def active_units(
     right.plot([], color="0.6", linewidth=1.2, label="probabilistic PCA")
     right.set(xlabel="unit, the most used first", ylabel="variance of its posterior mean")
     right.legend(fontsize=8, frameon=False)
-    figure.suptitle(title, fontsize=10)
-    save(figure, path)
+    save(figure, path, title)
 
 
 def two_terms(
@@ -80,5 +78,4 @@ def two_terms(
     axis.set(xlabel="nats a test digit, less is better", ylim=(len(bars) - 0.5, -1))
     axis.set_yticks(range(len(bars)), bars.keys(), fontsize=9)
     axis.legend(fontsize=8, frameon=False, loc="lower right")
-    figure.suptitle(title, fontsize=10)
-    save(figure, path)
+    save(figure, path, title)

@@ -22,7 +22,7 @@ def few_labels(
     lines are shifted a little along x, so that no bar hides another.
     """
     names = ("test accuracy", f"points over {base}, for the same labels")
-    figure, (left, right) = panels_of(names, title, ("labels a class", ""), 2, width=4.0)
+    figure, (left, right) = panels_of(names, ("labels a class", ""), 2, width=4.0)
     for place, (name, table) in enumerate(scores.items()):
         x = np.array(counts) * 1.04 ** (place - (len(scores) - 1) / 2)
         look = {"marker": _marks[place], "markersize": 4, "capsize": 2, "elinewidth": 0.8, **STYLES[place]}
@@ -33,7 +33,7 @@ def few_labels(
         axis.set(xscale="log")
         axis.set_xticks(counts, [f"{n}" for n in counts])
         axis.minorticks_off()
-    save(figure, path, [left])
+    save(figure, path, title, [left])
 
 
 def filters(
@@ -63,8 +63,7 @@ def filters(
         histogram.set_xlabel(axis, fontsize=9)
         histogram.tick_params(labelsize=8)
     below[0].set_ylabel("share", fontsize=9)
-    figure.suptitle(title, fontsize=10)
-    save(figure, path)
+    save(figure, path, title)
 
 
 def _mosaic(images, columns, rows):

@@ -77,8 +77,7 @@ def film_strip(
             axis.scatter(*points.T, color="black", s=1.5)
             axis.set(xticks=[], yticks=[], xlim=limits, ylim=limits, box_aspect=1)
             axis.set_xlabel(note, fontsize=9)
-    figure.suptitle(title, fontsize=10)
-    save(figure, path)
+    save(figure, path, title)
 
 
 def _sheet(images):

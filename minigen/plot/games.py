@@ -66,5 +66,4 @@ def game_round(
     right.set_xlabel("round", fontsize=10)
     for axis in (left, middle, right):
         axis.tick_params(labelsize=9)
-    figure.suptitle(title, fontsize=11)
-    save(figure, path, (left, right))
+    save(figure, path, title, (left, right))

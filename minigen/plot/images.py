@@ -23,11 +23,10 @@ def image_rows(rows: Mapping[str, Any], title: str, path: str | os.PathLike) -> 
         axis.axis("off")
         axis.imshow(mosaic(images, columns), cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
         axis.text(-0.25 / columns, 0.5, label, transform=axis.transAxes, ha="right", va="center", fontsize=9)
-    figure.suptitle(title, fontsize=10)
     figure.subplots_adjust(
         left=left / figure.get_figwidth(), right=0.99, bottom=0.03, top=1 - 0.42 / figure.get_figheight()
     )
-    save(figure, path)
+    save(figure, path, title)
 
 
 def checkerboard(rows: Mapping[str, Any], title: str, path: str | os.PathLike) -> None:
@@ -45,8 +44,7 @@ def checkerboard(rows: Mapping[str, Any], title: str, path: str | os.PathLike) -
             if image.dtype.kind == "i":
                 for (row, column), count in np.ndenumerate(image):
                     axis.text(column, row, count, ha="center", va="center", fontsize=8)
-    figure.suptitle(title, fontsize=10)
-    save(figure, path)
+    save(figure, path, title)
 
 
 def picture_table(rows: Mapping[str, Any], title: str, path: str | os.PathLike, *, side: float = 1.6) -> None:
@@ -67,8 +65,7 @@ def picture_table(rows: Mapping[str, Any], title: str, path: str | os.PathLike, 
             axis.imshow(image, cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
             axis.set(xticks=[], yticks=[], box_aspect=1)
             axis.set_xlabel(note, fontsize=10)
-    figure.suptitle(title, fontsize=10)
-    save(figure, path)
+    save(figure, path, title)
 
 
 def mosaic(images: np.ndarray, columns: int) -> np.ndarray:
@@ -102,5 +99,4 @@ def heat_map(
     axis.set_yticks(range(len(rows)), rows, fontsize=9)
     axis.set_xlabel(axes[0], fontsize=9)
     axis.set_ylabel(axes[1], fontsize=9)
-    figure.suptitle(title, fontsize=10)
-    save(figure, path)
+    save(figure, path, title)

@@ -33,7 +33,7 @@ def curves(
     sharey: bool = True,
 ) -> None:
     """Panels of curves {panel: {label: (x, y)}} whose axes are named `axes`; (x, y, s.d.) adds a band."""
-    figure, grid = panels_of(panels, title, axes, columns, sharex=True, sharey=sharey)
+    figure, grid = panels_of(panels, axes, columns, sharex=True, sharey=sharey)
     for axis, lines in zip(grid, panels.values(), strict=False):
         axis.set(xscale=xscale, yscale=yscale)
         for (label, (x, y, *spread)), style in zip(lines.items(), STYLES, strict=False):
@@ -45,7 +45,7 @@ def curves(
             axis.set_ylim(*ylim)
             if yscale == "log" and ylim[1] > 1e5 * ylim[0]:
                 axis.minorticks_off()  # no reader can tell them apart, and they take longer than all the rest
-    save(figure, path, grid)
+    save(figure, path, title, grid)
 
 
 def panels(
@@ -56,24 +56,24 @@ def panels(
     columns: int = 2,
 ) -> None:
     """Panels {name: (name of x, name of y, {label: (x, y)})}, each with axes and a legend of its own."""
-    figure, grid = panels_of(panels, title, ("", ""), columns, width=3.0)
+    figure, grid = panels_of(panels, ("", ""), columns, width=3.0)
     for axis, (x_name, y_name, lines) in zip(grid, panels.values(), strict=False):
         for (label, (x, y)), style in zip(lines.items(), STYLES, strict=False):
             axis.plot(x, y, label=label, **style)
         axis.set_xlabel(x_name, fontsize=9)
         axis.set_ylabel(y_name, fontsize=9)
         axis.legend(fontsize=8, frameon=False)
-    save(figure, path)
+    save(figure, path, title)
 
 
 def losses(log: Mapping[str, np.ndarray], title: str, path: str | os.PathLike) -> None:
     """Every term of a log, as `minigen.training.read_log` gives it, in a panel of its own."""
     step = log["step"]
     terms = {name: values for name, values in log.items() if name != "step"}
-    figure, grid = panels_of(terms, title, ("step", ""), 4, sharex=True)
+    figure, grid = panels_of(terms, ("step", ""), 4, sharex=True)
     for axis, values in zip(grid, terms.values(), strict=False):
         axis.plot(step, values, **STYLES[0])
-    save(figure, path)
+    save(figure, path, title)
 
 
 def phase_portraits(
@@ -90,7 +90,7 @@ def phase_portraits(
 
     `fields` {panel: (points (M, 2), arrows (M, 2))} are drawn as directions, all of one length.
     """
-    figure, grid = panels_of(panels, title, axes, columns, sharex=True, sharey=True)
+    figure, grid = panels_of(panels, axes, columns, sharex=True, sharey=True)
     for axis, (name, lines) in zip(grid, panels.items(), strict=False):
         if fields:
             places, arrows = fields[name]
@@ -105,19 +105,19 @@ def phase_portraits(
         axis.set_aspect("equal")
         if limits:
             axis.set(xlim=limits, ylim=limits)
-    save(figure, path, grid)
+    save(figure, path, title, grid)
 
 
 def gradient_sizes(panels: Mapping[str, Any], title: str, path: str | os.PathLike) -> None:
     """Sizes of gradients on one logarithmic axis, {panel: (name of x, its scale, {label: (x, y)})}."""
-    figure, grid = panels_of(panels, title, ("", "size of the gradient"), 2, width=3.2, sharey=True)
+    figure, grid = panels_of(panels, ("", "size of the gradient"), 2, width=3.2, sharey=True)
     for axis, (name, scale, lines) in zip(grid, panels.values(), strict=True):
         for (label, (x, y)), style in zip(lines.items(), STYLES, strict=False):
             axis.plot(x, y, label=label, **style)
         axis.set_xlabel(name, fontsize=9)
         axis.set_yscale("log")
         axis.set_xscale(scale)
-    save(figure, path, grid)
+    save(figure, path, title, grid)
 
 
 def bars(
@@ -142,8 +142,7 @@ def bars(
         panel.axhline(height, color="black", linestyle=dashes, linewidth=1.2, label=label)
     panel.set_xticks(range(len(groups)), groups.keys(), fontsize=9)
     panel.set_ylabel(axis, fontsize=9)
-    figure.suptitle(title, fontsize=10)
-    save(figure, path, [panel] if len(names) > 1 or levels else ())
+    save(figure, path, title, [panel] if len(names) > 1 or levels else ())
 
 
 def histograms(
@@ -157,11 +156,11 @@ def histograms(
     marks: Mapping[str, float] | None = None,
 ) -> None:
     """Outlines of histograms {panel: {label: values}}, as densities, and vertical lines {label: x}."""
-    figure, grid = panels_of(panels, title, (axis, "density"), columns, width=2.8)
+    figure, grid = panels_of(panels, (axis, "density"), columns, width=2.8)
     for panel, groups in zip(grid, panels.values(), strict=False):
         edges = np.histogram_bin_edges(np.concatenate([np.ravel(v) for v in groups.values()]), bins)
         for (label, values), style in zip(groups.items(), STYLES, strict=False):
             panel.hist(np.ravel(values), edges, density=True, histtype="step", label=label, **style)
         for label, x in (marks or {}).items():
             panel.axvline(x, color="0.5", linestyle=(0, (1, 1)), linewidth=1.5, label=label)
-    save(figure, path, grid)
+    save(figure, path, title, grid)

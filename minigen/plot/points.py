@@ -27,13 +27,13 @@ def clouds(
     columns: int = 4,
 ) -> None:
     """Points {panel: {label: (N, 2)}} with the same units along both axes, within `limits` (low, high)."""
-    figure, grid = panels_of(panels, title, ("", ""), columns, sharex=True, sharey=True)
+    figure, grid = panels_of(panels, ("", ""), columns, sharex=True, sharey=True)
     for axis, groups in zip(grid, panels.values(), strict=False):
         _scatter(axis, groups)
         axis.set_aspect("equal")
         if limits:
             axis.set(xlim=limits, ylim=limits)
-    save(figure, path, grid)
+    save(figure, path, title, grid)
 
 
 def codes(
@@ -45,18 +45,15 @@ def codes(
     columns: int = 3,
 ) -> None:
     """Codes {panel: (points (N, 2), labels (N,))}, each drawn as the numeral of its class."""
-    figure, grid = panels_of(panels, title, axes, columns, width=3.4)
+    figure, grid = panels_of(panels, axes, columns, width=3.4)
     for axis, (points, labels) in zip(grid, panels.values(), strict=False):
-        for label in np.unique(labels):
-            # colours besides the numerals, so that neighbouring classes differ in shade too
-            mark = {"marker": f"${label}$", "s": 22, "linewidths": 0.2, "color": f"C{int(label) % 10}"}
-            axis.scatter(*points[labels == label].T, **mark)
-    save(figure, path)
+        numerals(axis, points, labels, 22)
+    save(figure, path, title)
 
 
 def fields(panels: Mapping[str, Any], title: str, path: str | os.PathLike, *, columns: int = 3) -> None:
     """Arrows of one scale, {panel: (points (N, 2), {label: arrows (N, 2)}, background (M, 2) or None)}."""
-    figure, grid = panels_of(panels, title, ("", ""), columns, width=3.0, sharex=True, sharey=True)
+    figure, grid = panels_of(panels, ("", ""), columns, width=3.0, sharex=True, sharey=True)
     longest = max(
         np.linalg.norm(arrows, axis=1).max() for _, group, _ in panels.values() for arrows in group.values()
     )
@@ -69,7 +66,7 @@ def fields(panels: Mapping[str, Any], title: str, path: str | os.PathLike, *, co
             along = {"angles": "xy", "scale_units": "xy", "scale": longest / (2 * spacing)}
             axis.quiver(*points.T, *arrows.T, label=label, zorder=2, **along, **look)
         axis.set_aspect("equal")
-    save(figure, path, grid)
+    save(figure, path, title, grid)
 
 
 def contours(
@@ -81,13 +78,21 @@ def contours(
     columns: int = 3,
 ) -> None:
     """Level lines {panel: (values (H, W), {label: points (N, 2)})}; extent (x0, x1, y0, y1), row 0 at y0."""
-    figure, grid = panels_of(panels, title, ("", ""), columns, width=2.8, sharex=True, sharey=True)
+    figure, grid = panels_of(panels, ("", ""), columns, width=2.8, sharex=True, sharey=True)
     for axis, (values, groups) in zip(grid, panels.values(), strict=False):
         _scatter(axis, groups, _marks[1:])
         axis.contour(values, 12, extent=extent, colors="0.3", linewidths=0.7)
         axis.contourf(values, 12, extent=extent, cmap="gray", alpha=0.35, zorder=0)
         axis.set(aspect="equal", xlim=extent[:2], ylim=extent[2:])
-    save(figure, path, grid)
+    save(figure, path, title, grid)
+
+
+def numerals(axis, points, labels, size):
+    """Each point (N, 2) as the numeral of its class: it identifies the class in a grey print too."""
+    for label in np.unique(labels):
+        # colours besides the numerals, so that neighbouring classes differ in shade too
+        mark = {"marker": f"${label}$", "s": size, "linewidths": 0.2, "color": f"C{int(label) % 10}"}
+        axis.scatter(*points[labels == label].T, **mark)
 
 
 def _scatter(axis, groups, marks=_marks):

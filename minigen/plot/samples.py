@@ -37,8 +37,7 @@ def ladder(
         numbers, marked = zip(*(_split(values[rung]) for rung in rungs), strict=True)
         lowest = 1e-3 if panel in logarithmic else 0  # where a bar on a logarithmic scale begins
         for row, (rung, value) in enumerate(zip(rungs, numbers, strict=True)):
-            dark = {"facecolor": "0.25"} if rung == subject else {"facecolor": "0.85", "hatch": "////"}
-            axis.barh(row, max(value, lowest) - lowest, left=lowest, edgecolor="black", linewidth=0.6, **dark)
+            axis.barh(row, max(value, lowest) - lowest, left=lowest, **_bar(dark=rung == subject))
             at = max(value, lowest, *marked[row])
             note = {"textcoords": "offset points", "va": "center", "fontsize": 8}
             axis.annotate(form.format(value), (at, row), (6, 0), **note)
@@ -54,8 +53,7 @@ def ladder(
             axis.set_xlim(0, 1.3 * max(numbers))
     line[0].set_yticks(range(len(rungs)), rungs, fontsize=9)
     line[0].invert_yaxis()
-    figure.suptitle(title, fontsize=10)
-    save(figure, path, line)
+    save(figure, path, title, line)
 
 
 def pictured_ladder(
@@ -77,8 +75,7 @@ def pictured_ladder(
         strip = mosaic(np.asarray(images)[:shown], shown)
         place = {"extent": (0, 1, row + 0.42, row - 0.42), "aspect": "auto", "interpolation": "nearest"}
         left.imshow(strip, cmap="gray_r", vmin=0, vmax=1, **place)
-        dark = {"facecolor": "0.25"} if name == subject else {"facecolor": "0.85", "hatch": "////"}
-        right.barh(row, value, 0.7, edgecolor="black", linewidth=0.6, **dark)
+        right.barh(row, value, 0.7, **_bar(dark=name == subject))
         right.annotate(
             f"{value:.2f}", (value, row), (4, 0), textcoords="offset points", va="center", fontsize=9
         )
@@ -92,8 +89,12 @@ def pictured_ladder(
     right.axvline(level, color="black", linestyle="--", linewidth=1)
     right.set(yticks=[], xlim=(0, 1.18))
     right.set_xlabel(axis, fontsize=9)
-    figure.suptitle(title, fontsize=10)
-    save(figure, path)
+    save(figure, path, title)
+
+
+def _bar(dark):
+    face = {"facecolor": "0.25"} if dark else {"facecolor": "0.85", "hatch": "////"}
+    return {"edgecolor": "black", "linewidth": 0.6, **face}
 
 
 def _split(value):

@@ -28,7 +28,7 @@ def figure_of(width, height, rows=1, columns=1, *, layout="constrained", **share
     return figure, figure.subplots(rows, columns, squeeze=False, **shared)
 
 
-def panels_of(panels, title, axes, columns, width=2.3, **shared):
+def panels_of(panels, axes, columns, width=2.3, **shared):
     """A figure and its axes, one for each panel, row by row; only the outer ones are named."""
     columns = min(columns, len(panels))
     rows = -(-len(panels) // columns)
@@ -43,11 +43,10 @@ def panels_of(panels, title, axes, columns, width=2.3, **shared):
         axis.set_xlabel(axes[0], fontsize=9)
     for axis in grid[:, 0]:
         axis.set_ylabel(axes[1], fontsize=9)
-    figure.suptitle(title, fontsize=10)
     return figure, list(grid.flat)
 
 
-def save(figure, path, legend_of=()):
+def save(figure, path, title, legend_of=()):
     """Write the file: readable letters, the title wrapped, one legend of `legend_of` below the panels."""
     width = figure.get_figwidth()
     size, named = max(10, _least(width)), {}
@@ -59,7 +58,6 @@ def save(figure, path, legend_of=()):
         longest = max(map(len, named)) + 5  # with the handle
         columns = max(1, int(width / letter(width) / longest))
         figure.legend(named.values(), named.keys(), ncols=min(len(named), columns), **below)
-    title = figure.get_suptitle()
     if title:
         figure.suptitle(_wrapped(title, width, size), fontsize=size)
     _make_readable(figure)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from minigen.plot.points import numerals
 from minigen.plot.style import figure_of, save
 
 _ends = np.array([-1.0, 1.0])
@@ -32,17 +33,13 @@ def manifold(
     canvas = sheet[::-1].swapaxes(1, 2).reshape(rows * height, columns * width)
     left.imshow(canvas, cmap="gray_r", vmin=0, vmax=1, extent=(0, 1, 0, 1), interpolation="nearest")
     left.set_title("pictures that the codes stand for", fontsize=9)
-    for label in np.unique(labels):
-        # the numerals identify the classes in a grey print too
-        mark = {"marker": f"${label}$", "s": 20, "linewidths": 0.2, "color": f"C{int(label) % 10}"}
-        right.scatter(*places[labels == label].T, **mark)
+    numerals(right, places, labels, 20)
     right.set(aspect="equal", xlim=(0, 1), ylim=(0, 1))
     right.set_title("codes of real pictures", fontsize=9)
     for axis in (left, right):
         axis.set_xlabel(axes[0], fontsize=9)
         axis.set_ylabel(axes[1], fontsize=9)
-    figure.suptitle(title, fontsize=10)
-    save(figure, path)
+    save(figure, path, title)
 
 
 def posteriors(
@@ -82,8 +79,7 @@ def posteriors(
                 axis.set_ylabel(f"{label}\nsecond number", fontsize=9)
             if row == len(rows):
                 axis.set_xlabel("first number", fontsize=9)
-    figure.suptitle(title, fontsize=10)
-    save(figure, path)
+    save(figure, path, title)
 
 
 def _around(mass, line, mean, sigma):

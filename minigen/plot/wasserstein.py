@@ -42,5 +42,4 @@ def estimates(panels: Mapping[str, Any], title: str, path: str | os.PathLike) ->
                 )
         if lines:
             axis.legend(fontsize=8, frameon=False)
-    figure.suptitle(title, fontsize=10)
-    save(figure, path)
+    save(figure, path, title)

@@ -1,6 +1,4 @@
-"""What `minigen check` checks: every model with its loss by tape, its loss by hand,
-and a batch of real digits.
-"""
+"""What `minigen check` checks: every model with its loss by tape and by hand, and a batch of real digits."""
 
 import os
 from concurrent.futures import ProcessPoolExecutor

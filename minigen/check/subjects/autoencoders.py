@@ -2,7 +2,6 @@
 
 from minigen.byhand import autoencoder, contractive, conv_autoencoders, denoising, sparse
 from minigen.check.subjects.registry import subject
-from minigen.data import digits
 from minigen.models import (
     Autoencoder,
     ContractiveAutoencoder,
@@ -22,12 +21,6 @@ def _autoencoder(s, model, by_hand, x=None, **how):
     x = s.digits(7) if x is None else x
     t = s.constant(x)
     return s.model(model, lambda m: m.loss(t, **how), lambda p: by_hand(p, x, **how))
-
-
-def whole_images(s, n):
-    """n digits with all of their pixels, (N, 1, 8, 8), for networks that halve the sides twice."""
-    images, _ = digits()
-    return images[s.rng.permutation(len(images))[:n], None].astype("float64")
 
 
 @subject
@@ -109,4 +102,4 @@ def ae_contractive(s):
 @subject
 def ae_conv(s):
     model = ConvAutoencoder(2, channels=(3, 5), rng=s.rng, dtype="float64")
-    return _autoencoder(s, model, conv_autoencoders.ae_conv, x=whole_images(s, 7))
+    return _autoencoder(s, model, conv_autoencoders.ae_conv, x=s.whole_images(7))

@@ -2,7 +2,6 @@
 
 from minigen.byhand import dcgan, gan
 from minigen.check.subjects.registry import subject
-from minigen.data import digits
 from minigen.models import GAN, DCGANDiscriminator, DCGANGenerator, Discriminator, Generator
 
 
@@ -57,12 +56,6 @@ def gan_packed(s):
     return _discriminator(s, game, s.digits(15), s.noise(21, 3), gan.gan_packed, pack=3)
 
 
-def _pictures(s, n):
-    """n digits of 8 by 8 pixels in [-1, 1], the range of tanh, (N, 1, 8, 8)."""
-    images, _ = digits()
-    return 2 * images[s.rng.permutation(len(images))[:n], None].astype("float64") - 1
-
-
 def _convolutional_game(s):
     """Weights of ordinary size: from N(0, 0.02^2) all logits would be near 0, and mistakes in them small."""
     how = {"init": "xavier", "rng": s.rng, "dtype": "float64"}
@@ -71,9 +64,8 @@ def _convolutional_game(s):
 
 @subject
 def dcgan_discriminator(s):
-    return _discriminator(
-        s, _convolutional_game(s), _pictures(s, 7), s.noise(5, 13), dcgan.dcgan_discriminator
-    )
+    game, x = _convolutional_game(s), 2 * s.whole_images(7) - 1  # in [-1, 1], the range of tanh
+    return _discriminator(s, game, x, s.noise(5, 13), dcgan.dcgan_discriminator)
 
 
 @subject

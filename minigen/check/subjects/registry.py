@@ -58,6 +58,11 @@ class Setting:
         chosen = images[self.rng.permutation(len(images))[: n * channels], :height, 1 : 1 + width]
         return chosen.reshape(n, channels, height, width).astype(np.float64)
 
+    def whole_images(self, n):
+        """n digits with all of their pixels, (N, 1, 8, 8), for networks that halve the sides twice."""
+        images, _ = digits()
+        return images[self.rng.permutation(len(images))[:n], None].astype(np.float64)
+
     def noise(self, *shape):
         return self.rng.standard_normal(shape)
 

@@ -2,7 +2,6 @@
 
 from minigen.byhand import conv_autoencoders, free_bits, mixture_prior, vae
 from minigen.byhand import iwae as importance_weighted
-from minigen.check.subjects.autoencoders import whole_images
 from minigen.check.subjects.registry import subject
 from minigen.models import IWAE, VAE, ConvVAE, FreeBitsVAE, GaussianVAE, MixturePriorVAE
 
@@ -38,7 +37,7 @@ def vae_free_bits(s):
 @subject
 def vae_conv(s):
     model = ConvVAE(2, channels=(3, 5), rng=s.rng, dtype="float64")
-    x, eps = whole_images(s, 7), s.noise(7, 2)
+    x, eps = s.whole_images(7), s.noise(7, 2)
     return _vae(s, model, conv_autoencoders.vae_conv, x, eps, beta=0.7)
 
 
