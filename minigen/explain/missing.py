@@ -277,12 +277,13 @@ def terms(everything, lacking):
         for cost, term in Library(arrays, numbers + changes.sizes(arrays), needed.shape).find(needed):
             names = {n.id for n in ast.walk(changes.parsed(term)) if isinstance(n, ast.Name)}
             does = {"=": f"{name} is {term}", "-=": f"no step changes {name}"}
-            words = f"a line is missing: {does.get(sign, f'{term} flows into {name} as well')}"
+            words = does.get(sign, f"{term} flows into {name} as well")
             cost, line = 0.5 + cost, f"{name} {sign} {term}"
             made = max((s.index for s in later if names & set(_bound(s.statement))), default=-1)
             blank = [k for k, n in enumerate(maker.body) if isinstance(n, ast.Pass) and k > made]
             if sign != "+=" and blank:  # where one has been taken away
                 at = dict(body=maker.body, index=blank[0], gone=1, statements=ast.parse(line).body)
+                words = f"a line is missing: {words}"
                 found.append((maker, Edit(cost, "missing path", words, maker.body[blank[0]], **at)))
                 continue
             place = max((s for s in later if s is maker or s.index == made), key=lambda s: s.index)

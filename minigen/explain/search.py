@@ -1287,6 +1287,8 @@ class Search:
         made = set()
         for name in self.goal:
             given = self.given.get(name)
+            if given is None or not np.any(given):
+                yield from self._left_out(name, given)
             if not isinstance(given, np.ndarray):
                 continue
             for s in missing.makers(self.everything, given):
@@ -1295,8 +1297,6 @@ class Search:
                     made.add(id(s))
                     yield s, missing.assigned(s.statement), "+=", needed
             yield from self._entries_lacking(name, given)
-            if given is None or not given.any():
-                yield from self._left_out(name, given)
         for s in suspects:
             if s.target and s.body and id(s) not in made and id(s.value_node) in s.values:
                 lacks = s.target[s.at] - np.asarray(s.value, float)
@@ -1305,7 +1305,7 @@ class Search:
     def _entries_lacking(self, name, given):
         """(Suspect, entry, what it lacks): grads["w1"] after the last line of a function that adds to grads["w2"]."""
         key, last = re.sub(r"\W+$", "", name).split('"')[-1], {}
-        for s in (s for s in self.everything if s.calls == 1 and s.body and given is not None):
+        for s in (s for s in self.everything if s.calls == 1 and s.body):
             target = getattr(s.statement, "target", None)
             if isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name):
                 entries = s.scope.get(target.value.id)
