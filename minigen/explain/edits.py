@@ -571,7 +571,9 @@ def _of_value(node, parent, place, value, arrays, numbers, to, around=()):
         yield from _insertions(node, parent, place, value, own, arrays, numbers, to, around)
     elif value is None and leaf:
         yield from _another_array(node, None, arrays, around, leaf, cost)
-    elif (_is_number(value) or isinstance(value, np.ndarray)) and not isinstance(parent, ast.keyword | ast.Tuple):
+    elif (_is_number(value) or isinstance(value, np.ndarray)) and not isinstance(
+        parent, ast.keyword | ast.Tuple
+    ):
         for other in arrays if divides else ():  # a mean over what a mask leaves, or over weights
             if other.value.min(initial=0) >= 0 and other.value.dtype.kind in "fb" and other.value.size > 1:
                 new = parsed(f"{other.text}.sum()")

@@ -1358,7 +1358,7 @@ def promises(reading, scene):
     live = scene.live()
     values = scenes.leaves(live, live.program)
     arguments = [a for a in values if a[0][0] == "arg" and len(a) == 1]
-    tree = _tree_of_backward(reading, live)
+    tree = _tree_of_gradients(reading, live)
     if tree is None:
         return []
     found, nameless = {}, []
@@ -1419,12 +1419,18 @@ def _tree_of_backward(reading, live):
         return None
 
 
+def _tree_of_gradients(reading, live):
+    """The text that returns gradients: of a forward that returns its own backward, that inner function."""
+    tree = _tree_of_backward(reading, live)
+    if tree is None or not reading.closure:
+        return tree
+    inner = [n for n in walk(tree) if isinstance(n, ast.FunctionDef) and n is not tree]
+    return inner[-1] if inner else None
+
+
 def _labels(reading, live):
     """A function from the address of something returned to what the person calls it there."""
-    tree = _tree_of_backward(reading, live)
-    if tree is not None and reading.closure:
-        inner = [n for n in walk(tree) if isinstance(n, ast.FunctionDef) and n is not tree]
-        tree = inner[-1] if inner else None
+    tree = _tree_of_gradients(reading, live)
     node = _returned(tree)
 
     def label(address):

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minigen.explain import find, load, penalty, process, shown, trace
+from minigen.explain import find, load, operations, penalty, process, shown, trace
 from minigen.explain.explanation import Explanation, explain_task
 from minigen.explain.reading import ENTROPIES
 from minigen.explain.source import SMALL, small
@@ -115,6 +115,9 @@ def _work(path, names, shapes, seconds, reveal, subject, send):
         found = asked or find.by_name(program, names, shapes)
     if not found:
         raise find.NotFound(find.why_not(program, path, names))
+    found.sort(key=operations.uses_others)
+    if program.operations:
+        note("operations are judged one by one: `this` is what the object holds whose method is called")
     note(*find.proposed(found, path), *find.reduced(found), *find.not_compared(found))
     tasks = list(map(task_of, found))
     # no gradient is asked for where other inputs show that it was none
@@ -131,6 +134,9 @@ def _work(path, names, shapes, seconds, reveal, subject, send):
         send(("explanation", (i, with_limits(said, found[i], task, path, as_subject))))
 
     for i, task in enumerate(tasks):
+        if open_ and operations.uses_others(found[i]):
+            note(f"{task.title} was not judged: it uses operations that are not right yet")
+            continue
         said = explain_task(task, seconds=0, reveal=reveal)
         if _wrong(said) and getattr(found[i].place, "smaller", None):
             said, task, found[i] = _at_larger_sizes(said, task, found[i], reveal, note)

@@ -192,6 +192,8 @@ def not_judged(program, found):
         made = {names.get(code) for code in function.__code__.co_consts if isinstance(code, types.CodeType)}
         if name in known or made & known or skipped or pairs.is_second(last, functions):
             continue
+        if hints.takes_differences(tree):
+            continue
         if not pairs.computes(tree) or _looks_up(tree) or pairs.makes_room(tree):
             continue
         if not pairs.goes_back(last, functions) and _only_steps(tree):

@@ -96,6 +96,19 @@ def sizes(tree, name, known):
     return found
 
 
+def takes_differences(tree):
+    """Whether a function checks gradients by differences: it adds a number, takes it away, and divides by twice that number."""
+    twice, moved = set(), {ast.Add: set(), ast.Sub: set()}
+    for n in walk(tree):
+        if isinstance(n, ast.BinOp | ast.AugAssign) and type(n.op) in moved:
+            moved[type(n.op)].add(getattr(getattr(n, "right", getattr(n, "value", None)), "id", ""))
+        if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Div) and isinstance(n.right, ast.BinOp):
+            sides = n.right.left, n.right.right
+            if isinstance(n.right.op, ast.Mult) and 2 in {getattr(s, "value", None) for s in sides}:
+                twice |= {getattr(s, "id", "") for s in sides}
+    return bool(twice & moved[ast.Add] & moved[ast.Sub] - {""})
+
+
 def alike(tree, name):
     """The names of arrays that have the shape of this one, as the text says: it compares their shapes, or joins them."""
     found = [name]

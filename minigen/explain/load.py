@@ -53,6 +53,7 @@ class Program:
     folder: Path = None
     refused: list[tuple[int, str]] = field(default_factory=list)
     guessed: list[str] = field(default_factory=list)  # labels that inputs(rng) leaves out
+    operations: list = field(default_factory=list)  # functions that make pairs of the operations of an engine
     # {name: class} of functions that return functions of their own
     makers: dict = field(default_factory=dict)
     assumes: bool = False  # whether a loss that is not in the file is tried
@@ -140,7 +141,7 @@ class Timeout(Exception):
 
 def load(path):
     """The Program in a file. Raises SyntaxError as Python does, OSError where the file cannot be read."""
-    from minigen.explain import closures  # which reads programs
+    from minigen.explain import closures, operations  # which read programs
 
     path = Path(path)
     text = path.read_text(encoding="utf-8")
@@ -166,6 +167,10 @@ def load(path):
                 _patiently(program, lambda: importlib.import_module(module.__package__))
             for statement in tree.body:
                 _run(program, statement)
+            program.operations = operations.functions(tree)
+            for statement in program.operations:
+                _run(program, statement)
+            tree.body += program.operations
     finally:
         for folder in added:
             sys.path.remove(folder)

@@ -783,6 +783,8 @@ def is_given_a_record(place, reading, scene):
 
 def _breaks_in_backward(place, reading, error):
     """Whether forward ran and its own backward, called as its parameters ask, raised."""
+    if reading.closure and reading.forward.name in {f.name for f in place.program.operations}:
+        return any(frame.f_code.co_name == "pullback" for frame, _ in traceback.walk_tb(error.__traceback__))
     if reading.backward is None or reading.loss is not None or reading.reduce or reading.elementwise:
         return False
     if place.program.guessed:  # it may be the guess that does not fit

@@ -863,6 +863,9 @@ class ProposedPlace(pairs.Place):
         positive = any(c.domain in ("probability", "distribution") for c in self.chosen.values())
         if positive and not self.program.words & _asks_for_positive:
             return True
+        given = [c for (where, _), c in self.chosen.items() if where == "call" and c.kind == "array"]
+        if given and all(c.domain in ("binary", "sign") for c in given):
+            return True  # the powers of 0 and 1 are equal
         widths = [c.what for c in self.chosen.values() if c.kind == "width"]
         widths += [w for c in self.chosen.values() if c.kind == "pairs" for w in c.what]
         shapes = {

@@ -586,3 +586,31 @@ class Net:
 def test_a_gradient_of_zeros_is_not_passed_over(tmp_path):
     assert checked(tmp_path, ZEROS.replace("0 * first", "first")).verdict == "ok"
     assert checked(tmp_path, ZEROS).verdict in ("wrong", "inconclusive")
+
+
+# its name says nothing of a check, its text does
+CHECKED = """import numpy as np
+class Schicht:
+    def __init__(self, a=4, b=3):
+        self.W = np.random.randn(a, b)
+    def vorwaerts(self, x):
+        self.x = x
+        return np.tanh(x @ self.W)
+    def rueckwaerts(self, dy):
+        da = dy * (1 - np.tanh(self.x @ self.W) ** 2)
+        return da @ self.W.T, self.x.T @ da
+def pruefe(schicht, x, ziel, h=1e-6):
+    y = schicht.vorwaerts(x)
+    dx, dW = schicht.rueckwaerts(y - ziel)
+    alt = schicht.W[0, 0]
+    schicht.W[0, 0] = alt + h
+    hoch = 0.5 * np.sum((schicht.vorwaerts(x) - ziel) ** 2)
+    schicht.W[0, 0] = alt - h
+    tief = 0.5 * np.sum((schicht.vorwaerts(x) - ziel) ** 2)
+    schicht.W[0, 0] = alt
+    print(dW[0, 0], (hoch - tief) / (2 * h))
+"""
+
+
+def test_a_check_by_differences_is_no_backward(tmp_path):
+    assert_right(tmp_path, CHECKED)
