@@ -215,7 +215,9 @@ def _operation(method, data, grad):
 
 def _of_numbers(tree, methods, data):
     """Whether the objects hold one number each: math.exp(self.data), and 0 if self.data < 0 else self.data."""
-    names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}  # the tree grows, so its walk is not kept
+    names = {
+        n.id for n in ast.walk(tree) if isinstance(n, ast.Name)
+    }  # the tree grows, so its walk is not kept
     chosen = (n.test for m in methods for n in ast.walk(m) if isinstance(n, ast.IfExp))
     asked = (n for test in chosen if isinstance(test, ast.Compare) for n in ast.walk(test))
     by_itself = "math" in names or not names & {"np", "numpy"}
