@@ -204,7 +204,6 @@ def match(reading, scene):
         found, still = [m for m in found if m not in through], []
     # else it is the loss of another player, or of what forward gave, in which the weights no longer stand
     depends = 2 * len(still) <= len(found) and any(m.right or m not in still for m in found)
-    depends = depends and (len(found) == 1 or any(m.right or m.shaped for m in found))
     return (found, y, (missed, open_)) if depends else ([], y, ([], 0))
 
 

@@ -614,3 +614,37 @@ def pruefe(schicht, x, ziel, h=1e-6):
 
 def test_a_check_by_differences_is_no_backward(tmp_path):
     assert_right(tmp_path, CHECKED)
+
+
+# forward takes one example, and backward those of a whole episode
+EPISODE = """import numpy as np
+def make(rng):
+    return {"W1": rng.randn(5, 3), "W2": rng.randn(5)}
+def policy_forward(model, x):
+    h = model["W1"] @ x
+    h[h < 0] = 0
+    return 1 / (1 + np.exp(-model["W2"] @ h)), h
+def policy_backward(model, xs, hs, dlogits):
+    dW2 = np.dot(hs.T, dlogits).ravel()
+    dh = np.outer(dlogits, model["W2"])
+    dh[hs <= 0] = 0
+    return {"W1": np.dot(dh.T, xs), "W2": dW2}
+def play(model, rng):
+    xs, hs, ds = [], [], []
+    for _ in range(4):
+        x = rng.randn(3)
+        p, h = policy_forward(model, x)
+        xs.append(x)
+        hs.append(h)
+        ds.append((rng.rand() < p) - p)
+    return np.vstack(xs), np.vstack(hs), np.array(ds)
+if __name__ == "__main__":
+    rng = np.random.RandomState(0)
+    model = make(rng)
+    xs, hs, ds = play(model, rng)
+    print(policy_backward(model, xs, hs, ds)["W1"])
+"""
+
+
+def test_a_backward_of_several_examples_is_not_judged_with_a_forward_of_one(tmp_path):
+    assert checked(tmp_path, EPISODE).verdict != "wrong"
