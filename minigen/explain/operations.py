@@ -8,9 +8,9 @@ makes the objects, calls the operation, and goes back from its result:
         ...
         return out.data, pullback
 
-These functions stand behind the file's last line, so that nothing in them is changed, and what they call is the person's.
-An operation goes back twice, and what it has added is halved: what assigns where it must add is seen. `backward` itself is judged on an expression
-in which two objects are used twice.
+These functions stand behind the file's last line, so that nothing in them is changed; what they call is the person's.
+An operation goes back twice, and what it has added is halved: what assigns where it must add is seen. `backward` itself is
+judged on an expression in which two objects are used twice.
 """
 
 import ast
@@ -20,16 +20,8 @@ from dataclasses import dataclass
 from minigen.explain.source import names_in
 
 _ways_back = ("backward", "grad_fn", "vjp", "back")
-NUMBERS = {
-    "axis": 0,
-    "dim": 0,
-    "power": 3,
-    "exponent": 3,
-    "n": 3,
-    "p": 3,
-    "k": 3,
-    "other": 3,
-}  # of what is no object
+# what is handed to an operation where it takes no object
+NUMBERS = {"axis": 0, "dim": 0, "power": 3, "exponent": 3, "n": 3, "p": 3, "k": 3, "other": 3}
 
 ONE = """
 def {name}({arguments}):
@@ -94,7 +86,7 @@ def uses_others(found):
 
 @dataclass
 class Operation:
-    """A method that keeps how it goes back: the names of its objects, what else it is handed, and under which name it keeps it."""
+    """A method that keeps how it goes back: the names of its objects, all that it is handed, and where it keeps the way."""
 
     method: str
     objects: list
@@ -215,9 +207,8 @@ def _operation(method, data, grad):
 
 def _of_numbers(tree, methods, data):
     """Whether the objects hold one number each: math.exp(self.data), and 0 if self.data < 0 else self.data."""
-    names = {
-        n.id for n in ast.walk(tree) if isinstance(n, ast.Name)
-    }  # the tree grows, so its walk is not kept
+    # the tree grows later, so a walk through it must not be kept
+    names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
     chosen = (n.test for m in methods for n in ast.walk(m) if isinstance(n, ast.IfExp))
     asked = (n for test in chosen if isinstance(test, ast.Compare) for n in ast.walk(test))
     by_itself = "math" in names or not names & {"np", "numpy"}
