@@ -78,10 +78,14 @@ def {kind}_loss_and_gradients(this, other):
 """
 
 
+def is_one(found):
+    """Whether a pair is that of an operation."""
+    return found.reading.forward.name in {f.name for f in found.place.program.operations}
+
+
 def uses_others(found):
     """Whether a pair is that of the backward which walks back through several operations."""
-    name = found.reading.forward.name
-    return name.endswith("_loss_and_gradients") and name in {f.name for f in found.place.program.operations}
+    return is_one(found) and found.reading.forward.name.endswith("_loss_and_gradients")
 
 
 @dataclass

@@ -128,3 +128,11 @@ def test_an_engine_leaves_the_lines_of_the_file_as_they_are(tmp_path):
     assert program.text == NUMBERS and all(f.lineno > last for f in program.operations)
     changed = source.functions_of([program.names[f.name] for f in program.operations])
     assert changed == []  # nothing in them is ever changed
+
+
+def test_what_is_wrong_elsewhere_in_the_file_leaves_the_walk_back_judged(tmp_path):
+    other = "import numpy as np\n\ndef f(x):\n    return np.tanh(x)\n\n"
+    other += "def f_prime(x):\n    return 1 - np.tanh(x)\n"
+    said = checked(tmp_path, NUMBERS + other)
+    verdicts = {e.title: e.verdict for e in said.explanations}
+    assert verdicts["Value_loss_and_gradients"] == "ok" and "wrong" in verdicts.values()
