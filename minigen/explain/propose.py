@@ -856,7 +856,7 @@ class ProposedPlace(pairs.Place):
     @property
     def hides(self):
         """Whether a mistake may be hidden by what was chosen: a factor of 0 or 1, one row, equal sizes, numbers of one sign
-        alone, or a bias of more axes than what it is added to.
+        alone, zeros and ones alone, or a bias of more axes than what it is added to.
         """
         if self.thin or any(c.hides for c in self.chosen.values()):
             return True
