@@ -74,6 +74,7 @@ class Between:
     maker: Place
     made: int  # at which call of the maker; -1 is the last one, however many there are
     times: object = None  # a Between, the number of an axis, or None for 1
+    settled: frozenset = frozenset()  # id() of the statements before it whose last value was right
 
     @property
     def name(self):
@@ -135,7 +136,7 @@ def first_wrong(bench, trial, rng, seconds):
     note(bench.functions, pairs)
     bench._forward(trial.values)
     forward, gradients = bench.noted(), bench.play(trial) or {}
-    played, found, like, whole = bench.noted(), [], None, set()
+    played, found, like, whole, settled = bench.noted(), [], None, set(), {}
     inputs = np.concatenate([np.ravel(v) for v in trial.values.values() if np.asarray(v).dtype.kind == "f"])
     judged = {last(n) for n in trial.truth}
     for ways in _in_order(bench.functions, pairs, forward, played):
@@ -149,13 +150,20 @@ def first_wrong(bench, trial, rng, seconds):
             continue  # it is compared anyway
         for way in ways:
             right = way.measured(bench, trial.values, trial.g, trial.y, rng, FEW)
-            if right is not None and right.shape == value.shape and right.right.any():
+            if right is None or right.shape != value.shape:
+                continue
+            if not right.right.any() and not np.any(value):
+                one = None  # nothing comes back to the last step of a loop
+                break
+            if right.right.any():
                 one, times = one or way, 1 if right.fits(value) else right.ratio(value)
             if times is not None:
                 one = way
                 break
+        settled[ways[0].place.key] = id(ways[0].place.statement) if times == 1 else None
         if one is None:
             continue
+        one = replace(one, settled=frozenset(settled.values()) - {None})
         if times is not None and times > 0:
             whole |= {one.place.called} if times == 1 else set()
             if one.place.called not in whole or times == 1:  # else it is scaled on its way

@@ -339,12 +339,13 @@ def _stepped(node, whole, numbers):
 def other_constants(slots, values, literals):
     """A number, or the key of a dict, for another one that the program has: 0.2 where 0.0 stands, "b1" where "b2" does.
 
-    What is called may also lack such a number as a factor: alpha's in alpha * exp(x).
+    What is called or has a name may also lack such a number as a factor: alpha's in alpha * exp(x).
     """
     for node in slots.nodes:
         parent, place = slots.place(node)
         in_product = isinstance(parent, ast.BinOp) and not isinstance(parent.op, ast.Add | ast.Sub)
-        if isinstance(node, ast.Call) and isinstance(values.get(id(node)), np.ndarray) and not in_product:
+        factor = isinstance(node, ast.Call | ast.Name | ast.Attribute | ast.Subscript) and not in_product
+        if factor and isinstance(values.get(id(node)), np.ndarray):
             for c in literals:
                 words = f"a factor {c:g} is missing at {text(node)}"
                 yield Edit(1.3, "factor", words, node, binary(node, ast.Mult(), parsed(repr(c))))
@@ -668,10 +669,13 @@ def _of_constant(node, parent, place, indexing, numbers, arrays):
     power = is_operation(parent, ast.Pow) and place == "right"
     # a size, and seldom wrong
     shape = isinstance(parent, ast.Call) and getattr(parent.func, "attr", "") == "reshape"
-    for k in dict.fromkeys(pool):
+    for k in dict.fromkeys(map(float, pool) if isinstance(c, float) else pool):
         if k != c and not (power and k in (0, 1)):
             words = f"the {'axis' if axis else 'number'} is {c:g}, another one is due"
-            yield e(1.0 + 0.3 * (power and k > 2) + 0.8 * shape, kind, words, parsed(repr(k)))
+            # another sign, or no term at all, has a change of its own
+            other = k == -c or not k and is_operation(parent, ast.Add | ast.Sub)
+            cost = 1.0 + 0.3 * (power and k > 2) + 0.8 * shape + 0.15 * (other and not indexing)
+            yield e(cost, kind, words, parsed(repr(k)))
     # what the statement names already is likelier
     beside = {text(n) for n in ast.walk(parent) if isinstance(n, ast.Name | ast.Attribute)}
     for other in numbers if not axis else ():

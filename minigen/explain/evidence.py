@@ -18,7 +18,7 @@ import numpy as np
 from minigen.explain import scene as scenes
 from minigen.explain.naming import bases, is_gradient_name
 from minigen.explain.reading import Assumed, Outcome, photograph, touched
-from minigen.explain.source import tree_of, walk
+from minigen.explain.source import short_name, tree_of, walk
 
 STEP = 1e-5  # of the central differences that choose between readings; the verdict is taken elsewhere
 AGREE = 3e-5  # relative
@@ -308,11 +308,15 @@ def _assign(reading, slopes, values, outcome):
 
     ranked = _promised(reading, candidates, values, same, outcome.live, of_rows)
     owed = _owed(candidates, values, same, reading)
-    best = {}
+    best, still = (
+        {},
+        set(),
+    )  # still: what is stored is 0, as it should be, whatever was added to what stood there
     for score, _, source, _, _ in ranked:
         best[source] = min(best.get(source, 0), score)
     for score, _, source, gradient, value in sorted(ranked, key=lambda r: r[:2]):
         late = value in found or is_taken(source) or score > best[source] + 0.5
+        late = late or (source.address, value) in still
         if late or _is_idle(source, value, values, slopes):
             continue
         fits = slopes.fit(value, gradient.reshape(np.shape(values[value])))
@@ -321,6 +325,7 @@ def _assign(reading, slopes, values, outcome):
             if other and slopes.fit(value, other[1].reshape(np.shape(values[value]))):
                 source, fits = other[0], True
         if fits is None and source.kind != "returned":
+            still.add((source.address, value))
             continue
         if not fits:  # two may have this name and shape, and it is the gradient of the other one
             others = [v for _, _, of, _, v in ranked if of == source and v not in found]
@@ -343,6 +348,7 @@ def _assign(reading, slopes, values, outcome):
         take(value, source, True, False)
     # the change of a parameter over a step, where nothing else was found; first the step with which most are right
     changes = [(s, g) for s, g in candidates if s.kind in TAKEN]
+    down = _that_take_steps(_tree_of_backward(reading, outcome.live))
     if reading.takes_g:
         changes = _of_means(changes, slopes, outcome.live) or changes
     fits_with = [s.step for s, g in changes if s.of not in found and slopes.fit(s.of, g)]
@@ -352,12 +358,14 @@ def _assign(reading, slopes, values, outcome):
         if source.of not in found and not is_taken(source) and slopes.moves(source.of):
             fits = slopes.fit(source.of, gradient)
             clips = source.of[0][0] == "arg" and len(source.of) == 1 and source.kind != "moved"
-            if fits or not clips:  # clipping an argument is no step
+            if fits or not clips or source.of[0][1] in down:  # clipping an argument is no step
                 take(source.of, source, fits, True)
     taken |= _told_twice(candidates, found)
     for source, value in _left_alone(reading, candidates, values, slopes, outcome, found, is_taken):
         take(value, source, False, False)
-    for source, gradient, value in _by_place(candidates, arguments, found, is_taken):
+    for source, gradient, value in _by_place(
+        candidates, arguments, found, is_taken, _of_numbers(reading, outcome)
+    ):
         if slopes.moves(value):
             take(value, source, False, False, same(value, gradient), gradient.shape)
     for source, value in _by_shape(reading, candidates, values, found, is_taken, outcome.live.program):
@@ -376,6 +384,8 @@ def _left_alone(reading, candidates, values, slopes, outcome, found, is_taken):
     arguments = [a for a in values if a[0][0] == "arg"]
     alone = len({s.address for s, _ in candidates}) == 1  # it is all that backward gives
     beside = any(m.right and m.source.kind in ("stored", "added", "changed") for m in found.values())
+    # a number beside arrays may be a loss
+    numbers = (reading.takes_g or alone) and _of_numbers(reading, outcome)
     for source, gradient in candidates:
         if is_taken(source) or source.kind in ("added", "inside", *TAKEN):
             continue
@@ -390,7 +400,7 @@ def _left_alone(reading, candidates, values, slopes, outcome, found, is_taken):
             for a in arguments
             if a not in found
             and np.shape(values[a]) == gradient.shape
-            and gradient.ndim
+            and (gradient.ndim or numbers)
             and not _is_label(a, arguments)
             and not _beside_an_output(a, outcome.live.arguments)
             and not _promises_another(source, a)
@@ -398,6 +408,16 @@ def _left_alone(reading, candidates, values, slopes, outcome, found, is_taken):
         if len(left) == 1 and slopes.moves(left[0]):
             if not _may_be_target(source, arguments, outcome, alone, beside):
                 yield source, left[0]
+
+
+def _of_numbers(reading, outcome):
+    """Whether a backward is there, and forward is given numbers alone."""
+    return reading.backward is not None and _is_given_numbers(outcome)
+
+
+def _is_given_numbers(outcome):
+    given = outcome.live.arguments.values()
+    return all(isinstance(v, int | float | np.generic) or getattr(v, "ndim", 1) == 0 for v in given)
 
 
 def _that_fit(candidates, values, slopes, found, is_taken, live):
@@ -415,9 +435,21 @@ def _that_fit(candidates, values, slopes, found, is_taken, live):
             # a loss is as often symmetric in both: the sign would be taken for the other's
             if _is_label(value, arguments) or _beside_an_output(value, live.arguments):
                 continue
-            if slopes.fit(value, gradient.reshape(np.shape(now))):
-                yield source, value
-                break
+            if value not in _of_its_twins(source, gradient, candidates, arguments):
+                if slopes.fit(value, gradient.reshape(np.shape(now))):
+                    yield source, value
+                    break
+
+
+def _of_its_twins(source, gradient, candidates, arguments):
+    """The arguments in whose place another value is returned that is equal to this one, as the second d of return d, d."""
+    rows = [(s, g) for s, g in candidates if s.kind == "returned" and len(s.address) == 2]
+    first = next((i for i, (_, g) in enumerate(rows) if g.ndim), 0)
+    twins = [
+        i - first for i, (s, g) in enumerate(rows) if s != source and g.ndim and np.array_equal(g, gradient)
+    ]
+    mine = [i - first for i, (s, _) in enumerate(rows) if s == source]
+    return {arguments[i] for i in twins if 0 <= i < len(arguments)} if mine else set()
 
 
 def _told_twice(candidates, found):
@@ -429,6 +461,16 @@ def _told_twice(candidates, found):
     returned = [(s, g) for s, g in candidates if s.kind == "returned"]
     twice = len(returned) > 1 and all(any(np.array_equal(g, known) for known in stored) for _, g in returned)
     return {(s.kind, s.address) for s, _ in returned} if twice else set()
+
+
+def _that_take_steps(tree):
+    """The names from which, or to which, a function adds something times the length of a step: w -= lr * dw."""
+    found = set()
+    for n in walk(tree) if tree is not None else ():
+        if isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Add | ast.Sub):
+            named = {name.lower() for m in walk(n.value) if (name := short_name(m))}
+            found |= {short_name(n.target)} if named & set(steps) else set()
+    return found
 
 
 def _of_means(changes, slopes, live):
@@ -472,6 +514,8 @@ def _decays(reading, scene, changed):
         more = {a: again[a][1] - after for a, (_, after) in changed.items() if a in again}
         moved = {a: (d, changed[a][0]) for a, d in more.items() if d.any()}
         times = {a: float(np.sum(d * start) / np.sum(start**2)) for a, (d, start) in moved.items()}
+        if not any(start.size > 1 for _, start in moved.values()):
+            continue  # of one number all is a multiple
         if all(np.allclose(d, times[a] * start, rtol=1e-6, atol=1e-15) for a, (d, start) in moved.items()):
             found |= {a: -2 * k for a, k in times.items()}
     scene.program.names.update(names)
@@ -596,7 +640,9 @@ def _of_one_structure(candidates, values):
     under the keys of a dict or the attributes of an object, beside which there may be others.
     """
     returned = {s.address[1:]: (s, g) for s, g in candidates if s.kind == "returned"}
-    for root in {a[0] for a in values if a[0][0] == "arg" and len(a) > 1}:
+    said = set().union(*(bases(last_name(s.label)) for s, _ in returned.values()))
+    roots = dict.fromkeys(a[0] for a in values if a[0][0] == "arg" and len(a) > 1)
+    for root in sorted(roots, key=lambda root: str(root[1]).lower() not in said):
         inside = {a[1:]: a for a in values if a[0] == root}
         named = all(isinstance(k[-1][1], str) for k in inside)
         for before in {k[: len(k) - len(n)] for k in returned for n in inside}:
@@ -624,7 +670,7 @@ def _of_like_addresses(candidates, values):
     """
     returned = {s.address: (s, g) for s, g in candidates if s.kind == "returned"}
     told = _told_apart([a for a in returned if len(a) > 2])
-    for root in {a[0] for a in values if len(a) > 2 and a[0][0] in ("arg", "self")}:
+    for root in dict.fromkeys(a[0] for a in values if len(a) > 2 and a[0][0] in ("arg", "self")):
         inside = _told_apart([a for a in values if a[0] == root and len(a) > 2])
         same = {k: (told[k], inside[k]) for k in told.keys() & inside.keys() if len(k) > 1}
         numbered = any(isinstance(step, int) for k in same for step in k)
@@ -771,9 +817,9 @@ def _by_shape(reading, candidates, values, found, is_taken, program):
             yield source, alike_[0]
 
 
-def _by_place(candidates, arguments, found, is_taken):
-    """(source, gradient, argument) of the returned values without a name, or with one that no argument has, as g_ls for
-    log_sigma, where all others stand in the order of the arguments.
+def _by_place(candidates, arguments, found, is_taken, numbers):
+    """(source, gradient, argument) of the returned values without a name, with one that no argument has, as g_ls for
+    log_sigma, or that are returned twice, where all others stand in the order of the arguments.
     """
     in_order = [a for a in arguments if len(a) == 1]
     names = {str(a[0][1]).lower() for a in in_order}
@@ -788,7 +834,8 @@ def _by_place(candidates, arguments, found, is_taken):
     for source, gradient in rows:
         i = source.address[1][1] + offset
         wanted = bases(last_name(source.label))
-        open_ = bool(wanted) and not wanted & names or not source.label and gradient.size > 1
+        open_ = bool(wanted) and not wanted & names or not source.label and (gradient.size > 1 or numbers)
+        open_ = open_ or any(g.ndim and np.array_equal(g, gradient) for s, g in rows if s != source)
         if open_ and not is_taken(source) and 0 <= i < len(in_order):
             if in_order[i] not in found and not _is_label(in_order[i], in_order):
                 yield source, gradient, in_order[i]
@@ -986,9 +1033,11 @@ def _beside_an_output(address, names):
 
 def _may_be_target(source, arguments, outcome, alone, beside):
     """Whether a loss compares its only data with themselves, as that of an autoencoder: what is carried back to the
-    input is then not the whole slope. Not where backward gives it `alone`, or where it is given labels.
+    input is then not the whole slope. Not where backward gives it `alone`, or where it is given labels, or numbers alone.
     """
     if any(isinstance(v, np.ndarray) and v.dtype.kind in "iu" for v in outcome.live.arguments.values()):
+        return False
+    if _is_given_numbers(outcome):
         return False
     named = bool(bases(last_name(source.label)))
     return np.ndim(outcome.y) == 0 and not alone and not named and (beside or len(arguments) == 1)
@@ -1441,9 +1490,13 @@ def _labels(reading, live):
             elif kind == "key" and isinstance(key, str):
                 owner = ast.unparse(here) if isinstance(here, ast.Name | ast.Attribute) else "grads"
                 return f'{owner}["{key}"]'
+            elif kind == "key" and isinstance(here, ast.Name) and is_gradient_name(here.id):
+                return f"{here.id}[{key}]"  # of a list
             else:
                 return key if kind == "attr" else ""
         named = isinstance(here, ast.Name | ast.Attribute | ast.Subscript)
+        if isinstance(here, ast.BinOp) and isinstance(here.op, ast.Div) and isinstance(here.left, ast.Name):
+            return here.left.id if is_gradient_name(here.left.id) else ""  # dW / m
         return ast.unparse(here) if named else ""
 
     return label

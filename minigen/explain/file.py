@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minigen.explain import find, load, operations, penalty, process, shown, trace
+from minigen.explain import find, load, operations, penalty, process, propose, shown, trace
 from minigen.explain.explanation import Explanation, explain_task
 from minigen.explain.reading import ENTROPIES
 from minigen.explain.source import SMALL, small
@@ -197,6 +197,7 @@ def _work(path, names, shapes, seconds, reveal, subject, send):
                 said = explain_task(
                     task, seconds=share, reveal=reveal, progress=lambda tried: send(("progress", tried))
                 )
+            _leave_open_at_sizes_by_trying(said, found[i])
             tell(i, said, task)
 
 
@@ -218,6 +219,18 @@ def _wrong(said):
     if said.verdict != "wrong" or said.raised:
         return []
     return [g for g in said.gradients if g["verdict"] != "ok"]
+
+
+def _leave_open_at_sizes_by_trying(said, found):
+    """Where backward stops at a shape, at sizes that neither a person nor a name said, and no change of a line mends it, others may be meant."""
+    by_trying = isinstance(found.place, propose.ProposedPlace) and not found.place.likely
+    repaired = any(f.kind != "error" for f in said.findings)
+    shapes = any(re.match("backward raised (ValueError|IndexError)", c) for c in said.certain)
+    if said.raised and by_trying and shapes and not repaired:
+        said.verdict, said.worst = "inconclusive", ""
+        for gradient in said.gradients:
+            gradient["verdict"] = "inconclusive"
+        said.certain.append("the sizes were chosen by trying: if others are meant, give them with --shapes")
 
 
 def _leave_open_behind_a_choice(said, program):

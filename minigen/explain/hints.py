@@ -284,3 +284,15 @@ def _origins(node, came):
         elif isinstance(n, ast.Name):
             found |= came.get(n.id, set())
     return found
+
+
+def products(tree):
+    """[(left, right)]: the names of what is multiplied as matrices there, "" for what has none."""
+    found = []
+    for n in walk(tree):
+        if isinstance(n, ast.BinOp) and isinstance(n.op, ast.MatMult):
+            found.append((n.left, n.right))
+        elif isinstance(n, ast.Call) and getattr(n.func, "attr", "") in ("dot", "matmul"):
+            both = n.args if len(n.args) == 2 else [n.func.value, *n.args]
+            found += [tuple(both)] if len(both) == 2 else []
+    return [(name_of(left), name_of(right)) for left, right in found]

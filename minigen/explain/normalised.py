@@ -44,7 +44,9 @@ def _of_softmax(node, alike, values):
             part = _reduced(binary(due, ast.Mult(), p.node), "sum", axis)
             if total:
                 # where a sum is subtracted already, that one is likelier at fault
-                more = 0.3 * (np.ndim(taken) == p.value.ndim and np.shape(taken)[axis] == 1)
+                more = 0.3 * (
+                    np.ndim(taken) == p.value.ndim and axis is not None and np.shape(taken)[axis] == 1
+                )
                 of = " of its row" if axis == p.value.ndim - 1 else " of its column" if axis == 0 else ""
                 words = "the derivative of the softmax has a second part: "
                 words += f"every {bare(p.text)} moves all others{of}"

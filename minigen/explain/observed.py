@@ -16,6 +16,7 @@ import re
 import time
 import types
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 
@@ -408,8 +409,9 @@ def _object_of(front, back):
 def _reading(program, front, loss, back, of):
     """(place, Reading), or None where the values do not belong together."""
     more, of_loss = {}, ()
+    outputs = {n: _source(front, back, n, v) for n, v in back.given.items() if isinstance(v, float)}
     if loss is not None:
-        of_loss = _bound(front, loss, more)
+        of_loss = _bound(front, loss, more, outputs=outputs)
         # what forward kept on its object
         reads = front.kind is not None and loss.owner is front.owner
         if of_loss is None or not reads and not any(s[0] in ("y", "result", "out") for _, s in of_loss):
@@ -450,13 +452,14 @@ def _place(program, front, more):
     return shown.ShownPlace(propose.Proposal(program, kind, title, front.name, [], []), front.scene, more)
 
 
-def _bound(front, call, more, takes_g=False):
+def _bound(front, call, more, takes_g=False, outputs=MappingProxyType({})):
     """Where each argument of a call comes from, given the first call of forward; what comes from elsewhere goes into
-    `more`. None where an argument was made by another call, and can be no upstream gradient.
+    `more`. None where an argument was made by another call, and can be no upstream gradient. `outputs`: where numbers
+    come from that another call is given, by name.
     """
     bound = []
     for name, value in call.given.items():
-        source = _source(front, call, name, value)
+        source = _source(front, call, name, value) or outputs.get(name)
         if source is None:
             y = front.result[0] if isinstance(front.result, tuple) and front.result else front.result
             if takes_g and is_number(value) and is_number(y) and np.shape(value) == np.shape(y) != ():
@@ -476,6 +479,11 @@ def _bound(front, call, more, takes_g=False):
 
 def _source(front, call, name, value):
     """What a value is in a call of forward: an argument, its result, a part of it, or an attribute; None if neither."""
+    if isinstance(value, float):  # unlike other numbers it is made anew each time
+        parts = front.result if isinstance(front.result, tuple) else ()
+        found = [("y",)] if value is front.result else [("out", i) for i, v in enumerate(parts) if v is value]
+        if found:
+            return found[0]
     if _is_plain(value):
         same = _is_plain(front.given.get(name, ())) and value == front.given[name]
         return ("given", name) if same else None

@@ -25,7 +25,7 @@ import numpy as np
 from minigen.explain import evidence, hints, load, within
 from minigen.explain import scene as scenes
 from minigen.explain.live import reachable as reachable_from
-from minigen.explain.naming import is_gradient_name
+from minigen.explain.naming import bases, is_gradient_name
 from minigen.explain.reading import EVERY, FILE, NUMBER, PARTS, Assumed, Reading, Step, is_number
 from minigen.explain.source import (
     attributes,
@@ -55,7 +55,8 @@ _neutral = re.compile(
     r"|^jac(?=_|$)|_jac$|^d(?=[A-Z]|relu|sigmoid|tanh|softmax)|^(?:back|call)$|__call__|^apply$"
 )
 _cost = re.compile(
-    r"loss|cost|objective|surrogate|criterion|nll|elbo|energy|error|risk|entropy|likelihood|divergence|verlust|fehler|perte|cout|"
+    r"loss|cost|objective|surrogate|criterion|nll|elbo|energy|error|risk|entropy|likelihood|divergence|"
+    r"verlust|fehler|kosten|perte|erreur|co[uû]t|p[eé]rdida|perda|perdita|custo|sunshi|daijia|损失|損失|"
     r"^(mse|bce|mae|xent|kld?|huber|hinge)(?![a-z])",
     re.I,
 )
@@ -120,7 +121,29 @@ def goes_back(name, others=()):
         return True
     if _of_a_part(name, others):
         name = name[2:]
-    return bool(_back.search(name)) and not _forward_word(name)
+    return bool(_back.search(name)) and not _forward_word(name) or _names_gradients(name, others)
+
+
+def _names_gradients(name, others):
+    """Whether a function that no word tells has variables named as the gradients of its arguments, which are just those of a
+    loss beside it.
+    """
+    codes = (
+        {n: f.__code__ for n, f in others.items() if hasattr(f, "__code__")}
+        if isinstance(others, dict)
+        else {}
+    )
+    if name not in codes or _cost.search(name):
+        return False
+
+    def arguments(code):
+        return {n.lower() for n in code.co_varnames[: code.co_argcount]}
+
+    def gives(code):
+        return any(bases(n) & arguments(code) for n in code.co_varnames[code.co_argcount :])
+
+    same = (n for n, code in codes.items() if arguments(code) == arguments(codes[name]) and not gives(code))
+    return gives(codes[name]) and any(map(_cost.search, same))
 
 
 def likely_forward(back, own):
@@ -456,10 +479,10 @@ def _loss_steps(place, forward, name, arguments):
     """
     returned, bound, open_ = (_names_returned(place, forward.name) if forward else []), [], None
     for p in place.parameters(name):
-        if p.name in arguments:
-            bound.append((p.name, ("given", p.name)))
-        elif p.name in returned:
+        if p.name in returned and (p.name, ("given", p.name)) not in forward.bound:
             bound.append((p.name, ("out", returned.index(p.name))))
+        elif p.name in arguments:
+            bound.append((p.name, ("given", p.name)))
         elif may_be_labels.match(p.name) and p.name.swapcase() in arguments:
             # cost(y, a) beside backward(a, Y)
             bound.append((p.name, ("given", p.name.swapcase())))
@@ -580,7 +603,8 @@ def _options(place, forward, back, arguments):
             choice = [None]  # a factor for all gradients, such as 1 / N: a part of the upstream one
         elif name in arguments and not (i == 0 and name in ("g", "grad", "dout", "delta")):
             choice = [("given", name)]
-            if len(parameters) == 1 and place.kind is not None and not may_be_labels.match(name):
+            alone = len(parameters) == 1 and place.kind is not None and name == next(iter(asked), "")
+            if alone and not may_be_labels.match(name):
                 choice.append(("g",))  # backward(x): some call the upstream gradient as forward's argument
         elif name in settings:
             # what forward has under the same name is no upstream gradient, even if it is called delta
@@ -1003,14 +1027,30 @@ def _attempt(place, reading, scene, warm):
     matches, y, (missed, open_) = evidence.match(reading, scene)
     if not matches or _gives_no_gradient(reading, scene, matches):
         return None
+    if scalar and _asks_for_labels(reading) and not any(m.right for m in matches):
+        return None  # there is a loss of what forward gives and of these
     if reading.elementwise and any(np.shape(y) != np.shape(_value(scene, m.value)) for m in matches):
         return None
     if _leaves_out_a_gradient(reading, scene, matches):
         return None  # it would be right only because what comes from above is not used
     if reading.takes_g and not scalar and not _linear(reading, scene, matches):
-        if not _asks_for_g(place, reading) or not all(m.named for m in matches):
+        if not _asks_for_g(place, reading) or not any(m.named for m in matches):
             return None  # a backward that asks for g and ignores it is a mistake; what else is given is not g
     return Found(place, reading, matches, y, warm, open_, missed)
+
+
+def _asks_for_labels(reading):
+    """Whether backward goes back from forward itself, and is given what forward is not given."""
+    if (
+        reading.backward is None
+        or reading.takes_g
+        or reading.loss is not None
+        or reading.reduce
+        or reading.inside
+    ):
+        return False
+    known = {source for _, source in reading.forward.bound}
+    return any(source[0] == "given" and source not in known for _, source in reading.backward.bound)
 
 
 def _gives_no_gradient(reading, scene, matches):
@@ -1029,9 +1069,9 @@ def _gives_no_gradient(reading, scene, matches):
 def _is_blind(reading, scene):
     """Whether a loss is the same whatever forward is given."""
     live, other = scene.live(), scene.live()
-    for name, value in other.arguments.items():
-        if isinstance(value, np.ndarray) and value.dtype.kind == "f":
-            other.arguments[name] = 1.3 * value + 0.1
+    for address, (container, key, value) in scenes.leaves(other, other.program).items():
+        if address[0][0] == "arg":
+            scenes.put(container, key, value, 1.3 * value + 0.1)
     return np.array_equal(reading.run(live, back=False).y, reading.run(other, back=False).y)
 
 

@@ -35,6 +35,7 @@ JUDGED = 5  # ... and a comparison of its gradients so much more
 LARGE = 32  # a size by default that is larger is made smaller
 SECONDS = 6.0  # of computing for a LOOK at a slow program: not for usual ones, so that a slow machine finds the same
 _rng = re.compile(r"^(rng|random|gen|generator|prng|rs|random_state|rand)$")
+_seed = re.compile(r"(random_)?seed$")
 _list = re.compile(
     r"layer_?dims|layer_?sizes|^(layers|sizes|dims|architecture|arch|hidden_sizes|topology|nn_structure|shape)$"
 )
@@ -72,6 +73,7 @@ class Sizes:
         self.M = 2 + (seed or 0) % 2  # images are few: loops over them are slow
 
 
+_coarse = ("binary", "sign", "one-hot", "one-hot columns")
 _asks_for_positive = {
     "log", "log2", "log10", "log1p", "xlogy", "sqrt", "clip", "minimum", "arccos", "arctanh", "logit",
 }  # fmt: skip
@@ -202,7 +204,8 @@ def choices(parameter, position, given, constructor, weights=0, extra=(), promis
             return [Choice("constant", numbers[0])]
         domains = ("normal", "probability", "one-hot", "int", "binary", "distribution")
         lists = [Choice("constant", list(numbers)), Choice("constant", numbers)] if constructor else []
-        return [*lists, *(Choice("array", numbers, d) for d in domains)]
+        number = [Choice("array", ())] if tuple(numbers) == (1,) else []
+        return [*lists, *(Choice("array", numbers, d) for d in domains), *number]
     default = parameter.default
     found = []
     if default is not parameter.empty:
@@ -216,7 +219,7 @@ def choices(parameter, position, given, constructor, weights=0, extra=(), promis
         return [*found, Choice("rng"), Choice("old rng")]
     if not constructor and re.match(r"(seq_?)?(lens?|lengths?)$", name):
         found += [Choice("array", "N", "int")]
-    if name in ("seed", "random_seed"):
+    if _seed.match(name):
         return [*found, Choice("constant", 3)]
     if re.search(r"activation|^(f|fn|func|function|phi)(_|$)", name):
         back = re.search(r"prime|deriv|grad|_d$", name)
@@ -444,6 +447,7 @@ class Proposal:
         self.output = ""  # the symbols of the output's shape, once forward has run
         self.thin = False  # whether it is an image with an axis of one entry
         self.stopped = ""  # what NumPy said when it stopped
+        self.of_numbers = False  # whether it stops at arrays, and takes numbers alone
         self.backs = set()  # the keys of those that go back of which this is the likeliest forward
         self._labels = {}
         self.place = pairs.Place(program, "", None, kind)
@@ -554,6 +558,12 @@ class Proposal:
             options = [*(Choice("constant", n) for n in (2, 3, 1)), *options]
         if p.default is p.empty:
             options = [*(Choice("constant", way) for way in hints.asked(self._tree, p.name)), *options]
+        if self._in_columns and options[0].kind == "array" and not labels:
+            vector = "outer" in self.program.words
+            first = options[0].what
+            turned = " ".join(reversed(first.split())) if isinstance(first, str) else ""
+            alone = p is self.parameters[0] and not _weight.match(p.name) and turned == "A N"
+            options = [Choice("array", "A" if alone and vector else turned), *options] if turned else options
         return [Choice("flat"), *options] if self._is_sliced(p.name) else options
 
     def _objects(self, name):
@@ -640,6 +650,33 @@ class Proposal:
     def _tree(self):
         """The text of forward."""
         return self.place.tree_of(self.front)
+
+    @functools.cached_property
+    def _texts(self):
+        """The text of forward and of the functions of the file that it calls; for a method all of the class."""
+        own, new = self.program.functions(), [self._tree if self.kind is None else self._class]
+        known, texts = set(), []
+        while new:
+            texts += new
+            called = set().union(*map(called_names, new)) & own.keys() - known
+            known |= called
+            new = [
+                tree for tree in (self.program.tree_of(own[n]) for n in sorted(called)) if tree is not None
+            ]
+        return texts
+
+    @functools.cached_property
+    def words(self):
+        """The functions that forward calls, itself or through others of the file."""
+        return set().union(*map(called_names, self._texts))
+
+    @functools.cached_property
+    def _in_columns(self):
+        """Whether weights stand on the left of what they are multiplied with more often than on the right."""
+        products = [pair for tree in self._texts for pair in hints.products(tree)]
+        left = [one for one, _ in products if _weight.match(one)]
+        right = [other for _, other in products if _weight.match(other)]
+        return len(left) > len(right)
 
     def _axes(self, tree, name, depth=2):
         """How many axes the text counts on an argument, or that of a function which it is handed to."""
@@ -777,7 +814,7 @@ class Proposal:
                 smaller[p.name] = first.make(None, Sizes())
         for given in (smaller, {}):
             with contextlib.suppress(Exception), load.quiet(), load.refusing(self.program):
-                return vars(_maker(self.kind)(**given)), given.values()
+                return vars(_maker(self.kind, self.program)(**given)), given.values()
         return {}, ()
 
     def _initialised(self):
@@ -807,7 +844,7 @@ class Proposal:
             return None, arguments
         new = {name: v for (where, name), v in made.items() if where == "new"}
         several = new.pop(_star(self.kind), ())
-        owner = _maker(self.kind)(*several, **new)
+        owner = _maker(self.kind, self.program)(*several, **new)
         for name in (name for where, name in made if where == "add"):
             for layer in made["add", name]:
                 getattr(owner, name)(layer)
@@ -842,6 +879,9 @@ class ProposedPlace(pairs.Place):
         self.build = self._build
         self.only = proposal.front
         self.thin = False  # whether an image that comes out has an axis of one entry
+        self.raises = False  # whether backward raises
+        self.likely = False  # whether nothing was changed of what is tried first
+        self.lucky = False  # whether a gradient is wrong at inputs that differ in their sizes alone
 
     def _build(self, seed):
         if seed and self.varies:
@@ -855,17 +895,20 @@ class ProposedPlace(pairs.Place):
 
     @property
     def hides(self):
-        """Whether a mistake may be hidden by what was chosen: a factor of 0 or 1, one row, equal sizes, numbers of one sign
-        alone, zeros and ones alone, or a bias of more axes than what it is added to.
+        """Whether a mistake may be hidden by what was chosen: a factor of 0 or 1, one row or one number, equal sizes, numbers of one
+        sign alone, zeros and ones alone, what is right at some sizes and wrong at others, or a bias of more axes than what it is added to.
         """
-        if self.thin or any(c.hides for c in self.chosen.values()):
+        if self.thin or self.lucky or any(c.hides for c in self.chosen.values()):
             return True
         positive = any(c.domain in ("probability", "distribution") for c in self.chosen.values())
-        if positive and not self.program.words & _asks_for_positive:
+        if positive and not self.proposal.words & _asks_for_positive:
             return True
-        given = [c for (where, _), c in self.chosen.items() if where == "call" and c.kind == "array"]
-        if given and all(c.domain in ("binary", "sign") for c in given):
-            return True  # the powers of 0 and 1 are equal
+        given = [c for (where, _), c in self.chosen.items() if where == "call" and c.kind != "omit"]
+        if given and self.proposal.of_numbers and all(c.what == "" for c in given):
+            return False
+        coarse = _coarse if self.kind is not None else (*_coarse, "int")
+        if given and all(c.kind == "constant" or c.domain in coarse for c in given):
+            return True  # the powers of 0 and 1 are equal, and one number has no order
         widths = [c.what for c in self.chosen.values() if c.kind == "width"]
         widths += [w for c in self.chosen.values() if c.kind == "pairs" for w in c.what]
         shapes = {
@@ -952,7 +995,7 @@ def _proposals(program):
         fronts_of = {n: pairs._fronts(place, functions, n) for n in backs}
         single = [n for n, f in functions.items() if _may_be_single(program, f)]
         single = [n for n in single if not pairs._has_front(functions, n)]
-        constructor = [] if place.kind is None else _constructor(_maker(place.kind))
+        constructor = [] if place.kind is None else _constructor(_maker(place.kind, place.program))
         for front in dict.fromkeys(
             [*itertools.chain(*fronts_of.values()), *single, *pairs.updates(place).values()]
         ):
@@ -1069,10 +1112,11 @@ def makers(kind):
     return [*(f for f in own if _begins.match(f.__name__)), kind]
 
 
-def _maker(kind):
+def _maker(kind, program):
     """What an object is made with: a way of its own to begin, where the constructor asks for arrays or objects."""
-    notes = " ".join(_note(p) for p in _constructor(kind) if p.default is p.empty)
-    return makers(kind)[0] if re.search("array|list|dict|tuple", notes, re.I) else kind
+    notes = [_note(p) for p in _constructor(kind) if p.default is p.empty]
+    given = any(re.search("array|list|dict|tuple", note, re.I) or note in program.classes() for note in notes)
+    return makers(kind)[0] if given else kind
 
 
 def _constructor(kind):
@@ -1116,7 +1160,7 @@ def _search(proposal, given, effort, seconds):
     deadline = time.process_time() + seconds
     spent = 0
     chosen = {key: options[0] for key, options in variables}
-    progress, best, tried, multiple = -1, None, set(), []
+    progress, best, tried, multiple, doubted = -1, None, set(), [], set()
 
     def over():
         return spent > effort or time.process_time() > deadline
@@ -1138,13 +1182,22 @@ def _search(proposal, given, effort, seconds):
         found = pairs.try_all(place, seconds=1.0)
         if not found:
             return False
+        pattern = _pattern(chosen)
+        place.lucky = pattern in doubted
         paired = [f for f in found if f.reading.backward is not None] or found
         # what forward alone gives, where it has a backward, tells nothing
         worth = max(f.worth for f in paired)
         clean = worth[0] > 0 and worth[2] == 0
+        ran = not any(f.raised for f in found) and all(m.shaped for f in paired for m in f.matches)
+        if ran and not clean and not place.hides:
+            doubted.add(pattern)
         if place.axes > 1 and all(m.factor for f in found for m in f.matches if not m.right):
             multiple.extend((m, place) for f in found for m in f.matches if not m.right)
         tier = place.tier = _tier(place, found, clean)
+        place.raises = all(f.raised for f in found)
+        place.likely = all(chosen[key] is options[0] for key, options in variables)
+        if best is not None and best[1].raises and not clean and _are_vectors(chosen, best[1].chosen):
+            return False  # backward runs, as a transpose that is missing does nothing to a vector
         if best is None or (tier, _key(worth)) > (best[2], _key(best[0])):
             unclear = any(f.missed or f.open for f in found)
             settled = tier == 3 and not unclear and all(map(_trusted, found))
@@ -1224,6 +1277,30 @@ def _search(proposal, given, effort, seconds):
     return answer()
 
 
+_symbols = {"channels": "c", "channels_out": "o"}
+
+
+def _pattern(chosen):
+    """What is chosen but for the sizes and seeds: which axes are equal, and the kinds of numbers."""
+    letters, found = {}, []
+    for key, c in sorted(chosen.items()):
+        what = c.what
+        if c.kind in ("width", "pairs"):
+            sizes = what if c.kind == "pairs" else [what]
+            what = " ".join("ABCDEF"[n] if isinstance(n, int) else _symbols.get(n, n) for n in sizes)
+        if isinstance(what, str) and c.kind in ("array", "width", "pairs"):
+            what = tuple(s if s == "1" else letters.setdefault(s, len(letters)) for s in what.split())
+        if not _seed.match(key[1]):
+            found.append((*key, c.kind, c.domain, repr(what)))
+    return tuple(found)
+
+
+def _are_vectors(chosen, other):
+    """Whether a weight that is a matrix in the `other` Choices is a vector in these."""
+    shapes, before = _shapes_given(chosen), _shapes_given(other)
+    return any(len(s) == 1 and len(before.get(k, ())) == 2 and _weight.match(k[1]) for k, s in shapes.items())
+
+
 def _shapes_given(chosen):
     """{argument: shape} of the arrays that the call takes."""
     return {k: _shape_of(c) for k, c in chosen.items() if k[0] == "call" and c.kind == "array"}
@@ -1272,9 +1349,23 @@ def _of_a_size(proposal, chosen):
     """
     arrays = _shapes_given(chosen)
     said = proposal.stopped
-    ways = _reshaped(said, arrays), _spread(proposal, arrays), _multiplied(said, arrays)
+    ways = (
+        _numbers(said, arrays),
+        _reshaped(said, arrays),
+        _spread(proposal, arrays),
+        _multiplied(said, arrays),
+    )
     for keys, shape in itertools.chain(*ways):
         yield keys, [Choice("array", shape, chosen[keys[0] if isinstance(keys[0], tuple) else keys].domain)]
+
+
+_takes_numbers = re.compile("converted to Python scalars|truth value of an array")
+
+
+def _numbers(said, arrays):
+    """All arguments, where the program takes numbers alone: math.exp(x), or if x > 0."""
+    if arrays and _takes_numbers.search(said):
+        yield tuple(arrays), ""
 
 
 def _reshaped(said, arrays):
@@ -1404,6 +1495,7 @@ def _distance(proposal, chosen):
         return lines.count
     except (Exception, load.Timeout) as error:
         proposal.stopped = str(error)
+        proposal.of_numbers |= bool(_takes_numbers.search(proposal.stopped))
         program.note(proposal.key, lines.count, error)
         path = str(program.path)
         steps = [t.tb_lasti for t in _tracebacks(error) if t.tb_frame.f_code.co_filename == path]

@@ -223,7 +223,8 @@ def _walk(address, container, key, value, program, found, seen, kinds="f", alias
             seen.add(id(value))
             found[address] = (container, key, value)
         return
-    if isinstance(value, float | np.floating):
+    whole = int | np.integer | np.bool_ if "i" in kinds else ()
+    if isinstance(value, float | np.floating) or isinstance(value, whole):
         found[address] = (container, key, value)
         return
     if id(value) in seen or len(address) > 7:

@@ -63,6 +63,7 @@ WHOLE = 0.1  # the share of the time for measuring every entry of the wrong grad
 APART = 0.6  # the share of the time for mistakes of which each spoils a part of what is wrong
 LOOKING = 0.1  # the share of the time in which what is first wrong is looked for
 BETWEEN = 0.3  # the share of the time for the lines that are first wrong
+NARROW = 0.5  # the same, where lines before them are known to be right
 AFTERWARDS = 1.0  # seconds in which a cheaper change than the one at hand is looked for
 PART = 1.5  # the most that a change may cost that mends some gradients, where others stay wrong
 TWICE = 0.3  # the more that one change may cost that does what two do
@@ -496,11 +497,13 @@ class Search:
         """A change that makes right what stands under a name of backward, the first that is not the gradient it promises: there
         may be further mistakes, so that no gradient that is returned need come right.
         """
-        with self._in_part_of_the_time(BETWEEN):
+        narrow = any(place.settled for place in self.bench.between)
+        with self._in_part_of_the_time(NARROW if narrow else BETWEEN):
             for place in self.bench.between if not self.raises else ():
                 if self.now.get(place.name, True):
                     continue
                 suspects = self._suspects_of([place.name])
+                suspects = [s for s in suspects if id(s.statement) not in place.settled]
                 makers = (s for s in self.everything if s.statement is place.place.statement)
                 given = self.given[place.name]
                 first = {place.name: next((s for s in makers if missing.makes(s, given)), None)}

@@ -9,6 +9,8 @@ same kinds anew, with sizes made smaller where forward still runs.
 import ast
 import contextlib
 import dis
+import functools
+import inspect
 import itertools
 import re
 import sys
@@ -48,9 +50,9 @@ def places(program, known=()):
         if p in inner and all(code in calls for code in inner[p]):
             maker, function = (calls[code] for code in inner[p])
             scene = scenes.Scene(program, function.arguments, p.kind(**maker.arguments))
-        if scene is None and p.kind is None:
-            scene = _as_given_to_another(program, p, others.values())
-        if scene is None or p.kind is not None and type(scene.owner) is not p.kind:
+        ways = [scene, _as_given_to_another(program, p, others.values()) if p.kind is None else None]
+        ways = [s for s in ways if s is not None and (p.kind is None or type(s.owner) is p.kind)]
+        if not ways:
             continue
         losses = [n for n in p.place.functions() if pairs._cost.search(n) and not pairs.goes_back(n)]
         labels = {q.name for q in [*p.parameters, *(q for n in losses for q in p.place.parameters(n))]}
@@ -58,16 +60,19 @@ def places(program, known=()):
         for there in others.values():
             given = {n: v for n, v in there.items() if n in labels or isinstance(v, int | float)}
             more |= {n: v for n, v in given.items() if not _is_one_of(v, results)}
-        place = ShownPlace(p, scene, more | shared)
-        if place.runs():
+        # after a training with a wrong gradient the loss may be infinite
+        tried = (ShownPlace(p, scene, more | shared) for scene in ways)
+        place = next((place for place in tried if place.runs()), None)
+        if place is not None:
             place.shrink()
             found.append(place)
     return found
 
 
 def _is_one_of(value, results):
-    """Whether an array is what a forward has returned: backward is given it anew each time."""
-    return isinstance(value, np.ndarray) and any(np.array_equal(value, result) for result in results)
+    """Whether an array or a number is what a forward has returned: backward is given it anew each time."""
+    may_be = isinstance(value, np.ndarray | float)
+    return may_be and any(np.array_equal(value, result) for result in results)
 
 
 def _as_given_to_another(program, proposal, calls):
@@ -112,7 +117,8 @@ def _same_arguments(proposal):
 
 def _gives_labels(proposal, name):
     """Whether a function may have labels that the forward does not have: a backward or a loss."""
-    return name != proposal.front and (pairs.goes_back(name) or bool(pairs._cost.search(name)))
+    back = pairs.goes_back(name, proposal.place.functions())
+    return name != proposal.front and (back or bool(pairs._cost.search(name)))
 
 
 def _work(program):
@@ -175,8 +181,11 @@ def _carefully(program, seconds):
 
 
 def run(program, watch, seconds=SECONDS):
-    """Run what the file does under __main__ for a moment, with `watch` as profiler; the globals are then as before."""
+    """Run what the file does under __main__ for a moment, with `watch` as profiler; the globals and the attributes of classes
+    are then as before.
+    """
     before, kept, argv, refused = sys.getprofile(), dict(program.names), sys.argv, list(program.refused)
+    of_classes = {kind: dict(vars(kind)) for kind in program.classes().values()}
     np.random.seed(0)  # noqa: NPY002
     sys.argv = [str(program.path)]
     try:
@@ -193,6 +202,12 @@ def run(program, watch, seconds=SECONDS):
         for name in set(program.names) - set(kept):
             del program.names[name]
         program.names.update(kept)
+        for kind, attributes in of_classes.items():  # Layer.training = False before the data for tests
+            for name, value in vars(kind).copy().items():
+                if name not in attributes:
+                    delattr(kind, name)
+                elif value is not attributes[name]:
+                    setattr(kind, name, attributes[name])
         program.refused[:] = refused
 
 
@@ -276,6 +291,19 @@ class ShownPlace(pairs.Place):
                 del self.smaller[size]
         self.varies = self.runs(2) and self.runs(3)
 
+    @functools.cached_property
+    def _settings(self):
+        """The names of arguments that have a number by default, such as a rate."""
+        methods = [
+            f
+            for kind in self.program.classes().values()
+            for f in vars(kind).values()
+            if inspect.isfunction(f)
+        ]
+        functions = [*self.program.functions().values(), *methods]
+        asked = [p for f in functions for p in inspect.signature(f).parameters.values()]
+        return {p.name for p in asked if isinstance(p.default, float)}
+
     def _reads_to_the_end(self, name):
         """Whether what forward gives depends on the last entry of a vector: with smaller layers a flat theta is too long."""
         outputs = []
@@ -302,9 +330,9 @@ class ShownPlace(pairs.Place):
         for n, v in live.arguments.items():
             if _is_list_of_examples(v) and len(v) in self.shorter:
                 live.arguments[n] = v[: _examples + more]
-            # what is multiplied with 1 is not seen
-            if isinstance(v, float) and v == 1.0 and n.lower() not in evidence.steps:
-                live.arguments[n] = 1.0 - 0.3 * rng.random()
+            free = n not in self._settings or v == 1.0
+            if free and n.lower() not in evidence.steps and not pairs.may_be_labels.match(n):
+                live.arguments[n] = _moved(v, rng)
         scenes.widen(live, self.program)
         chosen = {n: rng.permutation(n)[: small + more] for n, small in self.smaller.items()}
         renewed = {}  # {id of an array: (itself, its new one)}
@@ -324,6 +352,18 @@ class ShownPlace(pairs.Place):
         for root in (live.owner, *live.arguments.values()) if not self.scene.kept.views else ():
             _exchange(root, renewed, self.program, set())
         return scenes.Scene(self.program, live.arguments, live.owner, seed)
+
+
+def _moved(value, rng):
+    """Another number of its kind, or a list of such: what is multiplied with 0 or 1 is not seen."""
+    if type(value) is list:
+        return [_moved(v, rng) for v in value]
+    if not isinstance(value, float) or value == np.rint(value) and value not in (0, 1):
+        return value
+    if value in (0, 1):
+        return 1.0 - 0.3 * rng.random() if value else 0.3 * rng.standard_normal()
+    odds = float(np.exp(0.3 * rng.standard_normal()))  # of a probability, so that it stays between 0 and 1
+    return value * odds / (value * odds + 1 - value) if 0 < value < 1 else value * odds
 
 
 def _is_list_of_examples(value):

@@ -94,7 +94,6 @@ MISTAKES = [
     (NUMBERS, "self.data**(power - 1)", "self.data**power"),
     (ARRAYS, "self.grad += out.grad @ other.data.T", "self.grad += 2 * out.grad @ other.data.T"),
     (ARRAYS, "unbroadcast(out.grad, other.data.shape)", "unbroadcast(out.grad, self.data.shape)"),
-    (ARRAYS, "other.grad += self.data.T @ out.grad", "other.grad += self.data @ out.grad.T"),
 ]
 
 
@@ -136,3 +135,11 @@ def test_what_is_wrong_elsewhere_in_the_file_leaves_the_walk_back_judged(tmp_pat
     said = checked(tmp_path, NUMBERS + other)
     verdicts = {e.title: e.verdict for e in said.explanations}
     assert verdicts["Value_loss_and_gradients"] == "ok" and "wrong" in verdicts.values()
+
+
+def test_the_line_at_which_an_operation_stops_is_told(tmp_path):
+    """Sizes that are tried may be to blame, so that the verdict is left open."""
+    before, after = "other.grad += self.data.T @ out.grad", "other.grad += self.data @ out.grad.T"
+    said = checked(tmp_path, ARRAYS.replace(before, after), seconds=3)
+    line = ARRAYS[: ARRAYS.index(before)].count("\n") + 1
+    assert said.verdict != "ok" and line in {f.line for e in said.explanations for f in e.findings}

@@ -291,7 +291,6 @@ RIGHT = {
 }  # fmt: skip
 WRONG = [
     (SOFTMAX + HANDED, "self.x.T @ deltas", "2 * self.x.T @ deltas"),
-    (ROW, "(1 - self.y**2)", "(1 - self.y)"),
     (DEEP, "+ dlogdet)", "- dlogdet)"),
     (ADAM, "self.w -= rate * X.T @ e", "self.w -= rate * 2 * X.T @ e"),
     (COURSE, "np.dot(dZ, X.T) / m", "np.dot(dZ, X.T)"),
@@ -407,3 +406,10 @@ def test_a_weight_decay_of_all_examples_is_told_where_the_loss_is_of_a_batch(tmp
     said = checked(tmp_path, DECAY)
     assert said.verdict in ("ok", "inconclusive")
     assert checked(tmp_path, DECAY.replace("eta * X.T @ d", "eta * 2 * X.T @ d")).verdict == "wrong"
+
+
+def test_a_shape_at_which_backward_stops_is_told_and_may_be_the_fault_of_the_sizes_that_were_tried(tmp_path):
+    said = checked(tmp_path, ROW.replace("(1 - self.y**2)", "(1 - self.y)"), seconds=3)
+    (one,) = said.explanations
+    assert said.verdict == "inconclusive" and [f.line for f in one.findings] == [12]
+    assert any("--shapes" in sentence for sentence in one.certain)

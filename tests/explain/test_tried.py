@@ -243,10 +243,128 @@ class Leaky:
         dx[self.x < 0] = 0
         return dx + 3 * dout
 """
+# zeros and ones alone, in rows as well, cannot tell x^2 from x^3
+CUBE = """def f(x):
+    return x ** 3
+def f_prime(x):
+    return 3 * x ** 2
+"""
+# numbers alone, and whole ones as a slope
+SLOPE = """def relu(z):
+    return z if z > 0 else 0
+def relu_prime(z):
+    return 1 if z > 0 else 0
+"""
+LOGS = """import math
+def loss(w, b):
+    z = w * 1.5 + b
+    return math.exp(-z) + math.log(1 + z * z)
+def grad(w, b):
+    z = w * 1.5 + b
+    d = -math.exp(-z) + 2 * z / (1 + z * z)
+    return 1.5 * d, d
+"""
+NEURON = """import math
+class Neuron:
+    def __init__(self):
+        self.w, self.b = 0.5, 0.1
+    def forward(self, x):
+        self.x = x
+        self.y = 1 / (1 + math.exp(-(self.w * x + self.b)))
+        return self.y
+    def backward(self, dy):
+        dz = dy * self.y * (1 - self.y)
+        self.dw, self.db = dz * self.x, dz
+        return dz * self.w
+"""
+# one name that is returned in two places
+TWICE = """import numpy as np
+def loss(w, b, x):
+    return np.sum(np.tanh(w * 1.5 + b) * x)
+def grad(w, b, x):
+    z = w * 1.5 + b
+    d = (1 - np.tanh(z)**2) * x
+    dw = d * 1.5
+    return dw, d
+def inputs(rng):
+    return {n: rng.normal(size=(4, 3)) for n in ("w", "b", "x")}
+"""
+# what is right at some draws of a mask, or for positive numbers, is not right
+DROPPED = """import numpy as np
+class Dropout:
+    def __init__(self, keep=0.8, seed=0):
+        self.keep, self.rng = keep, np.random.default_rng(seed)
+    def forward(self, x):
+        self.mask = self.rng.random(x.shape) < self.keep
+        return x * self.mask / self.keep
+    def backward(self, dout):
+        dx = dout * self.mask
+        return dx / self.keep
+"""
+ELU = """import numpy as np
+def elu(x, alpha=1.0):
+    return np.where(x > 0, x, alpha * (np.exp(x) - 1))
+def elu_grad(x, alpha=1.0):
+    return np.where(x > 0, 1.0, alpha * np.exp(x))
+def nll(p):
+    return -np.log(p)
+def nll_grad(p):
+    return -1 / p
+"""
+HUBER = """import numpy as np
+def huber(y_true, y_pred, delta=1.0):
+    e = y_pred - y_true
+    return np.sum(np.where(np.abs(e) <= delta, 0.5 * e ** 2, delta * (np.abs(e) - 0.5 * delta)))
+def huber_prime(y_true, y_pred, delta=1.0):
+    e = y_pred - y_true
+    return np.where(np.abs(e) <= delta, e, delta * np.sign(e))
+"""
+# weights on the left of vectors
+LEFT = """import numpy as np
+relu = lambda z: np.maximum(0, z)
+def feedforward(x, W1, W2):
+    z1 = W1 @ x
+    a1 = relu(z1)
+    return z1, a1, np.tanh(W2 @ a1)
+def loss(x, y, W1, W2):
+    return 0.5 * np.sum((feedforward(x, W1, W2)[-1] - y) ** 2)
+def backprop(x, y, W1, W2):
+    z1, a1, a2 = feedforward(x, W1, W2)
+    delta2 = (a2 - y) * (1 - a2**2)
+    delta1 = (W2.T @ delta2) * (z1 > 0)
+    return np.outer(delta1, x), np.outer(delta2, a1)
+"""
+# a transpose that is missing does nothing to a vector
+TURNED = """import numpy as np
+def net_forward(x, W, V):
+    h = np.tanh(x @ W)
+    return h @ V, (x, W, V, h)
+def net_backward(dout, cache):
+    x, W, V, h = cache
+    dV = h.T @ dout
+    dh = (dout @ V.T) * (1 - h**2)
+    return dh @ W.T, x.T @ dh, dV
+"""
+# an argument that forward has, too, is no upstream gradient
+ZIEL = """import numpy as np
+class Netz:
+    def __init__(self, eingang, ausgang):
+        self.W = np.random.normal(0, 0.5, (ausgang, eingang))
+    def vorwaerts(self, x):
+        self.x, self.y = x, np.tanh(self.W @ x)
+        return self.y
+    def verlust(self, x, ziel):
+        return 0.5 * np.sum((self.vorwaerts(x) - ziel) ** 2)
+    def rueckwaerts(self, ziel):
+        fehler = (self.y - ziel) * (1 - self.y**2)
+        self.dW = fehler @ self.x.T
+"""
 RIGHT = {
     "BLOCK": BLOCK, "HELD": HELD, "RECORD": RECORD, "PARTS": PARTS, "LETTERS": LETTERS,
     "TIED": TIED, "ADDED": ADDED, "LISTED": LISTED, "MADE": MADE, "LIST": LIST,
-    "MASKED": MASKED, "AGAIN": AGAIN,
+    "MASKED": MASKED, "AGAIN": AGAIN, "CUBE": CUBE, "SLOPE": SLOPE, "LOGS": LOGS, "NEURON": NEURON,
+    "TWICE": TWICE, "DROPPED": DROPPED, "ELU": ELU, "HUBER": HUBER, "LEFT": LEFT, "TURNED": TURNED,
+    "ZIEL": ZIEL,
 }  # fmt: skip
 WRONG = [  # (program, before, after): a mistake that must be seen, in the line in which it was made
     (BLOCK, "* (1 - self.h**2)", "* (1 - self.h)"),
@@ -261,6 +379,20 @@ WRONG = [  # (program, before, after): a mistake that must be seen, in the line 
     (LIST, "dz = (1 - h**2) * h", "dz = (1 - h**2)"),
     (MASKED, "self.z < 0", "self.z > 0"),
     (AGAIN, "dout.copy()", "dout"),
+    (CUBE, "3 * x ** 2", "3 * x"),
+    (SLOPE, "1 if", "2 if"),
+    (SLOPE, "1 if z >", "1 if z <"),
+    (LOGS, "1.5 * d, d", "2.5 * d, d"),
+    (NEURON, "dz * self.w", "dz * self.x"),
+    (TWICE, "dw, d", "d, d"),
+    (DROPPED, "dout * self.mask", "dout * 1.0"),
+    (ELU, "alpha * np.exp(x))\ndef nll(", "alpha * (np.exp(x) - 1))\ndef nll("),
+    (HUBER, "<= delta, e,", "> delta, e,"),
+    (LEFT, "a2 - y) * (1", "y - a2) * (1"),
+    (TURNED, "dout @ V.T", "dout @ V"),
+    (ZIEL, "self.y - ziel", "ziel - self.y"),
+    (TWICE, "d * 1.5", "d"),
+    (NEURON, "dz * self.x, dz", "dz * self.w, dz"),
 ]
 
 

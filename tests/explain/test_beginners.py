@@ -1,0 +1,225 @@
+"""Small programs of a first week: numbers and lists, a loop at the end, words of other languages."""
+
+import pytest
+from judged import assert_right, is_told
+
+# numbers in a tuple; the labels stand in what backward is given, and the loss is called at the end alone
+NEURON = """import math
+def forward(x, w, b):
+    z = w * x + b
+    a = 1 / (1 + math.exp(-z))
+    return z, a
+def loss(a, y):
+    return (a - y) ** 2
+def backward(x, y, a):
+    dL_da = 2 * (a - y)
+    dL_dz = dL_da * a * (1 - a)
+    dL_dw = dL_dz * x
+    dL_db = dL_dz
+    return dL_dw, dL_db
+x, y, w, b = 0.5, 1.0, 0.1, 0.0
+for i in range(20):
+    z, a = forward(x, w, b)
+    dw, db = backward(x, y, a)
+    w, b = w - 0.5 * dw, b - 0.5 * db
+print(loss(a, y))
+"""
+# lists of numbers, in French
+NEURONE = """import math
+def propagation(entrees, poids, biais):
+    somme = biais
+    for e, p in zip(entrees, poids):
+        somme += e * p
+    return math.tanh(somme)
+def erreur(sortie, cible):
+    return 0.5 * (cible - sortie) ** 2
+def retropropagation(entrees, sortie, cible):
+    delta = (sortie - cible) * (1 - sortie * sortie)
+    grad_poids = [delta * e for e in entrees]
+    return grad_poids, delta
+entrees, poids, biais, cible = [1.0, -0.5, 0.25], [0.1, 0.2, -0.3], 0.05, 0.8
+for tour in range(50):
+    sortie = propagation(entrees, poids, biais)
+    gp, gb = retropropagation(entrees, sortie, cible)
+    poids = [p - 0.1 * g for p, g in zip(poids, gp)]
+    biais -= 0.1 * gb
+print(erreur(sortie, cible))
+"""
+# sums that are divided where they are returned; whole numbers as data, and zeros to begin with
+LINE = """def mse(xs, ys, w, b):
+    return sum((w * x + b - y) ** 2 for x, y in zip(xs, ys)) / len(xs)
+def gradients(xs, ys, w, b):
+    grad_w, grad_b = 0, 0
+    for i in range(len(xs)):
+        error = w * xs[i] + b - ys[i]
+        grad_w += 2 * error * xs[i]
+        grad_b += 2 * error
+    return grad_w / len(xs), grad_b / len(xs)
+xs, ys, w, b = [1, 2, 3, 4], [3.1, 4.9, 7.2, 9.0], 0.0, 0.0
+for epoch in range(100):
+    gw, gb = gradients(xs, ys, w, b)
+    w, b = w - 0.02 * gw, b - 0.02 * gb
+"""
+# with a wrong sign the training leads to a loss that is infinite
+LOGISTIC = """import numpy as np
+def cost(X, y, w, b):
+    f = 1 / (1 + np.exp(-(X @ w + b)))
+    return -np.sum(y * np.log(f) + (1 - y) * np.log(1 - f)) / len(X)
+def gradient(X, y, w, b):
+    error = 1 / (1 + np.exp(-(X @ w + b))) - y
+    dw = X.T @ error / len(X)
+    db = np.sum(error) / len(X)
+    return dw, db
+if __name__ == "__main__":
+    X = np.random.default_rng(1).normal(size=(100, 2))
+    y = (X.sum(1) > 0).astype(float)
+    w, b = np.zeros(2), 0.0
+    for i in range(2000):
+        dw, db = gradient(X, y, w, b)
+        w, b = w - 0.5 * dw, b - 0.5 * db
+    print(cost(X, y, w, b))
+"""
+# arguments that are changed in place, each a single number
+STEP = """import numpy as np
+def cost(X, Y, w, b):
+    return np.mean((X.dot(w) + b - Y) ** 2)
+def gd_step(X, Y, w, b, lr):
+    diff = X.dot(w) + b - Y
+    w -= lr * 2 / len(Y) * X.T.dot(diff)
+    b -= lr * 2 / len(Y) * diff.sum()
+if __name__ == "__main__":
+    X = np.linspace(0, 1, 30).reshape(-1, 1)
+    Y, w, b = 3 * X[:, 0] + 1, np.zeros(1), np.zeros(1)
+    for step in range(300):
+        gd_step(X, Y, w, b, 0.1)
+    print(cost(X, Y, w, b))
+"""
+# no word of a function says that it goes back; its loss, which nothing calls, is told by its name
+CHAIN = """import numpy as np
+def qianxiang(xulie, Wx, Wh):
+    h = [np.zeros(len(Wh))]
+    for x in xulie:
+        h.append(np.tanh(Wx @ x + Wh @ h[-1]))
+    return h
+def sunshi(xulie, mubiao, Wx, Wh):
+    return np.sum((qianxiang(xulie, Wx, Wh)[-1] - mubiao) ** 2)
+def fanxiang(xulie, mubiao, Wx, Wh):
+    h = qianxiang(xulie, Wx, Wh)
+    dWx, dWh = np.zeros_like(Wx), np.zeros_like(Wh)
+    dh = 2 * (h[-1] - mubiao)
+    for t in reversed(range(len(xulie))):
+        dz = dh * (1 - h[t + 1] ** 2)
+        dWx += np.outer(dz, xulie[t])
+        dWh += np.outer(dz, h[t])
+        dh = Wh.T @ dz
+    return dWx, dWh
+print(fanxiang(np.random.randn(4, 3), np.zeros(2), np.random.randn(2, 3), np.random.randn(2, 2)))
+"""
+# the code at the end turns the training of all layers off
+NORM = """import numpy as np
+class Layer:
+    training = True
+class Norm(Layer):
+    def __init__(self, n):
+        self.gamma, self.beta, self.mean = np.ones(n), np.zeros(n), np.zeros(n)
+    def forward(self, x):
+        mean = x.mean(0) if self.training else self.mean
+        self.mean = 0.9 * self.mean + 0.1 * mean
+        self.inv = 1 / np.sqrt(((x - mean) ** 2).mean(0) + 1e-5)
+        self.xhat = (x - mean) * self.inv
+        return self.gamma * self.xhat + self.beta
+    def backward(self, grad):
+        self.dgamma, self.dbeta = np.sum(grad * self.xhat, 0), np.sum(grad, 0)
+        return self.gamma * self.inv / len(grad) * (len(grad) * grad - self.dbeta - self.xhat * self.dgamma)
+if __name__ == "__main__":
+    layer, x = Norm(3), np.random.randn(20, 3)
+    layer.backward(layer.forward(x) - x)
+    Layer.training = False
+    print(layer.forward(x))
+"""
+# the two passes of a critic cancel in its last bias: what is stored is 0, whatever stood there before
+CRITIC = """import numpy as np
+class Critic:
+    def __init__(self, n=4, k=5):
+        self.par = {"W": np.random.randn(n, k), "v": np.random.randn(k), "c": np.zeros(1)}
+        self.grads = {name: np.zeros_like(p) for name, p in self.par.items()}
+    def __call__(self, x):
+        self.x, self.h = x, np.tanh(x @ self.par["W"])
+        return self.h @ self.par["v"] + self.par["c"]
+    def backward(self, g):
+        self.grads["v"] += self.h.T @ g
+        self.grads["c"] += g.sum()
+        self.grads["W"] += self.x.T @ (np.outer(g, self.par["v"]) * (1 - self.h**2))
+def critic_loss(critic, real, fake):
+    for g in critic.grads.values():
+        g.fill(0)
+    f = critic(fake)
+    critic.backward(np.full(len(f), 1 / len(f)))
+    r = critic(real)
+    critic.backward(np.full(len(r), -1 / len(r)))
+    return f.mean() - r.mean()
+if __name__ == "__main__":
+    critic = Critic()
+    for step in range(3):
+        critic_loss(critic, np.random.randn(20, 4), np.random.randn(20, 4))
+        for name, p in critic.par.items():
+            p -= 0.01 * critic.grads[name]
+"""
+# an object that is made of others by a way of its own, as the annotations of its fields tell
+MADE = """import numpy as np
+from dataclasses import dataclass, field
+@dataclass
+class Dense:
+    w: np.ndarray
+    @classmethod
+    def make(cls, n_in, n_out, rng):
+        return cls(rng.normal(size=(n_in, n_out)))
+@dataclass
+class Net:
+    one: Dense
+    two: Dense
+    tape: dict = field(default_factory=dict)
+    @classmethod
+    def make(cls, seed=0):
+        rng = np.random.default_rng(seed)
+        return cls(Dense.make(4, 3, rng), Dense.make(3, 2, rng))
+    def forward(self, x):
+        h = np.arctan(x @ self.one.w)
+        self.tape = dict(x=x, z=x @ self.one.w, h=h)
+        return np.sum((h @ self.two.w) ** 2)
+    def backward(self):
+        dout = 2 * self.tape["h"] @ self.two.w
+        self.two.dw = self.tape["h"].T @ dout
+        dz = (dout @ self.two.w.T) / (1 + self.tape["z"] ** 2)
+        self.one.dw = self.tape["x"].T @ dz
+"""
+RIGHT = {
+    "NEURON": NEURON, "NEURONE": NEURONE, "LINE": LINE, "LOGISTIC": LOGISTIC, "STEP": STEP, "CHAIN": CHAIN,
+    "NORM": NORM, "CRITIC": CRITIC, "MADE": MADE,
+}  # fmt: skip
+WRONG = [
+    (NEURON, "dL_dw = dL_dz * x", "dL_dw = dL_dz * w"),
+    (NEURON, "dL_db = dL_dz", "dL_db = dL_da"),
+    (NEURONE, "(1 - sortie * sortie)", "(1 - sortie)"),
+    (NEURONE, "delta * e for e", "2 * delta * e for e"),
+    (LINE, "grad_w += 2", "grad_w = 2"),
+    (LOGISTIC, "-(X @ w + b))) - y", "-(X @ w + b))) + y"),
+    (LOGISTIC, "np.sum(error) / len(X)", "np.sum(error)"),
+    (STEP, "w -= lr", "w += lr"),
+    (STEP, "diff.sum()", "diff.mean()"),
+    (CHAIN, "dz, h[t])", "dz, h[t + 1])"),
+    (CHAIN, "Wh.T @ dz", "Wh @ dz"),
+    (NORM, "- self.xhat * self.dgamma", "+ self.xhat * self.dgamma"),
+    (CRITIC, "(1 - self.h**2)", "(1 - self.h)"),
+    (MADE, "/ (1 + self", "* (1 - self"),
+]
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_a_right_program_is_right(tmp_path, name):
+    assert_right(tmp_path, RIGHT[name])
+
+
+@pytest.mark.parametrize(("text", "before", "after"), WRONG)
+def test_a_mistake_is_seen(tmp_path, text, before, after):
+    assert is_told(tmp_path, text, before, after)
