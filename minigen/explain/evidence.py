@@ -166,6 +166,10 @@ class Uncompared:
     address: tuple = ()  # where backward gave it
 
 
+class Reshaped(Uncompared):
+    """A parameter to which a step gives another shape: other inputs are meant."""
+
+
 def match(reading, scene):
     """[Match] for one scene, y, and [Uncompared] with the number of all gradients that found no value.
 
@@ -373,6 +377,7 @@ def _assign(reading, slopes, values, outcome):
             take(value, source, False, False)
     unsure = _put_in_order(reading, found, slopes, dict(candidates), outcome.live)
     open_ = _without_a_value(reading, candidates, is_taken)
+    unsure += _of_another_shape(values, outcome, slopes) if changes else []
     missed = _uncompared(reading, candidates, values, found, is_taken, outcome.live, slopes) + unsure
     _measure_factors(found, slopes, dict(candidates), values)
     labels = {s.address for s in open_} | {m.label for m in missed}
@@ -461,6 +466,17 @@ def _told_twice(candidates, found):
     returned = [(s, g) for s, g in candidates if s.kind == "returned"]
     twice = len(returned) > 1 and all(any(np.array_equal(g, known) for known in stored) for _, g in returned)
     return {(s.kind, s.address) for s, _ in returned} if twice else set()
+
+
+def _of_another_shape(values, outcome, slopes):
+    """[Reshaped] of the parameters that have another shape after a step, as a bias does to which all examples were added."""
+    found = []
+    for address, (_, after) in touched(outcome).items():
+        before = np.shape(values[address]) if address in values else ()
+        if before and np.shape(after) != before and slopes.moves(address):
+            why = f"a step changes its shape, {before}, to {np.shape(after)}"
+            found.append(Reshaped(scenes.text(address), why, address=address))
+    return found
 
 
 def _that_take_steps(tree):

@@ -296,3 +296,12 @@ def products(tree):
             both = n.args if len(n.args) == 2 else [n.func.value, *n.args]
             found += [tuple(both)] if len(both) == 2 else []
     return [(name_of(left), name_of(right)) for left, right in found]
+
+
+def picks_of_each_row(tree, name):
+    """1 where an argument picks one entry of each row, as labels in p[np.arange(n), labels]; else 0."""
+    for n in walk(tree):
+        parts = index_parts(n) if isinstance(n, ast.Subscript) else []
+        if any(name_of(part) == name for part in parts) and any(called_name(p) == "arange" for p in parts):
+            return 1
+    return 0

@@ -197,7 +197,10 @@ def choices(parameter, position, given, constructor, weights=0, extra=(), promis
             return [Choice("indices", given[name]), Choice("array", given[name], "int"), *rest]
         told = [Choice("array", s, "int") for s in {1: ("N",), 2: ("N T", "T N")}.get(index, ())]
         rows = [Choice("indices"), *(Choice("array", s, "int", hides=True) for s in ("T N", "N T", "N"))]
-        return told + rows + [Choice("constant", 2)] + rest
+        single = [Choice("constant", 2), *(c for c in rest if c.kind == "constant")]
+        if told:  # one index for all examples
+            single = [Choice(c.kind, c.what, hides=True) for c in single]
+        return told + rows + single[:1] + [c for c in rest if c.kind != "constant"] + single[1:]
     if name in given:
         numbers = given[name]
         if constructor and len(numbers) == 1:
@@ -448,6 +451,7 @@ class Proposal:
         self.thin = False  # whether it is an image with an axis of one entry
         self.stopped = ""  # what NumPy said when it stopped
         self.of_numbers = False  # whether it stops at arrays, and takes numbers alone
+        self.of_one = False  # whether it takes one example at a time
         self.backs = set()  # the keys of those that go back of which this is the likeliest forward
         self._labels = {}
         self.place = pairs.Place(program, "", None, kind)
@@ -511,7 +515,8 @@ class Proposal:
         for i, p in enumerate(self.parameters):
             promised = p.name.lower() in self.program.promised
             wide = bool(_width.search(p.name))
-            index = p.name in self._indices and (hints.axes(self._class, p.name) or True)
+            axes = hints.picks_of_each_row(self._class, p.name) or hints.axes(self._class, p.name)
+            index = p.name in self._indices and (axes or True)
             options = choices(p, widths if wide else i, given, False, weights, extra, promised, index)
             widths += wide
             weights += bool(_weight.match(p.name))
@@ -932,7 +937,12 @@ class ProposedPlace(pairs.Place):
             return True
         rows = any(len(shape) > 1 and "1" in (shape[0], shape[-1]) for shape in others)
         steps = any(c.kind == "indices" for c in self.chosen.values())  # a sequence has no rows
-        return rows and not steps and not any("N" in shape for shape in shapes.values())
+        return (
+            rows
+            and not steps
+            and not self.proposal.of_one
+            and not any("N" in shape for shape in shapes.values())
+        )
 
     @property
     def axes(self):
@@ -1444,6 +1454,10 @@ def _tier(place, found, clean):
     if all(f.raised for f in found):
         return 0 if place.hides else 1
     paired = [f for f in found if not f.raised]
+    reshaped = any(isinstance(u, evidence.Reshaped) for f in paired for u in f.missed)
+    if reshaped:
+        place.proposal.of_one = True
+        return 1.5
     told = any(f.right or any(m.named for m in f.matches) or not f.open for f in paired)
     return (3 if told else 1.5) if not place.hides else (2 if clean else 0.5)
 

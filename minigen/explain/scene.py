@@ -223,7 +223,9 @@ def _walk(address, container, key, value, program, found, seen, kinds="f", alias
             seen.add(id(value))
             found[address] = (container, key, value)
         return
-    whole = int | np.integer | np.bool_ if "i" in kinds else ()
+    whole = (
+        int | np.integer | np.bool_ if "i" in kinds and len(address) < 3 else ()
+    )  # else it is a place in a list
     if isinstance(value, float | np.floating) or isinstance(value, whole):
         found[address] = (container, key, value)
         return

@@ -193,9 +193,37 @@ class Net:
         dz = (dout @ self.two.w.T) / (1 + self.tape["z"] ** 2)
         self.one.dw = self.tape["x"].T @ dz
 """
+# one entry of each row, and not those columns of all rows
+ROWS = """import numpy as np
+def softmax(z):
+    e = np.exp(z - z.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+def verlust(W, b, X, klassen):
+    p = softmax(X @ W + b)
+    return -np.mean(np.log(p[np.arange(len(X)), klassen]))
+def gradienten(W, b, X, klassen):
+    dz = softmax(X @ W + b)
+    dz[np.arange(len(X)), klassen] -= 1
+    dz /= len(X)
+    return X.T @ dz, dz.sum(axis=0)
+"""
+# one example at a time: with several the step would give the bias another shape
+COLUMN = """import numpy as np
+class Dense:
+    def __init__(self, n_in, n_out):
+        self.W, self.b = np.random.normal(0, 0.5, (n_out, n_in)), np.zeros((n_out, 1))
+    def forward(self, x):
+        self.x = x
+        return self.W @ x + self.b
+    def backward(self, grad, lr):
+        dx = self.W.T @ grad
+        self.W = self.W - lr * (grad @ self.x.T)
+        self.b = self.b - lr * grad
+        return dx
+"""
 RIGHT = {
     "NEURON": NEURON, "NEURONE": NEURONE, "LINE": LINE, "LOGISTIC": LOGISTIC, "STEP": STEP, "CHAIN": CHAIN,
-    "NORM": NORM, "CRITIC": CRITIC, "MADE": MADE,
+    "NORM": NORM, "CRITIC": CRITIC, "MADE": MADE, "ROWS": ROWS, "COLUMN": COLUMN,
 }  # fmt: skip
 WRONG = [
     (NEURON, "dL_dw = dL_dz * x", "dL_dw = dL_dz * w"),
@@ -212,6 +240,8 @@ WRONG = [
     (NORM, "- self.xhat * self.dgamma", "+ self.xhat * self.dgamma"),
     (CRITIC, "(1 - self.h**2)", "(1 - self.h)"),
     (MADE, "/ (1 + self", "* (1 - self"),
+    (ROWS, "dz[np.arange(len(X)), klassen]", "dz[:, klassen]"),
+    (COLUMN, "self.b - lr", "self.b + lr"),
 ]
 
 
