@@ -677,7 +677,9 @@ class Proposal:
 
     @functools.cached_property
     def _in_columns(self):
-        """Whether weights stand on the left of what they are multiplied with more often than on the right."""
+        """Whether weights are given, and stand on the left of what they are multiplied with more often than on the right."""
+        if not any(_weight.match(p.name) for p in self.parameters):
+            return False
         products = [pair for tree in self._texts for pair in hints.products(tree)]
         left = [one for one, _ in products if _weight.match(one)]
         right = [other for _, other in products if _weight.match(other)]
