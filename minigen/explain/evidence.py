@@ -312,10 +312,8 @@ def _assign(reading, slopes, values, outcome):
 
     ranked = _promised(reading, candidates, values, same, outcome.live, of_rows)
     owed = _owed(candidates, values, same, reading)
-    best, still = (
-        {},
-        set(),
-    )  # still: what is stored is 0, as it should be, whatever was added to what stood there
+    best = {}
+    still = set()  # what is stored is 0, as it should be, whatever was added to what stood there
     for score, _, source, _, _ in ranked:
         best[source] = min(best.get(source, 0), score)
     for score, _, source, gradient, value in sorted(ranked, key=lambda r: r[:2]):
@@ -367,9 +365,8 @@ def _assign(reading, slopes, values, outcome):
     taken |= _told_twice(candidates, found)
     for source, value in _left_alone(reading, candidates, values, slopes, outcome, found, is_taken):
         take(value, source, False, False)
-    for source, gradient, value in _by_place(
-        candidates, arguments, found, is_taken, _of_numbers(reading, outcome)
-    ):
+    numbers = _of_numbers(reading, outcome)
+    for source, gradient, value in _by_place(candidates, arguments, found, is_taken, numbers):
         if slopes.moves(value):
             take(value, source, False, False, same(value, gradient), gradient.shape)
     for source, value in _by_shape(reading, candidates, values, found, is_taken, outcome.live.program):
@@ -449,12 +446,13 @@ def _that_fit(candidates, values, slopes, found, is_taken, live):
 def _of_its_twins(source, gradient, candidates, arguments):
     """The arguments in whose place another value is returned that is equal to this one, as the second d of return d, d."""
     rows = [(s, g) for s, g in candidates if s.kind == "returned" and len(s.address) == 2]
-    first = next((i for i, (_, g) in enumerate(rows) if g.ndim), 0)
-    twins = [
+    if source not in (s for s, _ in rows):
+        return set()
+    first = next((i for i, (_, g) in enumerate(rows) if g.ndim), 0)  # a loss may stand before them
+    equal = (
         i - first for i, (s, g) in enumerate(rows) if s != source and g.ndim and np.array_equal(g, gradient)
-    ]
-    mine = [i - first for i, (s, _) in enumerate(rows) if s == source]
-    return {arguments[i] for i in twins if 0 <= i < len(arguments)} if mine else set()
+    )
+    return {arguments[i] for i in equal if 0 <= i < len(arguments)}
 
 
 def _told_twice(candidates, found):
@@ -835,7 +833,8 @@ def _by_shape(reading, candidates, values, found, is_taken, program):
 
 def _by_place(candidates, arguments, found, is_taken, numbers):
     """(source, gradient, argument) of the returned values without a name, with one that no argument has, as g_ls for
-    log_sigma, or that are returned twice, where all others stand in the order of the arguments.
+    log_sigma, or that are returned twice, where all others stand in the order of the arguments. `numbers`: whether
+    single numbers are among them, which beside arrays may be losses.
     """
     in_order = [a for a in arguments if len(a) == 1]
     names = {str(a[0][1]).lower() for a in in_order}

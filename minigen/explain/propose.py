@@ -1200,14 +1200,12 @@ def _search(proposal, given, effort, seconds):
         # what forward alone gives, where it has a backward, tells nothing
         worth = max(f.worth for f in paired)
         clean = worth[0] > 0 and worth[2] == 0
-        ran = not any(f.raised for f in found) and all(m.shaped for f in paired for m in f.matches)
-        if ran and not clean and not place.hides:
+        if not clean and not place.hides and _ran_as_meant(found, paired):
             doubted.add(pattern)
         if place.axes > 1 and all(m.factor for f in found for m in f.matches if not m.right):
             multiple.extend((m, place) for f in found for m in f.matches if not m.right)
         tier = place.tier = _tier(place, found, clean)
-        place.raises = all(f.raised for f in found)
-        place.likely = all(chosen[key] is options[0] for key, options in variables)
+        place.raises, place.likely = all(f.raised for f in found), _is_first(chosen, variables)
         if best is not None and best[1].raises and not clean and _are_vectors(chosen, best[1].chosen):
             return False  # backward runs, as a transpose that is missing does nothing to a vector
         if best is None or (tier, _key(worth)) > (best[2], _key(best[0])):
@@ -1305,6 +1303,16 @@ def _pattern(chosen):
         if not _seed.match(key[1]):
             found.append((*key, c.kind, c.domain, repr(what)))
     return tuple(found)
+
+
+def _is_first(chosen, variables):
+    """Whether nothing is changed of what is tried first."""
+    return all(chosen[key] is options[0] for key, options in variables)
+
+
+def _ran_as_meant(found, paired):
+    """Whether nothing raised, and every gradient has the shape of its value."""
+    return not any(f.raised for f in found) and all(m.shaped for f in paired for m in f.matches)
 
 
 def _are_vectors(chosen, other):
