@@ -324,7 +324,7 @@ class ShownPlace(pairs.Place):
         return live
 
     def _build(self, seed):
-        rng = np.random.default_rng(seed)
+        rng, alike = np.random.default_rng(seed), np.random.default_rng(0)
         live = self._live(seed)
         more = max(0, seed % 4 - 1) if self.varies else 0  # other sizes for other inputs, mostly the smallest
         for n, v in live.arguments.items():
@@ -332,7 +332,8 @@ class ShownPlace(pairs.Place):
                 live.arguments[n] = v[: _examples + more]
             free = n not in self._settings or v == 1.0
             if free and n.lower() not in evidence.steps and not pairs.may_be_labels.match(n):
-                live.arguments[n] = _moved(v, rng)
+                # one between 0 and 1 may be the length of a step, and is the same for all inputs
+                live.arguments[n] = _moved(v, alike if isinstance(v, float) and 0 < v < 1 else rng)
         scenes.widen(live, self.program)
         chosen = {n: rng.permutation(n)[: small + more] for n, small in self.smaller.items()}
         renewed = {}  # {id of an array: (itself, its new one)}

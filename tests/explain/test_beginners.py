@@ -221,9 +221,24 @@ class Dense:
         self.b = self.b - lr * grad
         return dx
 """
+# the length of a step under a name of its own
+RATE = """import numpy as np
+class Recta:
+    def __init__(self, n=3):
+        self.w = np.random.randn(n)
+    def paso(self, x, t, alfa):
+        error = x @ self.w - t
+        perdida = 0.5 * np.sum(error**2)
+        self.w -= alfa * (x.T @ error)
+        return perdida
+if __name__ == "__main__":
+    recta, x = Recta(), np.random.randn(20, 3)
+    for epoca in range(20):
+        print(recta.paso(x, x.sum(1), 0.02 * (1 - epoca / 20)))
+"""
 RIGHT = {
     "NEURON": NEURON, "NEURONE": NEURONE, "LINE": LINE, "LOGISTIC": LOGISTIC, "STEP": STEP, "CHAIN": CHAIN,
-    "NORM": NORM, "CRITIC": CRITIC, "MADE": MADE, "ROWS": ROWS, "COLUMN": COLUMN,
+    "NORM": NORM, "CRITIC": CRITIC, "MADE": MADE, "ROWS": ROWS, "COLUMN": COLUMN, "RATE": RATE,
 }  # fmt: skip
 WRONG = [
     (NEURON, "dL_dw = dL_dz * x", "dL_dw = dL_dz * w"),
@@ -242,6 +257,7 @@ WRONG = [
     (MADE, "/ (1 + self", "* (1 - self"),
     (ROWS, "dz[np.arange(len(X)), klassen]", "dz[:, klassen]"),
     (COLUMN, "self.b - lr", "self.b + lr"),
+    (RATE, "(x.T @ error)", "(x.T @ t)"),
 ]
 
 
