@@ -428,6 +428,7 @@ def _that_fit(candidates, values, slopes, found, is_taken, live):
     for source, gradient in candidates:
         if is_taken(source) or source.kind == "added":
             continue
+        twins = _of_its_twins(source, gradient, candidates, arguments)
         for value, now in values.items():
             fits_in = value not in found and alike(np.shape(now), gradient.shape)
             if not fits_in or value == source.address and source.kind == "stored":
@@ -437,10 +438,9 @@ def _that_fit(candidates, values, slopes, found, is_taken, live):
             # a loss is as often symmetric in both: the sign would be taken for the other's
             if _is_label(value, arguments) or _beside_an_output(value, live.arguments):
                 continue
-            if value not in _of_its_twins(source, gradient, candidates, arguments):
-                if slopes.fit(value, gradient.reshape(np.shape(now))):
-                    yield source, value
-                    break
+            if value not in twins and slopes.fit(value, gradient.reshape(np.shape(now))):
+                yield source, value
+                break
 
 
 def _of_its_twins(source, gradient, candidates, arguments):

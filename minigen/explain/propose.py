@@ -671,7 +671,7 @@ class Proposal:
         return texts
 
     @functools.cached_property
-    def words(self):
+    def called(self):
         """The functions that forward calls, itself or through others of the file."""
         return set().union(*map(called_names, self._texts))
 
@@ -908,7 +908,7 @@ class ProposedPlace(pairs.Place):
         if self.thin or self.lucky or any(c.hides for c in self.chosen.values()):
             return True
         positive = any(c.domain in ("probability", "distribution") for c in self.chosen.values())
-        if positive and not self.proposal.words & _asks_for_positive:
+        if positive and not self.proposal.called & _asks_for_positive:
             return True
         given = [c for (where, _), c in self.chosen.items() if where == "call" and c.kind != "omit"]
         if given and self.proposal.of_numbers and all(c.what == "" for c in given):
@@ -1204,6 +1204,7 @@ def _search(proposal, given, effort, seconds):
             doubted.add(pattern)
         if place.axes > 1 and all(m.factor for f in found for m in f.matches if not m.right):
             multiple.extend((m, place) for f in found for m in f.matches if not m.right)
+        proposal.of_one |= _reshapes(found)
         tier = place.tier = _tier(place, found, clean)
         place.raises, place.likely = all(f.raised for f in found), _is_first(chosen, variables)
         if best is not None and best[1].raises and not clean and _are_vectors(chosen, best[1].chosen):
@@ -1303,6 +1304,11 @@ def _pattern(chosen):
         if not _seed.match(key[1]):
             found.append((*key, c.kind, c.domain, repr(what)))
     return tuple(found)
+
+
+def _reshapes(found):
+    """Whether a step gives a parameter another shape, as where several examples are given to what takes one."""
+    return any(isinstance(u, evidence.Reshaped) for f in found for u in f.missed)
 
 
 def _is_first(chosen, variables):
@@ -1464,9 +1470,7 @@ def _tier(place, found, clean):
     if all(f.raised for f in found):
         return 0 if place.hides else 1
     paired = [f for f in found if not f.raised]
-    reshaped = any(isinstance(u, evidence.Reshaped) for f in paired for u in f.missed)
-    if reshaped:
-        place.proposal.of_one = True
+    if _reshapes(paired):
         return 1.5
     told = any(f.right or any(m.named for m in f.matches) or not f.open for f in paired)
     return (3 if told else 1.5) if not place.hides else (2 if clean else 0.5)
