@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from minigen.explain.arrays import host, library_of, theirs
-from minigen.explain.source import NOTE
+from minigen.explain.source import NOTE, is_pass, without_added
 
 AGREE = 1e-6  # relative, of the largest entry: differences are good to 1e-9 where they are used
 MOST = 16  # entries of one array that are compared one by one; the others along one direction
@@ -435,6 +435,11 @@ def recorded(ks, run, statements=None, every=None, changed=None):
 
     firsts = {}  # the expression of each statement that is reached first
 
+    def names_kept(frame):
+        names = frame.f_locals
+        names = without_added(names) if is_pass(frame.f_code.co_name) else names
+        return {n: _kept(v, 2) for n, v in names.items()}
+
     def keep(k):
         statement = statements.get(k)
 
@@ -444,9 +449,9 @@ def recorded(ks, run, statements=None, every=None, changed=None):
                 calls.append(_kept(value))
             if statement is not None and statement not in scopes:
                 around = {n: _kept(v) for n, v in frame.f_globals.items()}  # a step may change those, too
-                scopes[statement] = {n: _kept(v, 2) for n, v in frame.f_locals.items()}, around
+                scopes[statement] = names_kept(frame), around
             if statement in every and k == firsts.setdefault(statement, k) and len(every[statement]) < CALLS:
-                every[statement].append({n: _kept(v, 2) for n, v in frame.f_locals.items()})
+                every[statement].append(names_kept(frame))
             return changed[k](value) if k in changed else value
 
         return answer

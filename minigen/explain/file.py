@@ -21,7 +21,7 @@ import numpy as np
 from minigen.explain import find, load, operations, penalty, process, propose, shown, trace
 from minigen.explain.explanation import Explanation, explain_task
 from minigen.explain.reading import ENTROPIES
-from minigen.explain.source import SMALL, small
+from minigen.explain.source import SMALL, is_pass, small
 
 LOADING = 90.0  # seconds that loading and finding may take before the child is stopped
 LOOKS = 40  # inputs at which all must be right with larger sizes, where it was wrong with smaller ones
@@ -205,7 +205,8 @@ def _never_run(task, reading):
     """The lines of a backward that was judged, and of what goes back within it, that no run came to."""
     own = (reading.backward or reading.forward).name
     judged = task.judged
-    return trace.not_run(judged.bench, judged.trials, lambda n: n == own or find.pairs.goes_back(n))
+    others = (lambda n: False) if is_pass(own) else find.pairs.goes_back
+    return trace.not_run(judged.bench, judged.trials, lambda n: n == own or others(n))
 
 
 def _with_penalty(task, tasks):

@@ -32,7 +32,7 @@ import numpy as np
 
 from minigen.explain import arrays, hints
 from minigen.explain.naming import bases
-from minigen.explain.source import called_name, in_double, name_of, tree_of
+from minigen.explain.source import called_name, called_names, in_double, is_pass, name_of, passes, tree_of
 
 STATEMENT_SECONDS = 1.0  # a definition takes no time; what takes longer is work, which belongs under __main__
 _work = (
@@ -141,11 +141,12 @@ class Timeout(Exception):
 
 def load(path):
     """The Program in a file. Raises SyntaxError as Python does, OSError where the file cannot be read."""
-    from minigen.explain import closures, operations  # which read programs
+    from minigen.explain import closures, loops, operations  # which read programs
 
     path = Path(path)
     text = path.read_text(encoding="utf-8")
-    tree = ast.parse(text, str(path))
+    tree, passes[str(path)] = loops.of_a_file(text, path)
+    own = passes[str(path)]
     _without_slots(tree)
     linecache.checkcache(str(path))
     module = types.ModuleType(f"_person_{path.stem}")
@@ -165,12 +166,13 @@ def load(path):
         with quiet(), refusing(program), np.errstate(all="ignore"):
             if package:
                 _patiently(program, lambda: importlib.import_module(module.__package__))
-            for statement in tree.body:
+            program.names.update(loops.given() if own else {})
+            for statement in [*own, *tree.body]:
                 _run(program, statement)
             program.operations = operations.functions(tree)
             for statement in program.operations:
                 _run(program, statement)
-            tree.body += program.operations
+            tree.body += [*own, *program.operations]
     finally:
         for folder in added:
             sys.path.remove(folder)
@@ -215,7 +217,8 @@ def _run(program, statement):
             why = f"raised {type(error).__name__}: {error}"
         except SystemExit:
             why = "ends the program"
-    if why:
+    told = isinstance(statement, ast.Expr) and called_name(statement.value) == "print"
+    if why and not told:
         program.left_out.append((statement.lineno, why))
     return None
 
@@ -229,6 +232,8 @@ def execute(program, statement):
 def is_work(program, statement):
     """Why a statement at the top level is not run ("" where that needs no mention), or None where it is."""
     if isinstance(statement, ast.If) and "__name__" in ast.unparse(statement.test):
+        return ""
+    if isinstance(statement, ast.For | ast.While) and any(map(is_pass, called_names(statement))):
         return ""
     own = {*program.functions(), *program.classes()}
     if isinstance(statement, ast.While):

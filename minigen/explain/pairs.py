@@ -22,7 +22,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from minigen.explain import evidence, hints, load, within
+from minigen.explain import evidence, hints, load, loops, within
 from minigen.explain import scene as scenes
 from minigen.explain.live import reachable as reachable_from
 from minigen.explain.naming import bases, is_gradient_name
@@ -33,6 +33,7 @@ from minigen.explain.source import (
     called_names,
     counting_loops,
     is_of_self,
+    is_pass,
     name_of,
     names_in,
     short_name,
@@ -196,7 +197,9 @@ class Place:
         parameters = list(inspect.signature(function).parameters.values())
         if self.kind is not None and not isinstance(raw, staticmethod):
             parameters = parameters[1:]
-        return [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+        return [
+            p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) and p.name != loops.KIND
+        ]
 
     def required(self, name):
         """The names of the parameters that a function must be given."""
@@ -260,6 +263,9 @@ def readings(place, arguments):
             for backward in _bind(place, step, arguments):
                 yield Reading(f"{place.titled(loss)} / {step}", forward, backward)
     for name in (n for n in functions if place.only in (None, n)):
+        if is_pass(name):
+            yield from _of_a_pass(place, name, arguments)
+            continue
         goes_with_another = _has_front(functions, name) and not name.startswith("train_")
         if goes_with_another or is_left_out(place.program, functions[name]):
             continue
@@ -269,6 +275,19 @@ def readings(place, arguments):
             yield Reading(title, forward, closure=True, takes_g=True)
             yield Reading(title, forward, closure=True)
             yield from steps_of(place, title, forward)
+
+
+def _of_a_pass(place, name, arguments):
+    """The Readings of one pass of a loop: with its own loss, else with one that may be meant."""
+    asked, title = inspect.signature(place.functions()[name]).parameters, name.replace("_", " ")
+    first = asked[loops.KIND].default if loops.KIND in asked else 0
+    for forward in _bind(place, name, arguments):
+        if not first:
+            yield Reading(title, forward)
+            for how in MEANS:
+                yield Reading(title, forward, reduce=how)
+        for kind in range(1, 1 + len(loops.KINDS)) if loops.KIND in asked else ():
+            yield Reading(title, replace(forward, bound=(*forward.bound, (loops.KIND, ("constant", kind)))))
 
 
 def _losses(functions):

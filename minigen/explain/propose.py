@@ -25,6 +25,7 @@ from minigen.explain.source import (
     attributes,
     called_names,
     index_parts,
+    is_pass,
     is_taken_away,
     name_of,
     walk,
@@ -1061,6 +1062,8 @@ _of_output = re.compile(r"^d(y|a|p|out|scores?|logits?|pred)\d*$")
 
 def _may_be_single(program, function):
     """Whether a function calls something that goes back, or computes gradients itself."""
+    if is_pass(function.__name__):
+        return True
     if pairs.is_left_out(program, function):
         return False
     code = function.__code__

@@ -127,7 +127,10 @@ def _work(program):
     for statement in program.tree.body:
         if isinstance(statement, ast.If) and "__name__" in ast.unparse(statement.test):
             found += statement.body
-        elif not isinstance(statement, ast.Import | ast.ImportFrom) and load.is_work(program, statement):
+        elif (
+            not isinstance(statement, ast.Import | ast.ImportFrom)
+            and load.is_work(program, statement) is not None
+        ):
             found.append(statement)
         elif isinstance(statement, ast.Assign | ast.Expr) and _calls_own(program, statement):
             found.append(statement)  # as in a notebook

@@ -9,6 +9,7 @@ import ast
 import copy
 import inspect
 import linecache
+import re
 import textwrap
 from dataclasses import dataclass, field
 
@@ -51,6 +52,20 @@ def in_double(code):
         for c in code.co_consts
     )
     return code.replace(co_consts=tuple(constants), co_names=tuple(_single.get(n, n) for n in code.co_names))
+
+
+passes = {}  # {path: [FunctionDef]} of the loops of a loaded file, as loops.py makes them
+_pass = re.compile(r"loop_in_line_\d+")
+
+
+def is_pass(name):
+    """Whether a function is one pass of a loop, by its name."""
+    return bool(_pass.fullmatch(name))
+
+
+def without_added(names):
+    """{name: value} that stand in the person's code, of those in a pass: without what was added, and w beside self.w."""
+    return {n: v for n, v in names.items() if not n.startswith("__minigen_") and f"self.{n}" not in names}
 
 
 _walked = {}
@@ -245,6 +260,8 @@ class Function:
 
         def walk(body):
             for i, statement in enumerate(body):
+                if statement.lineno > len(self.lines):  # it was added, as in loops.py
+                    continue
                 if isinstance(statement, SIMPLE):
                     if not (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)):
                         found.append((body, i, statement))
@@ -284,9 +301,10 @@ def functions_of(living):
             continue
         seen.add(code)
         path = code.co_filename
-        if path not in trees:
-            trees[path] = _parse(path)
-        lines, tree = trees[path]
+        of_pass = path in passes and is_pass(code.co_name)
+        if (path, of_pass) not in trees:
+            trees[path, of_pass] = _parse(path, of_pass)
+        lines, tree = trees[path, of_pass]
         node, outer = _node(tree, code) if tree is not None else (None, None)
         if node is not None:
             found.append(Function(one, node, path, lines, outer))
@@ -294,9 +312,12 @@ def functions_of(living):
     return [f for f in found if id(f.tree) not in inner]  # a nested function is changed through its outer one
 
 
-def _parse(path):
+def _parse(path, of_pass=False):
+    """(lines, tree) of a file; or, for a pass of a loop, of its passes."""
     linecache.checkcache(path)
     lines = [line.rstrip("\n") for line in linecache.getlines(path)]
+    if of_pass:
+        return lines, ast.Module(copy.deepcopy(passes[path]), [])
     try:
         return lines, ast.parse("\n".join(lines)) if lines else None
     except SyntaxError:
