@@ -136,7 +136,8 @@ def _takes_labels(program):
     for name, function in _all_functions(program).items():
         if pairs.goes_back(name.rpartition(".")[2]):
             tree, asked = program.tree_of(function), [*inspect.signature(function).parameters]
-            if any(pairs.may_be_labels.match(n) or hints.targets(tree, {n}) & {*asked} for n in asked):
+            targets = (hints.targets(tree, {n}) & {*asked} or hints.is_compared(tree, n) for n in asked)
+            if any(map(pairs.may_be_labels.match, asked)) or any(targets):
                 return True
     return False
 

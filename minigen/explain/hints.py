@@ -145,6 +145,13 @@ def targets(tree, outputs):
     return found - {"", *outputs}
 
 
+def is_compared(tree, name):
+    """Whether what is called `name` is subtracted from what the object keeps, and is asked for nothing else: self.a - y."""
+    differences = [n for n in walk(tree) if is_difference(n) and name in (name_of(n.left), name_of(n.right))]
+    kept = any(is_of_self(n.left) or is_of_self(n.right) for n in differences)
+    return kept and sum(name_of(n) == name for n in walk(tree)) == len(differences)
+
+
 def _root(node):
     """The name of the array of which an expression is a part, or the same in another shape."""
     while isinstance(node, ast.Call | ast.Attribute | ast.Subscript):

@@ -27,7 +27,15 @@ import re
 import numpy as np
 
 from minigen.explain.naming import bases, is_gradient_name
-from minigen.explain.source import called_name, is_difference, is_pass, name_of, names_in, short_name
+from minigen.explain.source import (
+    called_name,
+    called_names,
+    is_difference,
+    is_pass,
+    name_of,
+    names_in,
+    short_name,
+)
 
 CHANGE, LOSS, COPY, FITS = (
     f"__minigen_{n}__" for n in ("change", "loss", "copy", "fits")
@@ -295,7 +303,8 @@ class _Pass:
         self.body = self._without_reports([turned.visit(n) for n in copy.deepcopy(loop.body)])
         self.whole = Body().see(self.body)
         every = [_Step(n) for block, _ in _blocks(self.body) for n in block]
-        every += [step for n in self.body for step in _steps_of_each(n, self.whole.reads)]
+        carried = [n for n in self.whole.reads if n not in file.known]
+        every += [step for n in self.body for step in _steps_of_each(n, carried)]
         steps = [s for s in every if s.name in self.whole.reads and not isinstance(s.taken, ast.Constant)]
         self.seen = Body([s.statement for s in steps]).see(self.body)
         self.steps = [s for s in steps if s.name in self.seen.reads]
@@ -349,14 +358,15 @@ class _Pass:
         """Whether functions or methods of the file's give the gradients: then those are judged."""
         for n in (m for s in self.body for m in [s, *_own(s)]):
             call = getattr(n, "value", None)
-            if not isinstance(call, ast.Call) or not self.file.goes_back(called_name(call)):
+            if isinstance(n, ast.For) and any(map(self.file.goes_back, called_names(n.iter))):
+                return True
+            if not isinstance(call, ast.Call):
                 continue
-            targets = [p for t in getattr(n, "targets", []) for p in _parts(t)]
-            if (
-                isinstance(n, ast.Expr)
-                or len(targets) > 1
-                or any(is_gradient_name(short_name(t)) for t in targets)
-            ):
+            back = self.file.goes_back(called_name(call))
+            named = [is_gradient_name(short_name(p)) for t in getattr(n, "targets", []) for p in _parts(t)]
+            own = back or name_of(call.func) in self.file.known - vars(builtins).keys()
+            continues = any(map(is_gradient_name, names_in(call)))  # from a gradient that stands here
+            if back and (isinstance(n, ast.Expr) or len(named) > 1) or own and any(named) and not continues:
                 return True
         computed = {n for s in self.steps for n in names_in(s.taken)} & {*self.seen.of}
         inline = any(

@@ -2,6 +2,26 @@
 
 import re
 
+# of other languages, as people write them in ASCII, too
+BACK = (
+    r"arri[eè]re|r(?:ü|ue)ckw(?:ä|ae)rts|zur(?:ü|ue)ck|atr[aá]s|indietro|wstecz|zp[eě]t|tilbage|tilbake|bakover|bak[aå]t|"
+    r"achterwaarts|taaksep[aä]in|[iî]napoi|h[aá]trafel[eé]|mundur|volta(?![a-z])|vuelta(?![a-z])|(?<![a-z])geri(?:ye)?(?![a-z])|obratn|nazad"
+)
+FORWARD = (
+    r"avant|vorw(?:ä|ae)rts|adelante|avanti|naprz[oó]d|vp[rř]ed|fremad|fremover|fram[aå]t|voorwaarts|eteenp[aä]in|"
+    r"[iî]nainte|el[oő]re|maju|(?<![a-z])ileri(?:ye)?(?![a-z])|vpered|pryam"
+)
+DERIVATIVE = r"ableitung|derivada?|derivat[aey]?|afgeleide|pochodna|t[uü]rev|turunan|afledt|proizvodn"
+LOSS = (
+    r"verlust|fehler|kosten|perte|erreur|co[uû]t|p[eé]rdida|perda|perdita|custo|verlies|strata(?![a-z])|koszt|ztr[aá]t|"
+    r"kay[iı]p|maliyet|f[oö]rlust|kostnad|pierder|kerugian|vesztes[eé]g|h[aä]vi[oö](?![a-z])|sunshi|daijia|损失|損失|"
+    r"(?<![a-z])(?:fout|hata|b[lł][aą]d|chyb[ay]|fejl|feil|virhe|hiba|eroare|erro|galat)(?![a-z])"
+)
+STEP = (
+    r"leer|lern|trainier|entren|trein|entra[iî]n|apren|apprend|addestr|e[gğ]it|[oö][gğ]ren|ucz|trenuj|tr[aä]na|"
+    r"guncelle|g[uü]ncelle|actuali[sz]|atuali[sz]|aggiorn|mettre_a_jour|aktualis|uppdater|oppdater|opdater"
+)
+
 
 def last(name):
     """The last name in small letters: w in self.layer.W and in parameters["W"]; a value between has a ~."""

@@ -14,10 +14,12 @@ judged on an expression in which two objects are used twice.
 """
 
 import ast
+import re
 from collections import Counter
 from dataclasses import dataclass
 
-from minigen.explain.source import names_in
+from minigen.explain.naming import BACK
+from minigen.explain.source import name_of, names_in
 
 _ways_back = ("backward", "grad_fn", "vjp", "back")
 # what is handed to an operation where it takes no object
@@ -131,7 +133,9 @@ def functions(tree):
 
 
 def _whole(kind, methods, names, data, grad, scalar):
-    back = next((m for m in methods if m.name.endswith("backward") and m.name not in names), None)
+    others = [m for m in methods if m.name not in names]
+    named = next((m for m in others if m.name.endswith("backward")), None)
+    back = named or next((m for m in others if _starts(m, grad)), None)
     if (
         back is None
         or not {"__mul__", "__add__"} <= names
@@ -175,6 +179,16 @@ def _grad(methods):
     return max(changed, key=changed.get, default="")
 
 
+def _goes_back(name):
+    return name.endswith(_ways_back) or bool(re.search(BACK, name, re.I))
+
+
+def _starts(method, grad):
+    """Whether a method sets its own gradient to 1, as the one does that walks back through all operations."""
+    ones = (n for n in ast.walk(method) if isinstance(n, ast.Assign) and getattr(n.value, "value", None) == 1)
+    return any(getattr(t, "attr", "") == grad and name_of(t.value) == "self" for n in ones for t in n.targets)
+
+
 def _inner(method):
     """{name: function} of those that are made in a method."""
     return {n.name: n for n in ast.walk(method) if isinstance(n, ast.FunctionDef) and n is not method}
@@ -187,7 +201,7 @@ def _operation(method, data, grad):
         (n.targets[0].attr, inner[n.value.id])
         for n in ast.walk(method)
         if isinstance(n, ast.Assign) and isinstance(n.targets[0], ast.Attribute)
-        and getattr(n.value, "id", "") in inner and n.targets[0].attr.strip("_").endswith(_ways_back)
+        and getattr(n.value, "id", "") in inner and _goes_back(n.targets[0].attr.strip("_"))
     ]  # fmt: skip
     arguments = [a.arg for a in method.args.args]
     if len(kept) != 1 or not arguments or method.args.vararg:

@@ -22,7 +22,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from minigen.explain import evidence, hints, load, loops, within
+from minigen.explain import evidence, hints, load, loops, naming, within
 from minigen.explain import scene as scenes
 from minigen.explain.live import reachable as reachable_from
 from minigen.explain.naming import bases, is_gradient_name
@@ -46,18 +46,18 @@ FAR = 1 << 30  # farther than forward alone comes, counted in lines
 SEED = "(draw)"  # the entry of a task's values that says which scene they belong to
 _back = re.compile(
     r"backward|bptt|pullback|adjoint|back_?[pP]rop|bprop|bwd|backpass|grad|prime|deriv|vjp|^(?:d|g)_|^d(?=[A-Z])|^d(?=relu|sigmoid|tanh|softmax)"
-    r"|arri[eè]re|r(?:ü|ue)ckw(?:ä|ae)rts|zur(?:ü|ue)ck|atr[aá]s|indietro|ableitung|derivad"
+    rf"|{naming.BACK}|{naming.DERIVATIVE}"
     r"|_(?:back|der|d|dx|bp|jac)$|^jac(?:_|$)|^back$|Back$|_jacobian$|^delta_|[a-z]Backward$|[a-z]Grad(ient)?s?(Input)?\d*$|[a-z]Prime$"
 )
 _neutral = re.compile(
     r"(?<=[a-z])(?:Backward|Forward|Grad(?:ients?)?|Prime)$|bptt|pullback|adjoint|forward|feed_?forward|fprop|fwd|backwards?|back_?prop|bprop|bwd|backpass|gradients?|grads?|prime|derivatives?"
     r"|deriv|vjp|loss(?=_grad|_deriv)|pass|propagation|propagate|(?<=_)(?:back|der|d|bp|f|fn)$|^(?:back|d|der|compute|calc|get)_"
-    r"|arri[eè]re|avant|(?:r(?:ü|ue)ck|vor)w(?:ä|ae)rts|zur(?:ü|ue)ck|atr[aá]s|adelante|indietro|avanti|ableitung|derivada?"
+    rf"|{naming.BACK}|{naming.FORWARD}|{naming.DERIVATIVE}"
     r"|^jac(?=_|$)|_jac$|^d(?=[A-Z]|relu|sigmoid|tanh|softmax)|^(?:back|call)$|__call__|^apply$"
 )
 _cost = re.compile(
     r"loss|cost|objective|surrogate|criterion|nll|elbo|energy|error|risk|entropy|likelihood|divergence|"
-    r"verlust|fehler|kosten|perte|erreur|co[uû]t|p[eé]rdida|perda|perdita|custo|sunshi|daijia|损失|損失|"
+    rf"{naming.LOSS}|"
     r"^(mse|bce|mae|xent|kld?|huber|hinge)(?![a-z])",
     re.I,
 )
@@ -88,14 +88,15 @@ def is_second(name, functions):
 _of_their_own = re.compile(r"^__.*(forward|back|grad|loss|cost)")
 _step = re.compile(
     r"^(train|update|fit|learn|partial_fit|step)(_|$|(?=[A-Z]))|_(step|update)$|[a-z](Step|Update)$"
+    rf"|^({naming.STEP})"
 )  # down a loss
 _reset = re.compile(r"^(flush|zero|reset|clear)_?\w*(grad|gradient|derived|cache|state)?\w*$")
 _forwards = (
     "forward", "__call__", "call", "fprop", "feedforward", "feed_forward", "forward_pass", "fwd", "apply",
     "activate", "activation", "function", "fn", "fun", "func", "f", "loss", "cost", "compute", "predict",
-    "run", "forward_propagation", "calculate", "evaluate", "value", "avant", "vorwaerts", "vorwärts",
-    "adelante", "avanti",
+    "run", "forward_propagation", "calculate", "evaluate", "value",
 )  # fmt: skip
+_onwards = re.compile(naming.FORWARD, re.I)
 
 
 def stem(name, others=()):
@@ -150,8 +151,13 @@ def _names_gradients(name, others):
 def likely_forward(back, own):
     """The method of a class that one which goes back belongs to, by their names; None where none is likely."""
     others = [n for n in own if n != back and not goes_back(n, own) and not _skip.match(n)]
-    same = [n for n in others if stem(n, own) == stem(back, own) and (_forward_word(n) or n in _forwards)]
-    return next(iter(same or [n for n in others if n in _forwards]), None)
+    same = [n for n in others if stem(n, own) == stem(back, own) and (_forward_word(n) or _is_forward(n))]
+    return next(iter(same or [n for n in others if _is_forward(n)]), None)
+
+
+def _is_forward(name):
+    """Whether a function is called as a forward is."""
+    return name in _forwards or bool(_onwards.match(name))
 
 
 def _forward_word(name):
@@ -371,16 +377,16 @@ def _assumed(place, forward, back, arguments):
         return
     asked = [p.name for p in place.parameters(back)]
     compared = targets(place, forward.name, back)
-    given = [n for n in asked if n in compared and isinstance(arguments.get(n), np.ndarray)]
+    given = [n for n in asked if n in compared and isinstance(arguments.get(n), np.ndarray | int | float)]
     if not given or any(is_gradient_name(n) for n in asked if n not in arguments):
         return
     returned = _names_returned(place, forward.name)
     outputs = [("out", len(returned) - 1), ("y",)] if returned else [("y",)]
-    y = arguments[given[0]]
+    y = np.asarray(arguments[given[0]])
     # a sum, or a mean over these
     axes = {1: None, np.size(y): -1} | {n: axis for axis, n in enumerate(np.shape(y))}
     names = ("half the squared error", "the binary cross-entropy", "the cross-entropy")
-    names = names[2:] if y.dtype.kind in "iu" else names
+    names = names[2:] if y.dtype.kind in "iu" and y.ndim else names
     for output, name, sign, axis, times in itertools.product(outputs, names, (1, -1), axes.values(), (1, 2)):
         yield Assumed(name, (("a", output), ("y", ("given", given[0]))), times=sign * times, axis=axis)
 
@@ -389,6 +395,7 @@ def targets(place, front, back):
     """The arguments of a backward that are labels by their names, or that it subtracts from what its forward returned."""
     asked = {p.name for p in place.parameters(back)}
     compared = hints.targets(place.tree_of(back), set(_names_returned(place, front)) & asked - {""}) & asked
+    compared |= {n for n in asked if hints.is_compared(place.tree_of(back), n)}
     return {n for n in asked if may_be_labels.match(n)} | compared
 
 
@@ -436,7 +443,7 @@ def _fronts(place, functions, back):
         others = [n for n in others if place.parameters(n)]
     alike = _alike(place, functions, back, others)
     shown = [n for n in _whose_results(place.program, back) if n in others] if place.kind is None else []
-    likely = [n for n in shown if _cost.search(n) or n in _forwards or "forward" in n]
+    likely = [n for n in shown if _cost.search(n) or _is_forward(n) or "forward" in n]
     return list(dict.fromkeys([*likely, *alike])) or shown
 
 
@@ -448,13 +455,13 @@ def _alike(place, functions, back, others):
     if same:
         same.sort(key=lambda n: (n != back.replace("backward", "forward"), not _forward_word(n)))
         wide = place.kind is not None or not wanted
-        return same + [n for n in others if wide and n not in same and (_cost.search(n) or n in _forwards)]
+        return same + [n for n in others if wide and n not in same and (_cost.search(n) or _is_forward(n))]
     if place.kind is not None:
-        likely = [n for n in others if n in _forwards or _cost.search(n)]
+        likely = [n for n in others if _is_forward(n) or _cost.search(n)]
         likely = likely or [n for n in others if place.parameters(n)]  # run(x) beside back()
-        return sorted(likely, key=lambda n: n not in _forwards)
+        return sorted(likely, key=lambda n: not _is_forward(n))
     if not wanted:
-        near = [n for n in others if _cost.search(n) or n in _forwards or "forward" in n]
+        near = [n for n in others if _cost.search(n) or _is_forward(n) or "forward" in n]
     else:
         near = [n for n in others if stems[n] and (stems[n] in wanted or wanted in stems[n])]
     if wanted and not near and (wanted in ("loss", "cost") or not place.program.classes()):
@@ -632,6 +639,8 @@ def _options(place, forward, back, arguments):
             choice = [("constant", 0.1)] if required else [None]
         elif _cache.match(name):
             choice = [("rest",), ("result",), ("y",), *([] if required else [None])]
+        elif name not in returned and hints.is_compared(tree, name) and not is_gradient_name(name):
+            choice = []  # self.a - y: labels, which only a loss has
         elif name in returned:
             choice = [("out", returned.index(name))]
             if is_gradient_name(name):
@@ -1048,11 +1057,13 @@ def _attempt(place, reading, scene, warm):
         return None
     if scalar and _asks_for_labels(reading) and not any(m.right for m in matches):
         return None  # there is a loss of what forward gives and of these
+    if _compares_with_itself(reading, scene, matches):
+        return None
     if reading.elementwise and any(np.shape(y) != np.shape(_value(scene, m.value)) for m in matches):
         return None
     if _leaves_out_a_gradient(reading, scene, matches):
         return None  # it would be right only because what comes from above is not used
-    if reading.takes_g and not scalar and not _linear(reading, scene, matches):
+    if reading.takes_g and not _linear(reading, scene, matches):
         if not _asks_for_g(place, reading) or not any(m.named for m in matches):
             return None  # a backward that asks for g and ignores it is a mistake; what else is given is not g
     return Found(place, reading, matches, y, warm, open_, missed)
@@ -1083,6 +1094,17 @@ def _gives_no_gradient(reading, scene, matches):
         return True
     copies = [np.array_equal(given.get(m.value), _value(scene, m.value)) for m in matches]
     return reading.backward is None and all(copies)
+
+
+def _compares_with_itself(reading, scene, matches):
+    """Whether backward is given what forward gave, and all is 0 then: as its labels, which are others."""
+    output = ("y",), ("rest",), ("result",)
+    if reading.backward is None or all(source not in output for _, source in reading.backward.bound):
+        return False
+    if any(m.right for m in matches):
+        return False
+    given = gradients(reading, scene.live(), {m.value: m.source for m in matches}, None)
+    return not any(map(np.any, given.values()))
 
 
 def _is_blind(reading, scene):

@@ -591,7 +591,9 @@ class Proposal:
     def _chains(self, name):
         """Choices of lists of layers, for examples in rows and in columns."""
         methods = chain.methods_in_loops(self.program, name)
-        forward = next((m for m in pairs._forwards if m in methods), None)
+        forward = next(
+            (m for m in (*pairs._forwards, *methods) if m in methods and pairs._is_forward(m)), None
+        )
         backward = {m for m in methods if pairs.goes_back(m)}
         kinds = chain.with_methods(self.program, {forward} | backward, self.kind) if forward else []
 

@@ -150,10 +150,21 @@ def is_taken_away(node):
 
 
 def counting_loops(tree):
-    """The loops that count, as in a function that fits a model: while ..., and for ... in range(...)."""
+    """The loops that count rounds, as in a function that fits a model: while ..., and for ... in range(...), but for those
+    that go through the entries of what they change: w[k] -= step.
+    """
     ranges = ("range", "trange")
     loops = (n for n in walk(tree) if isinstance(n, ast.For | ast.While))
-    return [n for n in loops if isinstance(n, ast.While) or name_of(getattr(n.iter, "func", None)) in ranges]
+    loops = [n for n in loops if isinstance(n, ast.While) or name_of(getattr(n.iter, "func", None)) in ranges]
+    return [n for n in loops if isinstance(n, ast.While) or not _goes_through(n)]
+
+
+def _goes_through(loop):
+    """Whether a loop steps through the entries of what it adds to or subtracts from."""
+    parts = [
+        n.target for n in walk(loop) if isinstance(n, ast.AugAssign) and isinstance(n.target, ast.Subscript)
+    ]
+    return any(names_in(part.slice) & names_in(loop.target) for part in parts)
 
 
 def is_single(y):
