@@ -145,6 +145,18 @@ def targets(tree, outputs):
     return found - {"", *outputs}
 
 
+def keys(tree, name, names):
+    """The keys of a dict of the file's, in `names`, of which one is asked for by what is called `name`: TABLE[name]."""
+    for n in walk(tree):
+        if (
+            isinstance(n, ast.Subscript)
+            and name_of(n.slice) == name
+            and isinstance(names.get(name_of(n.value)), dict)
+        ):
+            return [k for k in names[name_of(n.value)] if isinstance(k, str)]
+    return []
+
+
 def is_compared(tree, name):
     """Whether what is called `name` is subtracted from what the object keeps, and is asked for nothing else: self.a - y."""
     differences = [n for n in walk(tree) if is_difference(n) and name in (name_of(n.left), name_of(n.right))]

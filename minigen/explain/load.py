@@ -54,6 +54,9 @@ class Program:
     refused: list[tuple[int, str]] = field(default_factory=list)
     guessed: list[str] = field(default_factory=list)  # labels that inputs(rng) leaves out
     operations: list = field(default_factory=list)  # functions that make pairs of the operations of an engine
+    tables: dict = field(
+        default_factory=dict
+    )  # {name: function} of those that stand in dicts, beside their derivatives
     # {name: class} of functions that return functions of their own
     makers: dict = field(default_factory=dict)
     assumes: bool = False  # whether a loss that is not in the file is tried
@@ -141,7 +144,7 @@ class Timeout(Exception):
 
 def load(path):
     """The Program in a file. Raises SyntaxError as Python does, OSError where the file cannot be read."""
-    from minigen.explain import closures, loops, operations  # which read programs
+    from minigen.explain import closures, loops, operations, pairs, tables  # which read programs
 
     path = Path(path)
     text = path.read_text(encoding="utf-8")
@@ -183,6 +186,8 @@ def load(path):
         np.random.set_state(state[0])  # noqa: NPY002
         random.setstate(state[1])
     program.refused.clear()  # `left_out` tells what the file did on its own
+    program.tables = tables.functions(program.names, pairs.goes_back)
+    program.names.update(program.tables)
     program.makers = closures.kinds(program)
     for name, holder in closures.namespaces(program).items():
         program.names[name], program.makers[name] = holder, type(holder)

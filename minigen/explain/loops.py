@@ -31,20 +31,21 @@ from minigen.explain.source import (
     called_name,
     called_names,
     is_difference,
+    is_of_self,
     is_pass,
     name_of,
     names_in,
     short_name,
 )
 
-CHANGE, LOSS, COPY, FITS = (
-    f"__minigen_{n}__" for n in ("change", "loss", "copy", "fits")
-)  # functions that a pass calls
-BEFORE, VALUE, OUT, TARGET, KIND = (
-    f"__minigen_{n}__" for n in ("before", "value", "out", "target", "kind")
-)  # its variables
+# functions that a pass calls, and variables of its own
+CHANGE, LOSS, COPY, FITS, NEW = (f"__minigen_{n}__" for n in ("change", "loss", "copy", "fits", "new"))
+BEFORE, VALUE, OUT, TARGET, KIND, KEPT = (
+    f"__minigen_{n}__" for n in ("before", "value", "out", "target", "kind", "kept")
+)
 _steps_named = re.compile(
-    r"lr|l_rate|(learn\w*_?)?rate|alpha|alfa|eta|step(_?size)?|lern\w*|tasa\w*|taxa\w*|tasso|pas|paso|passo|hiz\w*|epsilon",
+    r"(lr|eta|alpha|l_rate)(_?\w{1,3})?|(learn\w*_?)?rate|alfa|step(_?size)?|lern\w*|tasa\w*|taxa\w*|tasso|pas|paso|passo|hiz\w*|"
+    r"epsilon",
     re.I,
 )
 _gradient_of = ("grad_", "gradient_", "d_", "dloss_d", "delta_")
@@ -54,24 +55,35 @@ _reports = ("print", "append", "plot", "show", "write", "pause", "set_descriptio
 
 def given():
     """{name: function} that the passes call."""
-    return {CHANGE: change, LOSS: assumed, COPY: copy.deepcopy, FITS: fits}
+    return {CHANGE: change, LOSS: assumed, COPY: copy.deepcopy, FITS: fits, NEW: new}
 
 
 def change(before, after, step):
     """What a step has taken from a parameter, or from each in a list or dict, divided by its length."""
     if isinstance(before, dict):
         return {key: change(before[key], after[key], step) for key in before}
-    if isinstance(before, list | tuple) and any(np.ndim(part) for part in before):
-        if not all(isinstance(part, list) for part in before) or len({len(part) for part in before}) > 1:
-            return [change(one, other, step) for one, other in zip(before, after, strict=True)]
+    if isinstance(before, list | tuple):
+        return [change(one, other, step) for one, other in zip(before, after, strict=True)]
     taken = np.subtract(np.asarray(before, dtype=float), np.asarray(after, dtype=float)) / step
     return taken if np.ndim(taken) else float(taken)
 
 
+def new(kind):
+    """An object of a class that has nothing yet."""
+    return object.__new__(kind)
+
+
 def fits(value, begin):
     """Stop where a parameter has another shape than what it begins with."""
-    if np.shape(value) != np.shape(begin):
-        raise ValueError(f"a parameter of shape {np.shape(value)} begins with {np.shape(begin)}")
+    if _form(value) != _form(begin):
+        raise ValueError(f"a parameter of shape {_form(value)} begins with {_form(begin)}")
+
+
+def _form(value):
+    """The shape of an array or a number; of a list or dict those of what is in it."""
+    if isinstance(value, dict):
+        return {key: _form(part) for key, part in value.items()}
+    return list(map(_form, value)) if isinstance(value, list | tuple) else np.shape(value)
 
 
 def assumed(kind, a, y):
@@ -118,16 +130,51 @@ def outlined(tree, is_loss, goes_back):
     tree = copy.deepcopy(tree)
     file = _File(tree, is_loss, goes_back)
     passes = []
-    for scope, methods in _scopes(tree):
+    for scope, kind in _scopes(tree):
         loops = [n for n in _own(scope) if isinstance(n, ast.For | ast.While)]
         for loop in reversed(loops):  # the innermost first
             if any(is_pass(called_name(n)) for n in ast.walk(loop)):
                 continue
             with contextlib.suppress(_NoPass):
-                one = _Pass(file, scope, methods, loop)
-                passes.append(one.function())
-                loop.body = [one.call()]
+                made = _steps_of(file, scope, kind, loop)
+                calls = [one.call() for one in made]
+                passes += [one.function() for one in made]
+                loop.body = calls
     return tree, passes
+
+
+def _steps_of(file, scope, kind, loop):
+    """[_Pass] of a loop: one, or one for each player, where a new loss is made after the first has taken its step."""
+    whole = _Pass(file, scope, kind, loop, f"loop_in_line_{loop.lineno}", loop.body)
+    steps = [
+        i
+        for i, n in enumerate(loop.body)
+        if any((m.lineno, m.col_offset) in whole.places for m in ast.walk(n) if isinstance(m, ast.stmt))
+    ]
+    for i in steps[:-1]:
+        first, rest = loop.body[: i + 1], loop.body[i + 1 :]
+        if i + 1 in steps:
+            continue
+        with contextlib.suppress(_NoPass):
+            second = _needed(first, rest, whole.places) + rest
+            name = f"step_in_line_{rest[0].lineno}"
+            players = [
+                _Pass(file, scope, kind, loop, n, body) for n, body in ((whole.name, first), (name, second))
+            ]
+            if not {*players[0].weights} & {*players[1].weights} and players[1].own_loss_in(rest):
+                return players
+    return [whole]
+
+
+def _needed(before, after, places):
+    """The statements of `before` on which those of `after` depend, without its steps."""
+    kept, wanted = [], {*Body().see(after).reads}
+    for n in reversed(before):
+        seen = Body().see([n])
+        if seen.of.keys() & wanted and (n.lineno, n.col_offset) not in places:
+            kept.insert(0, n)
+            wanted |= {*seen.reads}
+    return kept
 
 
 class _NoPass(Exception):
@@ -148,14 +195,14 @@ class _File:
 
 
 def _scopes(tree):
-    """(file, function or method; {name: method beside it})."""
-    yield tree, {}
+    """(file, function or method; the class of a method or None)."""
+    yield tree, None
     for n in tree.body:
         if isinstance(n, ast.FunctionDef):
-            yield n, {}
+            yield n, None
         for m in n.body if isinstance(n, ast.ClassDef) else ():
             if isinstance(m, ast.FunctionDef):
-                yield m, {f.name: f for f in n.body if isinstance(f, ast.FunctionDef)}
+                yield m, n
 
 
 def _own(scope):
@@ -171,6 +218,7 @@ class Body:
 
     def __init__(self, without=()):
         self.without, self.reads, self.sets, self.of = {id(n) for n in without}, [], set(), {}
+        self.read = set()  # all that is read
 
     def see(self, statements):
         for n in statements:
@@ -191,10 +239,19 @@ class Body:
                     self.of.setdefault(_root(one), set()).update(read)
                     self.sets |= {one.id} if whole else set()
             self.see(getattr(n, "body", []))
-        elif isinstance(n, ast.If | ast.While | ast.With | ast.Try):
+        elif isinstance(n, ast.If):
+            self._read(n.test)
+            before, found = {*self.sets}, []
+            for part in (n.body, n.orelse):
+                self.sets = {*before}
+                found.append(self.see(part).sets)
+            self.sets = set.intersection(*found)
+        elif isinstance(n, ast.While | ast.With | ast.Try):
             for part in (getattr(n, "test", None), *(i.context_expr for i in getattr(n, "items", ()))):
                 self._read(part)
             self.see([*n.body, *getattr(n, "orelse", ())])
+        elif _is_appended(n):
+            self.of.setdefault(_root(n.value.func), set()).update(self._read(n))
         else:
             self._read(n)
 
@@ -211,8 +268,9 @@ class Body:
         inner |= {a.arg for n in nodes if isinstance(n, ast.Lambda) for a in n.args.args}
         names = [n for n in nodes if isinstance(n, ast.Name) and n.id not in inner]
         read = [n.id for n in sorted(names, key=lambda n: (n.lineno, n.col_offset))]
+        self.read.update(read)
         self.reads += [n for n in dict.fromkeys(read) if n not in self.sets and n not in self.reads]
-        return set(read)
+        return set(read) | {name for n in nodes for name in getattr(n, "reads", ())}
 
     def depends(self, names, on):
         """Whether one of these names comes from one that is in `on`."""
@@ -225,6 +283,32 @@ class Body:
                 seen.add(name)
                 waiting += self.of.get(name, ())
         return False
+
+
+def _is_begun(statement, target):
+    """Whether a statement gives a name a number anew, as stress = 0.0 in every pass."""
+    return isinstance(target, ast.Name) and isinstance(statement.value, ast.Constant)
+
+
+def _counts(n):
+    """Whether a statement adds a number to a name, as n += 1."""
+    return (
+        isinstance(n, ast.AugAssign) and isinstance(n.target, ast.Name) and isinstance(n.value, ast.Constant)
+    )
+
+
+def _is_appended(n):
+    """Whether a statement puts something into a list."""
+    return (
+        isinstance(n, ast.Expr)
+        and called_name(n.value) in ("append", "extend", "insert")
+        and bool(_root(n.value.func))
+    )
+
+
+def _names(node):
+    """The names in an expression, and those that the methods of its object read."""
+    return names_in(node) | {name for n in ast.walk(node) for name in getattr(n, "reads", ())}
 
 
 def _parts(target):
@@ -252,97 +336,185 @@ def _blocks(body):
 
 
 class _Step:
-    """w -= e or w = w - e, and the same with +: the name, the statement, and what is taken."""
+    """w -= e or w = w - e, and the same with +: the name, the statement, what is taken, the names from which that comes, and
+    the name of what stands beside the parameter in a loop through several.
+
+    params = [p - e for p, g in zip(params, grads)] is one, too.
+    """
 
     def __init__(self, statement):
         n, self.statement, self.name, self.taken = statement, statement, "", None
+        self.names, self.beside, self.kept = set(), "", False
         if isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Sub | ast.Add):
             self.name, self.taken = _root(n.target), n.value
-        elif isinstance(n, ast.Assign) and len(n.targets) == 1 and isinstance(n.value, ast.BinOp):
-            e, target = n.value, ast.unparse(n.targets[0])
-            if isinstance(e.op, ast.Sub | ast.Add) and ast.unparse(e.left) == target:
-                self.name, self.taken = _root(n.targets[0]), e.right
+        elif isinstance(n, ast.Assign) and len(n.targets) == 1:
+            value, own, target = n.value, ast.unparse(n.targets[0]), _root(n.targets[0])
+            inner = value.generators[0] if isinstance(value, ast.ListComp) else None
+            e = value.elt if inner else value
+            goes = target in names_in(inner.iter) if inner else ast.unparse(getattr(e, "left", e)) == own
+            if isinstance(e, ast.BinOp) and isinstance(e.op, ast.Sub | ast.Add) and goes:
+                self.name, self.taken = target, e.right
+                self.names = names_in(inner.iter) - {target, "zip"} if inner else set()
+        self.names |= _names(self.taken) if self.taken is not None else set()
 
 
 def _steps_of_each(n, carried):
-    """The _Steps of `for p, g in ((W, dW), (b, db)): p -= lr * g`: of W and of b."""
-    inner = [_Step(s) for s in n.body] if isinstance(n, ast.For) else []
-    for step in (s for s in inner if s.name in [_root(p) for p in _parts(n.target)]):
-        for name in (name for name in carried if name in names_in(n.iter)):
-            one = copy.copy(step)
-            one.name = name
-            yield one
+    """The _Steps of `for p, g in ((W, dW), (b, db)): p -= lr * g`, or of zip(params, grads): of W and of b."""
+    columns = _columns(n) if isinstance(n, ast.For) else {}
+    inner = [_Step(s) for block, _ in _blocks(n.body) for s in block] if columns else []
+    beside = [t for t in columns if is_gradient_name(t)]
+    for step in (s for s in inner if s.name in columns):
+        for i, name in enumerate(columns[step.name]):
+            if name in carried:
+                one = copy.copy(step)
+                one.name = name
+                one.kept = any(
+                    o.name in step.names for o in inner if o.name in columns and o.name != step.name
+                )
+                one.beside = columns[beside[0]][i] if len(beside) == 1 and beside[0] != step.name else ""
+                yield one
 
 
-class _WithoutSelf(ast.NodeTransformer):
-    """self.w becomes a variable of this name; methods stay what they are."""
+def _columns(loop):
+    """{target: [name of each thing it stands for]} of a loop through several things at once."""
+    targets = [name_of(t) for t in _parts(loop.target)]
+    if called_name(loop.iter) == "zip":
+        rows = [[name_of(p) for p in (getattr(a, "elts", [a]))] for a in loop.iter.args]
+        return (
+            dict(zip(targets, rows, strict=False))
+            if len({*map(len, rows)}) < 2 or "" not in sum(rows, [])
+            else {}
+        )
+    if isinstance(loop.iter, ast.Tuple | ast.List) and loop.iter.elts:
+        rows = [[name_of(p) for p in _parts(e)] for e in loop.iter.elts]
+        return dict(zip(targets, map(list, zip(*rows, strict=False)), strict=False))
+    return {}
 
-    def __init__(self):
-        self.methods = set()
+
+class _Turned(ast.NodeTransformer):
+    """self.w becomes one name, and back again; methods stay what they are, with what they read noted."""
+
+    def __init__(self, kind=None, back=False):
+        self.back, self.methods, self.kind = back, set(), kind
 
     def visit_Call(self, node):
-        if isinstance(node.func, ast.Attribute) and name_of(node.func.value) == "self":
+        if is_of_self(node.func):
             self.methods.add(node.func.attr)
+            node.func.reads = _read_by(self.kind, [node.func.attr])
             node.args, node.keywords = [*map(self.visit, node.args)], [*map(self.visit, node.keywords)]
             return node
         return self.generic_visit(node)
 
     def visit_Attribute(self, node):
-        if name_of(node.value) == "self":
+        if is_of_self(node) and not self.back:
             return ast.copy_location(ast.Name(f"self.{node.attr}", node.ctx), node)
         return self.generic_visit(node)
 
+    def visit_Name(self, node):
+        if self.back and node.id.startswith("self."):
+            owner = ast.Name("self", ast.Load(), lineno=node.lineno, col_offset=node.col_offset)
+            owner.end_lineno, owner.end_col_offset = node.lineno, node.col_offset + 4
+            return ast.copy_location(ast.Attribute(owner, node.id[5:], node.ctx), node)
+        return node
+
+
+def _read_by(kind, names):
+    """The attributes, as names, that methods of a class read, and those that they call."""
+    methods = {m.name: m for m in kind.body if isinstance(m, ast.FunctionDef)} if kind else {}
+    known, waiting = set(), [n for n in names if n in methods]
+    while waiting:
+        known.add(name := waiting.pop())
+        waiting += [n for n in called_names(methods[name]) if n in methods and n not in known]
+    nodes = [n for name in known for n in ast.walk(methods[name])]
+    return {f"self.{n.attr}" for n in nodes if is_of_self(n) and n.attr not in methods}
+
 
 class _Pass:
-    """One pass of a loop, as a function and a call of it."""
+    """One pass of a loop, as a function and a call of it. Within it, self.w counts as one name."""
 
-    def __init__(self, file, scope, methods, loop):
-        self.file, self.scope, self.loop, self.name = file, scope, loop, f"loop_in_line_{loop.lineno}"
+    def __init__(self, file, scope, kind, loop, name, body):
+        self.file, self.scope, self.kind, self.loop, self.name = file, scope, kind, loop, name
         self.reported = set()  # what is computed only to be told
-        turned = _WithoutSelf()
-        self.body = self._without_reports([turned.visit(n) for n in copy.deepcopy(loop.body)])
+        turned = _Turned(kind)
+        self.body = self._without_reports([turned.visit(n) for n in copy.deepcopy(body)])
         self.whole = Body().see(self.body)
-        every = [_Step(n) for block, _ in _blocks(self.body) for n in block]
-        carried = [n for n in self.whole.reads if n not in file.known]
-        every += [step for n in self.body for step in _steps_of_each(n, carried)]
-        steps = [s for s in every if s.name in self.whole.reads and not isinstance(s.taken, ast.Constant)]
-        self.seen = Body([s.statement for s in steps]).see(self.body)
-        self.steps = [s for s in steps if s.name in self.seen.reads]
-        self.weights = list(dict.fromkeys(s.name for s in self.steps))
-        own = {w.partition(".")[2] for w in self.weights} - {""}
-        helpers = [methods[n] for n in turned.methods if n in methods]
-        self.owner = bool(turned.methods)
-        reads = {n.attr for m in helpers for n in ast.walk(m) if isinstance(n, ast.Attribute)}
-        if not self.weights or reads & own or self._is_handed_gradients():
+        self._find_steps()
+        self.read_by_methods = _read_by(kind, turned.methods)
+        if not self.weights or self._is_handed_gradients():
             raise _NoPass
         self.loss, told = self._own_loss()
         self.out = self._compared() if self.loss is None or told else None
-        if self.loss is None and self.out is None:
+        ends = ({self.loss} if self.loss else set()) | (_names(self.out[2]) if self.out else set())
+        goes_back = {s.name for s in self.steps if self.seen.depends(s.names, self.weights)}
+        self.weights = [w for w in self.weights if self.seen.depends(ends, {w}) and w in goes_back]
+        self.steps = [s for s in self.steps if s.name in self.weights]
+        if not ends or not self.weights:
             raise _NoPass
+        self.places = {(s.statement.lineno, s.statement.col_offset) for s in self.steps}
         self.rate = self._rate()
         before = itertools.takewhile(lambda n: all(m is not self.loop for m in ast.walk(n)), self.scope.body)
-        self.before = [n for n in before if isinstance(n, ast.Assign)]
+        self.before = [_Turned(kind).visit(copy.deepcopy(n)) for n in before if isinstance(n, ast.Assign)]
         self.begins = self._beginnings()
         self.head = self._sizes()
+
+    def _find_steps(self):
+        """Set the steps down a loss, and the names of what they change."""
+        carried = [n for n in self.whole.reads if n not in self.file.known]
+        steps = [_Step(n) for block, _ in _blocks(self.body) for n in block]
+        steps += [step for n in self.body for step in _steps_of_each(n, carried)]
+        begun = {
+            p.id
+            for n in self._nodes()
+            for t in getattr(n, "targets", [])
+            for p in _parts(t)
+            if _is_begun(n, p)
+        }
+        steps = [
+            s
+            for s in steps
+            if s.name in carried and s.name not in begun and not isinstance(s.taken, ast.Constant)
+        ]
+        self.seen = Body([s.statement for s in steps]).see(self.body)
+        of_methods = {name for n in self._nodes() for name in getattr(n, "reads", ())}
+        self.steps = [s for s in steps if s.name in self.seen.read | of_methods]
+        self.weights = list(dict.fromkeys(s.name for s in self.steps))
+
+    def own_loss_in(self, statements):
+        """Whether the loss of this pass is made in these statements."""
+        return (
+            self.loss is not None
+            and self.loss in Body().see(self._without_reports(copy.deepcopy(statements))).of
+        )
 
     def _without_reports(self, body):
         """The statements without those that print, keep a record or end the loop; what they compute as a loss stays."""
         kept = []
         for n in body:
             call = n.value if isinstance(n, ast.Expr) else None
-            if isinstance(call, ast.Call) and called_name(call) in _reports:
+            if isinstance(call, ast.Call) and called_name(call) in _reports and not self._is_used(n, body):
                 recorded = called_name(call) == "append" and self.file.is_loss(
                     _root(call.func).rpartition(".")[2]
                 )
                 if recorded and not isinstance(call.args[0], ast.Name):
                     kept.append(_at(n, ast.Assign([ast.Name(VALUE, ast.Store())], call.args[0])))
+            elif _counts(n) and n.target.id not in Body([n]).see(body).read:
+                continue
             elif isinstance(n, ast.If) and self._is_a_report(n, body):
-                told = [s for s in self._without_reports([*n.body, *n.orelse]) if isinstance(s, ast.Assign)]
+                told = [
+                    s
+                    for s in self._without_reports([*n.body, *n.orelse])
+                    if isinstance(s, ast.Assign | ast.AugAssign | ast.For)
+                ]
                 self.reported |= Body().see(told).sets
                 kept += told
             else:
                 kept.append(n)
         return kept
+
+    def _is_used(self, n, body):
+        """Whether a list into which a statement puts something is read elsewhere in the body."""
+        lists = [m for s in body for m in ast.walk(s) if isinstance(m, ast.Expr) and _is_appended(m)]
+        return _is_appended(n) and _root(n.value.func) in Body(lists).see(body).read
 
     def _is_a_report(self, n, body):
         """Whether a condition does nothing for what is trained: it ends the loop, or sets what nothing else reads."""
@@ -354,9 +526,13 @@ class _Pass:
         seen = Body().see([*n.body, *n.orelse])
         return not read & {*seen.of} and any(isinstance(m, ast.Expr) for m in inside)
 
+    def _nodes(self):
+        """All that stands in the body, in the order of its lines."""
+        return (m for s in self.body for m in [s, *_own(s)])
+
     def _is_handed_gradients(self):
         """Whether functions or methods of the file's give the gradients: then those are judged."""
-        for n in (m for s in self.body for m in [s, *_own(s)]):
+        for n in self._nodes():
             call = getattr(n, "value", None)
             if isinstance(n, ast.For) and any(map(self.file.goes_back, called_names(n.iter))):
                 return True
@@ -368,7 +544,7 @@ class _Pass:
             continues = any(map(is_gradient_name, names_in(call)))  # from a gradient that stands here
             if back and (isinstance(n, ast.Expr) or len(named) > 1) or own and any(named) and not continues:
                 return True
-        computed = {n for s in self.steps for n in names_in(s.taken)} & {*self.seen.of}
+        computed = {n for s in self.steps for n in s.names} & {*self.seen.of}
         inline = any(
             isinstance(n, ast.BinOp) and isinstance(n.op, ast.MatMult | ast.Mult)
             for s in self.steps
@@ -378,8 +554,8 @@ class _Pass:
 
     def _own_loss(self):
         """(what the body calls its loss or None, whether it is computed only to be told); what no step needs may be one."""
-        found, taken = [], [n for s in self.steps for n in names_in(s.taken)]
-        for n in (m for s in self.body for m in [s, *_own(s)]):
+        found, taken = [], [n for s in self.steps for n in s.names]
+        for n in self._nodes():
             targets = getattr(n, "targets", [n.target] if isinstance(n, ast.AugAssign) else [])
             for name in (t.id for t in targets if isinstance(t, ast.Name)):
                 short = name.rpartition(".")[2]
@@ -393,32 +569,34 @@ class _Pass:
                 if (
                     (named or alone)
                     and self.seen.depends([name], self.weights)
-                    and not is_difference(n.value)
+                    and (_may_be_a_loss(n) or not is_difference(n.value))
                 ):
                     found.append(((named, name not in self.whole.reads), name))
         name = max(found, key=lambda f: f[0])[1] if found else None
-        return name, bool(name) and (name == VALUE or name in self.reported)
+        return name, name in self.reported
 
     def _compared(self):
-        """(block, index, output, target) of what the body subtracts from each other, of which one comes from the weights."""
+        """(block, index, output, target) of what the body subtracts from each other: of which one comes from most of the weights,
+        and the other from none.
+        """
+        found = []
         for block, depth in _blocks(self.body):
             for i, statement in enumerate(block if not depth else ()):
-                for n in ast.walk(statement) if isinstance(statement, ast.Assign | ast.AugAssign) else ():
-                    if not is_difference(n):
-                        continue
-                    sides = sorted(
-                        (n.left, n.right),
-                        key=lambda side: not self.seen.depends(names_in(side), self.weights),
-                    )
-                    of_weights = [self.seen.depends(names_in(side), self.weights) for side in sides]
-                    if of_weights == [True, False] and names_in(sides[1]):
-                        return block, i, *sides
-        return None
+                nodes = ast.walk(statement) if isinstance(statement, ast.Assign | ast.AugAssign) else ()
+                for n in filter(is_difference, nodes):
+                    counts = [
+                        sum(self.seen.depends(_names(side), {w}) for w in self.weights)
+                        for side in (n.left, n.right)
+                    ]
+                    output, target = (n.left, n.right) if counts[0] else (n.right, n.left)
+                    if min(counts) == 0 < max(counts) and names_in(target):
+                        found.append((max(counts), block, i, output, target))
+        return max(found, key=lambda f: f[0])[1:] if found else None
 
     def _rate(self):
         """The length of the step: a name, a number, or 1."""
         plain = [s for s in self.steps if self._is_plain(s)]
-        taken = [names_in(s.taken) for s in plain]
+        taken = [s.names for s in plain]
         common = set.intersection(*taken) - self.seen.sets if taken else set()
         named = [n for n in common if _steps_named.fullmatch(n.rpartition(".")[2])]
         others = [n for n in common if n not in self.seen.reads and n not in self.file.known]
@@ -443,7 +621,7 @@ class _Pass:
     def _is_plain(self, step):
         """Whether a step takes the gradient alone, and nothing that is kept of earlier passes."""
         kept = {*self.whole.reads} & {*self.whole.of} - {*self.weights}
-        return not self.seen.depends(names_in(step.taken), kept)
+        return not step.kept and not self.seen.depends(step.names, kept)
 
     def _sizes(self):
         """The statements before the loop that read sizes from what is given: n = len(x), n, d = X.shape."""
@@ -456,7 +634,7 @@ class _Pass:
             names = {p.id for t in n.targets for p in _parts(t) if isinstance(p, ast.Name)}
             whole = all(isinstance(p, ast.Name) for t in n.targets for p in _parts(t))
             if read and whole and names & needed and not names & {*self.weights}:
-                found.append(_WithoutSelf().visit(copy.deepcopy(n)))
+                found.append(n)
         return found
 
     def _beginnings(self):
@@ -466,10 +644,9 @@ class _Pass:
             values = n.value.elts if isinstance(n.value, ast.Tuple) else [n.value]
             for t in n.targets:
                 for target, value in zip(_parts(t), values, strict=False):
-                    turned = _WithoutSelf()
-                    name, value = turned.visit(copy.deepcopy(target)), turned.visit(copy.deepcopy(value))
-                    if getattr(name, "id", "") in self.weights and not turned.methods:
-                        found[name.id] = value
+                    own = any(isinstance(n, ast.Call) and is_of_self(n.func) for n in ast.walk(value))
+                    if name_of(target) in self.weights and not own:
+                        found[target.id] = value
         return found
 
     def _asked(self):
@@ -477,16 +654,12 @@ class _Pass:
         begun = [ast.Expr(value) for value in self.begins.values()]
         head = Body().see([*self.head, *begun])
         names = [*head.reads, *(n for n in self.whole.reads if n not in head.sets)]
-        names += [s for s in self.weights if s not in names]
-        there = (
-            self.file.known if self.scope.__class__ is ast.Module else self.file.known | self._of_the_file()
-        )
-        names = [n for n in dict.fromkeys(names) if n not in there or n in self.weights]
-        if isinstance(self.rate, str) and self.rate not in self.whole.sets:
-            names = [n for n in names if n != self.rate]
+        names += sorted(self.read_by_methods)
+        there = self.file.known | (self._of_the_file() if isinstance(self.scope, ast.FunctionDef) else set())
+        names = [n for n in dict.fromkeys([*names, *self.weights]) if n not in there or n in self.weights]
+        names = [n for n in names if n != "self" and (n != self.rate or n in self.whole.sets)]
         plain = {n for n in names if "." not in n}
-        turned = {n: n.replace(".", "_") if n[5:] in plain else n[5:] for n in names if "." in n}
-        return {turned.get(n, "this" if n == "self" else n): n for n in names}
+        return {n.replace(".", "_") if n[5:] in plain else n.rpartition(".")[2]: n for n in names}
 
     def _of_the_file(self):
         """The variables of the file that a function reads, and does not set."""
@@ -497,89 +670,81 @@ class _Pass:
 
     def function(self):
         """The FunctionDef of the pass."""
-        asked, added = self._asked(), _Added(self.file.last)
-        begin = [
-            added.set(name, ast.Name(argument, ast.Load()))
-            for argument, name in asked.items()
-            if argument != name
+        asked, made = self._asked(), _made_at(self.file.last + 1)
+        begin = [f"self = {NEW}({self.kind.name})"] if self.kind else []
+        begin += [
+            f"{name} = {argument}; del {argument}" for argument, name in asked.items() if argument != name
         ]
-        begin.append(
-            added.set(
-                BEFORE,
-                ast.Dict(
-                    [ast.Constant(w) for w in self.weights], [ast.Name(w, ast.Load()) for w in self.weights]
-                ),
-            )
-        )
-        begin += [added.set(w, _call(COPY, ast.Name(w, ast.Load()))) for w in self.weights]
+        begin += [f"{BEFORE} = {{{', '.join(f'{w!r}: {w}' for w in self.weights)}}}; {KEPT} = {{}}"]
+        begin += [f"{w} = {COPY}({w})" for w in self.weights]
         if isinstance(self.rate, str) and self.rate not in self.whole.sets:
-            begin.append(added.set(self.rate, ast.Constant(1.0)))
-        sizes = [
-            *self.head,
-            *(added.at(ast.Expr(_call(FITS, ast.Name(w, ast.Load()), v))) for w, v in self.begins.items()),
-        ]
-        body = self.body
+            begin += [f"{self.rate} = 1.0"]
+        fitting = [f"{FITS}({w}, {ast.unparse(value)})" for w, value in self.begins.items()]
+        loss = self.loss
         if self.out is not None:
             block, i, output, target = self.out
-            block[i:i] = [added.set(OUT, output), added.set(TARGET, target)]
-        loss = ast.Name(self.loss, ast.Load()) if self.loss else None
-        if self.out is not None:
-            told = _call(LOSS, *(ast.Name(n, ast.Load()) for n in (KIND, OUT, TARGET)))
-            loss = told if loss is None else ast.IfExp(ast.Name(KIND, ast.Load()), told, loss)
+            block[i:i] = made(f"{OUT} = {ast.unparse(output)}; {TARGET} = {ast.unparse(target)}")
+            told = f"{LOSS}({KIND}, {OUT}, {TARGET})"
+            loss = f"{told} if {KIND} else {loss}" if loss else told
         end, returned = [], []
         for w in self.weights:
-            steps = [s for s in self.steps if s.name == w]
-            plain, said = all(map(self._is_plain, steps)), self._said(w, steps)
-            named = [n for n in self.seen.of if w.rpartition(".")[2].lower() in bases(n.rpartition(".")[2])]
-            name = next(
-                n
-                for n in (f"{start}{w.rpartition('.')[2]}" for start in _gradient_of)
-                if n not in self.whole.of
-            )
-            if said:
-                returned.append(said)
-            elif plain:
-                rate = (
-                    ast.Name(self.rate, ast.Load()) if isinstance(self.rate, str) else ast.Constant(self.rate)
-                )
-                before = ast.Subscript(ast.Name(BEFORE, ast.Load()), ast.Constant(w), ast.Load())
-                end.append(added.set(name, _call(CHANGE, before, ast.Name(w, ast.Load()), rate)))
-                returned.append(name)
-            elif named:
-                returned.append(named[-1])
-            elif len(self.weights) == 1:
-                for n in [n for n in self.seen.of if n in ("g", "grad", "gradient", "grads")][-1:]:
-                    end.append(added.set(name, ast.Name(n, ast.Load())))
-                    returned.append(name)
+            name, lines = self._gradient(w, made)
+            end += lines
+            returned += [name] if name else []
         if not returned:
             raise _NoPass
-        end.append(
-            added.at(ast.Return(ast.Tuple([loss, *(ast.Name(n, ast.Load()) for n in returned)], ast.Load())))
-        )
-        arguments = [ast.arg(a) for a in asked] + [ast.arg(KIND)] * (self.out is not None)
-        defaults = [ast.Constant(0 if self.loss else 1)] * (self.out is not None)
-        made = ast.FunctionDef(
-            self.name,
-            ast.arguments([], arguments, None, [], [], None, defaults),
-            [*begin, *sizes, *body, *end],
-            [],
-            None,
-        )
-        return ast.fix_missing_locations(_at(self.loop, made))
+        end.append(f"return {loss}, {', '.join(returned)}")
+        first = f", {KIND}={0 if self.loss else 1}" if self.out is not None else ""
+        (function,) = made(f"def {self.name}({', '.join(asked)}{first}): pass")
+        body = [_Turned(back=True).visit(n) for n in [*self.head, *made("; ".join(fitting)), *self.body]]
+        function.body = [*made("\n".join(begin)), *body, *made("\n".join(end))]
+        function.lineno = self.loop.lineno
+        return function
+
+    def _gradient(self, w, made):
+        """(name that a gradient has at the end or "", the lines that make it)."""
+        steps = [s for s in self.steps if s.name == w]
+        short = w.rpartition(".")[2]
+        said = self._said(w, steps)
+        name = next(n for n in (start + short for start in _gradient_of) if n not in self.whole.of)
+        if said:
+            return said, []
+        if all(map(self._is_plain, steps)):
+            return name, [f"{name} = {CHANGE}({BEFORE}[{w!r}], {w}, {self.rate})"]
+        if steps[-1].beside in self.seen.of or steps[-1].beside in self.whole.reads:
+            return name, [f"{name} = {steps[-1].beside}"]
+        named = [n for n in self.seen.of if short.lower() in bases(n.rpartition(".")[2])]
+        target = getattr(steps[-1].statement, "target", None)
+        if named and isinstance(target, ast.Subscript):  # of one layer after another
+            for block, _ in _blocks(self.body):
+                for i, n in enumerate(block):
+                    if n is steps[-1].statement:
+                        key = ast.unparse(target.slice)
+                        block[i:i] = made(f"{KEPT}.setdefault({w!r}, {{}})[{key}] = {named[-1]}")
+                        return name, [f"{name} = [{KEPT}[{w!r}][i] for i in range(len({w}))]"]
+        plain = [n for n in self.seen.of if n in ("g", "grad", "gradient", "grads")]
+        if not named and plain and len(self.weights) == 1:
+            return name, [f"{name} = {plain[-1]}"]
+        return (named or [""])[-1], []
 
     def call(self):
         """The call that stands in the place of the body."""
-        given = []
-        for argument, name in self._asked().items():
-            owner, _, attribute = name.rpartition(".")
-            value = (
-                ast.Name(name, ast.Load())
-                if not owner
-                else ast.Attribute(ast.Name(owner, ast.Load()), attribute, ast.Load())
-            )
-            given.append(ast.keyword(argument, value))
-        call = ast.Expr(ast.Call(ast.Name(self.name, ast.Load()), [], given))
-        return ast.fix_missing_locations(_at(self.loop.body[0], call))
+        given = ", ".join(f"{argument}={name}" for argument, name in self._asked().items())
+        (call,) = _made_at(self.loop.body[0].lineno)(f"{self.name}({given})")
+        return call
+
+
+def _made_at(line):
+    """A function that makes statements of text, all in one line."""
+
+    def made(text):
+        statements = ast.parse(text).body
+        for n in (n for statement in statements for n in ast.walk(statement) if hasattr(n, "lineno")):
+            n.lineno = n.end_lineno = line
+            n.col_offset = n.end_col_offset = 0
+        return statements
+
+    return made
 
 
 def _may_be_a_loss(statement):
@@ -599,34 +764,9 @@ def _may_be_a_loss(statement):
     )
 
 
-class _Added:
-    """Makes statements that stand behind the last line of the file."""
-
-    def __init__(self, last):
-        self.line = last + 1
-
-    def at(self, statement):
-        ast.fix_missing_locations(statement)
-        fresh = copy.deepcopy(statement)
-        for n in ast.walk(fresh):
-            if hasattr(n, "lineno"):
-                n.lineno = n.end_lineno = self.line
-                n.col_offset = n.end_col_offset = 0
-        return fresh
-
-    def set(self, name, value):
-        return self.at(
-            _at(ast.Pass(lineno=self.line, col_offset=0), ast.Assign([ast.Name(name, ast.Store())], value))
-        )
-
-
 def _at(where, node):
     """A new node at the place of another one, with all that has no place of its own."""
     return ast.fix_missing_locations(ast.copy_location(node, where))
-
-
-def _call(name, *arguments):
-    return ast.Call(ast.Name(name, ast.Load()), [*arguments], [])
 
 
 def _factors(node):

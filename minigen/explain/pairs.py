@@ -66,6 +66,7 @@ _cache = re.compile(
     r"^(cache|caches|ctx|context|tape|saved|memo|memory|mem|state|intermediates?|activations?|saves?)s?_?$"
 )
 _data = re.compile(r"^(x|inp|inputs?|input_|data|batch|entree|a_prev|z|features)$", re.I)
+_of_outputs = ("y", "a", "out", "output", "s", "h")
 _collection = re.compile(r"^(G|grads?|gradients|d_?params|derivs)$")  # a dict to which gradients are added
 may_be_labels = evidence.may_be_labels
 labels = re.compile(r"^(Y|labels?|targets?|y_true|truth|y_batch)$")
@@ -639,6 +640,8 @@ def _options(place, forward, back, arguments):
             choice = [("constant", 0.1)] if required else [None]
         elif _cache.match(name):
             choice = [("rest",), ("result",), ("y",), *([] if required else [None])]
+        elif name in _of_outputs and back in place.program.tables:
+            choice = [("y",)]  # as all in a table that are written with the output
         elif name not in returned and hints.is_compared(tree, name) and not is_gradient_name(name):
             choice = []  # self.a - y: labels, which only a loss has
         elif name in returned:

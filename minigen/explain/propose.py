@@ -23,6 +23,7 @@ from minigen.explain.naming import bases
 from minigen.explain.scene import Live, in_double, is_own
 from minigen.explain.source import (
     attributes,
+    called_name,
     called_names,
     index_parts,
     is_pass,
@@ -519,6 +520,8 @@ class Proposal:
             axes = hints.picks_of_each_row(self._class, p.name) or hints.axes(self._class, p.name)
             index = p.name in self._indices and (axes or True)
             options = choices(p, widths if wide else i, given, False, weights, extra, promised, index)
+            keys = hints.keys(self.place.tree_of(self.front), p.name, self.program.names)
+            options = [*(Choice("constant", key) for key in keys[:3]), *options]
             widths += wide
             weights += bool(_weight.match(p.name))
             if p.name not in given:
@@ -676,7 +679,10 @@ class Proposal:
     @functools.cached_property
     def called(self):
         """The functions that forward calls, itself or through others of the file."""
-        return set().union(*map(called_names, self._texts))
+        calls = [n for text in self._texts for n in walk(text) if isinstance(n, ast.Call)]
+        # min(x, 0) tells negative numbers from others, and is no bound as that of a probability
+        negative = [n for n in calls if any(getattr(a, "value", None) == 0 for a in n.args)]
+        return {called_name(n) for n in calls} - ({"minimum"} if negative else set())
 
     @functools.cached_property
     def _in_columns(self):
@@ -1041,6 +1047,8 @@ def _of_backs(place, front, parameters):
                 continue
             known.add(name)
             others = {q.name for q in asked} - {name}
+            if any(name.lower() in bases(q) for q in others):  # backward(dy, y): what forward gave
+                continue
             # f(z) and f_prime(x), or feedforward(a) and backprop(x, y): the one argument under two names
             has_other_name = pairs._data.match(name) and any(map(pairs.may_be_labels.match, others))
             if len(parameters) == 1 and (not others or has_other_name):

@@ -26,6 +26,7 @@ SECONDS = 0.5  # of computing, for the code under __main__
 # What large sizes become, the largest first, and from which size on; where that is too small for the rest of the file,
 # the second.
 SMALL = ((3, 5, 4, 6, 7), 6), ((5, 7, 6, 8, 9), 10)
+_batch = re.compile(r"batch|mini|chunk|^bs$", re.I)
 _examples, _many = 3, 6  # those that are taken of a list of more examples than that, or of more symbols
 
 
@@ -241,6 +242,7 @@ class ShownPlace(pairs.Place):
         super().__init__(proposal.program, proposal.title, None, proposal.kind)
         self.proposal, self.scene, self.more = proposal, scene, more
         self.smaller, self.varies = {}, True
+        self.free = False  # whether lists of 0 and 1 are given other numbers, since 0 hides what it is multiplied with
         self.shorter = set()  # lengths of lists of examples of which the first few are taken
         self.only, self.build = proposal.front, self._build
 
@@ -268,6 +270,9 @@ class ShownPlace(pairs.Place):
         """Make sizes smaller, one after another, as long as forward runs."""
         self.smaller, self.shorter, (small, large) = {}, set(), small
         live = self._live(0)
+        if any(map(_is_binary, live.arguments.values())):
+            self.free = True
+            self.free = self.runs()
         if self.scene.kept.views:
             return  # parameters that share the memory of one vector keep their sizes
         for length in {len(v) for v in live.arguments.values() if _is_list_of_examples(v)}:
@@ -292,7 +297,23 @@ class ShownPlace(pairs.Place):
                     left.remove(other)
                     break
                 del self.smaller[size]
+        if self.smaller:
+            self._take_smaller_batches(live)
         self.varies = self.runs(2) and self.runs(3)
+
+    def _take_smaller_batches(self, live):
+        """Make the number of examples in a batch smaller than that of all examples, where it was: else they are one."""
+        for name, value in live.arguments.items():
+            large = [n for n in self.smaller if type(value) is int and n > value]
+            if (
+                large
+                and _batch.search(name)
+                and value not in self.smaller
+                and value >= self.smaller[large[0]] > 3
+            ):
+                self.smaller[value] = self.smaller[large[0]] - 2
+                if not self.runs():
+                    del self.smaller[value]
 
     @functools.cached_property
     def _settings(self):
@@ -335,6 +356,7 @@ class ShownPlace(pairs.Place):
                 live.arguments[n] = v[: _examples + more]
             free = n not in self._settings or v == 1.0
             if free and n.lower() not in evidence.steps and not pairs.may_be_labels.match(n):
+                v = list(map(float, v)) if self.free and _is_binary(v) else v
                 # one between 0 and 1 may be the length of a step, and is the same for all inputs
                 live.arguments[n] = _moved(v, alike if isinstance(v, float) and 0 < v < 1 else rng)
         scenes.widen(live, self.program)
@@ -356,6 +378,11 @@ class ShownPlace(pairs.Place):
         for root in (live.owner, *live.arguments.values()) if not self.scene.kept.views else ():
             _exchange(root, renewed, self.program, set())
         return scenes.Scene(self.program, live.arguments, live.owner, seed)
+
+
+def _is_binary(value):
+    """Whether a value is a list of the whole numbers 0 and 1, as two things that are true or not."""
+    return type(value) is list and len(value) > 1 and all(type(v) is int and v in (0, 1) for v in value)
 
 
 def _moved(value, rng):

@@ -55,7 +55,7 @@ def in_double(code):
 
 
 passes = {}  # {path: [FunctionDef]} of the loops of a loaded file, as loops.py makes them
-_pass = re.compile(r"loop_in_line_\d+")
+_pass = re.compile(r"(loop|step)_in_line_\d+")
 
 
 def is_pass(name):
@@ -64,8 +64,8 @@ def is_pass(name):
 
 
 def without_added(names):
-    """{name: value} that stand in the person's code, of those in a pass: without what was added, and w beside self.w."""
-    return {n: v for n, v in names.items() if not n.startswith("__minigen_") and f"self.{n}" not in names}
+    """{name: value} that stand in the person's code, of those in a pass: without what was added."""
+    return {n: v for n, v in names.items() if not n.startswith("__minigen_")}
 
 
 _walked = {}
