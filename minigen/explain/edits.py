@@ -282,7 +282,7 @@ def expression_edits(slots, values, arrays, numbers, functions, to=np.inf):
     for node in slots.nodes:
         parent, place = slots.place(node)
         yield from _of_node(node, parent, place, values.get(id(node)), values, arrays, numbers, to)
-    yield from _everywhere(slots, values, arrays)
+    yield from _everywhere(slots, values, [*arrays, *numbers])
     assigned = slots.statement.value if isinstance(slots.statement, ast.Assign) else None
     for node in _walk_code(slots.statement):
         if isinstance(node, ast.Subscript):
@@ -405,7 +405,7 @@ def other_collections(slots, values, scope):
                     yield e(1.25, "operand", words, ast.Name(name, ast.Load()))
 
 
-def _everywhere(slots, values, arrays):
+def _everywhere(slots, values, atoms):
     """One name that stands several times in a statement, for another one at all its places."""
     whole, places = getattr(slots.statement, "value", None), {}
     for node in slots.nodes:
@@ -414,10 +414,10 @@ def _everywhere(slots, values, arrays):
         if named and isinstance(value, np.ndarray | float | int) and not isinstance(value, bool):
             places.setdefault(text(node), []).append(node)
     for own, nodes in places.items():
-        if len(nodes) > 1 and isinstance(values[id(nodes[0])], np.ndarray):
-            shape = values[id(nodes[0])].shape
-            for other in arrays:
-                if other.value.shape == shape and other.text != own:
+        value = values[id(nodes[0])]
+        if len(nodes) > 1 and isinstance(value, np.ndarray | float):
+            for other in atoms:
+                if np.shape(other.value) == np.shape(value) and other.text not in (own, "0", "1"):
                     new = replaced(whole, {id(n): other.node for n in nodes})
                     yield Edit(1.4, "operand", f"{own} stands where {other.text} is due", whole, new)
     slices = {}
@@ -548,6 +548,11 @@ def _of_count(node, counted, arrays):
         found.append(f"{counted}.sum()")
     for new in found:
         yield Edit(1.3, "constant", f"{bare(new)} is due where {text(node)} stands", node, parsed(new))
+    if isinstance(node, ast.Call):  # len(X) of all, for that of a batch
+        named = {len(a.value): a.text for a in reversed(arrays) if a.value.ndim and a.text.isidentifier()}
+        for other in (named[n] for n in list(named)[-8:] if n != len(array)):
+            new = ast.Call(node.func, [parsed(other)], [])
+            yield Edit(1.2, "operand", f"{counted} stands where {other} is due", node, new)
 
 
 def _is_mask(array):

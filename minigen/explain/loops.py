@@ -140,6 +140,11 @@ def outlined(tree, is_loss, goes_back):
                 calls = [one.call() for one in made]
                 passes += [one.function() for one in made]
                 loop.body = calls
+    if not passes:
+        with contextlib.suppress(_NoPass):
+            one = _Script(file, tree)
+            passes.append(one.function())
+            tree.body.append(one.call())
     return tree, passes
 
 
@@ -354,8 +359,12 @@ class _Step:
             goes = target in names_in(inner.iter) if inner else ast.unparse(getattr(e, "left", e)) == own
             if isinstance(e, ast.BinOp) and isinstance(e.op, ast.Sub | ast.Add) and goes:
                 self.name, self.taken = target, e.right
-                self.names = names_in(inner.iter) - {target, "zip"} if inner else set()
-        self.names |= _names(self.taken) if self.taken is not None else set()
+                self.names = _names(e.right)
+                if inner:
+                    own = {name_of(p) for p in _parts(inner.target)}
+                    self.names = self.names - own | names_in(inner.iter) - {target, "zip"}
+        if isinstance(n, ast.AugAssign):
+            self.names = _names(n.value)
 
 
 def _steps_of_each(n, carried):
@@ -731,6 +740,51 @@ class _Pass:
         """The call that stands in the place of the body."""
         given = ", ".join(f"{argument}={name}" for argument, name in self._asked().items())
         (call,) = _made_at(self.loop.body[0].lineno)(f"{self.name}({given})")
+        return call
+
+
+class _Script(_Pass):
+    """The statements at the top level of a file, without a loop: forward, and gradients that are named after its values."""
+
+    def __init__(self, file, tree):
+        self.file, self.scope, self.kind, self.reported = file, tree, None, set()
+        work = [
+            n
+            for n in tree.body
+            if not isinstance(n, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef)
+        ]
+        every = Body().see(work)
+        given = {name.lower(): name for name in every.sets}
+        promised = {g: given[b] for g in every.of for b in bases(g) if b in given}
+        body = self._without_reports(copy.deepcopy(work))
+        first = next((n for n in body if self._goes_on(n, set(promised.values()))), None)
+        if first is None:
+            raise _NoPass
+        self.body = [n for n in body[body.index(first) :] if _Step(n).name not in promised.values()]
+        self.whole = self.seen = Body().see(self.body)
+        self.gradients = {w: g for g, w in promised.items() if w in self.whole.reads and g in self.whole.of}
+        self.weights, self.steps = (
+            [*self.gradients],
+            [_Step(n) for n in self.body if isinstance(n, ast.Assign)],
+        )
+        self.loss, told = self._own_loss() if self.weights else (None, False)
+        self.out = self._compared() if self.weights and (self.loss is None or told) else None
+        if self.loss is None and self.out is None:
+            raise _NoPass
+        self.steps, self.rate, self.begins, self.head, self.loop = [], 1.0, {}, [], first
+        self.read_by_methods = set()
+        self.name = f"lines_from_line_{first.lineno}"
+
+    def _goes_on(self, n, weights):
+        """Whether a statement computes from what has a gradient, as the first of forward does."""
+        return bool(Body().see([n]).read & weights)
+
+    def _gradient(self, w, made):
+        return self.gradients[w], []
+
+    def call(self):
+        given = ", ".join(f"{argument}={name}" for argument, name in self._asked().items())
+        (call,) = _made_at(self.file.last + 1)(f"if __name__ == '__main__': {self.name}({given})")
         return call
 
 

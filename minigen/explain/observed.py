@@ -23,7 +23,7 @@ import numpy as np
 from minigen.explain import load, pairs, propose, shown
 from minigen.explain import scene as scenes
 from minigen.explain.reading import FILE, Reading, Step, is_number
-from minigen.explain.source import walk
+from minigen.explain.source import is_pass, walk
 
 SECONDS = 2.0  # of computing, for the code under __main__
 MOST = 600  # readings that are tried in one file
@@ -253,7 +253,8 @@ def _shares(found):
 
 def _calls(program):
     """The first Call of every function and method of the file, in the order of the run."""
-    names = {f.__code__: (n, None) for n, f in (program.functions() | pairs._lambdas(program)).items()}
+    plain = program.functions() | pairs._lambdas(program)
+    names = {f.__code__: (n, None) for n, f in plain.items() if not is_pass(n)}
     for kind in program.classes().values():
         for base in kind.__mro__:
             for name, value in vars(base).items():

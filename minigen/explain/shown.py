@@ -20,7 +20,7 @@ import numpy as np
 from minigen.explain import evidence, load, pairs, process, propose
 from minigen.explain import scene as scenes
 from minigen.explain.naming import is_gradient_name
-from minigen.explain.source import walk
+from minigen.explain.source import walk, without_added
 
 SECONDS = 0.5  # of computing, for the code under __main__
 # What large sizes become, the largest first, and from which size on; where that is too small for the rest of the file,
@@ -174,7 +174,7 @@ def arguments_of(frame):
     """{name: value} of the arguments with which a function was called."""
     code = frame.f_code
     names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-    return {n: frame.f_locals[n] for n in names if n in frame.f_locals}
+    return without_added({n: frame.f_locals[n] for n in names if n in frame.f_locals})
 
 
 @contextlib.contextmanager

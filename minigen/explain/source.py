@@ -55,7 +55,7 @@ def in_double(code):
 
 
 passes = {}  # {path: [FunctionDef]} of the loops of a loaded file, as loops.py makes them
-_pass = re.compile(r"(loop|step)_in_line_\d+")
+_pass = re.compile(r"(loop|step)_in_line_\d+|lines_from_line_\d+")
 
 
 def is_pass(name):
