@@ -76,7 +76,10 @@ def atoms(scope, namespace):
     def indices_of(value):
         keys = value if isinstance(value, dict) else range(len(value))
         inner = next(iter(value.values() if isinstance(value, dict) else value), None)
-        return [n for n, v in counters.items() if v in keys][:2] if isinstance(inner, np.ndarray) else []
+        inner = inner[0] if isinstance(inner, list) and inner else inner
+        return (
+            [n for n, v in counters.items() if v in keys][:2] if isinstance(inner, np.ndarray | float) else []
+        )
 
     def add(text, value, depth):
         if isinstance(value, bool | types.ModuleType) or text.startswith("__") or text == "_":
@@ -590,7 +593,7 @@ def _of_value(node, parent, place, value, arrays, numbers, to, around=()):
                 yield e(cost, "operand", f"{own} stands where {other.text} is due", other.node)
         for k in (1, -1):
             yield e(1.4, "constant", f"{own} is off by one", binary(node, ast.Add(), parsed(str(k))))
-        if leaf and is_operation(parent, ast.Add | ast.Sub):
+        if leaf and is_operation(parent, ast.Add | ast.Sub) or isinstance(parent, SIMPLE) and not leaf:
             yield from _by_numbers(node, own, numbers, 0.1, True)
         for other in arrays:
             yield e(cost + 0.6, "operand", f"{own} stands where {other.text} is due", other.node)

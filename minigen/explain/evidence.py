@@ -18,7 +18,7 @@ import numpy as np
 from minigen.explain import scene as scenes
 from minigen.explain.naming import bases, is_gradient_name
 from minigen.explain.reading import Assumed, Outcome, photograph, touched
-from minigen.explain.source import short_name, tree_of, walk
+from minigen.explain.source import is_pass, short_name, tree_of, walk
 
 STEP = 1e-5  # of the central differences that choose between readings; the verdict is taken elsewhere
 AGREE = 3e-5  # relative
@@ -207,7 +207,9 @@ def match(reading, scene):
         missed += [Uncompared(m.source.label or scenes.text(m.value), why) for m in through]
         found, still = [m for m in found if m not in through], []
     # else it is the loss of another player, or of what forward gave, in which the weights no longer stand
-    depends = 2 * len(still) <= len(found) and any(m.right or m not in still for m in found)
+    # a step for one example leaves the rows of others as they are
+    against = [m for m in still if not (m.idle and is_pass(reading.forward.name))]
+    depends = 2 * len(against) <= len(found) and any(m.right or m not in still for m in found)
     return (found, y, (missed, open_)) if depends else ([], y, ([], 0))
 
 
@@ -292,7 +294,9 @@ def alike(shape, of_gradient):
 
 def _assign(reading, slopes, values, outcome):
     candidates = _of_a_step(list(_candidates(reading, values, outcome, slopes.scene)), values, slopes)
-    candidates, of_rows = _with_rows(candidates, values, slopes, outcome.live)
+    of_rows = {}
+    if not is_pass(reading.forward.name):  # whose gradients are those of whole arrays
+        candidates, of_rows = _with_rows(candidates, values, slopes, outcome.live)
     candidates = [part for one in candidates for part in _in_pieces(*one, values, slopes)]
     if reading.elementwise:
         candidates = [(s, slopes.g * np.broadcast_to(v, np.shape(slopes.g))) for s, v in candidates]
@@ -1497,8 +1501,11 @@ def _labels(reading, live):
     node = _returned(tree)
 
     def label(address):
-        here = _resolve(node, live.program)
-        for kind, key in address[1:]:
+        here, path = _resolve(node, live.program), ""
+        for i, (kind, key) in enumerate(address[1:], 1):
+            named = here.id if isinstance(here, ast.Name) else ""
+            if bases(named):  # of a list of gradients, in which others may stand
+                path = named + "".join(f"[{k}]" for _, k in address[i:])
             here = _listed(here, tree)
             if isinstance(here, ast.Tuple | ast.List) and kind == "key" and isinstance(key, int):
                 here = _resolve(here.elts[key], live.program) if key < len(here.elts) else None
@@ -1506,9 +1513,11 @@ def _labels(reading, live):
                 owner = ast.unparse(here) if isinstance(here, ast.Name | ast.Attribute) else "grads"
                 return f'{owner}["{key}"]'
             elif kind == "key" and isinstance(here, ast.Name) and is_gradient_name(here.id):
-                return f"{here.id}[{key}]"  # of a list
+                return path or f"{here.id}[{key}]"
             else:
-                return key if kind == "attr" else ""
+                return key if kind == "attr" else path
+        if path:
+            return path
         named = isinstance(here, ast.Name | ast.Attribute | ast.Subscript)
         if isinstance(here, ast.BinOp) and isinstance(here.op, ast.Div) and isinstance(here.left, ast.Name):
             return here.left.id if is_gradient_name(here.left.id) else ""  # dW / m

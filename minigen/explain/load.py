@@ -176,6 +176,8 @@ def load(path):
             for statement in program.operations:
                 _run(program, statement)
             tree.body += [*own, *program.operations]
+            inside = {n.lineno for one in own for n in one.body}  # what is judged as a pass is not left out
+            program.left_out = [(line, why) for line, why in program.left_out if line not in inside]
     finally:
         for folder in added:
             sys.path.remove(folder)

@@ -48,6 +48,8 @@ _steps_named = re.compile(
     r"epsilon",
     re.I,
 )
+_errors = re.compile(r"err|fehler|fout|hata|b[lł][aą]d|chyb|fejl|feil|virhe|hiba|diff|miss|galat", re.I)
+_part_of_loss = re.compile(r"(kld?|bce|mse|nll|rec\w*|xent|ce|entropy|reg\w*|penalty)(_\w+)?$", re.I)
 _gradient_of = ("grad_", "gradient_", "d_", "dloss_d", "delta_")
 _sums = ("sum", "mean", "average", "norm")
 _reports = ("print", "append", "plot", "show", "write", "pause", "set_description", "scatter")
@@ -93,14 +95,14 @@ def assumed(kind, a, y):
     name, times, axis = KINDS[kind - 1]
     y, a = np.asarray(y, dtype=float), np.asarray(a)
     if axis is not None and axis >= np.ndim(y):
-        raise ValueError("there are no such examples")
+        return None
     return Assumed(name, (), times=times, axis=axis).function(None)(a, y)
 
 
 KINDS = [
     (name, times, axis)
     for name in ("half the squared error", "the binary cross-entropy", "the cross-entropy")
-    for axis in (None, 0, -1, 1)
+    for axis in (0, -1, None, 1)  # a division is more often forgotten than made where none is due
     for times in (1.0, 2.0)
 ]
 
@@ -136,10 +138,11 @@ def outlined(tree, is_loss, goes_back):
             if any(is_pass(called_name(n)) for n in ast.walk(loop)):
                 continue
             with contextlib.suppress(_NoPass):
-                made = _steps_of(file, scope, kind, loop)
+                before, test, body = _guards(loop.body)
+                made = _steps_of(file, scope, kind, loop, body)
                 calls = [one.call() for one in made]
                 passes += [one.function() for one in made]
-                loop.body = calls
+                loop.body = before + ([ast.copy_location(ast.If(test, calls, []), test)] if test else calls)
     if not passes:
         with contextlib.suppress(_NoPass):
             one = _Script(file, tree)
@@ -148,23 +151,35 @@ def outlined(tree, is_loss, goes_back):
     return tree, passes
 
 
-def _steps_of(file, scope, kind, loop):
+def _guards(body):
+    """(what stands before a call of the pass, its condition or None, the body), where not every round is one that trains:
+    if i == j: continue, or if known: ... alone.
+    """
+    skips = [i for i, n in enumerate(body) if isinstance(n, ast.If) and isinstance(n.body[-1], ast.Continue)]
+    before = body[: skips[-1] + 1] if skips else []
+    rest = [n for i, n in enumerate(body) if i not in skips]
+    if len(rest) == 1 and isinstance(rest[0], ast.If) and not rest[0].orelse:
+        return before, rest[0].test, rest[0].body
+    return before, None, rest
+
+
+def _steps_of(file, scope, kind, loop, body):
     """[_Pass] of a loop: one, or one for each player, where a new loss is made after the first has taken its step."""
-    whole = _Pass(file, scope, kind, loop, f"loop_in_line_{loop.lineno}", loop.body)
+    whole = _Pass(file, scope, kind, loop, f"loop_in_line_{loop.lineno}", body)
     steps = [
         i
-        for i, n in enumerate(loop.body)
+        for i, n in enumerate(body)
         if any((m.lineno, m.col_offset) in whole.places for m in ast.walk(n) if isinstance(m, ast.stmt))
     ]
     for i in steps[:-1]:
-        first, rest = loop.body[: i + 1], loop.body[i + 1 :]
+        first, rest = body[: i + 1], body[i + 1 :]
         if i + 1 in steps:
             continue
         with contextlib.suppress(_NoPass):
             second = _needed(first, rest, whole.places) + rest
             name = f"step_in_line_{rest[0].lineno}"
             players = [
-                _Pass(file, scope, kind, loop, n, body) for n, body in ((whole.name, first), (name, second))
+                _Pass(file, scope, kind, loop, n, part) for n, part in ((whole.name, first), (name, second))
             ]
             if not {*players[0].weights} & {*players[1].weights} and players[1].own_loss_in(rest):
                 return players
@@ -195,6 +210,13 @@ class _File:
         imports = [a for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom) for a in n.names]
         self.known = {n.name for n in kinds} | {(a.asname or a.name).partition(".")[0] for a in imports}
         self.known |= vars(builtins).keys()
+        lists = [
+            n
+            for n in ast.walk(tree)
+            if isinstance(n, ast.Assign) and isinstance(n.value, ast.List | ast.Tuple)
+        ]
+        lists = [n for n in lists if n.value.elts and all(isinstance(e, ast.Name) for e in n.value.elts)]
+        self.listed = {name_of(n.targets[0]): [e.id for e in n.value.elts] for n in lists}
         self.variables = Body().see(tree.body).sets
         self.last = max((n.end_lineno for n in tree.body), default=0)
 
@@ -275,7 +297,12 @@ class Body:
         read = [n.id for n in sorted(names, key=lambda n: (n.lineno, n.col_offset))]
         self.read.update(read)
         self.reads += [n for n in dict.fromkeys(read) if n not in self.sets and n not in self.reads]
-        return set(read) | {name for n in nodes for name in getattr(n, "reads", ())}
+        made = {name for n in nodes for name in getattr(n, "sets", ())}
+        read = set(read) | {name for n in nodes for name in getattr(n, "reads", ())} - made
+        for name in made:  # what a method keeps
+            self.of.setdefault(name, set()).update(read)
+        self.sets |= made
+        return read | made
 
     def depends(self, names, on):
         """Whether one of these names comes from one that is in `on`."""
@@ -347,29 +374,43 @@ class _Step:
     params = [p - e for p, g in zip(params, grads)] is one, too.
     """
 
-    def __init__(self, statement):
+    def __init__(self, statement, same=()):
         n, self.statement, self.name, self.taken = statement, statement, "", None
         self.names, self.beside, self.kept = set(), "", False
         if isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Sub | ast.Add):
-            self.name, self.taken = _root(n.target), n.value
+            self.name, self.taken, self.names = _root(n.target), n.value, _names(n.value)
         elif isinstance(n, ast.Assign) and len(n.targets) == 1:
-            value, own, target = n.value, ast.unparse(n.targets[0]), _root(n.targets[0])
-            inner = value.generators[0] if isinstance(value, ast.ListComp) else None
-            e = value.elt if inner else value
-            goes = target in names_in(inner.iter) if inner else ast.unparse(getattr(e, "left", e)) == own
-            if isinstance(e, ast.BinOp) and isinstance(e.op, ast.Sub | ast.Add) and goes:
-                self.name, self.taken = target, e.right
-                self.names = _names(e.right)
-                if inner:
-                    own = {name_of(p) for p in _parts(inner.target)}
-                    self.names = self.names - own | names_in(inner.iter) - {target, "zip"}
-        if isinstance(n, ast.AugAssign):
-            self.names = _names(n.value)
+            text = ast.unparse(n.targets[0])
+            begin = getattr(n.value, "left", None)
+            if (name_of(begin), text) in same:  # p = P[i] before P[i] = p - e
+                self.name, self.taken, self.names = _root(n.targets[0]), n.value.right, _names(n.value.right)
+            else:
+                self._new_value(n.value, text, _root(n.targets[0]))
+
+    def _new_value(self, value, text, root):
+        """Set what is told by w = w - e; in a list for each of its parts, or for several parameters at once."""
+        through, parts = {}, getattr(value, "elts", [value])
+        while isinstance(parts[0] if parts else None, ast.ListComp):
+            loop = parts[0].generators[0]
+            through |= {name_of(p): names_in(loop.iter) - {"zip"} for p in _parts(loop.target)}
+            parts = [parts[0].elt]
+        for e in parts:
+            if not isinstance(e, ast.BinOp) or not isinstance(e.op, ast.Sub | ast.Add):
+                return
+            begins = through.get(_root(e.left), {_root(e.left)})
+            while begins & through.keys():
+                begins = set().union(*(through.get(n, {n}) for n in begins))
+            if root not in begins or not through and len(parts) == 1 and ast.unparse(e.left) != text:
+                return
+        if parts:
+            self.name, self.taken = root, parts[0].right
+            read = set().union(*(_names(e.right) for e in parts), *through.values())
+            self.names = read - through.keys() - {root}
 
 
-def _steps_of_each(n, carried):
+def _steps_of_each(n, carried, listed):
     """The _Steps of `for p, g in ((W, dW), (b, db)): p -= lr * g`, or of zip(params, grads): of W and of b."""
-    columns = _columns(n) if isinstance(n, ast.For) else {}
+    columns = _columns(n, listed) if isinstance(n, ast.For) else {}
     inner = [_Step(s) for block, _ in _blocks(n.body) for s in block] if columns else []
     beside = [t for t in columns if is_gradient_name(t)]
     for step in (s for s in inner if s.name in columns):
@@ -380,20 +421,19 @@ def _steps_of_each(n, carried):
                 one.kept = any(
                     o.name in step.names for o in inner if o.name in columns and o.name != step.name
                 )
-                one.beside = columns[beside[0]][i] if len(beside) == 1 and beside[0] != step.name else ""
+                gradients = columns[beside[0]] if len(beside) == 1 and beside[0] != step.name else []
+                one.beside = gradients[i] if len(gradients) == len(columns[step.name]) else ""
                 yield one
 
 
-def _columns(loop):
-    """{target: [name of each thing it stands for]} of a loop through several things at once."""
+def _columns(loop, listed):
+    """{target: [name of each thing it stands for]} of a loop through several things at once; `listed`: names of lists."""
     targets = [name_of(t) for t in _parts(loop.target)]
     if called_name(loop.iter) == "zip":
-        rows = [[name_of(p) for p in (getattr(a, "elts", [a]))] for a in loop.iter.args]
-        return (
-            dict(zip(targets, rows, strict=False))
-            if len({*map(len, rows)}) < 2 or "" not in sum(rows, [])
-            else {}
-        )
+        rows = [
+            listed.get(name_of(a)) or [name_of(p) for p in getattr(a, "elts", [a])] for a in loop.iter.args
+        ]
+        return dict(zip(targets, rows, strict=False))
     if isinstance(loop.iter, ast.Tuple | ast.List) and loop.iter.elts:
         rows = [[name_of(p) for p in _parts(e)] for e in loop.iter.elts]
         return dict(zip(targets, map(list, zip(*rows, strict=False)), strict=False))
@@ -409,7 +449,8 @@ class _Turned(ast.NodeTransformer):
     def visit_Call(self, node):
         if is_of_self(node.func):
             self.methods.add(node.func.attr)
-            node.func.reads = _read_by(self.kind, [node.func.attr])
+            node.func.reads = _of_methods(self.kind, [node.func.attr], ast.Load)
+            node.func.sets = _of_methods(self.kind, [node.func.attr], ast.Store)
             node.args, node.keywords = [*map(self.visit, node.args)], [*map(self.visit, node.keywords)]
             return node
         return self.generic_visit(node)
@@ -427,15 +468,19 @@ class _Turned(ast.NodeTransformer):
         return node
 
 
-def _read_by(kind, names):
-    """The attributes, as names, that methods of a class read, and those that they call."""
+def _of_methods(kind, names, context):
+    """The attributes, as names, that methods of a class, and those that they call, read (ast.Load) or set (ast.Store)."""
     methods = {m.name: m for m in kind.body if isinstance(m, ast.FunctionDef)} if kind else {}
     known, waiting = set(), [n for n in names if n in methods]
     while waiting:
         known.add(name := waiting.pop())
         waiting += [n for n in called_names(methods[name]) if n in methods and n not in known]
     nodes = [n for name in known for n in ast.walk(methods[name])]
-    return {f"self.{n.attr}" for n in nodes if is_of_self(n) and n.attr not in methods}
+    return {
+        f"self.{n.attr}"
+        for n in nodes
+        if is_of_self(n) and n.attr not in methods and isinstance(n.ctx, context)
+    }
 
 
 class _Pass:
@@ -448,12 +493,15 @@ class _Pass:
         self.body = self._without_reports([turned.visit(n) for n in copy.deepcopy(body)])
         self.whole = Body().see(self.body)
         self._find_steps()
-        self.read_by_methods = _read_by(kind, turned.methods)
+        set_by_methods = _of_methods(kind, turned.methods, ast.Store)
+        self.read_by_methods = _of_methods(kind, turned.methods, ast.Load) - set_by_methods
         if not self.weights or self._is_handed_gradients():
             raise _NoPass
         self.loss, told = self._own_loss()
         self.out = self._compared() if self.loss is None or told else None
-        ends = ({self.loss} if self.loss else set()) | (_names(self.out[2]) if self.out else set())
+        ends = (set(self.loss.split(" + ")) if self.loss else set()) | (
+            _names(self.out[2]) if self.out else set()
+        )
         goes_back = {s.name for s in self.steps if self.seen.depends(s.names, self.weights)}
         self.weights = [w for w in self.weights if self.seen.depends(ends, {w}) and w in goes_back]
         self.steps = [s for s in self.steps if s.name in self.weights]
@@ -469,8 +517,10 @@ class _Pass:
     def _find_steps(self):
         """Set the steps down a loss, and the names of what they change."""
         carried = [n for n in self.whole.reads if n not in self.file.known]
-        steps = [_Step(n) for block, _ in _blocks(self.body) for n in block]
-        steps += [step for n in self.body for step in _steps_of_each(n, carried)]
+        given = [n for n in self._nodes() if isinstance(n, ast.Assign) and isinstance(n.value, ast.Subscript)]
+        same = {(name_of(n.targets[0]), ast.unparse(n.value)) for n in given}
+        steps = [_Step(n, same) for block, _ in _blocks(self.body) for n in block]
+        steps += [step for n in self.body for step in _steps_of_each(n, carried, self.file.listed)]
         begun = {
             p.id
             for n in self._nodes()
@@ -486,14 +536,13 @@ class _Pass:
         self.seen = Body([s.statement for s in steps]).see(self.body)
         of_methods = {name for n in self._nodes() for name in getattr(n, "reads", ())}
         self.steps = [s for s in steps if s.name in self.seen.read | of_methods]
+        self.seen = Body([s.statement for s in self.steps]).see(self.body)
         self.weights = list(dict.fromkeys(s.name for s in self.steps))
 
     def own_loss_in(self, statements):
         """Whether the loss of this pass is made in these statements."""
-        return (
-            self.loss is not None
-            and self.loss in Body().see(self._without_reports(copy.deepcopy(statements))).of
-        )
+        made = Body().see(self._without_reports(copy.deepcopy(statements))).of.keys()
+        return self.loss is not None and {*self.loss.split(" + ")} <= made
 
     def _without_reports(self, body):
         """The statements without those that print, keep a record or end the loop; what they compute as a loss stays."""
@@ -522,7 +571,8 @@ class _Pass:
 
     def _is_used(self, n, body):
         """Whether a list into which a statement puts something is read elsewhere in the body."""
-        lists = [m for s in body for m in ast.walk(s) if isinstance(m, ast.Expr) and _is_appended(m)]
+        calls = [m for s in body for m in ast.walk(s) if isinstance(m, ast.Expr)]
+        lists = [m for m in calls if called_name(m.value) in _reports]
         return _is_appended(n) and _root(n.value.func) in Body(lists).see(body).read
 
     def _is_a_report(self, n, body):
@@ -562,27 +612,27 @@ class _Pass:
         return not computed and not inline
 
     def _own_loss(self):
-        """(what the body calls its loss or None, whether it is computed only to be told); what no step needs may be one."""
-        found, taken = [], [n for s in self.steps for n in s.names]
+        """(what the body calls its loss, as an expression, or None; whether it is computed only to be told). What no step needs
+        may be one; where several numbers are left, it is their sum.
+        """
+        found, taken = {}, [n for s in self.steps for n in s.names]
         for n in self._nodes():
             targets = getattr(n, "targets", [n.target] if isinstance(n, ast.AugAssign) else [])
             for name in (t.id for t in targets if isinstance(t, ast.Name)):
-                short = name.rpartition(".")[2]
-                named = (
-                    name == VALUE
-                    or short in ("L", "J", "E")
-                    or self.file.is_loss(short)
-                    and not is_gradient_name(short)
-                )
-                alone = not self.seen.depends(taken, [name]) and _may_be_a_loss(n)
-                if (
-                    (named or alone)
-                    and self.seen.depends([name], self.weights)
-                    and (_may_be_a_loss(n) or not is_difference(n.value))
-                ):
-                    found.append(((named, name not in self.whole.reads), name))
-        name = max(found, key=lambda f: f[0])[1] if found else None
-        return name, name in self.reported
+                short, sums = name.rpartition(".")[2], _may_be_a_loss(n)
+                of_what = [] if name == VALUE else [b for b in bases(short) if not self.file.is_loss(b)]
+                if of_what or is_gradient_name(short) and not bases(short) and not sums:
+                    continue  # the gradient of something; but d_loss is the loss of a discriminator
+                named = name == VALUE or short in ("L", "J", "E") or self.file.is_loss(short)
+                named = named and not _part_of_loss.match(short) and (sums or not _errors.search(short))
+                alone = sums and not self.seen.depends(taken, [name])
+                plain = sums or not is_difference(n.value)
+                if (named or alone) and plain and self.seen.depends([name], self.weights):
+                    found[name] = named, name not in self.whole.reads
+        best = [name for name, rank in found.items() if rank == max(found.values())]
+        others = {name: self.seen.of.get(name, set()) for name in best}
+        whole = [n for n in best if not any(self.seen.depends(of, {n}) for o, of in others.items() if o != n)]
+        return " + ".join(whole) or None, bool(whole) and {*whole} <= self.reported
 
     def _compared(self):
         """(block, index, output, target) of what the body subtracts from each other: of which one comes from most of the weights,
@@ -621,7 +671,9 @@ class _Pass:
         down = isinstance(getattr(statement, "op", getattr(statement.value, "op", None)), ast.Sub)
         product = isinstance(taken, ast.Name) or isinstance(getattr(taken, "op", None), ast.Mult)
         names = {ast.unparse(n) for n in _factors(taken)} - {str(self.rate)}
-        if not down or not product or not len(steps) == len(names) == 1:
+        target = getattr(statement, "target", None) or statement.targets[0]
+        one = isinstance(target, ast.Name)  # and not one layer after another
+        if not one or not down or not product or not len(steps) == len(names) == 1:
             return ""
         (name,) = names
         promised = weight.rpartition(".")[2].lower() in bases(name.rpartition(".")[2])
@@ -667,6 +719,8 @@ class _Pass:
         there = self.file.known | (self._of_the_file() if isinstance(self.scope, ast.FunctionDef) else set())
         names = [n for n in dict.fromkeys([*names, *self.weights]) if n not in there or n in self.weights]
         names = [n for n in names if n != "self" and (n != self.rate or n in self.whole.sets)]
+        before = Body([self.loop]).see(self.scope.body).of  # else it is made in the first pass
+        names = [n for n in names if n not in self.whole.of or n in before or "." in n or n in self.weights]
         plain = {n for n in names if "." not in n}
         return {n.replace(".", "_") if n[5:] in plain else n.rpartition(".")[2]: n for n in names}
 
@@ -703,6 +757,7 @@ class _Pass:
         if not returned:
             raise _NoPass
         end.append(f"return {loss}, {', '.join(returned)}")
+        self._cut({*returned}.union(*(names_in(n) for n in made("\n".join(end)))))
         first = f", {KIND}={0 if self.loss else 1}" if self.out is not None else ""
         (function,) = made(f"def {self.name}({', '.join(asked)}{first}): pass")
         body = [_Turned(back=True).visit(n) for n in [*self.head, *made("; ".join(fitting)), *self.body]]
@@ -729,12 +784,23 @@ class _Pass:
                 for i, n in enumerate(block):
                     if n is steps[-1].statement:
                         key = ast.unparse(target.slice)
-                        block[i:i] = made(f"{KEPT}.setdefault({w!r}, {{}})[{key}] = {named[-1]}")
-                        return name, [f"{name} = [{KEPT}[{w!r}][i] for i in range(len({w}))]"]
+                        block[i:i] = made(f"{KEPT}[{w!r}, {key}] = {named[-1]}")
+                        return name, [f"{name} = [{KEPT}[{w!r}, i] for i in range(len({w}))]"]
         plain = [n for n in self.seen.of if n in ("g", "grad", "gradient", "grads")]
         if not named and plain and len(self.weights) == 1:
             return name, [f"{name} = {plain[-1]}"]
         return (named or [""])[-1], []
+
+    def _cut(self, needed):
+        """Leave out what stands at the end and makes nothing that is `needed`: a step of Adam, when its gradient has a name."""
+        while self.body:
+            seen, columns = Body().see(self.body[-1:]), {}
+            for n in [n for n in ast.walk(self.body[-1]) if isinstance(n, ast.For)]:
+                columns |= _columns(n, self.file.listed)
+            names = {name for row in columns.values() for name in row}
+            if (seen.of.keys() | names & {*self.weights} | seen.sets) & needed:
+                return
+            self.body.pop()
 
     def call(self):
         """The call that stands in the place of the body."""
@@ -753,14 +819,32 @@ class _Script(_Pass):
             for n in tree.body
             if not isinstance(n, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef)
         ]
-        every = Body().see(work)
+        every = Body([n for n in work if _Step(n).name]).see(work)
         given = {name.lower(): name for name in every.sets}
         promised = {g: given[b] for g in every.of for b in bases(g) if b in given}
+        # what is computed from others that have a gradient is a value between
+        between = [
+            w for w in promised.values() if every.depends(every.of.get(w, ()), {*promised.values()} - {w})
+        ]
+        promised = {g: w for g, w in promised.items() if w not in between}
         body = self._without_reports(copy.deepcopy(work))
         first = next((n for n in body if self._goes_on(n, set(promised.values()))), None)
         if first is None:
             raise _NoPass
-        self.body = [n for n in body[body.index(first) :] if _Step(n).name not in promised.values()]
+        at = body.index(first)
+        work = [n for n in body[at:] if _Step(n).name not in promised.values()]
+        if any(
+            _Step(n).name in promised.values() for m in work for n in ast.walk(m) if isinstance(n, ast.stmt)
+        ):
+            raise _NoPass
+        filled = {
+            _root(t)
+            for n in work
+            for m in ast.walk(n)
+            for t in getattr(m, "targets", [])
+            if isinstance(t, ast.Subscript)
+        }
+        self.body = [n for n in body[:at] if Body().see([n]).sets & filled - {*promised.values()}] + work
         self.whole = self.seen = Body().see(self.body)
         self.gradients = {w: g for g, w in promised.items() if w in self.whole.reads and g in self.whole.of}
         self.weights, self.steps = (
