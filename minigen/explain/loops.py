@@ -319,7 +319,13 @@ class Body:
 
 def _is_begun(statement, target):
     """Whether a statement gives a name a number anew, as stress = 0.0 in every pass."""
-    return isinstance(target, ast.Name) and isinstance(statement.value, ast.Constant)
+    value = getattr(statement, "value", None)
+    return isinstance(target, ast.Name) and isinstance(value, ast.Constant)
+
+
+def _ends(condition):
+    """Whether a condition ends the loop."""
+    return any(isinstance(m, ast.Break | ast.Return) for m in ast.walk(condition))
 
 
 def _counts(n):
@@ -381,8 +387,8 @@ class _Step:
             self.name, self.taken, self.names = _root(n.target), n.value, _names(n.value)
         elif isinstance(n, ast.Assign) and len(n.targets) == 1:
             text = ast.unparse(n.targets[0])
-            begin = getattr(n.value, "left", None)
-            if (name_of(begin), text) in same:  # p = P[i] before P[i] = p - e
+            sums = isinstance(n.value, ast.BinOp) and isinstance(n.value.op, ast.Sub | ast.Add)
+            if sums and (name_of(n.value.left), text) in same:  # p = P[i] before P[i] = p - e
                 self.name, self.taken, self.names = _root(n.targets[0]), n.value.right, _names(n.value.right)
             else:
                 self._new_value(n.value, text, _root(n.targets[0]))
@@ -571,14 +577,15 @@ class _Pass:
 
     def _is_used(self, n, body):
         """Whether a list into which a statement puts something is read elsewhere in the body."""
-        calls = [m for s in body for m in ast.walk(s) if isinstance(m, ast.Expr)]
-        lists = [m for m in calls if called_name(m.value) in _reports]
-        return _is_appended(n) and _root(n.value.func) in Body(lists).see(body).read
+        inside = [m for s in body for m in ast.walk(s)]
+        told = [m for m in inside if isinstance(m, ast.Expr) and called_name(m.value) in _reports]
+        ends = [m for m in inside if isinstance(m, ast.If) and _ends(m)]
+        return _is_appended(n) and _root(n.value.func) in Body(told + ends).see(body).read
 
     def _is_a_report(self, n, body):
         """Whether a condition does nothing for what is trained: it ends the loop, or sets what nothing else reads."""
         inside = [m for m in ast.walk(n) if m is not n]
-        if any(isinstance(m, ast.Break | ast.Return) for m in inside):
+        if _ends(n):
             return True
         others = Body([n]).see(body)
         read = {name for names in others.of.values() for name in names} | {*others.reads}
@@ -757,7 +764,8 @@ class _Pass:
         if not returned:
             raise _NoPass
         end.append(f"return {loss}, {', '.join(returned)}")
-        self._cut({*returned}.union(*(names_in(n) for n in made("\n".join(end)))))
+        changed = {w for w in self.weights if any(f"{CHANGE}({BEFORE}[{w!r}]" in line for line in end)}
+        self._cut({*returned, *changed}.union(*(names_in(n) for n in made("\n".join(end)))))
         first = f", {KIND}={0 if self.loss else 1}" if self.out is not None else ""
         (function,) = made(f"def {self.name}({', '.join(asked)}{first}): pass")
         body = [_Turned(back=True).visit(n) for n in [*self.head, *made("; ".join(fitting)), *self.body]]
@@ -817,7 +825,7 @@ class _Script(_Pass):
         work = [
             n
             for n in tree.body
-            if not isinstance(n, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef)
+            if not isinstance(n, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef | ast.If)
         ]
         every = Body([n for n in work if _Step(n).name]).see(work)
         given = {name.lower(): name for name in every.sets}
@@ -851,8 +859,10 @@ class _Script(_Pass):
             [*self.gradients],
             [_Step(n) for n in self.body if isinstance(n, ast.Assign)],
         )
-        self.loss, told = self._own_loss() if self.weights else (None, False)
-        self.out = self._compared() if self.weights and (self.loss is None or told) else None
+        if not self.weights or self._is_handed_gradients():
+            raise _NoPass
+        self.loss, told = self._own_loss()
+        self.out = self._compared() if self.loss is None or told else None
         if self.loss is None and self.out is None:
             raise _NoPass
         self.steps, self.rate, self.begins, self.head, self.loop = [], 1.0, {}, [], first
