@@ -383,6 +383,8 @@ class _Step:
     def __init__(self, statement, same=()):
         n, self.statement, self.name, self.taken = statement, statement, "", None
         self.names, self.beside, self.kept = set(), "", False
+        targets = getattr(n, "targets", [getattr(n, "target", None)])
+        self.target, self.op = targets[0], getattr(n, "op", getattr(getattr(n, "value", None), "op", None))
         if isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Sub | ast.Add):
             self.name, self.taken, self.names = _root(n.target), n.value, _names(n.value)
         elif isinstance(n, ast.Assign) and len(n.targets) == 1:
@@ -412,6 +414,18 @@ class _Step:
             self.name, self.taken = root, parts[0].right
             read = set().union(*(_names(e.right) for e in parts), *through.values())
             self.names = read - through.keys() - {root}
+
+
+def _steps_in(n, same=()):
+    """The _Step that a statement is; of w, b = w - dw, b - db each."""
+    pairs = [n]
+    if isinstance(n, ast.Assign) and isinstance(n.targets[0], ast.Tuple) and isinstance(n.value, ast.Tuple):
+        both = zip(n.targets[0].elts, n.value.elts, strict=False)
+        pairs = [ast.copy_location(ast.Assign([target], value), n) for target, value in both]
+    for one in pairs:
+        step = _Step(one, same)
+        step.statement = n
+        yield step
 
 
 def _steps_of_each(n, carried, listed):
@@ -501,7 +515,7 @@ class _Pass:
         self._find_steps()
         set_by_methods = _of_methods(kind, turned.methods, ast.Store)
         self.read_by_methods = _of_methods(kind, turned.methods, ast.Load) - set_by_methods
-        if not self.weights or self._is_handed_gradients():
+        if not self.weights or self._is_handed_gradients() or not self._makes_what_it_takes():
             raise _NoPass
         self.loss, told = self._own_loss()
         self.out = self._compared() if self.loss is None or told else None
@@ -525,7 +539,7 @@ class _Pass:
         carried = [n for n in self.whole.reads if n not in self.file.known]
         given = [n for n in self._nodes() if isinstance(n, ast.Assign) and isinstance(n.value, ast.Subscript)]
         same = {(name_of(n.targets[0]), ast.unparse(n.value)) for n in given}
-        steps = [_Step(n, same) for block, _ in _blocks(self.body) for n in block]
+        steps = [step for block, _ in _blocks(self.body) for n in block for step in _steps_in(n, same)]
         steps += [step for n in self.body for step in _steps_of_each(n, carried, self.file.listed)]
         begun = {
             p.id
@@ -610,13 +624,13 @@ class _Pass:
             continues = any(map(is_gradient_name, names_in(call)))  # from a gradient that stands here
             if back and (isinstance(n, ast.Expr) or len(named) > 1) or own and any(named) and not continues:
                 return True
-        computed = {n for s in self.steps for n in s.names} & {*self.seen.of}
-        inline = any(
-            isinstance(n, ast.BinOp) and isinstance(n.op, ast.MatMult | ast.Mult)
-            for s in self.steps
-            for n in ast.walk(s.taken)
-        )
-        return not computed and not inline
+        return False
+
+    def _makes_what_it_takes(self):
+        """Whether what the steps take is computed in the body."""
+        products = (n for s in self.steps for n in ast.walk(s.taken) if isinstance(n, ast.BinOp))
+        inline = any(isinstance(n.op, ast.MatMult | ast.Mult) for n in products)
+        return inline or any(s.names & self.seen.of.keys() for s in self.steps)
 
     def _own_loss(self):
         """(what the body calls its loss, as an expression, or None; whether it is computed only to be told). What no step needs
@@ -674,12 +688,11 @@ class _Pass:
 
     def _said(self, weight, steps):
         """The name of the gradient in w -= lr * dw: then nothing of the step is in question; "" where it is not so plain."""
-        statement, taken = steps[0].statement, steps[0].taken
-        down = isinstance(getattr(statement, "op", getattr(statement.value, "op", None)), ast.Sub)
+        taken = steps[0].taken
+        down = isinstance(steps[0].op, ast.Sub)
         product = isinstance(taken, ast.Name) or isinstance(getattr(taken, "op", None), ast.Mult)
         names = {ast.unparse(n) for n in _factors(taken)} - {str(self.rate)}
-        target = getattr(statement, "target", None) or statement.targets[0]
-        one = isinstance(target, ast.Name)  # and not one layer after another
+        one = isinstance(steps[0].target, ast.Name)  # and not one layer after another
         if not one or not down or not product or not len(steps) == len(names) == 1:
             return ""
         (name,) = names
@@ -786,7 +799,7 @@ class _Pass:
         if steps[-1].beside in self.seen.of or steps[-1].beside in self.whole.reads:
             return name, [f"{name} = {steps[-1].beside}"]
         named = [n for n in self.seen.of if short.lower() in bases(n.rpartition(".")[2])]
-        target = getattr(steps[-1].statement, "target", None)
+        target = steps[-1].target
         if named and isinstance(target, ast.Subscript):  # of one layer after another
             for block, _ in _blocks(self.body):
                 for i, n in enumerate(block):
@@ -855,17 +868,14 @@ class _Script(_Pass):
         self.body = [n for n in body[:at] if Body().see([n]).sets & filled - {*promised.values()}] + work
         self.whole = self.seen = Body().see(self.body)
         self.gradients = {w: g for g, w in promised.items() if w in self.whole.reads and g in self.whole.of}
-        self.weights, self.steps = (
-            [*self.gradients],
-            [_Step(n) for n in self.body if isinstance(n, ast.Assign)],
-        )
+        self.weights, self.steps = [*self.gradients], []
         if not self.weights or self._is_handed_gradients():
             raise _NoPass
         self.loss, told = self._own_loss()
         self.out = self._compared() if self.loss is None or told else None
         if self.loss is None and self.out is None:
             raise _NoPass
-        self.steps, self.rate, self.begins, self.head, self.loop = [], 1.0, {}, [], first
+        self.rate, self.begins, self.head, self.loop = 1.0, {}, [], first
         self.read_by_methods = set()
         self.name = f"lines_from_line_{first.lineno}"
 

@@ -22,7 +22,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from minigen.explain import evidence, hints, load, loops, naming, within
+from minigen.explain import evidence, hints, load, loops, naming, tables, within
 from minigen.explain import scene as scenes
 from minigen.explain.live import reachable as reachable_from
 from minigen.explain.naming import bases, is_gradient_name
@@ -66,7 +66,6 @@ _cache = re.compile(
     r"^(cache|caches|ctx|context|tape|saved|memo|memory|mem|state|intermediates?|activations?|saves?)s?_?$"
 )
 _data = re.compile(r"^(x|inp|inputs?|input_|data|batch|entree|a_prev|z|features)$", re.I)
-_of_outputs = ("y", "a", "out", "output", "s", "h")
 _collection = re.compile(r"^(G|grads?|gradients|d_?params|derivs)$")  # a dict to which gradients are added
 may_be_labels = evidence.may_be_labels
 labels = re.compile(r"^(Y|labels?|targets?|y_true|truth|y_batch)$")
@@ -640,7 +639,7 @@ def _options(place, forward, back, arguments):
             choice = [("constant", 0.1)] if required else [None]
         elif _cache.match(name):
             choice = [("rest",), ("result",), ("y",), *([] if required else [None])]
-        elif name in _of_outputs and back in place.program.tables:
+        elif name in tables.OF_OUTPUTS and back in place.program.tables:
             choice = [("y",)]  # as all in a table that are written with the output
         elif name not in returned and hints.is_compared(tree, name) and not is_gradient_name(name):
             choice = []  # self.a - y: labels, which only a loss has

@@ -8,6 +8,15 @@ import types
 
 import numpy as np
 
+OF_OUTPUTS = (
+    "y",
+    "a",
+    "out",
+    "output",
+    "s",
+    "h",
+)  # names of what a derivative is given that is written with the output
+
 
 def functions(names, goes_back):
     """{name: lambda} of those that stand in the dicts of a file, by twos; `names`: {name: value} of the file."""
@@ -32,6 +41,7 @@ def _front(value, back):
     """A lambda, or one that calls np.tanh with an argument of the name that `back` has; None for others."""
     if isinstance(value, np.ufunc) and _is_one(back):
         name = next(iter(inspect.signature(back).parameters), "x")
+        name = "x" if name in OF_OUTPUTS else name
         return eval(f"lambda {name}: value({name})", {"value": value})
     return value if _is_one(value) else None
 

@@ -236,9 +236,111 @@ if __name__ == "__main__":
     for epoca in range(20):
         print(recta.paso(x, x.sum(1), 0.02 * (1 - epoca / 20)))
 """
+# functions and derivatives in dicts, of the input and of the output
+TABLE = """import numpy as np
+FUNCTIES = {
+    "zacht": lambda z: z / (1 + np.abs(z)),
+    "bult": lambda z: np.exp(-z * z),
+}
+AFGELEIDEN = {
+    "zacht": lambda z: (1 + np.abs(z)) ** -2,
+    "bult": lambda z: -2 * z * np.exp(-z * z),
+}
+MET_UITVOER = {
+    "tanh": (np.tanh, lambda y: 1 - y * y),
+    "elu": (
+        lambda x: np.where(x > 0, x, np.exp(np.minimum(x, 0)) - 1),
+        lambda y: np.where(y > 0, 1.0, y + 1),
+    ),
+}
+"""
+# Turkish: what the error is made of is handed to backward alone, and the inputs are zeros and ones
+HUCRE = """import math
+class Hucre:
+    def __init__(self, n):
+        self.agirlik = [0.3 * (-1) ** i for i in range(n)]
+        self.esik = 0.1
+    def ileri(self, girdi):
+        self.girdi = girdi
+        toplam = self.esik
+        for a, g in zip(self.agirlik, girdi):
+            toplam += a * g
+        self.cikti = math.tanh(toplam)
+        return self.cikti
+    def geri(self, istenen):
+        fark = self.cikti - istenen
+        delta = fark * (1 - self.cikti * self.cikti)
+        self.dagirlik = [delta * g for g in self.girdi]
+        self.desik = delta
+hucre = Hucre(3)
+for tur in range(50):
+    for girdi, istenen in (([0, 0, 1], 0), ([1, 0, 1], 1)):
+        hucre.ileri(girdi)
+        hucre.geri(istenen)
+"""
+# an engine whose ways back have names of another language
+VALOR = """import math
+class Num:
+    def __init__(self, v):
+        self.v, self.g, self.vuelta, self.antes = v, 0.0, lambda: None, ()
+    def __add__(self, otro):
+        r = Num(self.v + otro.v)
+        r.antes = (self, otro)
+        def vuelta():
+            self.g += r.g
+            otro.g += r.g
+        r.vuelta = vuelta
+        return r
+    def __mul__(self, otro):
+        r = Num(self.v * otro.v)
+        r.antes = (self, otro)
+        def vuelta():
+            self.g += otro.v * r.g
+            otro.g += self.v * r.g
+        r.vuelta = vuelta
+        return r
+    def exp(self):
+        r = Num(math.exp(self.v))
+        r.antes = (self,)
+        def vuelta():
+            self.g += r.v * r.g
+        r.vuelta = vuelta
+        return r
+    def repartir(self):
+        orden, vistos = [], set()
+        def ver(n):
+            if n not in vistos:
+                vistos.add(n)
+                for a in n.antes:
+                    ver(a)
+                orden.append(n)
+        ver(self)
+        self.g = 1.0
+        for n in reversed(orden):
+            n.vuelta()
+"""
+# numbers in Python's own loops
+DUENN = """def verlust(w, b, x, y):
+    summe = 0.0
+    for i in range(len(x)):
+        for j in range(len(w)):
+            summe += (w[j] * x[i] + b[j] - y[i]) ** 2 / len(x)
+    return summe
+def ableitung(w, b, x, y):
+    gw, gb = [0.0] * len(w), [0.0] * len(b)
+    for i in range(len(x)):
+        for j in range(len(w)):
+            rest = w[j] * x[i] + b[j] - y[i]
+            gw[j] += 2 * rest * x[i] / len(x)
+            gb[j] += 2 * rest / len(x)
+    return gw, gb
+x, y = [0.5, -1.0, 2.0, 0.3], [1.0, 0.2, -0.4, 0.9]
+print(verlust([0.1, 0.4], [0.0, 0.3], x, y), ableitung([0.1, 0.4], [0.0, 0.3], x, y))
+"""
 RIGHT = {
     "NEURON": NEURON, "NEURONE": NEURONE, "LINE": LINE, "LOGISTIC": LOGISTIC, "STEP": STEP, "CHAIN": CHAIN,
     "NORM": NORM, "CRITIC": CRITIC, "MADE": MADE, "ROWS": ROWS, "COLUMN": COLUMN, "RATE": RATE,
+    "TABLE": TABLE, "HUCRE": HUCRE, "VALOR": VALOR, "DUENN": DUENN,
 }  # fmt: skip
 WRONG = [
     (NEURON, "dL_dw = dL_dz * x", "dL_dw = dL_dz * w"),
@@ -258,6 +360,14 @@ WRONG = [
     (ROWS, "dz[np.arange(len(X)), klassen]", "dz[:, klassen]"),
     (COLUMN, "self.b - lr", "self.b + lr"),
     (RATE, "(x.T @ error)", "(x.T @ t)"),
+    (TABLE, "-2 * z * np", "-2 * np"),
+    (TABLE, "1 - y * y", "1 - np.tanh(y) ** 2"),
+    (TABLE, "1.0, y + 1)", "1.0, np.exp(y))"),
+    (HUCRE, "delta * g for g", "fark * g for g"),
+    (HUCRE, "self.desik = delta", "self.desik = fark"),
+    (VALOR, "otro.g += self.v * r.g", "otro.g = self.v * r.g"),
+    (VALOR, "self.g += r.v * r.g", "self.g += self.v * r.g"),
+    (DUENN, "gb[j] += 2 * rest / len(x)", "gb[j] += 2 * rest"),
 ]
 
 
