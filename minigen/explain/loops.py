@@ -39,7 +39,9 @@ from minigen.explain.source import (
 )
 
 # functions that a pass calls, and variables of its own
-CHANGE, LOSS, COPY, FITS, NEW = (f"__minigen_{n}__" for n in ("change", "loss", "copy", "fits", "new"))
+CHANGE, LOSS, COPY, FITS, NEW, FLOAT = (
+    f"__minigen_{n}__" for n in ("change", "loss", "copy", "fits", "new", "float")
+)
 BEFORE, VALUE, OUT, TARGET, KIND, KEPT = (
     f"__minigen_{n}__" for n in ("before", "value", "out", "target", "kind", "kept")
 )
@@ -57,7 +59,7 @@ _reports = ("print", "append", "plot", "show", "write", "pause", "set_descriptio
 
 def given():
     """{name: function} that the passes call."""
-    return {CHANGE: change, LOSS: assumed, COPY: copy.deepcopy, FITS: fits, NEW: new}
+    return {CHANGE: change, LOSS: assumed, COPY: copy.deepcopy, FITS: fits, NEW: new, FLOAT: in_floats}
 
 
 def change(before, after, step):
@@ -68,6 +70,14 @@ def change(before, after, step):
         return [change(one, other, step) for one, other in zip(before, after, strict=True)]
     taken = np.subtract(np.asarray(before, dtype=float), np.asarray(after, dtype=float)) / step
     return taken if np.ndim(taken) else float(taken)
+
+
+def in_floats(value):
+    """A parameter that begins with whole numbers, as b = 0, in floats."""
+    if isinstance(value, list):
+        return [in_floats(part) for part in value]
+    whole = getattr(value, "dtype", np.dtype(float)).kind == "i"
+    return float(value) if type(value) is int else value.astype(float) if whole else value
 
 
 def new(kind):
@@ -279,6 +289,8 @@ class Body:
             self.see([*n.body, *getattr(n, "orelse", ())])
         elif _is_appended(n):
             self.of.setdefault(_root(n.value.func), set()).update(self._read(n))
+        elif isinstance(n, ast.Expr) and isinstance(n.value, ast.Call) and n.value.args:
+            self.of.setdefault(_root(n.value.args[0]), set()).update(self._read(n))  # np.add.at(dW, rows, d)
         else:
             self._read(n)
 
@@ -800,6 +812,9 @@ class _Pass:
             return name, [f"{name} = {steps[-1].beside}"]
         named = [n for n in self.seen.of if short.lower() in bases(n.rpartition(".")[2])]
         target = steps[-1].target
+        taken = [n for n in steps[-1].names if bases(n) and n in self.seen.of]
+        if not named and len(taken) == 1 and isinstance(target, ast.Subscript):  # Ws[l] -= lr * gW[l] / ...
+            return name, [f"{name} = {taken[0]}"]
         if named and isinstance(target, ast.Subscript):  # of one layer after another
             for block, _ in _blocks(self.body):
                 for i, n in enumerate(block):
@@ -825,7 +840,12 @@ class _Pass:
 
     def call(self):
         """The call that stands in the place of the body."""
-        given = ", ".join(f"{argument}={name}" for argument, name in self._asked().items())
+        asked = self._asked().items()
+        given = (
+            f"{argument}={FLOAT}({name})" if name in self.weights else f"{argument}={name}"
+            for argument, name in asked
+        )
+        given = ", ".join(given)
         (call,) = _made_at(self.loop.body[0].lineno)(f"{self.name}({given})")
         return call
 
