@@ -50,6 +50,7 @@ _steps_named = re.compile(
     r"epsilon",
     re.I,
 )
+_taken_named = re.compile(r"vel|mom|[vV]([_A-Z]|$)|upd|delta|D_?\w*$|L$")  # and what momentum keeps
 _errors = re.compile(r"err|fehler|fout|hata|b[lł][aą]d|chyb|fejl|feil|virhe|hiba|diff|miss|galat", re.I)
 _part_of_loss = re.compile(r"(kld?|bce|mse|nll|rec\w*|xent|ce|entropy|reg\w*|penalty)(_\w+)?$", re.I)
 _gradient_of = ("grad_", "gradient_", "d_", "dloss_d", "delta_")
@@ -407,6 +408,18 @@ class _Step:
             else:
                 self._new_value(n.value, text, _root(n.targets[0]))
 
+    def goes_down(self):
+        """Whether a step takes a share, or a gradient, or what was subtracted from each other: z = z + f(z) is no step."""
+        own, names = self.name.rpartition(".")[2], {n.rpartition(".")[2] for n in self.names} | {self.beside}
+        shares = (
+            n.value
+            for n in ast.walk(self.taken)
+            if isinstance(n, ast.Constant) and isinstance(n.value, float)
+        )
+        said = any(_steps_named.fullmatch(n) or _taken_named.match(n) or is_gradient_name(n) for n in names)
+        said = said or any(n.endswith(own) and 0 < len(n) - len(own) < 3 for n in names)  # vW beside W
+        return said or any(0 < n < 1 for n in shares) or any(map(is_difference, ast.walk(self.taken)))
+
     def _new_value(self, value, text, root):
         """Set what is told by w = w - e; in a list for each of its parts, or for several parameters at once."""
         through, parts = {}, getattr(value, "elts", [value])
@@ -565,6 +578,7 @@ class _Pass:
             for s in steps
             if s.name in carried and s.name not in begun and not isinstance(s.taken, ast.Constant)
         ]
+        steps = [s for s in steps if s.goes_down()]
         self.seen = Body([s.statement for s in steps]).see(self.body)
         of_methods = {name for n in self._nodes() for name in getattr(n, "reads", ())}
         self.steps = [s for s in steps if s.name in self.seen.read | of_methods]
@@ -633,7 +647,9 @@ class _Pass:
             back = self.file.goes_back(called_name(call))
             named = [is_gradient_name(short_name(p)) for t in getattr(n, "targets", []) for p in _parts(t)]
             own = back or name_of(call.func) in self.file.known - vars(builtins).keys()
-            continues = any(map(is_gradient_name, names_in(call)))  # from a gradient that stands here
+            continues = any(
+                is_gradient_name(name) for a in call.args for name in names_in(a)
+            )  # from a gradient that stands here
             if back and (isinstance(n, ast.Expr) or len(named) > 1) or own and any(named) and not continues:
                 return True
         return False

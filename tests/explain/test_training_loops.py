@@ -212,9 +212,35 @@ for k in range(10):
     loss, dw = loss_and_grad(w, X, X.sum(1))
     w -= 0.1 * dw
 """
+# a loop of forward: nothing is trained in it
+FLOW = """import numpy as np
+def log_density(z, u, w):
+    total = -0.5 * np.sum(z ** 2)
+    for k in range(len(u)):
+        h = np.tanh(w[k] @ z)
+        total += np.log(np.abs(1 + (1 - h ** 2) * (u[k] @ w[k])))
+        z = z + u[k] * h
+    return total
+def log_density_grad(z, u, w):
+    states = [z]
+    for k in range(len(u)):
+        states.append(states[-1] + u[k] * np.tanh(w[k] @ states[-1]))
+    back = np.zeros_like(z)
+    for k in reversed(range(len(u))):
+        h = np.tanh(w[k] @ states[k])
+        slope = 1 - h ** 2
+        uw = u[k] @ w[k]
+        a = slope * (u[k] @ back) - 2 * h * slope * uw / (1 + slope * uw)
+        back = back + a * w[k]
+    return back - z
+if __name__ == "__main__":
+    rng = np.random.default_rng(2)
+    z, u, w = rng.normal(size=3), rng.normal(size=(4, 3)), rng.normal(size=(4, 3))
+    print(log_density(z, u, w), log_density_grad(z, u, w))
+"""
 RIGHT = {
     "RIDGE": RIDGE, "CLASSES": CLASSES, "GATE": GATE, "CURVE": CURVE, "PLAYERS": PLAYERS, "LAYERS": LAYERS,
-    "CODE": CODE, "NET": NET, "BY_HAND": BY_HAND, "HANDED": HANDED,
+    "CODE": CODE, "NET": NET, "BY_HAND": BY_HAND, "HANDED": HANDED, "FLOW": FLOW,
 }  # fmt: skip
 WRONG = [
     (RIDGE, "X.T @ (guess - y) / n", "X.T @ guess / n"),
@@ -256,7 +282,7 @@ def test_a_pass_is_named_after_its_line():
     assert [*passes(RIDGE)] == ["loop_in_line_10"]
     assert [*passes(PLAYERS)] == ["loop_in_line_7", "step_in_line_17"]
     assert [*passes(BY_HAND)] == ["lines_from_line_4"]
-    assert passes(HANDED) == {}
+    assert passes(HANDED) == passes(FLOW) == {}
 
 
 def test_what_a_person_wrote_keeps_its_line():
