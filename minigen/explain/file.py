@@ -180,6 +180,9 @@ def _work(path, names, shapes, seconds, reveal, subject, send):
         if said.verdict == "ok" and task.judged.bench.changes_g:
             hazard = "whatever uses it again gets the changed one"
             note(f"{said.title}: backward changes the upstream gradient in place; {hazard}")
+        if said.verdict == "ok":
+            said, task, found[i] = _with_masks_both_ways(said, task, found[i], reveal, note)
+            tasks[i], broken = task, said.verdict == "wrong"
         tell(i, said, task)
         if broken:
             open_.append((i, task, aside))
@@ -203,10 +206,38 @@ def _work(path, names, shapes, seconds, reveal, subject, send):
 
 def _never_run(task, reading):
     """The lines of a backward that was judged, and of what goes back within it, that no run came to."""
+    return trace.not_run(task.judged.bench, task.judged.trials, _of_backward(reading))
+
+
+def _of_backward(reading):
+    """Whether a function is the backward of a reading, or goes back within it, by its name."""
     own = (reading.backward or reading.forward).name
-    judged = task.judged
     others = (lambda n: False) if is_pass(own) else find.pairs.goes_back
-    return trace.not_run(judged.bench, judged.trials, lambda n: n == own or others(n))
+    return lambda n: n == own or others(n)
+
+
+def _with_masks_both_ways(said, task, found, reveal, note):
+    """(Explanation, Task, Found), at inputs that vary more where a mask of backward is the same for every entry and is not so then:
+    a mistake in the other case would not be seen.
+    """
+
+    def masks(task):
+        return trace.one_sided(task.judged.bench, task.judged.trials, _of_backward(found.reading))
+
+    same = masks(task)
+    if same and isinstance(found.place, shown.ShownPlace):
+        other = copy.copy(found)
+        other.place = found.place.varied()
+        with contextlib.suppress(Exception):
+            again_task = task_of(other)
+            again = explain_task(again_task, seconds=0, reveal=reveal)
+            judged = again.verdict in ("ok", "wrong") and not again.raised and _finite(again)
+            if judged and len(again.gradients) == len(said.gradients) and len(masks(again_task)) < len(same):
+                said, task, found, same = again, again_task, other, masks(again_task)
+    for line, text, true in same[:3]:
+        where = f"{text} in line {line} is {'true' if true else 'false'} everywhere at these inputs"
+        note(f"{said.title}: {where}: a mistake in the other case is not seen")
+    return said, task, found
 
 
 def _with_penalty(task, tasks):

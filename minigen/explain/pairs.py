@@ -1065,7 +1065,7 @@ def _attempt(place, reading, scene, warm):
         return None
     if _leaves_out_a_gradient(reading, scene, matches):
         return None  # it would be right only because what comes from above is not used
-    if reading.takes_g and not _linear(reading, scene, matches):
+    if reading.takes_g and not scalar and not _linear(reading, scene, matches):
         if not _asks_for_g(place, reading) or not any(m.named for m in matches):
             return None  # a backward that asks for g and ignores it is a mistake; what else is given is not g
     return Found(place, reading, matches, y, warm, open_, missed)

@@ -1396,7 +1396,7 @@ class Search:
         while accepted and mended and set(self.wrong) <= {*self.goal, *accepted[0].mends}:
             if self._changed(accepted[0].suspect, accepted[0].edit, self.look_again):
                 break
-            if any(self.base[n] and not right for n, right in self._before(self.trials[0])[1].items()):
+            if any(self.base.get(n) and not right for n, right in self._before(self.trials[0])[1].items()):
                 # what is right elsewhere is not so here, change or no change: as at a tiny eps
                 self.trials.pop(0)
                 break

@@ -8,6 +8,7 @@ same kinds anew, with sizes made smaller where forward still runs.
 
 import ast
 import contextlib
+import copy
 import dis
 import functools
 import inspect
@@ -26,6 +27,7 @@ SECONDS = 0.5  # of computing, for the code under __main__
 # What large sizes become, the largest first, and from which size on; where that is too small for the rest of the file,
 # the second.
 SMALL = ((3, 5, 4, 6, 7), 6), ((5, 7, 6, 8, 9), 10)
+SPREAD = 0.3  # how much numbers differ from those that the file shows, in their standard deviations
 _batch = re.compile(r"batch|mini|chunk|^bs$", re.I)
 _examples, _many = 3, 6  # those that are taken of a list of more examples than that, or of more symbols
 
@@ -243,6 +245,7 @@ class ShownPlace(pairs.Place):
         self.proposal, self.scene, self.more = proposal, scene, more
         self.smaller, self.varies = {}, True
         self.free = False  # whether lists of 0 and 1 are given other numbers, since 0 hides what it is multiplied with
+        self.spread = SPREAD
         self.shorter = set()  # lengths of lists of examples of which the first few are taken
         self.only, self.build = proposal.front, self._build
 
@@ -264,6 +267,12 @@ class ShownPlace(pairs.Place):
         """The same place with other sizes."""
         place = ShownPlace(self.proposal, self.scene, self.more)
         place.shrink(small)
+        return place
+
+    def varied(self):
+        """The same place with numbers that differ more from those that the file shows: of other signs, too."""
+        place = copy.copy(self)
+        place.spread, place.build, place.tried = 1.5, place._build, None
         return place
 
     def shrink(self, small=SMALL[0]):
@@ -364,7 +373,7 @@ class ShownPlace(pairs.Place):
         renewed = {}  # {id of an array: (itself, its new one)}
         velocities = {a for a, container, _, value in _arrays(live) if _is_velocity(a, container, value)}
         for address, container, key, value in _arrays(live):
-            new = _of_its_kind(value, chosen, rng)
+            new = _of_its_kind(value, chosen, rng, self.spread)
             if address in velocities:
                 new = np.zeros_like(new)
             elif address[0][0] == "arg" and _is_blank(address, value):
@@ -478,7 +487,7 @@ def _is_short_for(short, name):
     return short[0] == name[0] and all(c in letters for c in short)
 
 
-def _of_its_kind(value, chosen, rng):
+def _of_its_kind(value, chosen, rng, spread=SPREAD):
     """Values of the same kind: a part of the rows, other numbers; labels stay labels, shares add up to one, and what
     is symmetric stays so.
     """
@@ -503,7 +512,7 @@ def _of_its_kind(value, chosen, rng):
         return _shares(new, adds_up[-1], whole, rng)
     if whole or not value.size:
         return new
-    noise = 0.3 * rng.standard_normal(new.shape)
+    noise = spread * rng.standard_normal(new.shape)
     if value.ndim == 2 and value.shape == value.T.shape and len(value) > 1 and np.allclose(value, value.T):
         noise = (noise + noise.T) / 2
     if value.min() >= 0:  # what is positive, or a probability, stays so

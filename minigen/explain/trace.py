@@ -202,6 +202,30 @@ def not_run(bench, trials, is_asked):
     return sorted(found)
 
 
+def one_sided(bench, trials, is_asked):
+    """[(line, text, whether it is true)] of the masks that are the same for every entry at all these inputs, in the functions whose
+    name `is_asked`: a mistake in the other case is not seen.
+    """
+    keys, found = itertools.count(), {}
+    with contextlib.ExitStack() as watching:
+        for function in (f for f in bench.functions if is_asked(f.name.rpartition(".")[2])):
+            slots = {next(keys): n for n in ast.walk(function.tree) if isinstance(n, ast.Compare)}
+            found |= {key: (function, node) for key, node in slots.items()}
+            if slots:
+                watching.enter_context(_watching(function, slots))
+        values = {key: [] for key in found}
+        for trial in trials if found else ():
+            for key, calls in recorded(found, lambda trial=trial: bench.play(trial))[0].items():
+                values[key] += [v for v in calls if isinstance(v, np.ndarray) and v.size > 1]
+    same = {}
+    for key, masks in values.items():
+        true = [bool(np.all(m)) for m in masks if np.all(m) or not np.any(m)]
+        if masks and len(true) == len(masks) and len(set(true)) == 1:
+            function, node = found[key]
+            same[node.lineno, function.text(node)] = true[0]
+    return sorted((line, text, true) for (line, text), true in same.items())
+
+
 def drawing(bench):
     """The names of the functions that draw random numbers."""
     return {

@@ -18,6 +18,6 @@ def assert_right(folder, text):
 def is_told(folder, text, before, after):
     """Whether a mistake, `after` for `before`, is seen and found in the line in which it was made."""
     assert text.count(before) == 1
-    said = checked(folder, text.replace(before, after), seconds=12)
+    said = checked(folder, text.replace(before, after), seconds=20)
     line = text[: text.index(before)].count("\n") + 1
     return said.verdict == "wrong" and line in {f.line for e in said.explanations for f in e.findings}
