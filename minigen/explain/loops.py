@@ -12,6 +12,9 @@ of it, so that what the file runs shows its arguments. The statements of the bod
 added stands behind the file's last line, where nothing is changed. What a loop takes from a parameter, divided by the length of
 the step, is the gradient; where it takes more than that (momentum, Adam), what is named so.
 
+Two players that take turns in one loop are two passes, loop_in_line_1 and step_in_line_40. A file without a loop, forward and then the
+chain rule, is one as well, lines_from_line_9, of the gradients that are named so.
+
 Where a loop computes no loss, half the squared error or a cross-entropy of what it subtracts from each other may be meant:
 an argument says which, and the gradients decide.
 """
