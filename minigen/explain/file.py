@@ -180,7 +180,8 @@ def _work(path, names, shapes, seconds, reveal, subject, send):
         if said.verdict == "ok" and task.judged.bench.changes_g:
             hazard = "whatever uses it again gets the changed one"
             note(f"{said.title}: backward changes the upstream gradient in place; {hazard}")
-        if said.verdict == "ok":
+        plainly = with_penalty is None and aside is contextlib.nullcontext
+        if said.verdict == "ok" and plainly:
             said, task, found[i] = _with_masks_both_ways(said, task, found[i], reveal, note)
             tasks[i], broken = task, said.verdict == "wrong"
         tell(i, said, task)

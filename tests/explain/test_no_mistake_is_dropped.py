@@ -79,3 +79,34 @@ def test_the_mistake_is_seen(tmp_path, text, before, after):
 def test_a_default_for_g_that_is_never_read_is_no_mistake(tmp_path):
     text = LOSS.replace("(g, x, w)", "(x, w, g=1)").replace("g * (1 -", "(1 -")
     assert verdict(tmp_path, text) == "ok"
+
+
+# what the file shows is positive, so that the mask is true everywhere
+GATE = """
+import numpy as np
+class Gate:
+    def __init__(self, n):
+        self.W = 0.5 + 0.1 * np.random.rand(n, n)
+    def forward(self, x):
+        self.x = x
+        self.z = (x @ self.W) + 2.0
+        self.h = np.where(self.z > 0, self.z, 0.1 * self.z)
+        return self.h
+    def backward(self, dout):
+        dz = dout * np.where(self.z > 0, 1.0, 0.1)
+        self.dW = self.x.T @ dz
+        return dz @ self.W.T
+if __name__ == "__main__":
+    gate = Gate(3)
+    out = gate.forward(0.3 * np.random.RandomState(1).randn(4, 3))
+    gate.backward(out)
+"""
+
+
+def test_a_mask_that_is_true_everywhere_hides_no_mistake(tmp_path):
+    assert verdict(tmp_path, GATE) == "ok"
+    path = tmp_path / "program.py"
+    path.write_text(GATE.replace("dz = dout * np.where(self.z > 0, 1.0, 0.1)", "dz = dout * (self.z > 0)"))
+    said = file.check(path, seconds=0)
+    told = any("self.z > 0 in line" in note and "true everywhere" in note for note in said.notes)
+    assert said.verdict == "wrong" or told
