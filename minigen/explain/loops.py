@@ -29,6 +29,19 @@ import re
 
 import numpy as np
 
+from minigen.explain.flow import (
+    Body,
+    Turned,
+    blocks_of,
+    counts_up,
+    ends_loop,
+    is_appended,
+    names_read,
+    of_methods,
+    own_nodes,
+    parts_of,
+    root_of,
+)
 from minigen.explain.naming import bases, is_gradient_name
 from minigen.explain.source import (
     called_name,
@@ -40,6 +53,15 @@ from minigen.explain.source import (
     names_in,
     short_name,
 )
+from minigen.explain.steps import (
+    Step,
+    columns_of,
+    factors_of,
+    is_begun,
+    length_named,
+    steps_in,
+    steps_of_each,
+)
 
 # functions that a pass calls, and variables of its own
 CHANGE, LOSS, COPY, FITS, NEW, FLOAT = (
@@ -48,12 +70,6 @@ CHANGE, LOSS, COPY, FITS, NEW, FLOAT = (
 BEFORE, VALUE, OUT, TARGET, KIND, KEPT = (
     f"__minigen_{n}__" for n in ("before", "value", "out", "target", "kind", "kept")
 )
-_steps_named = re.compile(
-    r"(lr|eta|alpha|l_rate)(_?\w{1,3})?|(learn\w*_?)?rate|alfa|step(_?size)?|lern\w*|tasa\w*|taxa\w*|tasso|pas|paso|passo|hiz\w*|"
-    r"epsilon",
-    re.I,
-)
-_taken_named = re.compile(r"vel|mom|[vV]([_A-Z]|$)|upd|delta|D_?\w*$|L$")  # and what momentum keeps
 _errors = re.compile(r"err|fehler|fout|hata|b[lł][aą]d|chyb|fejl|feil|virhe|hiba|diff|miss|galat", re.I)
 _part_of_loss = re.compile(r"(kld?|bce|mse|nll|rec\w*|xent|ce|entropy|reg\w*|penalty)(_\w+)?$", re.I)
 _gradient_of = ("grad_", "gradient_", "d_", "dloss_d", "delta_")
@@ -147,7 +163,7 @@ def outlined(tree, is_loss, goes_back):
     file = _File(tree, is_loss, goes_back)
     passes = []
     for scope, kind in _scopes(tree):
-        loops = [n for n in _own(scope) if isinstance(n, ast.For | ast.While)]
+        loops = [n for n in own_nodes(scope) if isinstance(n, ast.For | ast.While)]
         for loop in reversed(loops):  # the innermost first
             if any(is_pass(called_name(n)) for n in ast.walk(loop)):
                 continue
@@ -246,309 +262,24 @@ def _scopes(tree):
                 yield m, n
 
 
-def _own(scope):
-    """The nodes in a scope in the order of its lines, without those of functions and classes in it."""
-    for child in ast.iter_child_nodes(scope):
-        if not isinstance(child, ast.FunctionDef | ast.ClassDef | ast.Lambda):
-            yield child
-            yield from _own(child)
-
-
-class Body:
-    """What statements do with names: `reads`, of what stood there before; `sets`; and `of`, from what each comes."""
-
-    def __init__(self, without=()):
-        self.without, self.reads, self.sets, self.of = {id(n) for n in without}, [], set(), {}
-        self.read = set()  # all that is read
-
-    def see(self, statements):
-        for n in statements:
-            if id(n) not in self.without:
-                self._see(n)
-        return self
-
-    def _see(self, n):
-        if isinstance(n, ast.FunctionDef | ast.ClassDef):
-            self.sets.add(n.name)
-        elif isinstance(n, ast.Assign | ast.AnnAssign | ast.AugAssign | ast.For):
-            read = self._read(n.iter if isinstance(n, ast.For) else n.value)
-            for target in getattr(n, "targets", [getattr(n, "target", None)]):
-                for one in _parts(target):
-                    whole = isinstance(one, ast.Name)
-                    if isinstance(n, ast.AugAssign) or not whole:
-                        read |= self._read(one)
-                    self.of.setdefault(_root(one), set()).update(read)
-                    self.sets |= {one.id} if whole else set()
-            self.see(getattr(n, "body", []))
-        elif isinstance(n, ast.If):
-            self._read(n.test)
-            before, found = {*self.sets}, []
-            for part in (n.body, n.orelse):
-                self.sets = {*before}
-                found.append(self.see(part).sets)
-            self.sets = set.intersection(*found)
-        elif isinstance(n, ast.While | ast.With | ast.Try):
-            for part in (getattr(n, "test", None), *(i.context_expr for i in getattr(n, "items", ()))):
-                self._read(part)
-            self.see([*n.body, *getattr(n, "orelse", ())])
-        elif _is_appended(n):
-            self.of.setdefault(_root(n.value.func), set()).update(self._read(n))
-        elif isinstance(n, ast.Expr) and isinstance(n.value, ast.Call) and n.value.args:
-            self.of.setdefault(_root(n.value.args[0]), set()).update(self._read(n))  # np.add.at(dW, rows, d)
-        else:
-            self._read(n)
-
-    def _read(self, node):
-        """Note what an expression reads, and give it."""
-        nodes = list(ast.walk(node)) if node is not None else []
-        inner = {
-            p.id
-            for n in nodes
-            if isinstance(n, ast.comprehension)
-            for p in _parts(n.target)
-            if isinstance(p, ast.Name)
-        }
-        inner |= {a.arg for n in nodes if isinstance(n, ast.Lambda) for a in n.args.args}
-        names = [n for n in nodes if isinstance(n, ast.Name) and n.id not in inner]
-        read = [n.id for n in sorted(names, key=lambda n: (n.lineno, n.col_offset))]
-        self.read.update(read)
-        self.reads += [n for n in dict.fromkeys(read) if n not in self.sets and n not in self.reads]
-        made = {name for n in nodes for name in getattr(n, "sets", ())}
-        read = set(read) | {name for n in nodes for name in getattr(n, "reads", ())} - made
-        for name in made:  # what a method keeps
-            self.of.setdefault(name, set()).update(read)
-        self.sets |= made
-        return read | made
-
-    def depends(self, names, on):
-        """Whether one of these names comes from one that is in `on`."""
-        seen, waiting = set(), [*names]
-        while waiting:
-            name = waiting.pop()
-            if name in on:
-                return True
-            if name not in seen:
-                seen.add(name)
-                waiting += self.of.get(name, ())
-        return False
-
-
-def _is_begun(statement, target):
-    """Whether a statement gives a name a number anew, as stress = 0.0 in every pass."""
-    value = getattr(statement, "value", None)
-    return isinstance(target, ast.Name) and isinstance(value, ast.Constant)
-
-
-def _ends(condition):
-    """Whether a condition ends the loop."""
-    return any(isinstance(m, ast.Break | ast.Return) for m in ast.walk(condition))
-
-
-def _counts(n):
-    """Whether a statement adds a number to a name, as n += 1."""
-    return (
-        isinstance(n, ast.AugAssign) and isinstance(n.target, ast.Name) and isinstance(n.value, ast.Constant)
-    )
-
-
-def _is_appended(n):
-    """Whether a statement puts something into a list."""
-    return (
-        isinstance(n, ast.Expr)
-        and called_name(n.value) in ("append", "extend", "insert")
-        and bool(_root(n.value.func))
-    )
-
-
-def _names(node):
-    """The names in an expression, and those that the methods of its object read."""
-    return names_in(node) | {name for n in ast.walk(node) for name in getattr(n, "reads", ())}
-
-
-def _parts(target):
-    return (
-        [p for t in target.elts for p in _parts(t)] if isinstance(target, ast.Tuple | ast.List) else [target]
-    )
-
-
-def _root(node):
-    """The name of which a target is a part: W of W[i, j]."""
-    while isinstance(node, ast.Subscript | ast.Starred | ast.Attribute):
-        node = node.value
-    return name_of(node)
-
-
-def _blocks(body):
-    """The lists of statements of a body, each with the loops around it counted: those of conditions, too."""
-    yield body, 0
-    for n in body:
-        for part in ("body", "orelse"):
-            inner = getattr(n, part, None)
-            if isinstance(inner, list) and not isinstance(n, ast.FunctionDef | ast.ClassDef):
-                deeper = isinstance(n, ast.For | ast.While)
-                yield from ((block, depth + deeper) for block, depth in _blocks(inner))
-
-
-class _Step:
-    """w -= e or w = w - e, and the same with +: the name, the statement, what is taken, the names from which that comes, and
-    the name of what stands beside the parameter in a loop through several.
-
-    params = [p - e for p, g in zip(params, grads)] is one, too.
-    """
-
-    def __init__(self, statement, same=()):
-        n, self.statement, self.name, self.taken = statement, statement, "", None
-        self.names, self.beside, self.kept = set(), "", False
-        targets = getattr(n, "targets", [getattr(n, "target", None)])
-        self.target, self.op = targets[0], getattr(n, "op", getattr(getattr(n, "value", None), "op", None))
-        if isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Sub | ast.Add):
-            self.name, self.taken, self.names = _root(n.target), n.value, _names(n.value)
-        elif isinstance(n, ast.Assign) and len(n.targets) == 1:
-            text = ast.unparse(n.targets[0])
-            sums = isinstance(n.value, ast.BinOp) and isinstance(n.value.op, ast.Sub | ast.Add)
-            if sums and (name_of(n.value.left), text) in same:  # p = P[i] before P[i] = p - e
-                self.name, self.taken, self.names = _root(n.targets[0]), n.value.right, _names(n.value.right)
-            else:
-                self._new_value(n.value, text, _root(n.targets[0]))
-
-    def goes_down(self):
-        """Whether a step takes a share, or a gradient, or what was subtracted from each other: z = z + f(z) is no step."""
-        own, names = self.name.rpartition(".")[2], {n.rpartition(".")[2] for n in self.names} | {self.beside}
-        shares = (
-            n.value
-            for n in ast.walk(self.taken)
-            if isinstance(n, ast.Constant) and isinstance(n.value, float)
-        )
-        said = any(_steps_named.fullmatch(n) or _taken_named.match(n) or is_gradient_name(n) for n in names)
-        said = said or any(n.endswith(own) and 0 < len(n) - len(own) < 3 for n in names)  # vW beside W
-        return said or any(0 < n < 1 for n in shares) or any(map(is_difference, ast.walk(self.taken)))
-
-    def _new_value(self, value, text, root):
-        """Set what is told by w = w - e; in a list for each of its parts, or for several parameters at once."""
-        through, parts = {}, getattr(value, "elts", [value])
-        while isinstance(parts[0] if parts else None, ast.ListComp):
-            loop = parts[0].generators[0]
-            through |= {name_of(p): names_in(loop.iter) - {"zip"} for p in _parts(loop.target)}
-            parts = [parts[0].elt]
-        for e in parts:
-            if not isinstance(e, ast.BinOp) or not isinstance(e.op, ast.Sub | ast.Add):
-                return
-            begins = through.get(_root(e.left), {_root(e.left)})
-            while begins & through.keys():
-                begins = set().union(*(through.get(n, {n}) for n in begins))
-            if root not in begins or not through and len(parts) == 1 and ast.unparse(e.left) != text:
-                return
-        if parts:
-            self.name, self.taken = root, parts[0].right
-            read = set().union(*(_names(e.right) for e in parts), *through.values())
-            self.names = read - through.keys() - {root}
-
-
-def _steps_in(n, same=()):
-    """The _Step that a statement is; of w, b = w - dw, b - db each."""
-    pairs = [n]
-    if isinstance(n, ast.Assign) and isinstance(n.targets[0], ast.Tuple) and isinstance(n.value, ast.Tuple):
-        both = zip(n.targets[0].elts, n.value.elts, strict=False)
-        pairs = [ast.copy_location(ast.Assign([target], value), n) for target, value in both]
-    for one in pairs:
-        step = _Step(one, same)
-        step.statement = n
-        yield step
-
-
-def _steps_of_each(n, carried, listed):
-    """The _Steps of `for p, g in ((W, dW), (b, db)): p -= lr * g`, or of zip(params, grads): of W and of b."""
-    columns = _columns(n, listed) if isinstance(n, ast.For) else {}
-    inner = [_Step(s) for block, _ in _blocks(n.body) for s in block] if columns else []
-    beside = [t for t in columns if is_gradient_name(t)]
-    for step in (s for s in inner if s.name in columns):
-        for i, name in enumerate(columns[step.name]):
-            if name in carried:
-                one = copy.copy(step)
-                one.name = name
-                one.kept = any(
-                    o.name in step.names for o in inner if o.name in columns and o.name != step.name
-                )
-                gradients = columns[beside[0]] if len(beside) == 1 and beside[0] != step.name else []
-                one.beside = gradients[i] if len(gradients) == len(columns[step.name]) else ""
-                yield one
-
-
-def _columns(loop, listed):
-    """{target: [name of each thing it stands for]} of a loop through several things at once; `listed`: names of lists."""
-    targets = [name_of(t) for t in _parts(loop.target)]
-    if called_name(loop.iter) == "zip":
-        rows = [
-            listed.get(name_of(a)) or [name_of(p) for p in getattr(a, "elts", [a])] for a in loop.iter.args
-        ]
-        return dict(zip(targets, rows, strict=False))
-    if isinstance(loop.iter, ast.Tuple | ast.List) and loop.iter.elts:
-        rows = [[name_of(p) for p in _parts(e)] for e in loop.iter.elts]
-        return dict(zip(targets, map(list, zip(*rows, strict=False)), strict=False))
-    return {}
-
-
-class _Turned(ast.NodeTransformer):
-    """self.w becomes one name, and back again; methods stay what they are, with what they read noted."""
-
-    def __init__(self, kind=None, back=False):
-        self.back, self.methods, self.kind = back, set(), kind
-
-    def visit_Call(self, node):
-        if is_of_self(node.func):
-            self.methods.add(node.func.attr)
-            node.func.reads = _of_methods(self.kind, [node.func.attr], ast.Load)
-            node.func.sets = _of_methods(self.kind, [node.func.attr], ast.Store)
-            node.args, node.keywords = [*map(self.visit, node.args)], [*map(self.visit, node.keywords)]
-            return node
-        return self.generic_visit(node)
-
-    def visit_Attribute(self, node):
-        if is_of_self(node) and not self.back:
-            return ast.copy_location(ast.Name(f"self.{node.attr}", node.ctx), node)
-        return self.generic_visit(node)
-
-    def visit_Name(self, node):
-        if self.back and node.id.startswith("self."):
-            owner = ast.Name("self", ast.Load(), lineno=node.lineno, col_offset=node.col_offset)
-            owner.end_lineno, owner.end_col_offset = node.lineno, node.col_offset + 4
-            return ast.copy_location(ast.Attribute(owner, node.id[5:], node.ctx), node)
-        return node
-
-
-def _of_methods(kind, names, context):
-    """The attributes, as names, that methods of a class, and those that they call, read (ast.Load) or set (ast.Store)."""
-    methods = {m.name: m for m in kind.body if isinstance(m, ast.FunctionDef)} if kind else {}
-    known, waiting = set(), [n for n in names if n in methods]
-    while waiting:
-        known.add(name := waiting.pop())
-        waiting += [n for n in called_names(methods[name]) if n in methods and n not in known]
-    nodes = [n for name in known for n in ast.walk(methods[name])]
-    return {
-        f"self.{n.attr}"
-        for n in nodes
-        if is_of_self(n) and n.attr not in methods and isinstance(n.ctx, context)
-    }
-
-
 class _Pass:
     """One pass of a loop, as a function and a call of it. Within it, self.w counts as one name."""
 
     def __init__(self, file, scope, kind, loop, name, body):
         self.file, self.scope, self.kind, self.loop, self.name = file, scope, kind, loop, name
         self.reported = set()  # what is computed only to be told
-        turned = _Turned(kind)
+        turned = Turned(kind)
         self.body = self._without_reports([turned.visit(n) for n in copy.deepcopy(body)])
         self.whole = Body().see(self.body)
         self._find_steps()
-        set_by_methods = _of_methods(kind, turned.methods, ast.Store)
-        self.read_by_methods = _of_methods(kind, turned.methods, ast.Load) - set_by_methods
+        set_by_methods = of_methods(kind, turned.methods, ast.Store)
+        self.read_by_methods = of_methods(kind, turned.methods, ast.Load) - set_by_methods
         if not self.weights or self._is_handed_gradients() or not self._makes_what_it_takes():
             raise _NoPass
         self.loss, told = self._own_loss()
         self.out = self._compared() if self.loss is None or told else None
         ends = (set(self.loss.split(" + ")) if self.loss else set()) | (
-            _names(self.out[2]) if self.out else set()
+            names_read(self.out[2]) if self.out else set()
         )
         goes_back = {s.name for s in self.steps if self.seen.depends(s.names, self.weights)}
         self.weights = [w for w in self.weights if self.seen.depends(ends, {w}) and w in goes_back]
@@ -558,7 +289,7 @@ class _Pass:
         self.places = {(s.statement.lineno, s.statement.col_offset) for s in self.steps}
         self.rate = self._rate()
         before = itertools.takewhile(lambda n: all(m is not self.loop for m in ast.walk(n)), self.scope.body)
-        self.before = [_Turned(kind).visit(copy.deepcopy(n)) for n in before if isinstance(n, ast.Assign)]
+        self.before = [Turned(kind).visit(copy.deepcopy(n)) for n in before if isinstance(n, ast.Assign)]
         self.begins = self._beginnings()
         self.head = self._sizes()
 
@@ -567,14 +298,14 @@ class _Pass:
         carried = [n for n in self.whole.reads if n not in self.file.known]
         given = [n for n in self._nodes() if isinstance(n, ast.Assign) and isinstance(n.value, ast.Subscript)]
         same = {(name_of(n.targets[0]), ast.unparse(n.value)) for n in given}
-        steps = [step for block, _ in _blocks(self.body) for n in block for step in _steps_in(n, same)]
-        steps += [step for n in self.body for step in _steps_of_each(n, carried, self.file.listed)]
+        steps = [step for block, _ in blocks_of(self.body) for n in block for step in steps_in(n, same)]
+        steps += [step for n in self.body for step in steps_of_each(n, carried, self.file.listed)]
         begun = {
             p.id
             for n in self._nodes()
             for t in getattr(n, "targets", [])
-            for p in _parts(t)
-            if _is_begun(n, p)
+            for p in parts_of(t)
+            if is_begun(n, p)
         }
         steps = [
             s
@@ -583,8 +314,8 @@ class _Pass:
         ]
         steps = [s for s in steps if s.goes_down()]
         self.seen = Body([s.statement for s in steps]).see(self.body)
-        of_methods = {name for n in self._nodes() for name in getattr(n, "reads", ())}
-        self.steps = [s for s in steps if s.name in self.seen.read | of_methods]
+        by_methods = {name for n in self._nodes() for name in getattr(n, "reads", ())}
+        self.steps = [s for s in steps if s.name in self.seen.read | by_methods]
         self.seen = Body([s.statement for s in self.steps]).see(self.body)
         self.weights = list(dict.fromkeys(s.name for s in self.steps))
 
@@ -600,11 +331,11 @@ class _Pass:
             call = n.value if isinstance(n, ast.Expr) else None
             if isinstance(call, ast.Call) and called_name(call) in _reports and not self._is_used(n, body):
                 recorded = called_name(call) == "append" and self.file.is_loss(
-                    _root(call.func).rpartition(".")[2]
+                    root_of(call.func).rpartition(".")[2]
                 )
                 if recorded and not isinstance(call.args[0], ast.Name):
                     kept.append(_at(n, ast.Assign([ast.Name(VALUE, ast.Store())], call.args[0])))
-            elif _counts(n) and n.target.id not in Body([n]).see(body).read:
+            elif counts_up(n) and n.target.id not in Body([n]).see(body).read:
                 continue
             elif isinstance(n, ast.If) and self._is_a_report(n, body):
                 told = [
@@ -622,13 +353,13 @@ class _Pass:
         """Whether a list into which a statement puts something is read elsewhere in the body."""
         inside = [m for s in body for m in ast.walk(s)]
         told = [m for m in inside if isinstance(m, ast.Expr) and called_name(m.value) in _reports]
-        ends = [m for m in inside if isinstance(m, ast.If) and _ends(m)]
-        return _is_appended(n) and _root(n.value.func) in Body(told + ends).see(body).read
+        ends = [m for m in inside if isinstance(m, ast.If) and ends_loop(m)]
+        return is_appended(n) and root_of(n.value.func) in Body(told + ends).see(body).read
 
     def _is_a_report(self, n, body):
         """Whether a condition does nothing for what is trained: it ends the loop, or sets what nothing else reads."""
         inside = [m for m in ast.walk(n) if m is not n]
-        if _ends(n):
+        if ends_loop(n):
             return True
         others = Body([n]).see(body)
         read = {name for names in others.of.values() for name in names} | {*others.reads}
@@ -637,7 +368,7 @@ class _Pass:
 
     def _nodes(self):
         """All that stands in the body, in the order of its lines."""
-        return (m for s in self.body for m in [s, *_own(s)])
+        return (m for s in self.body for m in [s, *own_nodes(s)])
 
     def _is_handed_gradients(self):
         """Whether functions or methods of the file's give the gradients: then those are judged."""
@@ -648,7 +379,7 @@ class _Pass:
             if not isinstance(call, ast.Call):
                 continue
             back = self.file.goes_back(called_name(call))
-            named = [is_gradient_name(short_name(p)) for t in getattr(n, "targets", []) for p in _parts(t)]
+            named = [is_gradient_name(short_name(p)) for t in getattr(n, "targets", []) for p in parts_of(t)]
             own = back or name_of(call.func) in self.file.known - vars(builtins).keys()
             continues = any(
                 is_gradient_name(name) for a in call.args for name in names_in(a)
@@ -691,12 +422,12 @@ class _Pass:
         and the other from none.
         """
         found = []
-        for block, depth in _blocks(self.body):
+        for block, depth in blocks_of(self.body):
             for i, statement in enumerate(block if not depth else ()):
                 nodes = ast.walk(statement) if isinstance(statement, ast.Assign | ast.AugAssign) else ()
                 for n in filter(is_difference, nodes):
                     counts = [
-                        sum(self.seen.depends(_names(side), {w}) for w in self.weights)
+                        sum(self.seen.depends(names_read(side), {w}) for w in self.weights)
                         for side in (n.left, n.right)
                     ]
                     output, target = (n.left, n.right) if counts[0] else (n.right, n.left)
@@ -709,11 +440,11 @@ class _Pass:
         plain = [s for s in self.steps if self._is_plain(s)]
         taken = [s.names for s in plain]
         common = set.intersection(*taken) - self.seen.sets if taken else set()
-        named = [n for n in common if _steps_named.fullmatch(n.rpartition(".")[2])]
+        named = [n for n in common if length_named.fullmatch(n.rpartition(".")[2])]
         others = [n for n in common if n not in self.seen.reads and n not in self.file.known]
         if named or len(others) == 1:
             return (named or others)[0]
-        numbers = [{n.value for n in _factors(s.taken) if isinstance(n, ast.Constant)} for s in plain]
+        numbers = [{n.value for n in factors_of(s.taken) if isinstance(n, ast.Constant)} for s in plain]
         same = set.intersection(*numbers) if numbers else set()
         return min((n for n in same if isinstance(n, float) and 0 < n < 1), default=1.0)
 
@@ -722,7 +453,7 @@ class _Pass:
         taken = steps[0].taken
         down = isinstance(steps[0].op, ast.Sub)
         product = isinstance(taken, ast.Name) or isinstance(getattr(taken, "op", None), ast.Mult)
-        names = {ast.unparse(n) for n in _factors(taken)} - {str(self.rate)}
+        names = {ast.unparse(n) for n in factors_of(taken)} - {str(self.rate)}
         one = isinstance(steps[0].target, ast.Name)  # and not one layer after another
         if not one or not down or not product or not len(steps) == len(names) == 1:
             return ""
@@ -743,8 +474,8 @@ class _Pass:
                 getattr(m, "attr", "") in ("shape", "size") or called_name(m) == "len"
                 for m in ast.walk(n.value)
             )
-            names = {p.id for t in n.targets for p in _parts(t) if isinstance(p, ast.Name)}
-            whole = all(isinstance(p, ast.Name) for t in n.targets for p in _parts(t))
+            names = {p.id for t in n.targets for p in parts_of(t) if isinstance(p, ast.Name)}
+            whole = all(isinstance(p, ast.Name) for t in n.targets for p in parts_of(t))
             if read and whole and names & needed and not names & {*self.weights}:
                 found.append(n)
         return found
@@ -755,7 +486,7 @@ class _Pass:
         for n in self.before if isinstance(self.scope, ast.FunctionDef) else ():
             values = n.value.elts if isinstance(n.value, ast.Tuple) else [n.value]
             for t in n.targets:
-                for target, value in zip(_parts(t), values, strict=False):
+                for target, value in zip(parts_of(t), values, strict=False):
                     own = any(isinstance(n, ast.Call) and is_of_self(n.func) for n in ast.walk(value))
                     if name_of(target) in self.weights and not own:
                         found[target.id] = value
@@ -812,7 +543,7 @@ class _Pass:
         self._cut({*returned, *changed}.union(*(names_in(n) for n in made("\n".join(end)))))
         first = f", {KIND}={0 if self.loss else 1}" if self.out is not None else ""
         (function,) = made(f"def {self.name}({', '.join(asked)}{first}): pass")
-        body = [_Turned(back=True).visit(n) for n in [*self.head, *made("; ".join(fitting)), *self.body]]
+        body = [Turned(back=True).visit(n) for n in [*self.head, *made("; ".join(fitting)), *self.body]]
         function.body = [*made("\n".join(begin)), *body, *made("\n".join(end))]
         function.lineno = self.loop.lineno
         return function
@@ -835,7 +566,7 @@ class _Pass:
         if not named and len(taken) == 1 and isinstance(target, ast.Subscript):  # Ws[l] -= lr * gW[l] / ...
             return name, [f"{name} = {taken[0]}"]
         if named and isinstance(target, ast.Subscript):  # of one layer after another
-            for block, _ in _blocks(self.body):
+            for block, _ in blocks_of(self.body):
                 for i, n in enumerate(block):
                     if n is steps[-1].statement:
                         key = ast.unparse(target.slice)
@@ -851,7 +582,7 @@ class _Pass:
         while self.body:
             seen, columns = Body().see(self.body[-1:]), {}
             for n in [n for n in ast.walk(self.body[-1]) if isinstance(n, ast.For)]:
-                columns |= _columns(n, self.file.listed)
+                columns |= columns_of(n, self.file.listed)
             names = {name for row in columns.values() for name in row}
             if (seen.of.keys() | names & {*self.weights} | seen.sets) & needed:
                 return
@@ -879,7 +610,7 @@ class _Script(_Pass):
             for n in tree.body
             if not isinstance(n, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef | ast.If)
         ]
-        every = Body([n for n in work if _Step(n).name]).see(work)
+        every = Body([n for n in work if Step(n).name]).see(work)
         given = {name.lower(): name for name in every.sets}
         promised = {g: given[b] for g in every.of for b in bases(g) if b in given}
         # what is computed from others that have a gradient is a value between
@@ -892,13 +623,13 @@ class _Script(_Pass):
         if first is None:
             raise _NoPass
         at = body.index(first)
-        work = [n for n in body[at:] if _Step(n).name not in promised.values()]
+        work = [n for n in body[at:] if Step(n).name not in promised.values()]
         if any(
-            _Step(n).name in promised.values() for m in work for n in ast.walk(m) if isinstance(n, ast.stmt)
+            Step(n).name in promised.values() for m in work for n in ast.walk(m) if isinstance(n, ast.stmt)
         ):
             raise _NoPass
         filled = {
-            _root(t)
+            root_of(t)
             for n in work
             for m in ast.walk(n)
             for t in getattr(m, "targets", [])
@@ -964,12 +695,3 @@ def _may_be_a_loss(statement):
 def _at(where, node):
     """A new node at the place of another one, with all that has no place of its own."""
     return ast.fix_missing_locations(ast.copy_location(node, where))
-
-
-def _factors(node):
-    """The factors of a product, and what is divided."""
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
-        return [*_factors(node.left), *_factors(node.right)]
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
-        return _factors(node.left)
-    return _factors(node.operand) if isinstance(node, ast.UnaryOp) else [node]

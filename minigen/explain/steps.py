@@ -1,0 +1,136 @@
+"""The statements by which a parameter goes down a loss: w -= lr * dw, W[i] = W[i] - step, for p, g in zip(params, grads): ..."""
+
+import ast
+import copy
+import re
+
+from minigen.explain.flow import blocks_of, names_read, parts_of, root_of
+from minigen.explain.naming import is_gradient_name
+from minigen.explain.source import called_name, is_difference, name_of, names_in
+
+length_named = re.compile(
+    r"(lr|eta|alpha|l_rate)(_?\w{1,3})?|(learn\w*_?)?rate|alfa|step(_?size)?|lern\w*|tasa\w*|taxa\w*|tasso|pas|paso|passo|hiz\w*|"
+    r"epsilon",
+    re.I,
+)
+
+
+_taken_named = re.compile(r"vel|mom|[vV]([_A-Z]|$)|upd|delta|D_?\w*$|L$")  # and what momentum keeps
+
+
+class Step:
+    """w -= e or w = w - e, and the same with +: the name, the statement, what is taken, the names from which that comes, and
+    the name of what stands beside the parameter in a loop through several.
+
+    params = [p - e for p, g in zip(params, grads)] is one, too.
+    """
+
+    def __init__(self, statement, same=()):
+        n, self.statement, self.name, self.taken = statement, statement, "", None
+        self.names, self.beside, self.kept = set(), "", False
+        targets = getattr(n, "targets", [getattr(n, "target", None)])
+        self.target, self.op = targets[0], getattr(n, "op", getattr(getattr(n, "value", None), "op", None))
+        if isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Sub | ast.Add):
+            self.name, self.taken, self.names = root_of(n.target), n.value, names_read(n.value)
+        elif isinstance(n, ast.Assign) and len(n.targets) == 1:
+            text = ast.unparse(n.targets[0])
+            sums = isinstance(n.value, ast.BinOp) and isinstance(n.value.op, ast.Sub | ast.Add)
+            if sums and (name_of(n.value.left), text) in same:  # p = P[i] before P[i] = p - e
+                self.name, self.taken, self.names = (
+                    root_of(n.targets[0]),
+                    n.value.right,
+                    names_read(n.value.right),
+                )
+            else:
+                self._new_value(n.value, text, root_of(n.targets[0]))
+
+    def goes_down(self):
+        """Whether a step takes a share, or a gradient, or what was subtracted from each other: z = z + f(z) is no step."""
+        own, names = self.name.rpartition(".")[2], {n.rpartition(".")[2] for n in self.names} | {self.beside}
+        shares = (
+            n.value
+            for n in ast.walk(self.taken)
+            if isinstance(n, ast.Constant) and isinstance(n.value, float)
+        )
+        said = any(length_named.fullmatch(n) or _taken_named.match(n) or is_gradient_name(n) for n in names)
+        said = said or any(n.endswith(own) and 0 < len(n) - len(own) < 3 for n in names)  # vW beside W
+        return said or any(0 < n < 1 for n in shares) or any(map(is_difference, ast.walk(self.taken)))
+
+    def _new_value(self, value, text, root):
+        """Set what is told by w = w - e; in a list for each of its parts, or for several parameters at once."""
+        through, parts = {}, getattr(value, "elts", [value])
+        while isinstance(parts[0] if parts else None, ast.ListComp):
+            loop = parts[0].generators[0]
+            through |= {name_of(p): names_in(loop.iter) - {"zip"} for p in parts_of(loop.target)}
+            parts = [parts[0].elt]
+        for e in parts:
+            if not isinstance(e, ast.BinOp) or not isinstance(e.op, ast.Sub | ast.Add):
+                return
+            begins = through.get(root_of(e.left), {root_of(e.left)})
+            while begins & through.keys():
+                begins = set().union(*(through.get(n, {n}) for n in begins))
+            if root not in begins or not through and len(parts) == 1 and ast.unparse(e.left) != text:
+                return
+        if parts:
+            self.name, self.taken = root, parts[0].right
+            read = set().union(*(names_read(e.right) for e in parts), *through.values())
+            self.names = read - through.keys() - {root}
+
+
+def steps_in(n, same=()):
+    """The Step that a statement is; of w, b = w - dw, b - db each."""
+    pairs = [n]
+    if isinstance(n, ast.Assign) and isinstance(n.targets[0], ast.Tuple) and isinstance(n.value, ast.Tuple):
+        both = zip(n.targets[0].elts, n.value.elts, strict=False)
+        pairs = [ast.copy_location(ast.Assign([target], value), n) for target, value in both]
+    for one in pairs:
+        step = Step(one, same)
+        step.statement = n
+        yield step
+
+
+def steps_of_each(n, carried, listed):
+    """The _Steps of `for p, g in ((W, dW), (b, db)): p -= lr * g`, or of zip(params, grads): of W and of b."""
+    columns = columns_of(n, listed) if isinstance(n, ast.For) else {}
+    inner = [Step(s) for block, _ in blocks_of(n.body) for s in block] if columns else []
+    beside = [t for t in columns if is_gradient_name(t)]
+    for step in (s for s in inner if s.name in columns):
+        for i, name in enumerate(columns[step.name]):
+            if name in carried:
+                one = copy.copy(step)
+                one.name = name
+                one.kept = any(
+                    o.name in step.names for o in inner if o.name in columns and o.name != step.name
+                )
+                gradients = columns[beside[0]] if len(beside) == 1 and beside[0] != step.name else []
+                one.beside = gradients[i] if len(gradients) == len(columns[step.name]) else ""
+                yield one
+
+
+def columns_of(loop, listed):
+    """{target: [name of each thing it stands for]} of a loop through several things at once; `listed`: names of lists."""
+    targets = [name_of(t) for t in parts_of(loop.target)]
+    if called_name(loop.iter) == "zip":
+        rows = [
+            listed.get(name_of(a)) or [name_of(p) for p in getattr(a, "elts", [a])] for a in loop.iter.args
+        ]
+        return dict(zip(targets, rows, strict=False))
+    if isinstance(loop.iter, ast.Tuple | ast.List) and loop.iter.elts:
+        rows = [[name_of(p) for p in parts_of(e)] for e in loop.iter.elts]
+        return dict(zip(targets, map(list, zip(*rows, strict=False)), strict=False))
+    return {}
+
+
+def factors_of(node):
+    """The factors of a product, and what is divided."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
+        return [*factors_of(node.left), *factors_of(node.right)]
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+        return factors_of(node.left)
+    return factors_of(node.operand) if isinstance(node, ast.UnaryOp) else [node]
+
+
+def is_begun(statement, target):
+    """Whether a statement gives a name a number anew, as stress = 0.0 in every pass."""
+    value = getattr(statement, "value", None)
+    return isinstance(target, ast.Name) and isinstance(value, ast.Constant)
