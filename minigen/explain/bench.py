@@ -358,7 +358,8 @@ def slope(loss, size, here):
 
     Where loss is smooth, loss(h) + loss(-h) - 2 loss(0) grows like h squared. Where it does not, a kink of the function
     or of its slope (Huber's loss) lies within reach, and a smaller step is taken. So it is where differences of order two
-    and four agree too little: the bend of softsign jumps at 0.
+    and four agree too little: the bend of softsign jumps at 0. The two sides of a sharp bend come nearer to each other with
+    a smaller step, those of a kink do not, however small it is: one example among many has crossed its relu.
     """
     for h in (1e-3 * max(1.0, size), 1e-5 * max(1.0, size)):
         p1, m1, p2, m2 = loss(h), loss(-h), loss(2 * h), loss(-2 * h)
@@ -371,7 +372,13 @@ def slope(loss, size, here):
         ):
             return fine
     one, other = (p1 - here) / h, (here - m1) / h
-    return (p1 - m1) / (2 * h) if abs(one - other) <= 1e-3 * (abs(one) + abs(other)) + 1e-6 else np.nan
+    if abs(one - other) > 1e-3 * (abs(one) + abs(other)) + 1e-6:
+        return np.nan
+    p0, m0 = loss(h / 10), loss(-h / 10)
+    jump, nearer, noise = abs(one - other), abs(p0 + m0 - 2 * here) / (h / 10), 1e-8 * (1 + abs(here))
+    if jump <= noise or 0.05 * jump <= nearer <= 0.5 * jump:  # it is a bend
+        return (p1 - m1) / (2 * h)
+    return np.nan if nearer > 0.5 * jump else (p0 - m0) / (2 * h / 10)  # else the kink is further away
 
 
 # ----- the wrapped expressions ---------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from minigen.explain.source import SIMPLE
+from minigen.explain.steps import is_share_of_gradient
 
 KINDS = (
     "factor", "term", "sign", "operator", "operand", "transpose", "order", "axis", "reduction", "broadcast",
@@ -492,6 +493,14 @@ def _of_node(node, parent, place, value, values, arrays, numbers, to):
             yield e(1.25, "order", f"{own} is in the wrong order", parsed(f"{own}[::-1]"))
     if isinstance(node, ast.Subscript):
         yield e(1.4, "index", f"the index of {text(node.value)} is not due", node.value)
+        if isinstance(node.value, ast.Subscript):  # W[i][j]
+            inner, cost = node.value, _cost_of_exchange(node.value.slice, node.slice)
+            new = ast.Subscript(ast.Subscript(inner.value, node.slice, ast.Load()), inner.slice, node.ctx)
+            yield e(cost, "index", "two indices are exchanged", new)
+        if isinstance(node.slice, ast.Tuple) and not _is_index_tuple(node.slice):
+            for exchanged in _exchanged(node.slice):
+                new = ast.Subscript(node.value, exchanged.new, node.ctx)
+                yield e(exchanged.cost, "index", exchanged.words, new)
     if isinstance(node, ast.Dict | ast.Tuple | ast.List):
         yield from _of_elements(node, parent)
     if indexing and (number or isinstance(node, ast.Name)):
@@ -593,7 +602,7 @@ def _of_value(node, parent, place, value, arrays, numbers, to, around=()):
                 yield e(cost, "operand", f"{own} stands where {other.text} is due", other.node)
         for k in (1, -1):
             yield e(1.4, "constant", f"{own} is off by one", binary(node, ast.Add(), parsed(str(k))))
-        if leaf and is_operation(parent, ast.Add | ast.Sub) or isinstance(parent, SIMPLE) and not leaf:
+        if leaf and is_operation(parent, ast.Add | ast.Sub) or isinstance(parent, SIMPLE):
             yield from _by_numbers(node, own, numbers, 0.1, True)
         for other in arrays:
             yield e(cost + 0.6, "operand", f"{own} stands where {other.text} is due", other.node)
@@ -815,7 +824,8 @@ def _of_sum(node):
         yield e(1.0, "sign", f"the sign of {b} is wrong", binary(left, ast.Sub(), right))
         yield e(1.1, "sign", f"the sign of {a} is wrong", binary(right, ast.Sub(), left))
     else:
-        yield e(1.2, "term", f"the term {b} is not due", left)
+        if not is_share_of_gradient(right):
+            yield e(1.2, "term", f"the term {b} is not due", left)
         yield e(1.3, "term", f"the term {a} is not due", ast.UnaryOp(ast.USub(), right))
         yield e(1.4, "term", f"{a} - is not due", right)
         yield e(1.0, "sign", f"the sign of {b} is wrong", binary(left, ast.Add(), right))
@@ -1096,13 +1106,27 @@ def _of_slice(node, numbers, arrays):
         yield e(1.3, "index", "the step of the slice is not due", new)
 
 
+def _cost_of_exchange(one, other):
+    """The cost of exchanging two indices: [j, i] is more often a slip than [i, j]."""
+    counters = isinstance(one, ast.Name) and isinstance(other, ast.Name)
+    return 1.05 if counters and len(one.id) == len(other.id) == 1 and one.id > other.id else 1.3
+
+
+def _exchanged(node):
+    """Two indices of a tuple are exchanged."""
+    for i, j in itertools.combinations(range(len(node.elts)), 2):
+        elements = [*node.elts]
+        elements[i], elements[j] = node.elts[j], node.elts[i]
+        cost = _cost_of_exchange(node.elts[i], node.elts[j])
+        yield Edit(cost, "index", "two indices are exchanged", node, ast.Tuple(elements, node.ctx))
+
+
 def _of_index_tuple(node, numbers):
     def e(cost, words, by):
         elements = [by.get(i, n) for i, n in enumerate(node.elts)]
         return Edit(cost, "index", words, node, ast.Tuple(elements, node.ctx))
 
-    for i, j in itertools.combinations(range(len(node.elts)), 2):
-        yield e(1.3, "two indices are exchanged", {i: node.elts[j], j: node.elts[i]})
+    yield from _exchanged(node)
     computed = [(i, n) for i, n in enumerate(node.elts) if isinstance(n, ast.BinOp)]
     names = [sorted((x for x in ast.walk(n) if isinstance(x, ast.Name)), key=_where) for _, n in computed]
     if computed and all(names):  # every computed index, kh - 1 - i, for the name at its end

@@ -20,7 +20,7 @@ import numpy as np
 
 from minigen.explain import chain, evidence, hints, load, pairs, vector
 from minigen.explain.naming import bases
-from minigen.explain.scene import Live, in_double, is_own
+from minigen.explain.scene import Live, in_double, is_own, returned_leaves
 from minigen.explain.source import (
     attributes,
     called_name,
@@ -486,13 +486,13 @@ class Proposal:
         for p in self.constructor:
             of_forward = any(q.name == p.name for q in self.parameters)  # whose gradient it is then
             promised = p.name.lower() in self.program.promised and p.default is p.empty and not of_forward
-            options = [*self._objects(p.name), *self._tuples(p, position, given)]
+            options = [*self._objects(p.name), *self._tuples(p, position, given), *self._holders(p, weights)]
+            weights += bool(_weight.match(p.name))
             options += choices(p, position, given, True)
             position += options[0].kind in ("width", "pairs")
             if promised and p.name not in given:  # the gradient at it is asked for: it is no size
                 shapes = dict.fromkeys([*_hinted(p.name, 0, weights, ()), *_shapes])
                 options = [*(Choice("array", s) for s in shapes), *choices(p, position, given, True)]
-                weights += bool(_weight.match(p.name))
             keys = self._keys_read(p.name, self._class) if p.name not in given else None
             if keys:
                 of_keys = {key: choices(_parameter(key), i, {}, True)[0] for i, key in enumerate(keys)}
@@ -590,6 +590,16 @@ class Proposal:
         if kind is None or parameter.default is not parameter.empty:
             return []
         return [choice for maker in makers(kind) for choice in _made_by(maker)]
+
+    def _holders(self, parameter, weights):
+        """Choices of objects that hold one array, such as Param(value), of the class that stands beside an argument."""
+        kind = self.program.classes().get(_note(parameter))
+        asked = _constructor(kind) if kind is not None else []
+        needed = [p for p in asked if p.default is p.empty]
+        if len(needed) != 1 or "ndarray" not in _note(needed[0]):
+            return []
+        shapes = dict.fromkeys([*_hinted(parameter.name, 0, weights, ()), *_shapes])
+        return [Choice("made", (kind, {needed[0].name: Choice("array", shape)})) for shape in shapes]
 
     def _chains(self, name):
         """Choices of lists of layers, for examples in rows and in columns."""
@@ -812,7 +822,8 @@ class Proposal:
         held = dict(self.program.names) | made
         inner = [v for v in held.values() if is_own(v, self.program)]  # its layers
         held |= {(i, k): v for i, one in enumerate(inner) for k, v in vars(one).items()}
-        arrays = [v for v in held.values() if isinstance(v, np.ndarray)]
+        parts = (part for v in held.values() for *_, part in returned_leaves(v, self.program).values())
+        arrays = [v for v in parts if isinstance(v, np.ndarray)]
         widths = [d for axes in (2, 1) for v in arrays if v.ndim == axes for d in v.shape]
         widths = [_spec((d,), Sizes()) if d in chosen else d for d in dict.fromkeys(widths)][:4]
         numbers = {k: v for k, v in held.items() if type(v) is int and 1 < v < 100}
@@ -1138,10 +1149,20 @@ def makers(kind):
 
 
 def _maker(kind, program):
-    """What an object is made with: a way of its own to begin, where the constructor asks for arrays or objects."""
+    """What an object is made with: a way of its own to begin, where the constructor asks for arrays or objects, or a function
+    of the file that returns one.
+    """
     notes = [_note(p) for p in _constructor(kind) if p.default is p.empty]
     given = any(re.search("array|list|dict|tuple", note, re.I) or note in program.classes() for note in notes)
-    return makers(kind)[0] if given else kind
+    functions = [f for f in program.functions().values() if _returns_new(program.tree_of(f), kind.__name__)]
+    own = makers(kind)
+    return (own if len(own) > 1 else [*functions, kind])[0] if given else kind
+
+
+def _returns_new(tree, name):
+    """Whether a function returns a new object of the class of this name."""
+    returned = (n.value for n in walk(tree) if isinstance(n, ast.Return))
+    return any(isinstance(value, ast.Call) and name_of(value.func) == name for value in returned)
 
 
 def _constructor(kind):

@@ -29,6 +29,7 @@ SECONDS = 0.5  # of computing, for the code under __main__
 SMALL = ((3, 5, 4, 6, 7), 6), ((5, 7, 6, 8, 9), 10)
 SPREAD = 0.3  # how much numbers differ from those that the file shows, in their standard deviations
 _batch = re.compile(r"batch|mini|chunk|^bs$", re.I)
+_CALLS = 30  # of a function, of which one is waited for in which its counters differ
 _examples, _many = 3, 6  # those that are taken of a list of more examples than that, or of more symbols
 
 
@@ -147,29 +148,42 @@ def _calls_own(program, statement):
 
 
 def _first_calls(program, wanted, others):
-    """{code: Scene of its first call} of the functions whose code is `wanted`, and of `others` that are called, too; and
-    the arrays that those which are `wanted` returned.
+    """{code: Scene of its first call, or of one in which its counters differ} of the functions whose code is `wanted`, and
+    of `others` that are called, too; and the arrays that those which are `wanted` returned.
     """
     found, results, waiting = {}, {}, set(wanted)
+    alike = {}  # {code: how often it may still be called} of those whose counters were the same in the first call
     known = names_known(program)
 
     def watch(frame, event, returned):
         code = frame.f_code
         if event == "return" and code in wanted and code in found and code not in results:
             results[code] = [value for *_, value in scenes.returned_leaves(returned, program).values()]
-        if event != "call" or code in found or code not in waiting and code not in others:
+        new = code not in found and (code in waiting or code in others)
+        if event != "call" or not new and code not in alike:
             return
         given = arguments_of(frame)
         first = next(iter(given), "")
         owner = given.pop(first) if first in ("self", "cls") else None
-        with contextlib.suppress(Exception):
-            found[code] = scenes.Scene(program, given, owner, only=known)
+        differ = _counters_differ(given)
+        if new or differ:
+            with contextlib.suppress(Exception):
+                found[code] = scenes.Scene(program, given, owner, only=known)
         waiting.discard(code)
-        if not waiting and others <= found.keys():
+        alike[code] = 0 if differ else alike.get(code, _CALLS) - 1
+        if not alike[code]:
+            del alike[code]
+        if not waiting and not alike and others <= found.keys():
             raise _Enough
 
     run(program, watch)
     return found, [value for values in results.values() for value in values]
+
+
+def _counters_differ(arguments):
+    """Whether no two whole numbers among the arguments are the same: Q[i] and Q[j] are one where i is j."""
+    whole = [value for value in arguments.values() if type(value) is int]
+    return len({*whole}) == len(whole)
 
 
 def arguments_of(frame):

@@ -18,6 +18,12 @@ length_named = re.compile(
 _taken_named = re.compile(r"vel|mom|[vV]([_A-Z]|$)|upd|delta|D_?\w*$|L$")  # and what momentum keeps
 
 
+def is_share_of_gradient(node):
+    """Whether an expression is what a step takes: lr * dw."""
+    names = {name_of(factor) for factor in factors_of(node)}
+    return any(map(length_named.fullmatch, names)) and any(map(is_gradient_name, names))
+
+
 class Step:
     """w -= e or w = w - e, and the same with +: the name, the statement, what is taken, the names from which that comes, and
     the name of what stands beside the parameter in a loop through several.
