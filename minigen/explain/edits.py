@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from minigen.explain.source import SIMPLE
+from minigen.explain.source import SIMPLE, name_of
 from minigen.explain.steps import is_share_of_gradient
 
 KINDS = (
@@ -503,6 +503,8 @@ def _of_node(node, parent, place, value, values, arrays, numbers, to):
                 yield e(exchanged.cost, "index", exchanged.words, new)
     if isinstance(node, ast.Dict | ast.Tuple | ast.List):
         yield from _of_elements(node, parent)
+        if isinstance(node, ast.Tuple) and isinstance(parent, SIMPLE):
+            yield from _divided_as_the_others(node, numbers)
     if indexing and (number or isinstance(node, ast.Name)):
         for k in (1, -1):
             yield e(1.3, "index", f"the index is {own}, off by one", binary(node, ast.Add(), parsed(str(k))))
@@ -536,6 +538,18 @@ def _of_elements(node, parent):
         new = ast.Dict(node.keys, swapped) if whole else type(node)(swapped, node.ctx)
         words = f"{text(one)} and {text(other)} stand in each other's place"
         yield Edit(1.3, "swap", words, node, new)
+
+
+def _divided_as_the_others(node, numbers):
+    """A division that all others of a tuple have: dw / n, db."""
+    divided = {n.text: [f"/ {n.text}" in text(element) for element in node.elts] for n in numbers}
+    for n in numbers:
+        if sum(divided[n.text]) == len(node.elts) - 1 > 0:
+            i = divided[n.text].index(False)
+            element = node.elts[i]
+            words = f"a division by {n.text} is missing at {text(element)}, and is there at the others"
+            elements = [*node.elts[:i], binary(element, ast.Div(), n.node), *node.elts[i + 1 :]]
+            yield Edit(1.0, "factor", words, node, ast.Tuple(elements, node.ctx))
 
 
 def _counted(node):
@@ -1138,6 +1152,20 @@ def _of_index_tuple(node, numbers):
         if whole and isinstance(other, ast.Name | ast.Attribute):
             words = f"all entries are taken where one for each of {text(other)} is due"
             yield e(1.3, words, {i: parsed(f"np.arange(len({text(other)}))")})
+    turned = {i: n for i, n in enumerate(node.elts) if isinstance(n, ast.Slice) and _is_reversed(n)}
+    if len(turned) > 1:  # a kernel that is turned, and must not be
+        by = {i: ast.Slice(n.lower, n.upper, None) for i, n in turned.items()}
+        yield e(1.3, f"the order of {text(node)} is reversed, and must not be", by)
+    whole = {n.text: n for n in numbers if isinstance(n.value, int)}
+    counters = {i: n for i, n in enumerate(node.elts) if isinstance(n, ast.Slice) and name_of(n.lower) in whole}
+    for other in whole.values() if len(counters) > 1 else ():
+        if other.value > 1:  # windows that stand so far from each other
+            by = {}
+            for i, n in counters.items():
+                own = [m for m in ast.walk(n) if isinstance(m, ast.Name) and m.id == n.lower.id]
+                by[i] = replaced(n, {id(m): ast.BinOp(m, ast.Mult(), other.node) for m in own})
+            names = " and ".join(n.lower.id for n in counters.values())
+            yield e(1.3, f"the factor {other.text} is missing at each {names}", by)
     ranges = {i: n for i, n in enumerate(node.elts) if isinstance(n, ast.Slice) and n.upper is not None}
     for other in numbers if ranges else ():
         if isinstance(other.value, int) and other.value:
@@ -1147,6 +1175,11 @@ def _of_index_tuple(node, numbers):
                 lower = other.node if from_0 else binary(n.lower, ast.Add(), other.node)
                 by[i] = ast.Slice(lower, binary(n.upper, ast.Add(), other.node), n.step)
             yield e(1.4, f"the slices must begin {other.text} further on", by)
+
+
+def _is_reversed(node):
+    """Whether a slice is ::-1."""
+    return isinstance(node.step, ast.UnaryOp) and text(node.step) == "-1"
 
 
 def _where(node):

@@ -19,6 +19,7 @@ from minigen.explain import scene as scenes
 from minigen.explain.naming import bases, is_gradient_name
 from minigen.explain.reading import Assumed, Outcome, photograph, touched
 from minigen.explain.source import is_pass, short_name, tree_of, walk
+from minigen.explain.steps import told_by_steps
 
 STEP = 1e-5  # of the central differences that choose between readings; the verdict is taken elsewhere
 AGREE = 3e-5  # relative
@@ -652,6 +653,17 @@ def _promised(reading, candidates, values, same, live, of_rows):
             score = max(_promise(source, value, reading), sure * (by_structure.get(source) == value))
             if score and same(value, gradient) and not is_kept(source, value):
                 ranked.append((-score, order, source, gradient, value))
+    named = {source for _, _, source, _, _ in ranked}
+    told = told_by_steps(live.program.tree, (reading.backward or reading.forward).name)
+    for order, (source, gradient) in enumerate(candidates if told else ()):
+        if source.kind != "returned" or source in named:
+            continue
+        place, parts = (source.address[1][1], source.address[2:]) if len(source.address) > 1 else (None, ())
+        for value in values:
+            whole = value[: len(value) - len(parts)]
+            fits = whole and whole + parts == value and whole[-1][1] == told.get(place)
+            if fits and value[0][0] == "self" and same(value, gradient):
+                ranked.append((-2.0, order, source, gradient, value))
     return ranked
 
 

@@ -206,7 +206,7 @@ def _steps_of(file, scope, kind, loop, body):
         if i + 1 in steps:
             continue
         with contextlib.suppress(_NoPass):
-            second = _needed(first, rest, whole.places) + rest
+            second = _needed(first, whole.without_reports(copy.deepcopy(rest)), whole.places) + rest
             name = f"step_in_line_{rest[0].lineno}"
             players = [
                 _Pass(file, scope, kind, loop, n, part) for n, part in ((whole.name, first), (name, second))
@@ -240,6 +240,9 @@ class _File:
         imports = [a for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom) for a in n.names]
         self.known = {n.name for n in kinds} | {(a.asname or a.name).partition(".")[0] for a in imports}
         self.known |= vars(builtins).keys()
+        calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and n.args and not n.keywords]
+        own = {n.name for n in tree.body if isinstance(n, ast.FunctionDef)}
+        self.calls = [n for n in calls if name_of(n.func) in own and all(map(name_of, n.args))]
         lists = [
             n
             for n in ast.walk(tree)
@@ -269,7 +272,7 @@ class _Pass:
         self.file, self.scope, self.kind, self.loop, self.name = file, scope, kind, loop, name
         self.reported = set()  # what is computed only to be told
         turned = Turned(kind)
-        self.body = self._without_reports([turned.visit(n) for n in copy.deepcopy(body)])
+        self.body = self.without_reports([turned.visit(n) for n in copy.deepcopy(body)])
         self.whole = Body().see(self.body)
         self._find_steps()
         set_by_methods = of_methods(kind, turned.methods, ast.Store)
@@ -278,6 +281,8 @@ class _Pass:
             raise _NoPass
         self.loss, told = self._own_loss()
         self.out = self._compared() if self.loss is None or told else None
+        if self.loss is None and self.out is None:
+            self._take_a_function_of_the_weights()
         ends = (set(self.loss.split(" + ")) if self.loss else set()) | (
             names_read(self.out[2]) if self.out else set()
         )
@@ -319,12 +324,23 @@ class _Pass:
         self.seen = Body([s.statement for s in self.steps]).see(self.body)
         self.weights = list(dict.fromkeys(s.name for s in self.steps))
 
+    def _take_a_function_of_the_weights(self):
+        """Where the file calls a function of its own with the weights alone, as in print(f(x, y)), go down that."""
+        for call in self.file.calls:
+            if {*map(name_of, call.args)} == {*self.weights} and not self.file.goes_back(name_of(call.func)):
+                value = ast.Assign([ast.Name(VALUE, ast.Store())], copy.deepcopy(call))
+                self.body.insert(0, _at(self.body[0], value))
+                self.whole = Body().see(self.body)
+                self.seen = Body([s.statement for s in self.steps]).see(self.body)
+                self.loss = VALUE
+                return
+
     def own_loss_in(self, statements):
         """Whether the loss of this pass is made in these statements."""
-        made = Body().see(self._without_reports(copy.deepcopy(statements))).of.keys()
+        made = Body().see(self.without_reports(copy.deepcopy(statements))).of.keys()
         return self.loss is not None and {*self.loss.split(" + ")} <= made
 
-    def _without_reports(self, body):
+    def without_reports(self, body):
         """The statements without those that print, keep a record or end the loop; what they compute as a loss stays."""
         kept = []
         for n in body:
@@ -340,7 +356,7 @@ class _Pass:
             elif isinstance(n, ast.If) and self._is_a_report(n, body):
                 told = [
                     s
-                    for s in self._without_reports([*n.body, *n.orelse])
+                    for s in self.without_reports([*n.body, *n.orelse])
                     if isinstance(s, ast.Assign | ast.AugAssign | ast.For)
                 ]
                 self.reported |= Body().see(told).sets
@@ -618,7 +634,7 @@ class _Script(_Pass):
             w for w in promised.values() if every.depends(every.of.get(w, ()), {*promised.values()} - {w})
         ]
         promised = {g: w for g, w in promised.items() if w not in between}
-        body = self._without_reports(copy.deepcopy(work))
+        body = self.without_reports(copy.deepcopy(work))
         first = next((n for n in body if self._goes_on(n, set(promised.values()))), None)
         if first is None:
             raise _NoPass

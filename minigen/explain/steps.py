@@ -2,9 +2,10 @@
 
 import ast
 import copy
+import functools
 import re
 
-from minigen.explain.flow import blocks_of, names_read, parts_of, root_of
+from minigen.explain.flow import blocks_of, names_read, own_nodes, parts_of, root_of
 from minigen.explain.naming import is_gradient_name
 from minigen.explain.source import called_name, is_difference, name_of, names_in
 
@@ -140,3 +141,27 @@ def is_begun(statement, target):
     """Whether a statement gives a name a number anew, as stress = 0.0 in every pass."""
     value = getattr(statement, "value", None)
     return isinstance(target, ast.Name) and isinstance(value, ast.Constant)
+
+
+@functools.lru_cache(maxsize=64)
+def told_by_steps(tree, gradients):
+    """{place: name}: which parameter the file subtracts each value from that a function of this name returns; the place is
+    None where it returns one. After dw, db = gradients(x) those are w of w -= lr * dw and bias of self.bias -= lr * db.
+    """
+    found = {}
+    for scope in [tree, *(n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef))]:
+        nodes = [n for n in own_nodes(scope) if isinstance(n, ast.stmt)]
+        given = {}
+        for n in nodes:
+            if isinstance(n, ast.Assign) and called_name(n.value) == gradients:
+                parts = parts_of(n.targets[0])
+                several = isinstance(n.targets[0], ast.Tuple | ast.List)
+                given |= {name_of(p): i if several else None for i, p in enumerate(parts) if name_of(p)}
+        for n in nodes if given else ():
+            for step in steps_in(n):
+                taken = step.names & given.keys()
+                target = step.target
+                if step.name and len(taken) == 1:
+                    name = target.attr if isinstance(target, ast.Attribute) else step.name
+                    found.setdefault(given[taken.pop()], name)
+    return found
