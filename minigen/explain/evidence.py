@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from minigen.explain import scene as scenes
-from minigen.explain.naming import bases, is_gradient_name
+from minigen.explain.naming import bases, cache_named, is_gradient_name
 from minigen.explain.reading import Assumed, Outcome, photograph, touched
 from minigen.explain.source import is_pass, short_name, tree_of, walk
 from minigen.explain.steps import told_by_steps
@@ -1394,7 +1394,8 @@ def _promise(source, value, reading):
     # an object with the names of arguments, made by a function of its own; others may be states that go on
     held = of[-1][0] == "attr" and source.kind == "returned" and reading.backward is not None
     keyed = of[-1][0] == "key" or held and len(value) == 1 and value[0][0] == "arg"
-    keyed = keyed and isinstance(of[-1][1], str) and not any(map(_velocity.match, holders))
+    others = [h for h in holders if _velocity.match(h) or source.kind == "stored" and cache_named.match(h)]
+    keyed = keyed and isinstance(of[-1][1], str) and not others
     if keyed or any(map(_strict.search, holders)):
         wanted = wanted | {name.lower()}
     if last not in wanted:  # grad_in may be that of w_in

@@ -13,7 +13,7 @@ import numpy as np
 
 from minigen.explain import arrays, evidence, hints, load, loops, observed, pairs, process, propose, shown
 from minigen.explain import scene as scenes
-from minigen.explain.naming import is_gradient_name
+from minigen.explain.naming import cache_named, is_gradient_name
 from minigen.explain.reading import ENTROPIES, Assumed
 from minigen.explain.scene import Scene, in_double
 from minigen.explain.source import (
@@ -422,7 +422,7 @@ def _with_parameters(program, given, seed):
         asked = _parameters(function) or []
         left = [n for n in asked if n not in given]
         takes_all = given.keys() <= set(asked) and not pairs.goes_back(name)
-        if function not in begin and takes_all and len(left) == 1 and not pairs._cache.match(left[0]):
+        if function not in begin and takes_all and len(left) == 1 and not cache_named.match(left[0]):
             made = begin[0](*[rng for _ in _parameters(begin[0])])
             moved = propose.with_other_numbers(made, rng) if type(made) is dict else made
             return given | {left[0]: moved}

@@ -22,6 +22,10 @@ STEP = (
     r"guncelle|g[uü]ncelle|actuali[sz]|atuali[sz]|aggiorn|mettre_a_jour|aktualis|uppdater|oppdater|opdater"
 )
 
+cache_named = re.compile(  # what forward keeps for backward
+    r"^(cache|caches|ctx|context|tape|saved|memo|memory|mem|state|intermediates?|activations?|saves?)s?_?$"
+)
+
 
 def last(name):
     """The last name in small letters: w in self.layer.W and in parameters["W"]; a value between has a ~."""

@@ -25,7 +25,7 @@ import numpy as np
 from minigen.explain import evidence, hints, load, loops, naming, tables, within
 from minigen.explain import scene as scenes
 from minigen.explain.live import reachable as reachable_from
-from minigen.explain.naming import bases, is_gradient_name
+from minigen.explain.naming import bases, cache_named, is_gradient_name
 from minigen.explain.reading import EVERY, FILE, NUMBER, PARTS, Assumed, Reading, Step, is_number
 from minigen.explain.source import (
     attributes,
@@ -62,9 +62,6 @@ _cost = re.compile(
     re.I,
 )
 _upstream = re.compile(r"^(grad|d_?out|dy|upstream|out(put)?_?grad(ient)?|grad(ient)?_?out(put)?)$", re.I)
-_cache = re.compile(
-    r"^(cache|caches|ctx|context|tape|saved|memo|memory|mem|state|intermediates?|activations?|saves?)s?_?$"
-)
 _data = re.compile(r"^(x|inp|inputs?|input_|data|batch|entree|a_prev|z|features)$", re.I)
 _collection = re.compile(r"^(G|grads?|gradients|d_?params|derivs)$")  # a dict to which gradients are added
 may_be_labels = evidence.may_be_labels
@@ -637,8 +634,9 @@ def _options(place, forward, back, arguments):
             choice = [("constant", settings[name])] if required else [None]
         elif name.lower() in evidence.steps:
             choice = [("constant", 0.1)] if required else [None]
-        elif _cache.match(name):
-            choice = [("rest",), ("result",), ("y",), *([] if required else [None])]
+        elif cache_named.match(name):
+            own = [("out", returned.index(name))] if name in returned[2:] else []
+            choice = [*own, ("rest",), ("result",), ("y",), *([] if required else [None])]
         elif name in tables.OF_OUTPUTS and back in place.program.tables:
             choice = [("y",)]  # as all in a table that are written with the output
         elif name not in returned and hints.is_compared(tree, name) and not is_gradient_name(name):
@@ -880,7 +878,7 @@ def _is_called_as_meant(place, reading):
             return returned[what[0]] == p
         if kind == "given":
             return what == [p] and p in asked
-        return kind == "g" or kind == "rest" and bool(_cache.match(p))
+        return kind == "g" or kind == "rest" and bool(cache_named.match(p))
 
     return len(upstream) < 2 and all(has_its_name(p, source) for p, source in reading.backward.bound)
 

@@ -78,6 +78,26 @@ def of_another_player(task, others, rng):
     return replace(task, names={n: v for n, v in task.names.items() if n not in found}, judged=None), said
 
 
+def of_a_setting(task, without, rng):
+    """(Task, sentence) in which a number is 0 that forward does not use, and that multiplies each parameter in its gradient:
+    weight decay without a term in the loss. `without`: [(name, Task in which that number is 0)]. None where there is none.
+    """
+    values = task.draw(rng)
+    y, given = task.forward(values), task.play(values).gradients
+    for name, other in without:
+        with contextlib.suppress(Exception):  # it may not be 0
+            rest = other.play(values).gradients
+            added = {n: given[n] - rest[n] for n in task.names if n in values and np.any(given[n] != rest[n])}
+            decays = {n: _decay(a, values[n]) for n, a in added.items()}
+            if decays and all(decays.values()) and np.array_equal(other.forward(values), y):
+                parts = ", ".join(f"{decay} {n}" for n, decay in decays.items())
+                return other, (
+                    f"backward adds {parts}, and the loss does not use {name}: weight decay, which is left out of the "
+                    "comparison"
+                )
+    return None
+
+
 def _excess(task, values, names):
     """{name: gradient less the slope of forward}; 0 where they agree as far as differences tell, to about 1e-6."""
     given, slopes = task.play(values).gradients, _slopes(task.forward, values, names)

@@ -19,7 +19,7 @@ import time
 import numpy as np
 
 from minigen.explain import chain, evidence, hints, load, pairs, vector
-from minigen.explain.naming import bases
+from minigen.explain.naming import bases, cache_named
 from minigen.explain.scene import Live, in_double, is_own, returned_leaves
 from minigen.explain.source import (
     attributes,
@@ -1050,7 +1050,7 @@ def _of_backs(place, front, parameters):
         asked, compared = place.parameters(back), pairs.targets(place, front, back)
         for p in asked:
             label, name = pairs.may_be_labels.match(p.name), p.name
-            if name in known or p.default is not p.empty or pairs._cache.match(name):
+            if name in known or p.default is not p.empty or cache_named.match(name):
                 continue
             if pairs.is_gradient_name(name) and not label:
                 continue

@@ -54,6 +54,8 @@ def places(program, known=()):
         if p in inner and all(code in calls for code in inner[p]):
             maker, function = (calls[code] for code in inner[p])
             scene = scenes.Scene(program, function.arguments, p.kind(**maker.arguments))
+        if scene is not None and scene.owner is None and p.kind is not None:
+            scene = _of_a_static_method(program, p, scene)
         ways = [scene, _as_given_to_another(program, p, others.values()) if p.kind is None else None]
         ways = [s for s in ways if s is not None and (p.kind is None or type(s.owner) is p.kind)]
         if not ways:
@@ -77,6 +79,14 @@ def _is_one_of(value, results):
     """Whether an array or a number is what a forward has returned: backward is given it anew each time."""
     may_be = isinstance(value, np.ndarray | float)
     return may_be and any(np.array_equal(value, result) for result in results)
+
+
+def _of_a_static_method(program, proposal, scene):
+    """The Scene of a method that needs no object, with one that is made without arguments; as it is for others."""
+    if isinstance(vars(proposal.kind).get(proposal.front), staticmethod):
+        with contextlib.suppress(Exception):
+            return scenes.Scene(program, scene.live().arguments, proposal.kind())
+    return scene
 
 
 def _as_given_to_another(program, proposal, calls):
@@ -508,6 +518,7 @@ def _of_its_kind(value, chosen, rng, spread=SPREAD):
     if type(value) is int:
         return len(chosen[value]) if value in chosen else value
     whole = value.dtype.kind != "f" or bool((value == np.rint(value)).all())
+    scaled = not whole and value.min(initial=0) == 0 and len(np.unique(value)) == 2  # a mask of dropout
     adds_up = [
         a for a in range(value.ndim) if value.size and (value >= 0).all() and np.allclose(value.sum(a), 1)
     ]
@@ -524,7 +535,7 @@ def _of_its_kind(value, chosen, rng, spread=SPREAD):
             new = least + (new - least) % (min(fits) - least)
     if adds_up:
         return _shares(new, adds_up[-1], whole, rng)
-    if whole or not value.size:
+    if whole or scaled or not value.size:
         return new
     noise = spread * rng.standard_normal(new.shape)
     if value.ndim == 2 and value.shape == value.T.shape and len(value) > 1 and np.allclose(value, value.T):
