@@ -19,7 +19,6 @@ from pathlib import Path
 import numpy as np
 
 from minigen.explain import find, load, operations, penalty, process, propose, shown, trace
-from minigen.explain import scene as scenes
 from minigen.explain.explanation import Explanation, explain_task
 from minigen.explain.reading import ENTROPIES
 from minigen.explain.source import SMALL, is_pass, small
@@ -141,7 +140,7 @@ def _work(path, names, shapes, seconds, reveal, subject, send):
         said = explain_task(task, seconds=0, reveal=reveal)
         if _wrong(said) and getattr(found[i].place, "smaller", None):
             said, task, found[i] = _at_larger_sizes(said, task, found[i], reveal, note)
-        with_penalty = _with_penalty(task, tasks, found[i]) if _wrong(said) else None
+        with_penalty = _with_penalty(task, tasks) if _wrong(said) else None
         if with_penalty is not None:
             task, what = with_penalty
             note(f"{task.title}: {what}")
@@ -153,7 +152,7 @@ def _work(path, names, shapes, seconds, reveal, subject, send):
             with aside() as lines:
                 other = task_of(found[i])  # objects may hold a small number that their constructor was given
                 if with_penalty is not None:
-                    other, _ = _with_penalty(other, tasks, found[i]) or (other, "")
+                    other, _ = _with_penalty(other, tasks) or (other, "")
                 again = explain_task(other, seconds=0, reveal=reveal)
             fewer = len(_wrong(said)) - len(_wrong(again))
             lost = len(again.gradients) < len(said.gradients)  # as where 0 / 0 is left
@@ -242,35 +241,13 @@ def _with_masks_both_ways(said, task, found, reveal, note):
     return said, task, found
 
 
-def _with_penalty(task, tasks, found):
+def _with_penalty(task, tasks):
     """(Task, note) that knows the penalty which backward adds, or the weight decay of another player, or one that the loss
     leaves out; None without one.
     """
     rng, others = np.random.default_rng(0), [t for t in tasks if t is not None]
     known = penalty.apart(task, rng) or penalty.of_another_player(task, others, rng)
-    if known or task.takes_g:
-        return known
-    return penalty.of_a_setting(task, _without_a_number(found), rng)
-
-
-def _without_a_number(found):
-    """(text, Task) for each small number that the object of a Found holds, with 0 in its place."""
-    live = found.place.build(0).live()
-    for address, (_, key, value) in scenes.leaves(live, live.program).items():
-        if address[0][0] == "self" and np.ndim(value) == 0 and 0 < value < 1:
-            other = copy.copy(found)
-            other.place = copy.copy(found.place)
-            other.place.build = functools.partial(_build_with_0, found.place.build, address)
-            with contextlib.suppress(Exception):
-                yield f"self.{key}", task_of(other)
-
-
-def _build_with_0(build, address, seed):
-    """The Scene of a seed with 0 for a number that its object holds."""
-    live = build(seed).live()
-    container, key, value = scenes.reach(live, address)
-    scenes.put(container, key, value, 0.0)
-    return scenes.Scene(live.program, live.arguments, live.owner, seed)
+    return known or (None if task.takes_g else penalty.of_a_setting(task, rng))
 
 
 def _wrong(said):

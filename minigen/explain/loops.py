@@ -72,6 +72,7 @@ BEFORE, VALUE, OUT, TARGET, KIND, KEPT = (
 )
 _errors = re.compile(r"err|fehler|fout|hata|b[lł][aą]d|chyb|fejl|feil|virhe|hiba|diff|miss|galat", re.I)
 _part_of_loss = re.compile(r"(kld?|bce|mse|nll|rec\w*|xent|ce|entropy|reg\w*|penalty)(_\w+)?$", re.I)
+_history = re.compile(r"hist|stor[iy]|record|log|trace|curve|verlauf|progres|evol|seri|courbe|kurve", re.I)
 _gradient_of = ("grad_", "gradient_", "d_", "dloss_d", "delta_")
 _sums = ("sum", "mean", "average", "norm")
 _reports = ("print", "append", "plot", "show", "write", "pause", "set_description", "scatter")
@@ -129,9 +130,10 @@ def assumed(kind, a, y):
     return Assumed(name, (), times=times, axis=axis).function(None)(a, y)
 
 
+POISSON = "the negative log-likelihood of Poisson's counts"
 KINDS = [
     (name, times, axis)
-    for name in ("half the squared error", "the binary cross-entropy", "the cross-entropy")
+    for name in ("half the squared error", "the binary cross-entropy", "the cross-entropy", POISSON)
     for axis in (0, -1, None, 1)  # a division is more often forgotten than made where none is due
     for times in (1.0, 2.0)
 ]
@@ -165,7 +167,8 @@ def outlined(tree, is_loss, goes_back):
     for scope, kind in _scopes(tree):
         loops = [n for n in own_nodes(scope) if isinstance(n, ast.For | ast.While)]
         for loop in reversed(loops):  # the innermost first
-            if any(is_pass(called_name(n)) for n in ast.walk(loop)):
+            around = next((o for o in reversed(loops) if o is not loop and loop in ast.walk(o)), None)
+            if any(is_pass(called_name(n)) for n in ast.walk(loop)) or _adds_up(loop, around):
                 continue
             with contextlib.suppress(_NoPass):
                 before, test, body = _guards(loop.body)
@@ -179,6 +182,13 @@ def outlined(tree, is_loss, goes_back):
             passes.append(one.function())
             tree.body.append(one.call())
     return tree, passes
+
+
+def _adds_up(loop, around):
+    """Whether a loop adds up, or sets, what the loop around it takes a step by: then a pass is one of that."""
+    added = {*Body().see(loop.body).of}
+    steps = (s for n in (around.body if around else ()) if n is not loop for s in steps_in(n) if s.name)
+    return any(s.names & added and s.name not in added for s in steps)
 
 
 def _guards(body):
@@ -346,11 +356,11 @@ class _Pass:
         for n in body:
             call = n.value if isinstance(n, ast.Expr) else None
             if isinstance(call, ast.Call) and called_name(call) in _reports and not self._is_used(n, body):
-                recorded = called_name(call) == "append" and self.file.is_loss(
-                    root_of(call.func).rpartition(".")[2]
-                )
-                if recorded and not isinstance(call.args[0], ast.Name):
-                    kept.append(_at(n, ast.Assign([ast.Name(VALUE, ast.Store())], call.args[0])))
+                name = root_of(call.func).rpartition(".")[2] if called_name(call) == "append" else ""
+                value = ast.Assign([ast.Name(VALUE, ast.Store())], call.args[0]) if name else None
+                recorded = self.file.is_loss(name) or _history.match(name) and _may_be_a_loss(value)
+                if name and recorded and not isinstance(value.value, ast.Name):
+                    kept.append(_at(n, value))
             elif counts_up(n) and n.target.id not in Body([n]).see(body).read:
                 continue
             elif isinstance(n, ast.If) and self._is_a_report(n, body):
@@ -455,7 +465,8 @@ class _Pass:
         """The length of the step: a name, a number, or 1."""
         plain = [s for s in self.steps if self._is_plain(s)]
         taken = [s.names for s in plain]
-        common = set.intersection(*taken) - self.seen.sets if taken else set()
+        common = set.intersection(*taken) if taken else set()
+        common = {n for n in common if n not in self.seen.sets or self._is_a_schedule(n)}
         named = [n for n in common if length_named.fullmatch(n.rpartition(".")[2])]
         others = [n for n in common if n not in self.seen.reads and n not in self.file.known]
         if named or len(others) == 1:
@@ -463,6 +474,11 @@ class _Pass:
         numbers = [{n.value for n in factors_of(s.taken) if isinstance(n, ast.Constant)} for s in plain]
         same = set.intersection(*numbers) if numbers else set()
         return min((n for n in same if isinstance(n, float) and 0 < n < 1), default=1.0)
+
+    def _is_a_schedule(self, name):
+        """Whether the body computes the length of its step, as lr / (1 + epoch)."""
+        named = length_named.fullmatch(name.rpartition(".")[2])
+        return bool(named) and not self.seen.depends([name], self.weights)
 
     def _said(self, weight, steps):
         """The name of the gradient in w -= lr * dw: then nothing of the step is in question; "" where it is not so plain."""
@@ -651,17 +667,20 @@ class _Script(_Pass):
             for t in getattr(m, "targets", [])
             if isinstance(t, ast.Subscript)
         }
+        steps = [step for n in body[at:] for step in steps_in(n) if step.name in promised.values()]
+        self.steps = [s for s in steps if self._takes_another(s, promised)]
         self.body = [n for n in body[:at] if Body().see([n]).sets & filled - {*promised.values()}] + work
         self.whole = self.seen = Body().see(self.body)
         self.gradients = {w: g for g, w in promised.items() if w in self.whole.reads and g in self.whole.of}
-        self.weights, self.steps = [*self.gradients], []
+        self.weights = [*self.gradients]
+        self.body += [s.statement for s in self.steps if s.name in self.weights]
         if not self.weights or self._is_handed_gradients():
             raise _NoPass
         self.loss, told = self._own_loss()
         self.out = self._compared() if self.loss is None or told else None
         if self.loss is None and self.out is None:
             raise _NoPass
-        self.rate, self.begins, self.head, self.loop = 1.0, {}, [], first
+        self.rate, self.begins, self.head, self.loop = self._rate(), {}, [], first
         self.read_by_methods = set()
         self.name = f"lines_from_line_{first.lineno}"
 
@@ -669,7 +688,14 @@ class _Script(_Pass):
         """Whether a statement computes from what has a gradient, as the first of forward does."""
         return bool(Body().see([n]).read & weights)
 
+    def _takes_another(self, step, promised):
+        """Whether a step takes the gradient of another parameter: b1 = b1 - lr * db2."""
+        taken = {promised[n] for n in step.names if n in promised}
+        return len(taken) == 1 and step.name not in taken
+
     def _gradient(self, w, made):
+        if any(s.name == w for s in self.steps):
+            return super()._gradient(w, made)
         return self.gradients[w], []
 
     def call(self):

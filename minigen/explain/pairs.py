@@ -42,6 +42,7 @@ from minigen.explain.source import (
 from minigen.explain.task import Played, Task
 
 MEANS = "the mean", "the sum"
+_goes_up = re.compile(r"elbo|bound|likelihood|loglik|log_?prob|^ll$|reward", re.I)  # a step makes it larger
 FAR = 1 << 30  # farther than forward alone comes, counted in lines
 SEED = "(draw)"  # the entry of a task's values that says which scene they belong to
 _back = re.compile(
@@ -287,10 +288,17 @@ def _of_a_pass(place, name, arguments):
     for forward in _bind(place, name, arguments):
         if not first:
             yield Reading(title, forward)
-            for how in MEANS:
+            up = _goes_up.search(_name_of_the_loss(place.tree_of(name)))
+            for how in (*MEANS, *(["the opposite"] if up else [])):
                 yield Reading(title, forward, reduce=how)
         for kind in range(1, 1 + len(loops.KINDS)) if loops.KIND in asked else ():
             yield Reading(title, replace(forward, bound=(*forward.bound, (loops.KIND, ("constant", kind)))))
+
+
+def _name_of_the_loss(tree):
+    """What a function returns first, by its name: loss of return loss, dw."""
+    returned = evidence._returned(tree)
+    return name_of(returned.elts[0]) if isinstance(returned, ast.Tuple) else ""
 
 
 def _losses(functions):

@@ -5,6 +5,7 @@ forward. The gradients are then those of <g, y> plus the penalty. What backward 
 """
 
 import contextlib
+import functools
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from minigen.explain.task import Played
 
 STEP = 1e-5  # of the central differences of a penalty
 CLOSE = 1e-6
+MOST = 8  # numbers of which is asked whether they are a weight decay
 
 
 def apart(task, rng):
@@ -78,24 +80,37 @@ def of_another_player(task, others, rng):
     return replace(task, names={n: v for n, v in task.names.items() if n not in found}, judged=None), said
 
 
-def of_a_setting(task, without, rng):
+def of_a_setting(task, rng):
     """(Task, sentence) in which a number is 0 that forward does not use, and that multiplies each parameter in its gradient:
-    weight decay without a term in the loss. `without`: [(name, Task in which that number is 0)]. None where there is none.
+    weight decay without a term in the loss. None where there is none.
     """
     values = task.draw(rng)
     y, given = task.forward(values), task.play(values).gradients
-    for name, other in without:
-        with contextlib.suppress(Exception):  # it may not be 0
-            rest = other.play(values).gradients
-            added = {n: given[n] - rest[n] for n in task.names if n in values and np.any(given[n] != rest[n])}
-            decays = {n: _decay(a, values[n]) for n, a in added.items()}
-            if decays and all(decays.values()) and np.array_equal(other.forward(values), y):
-                parts = ", ".join(f"{decay} {n}" for n, decay in decays.items())
-                return other, (
-                    f"backward adds {parts}, and the loss does not use {name}: weight decay, which is left out of the "
-                    "comparison"
-                )
+    small = [n for n, v in values.items() if n not in task.names and np.ndim(v) == 0 and 0 < v < 1]
+    for name in small[:MOST]:
+        try:
+            without = {**values, name: np.zeros(())}
+            rest, same = task.play(without).gradients, np.array_equal(task.forward(without), y)
+        except Exception:  # it may not be 0
+            continue
+        added = {n: given[n] - rest[n] for n in task.names if n in rest and np.any(given[n] != rest[n])}
+        if not same or not added:
+            continue
+        flat = [np.concatenate([np.ravel(of[n]) for n in added]) for of in (added, values)]
+        alike = _decay(*flat)  # of numbers only several together tell it
+        decays = {n: alike or _decay(a, values[n]) for n, a in added.items()}
+        if all(decays.values()):
+            of = ", ".join(n.partition(" ")[0] for n in added)
+            said = (
+                f"backward adds weight decay by {name.partition(' ')[0]} to the gradients of {of}, which the loss does not have; "
+                "it is left out of the comparison"
+            )
+            return replace(task, draw=functools.partial(_with_0, task.draw, name), judged=None), said
     return None
+
+
+def _with_0(draw, name, rng):
+    return {**draw(rng), name: np.zeros(())}
 
 
 def _excess(task, values, names):

@@ -88,6 +88,7 @@ _losses = {
     "half the squared error": lambda a, y: float(0.5 * np.sum((a - y) ** 2)),
     "the binary cross-entropy": lambda a, y: float(-np.sum(y * np.log(a) + (1 - y) * np.log(1 - a))),
     "the cross-entropy": lambda a, y: float(-np.sum(_one_hot(y, a) * np.log(a))),
+    "the negative log-likelihood of Poisson's counts": lambda a, y: float(np.sum(a - y * np.log(a))),
 }
 
 

@@ -10,7 +10,7 @@ from minigen.explain.naming import is_gradient_name
 from minigen.explain.source import called_name, is_difference, name_of, names_in
 
 length_named = re.compile(
-    r"(lr|eta|alpha|l_rate)(_?\w{1,3})?|(learn\w*_?)?rate|alfa|step(_?size)?|lern\w*|tasa\w*|taxa\w*|tasso|pas|paso|passo|hiz\w*|"
+    r"(lr|eta|alpha|l_rate)(_?\w{1,3})?|tass\w*|(learn\w*_?)?rate|alfa|step(_?size)?|lern\w*|tasa\w*|taxa\w*|tasso|pas|paso|passo|hiz\w*|"
     r"epsilon",
     re.I,
 )
@@ -61,7 +61,8 @@ class Step:
         )
         said = any(length_named.fullmatch(n) or _taken_named.match(n) or is_gradient_name(n) for n in names)
         said = said or any(n.endswith(own) and 0 < len(n) - len(own) < 3 for n in names)  # vW beside W
-        return said or any(0 < n < 1 for n in shares) or any(map(is_difference, ast.walk(self.taken)))
+        told = said or any(0 < n < 1 for n in shares) or any(map(is_difference, ast.walk(self.taken)))
+        return told and not any(called_name(n) in ("log", "log2", "log10", "log1p") for n in ast.walk(self.taken))
 
     def _new_value(self, value, text, root):
         """Set what is told by w = w - e; in a list for each of its parts, or for several parameters at once."""
