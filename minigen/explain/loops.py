@@ -251,8 +251,8 @@ class _File:
         self.known = {n.name for n in kinds} | {(a.asname or a.name).partition(".")[0] for a in imports}
         self.known |= vars(builtins).keys()
         calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and n.args and not n.keywords]
-        own = {n.name for n in tree.body if isinstance(n, ast.FunctionDef)}
-        self.calls = [n for n in calls if name_of(n.func) in own and all(map(name_of, n.args))]
+        self.functions = {n.name for n in tree.body if isinstance(n, ast.FunctionDef)}
+        self.calls = [n for n in calls if name_of(n.func) in self.functions and all(map(name_of, n.args))]
         lists = [
             n
             for n in ast.walk(tree)
@@ -282,7 +282,8 @@ class _Pass:
         self.file, self.scope, self.kind, self.loop, self.name = file, scope, kind, loop, name
         self.reported = set()  # what is computed only to be told
         turned = Turned(kind)
-        self.body = self.without_reports([turned.visit(n) for n in copy.deepcopy(body)])
+        self.every = [turned.visit(n) for n in copy.deepcopy(body)]
+        self.body = self.without_reports(self.every)
         self.whole = Body().see(self.body)
         self._find_steps()
         set_by_methods = of_methods(kind, turned.methods, ast.Store)
@@ -292,7 +293,7 @@ class _Pass:
         self.loss, told = self._own_loss()
         self.out = self._compared() if self.loss is None or told else None
         if self.loss is None and self.out is None:
-            self._take_a_function_of_the_weights()
+            self._take_a_function()
         ends = (set(self.loss.split(" + ")) if self.loss else set()) | (
             names_read(self.out[2]) if self.out else set()
         )
@@ -334,16 +335,31 @@ class _Pass:
         self.seen = Body([s.statement for s in self.steps]).see(self.body)
         self.weights = list(dict.fromkeys(s.name for s in self.steps))
 
-    def _take_a_function_of_the_weights(self):
-        """Where the file calls a function of its own with the weights alone, as in print(f(x, y)), go down that."""
-        for call in self.file.calls:
-            if {*map(name_of, call.args)} == {*self.weights} and not self.file.goes_back(name_of(call.func)):
-                value = ast.Assign([ast.Name(VALUE, ast.Store())], copy.deepcopy(call))
-                self.body.insert(0, _at(self.body[0], value))
-                self.whole = Body().see(self.body)
-                self.seen = Body([s.statement for s in self.steps]).see(self.body)
-                self.loss = VALUE
-                return
+    def _take_a_function(self):
+        """Go down a loss that is a function of the file's, called here after the step or in a report, kayip(X, y); or a function
+        that the file calls with the weights alone, as in print(f(x, y)).
+        """
+        steps = {id(s.statement) for s in self.steps}
+        first = next(i for i, n in enumerate(self.body) if any(id(m) in steps for m in ast.walk(n)))
+        later = Body().see(self.body[first:]).sets - {*self.weights}
+        here = [n for statement in self.every for n in ast.walk(statement) if self._is_own_loss(n)]
+        alone = [n for n in self.file.calls if {*map(name_of, n.args)} == {*self.weights}]
+        for call in [*here, *(n for n in alone if not self.file.goes_back(name_of(n.func)))]:
+            if names_in(call) & later or not self.seen.depends(names_read(call), {*self.weights}):
+                continue
+            value = ast.Assign([ast.Name(VALUE, ast.Store())], copy.deepcopy(call))
+            self.body.insert(first, _at(self.body[first], value))
+            self.whole = Body().see(self.body)
+            self.seen = Body([s.statement for s in self.steps]).see(self.body)
+            self.loss = VALUE
+            return
+
+    def _is_own_loss(self, node):
+        """Whether a node is a call of a function or method of the file's that is a loss by its name."""
+        name = called_name(node)
+        methods = [m.name for m in self.kind.body if isinstance(m, ast.FunctionDef)] if self.kind else []
+        own = name in methods or name in self.file.functions
+        return own and self.file.is_loss(name) and not self.file.goes_back(name)
 
     def own_loss_in(self, statements):
         """Whether the loss of this pass is made in these statements."""
@@ -603,10 +619,15 @@ class _Pass:
                     if n is steps[-1].statement:
                         key = ast.unparse(target.slice)
                         block[i:i] = made(f"{KEPT}[{w!r}, {key}] = {named[-1]}")
-                        return name, [f"{name} = [{KEPT}[{w!r}, i] for i in range(len({w}))]"]
-        plain = [n for n in self.seen.of if n in ("g", "grad", "gradient", "grads")]
+                        return name, [f"{name} = [{KEPT}.get(({w!r}, i), 0 * {w}[i]) for i in range(len({w}))]"]
+        plain = [n for n in self.seen.of if n.lower() in ("g", "grad", "gradient", "grads")]
         if not named and plain and len(self.weights) == 1:
             return name, [f"{name} = {plain[-1]}"]
+        # v = mom * v - lr * dw before w += v
+        before = {n for kept in steps[-1].names for n in self.seen.of.get(kept, ()) if is_gradient_name(n)}
+        before &= self.seen.of.keys()
+        if not named and len(before) == 1:
+            return name, [f"{name} = {before.pop()}"]
         return (named or [""])[-1], []
 
     def _cut(self, needed):

@@ -96,21 +96,32 @@ def of_a_setting(task, rng):
         added = {n: given[n] - rest[n] for n in task.names if n in rest and np.any(given[n] != rest[n])}
         if not same or not added:
             continue
-        flat = [np.concatenate([np.ravel(of[n]) for n in added]) for of in (added, values)]
-        alike = _decay(*flat)  # of numbers only several together tell it
-        decays = {n: alike or _decay(a, values[n]) for n, a in added.items()}
-        if all(decays.values()):
-            of = ", ".join(n.partition(" ")[0] for n in added)
+        parts = {n: (a[a != 0], np.asarray(values[n])[a != 0]) for n, a in added.items()}  # of rows, it may be
+        times = {n: a[0] / v[0] for n, (a, v) in parts.items() if v[0] and np.allclose(a, a[0] / v[0] * v, CLOSE)}
+        most = max(times.values(), key=lambda k: np.isclose([*times.values()], k).sum(), default=0.0)
+        alike = [n for n, k in times.items() if np.isclose(k, most)]
+        told = most > 0 and sum(parts[n][0].size for n in alike) > 1  # of numbers only several tell it
+        decays = [n for n, part in parts.items() if n in alike and told or _decay(*part)]
+        if 2 * len(decays) > len(added):
+            of = ", ".join(n.partition(" ")[0] for n in decays)
             said = (
                 f"backward adds weight decay by {name.partition(' ')[0]} to the gradients of {of}, which the loss does not have; "
                 "it is left out of the comparison"
             )
-            return replace(task, draw=functools.partial(_with_0, task.draw, name), judged=None), said
+            if len(decays) == len(added):
+                return replace(task, draw=functools.partial(_with_0, task.draw, name), judged=None), said
+            return _shifted(task, functools.partial(_less, task, name, decays)), said
     return None
 
 
 def _with_0(draw, name, rng):
     return {**draw(rng), name: np.zeros(())}
+
+
+def _less(task, name, names, values):
+    """{name: what a gradient loses where a number is 0}."""
+    given, rest = task.play(values).gradients, task.play({**values, name: np.zeros(())}).gradients
+    return {n: given[n] - rest[n] for n in names}
 
 
 def _excess(task, values, names):

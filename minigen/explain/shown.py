@@ -20,7 +20,7 @@ import numpy as np
 
 from minigen.explain import evidence, load, pairs, process, propose
 from minigen.explain import scene as scenes
-from minigen.explain.naming import is_gradient_name
+from minigen.explain.naming import bases, is_gradient_name
 from minigen.explain.source import walk, without_added
 
 SECONDS = 0.5  # of computing, for the code under __main__
@@ -400,7 +400,7 @@ class ShownPlace(pairs.Place):
             new = _of_its_kind(value, chosen, rng, self.spread)
             if address in velocities:
                 new = np.zeros_like(new)
-            elif address[0][0] == "arg" and _is_blank(address, value):
+            elif address[0][0] == "arg" and _is_blank(address, value, live.arguments):
                 # zeros hide what they are multiplied with
                 new = 0.3 * rng.standard_normal(new.shape)
             renewed[id(value)] = value, new
@@ -480,10 +480,14 @@ def _arrays(live):
     return [*((a, *f) for a, f in found.items() if isinstance(f[2], np.ndarray)), *numbers]
 
 
-def _is_blank(address, value):
-    """Whether an array holds zeros that are the beginning of a parameter or state, and no sum of gradients."""
+def _is_blank(address, value, arguments):
+    """Whether an array holds zeros that are the beginning of a parameter or state, and no sum of gradients: dW beside W, and
+    not gewichte, whatever ewichte is.
+    """
     name = str(address[-1][1])
-    sums = is_gradient_name(name) or re.match(r"^(m|v|s)[A-Z_]|mom|vel|cache|acc|mask", name)
+    known = {n.lower() for n in arguments}
+    sums = is_gradient_name(name) and (not bases(name) or bool(bases(name) & known) or len(address) > 1)
+    sums = sums or re.match(r"^(m|v|s)[A-Z_]|mom|vel|cache|acc|mask", name)
     floats = isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.ndim
     return floats and not value.any() and not sums
 
