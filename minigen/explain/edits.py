@@ -1157,7 +1157,9 @@ def _of_index_tuple(node, numbers):
         by = {i: ast.Slice(n.lower, n.upper, None) for i, n in turned.items()}
         yield e(1.3, f"the order of {text(node)} is reversed, and must not be", by)
     whole = {n.text: n for n in numbers if isinstance(n.value, int)}
-    counters = {i: n for i, n in enumerate(node.elts) if isinstance(n, ast.Slice) and name_of(n.lower) in whole}
+    counters = {
+        i: n for i, n in enumerate(node.elts) if isinstance(n, ast.Slice) and name_of(n.lower) in whole
+    }
     for other in whole.values() if len(counters) > 1 else ():
         if other.value > 1:  # windows that stand so far from each other
             by = {}

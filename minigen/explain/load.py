@@ -57,6 +57,7 @@ class Program:
     tables: dict = field(
         default_factory=dict
     )  # {name: function} of those that stand in dicts, beside their derivatives
+    flagged: set = field(default_factory=set)  # derivatives that a function gives where a flag asks for it
     # {name: class} of functions that return functions of their own
     makers: dict = field(default_factory=dict)
     assumes: bool = False  # whether a loss that is not in the file is tried
@@ -144,7 +145,7 @@ class Timeout(Exception):
 
 def load(path):
     """The Program in a file. Raises SyntaxError as Python does, OSError where the file cannot be read."""
-    from minigen.explain import closures, loops, operations, pairs, tables  # which read programs
+    from minigen.explain import closures, flags, loops, operations, pairs, tables  # which read programs
 
     path = Path(path)
     text = path.read_text(encoding="utf-8")
@@ -172,10 +173,11 @@ def load(path):
             program.names.update(loops.given() if own else {})
             for statement in [*own, *tree.body]:
                 _run(program, statement)
-            program.operations = operations.functions(tree)
-            for statement in program.operations:
+            program.operations, derivatives = operations.functions(tree), flags.functions(tree, own)
+            for statement in [*program.operations, *derivatives]:
                 _run(program, statement)
-            tree.body += [*own, *program.operations]
+            tree.body += [*own, *program.operations, *derivatives]
+            program.flagged = {n.name for n in derivatives}
             inside = {n.lineno for one in own for n in one.body}  # what is judged as a pass is not left out
             program.left_out = [(line, why) for line, why in program.left_out if line not in inside]
     finally:

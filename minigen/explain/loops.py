@@ -619,7 +619,9 @@ class _Pass:
                     if n is steps[-1].statement:
                         key = ast.unparse(target.slice)
                         block[i:i] = made(f"{KEPT}[{w!r}, {key}] = {named[-1]}")
-                        return name, [f"{name} = [{KEPT}.get(({w!r}, i), 0 * {w}[i]) for i in range(len({w}))]"]
+                        return name, [
+                            f"{name} = [{KEPT}.get(({w!r}, i), 0 * {w}[i]) for i in range(len({w}))]"
+                        ]
         plain = [n for n in self.seen.of if n.lower() in ("g", "grad", "gradient", "grads")]
         if not named and plain and len(self.weights) == 1:
             return name, [f"{name} = {plain[-1]}"]

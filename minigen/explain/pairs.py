@@ -635,6 +635,8 @@ def _options(place, forward, back, arguments):
         elif name in arguments and not (i == 0 and name in ("g", "grad", "dout", "delta")):
             choice = [("given", name)]
             alone = len(parameters) == 1 and place.kind is not None and name == next(iter(asked), "")
+            if back in place.program.flagged:  # which may be written with the output
+                choice.append(("y",))
             if alone and not may_be_labels.match(name):
                 choice.append(("g",))  # backward(x): some call the upstream gradient as forward's argument
         elif name in settings:

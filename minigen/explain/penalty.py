@@ -96,8 +96,12 @@ def of_a_setting(task, rng):
         added = {n: given[n] - rest[n] for n in task.names if n in rest and np.any(given[n] != rest[n])}
         if not same or not added:
             continue
-        parts = {n: (a[a != 0], np.asarray(values[n])[a != 0]) for n, a in added.items()}  # of rows, it may be
-        times = {n: a[0] / v[0] for n, (a, v) in parts.items() if v[0] and np.allclose(a, a[0] / v[0] * v, CLOSE)}
+        parts = {
+            n: (a[a != 0], np.asarray(values[n])[a != 0]) for n, a in added.items()
+        }  # of rows, it may be
+        times = {
+            n: a[0] / v[0] for n, (a, v) in parts.items() if v[0] and np.allclose(a, a[0] / v[0] * v, CLOSE)
+        }
         most = max(times.values(), key=lambda k: np.isclose([*times.values()], k).sum(), default=0.0)
         alike = [n for n, k in times.items() if np.isclose(k, most)]
         told = most > 0 and sum(parts[n][0].size for n in alike) > 1  # of numbers only several tell it

@@ -152,9 +152,11 @@ def _work(program):
 
 
 def _calls_own(program, statement):
-    """Whether a statement calls a function of the file."""
-    calls = (n.func for n in walk(statement) if isinstance(n, ast.Call))
-    return any(getattr(f, "id", "") in program.functions() for f in calls)
+    """Whether a statement calls a function of the file, or a method of its classes."""
+    calls = [n.func for n in walk(statement) if isinstance(n, ast.Call)]
+    methods = {name for kind in program.classes().values() for name, v in vars(kind).items() if callable(v)}
+    own = any(isinstance(f, ast.Attribute) and f.attr in methods for f in calls)
+    return own or any(getattr(f, "id", "") in program.functions() for f in calls)
 
 
 def _first_calls(program, wanted, others):

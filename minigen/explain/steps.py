@@ -62,7 +62,9 @@ class Step:
         said = any(length_named.fullmatch(n) or _taken_named.match(n) or is_gradient_name(n) for n in names)
         said = said or any(n.endswith(own) and 0 < len(n) - len(own) < 3 for n in names)  # vW beside W
         told = said or any(0 < n < 1 for n in shares) or any(map(is_difference, ast.walk(self.taken)))
-        return told and not any(called_name(n) in ("log", "log2", "log10", "log1p") for n in ast.walk(self.taken))
+        return told and not any(
+            called_name(n) in ("log", "log2", "log10", "log1p") for n in ast.walk(self.taken)
+        )
 
     def _new_value(self, value, text, root):
         """Set what is told by w = w - e; in a list for each of its parts, or for several parameters at once."""
