@@ -28,7 +28,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from minigen.explain import between, built, missing, normalised, process, trace
+from minigen.explain import between, built, derivative, missing, normalised, process, trace
 from minigen.explain import edits as changes
 from minigen.explain.arrays import host
 from minigen.explain.bench import (
@@ -1117,6 +1117,7 @@ class Search:
         yield from changes.other_collections(s.slots, s.values, s.scope)
         yield from changes.other_constants(s.slots, s.values, self.literals)
         yield from self.as_elsewhere.edits(s)
+        yield from derivative.edits(s, self.functions)
 
     def _of_a_comprehension(self, s, comprehension, to):
         """The changes of what a comprehension computes for each item, with the names that it binds."""
