@@ -38,7 +38,9 @@ def edits(suspect, functions):
         for x in shared[:2]:
             for term in terms(other.tree, x):
                 said = text(term)
-                words = f"the term {said} is missing: it belongs to the derivative of what {other.name} returns"
+                words = (
+                    f"the term {said} is missing: it belongs to the derivative of what {other.name} returns"
+                )
                 yield Edit(1.25, "term", words, value, binary(value, ast.Add(), term))
 
 

@@ -186,7 +186,7 @@ SIMPLE_FUNCTIONS = (  # of an array or a number v, with its cost
     ("{v}", 0.0), ("(1 - {v})", 0.1), ("(1 - {v} ** 2)", 0.1), ("{v} ** 2", 0.2), ("({v} > 0)", 0.1),
     ("{v} * (1 - {v})", 0.2), ("np.exp({v})", 0.2), ("np.exp({v} / 2)", 0.3), ("np.exp(-{v})", 0.3),
     ("(1 + {v})", 0.4), ("({v} - 1)", 0.4), ("(np.exp({v}) - 1)", 0.4), ("np.sign({v})", 0.3), ("np.sqrt({v})", 0.4),
-    ("np.tanh({v})", 0.4),
+    ("np.tanh({v})", 0.4), ("(1 - 2 * {v})", 0.2),
     ("(1 - np.tanh({v}) ** 2)", 0.4), ("1 / (1 + np.exp(-{v}))", 0.4), ("np.cos({v})", 0.4),
     ("np.sin({v})", 0.5),
     ("({v} < 0)", 0.4), ("({v} >= 0)", 0.4), ("{v} ** 3", 0.5), ("np.log({v})", 0.5), ("{v}.T", 0.3),
@@ -507,8 +507,11 @@ def _of_node(node, parent, place, value, values, arrays, numbers, to):
             yield from _divided_as_the_others(node, numbers)
     if indexing and (number or isinstance(node, ast.Name)):
         for k in (1, -1):
-            yield e(1.3, "index", f"the index is {own}, off by one", binary(node, ast.Add(), parsed(str(k))))
-        yield e(1.4, "index", f"{own} counts from the wrong end", parsed(f"-1 - ({own})"))
+            wraps = 0.3 * (k < 0 and value == 0)  # to the last entry
+            new = binary(node, ast.Add(), parsed(str(k)))
+            yield e(1.3 + wraps, "index", f"the index is {own}, off by one", new)
+        wraps = 0.3 * (value == 0)
+        yield e(1.4 + wraps, "index", f"{own} counts from the wrong end", parsed(f"-1 - ({own})"))
         for k in ("0", "-1") if isinstance(node, ast.Name) else ():
             yield e(1.4, "index", f"the index is {own}, {k} is due", parsed(k))
         for other in numbers:
@@ -1236,6 +1239,9 @@ def _insertions(node, parent, place, value, own, arrays, numbers, to, around):
         for axis in range(value.ndim - 1) if other.value.ndim == 1 else ():
             if value.shape[axis] == other.value.size > 1:
                 yield factor(1.3 + more, f"{other.text}[:{', None' * (value.ndim - 1 - axis)}]")
+        left = value.ndim - other.value.ndim  # for each example and channel: gamma[:, :, None]
+        if left > 0 and other.value.ndim > 1 and value.shape[:-left] == other.value.shape:
+            yield factor(1.3 + more, f"{other.text}[{':, ' * other.value.ndim}{', '.join(['None'] * left)}]")
     if not any(other.text == own for other in arrays):  # acts[-k], which is no name of its own
         yield e(1.2 + more, "factor", f"{own} must be squared", binary(node, ast.Pow(), ast.Constant(2)))
     for other in arrays:

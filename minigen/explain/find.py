@@ -181,11 +181,12 @@ def not_judged(program, found):
     # a method's name stands for every class that has it: of those, only what ran is known
     methods = {name.rpartition(".")[2] for name in ran if name and "." in name}
     known -= {name for name in known - ran if "." in name and name.rpartition(".")[2] in methods}
-    functions, names, open_ = program.functions(), pairs.names_of_code(program), []
+    names, open_, every = pairs.names_of_code(program), [], _all_functions(program)
     # what one layer calls its backward, others do too
     backs = {f.reading.backward.name for f in found if f.reading.backward}
-    for name, function in _all_functions(program).items():
-        last = name.rpartition(".")[2]
+    for name, function in every.items():
+        kind, _, last = name.rpartition(".")
+        functions = {n.rpartition(".")[2]: f for n, f in every.items() if n.rpartition(".")[0] == kind}
         tree = program.tree_of(function)
         steps = _takes_a_step_of_its_own(tree)
         chains = _chains(tree, backs)

@@ -328,7 +328,10 @@ class _Pass:
             for s in steps
             if s.name in carried and s.name not in begun and not isinstance(s.taken, ast.Constant)
         ]
-        steps = [s for s in steps if s.goes_down()]
+        made_of = {
+            s.name: {m for n in s.names for m in self.whole.of.get(n, ())} for s in steps
+        }  # speed, of momentum
+        steps = [s for s in steps if s.goes_down() or any(map(is_gradient_name, made_of[s.name]))]
         self.seen = Body([s.statement for s in steps]).see(self.body)
         by_methods = {name for n in self._nodes() for name in getattr(n, "reads", ())}
         self.steps = [s for s in steps if s.name in self.seen.read | by_methods]

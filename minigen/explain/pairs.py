@@ -121,6 +121,9 @@ def goes_back(name, others=()):
         return True
     if _of_a_part(name, others):
         name = name[2:]
+    twin = name[:-1] + ("g" if name.endswith("d") else "d")
+    if re.search(r"_[dg]$", name) and twin in others and _cost.search(name):  # loss_d beside loss_g
+        name = name[:-2]
     return bool(_back.search(name)) and not _forward_word(name) or _names_gradients(name, others)
 
 

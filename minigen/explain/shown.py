@@ -165,7 +165,7 @@ def _first_calls(program, wanted, others):
     """
     found, results, waiting = {}, {}, set(wanted)
     alike = {}  # {code: how often it may still be called} of those whose counters were the same in the first call
-    known = names_known(program)
+    known, counters = names_known(program), _counters(program.tree)
 
     def watch(frame, event, returned):
         code = frame.f_code
@@ -177,7 +177,7 @@ def _first_calls(program, wanted, others):
         given = arguments_of(frame)
         first = next(iter(given), "")
         owner = given.pop(first) if first in ("self", "cls") else None
-        differ = _counters_differ(given)
+        differ = _counters_differ(given, counters)
         if new or differ:
             with contextlib.suppress(Exception):
                 found[code] = scenes.Scene(program, given, owner, only=known)
@@ -192,10 +192,26 @@ def _first_calls(program, wanted, others):
     return found, [value for values in results.values() for value in values]
 
 
-def _counters_differ(arguments):
-    """Whether no two whole numbers among the arguments are the same: Q[i] and Q[j] are one where i is j."""
-    whole = [value for value in arguments.values() if type(value) is int]
-    return len({*whole}) == len(whole)
+def _counters_differ(arguments, counters):
+    """Whether no two of the arguments that count are the same or neighbours, or as another whole number: Q[i] and Q[j] are one
+    where i is j.
+    """
+    whole = {name: value for name, value in arguments.items() if type(value) is int}
+    counting = {name: value for name, value in whole.items() if name in counters}
+    alike = (
+        abs(c - n) < 1 + (other in counting)
+        for name, c in counting.items()
+        for other, n in whole.items()
+        if other != name
+    )
+    return not any(alike)
+
+
+def _counters(tree):
+    """The names that stand alone as an index: Q[i], Q[i, j]."""
+    found = (n.slice for n in walk(tree) if isinstance(n, ast.Subscript))
+    parts = (part for index in found for part in getattr(index, "elts", [index]))
+    return {part.id for part in parts if isinstance(part, ast.Name)}
 
 
 def arguments_of(frame):

@@ -238,9 +238,188 @@ if __name__ == "__main__":
     z, u, w = rng.normal(size=3), rng.normal(size=(4, 3)), rng.normal(size=(4, 3))
     print(log_density(z, u, w), log_density_grad(z, u, w))
 """
+# entries of lists by counters, and decay that the comment alone tells
+RATINGS = """import random
+random.seed(3)
+scores = [[4, 0, 1, 2], [0, 3, 5, 1], [2, 2, 0, 4]]
+def factors(R, k=2, rounds=50, eta=0.02, lam=0.1):
+    U = [[random.gauss(0, 1) for _ in range(k)] for _ in R]
+    V = [[random.gauss(0, 1) for _ in range(k)] for _ in R[0]]
+    for _ in range(rounds):
+        for u in range(len(R)):
+            for m in range(len(R[0])):
+                if R[u][m] == 0:
+                    continue
+                err = R[u][m] - sum(U[u][f] * V[m][f] for f in range(k))
+                for f in range(k):  # half of err^2 + lam (u^2 + v^2)
+                    old = U[u][f]
+                    U[u][f] = old - eta * (lam * old - err * V[m][f])
+                    V[m][f] = V[m][f] - eta * (lam * V[m][f] - err * old)
+    return U, V
+U, V = factors(scores)
+"""
+# momentum, and a loss with decay
+MOMENTUM = """import numpy as np
+X = np.array([[0.2, 1.0], [-0.7, 0.3], [1.4, -0.5], [0.6, 0.9], [-1.1, 0.4]])
+t = np.array([1.0, -0.4, 0.8, 1.3, -0.9])
+gain, shift = np.zeros(2), 0.0
+speed, speed0 = np.zeros(2), 0.0
+for k in range(80):
+    miss = X @ gain + shift - t
+    loss = np.mean(miss ** 2) + 0.05 * np.sum(gain ** 2)
+    g_gain = 2 * X.T @ miss / len(t) + 0.1 * gain
+    g_shift = 2 * np.mean(miss)
+    speed = 0.9 * speed - 0.01 * g_gain
+    speed0 = 0.9 * speed0 - 0.01 * g_shift
+    gain = gain + speed
+    shift = shift + speed0
+"""
+# two players whose losses are printed together
+DUEL = """import numpy as np
+rng = np.random.default_rng(5)
+s = lambda v: 1 / (1 + np.exp(-v))
+p, q = 0.4, -0.1
+m, n = 0.8, 0.3
+rate = 0.05
+for step in range(200):
+    true = 2 + 0.3 * rng.normal(size=16)
+    z = rng.normal(size=16)
+    made = m * z + n
+    yes, no = s(p * true + q), s(p * made + q)
+    d_loss = -np.mean(np.log(yes)) - np.mean(np.log(1 - no))
+    gp = np.mean((yes - 1) * true) + np.mean(no * made)
+    gq = np.mean(yes - 1) + np.mean(no)
+    p -= rate * gp
+    q -= rate * gq
+    no = s(p * made + q)
+    g_loss = -np.mean(np.log(no))
+    back = (no - 1) * p
+    m -= rate * np.mean(back * z)
+    n -= rate * np.mean(back)
+    if step % 50 == 0:
+        print(step, d_loss, g_loss)
+"""
+# the loss is a function of the weights, called in a report
+VALLEY = """def valley(a, b):
+    return (1 - a) ** 2 + 10 * (b - a * a) ** 2
+a, b = -0.6, 0.8
+for i in range(100):
+    gap = b - a * a
+    da = -2 * (1 - a) - 40 * a * gap
+    db = 20 * gap
+    if i % 20 == 0:
+        print(i, valley(a, b))
+    a = a - 0.01 * da
+    b = b - 0.01 * db
+"""
+# the inner loop adds up what the step of the outer one takes
+WORDS = """import numpy as np
+rng = np.random.default_rng(1)
+near = [(0, 1), (1, 2), (2, 3), (3, 0), (1, 4)]
+A, B = rng.normal(size=(5, 3)), rng.normal(size=(5, 3))
+for epoch in range(20):
+    total = 0.0
+    for centre, other in near:
+        v = A[centre]
+        far = [k for k in range(5) if k != other][:2]
+        p = 1 / (1 + np.exp(-v @ B[other]))
+        total -= np.log(p)
+        dv = (p - 1) * B[other]
+        B[other] = B[other] - 0.1 * (p - 1) * v
+        for k in far:
+            q = 1 / (1 + np.exp(-v @ B[k]))
+            total -= np.log(1 - q)
+            dv += q * B[k]
+            B[k] -= 0.1 * q * v
+        A[centre] -= 0.1 * dv
+    print(total)
+"""
+# the loss is a method of the object, called after the step
+MARGIN = """import numpy as np
+class Margin:
+    def __init__(self, rate=0.2, lam=0.02, rounds=100):
+        self.rate, self.lam, self.rounds = rate, lam, rounds
+    def loss(self, X, y):
+        return np.mean(np.logaddexp(0, -y * (X @ self.w + self.c))) + 0.5 * self.lam * self.w @ self.w
+    def fit(self, X, y):
+        n, d = X.shape
+        self.w, self.c = np.zeros(d), 0.0
+        best = np.inf
+        for _ in range(self.rounds):
+            k = -y / (1 + np.exp(y * (X @ self.w + self.c)))
+            gw = X.T @ k / n + self.lam * self.w
+            gc = k.sum() / n
+            self.w = self.w - self.rate * gw
+            self.c = self.c - self.rate * gc
+            now = self.loss(X, y)
+            if now > best:
+                break
+            best = now
+        return self
+rng = np.random.default_rng(4)
+X = rng.normal(size=(40, 3))
+Margin().fit(X, np.where(X[:, 0] > 0, 1, -1))
+"""
+# counts, without a loss, and with a length of the step that is computed
+COUNTS = """import math
+xs = [(0.2, 1.0), (-0.5, 0.4), (1.1, -0.3), (0.7, 0.8)]
+ks = [2, 0, 3, 1]
+w = [0.1, -0.2, 0.3]
+for epoch in range(30):
+    lr = 0.1 / (1 + 0.1 * epoch)
+    for x, k in zip(xs, ks):
+        rate = math.exp(w[0] + w[1] * x[0] + w[2] * x[1])
+        d = rate - k
+        w[0] -= lr * d
+        w[1] -= lr * d * x[0]
+        w[2] -= lr * d * x[1]
+"""
+# an ELBO, of which the opposite goes down
+BOUND = """import numpy as np
+rng = np.random.default_rng(8)
+data = (rng.random((30, 4)) < 0.5) * 1.0
+E, D = 0.3 * rng.normal(size=(4, 2)), 0.3 * rng.normal(size=(2, 4))
+for epoch in range(20):
+    elbo = 0
+    for i in range(0, 30, 6):
+        x = data[i:i + 6]
+        mu = x @ E
+        z = mu + rng.normal(size=mu.shape)
+        o = 1 / (1 + np.exp(-z @ D))
+        rec = -np.sum(x * np.log(o) + (1 - x) * np.log(1 - o)) / 6
+        kl = 0.5 * np.sum(mu ** 2) / 6
+        elbo -= rec + kl
+        d = (o - x) / 6
+        dD = z.T @ d
+        dmu = d @ D.T + mu / 6
+        dE = x.T @ dmu
+        for p, g in ((E, dE), (D, dD)):
+            p -= 0.1 * g
+"""
+# lines without a loop, whose step is one of them
+ONCE = """import numpy as np
+rng = np.random.default_rng(6)
+x, t = rng.normal(size=(6, 3)), rng.normal(size=(6, 2))
+W, b, V, c = rng.normal(size=(3, 2)), np.zeros(2), rng.normal(size=(2, 2)), np.zeros(2)
+h = np.tanh(x @ W + b)
+y = h @ V + c
+loss = ((y - t) ** 2).sum() / 6
+dy = 2 * (y - t) / 6
+dV = h.T @ dy
+dc = dy.sum(axis=0)
+dz = dy @ V.T * (1 - h ** 2)
+dW = x.T @ dz
+db = dz.sum(axis=0)
+W = W - 0.1 * dW
+b = b - 0.1 * db
+V = V - 0.1 * dV
+c = c - 0.1 * dc
+"""
 RIGHT = {
     "RIDGE": RIDGE, "CLASSES": CLASSES, "GATE": GATE, "CURVE": CURVE, "PLAYERS": PLAYERS, "LAYERS": LAYERS,
     "CODE": CODE, "NET": NET, "BY_HAND": BY_HAND, "HANDED": HANDED, "FLOW": FLOW,
+    "RATINGS": RATINGS, "MOMENTUM": MOMENTUM, "DUEL": DUEL, "VALLEY": VALLEY, "WORDS": WORDS,
+    "MARGIN": MARGIN, "COUNTS": COUNTS, "BOUND": BOUND, "ONCE": ONCE,
 }  # fmt: skip
 WRONG = [
     (RIDGE, "X.T @ (guess - y) / n", "X.T @ guess / n"),
@@ -259,6 +438,21 @@ WRONG = [
     (NET, "dW1 = X.T @ dh", "dW1 = X.T @ self.h"),
     (BY_HAND, "1 - a ** 2", "1 - z ** 2"),
     (BY_HAND, "de_dw = de_dz * x", "de_dw = de_dz * w"),
+    (RATINGS, "lam * old - err * V[m][f]", "lam * old - err * V[u][f]"),
+    (RATINGS, "lam * V[m][f] - err * old", "lam * V[m][f] - err * U[u][f]"),
+    (MOMENTUM, "g_shift = 2 * np.mean(miss)", "g_shift = 2 * np.sum(miss)"),
+    (MOMENTUM, "0.1 * gain", "0.1 * gain / len(t)"),
+    (DUEL, "np.mean(no * made)", "np.mean(no * true)"),
+    (DUEL, "back = (no - 1) * p", "back = no * p"),
+    (VALLEY, "da = -2 * (1 - a) - 40 * a * gap", "da = -2 * (1 - a) - 40 * gap"),
+    (VALLEY, "db = 20 * gap", "db = 10 * gap"),
+    (WORDS, "dv += q", "dv = q"),
+    (WORDS, "B[other] - 0.1 * (p - 1) * v", "B[other] - 0.1 * p * v"),
+    (MARGIN, "gc = k.sum() / n", "gc = k.sum() / d"),
+    (MARGIN, "np.exp(y * (X @ self.w + self.c))", "np.exp(-y * (X @ self.w + self.c))"),
+    (COUNTS, "w[2] -= lr * d * x[1]", "w[2] -= lr * d * x[0]"),
+    (BOUND, "dD = z.T @ d", "dD = mu.T @ d"),
+    (ONCE, "b = b - 0.1 * db", "b = b - 0.1 * dc"),
 ]
 
 
@@ -295,3 +489,8 @@ def test_a_loss_that_is_missing_is_told(tmp_path):
     notes = " ".join(checked(tmp_path, RIDGE).notes)
     assert "loop in line 10: it computes no loss in every pass" in notes
     assert "half the squared error, divided by the number of examples" in notes
+
+
+def test_weight_decay_that_no_loss_has_is_told(tmp_path):
+    notes = " ".join(checked(tmp_path, RATINGS).notes)
+    assert "adds weight decay by lam" in notes
