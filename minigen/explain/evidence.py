@@ -557,9 +557,11 @@ def _with_rows(candidates, values, slopes, live):
         n: v for n, v in live.arguments.items() if isinstance(v, int | np.integer) and not isinstance(v, bool)
     }
     shapes, ways = {np.shape(v) for v in values.values()}, {}
-    numbers = {str(a[-1][1]).lower() for a, v in values.items() if not np.ndim(v)}
+    numbers = {a: str(a[-1][1]).lower() for a, v in values.items() if counts and not np.ndim(v)}
+    numbers = {name for a, name in numbers.items() if slopes.moves(a)}
     for source, gradient in candidates if counts else ():
-        of_number = not gradient.shape and not numbers & {*bases(last_name(source.label))}
+        promised = bases(last_name(source.label))
+        of_number = not gradient.shape and not (numbers & promised if promised else numbers)
         if source.kind == "returned" and (gradient.shape not in shapes or of_number):
             ways[source] = {
                 (n, a): replace(source, row=n).whole(gradient, np.shape(v), live)

@@ -30,6 +30,12 @@ def functions(tree, passes=()):
     return found
 
 
+def asked(derivatives):
+    """{derivative: (function, flag)} of the FunctionDefs that `functions` makes."""
+    calls = {n.name: n.body[0].value for n in derivatives}
+    return {name: (call.func.id, call.keywords[-1].arg) for name, call in calls.items()}
+
+
 def _flag(function):
     """The name of the argument that asks for the derivative; "" where there is none."""
     asked, defaults = function.args.args, function.args.defaults

@@ -57,7 +57,8 @@ class Program:
     tables: dict = field(
         default_factory=dict
     )  # {name: function} of those that stand in dicts, beside their derivatives
-    flagged: set = field(default_factory=set)  # derivatives that a function gives where a flag asks for it
+    # {derivative: (function, flag)} of those that a function gives where a flag asks for them
+    flagged: dict = field(default_factory=dict)
     # {name: class} of functions that return functions of their own
     makers: dict = field(default_factory=dict)
     assumes: bool = False  # whether a loss that is not in the file is tried
@@ -177,7 +178,7 @@ def load(path):
             for statement in [*program.operations, *derivatives]:
                 _run(program, statement)
             tree.body += [*own, *program.operations, *derivatives]
-            program.flagged = {n.name for n in derivatives}
+            program.flagged = flags.asked(derivatives)
             inside = {n.lineno for one in own for n in one.body}  # what is judged as a pass is not left out
             program.left_out = [(line, why) for line, why in program.left_out if line not in inside]
     finally:

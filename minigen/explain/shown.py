@@ -165,7 +165,7 @@ def _first_calls(program, wanted, others):
     """
     found, results, waiting = {}, {}, set(wanted)
     alike = {}  # {code: how often it may still be called} of those whose counters were the same in the first call
-    known, counters = names_known(program), _counters(program.tree)
+    known, counters, flags = names_known(program), _counters(program.tree), dict(program.flagged.values())
 
     def watch(frame, event, returned):
         code = frame.f_code
@@ -175,6 +175,7 @@ def _first_calls(program, wanted, others):
         if event != "call" or not new and code not in alike:
             return
         given = arguments_of(frame)
+        given.pop(flags.get(code.co_name), None)  # forward is called without
         first = next(iter(given), "")
         owner = given.pop(first) if first in ("self", "cls") else None
         differ = _counters_differ(given, counters)

@@ -337,10 +337,197 @@ def ableitung(w, b, x, y):
 x, y = [0.5, -1.0, 2.0, 0.3], [1.0, 0.2, -0.4, 0.9]
 print(verlust([0.1, 0.4], [0.0, 0.3], x, y), ableitung([0.1, 0.4], [0.0, 0.3], x, y))
 """
+# each function gives its own derivative where a flag asks for it
+FLAGS = """import numpy as np
+def smooth(x, deriv=False):
+    s = 1 / (1 + np.exp(-x))
+    if deriv:
+        return s + x * s * (1 - s)
+    return x * s
+def hat(x, deriv=False):
+    if deriv:
+        return -2 * x * np.exp(-x ** 2)
+    return np.exp(-x ** 2)
+xs = np.array([-1.2, 0.4, 0.9])
+for f in (smooth, hat):
+    print(f.__name__, f(xs, deriv=True))
+"""
+# a formula and its derivative, of which a term is easily forgotten
+WAVE = """from math import exp, sin, cos
+def f(x):
+    return x ** 3 * sin(2 * x) + exp(-x)
+def df(x):
+    return 3 * x ** 2 * sin(2 * x) + 2 * x ** 3 * cos(2 * x) - exp(-x)
+print(f(0.7), df(0.7))
+"""
+# the label is 1, and a number of the object is a parameter
+OPINION = """import numpy as np
+class Opinion:
+    def __init__(self, words, size):
+        rng = np.random.default_rng(0)
+        self.V = rng.normal(size=(words, size))
+        self.u = rng.normal(size=size)
+        self.c = 0.0
+    def loss(self, ids, label):
+        self.ids, self.label = ids, label
+        self.m = self.V[ids].mean(axis=0)
+        self.p = 1 / (1 + np.exp(-(self.m @ self.u + self.c)))
+        return -label * np.log(self.p) - (1 - label) * np.log(1 - self.p)
+    def grads(self):
+        d = self.p - self.label
+        dV = np.zeros_like(self.V)
+        np.add.at(dV, self.ids, d * self.u / len(self.ids))
+        return dV, d * self.m, d
+model = Opinion(5, 3)
+print(model.loss([0, 2, 2, 4], 1), model.grads())
+"""
+# which gradient is whose tells the step alone
+TELLER = """from math import tanh
+class Unit:
+    def __init__(self, weights, shift):
+        self.weights = weights
+        self.shift = shift
+    def out(self, x):
+        return tanh(sum(w * v for w, v in zip(self.weights, x)) + self.shift)
+    def cost(self, rows):
+        return sum((self.out(x) - t) ** 2 for x, t in rows) / len(rows)
+    def slopes(self, rows):
+        n, first, second = len(rows), [0.0] * len(self.weights), 0.0
+        for x, t in rows:
+            y = self.out(x)
+            d = 2 * (y - t) * (1 - y * y)
+            first = [a + d * v for a, v in zip(first, x)]
+            second += d
+        return [a / n for a in first], second / n
+    def learn(self, rows, step=0.1):
+        p, q = self.slopes(rows)
+        self.weights = [w - step * a for w, a in zip(self.weights, p)]
+        self.shift -= step * q
+rows = [([0.2, 1.0], 0.4), ([0.9, -0.3], -0.6), ([-0.8, 0.5], 0.8)]
+unit = Unit([0.4, -0.5], 0.2)
+for k in range(10):
+    unit.learn(rows)
+print(unit.cost(rows))
+"""
+# a method that needs no object, with its cache behind other outputs
+CELL = """import numpy as np
+class Cell:
+    @staticmethod
+    def forward(X, W, h0=None):
+        n, b, d = X.shape
+        k = W.shape[1]
+        h0 = np.zeros((b, k)) if h0 is None else h0
+        H, I = np.zeros((n, b, k)), np.zeros((n, b, d + k))
+        for t in range(n):
+            I[t] = np.concatenate([X[t], H[t - 1] if t else h0], axis=1)
+            H[t] = np.tanh(I[t] @ W)
+        cache = dict(H=H, I=I, W=W)
+        return H, H[t], cache
+    @staticmethod
+    def backward(dH, cache):
+        H, I, W = cache["H"], cache["I"], cache["W"]
+        n, b, k = H.shape
+        d = W.shape[0] - k
+        dX, dW, dH = np.zeros((n, b, d)), np.zeros_like(W), dH.copy()
+        dh0 = np.zeros((b, k))
+        for t in reversed(range(n)):
+            dz = dH[t] * (1 - H[t] ** 2)
+            dW += I[t].T @ dz
+            dI = dz @ W.T
+            dX[t] = dI[:, :d]
+            if t:
+                dH[t - 1] += dI[:, d:]
+            else:
+                dh0 = dI[:, d:]
+        return dX, dW, dh0
+if __name__ == "__main__":
+    rng = np.random.default_rng(0)
+    X, W = rng.normal(size=(4, 2, 3)), rng.normal(size=(7, 4))
+    H, last, cache = Cell.forward(X, W, rng.normal(size=(2, 4)))
+    print(Cell.backward(rng.normal(size=H.shape), cache)[0].shape)
+"""
+# decay that is written into the gradient alone, and a mask of dropout
+ZERFALL = """import numpy as np
+class Netz:
+    def __init__(self, ein, mitte, aus, lam=0.01, p=0.4):
+        rng = np.random.default_rng(2)
+        self.W, self.V = rng.normal(size=(ein, mitte)), rng.normal(size=(mitte, aus))
+        self.b, self.c = np.zeros(mitte), np.zeros(aus)
+        self.lam, self.p = lam, p
+    def ziehen(self, n):
+        self.maske = (np.random.default_rng(1).random((n, self.b.size)) >= self.p) / (1 - self.p)
+    def vorwaerts(self, X):
+        self.X = X
+        self.h = np.tanh(X @ self.W + self.b) * self.maske
+        self.y = self.h @ self.V + self.c
+        return self.y
+    def kosten(self, T):
+        return 0.5 * np.sum((self.y - T) ** 2) / len(T)
+    def rueckwaerts(self, T):
+        d = (self.y - T) / len(T)
+        dV = self.h.T @ d + self.lam * self.V
+        dc = d.sum(axis=0)
+        a = self.h * (1 - self.p)
+        dz = d @ self.V.T * self.maske * (1 - a ** 2)
+        dW = self.X.T @ dz + self.lam * self.W
+        db = dz.sum(axis=0)
+        return dW, db, dV, dc
+netz = Netz(3, 5, 2)
+X, T = np.random.default_rng(3).normal(size=(8, 3)), np.random.default_rng(4).normal(size=(8, 2))
+netz.ziehen(8)
+netz.vorwaerts(X)
+print(netz.kosten(T), len(netz.rueckwaerts(T)))
+"""
+# parameters that are objects, in layers that a function of the file puts together
+BUILT = """from dataclasses import dataclass
+import numpy as np
+WIDTH = 4
+@dataclass
+class Param:
+    value: np.ndarray
+    grad: np.ndarray = None
+@dataclass
+class Scale:
+    a: Param
+    def forward(self, x):
+        self.x = x
+        return x * np.exp(self.a.value)
+    def backward(self, g):
+        self.a.grad = (g * self.x).sum(axis=0) * np.exp(self.a.value)
+        return g * np.exp(self.a.value)
+@dataclass
+class Mix:
+    W: Param
+    def forward(self, x):
+        self.x = x
+        return np.tanh(x @ self.W.value)
+    def backward(self, g):
+        d = g * (1 - np.tanh(self.x @ self.W.value) ** 2)
+        self.W.grad = self.x.T @ d
+        return d @ self.W.value.T
+@dataclass
+class Chain:
+    parts: list
+    def energy(self, x):
+        for part in self.parts:
+            x = part.forward(x)
+        self.out = x
+        return 0.5 * np.sum(x ** 2) / len(x)
+    def backward(self):
+        d = self.out / len(self.out)
+        for part in reversed(self.parts):
+            d = part.backward(d)
+        return d
+def assemble(seed=0):
+    rng = np.random.default_rng(seed)
+    make = lambda *shape: Param(0.4 * rng.normal(size=shape))
+    return Chain([Scale(make(WIDTH)), Mix(make(WIDTH, WIDTH)), Scale(make(WIDTH))])
+"""
 RIGHT = {
     "NEURON": NEURON, "NEURONE": NEURONE, "LINE": LINE, "LOGISTIC": LOGISTIC, "STEP": STEP, "CHAIN": CHAIN,
     "NORM": NORM, "CRITIC": CRITIC, "MADE": MADE, "ROWS": ROWS, "COLUMN": COLUMN, "RATE": RATE,
     "TABLE": TABLE, "HUCRE": HUCRE, "VALOR": VALOR, "DUENN": DUENN,
+    "FLAGS": FLAGS, "WAVE": WAVE, "OPINION": OPINION, "TELLER": TELLER, "CELL": CELL, "ZERFALL": ZERFALL, "BUILT": BUILT,
 }  # fmt: skip
 WRONG = [
     (NEURON, "dL_dw = dL_dz * x", "dL_dw = dL_dz * w"),
@@ -368,6 +555,28 @@ WRONG = [
     (VALOR, "otro.g += self.v * r.g", "otro.g = self.v * r.g"),
     (VALOR, "self.g += r.v * r.g", "self.g += self.v * r.g"),
     (DUENN, "gb[j] += 2 * rest / len(x)", "gb[j] += 2 * rest"),
+    (FLAGS, "s + x * s * (1 - s)", "s + x * (1 - s)"),
+    (FLAGS, "return -2 * x * np.exp(-x ** 2)", "return -2 * np.exp(-x ** 2)"),
+    (
+        WAVE,
+        "3 * x ** 2 * sin(2 * x) + 2 * x ** 3 * cos(2 * x) - exp(-x)",
+        "3 * x ** 2 * sin(2 * x) - exp(-x)",
+    ),
+    (WAVE, "2 * x ** 3 * cos(2 * x)", "x ** 3 * cos(2 * x)"),
+    (
+        OPINION,
+        "np.add.at(dV, self.ids, d * self.u / len(self.ids))",
+        "dV[self.ids] += d * self.u / len(self.ids)",
+    ),
+    (OPINION, "d = self.p - self.label", "d = (self.p - self.label) * self.p"),
+    (TELLER, "second / n", "second"),
+    (TELLER, "(1 - y * y)", "(1 - y)"),
+    (CELL, "dH[t - 1] += dI[:, d:]", "dH[t - 1] = dI[:, d:]"),
+    (CELL, "(1 - H[t] ** 2)", "(1 - H[t])"),
+    (ZERFALL, "* self.maske * (1", "* (1"),
+    (ZERFALL, "dc = d.sum(axis=0)", "dc = d.mean(axis=0)"),
+    (BUILT, "d @ self.W.value.T", "d @ self.W.value"),
+    (BUILT, "(g * self.x).sum(axis=0) * np.exp(self.a.value)", "(g * self.x).sum(axis=0)"),
 ]
 
 
