@@ -460,6 +460,8 @@ def _of_node(node, parent, place, value, values, arrays, numbers, to):
     own = text(node)
     if isinstance(node, ast.Constant):
         yield from _of_constant(node, parent, place, indexing, numbers, arrays)
+    if isinstance(parent, ast.Assign) and isinstance(getattr(node, "operand", node), ast.Constant):
+        yield from _of_what_balances(node, parent.targets[0], arrays)
         return
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         yield e(1.0, "sign", f"the sign of {text(node.operand)} is wrong", node.operand)
@@ -507,10 +509,10 @@ def _of_node(node, parent, place, value, values, arrays, numbers, to):
             yield from _divided_as_the_others(node, numbers)
     if indexing and (number or isinstance(node, ast.Name)):
         for k in (1, -1):
-            wraps = 0.3 * (k < 0 and value == 0)  # to the last entry
+            wraps = 0.3 * (k < 0 and type(value) is int and value == 0)  # to the last entry
             new = binary(node, ast.Add(), parsed(str(k)))
             yield e(1.3 + wraps, "index", f"the index is {own}, off by one", new)
-        wraps = 0.3 * (value == 0)
+        wraps = 0.3 * (type(value) is int and value == 0)
         yield e(1.4 + wraps, "index", f"{own} counts from the wrong end", parsed(f"-1 - ({own})"))
         for k in ("0", "-1") if isinstance(node, ast.Name) else ():
             yield e(1.4, "index", f"the index is {own}, {k} is due", parsed(k))
@@ -685,6 +687,14 @@ def _of_array(node, parent, value, arrays, leaf, divides):
             if other.value.shape == value.shape and other.value.dtype.kind == "f":
                 new = parsed(f"(1 + {other.text} * ({own}))")
                 yield e(1.5, "term", f"{text(new)} is due where {own} stands", new)
+
+
+def _of_what_balances(node, target, arrays):
+    """A sum of the other entries of its row for a number that is put into an array: d[rows, labels] = -d.sum(axis=1)."""
+    whole = text(target.value) if isinstance(target, ast.Subscript) else ""
+    for axis in next((range(a.value.ndim) for a in arrays if a.text == whole and a.value.ndim > 1), ()):
+        for new in (parsed(f"-{whole}.sum(axis={axis})"), parsed(f"{whole}.sum(axis={axis})")):
+            yield Edit(1.4, "reduction", f"{text(new)} is due where {text(node)} stands", node, new)
 
 
 def _of_constant(node, parent, place, indexing, numbers, arrays):
@@ -1160,9 +1170,8 @@ def _of_index_tuple(node, numbers):
         by = {i: ast.Slice(n.lower, n.upper, None) for i, n in turned.items()}
         yield e(1.3, f"the order of {text(node)} is reversed, and must not be", by)
     whole = {n.text: n for n in numbers if isinstance(n.value, int)}
-    counters = {
-        i: n for i, n in enumerate(node.elts) if isinstance(n, ast.Slice) and name_of(n.lower) in whole
-    }
+    slices = {i: n for i, n in enumerate(node.elts) if isinstance(n, ast.Slice)}
+    counters = {i: n for i, n in slices.items() if name_of(n.lower) in COUNTERS & whole.keys()}
     for other in whole.values() if len(counters) > 1 else ():
         if other.value > 1:  # windows that stand so far from each other
             by = {}

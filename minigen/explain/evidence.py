@@ -558,10 +558,11 @@ def _with_rows(candidates, values, slopes, live):
     }
     shapes, ways = {np.shape(v) for v in values.values()}, {}
     numbers = {a: str(a[-1][1]).lower() for a, v in values.items() if counts and not np.ndim(v)}
-    numbers = {name for a, name in numbers.items() if slopes.moves(a)}
+    numbers = {a: name for a, name in numbers.items() if slopes.moves(a)}
+    own = {a for a in numbers if a[0][0] == "self"}
     for source, gradient in candidates if counts else ():
         promised = bases(last_name(source.label))
-        of_number = not gradient.shape and not (numbers & promised if promised else numbers)
+        of_number = not gradient.shape and not ({*numbers.values()} & promised if promised else own)
         if source.kind == "returned" and (gradient.shape not in shapes or of_number):
             ways[source] = {
                 (n, a): replace(source, row=n).whole(gradient, np.shape(v), live)

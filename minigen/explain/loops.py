@@ -417,6 +417,9 @@ class _Pass:
 
     def _is_handed_gradients(self):
         """Whether functions or methods of the file's give the gradients: then those are judged."""
+        calls = [n for s in self.steps for n in ast.walk(s.taken) if isinstance(n, ast.Call)]
+        if any(self.file.goes_back(called_name(n)) and name_of(n.func) in self.file.functions for n in calls):
+            return True
         for n in self._nodes():
             call = getattr(n, "value", None)
             if isinstance(n, ast.For) and any(map(self.file.goes_back, called_names(n.iter))):

@@ -49,7 +49,7 @@ from minigen.explain.elsewhere import Elsewhere
 from minigen.explain.evidence import CHANGE
 from minigen.explain.naming import is_gradient_name, last, promised
 from minigen.explain.pairs import goes_back
-from minigen.explain.source import functions_of, small
+from minigen.explain.source import called_name, functions_of, names_in, small
 
 TRIALS = 4  # sets of inputs on which a change must hold
 LOOKS = 8  # further ones at which only the slope along one direction is compared
@@ -919,6 +919,8 @@ class Search:
         outer = s.values.get(id(getattr(s.statement, "value", None)))
         if not s.rank and not s.forward and not _holds_numbers(outer):
             s.rank = 0.3  # a mask or an index: what moves its parts a little need not change it
+        if not s.rank and not s.forward and not s.touches and not s.piece and _places(s):
+            s.rank = 0.3  # only where its largest entry stands is asked
 
     def _solve(self, s, kept, wrong):
         """Solve for the value of this statement with which the wrong gradients that depend on it are right."""
@@ -1707,6 +1709,17 @@ def _moves(value):
     if isinstance(value, np.ndarray):
         return value.dtype.kind == "f" and value.size > 0
     return isinstance(value, float | np.floating)
+
+
+def _places(s):
+    """Whether the function asks where the largest or smallest entry of what a statement assigns stands: np.argmax(window)."""
+    name = missing.assigned(s.statement)
+    asked = (
+        n
+        for n in ast.walk(s.function.tree)
+        if called_name(n) in ("argmax", "argmin", "argsort", "max", "amax")
+    )
+    return name is not None and any(name in names_in(call) for call in asked)
 
 
 def _holds_numbers(value):
