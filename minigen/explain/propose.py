@@ -1155,8 +1155,15 @@ def _maker(kind, program):
     notes = [_note(p) for p in _constructor(kind) if p.default is p.empty]
     given = any(re.search("array|list|dict|tuple", note, re.I) or note in program.classes() for note in notes)
     functions = [f for f in program.functions().values() if _returns_new(program.tree_of(f), kind.__name__)]
+    functions = [f for f in functions if all(map(_is_a_setting, _constructor(f)))]
     own = makers(kind)
     return (own if len(own) > 1 else [*functions, kind])[0] if given else kind
+
+
+def _is_a_setting(parameter):
+    """Whether an argument is a size or may be left out."""
+    sized = "int" in _note(parameter) or re.search(r"size|dim|^n_|^num", parameter.name)
+    return parameter.default is not parameter.empty or bool(sized)
 
 
 def _returns_new(tree, name):
