@@ -27,7 +27,7 @@ def lines(suspect):
     if name is None:
         return _into_one_of_several(suspect)
     shape = getattr(suspect.value, "shape", ())
-    arrays, _ = atoms(suspect.scope, suspect.namespace)
+    arrays, numbers = atoms(suspect.scope, suspect.namespace)
     found = []
 
     def add(cost, words, line, kind="missing path"):
@@ -52,6 +52,10 @@ def lines(suspect):
     for one, other in itertools.product(gradients, arrays) if suspect.calls > 1 else ():
         if other is not one and one.text != name and _together(one.value, other.value) == shape:
             found.append(_flows(suspect, 2.2, f"{one.text} * {other.text}", name))
+    decays = [n for n in numbers if isinstance(n.value, float) and 0 < n.value < 1 and n.text.isidentifier()]
+    for other, decay in itertools.product(arrays, decays) if suspect.calls > 1 and shape else ():
+        if other.value.shape == shape and other.text != name:
+            found.append(_flows(suspect, 2.0, f"{decay.text} * {other.text}", name))
     if isinstance(suspect.statement, ast.AugAssign) and isinstance(suspect.statement.op, ast.Mult | ast.Div):
         shape = getattr(suspect.scope.get(name), "shape", ())
         for other in arrays:
