@@ -7,12 +7,14 @@ beyond these: sums, products, quotients, constant powers, and the functions belo
 """
 
 import ast
+import contextlib
 import copy
 import functools
 
 from minigen.explain.edits import Edit, binary, parsed, text
 from minigen.explain.source import called_name, name_of, walk
 
+MOST = 80  # nodes of a formula
 # {function: its derivative, of u}
 OUTER = {
     "exp": "np.exp(u)", "log": "1 / u", "sin": "np.cos(u)", "cos": "-np.sin(u)", "tanh": "1 - np.tanh(u) ** 2",
@@ -44,6 +46,36 @@ def edits(suspect, functions):
                 yield Edit(1.25, "term", words, value, binary(value, ast.Add(), term))
 
 
+def partners(functions):
+    """{text of a term: [the others of its derivative]}, of the formulas that are assigned: w beside 2 * v * x of w * x + v * x ** 2."""
+    found = {}
+    assigned = (n.value for f in functions for n in walk(f.tree) if isinstance(n, ast.Assign))
+    small = (value for value in assigned if sum(1 for _ in walk(value)) <= MOST)
+    sums = (
+        n
+        for value in small
+        for n in walk(value)
+        if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Add | ast.Sub)
+    )
+    for node in sums:
+        for x in sorted({m.id for m in walk(node) if isinstance(m, ast.Name)}):
+            with contextlib.suppress(_Unknown):
+                made = [_whole(*term) for term in _terms(node, x)]
+                for one in made if len(made) == 2 else ():
+                    found.setdefault(text(one), []).extend(other for other in made if other is not one)
+    return {said: others for said, others in found.items() if said != "1"}
+
+
+def in_factors(slots, others):
+    """The Edits of a factor that is one of two terms of a derivative: g * w for g * (w + 2 * v * x)."""
+    for node in slots.nodes:
+        parent = slots.place(node)[0]
+        if isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Mult):
+            for other in others.get(text(node), ()):
+                words = f"the term {text(other)} is missing beside {text(node)}: the derivative has both"
+                yield Edit(1.25, "term", words, node, binary(node, ast.Add(), other))
+
+
 def terms(function, x):
     """The terms of the derivative of what a function returns by its argument x; [] where no rule gives them."""
     try:
@@ -58,7 +90,7 @@ def _formula(function):
     for n in function.body:
         if isinstance(n, ast.Assign) and len(n.targets) == 1 and isinstance(n.targets[0], ast.Name):
             known[n.targets[0].id] = _put(n.value, known)
-        elif isinstance(n, ast.Return) and n.value is not None and len(list(walk(n))) < 80:
+        elif isinstance(n, ast.Return) and n.value is not None and sum(1 for _ in walk(n)) < MOST:
             return _put(n.value, known)
         elif not isinstance(n, ast.Expr):
             raise _Unknown

@@ -1120,6 +1120,7 @@ class Search:
         yield from changes.other_constants(s.slots, s.values, self.literals)
         yield from self.as_elsewhere.edits(s)
         yield from derivative.edits(s, self.functions)
+        yield from derivative.in_factors(s.slots, self.partners)
 
     def _of_a_comprehension(self, s, comprehension, to):
         """The changes of what a comprehension computes for each item, with the names that it binds."""
@@ -1133,6 +1134,10 @@ class Search:
         arrays, numbers = atoms(bound, {})
         if arrays or numbers:
             yield from expression_edits(part, s.values, arrays, numbers, _own_functions(s), to)
+
+    @functools.cached_property
+    def partners(self):
+        return derivative.partners(self.functions)
 
     @functools.cached_property
     def as_elsewhere(self):

@@ -415,11 +415,51 @@ b = b - 0.1 * db
 V = V - 0.1 * dV
 c = c - 0.1 * dc
 """
+# a derivative of two terms, within a product
+BEND = """import numpy as np
+rng = np.random.default_rng(9)
+m, u, k = 0.7, 0.5, -0.2
+for i in range(50):
+    z = rng.normal(size=12)
+    x = m * z
+    p = 1 / (1 + np.exp(-(u * x + k * x ** 2)))
+    loss = -np.mean(np.log(p))
+    d = (p - 1) / 12
+    dx = d * (u + 2 * k * x)
+    m -= 0.1 * np.sum(dx * z)
+"""
+# layers in a loop, each with its decay
+DECAYED = """import numpy as np
+rng = np.random.default_rng(3)
+X, T = rng.normal(size=(12, 4)), rng.normal(size=(12, 2))
+sizes = [4, 5, 3, 2]
+W = [0.5 * rng.normal(size=(a, b)) for a, b in zip(sizes, sizes[1:])]
+V = [np.zeros_like(w) for w in W]
+wd, lr = 0.05, 0.1
+for epoch in range(30):
+    acts = [X]
+    for l in range(3):
+        z = acts[-1] @ W[l]
+        acts.append(np.tanh(z) if l < 2 else z)
+    loss = 0.5 * np.sum((acts[-1] - T) ** 2) / 12
+    loss += 0.5 * wd * sum(np.sum(w ** 2) for w in W)
+    G = [None] * 3
+    d = (acts[-1] - T) / 12
+    for l in reversed(range(3)):
+        if l < 2:
+            d = d * (1 - acts[l + 1] ** 2)
+        G[l] = acts[l].T @ d + wd * W[l]
+        d = d @ W[l].T
+    for l in range(3):
+        V[l] = 0.9 * V[l] - lr * G[l]
+        W[l] += V[l]
+"""
 RIGHT = {
     "RIDGE": RIDGE, "CLASSES": CLASSES, "GATE": GATE, "CURVE": CURVE, "PLAYERS": PLAYERS, "LAYERS": LAYERS,
     "CODE": CODE, "NET": NET, "BY_HAND": BY_HAND, "HANDED": HANDED, "FLOW": FLOW,
     "RATINGS": RATINGS, "MOMENTUM": MOMENTUM, "DUEL": DUEL, "VALLEY": VALLEY, "WORDS": WORDS,
     "MARGIN": MARGIN, "COUNTS": COUNTS, "BOUND": BOUND, "ONCE": ONCE,
+    "BEND": BEND, "DECAYED": DECAYED,
 }  # fmt: skip
 WRONG = [
     (RIDGE, "X.T @ (guess - y) / n", "X.T @ guess / n"),
@@ -453,6 +493,8 @@ WRONG = [
     (COUNTS, "w[2] -= lr * d * x[1]", "w[2] -= lr * d * x[0]"),
     (BOUND, "dD = z.T @ d", "dD = mu.T @ d"),
     (ONCE, "b = b - 0.1 * db", "b = b - 0.1 * dc"),
+    (BEND, "dx = d * (u + 2 * k * x)", "dx = d * u"),
+    (DECAYED, "G[l] = acts[l].T @ d + wd * W[l]", "G[l] = acts[l].T @ d"),
 ]
 
 
