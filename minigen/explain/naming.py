@@ -11,7 +11,7 @@ FORWARD = (
     r"avant|vorw(?:ä|ae)rts|adelante|avanti|naprz[oó]d|vp[rř]ed|fremad|fremover|fram[aå]t|voorwaarts|eteenp[aä]in|"
     r"[iî]nainte|el[oő]re|maju|(?<![a-z])ileri(?:ye)?(?![a-z])|vpered|pryam"
 )
-DERIVATIVE = r"ableitung|derivada?|derivat[aey]?|afgeleide|pochodna|t[uü]rev|turunan|afledt|proizvodn"
+DERIVATIVE = r"ableitung|(?<=_)abl(?![a-z])|derivada?|derivat[aey]?|afgeleide|pochodna|t[uü]rev|turunan|afledt|proizvodn"
 LOSS = (
     r"verlust|fehler|kosten|perte|erreur|co[uû]t|p[eé]rdida|perda|perdita|custo|verlies|strata(?![a-z])|koszt|ztr[aá]t|"
     r"kay[iı]p|maliyet|f[oö]rlust|kostnad|pierder|kerugian|vesztes[eé]g|h[aä]vi[oö](?![a-z])|sunshi|daijia|损失|損失|"
