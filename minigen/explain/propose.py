@@ -415,9 +415,12 @@ def _parameter(name):
 def _settings(keys, stride):
     """The Choice of a dict with these keys: arrays for weights and biases, numbers for the rest."""
     found, weights = {}, 0
+    recurrent = any(key[:1] == "U" and f"W{key[1:]}" in keys for key in keys)  # Wz, Uz, bz of each gate
     for key in keys:
         array = _weight.match(key) or _bias.match(key)
-        if re.search(r"(height|width|size|kernel|pool|^k|^f$|filter)", key) and not array:
+        if recurrent and key[:1] in "WUb":
+            found[key] = Choice("array", {"W": "A B", "U": "B B", "b": "B"}[key[:1]])
+        elif re.search(r"(height|width|size|kernel|pool|^k|^f$|filter)", key) and not array:
             found[key] = Choice("constant", 2 + ("width" in key))
         elif _one.match(key):
             found[key] = Choice("constant", stride)
