@@ -621,6 +621,12 @@ def _of_value(node, parent, place, value, arrays, numbers, to, around=()):
                 yield e(cost, "operand", f"{own} stands where {other.text} is due", other.node)
         for k in (1, -1):
             yield e(1.4, "constant", f"{own} is off by one", binary(node, ast.Add(), parsed(str(k))))
+        for other in numbers if isinstance(parent, SIMPLE) else ():
+            for times, cost in (("", 1.35), ("2 * ", 1.4)):
+                term = parsed(f"{times}{other.text}")
+                for sign, op in (("", ast.Add()), ("-", ast.Sub())):
+                    said = f"the term {sign}{text(term)} is missing beside {own}"
+                    yield e(cost, "missing path", said, binary(node, op, term))
         if leaf and is_operation(parent, ast.Add | ast.Sub) or isinstance(parent, SIMPLE):
             yield from _by_numbers(node, own, numbers, 0.1, True)
         for other in arrays:

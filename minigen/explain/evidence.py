@@ -644,7 +644,8 @@ def _read_otherwise(source, candidates):
 def _promised(reading, candidates, values, same, live, of_rows):
     """[(-score, order, Source, gradient, value)]: what promises a value's gradient, by its name or its place."""
     ranked = []
-    by_structure = _of_one_structure(candidates, values) | _in_lists(candidates, values, live)
+    by_structure = _of_nested_lists(candidates, values) | _of_one_structure(candidates, values)
+    by_structure |= _in_lists(candidates, values, live)
     by_structure = _of_like_addresses(candidates, values) | by_structure
     of_one = _of_one_holder(candidates, values)
     by_structure = _of_the_only_array(candidates, values) | by_structure | of_one | of_rows
@@ -687,9 +688,32 @@ def _of_one_structure(candidates, values):
             handed_on = all(_stays(value, gradient) for value, gradient in pairs)  # as in a cache
             here = sum(k[: len(before)] == before for k in returned)
             whole = len(same) == len(inside) == here and all(fits)
+            if len(before) > 1 and isinstance(before[-1][1], int) and not named:
+                rows = {k[: len(before)] for k in returned if k[: len(before) - 1] == before[:-1]}
+                if len(rows) > 1:
+                    continue  # one row of a matrix, as long as x
             if len(same) > 1 and (whole or named and any(fits)) and not handed_on:
                 return {returned[k][0]: inside[n] for n, k in same.items()}
     return {}
+
+
+def _of_nested_lists(candidates, values):
+    """{Source: value}, where a list of lists of numbers is returned that has just as many as one attribute of the object."""
+    given, kept = {}, {}
+    for source, gradient in candidates:
+        if source.kind == "returned" and not np.ndim(gradient) and len(source.address) > 2:
+            for n in (1, 2):  # the list itself, or one of several
+                given.setdefault(source.address[:n], {})[source.address[n:]] = source
+    for value, now in values.items():
+        if value[0][0] == "self" and len(value) > 2 and not np.ndim(now):
+            kept.setdefault(value[:2], {})[value[2:]] = value
+    found = {}
+    for whole in given.values():
+        alike_ = [parts for parts in kept.values() if parts.keys() == whole.keys()]
+        twins = [other for other in given.values() if other.keys() == whole.keys()]
+        if len(alike_) == len(twins) == 1 and len(whole) > 1:
+            found |= {source: alike_[0][place] for place, source in whole.items()}
+    return found
 
 
 def _stays(value, returned):
@@ -995,6 +1019,14 @@ def _uncompared(reading, candidates, values, found, is_taken, live, slopes):
             why = "others beside it are gradients, and it is that of no value of its shape"
             missed[source.label] = Uncompared(source.label, why, address=source.address)
             continue
+        if len(source.address) > 2 and not gradient.ndim and reading.backward is not None and gradient:
+            label = (
+                f"value {source.address[1][1] + 1} of what backward returns"
+                if isinstance(source.address[1][1], int)
+                else ""
+            )
+            if label:
+                missed[label] = Uncompared(label, "no value has as many numbers", address=source.address[:2])
         if not source.label and (reading.backward is not None or among) and gradient.ndim:
             whole = "what backward returns"
             label = f"value {i + 1} of {whole}" if isinstance(i, int) else whole

@@ -191,6 +191,10 @@ def _work(path, names, shapes, seconds, reveal, subject, send):
         for name, hidden in find.not_judged(program, found).items():
             send(("explanation", (len(tasks), not_judged(program, name, path, hidden))))
             tasks.append(None)
+        judged = {f.reading.title for f in found}
+        for name, why in ((n, why) for n, why in program.unlike.items() if n not in judged):
+            send(("explanation", (len(tasks), Explanation(name, "inconclusive", certain=[why]))))
+            tasks.append(None)
     send(("verdict", None))
     until = time.thread_time() + seconds
     for n, (i, task, aside) in enumerate(open_):

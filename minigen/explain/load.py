@@ -61,6 +61,9 @@ class Program:
     flagged: dict = field(default_factory=dict)
     # {name: class} of functions that return functions of their own
     makers: dict = field(default_factory=dict)
+    unlike: dict = field(
+        default_factory=dict
+    )  # {function: why it was not judged, though another one like it was}
     assumes: bool = False  # whether a loss that is not in the file is tried
     stopped: dict = field(default_factory=dict)  # {forward: (how far it came, what stopped it)}
     library: str = ""  # whose arrays its functions take: "torch" or "cupy", else NumPy's

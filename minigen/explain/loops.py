@@ -340,15 +340,18 @@ class _Pass:
 
     def _take_a_function(self):
         """Go down a loss that is a function of the file's, called here after the step or in a report, kayip(X, y); or a function
-        that the file calls with the weights alone, as in print(f(x, y)).
+        that the file calls with the weights alone, as in print(f(x, y)); or what is printed.
         """
         steps = {id(s.statement) for s in self.steps}
         first = next(i for i, n in enumerate(self.body) if any(id(m) in steps for m in ast.walk(n)))
         later = Body().see(self.body[first:]).sets - {*self.weights}
         here = [n for statement in self.every for n in ast.walk(statement) if self._is_own_loss(n)]
         alone = [n for n in self.file.calls if {*map(name_of, n.args)} == {*self.weights}]
-        for call in [*here, *(n for n in alone if not self.file.goes_back(name_of(n.func)))]:
-            if names_in(call) & later or not self.seen.depends(names_read(call), {*self.weights}):
+        alone = [n for n in alone if not self.file.goes_back(name_of(n.func))]
+        for call in [*here, *alone, *self._told()]:
+            if names_in(call) & later or not all(
+                self.seen.depends(names_read(call), {w}) for w in self.weights
+            ):
                 continue
             value = ast.Assign([ast.Name(VALUE, ast.Store())], copy.deepcopy(call))
             self.body.insert(first, _at(self.body[first], value))
@@ -356,6 +359,16 @@ class _Pass:
             self.seen = Body([s.statement for s in self.steps]).see(self.body)
             self.loss = VALUE
             return
+
+    def _told(self):
+        """The expressions with a square, a logarithm or a mean that are only printed: print(step, a ** 2 + b ** 2)."""
+        nodes = [n for statement in self.every for n in ast.walk(statement)]
+        prints = [n for n in nodes if called_name(n) == "print"]
+        told = [a for n in prints for a in n.args] + [
+            n.value for n in nodes if isinstance(n, ast.FormattedValue)
+        ]
+        told = [n for n in told if isinstance(n, ast.BinOp | ast.Call)]
+        return [n for n in told if _may_be_a_loss(ast.AugAssign(None, None, n))]
 
     def _is_own_loss(self, node):
         """Whether a node is a call of a function or method of the file's that is a loss by its name."""

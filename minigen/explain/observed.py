@@ -72,8 +72,35 @@ def found(program):
     best = [f for f in best.values() if not f.wrong or not whole & pairs.entered(f, names)]
     for one in best:
         _shrink(one)
+    program.unlike = _unlike(best, calls)
     graph = pairs.call_graph(program)
     return sorted(best, key=lambda f: (f.worth, _is_its_own(f, graph)), reverse=True)
+
+
+def _unlike(best, calls):
+    """{function: sentence} of those that are given and return the same as another one whose second value is a gradient, and
+    whose own is none: the one may be wrong, or something else.
+    """
+    known, said = {_key(call): call for call in calls}, {}
+    for f in (f for f in best if f.reading.backward is None and len(f.matches) == 1 and f.right):
+        (match,), like = f.matches, known.get(f.reading.title)
+        alone = len(match.value) == 1 and match.value[0][0] == "arg" and len(match.source.address) == 2
+        place = match.source.address[-1][1]
+        if like is None or not alone or match.source.kind != "returned" or not isinstance(like.result, tuple):
+            continue
+        name = match.value[0][1]
+        for key, call in known.items():
+            same = call.given.keys() == like.given.keys() and isinstance(call.result, tuple)
+            same = same and [*map(np.ndim, call.result)] == [*map(np.ndim, like.result)]
+            if (
+                same
+                and np.shape(call.result[place]) == np.shape(call.given[name])
+                and key not in (g.reading.title for g in best)
+            ):
+                said[key] = (
+                    f"{key} was not judged: value {place + 1} of what it returns is not the gradient at {name}, as it is of {f.reading.title}"
+                )
+    return said
 
 
 def _is_its_own(found, graph):
