@@ -1501,7 +1501,9 @@ def names_of_code(program):
     functions = program.functions() | _lambdas(program)
     consts = ((c, name) for name, f in functions.items() for c in f.__code__.co_consts)
     inner = {c: name for c, name in consts if isinstance(c, types.CodeType)}
-    own = sorted(functions, key=lambda name: name == functions[name].__name__)  # rather than f of: for f in (huber, mse)
+    own = sorted(
+        functions, key=lambda name: name == functions[name].__name__
+    )  # rather than f of: for f in (huber, mse)
     found = inner | {functions[name].__code__: name for name in own}
     for kind in program.classes().values():
         for name, value in vars(kind).items():

@@ -529,6 +529,10 @@ class Proposal:
             weights += bool(_weight.match(p.name))
             if p.name not in given:
                 options = self._as_the_text_tells(p, options, index)
+            if p.name == "this" and re.search(
+                r"_(log\w*|ln|sqrt|\w*pow\w*)$", self.front
+            ):  # an operation of an engine
+                options = [Choice("array", "N", "probability"), *options]
             yield ("call", p.name), [*self._objects(p.name), *self._annotated(p), *options]
 
     def _as_the_text_tells(self, p, options, index):
