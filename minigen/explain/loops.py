@@ -72,7 +72,9 @@ BEFORE, VALUE, OUT, TARGET, KIND, KEPT = (
 )
 _errors = re.compile(r"err|fehler|fout|hata|b[lł][aą]d|chyb|fejl|feil|virhe|hiba|diff|miss|galat", re.I)
 _part_of_loss = re.compile(r"(kld?|bce|mse|nll|rec\w*|xent|ce|entropy|reg\w*|penalty)(_\w+)?$", re.I)
-_history = re.compile(r"hist|stor[iy]|record|log|trace|curve|verlauf|progres|evol|seri|courbe|kurve", re.I)
+_measures = re.compile(
+    r"acc|norm|grad|score|f1|weight|time|rate|^lrs?$|mean|var|std|reward|return|^[wW]", re.I
+)  # and no loss
 _gradient_of = ("grad_", "gradient_", "d_", "dloss_d", "delta_")
 _sums = ("sum", "mean", "average", "norm")
 _reports = ("print", "append", "plot", "show", "write", "pause", "set_description", "scatter")
@@ -284,6 +286,8 @@ class _Pass:
         turned = Turned(kind)
         self.every = [turned.visit(n) for n in copy.deepcopy(body)]
         self.body = self.without_reports(self.every)
+        if _leaves(self.body):
+            raise _NoPass
         self.whole = Body().see(self.body)
         self._find_steps()
         set_by_methods = of_methods(kind, turned.methods, ast.Store)
@@ -297,6 +301,7 @@ class _Pass:
         ends = (set(self.loss.split(" + ")) if self.loss else set()) | (
             names_read(self.out[2]) if self.out else set()
         )
+        self.ends = ends
         goes_back = {s.name for s in self.steps if self.seen.depends(s.names, self.weights)}
         self.weights = [w for w in self.weights if self.seen.depends(ends, {w}) and w in goes_back]
         self.steps = [s for s in self.steps if s.name in self.weights]
@@ -390,8 +395,8 @@ class _Pass:
             if isinstance(call, ast.Call) and called_name(call) in _reports and not self._is_used(n, body):
                 name = root_of(call.func).rpartition(".")[2] if called_name(call) == "append" else ""
                 value = ast.Assign([ast.Name(VALUE, ast.Store())], call.args[0]) if name else None
-                recorded = self.file.is_loss(name) or _history.match(name) and _may_be_a_loss(value)
-                if name and recorded and not isinstance(value.value, ast.Name):
+                may_be = name and not _measures.search(name) and _may_be_a_loss(value)
+                if (may_be or self.file.is_loss(name)) and not isinstance(value.value, ast.Name):
                     kept.append(_at(n, value))
             elif counts_up(n) and n.target.id not in Body([n]).see(body).read:
                 continue
@@ -531,6 +536,7 @@ class _Pass:
     def _is_plain(self, step):
         """Whether a step takes the gradient alone, and nothing that is kept of earlier passes."""
         kept = {*self.whole.reads} & {*self.whole.of} - {*self.weights}
+        kept = {n for n in kept if not self.seen.depends(self.ends, {n})}  # else it is a parameter, too
         return not step.kept and not self.seen.depends(step.names, kept)
 
     def _sizes(self):
@@ -722,6 +728,7 @@ class _Script(_Pass):
         self.out = self._compared() if self.loss is None or told else None
         if self.loss is None and self.out is None:
             raise _NoPass
+        self.ends = {*self.weights}
         self.rate, self.begins, self.head, self.loop = self._rate(), {}, [], first
         self.read_by_methods = set()
         self.name = f"lines_from_line_{first.lineno}"
@@ -757,6 +764,18 @@ def _made_at(line):
         return statements
 
     return made
+
+
+def _leaves(body):
+    """Whether statements leave the loop around them, or the function, other than by what was left out as a report."""
+    for n in body:
+        if isinstance(n, ast.Break | ast.Continue | ast.Return):
+            return True
+        inner = [] if isinstance(n, ast.For | ast.While | ast.FunctionDef | ast.ClassDef) else [n]
+        parts = (getattr(m, name, ()) for m in inner for name in ("body", "orelse", "finalbody", "handlers"))
+        if any(isinstance(part, list) and _leaves(part) for part in parts):
+            return True
+    return False
 
 
 def _may_be_a_loss(statement):
