@@ -261,7 +261,8 @@ class _File:
             if isinstance(n, ast.Assign) and isinstance(n.value, ast.List | ast.Tuple)
         ]
         lists = [n for n in lists if n.value.elts and all(isinstance(e, ast.Name) for e in n.value.elts)]
-        self.listed = {name_of(n.targets[0]): [e.id for e in n.value.elts] for n in lists}
+        lists = [n for n in lists if isinstance(n.targets[0], ast.Name)]
+        self.listed = {n.targets[0].id: [e.id for e in n.value.elts] for n in lists}
         self.variables = Body().see(tree.body).sets
         self.last = max((n.end_lineno for n in tree.body), default=0)
 

@@ -119,14 +119,15 @@ def steps_of_each(n, carried, listed):
 
 def columns_of(loop, listed):
     """{target: [name of each thing it stands for]} of a loop through several things at once; `listed`: names of lists."""
-    targets = [name_of(t) for t in parts_of(loop.target)]
-    if called_name(loop.iter) == "zip":
-        rows = [
-            listed.get(name_of(a)) or [name_of(p) for p in getattr(a, "elts", [a])] for a in loop.iter.args
-        ]
+    target, through = loop.target, loop.iter
+    if called_name(through) == "enumerate" and through.args and len(getattr(target, "elts", ())) == 2:
+        target, through = target.elts[1], through.args[0]
+    targets = [name_of(t) for t in parts_of(target)]
+    if called_name(through) == "zip":
+        rows = [listed.get(name_of(a)) or [name_of(p) for p in getattr(a, "elts", [a])] for a in through.args]
         return dict(zip(targets, rows, strict=False))
-    if isinstance(loop.iter, ast.Tuple | ast.List) and loop.iter.elts:
-        rows = [[name_of(p) for p in parts_of(e)] for e in loop.iter.elts]
+    if isinstance(through, ast.Tuple | ast.List) and through.elts:
+        rows = [[name_of(p) for p in parts_of(e)] for e in through.elts]
         return dict(zip(targets, map(list, zip(*rows, strict=False)), strict=False))
     return {}
 
