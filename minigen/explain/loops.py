@@ -692,8 +692,12 @@ class _Script(_Pass):
             if not isinstance(n, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef | ast.If)
         ]
         every = Body([n for n in work if Step(n).name]).see(work)
-        given = {name.lower(): name for name in every.sets}
-        promised = {g: given[b] for g in every.of for b in bases(g) if b in given}
+        given = {}
+        for name in sorted(every.sets):
+            given.setdefault(name.lower(), []).append(name)
+        promised = {
+            g: max(given[b], key=g.count) for g in every.of for b in bases(g) if b in given
+        }  # W of gW, and not w
         # what is computed from others that have a gradient is a value between
         between = [
             w for w in promised.values() if every.depends(every.of.get(w, ()), {*promised.values()} - {w})
