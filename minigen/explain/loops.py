@@ -351,7 +351,13 @@ class _Pass:
         steps = {id(s.statement) for s in self.steps}
         first = next(i for i, n in enumerate(self.body) if any(id(m) in steps for m in ast.walk(n)))
         later = Body().see(self.body[first:]).sets - {*self.weights}
-        here = [n for statement in self.every for n in ast.walk(statement) if self._is_own_loss(n)]
+        nodes = [n for statement in self.every for n in ast.walk(statement)]
+        taken = {name for s in self.steps for name in s.names}
+        given = [n for n in nodes if isinstance(n, ast.Assign)]
+        gives = [n.value for n in given if {name_of(p) for t in n.targets for p in parts_of(t)} & taken]
+        here = [
+            n for n in nodes if self._is_own_loss(n) and n not in gives
+        ]  # loss, grads = f(X, y) gives both
         alone = [n for n in self.file.calls if {*map(name_of, n.args)} == {*self.weights}]
         alone = [n for n in alone if not self.file.goes_back(name_of(n.func))]
         for call in [*here, *alone, *self._told()]:

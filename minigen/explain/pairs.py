@@ -71,7 +71,10 @@ _skip = re.compile(
     r"^(inputs|main|train|test|plot|check|load|save|init|initiali[sz]e|numerical|gradient_check|grad_check|"
     r"check_grad|eval_numerical|update(?!_?[gG]rad_?[iI]nput|_?[oO]utput)|step|fit|predict|accuracy|zero_grad|one_hot)"
 )
-_second = re.compile(r"(grad|prime|deriv\w*)_?2$|second|hess|numerical|^apply_|flush|zero_|clip_", re.I)
+_second = re.compile(
+    r"(grad|prime|deriv\w*)_?2$|second|hess|numerical|grad\w*_?check|check\w*grad|^apply_|flush|zero_|clip_",
+    re.I,
+)
 
 
 def is_second(name, functions):
