@@ -15,8 +15,9 @@ the step, is the gradient; where it takes more than that (momentum, Adam), what 
 Two players that take turns in one loop are two passes, loop_in_line_1 and step_in_line_40. A file without a loop, forward and then the
 chain rule, is one as well, lines_from_line_9, of the gradients that are named so.
 
-Where a loop computes no loss, half the squared error or a cross-entropy of what it subtracts from each other may be meant:
-an argument says which, and the gradients decide.
+The loss is what the body calls so, or records, or what it prints, or what a function of the file's gives that it calls in a report.
+Where a loop computes none, half the squared error, a cross-entropy or the likelihood of counts may be meant, of what it
+subtracts from each other: an argument says which, and the gradients decide.
 """
 
 import ast

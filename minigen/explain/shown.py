@@ -541,7 +541,7 @@ def _of_its_kind(value, chosen, rng, spread=SPREAD):
     if type(value) is int:
         return len(chosen[value]) if value in chosen else value
     whole = value.dtype.kind != "f" or bool((value == np.rint(value)).all())
-    scaled = not whole and value.min(initial=0) == 0 and len(np.unique(value)) == 2  # a mask of dropout
+    scaled = not whole and value.min() == 0 and len(np.unique(np.asarray(value))) == 2  # a mask of dropout
     adds_up = [
         a for a in range(value.ndim) if value.size and (value >= 0).all() and np.allclose(value.sum(a), 1)
     ]

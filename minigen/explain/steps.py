@@ -10,7 +10,7 @@ from minigen.explain.naming import is_gradient_name
 from minigen.explain.source import called_name, is_difference, name_of, names_in
 
 length_named = re.compile(
-    r"(lr|eta|alpha|l_rate)(_?\w{1,3})?|tass\w*|(learn\w*_?)?rate|alfa|step(_?size)?|lern\w*|tasa\w*|taxa\w*|tasso|pas|paso|passo|hiz\w*|"
+    r"(lr|eta|alpha|l_rate)(_?\w{1,3})?|tass\w*|(learn\w*_?)?rate|alfa|step(_?size)?|lern\w*|tasa\w*|taxa\w*|pas|paso|passo|hiz\w*|"
     r"epsilon|shag|krok|korak|steg|schritt(weite)?",
     re.I,
 )

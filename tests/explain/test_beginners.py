@@ -523,12 +523,30 @@ def assemble(seed=0):
     make = lambda *shape: Param(0.4 * rng.normal(size=shape))
     return Chain([Scale(make(WIDTH)), Mix(make(WIDTH, WIDTH)), Scale(make(WIDTH))])
 """
+# matrices, whose * is a product
+MATRIX = """import numpy as np
+def vorwaerts(X, W, b):
+    H = np.tanh(W * X + b)
+    return H, (X, H)
+def verlust(H, T):
+    return 0.5 * np.square(H - T).sum() / T.shape[1]
+def rueckwaerts(T, cache):
+    X, H = cache
+    d = np.multiply((H - T) / T.shape[1], 1 - np.square(H))
+    return {"dW": d * X.T, "db": d.sum(axis=1)}
+if __name__ == "__main__":
+    rng = np.random.RandomState(0)
+    X, T = np.matrix(rng.randn(3, 8)), np.matrix(rng.randn(2, 8))
+    W, b = np.matrix(rng.randn(2, 3)), np.matrix(np.zeros((2, 1)))
+    H, cache = vorwaerts(X, W, b)
+    print(verlust(H, T), rueckwaerts(T, cache)["dW"].shape)
+"""
 RIGHT = {
     "NEURON": NEURON, "NEURONE": NEURONE, "LINE": LINE, "LOGISTIC": LOGISTIC, "STEP": STEP, "CHAIN": CHAIN,
     "NORM": NORM, "CRITIC": CRITIC, "MADE": MADE, "ROWS": ROWS, "COLUMN": COLUMN, "RATE": RATE,
     "TABLE": TABLE, "HUCRE": HUCRE, "VALOR": VALOR, "DUENN": DUENN,
     "FLAGS": FLAGS, "WAVE": WAVE, "OPINION": OPINION, "TELLER": TELLER, "CELL": CELL,
-    "ZERFALL": ZERFALL, "BUILT": BUILT,
+    "ZERFALL": ZERFALL, "BUILT": BUILT, "MATRIX": MATRIX,
 }  # fmt: skip
 WRONG = [
     (NEURON, "dL_dw = dL_dz * x", "dL_dw = dL_dz * w"),
