@@ -546,7 +546,7 @@ RIGHT = {
     "NORM": NORM, "CRITIC": CRITIC, "MADE": MADE, "ROWS": ROWS, "COLUMN": COLUMN, "RATE": RATE,
     "TABLE": TABLE, "HUCRE": HUCRE, "VALOR": VALOR, "DUENN": DUENN,
     "FLAGS": FLAGS, "WAVE": WAVE, "OPINION": OPINION, "TELLER": TELLER, "CELL": CELL,
-    "ZERFALL": ZERFALL, "BUILT": BUILT, "MATRIX": MATRIX,
+    "ZERFALL": ZERFALL, "BUILT": BUILT,
 }  # fmt: skip
 WRONG = [
     (NEURON, "dL_dw = dL_dz * x", "dL_dw = dL_dz * w"),
@@ -607,3 +607,8 @@ def test_a_right_program_is_right(tmp_path, name):
 @pytest.mark.parametrize(("text", "before", "after"), WRONG)
 def test_a_mistake_is_seen(tmp_path, text, before, after):
     assert is_told(tmp_path, text, before, after)
+
+
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
+def test_a_right_program_of_matrices_is_right(tmp_path):
+    assert_right(tmp_path, MATRIX)
