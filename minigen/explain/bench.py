@@ -375,8 +375,11 @@ def slope(loss, size, here):
     if abs(one - other) > 1e-3 * (abs(one) + abs(other)) + 1e-6:
         return np.nan
     p0, m0 = loss(h / 10), loss(-h / 10)
+    # rounding alone makes about 1e-10 of a loss near 1 over a step of 1e-6
     jump, nearer, noise = abs(one - other), abs(p0 + m0 - 2 * here) / (h / 10), 1e-8 * (1 + abs(here))
-    if jump <= noise or 0.05 * jump <= nearer <= 0.5 * jump:  # it is a bend
+    if (
+        jump <= noise or 0.05 * jump <= nearer <= 0.5 * jump
+    ):  # a bend, whose jump is a tenth at a tenth of the step
         return (p1 - m1) / (2 * h)
     return np.nan if nearer > 0.5 * jump else (p0 - m0) / (2 * h / 10)  # else the kink is further away
 

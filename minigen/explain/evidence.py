@@ -1019,14 +1019,11 @@ def _uncompared(reading, candidates, values, found, is_taken, live, slopes):
             why = "others beside it are gradients, and it is that of no value of its shape"
             missed[source.label] = Uncompared(source.label, why, address=source.address)
             continue
-        if len(source.address) > 2 and not gradient.ndim and reading.backward is not None and gradient:
-            label = (
-                f"value {source.address[1][1] + 1} of what backward returns"
-                if isinstance(source.address[1][1], int)
-                else ""
-            )
-            if label:
-                missed[label] = Uncompared(label, "no value has as many numbers", address=source.address[:2])
+        place = source.address[1][1] if len(source.address) > 2 else None
+        if isinstance(place, int) and not gradient.ndim and gradient and reading.backward is not None:
+            label = f"value {place + 1} of what backward returns"
+            why = "no value was found of which these numbers are the gradients"
+            missed[label] = Uncompared(label, why, address=source.address[:2])
         if not source.label and (reading.backward is not None or among) and gradient.ndim:
             whole = "what backward returns"
             label = f"value {i + 1} of {whole}" if isinstance(i, int) else whole

@@ -98,7 +98,8 @@ def _unlike(best, calls):
                 and key not in (g.reading.title for g in best)
             ):
                 said[key] = (
-                    f"{key} was not judged: value {place + 1} of what it returns is not the gradient at {name}, as it is of {f.reading.title}"
+                    f"{key} was not judged: {f.reading.title} returns the gradient at {name} as value {place + 1}; what {key} returns there "
+                    "is none: it is wrong, or meant to be something else"
                 )
     return said
 

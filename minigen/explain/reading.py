@@ -56,7 +56,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Assumed(Step):
-    """A loss that the file has not: `times` the squared error or a cross-entropy of forward's output and labels, divided by
+    """A loss that the file has not: `times` the squared error, a cross-entropy or Poisson's, of forward's output and labels, divided by
     how many labels there are along an axis, or (-1) in all.
     """
 

@@ -14,8 +14,6 @@ length_named = re.compile(
     r"epsilon|shag|krok|korak|steg|schritt(weite)?",
     re.I,
 )
-
-
 _taken_named = re.compile(r"vel|mom|[vV]([_A-Z]|$)|upd|delta|D_?\w*$|L$")  # and what momentum keeps
 
 
@@ -100,7 +98,7 @@ def steps_in(n, same=()):
 
 
 def steps_of_each(n, carried, listed):
-    """The _Steps of `for p, g in ((W, dW), (b, db)): p -= lr * g`, or of zip(params, grads): of W and of b."""
+    """The Steps of `for p, g in ((W, dW), (b, db)): p -= lr * g`, or of zip(params, grads): of W and of b."""
     columns = columns_of(n, listed) if isinstance(n, ast.For) else {}
     inner = [Step(s) for block, _ in blocks_of(n.body) for s in block] if columns else []
     beside = [t for t in columns if is_gradient_name(t)]
