@@ -1,7 +1,10 @@
 """Small programs of a first week: numbers and lists, a loop at the end, words of other languages."""
 
+import numpy as np
 import pytest
-from judged import assert_right, is_told
+from judged import assert_right, checked, is_told
+
+from minigen.explain.bench import slope
 
 # numbers in a tuple; the labels stand in what backward is given, and the loss is called at the end alone
 NEURON = """import math
@@ -541,12 +544,81 @@ if __name__ == "__main__":
     H, cache = vorwaerts(X, W, b)
     print(verlust(H, T), rueckwaerts(T, cache)["dW"].shape)
 """
+# windows that overlap, of which the largest entry gets the gradient
+PEAKS = """import numpy as np
+def peaks(x, k=2, s=3):
+    n, m = (x.shape[0] - k) // s + 1, (x.shape[1] - k) // s + 1
+    out = np.zeros((n, m))
+    for i in range(n):
+        for j in range(m):
+            out[i, j] = np.max(x[i * s:i * s + k, j * s:j * s + k])
+    return out
+def peaks_backward(dout, x, k=2, s=3):
+    dx = np.zeros(x.shape)
+    for i in range(dout.shape[0]):
+        for j in range(dout.shape[1]):
+            part = x[i * s:i * s + k, j * s:j * s + k]
+            a, b = np.unravel_index(np.argmax(part), part.shape)
+            dx[i * s + a, j * s + b] += dout[i, j]
+    return dx
+x = np.random.default_rng(0).normal(size=(8, 8))
+print(peaks_backward(np.ones((3, 3)), x))
+"""
+# what a row loses is balanced by its own class
+MARGINS = """import numpy as np
+def loss(W, X, y):
+    rows = np.arange(len(X))
+    s = X @ W
+    over = np.maximum(0, s - s[rows, y][:, None] + 1)
+    over[rows, y] = 0
+    value = over.sum() / len(X)
+    count = (over > 0) * 1.0
+    count[rows, y] = -count.sum(axis=1)
+    dW = X.T @ count / len(X)
+    return value, dW
+rng = np.random.default_rng(1)
+X, y = rng.normal(size=(9, 4)), rng.integers(0, 3, 9)
+print(loss(rng.normal(size=(4, 3)), X, y)[0])
+"""
+# rows and columns by counters
+SMOOTH = """import numpy as np
+def smooth_forward(x, f):
+    n, k = x.shape[0] - f.shape[0] + 1, f.shape[0]
+    out = np.zeros((n, n))
+    for i in range(n):
+        for j in range(n):
+            out[i, j] = np.sum(x[i:i + k, j:j + k] * f)
+    return out
+def smooth_backward(dout, x, f):
+    dx, df, k = np.zeros_like(x), np.zeros_like(f), f.shape[0]
+    for i in range(dout.shape[0]):
+        for j in range(dout.shape[1]):
+            dx[i:i + k, j:j + k] += dout[i, j] * f
+            df += dout[i, j] * x[i:i + k, j:j + k]
+    return dx, df
+rng = np.random.default_rng(2)
+x, f = rng.normal(size=(5, 5)), rng.normal(size=(2, 2))
+print(smooth_backward(smooth_forward(x, f), x, f)[1])
+"""
+# a loss and its gradient at once, which only those that are right show
+UNLIKE = """import numpy as np
+def carre(p, y):
+    e = p - y
+    return 0.5 * (e ** 2).sum(), e
+def douce(p, y):
+    e = p - y
+    return np.log(np.cosh(e)).sum(), np.tanh(e)
+p, y = np.array([[0.2, 1.1], [2.0, 0.7]]), np.array([[0.0, 1.0], [2.5, 0.1]])
+for f in (carre, douce):
+    print(f(p, y))
+"""
 RIGHT = {
     "NEURON": NEURON, "NEURONE": NEURONE, "LINE": LINE, "LOGISTIC": LOGISTIC, "STEP": STEP, "CHAIN": CHAIN,
     "NORM": NORM, "CRITIC": CRITIC, "MADE": MADE, "ROWS": ROWS, "COLUMN": COLUMN, "RATE": RATE,
     "TABLE": TABLE, "HUCRE": HUCRE, "VALOR": VALOR, "DUENN": DUENN,
     "FLAGS": FLAGS, "WAVE": WAVE, "OPINION": OPINION, "TELLER": TELLER, "CELL": CELL,
     "ZERFALL": ZERFALL, "BUILT": BUILT,
+    "PEAKS": PEAKS, "MARGINS": MARGINS, "SMOOTH": SMOOTH, "UNLIKE": UNLIKE,
 }  # fmt: skip
 WRONG = [
     (NEURON, "dL_dw = dL_dz * x", "dL_dw = dL_dz * w"),
@@ -596,6 +668,10 @@ WRONG = [
     (ZERFALL, "dc = d.sum(axis=0)", "dc = d.mean(axis=0)"),
     (BUILT, "d @ self.W.value.T", "d @ self.W.value"),
     (BUILT, "(g * self.x).sum(axis=0) * np.exp(self.a.value)", "(g * self.x).sum(axis=0)"),
+    (PEAKS, "part = x[i * s:i * s + k, j * s:j * s + k]", "part = x[i:i + k, j:j + k]"),
+    (MARGINS, "-count.sum(axis=1)", "-1"),
+    (SMOOTH, "df += dout[i, j]", "df += dout[j, i]"),
+    (SMOOTH, "+= dout[i, j] * f\n", "+= dout[i, j] * f[::-1, ::-1]\n"),
 ]
 
 
@@ -612,3 +688,19 @@ def test_a_mistake_is_seen(tmp_path, text, before, after):
 @pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
 def test_a_right_program_of_matrices_is_right(tmp_path):
     assert_right(tmp_path, MATRIX)
+
+
+def test_a_function_that_is_unlike_the_others_of_its_form_is_told(tmp_path):
+    said = checked(tmp_path, UNLIKE.replace("np.tanh(e)", "np.cosh(e)"))
+    assert said.verdict == "inconclusive"
+    assert any("douce was not judged" in c for e in said.explanations for c in e.certain)
+
+
+def test_a_small_kink_within_the_step_is_not_counted_as_known():
+    def bent(at):
+        return lambda h: h + 0.001 * max(h - at, 0.0)
+
+    assert slope(bent(3e-6), 0.0, 0.0) == pytest.approx(1, abs=1e-8)  # between the two smallest steps
+    assert np.isnan(slope(bent(0.0), 0.0, 0.0))
+    smooth = slope(lambda h: np.log(0.01 + h), 0.0, np.log(0.01))
+    assert smooth == pytest.approx(100, rel=1e-6)
