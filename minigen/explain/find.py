@@ -19,6 +19,7 @@ from minigen.explain.scene import Scene, in_double
 from minigen.explain.source import (
     called_names,
     counting_loops,
+    is_pass,
     is_taken_away,
     name_of,
     names_in,
@@ -274,7 +275,10 @@ def _tried(program, shapes, seconds):
         return [f for place in places for f in pairs.try_all(place, seconds=seconds)]
 
     def known():
-        return pairs.reached(program, [f for f in found if f.right])
+        shown_ones = {
+            f.reading.forward.name for f in found if is_pass(f.reading.forward.name)
+        }  # as their loops call them
+        return pairs.reached(program, [f for f in found if f.right]) | shown_ones
 
     given, misfit = program.names.get("inputs"), None
     says = callable(given) and getattr(given, "__module__", "") == program.module.__name__

@@ -793,7 +793,8 @@ def _leaves(body):
 def _may_be_a_loss(statement):
     """Whether a statement makes a number as a loss is made: a sum of all, or one added to squares and logarithms."""
     nodes = list(ast.walk(statement.value))
-    if any(isinstance(n, ast.Compare) for n in nodes):  # how many are right
+    chosen = [n.args[0] for n in nodes if called_name(n) == "where" and n.args]
+    if any(isinstance(n, ast.Compare) and n not in chosen for n in nodes):  # how many are right
         return False
     if isinstance(statement, ast.AugAssign):
         return any(

@@ -23,7 +23,7 @@ import numpy as np
 from minigen.explain import load, pairs, propose, shown
 from minigen.explain import scene as scenes
 from minigen.explain.reading import FILE, Reading, Step, is_number
-from minigen.explain.source import is_pass, walk
+from minigen.explain.source import holds_pass, is_pass, walk
 
 SECONDS = 2.0  # of computing, for the code under __main__
 MOST = 600  # readings that are tried in one file
@@ -53,7 +53,9 @@ class Call:
 def found(program):
     """[Found] of the readings, among the calls that the file makes, under which a gradient is right; the best first."""
     calls = [c for c in _calls(program) if c.result is not _nothing and c.inner < A_TRAINING]
-    calls = [c for c in calls if not pairs.makes_room(_tree(program, c))]
+    calls = [
+        c for c in calls if not pairs.makes_room(_tree(program, c)) and not holds_pass(_tree(program, c))
+    ]
     best, begun = {}, time.process_time()
     for readings, share in ((_readings(program, calls), 0.6), (_steps(program, calls), 1.0)):
         for place, reading in itertools.islice(readings, MOST):

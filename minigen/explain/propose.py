@@ -25,6 +25,7 @@ from minigen.explain.source import (
     attributes,
     called_name,
     called_names,
+    holds_pass,
     index_parts,
     is_pass,
     is_taken_away,
@@ -1098,6 +1099,8 @@ def _may_be_single(program, function):
     inner = [c for c in code.co_consts if hasattr(c, "co_names")]
     names = {*code.co_names, *code.co_varnames, *(n for c in inner for n in (c.co_name, *c.co_varnames))}
     tree = program.tree_of(function)
+    if holds_pass(tree):
+        return False
     names -= _only_read(tree)
     defined = {key.rpartition(".")[2] for key in pairs.call_graph(program)}  # p.update(...) is that of a dict
     called = called_names(tree) if tree is not None else names

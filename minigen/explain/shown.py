@@ -29,7 +29,8 @@ SECONDS = 0.5  # of computing, for the code under __main__
 SMALL = ((3, 5, 4, 6, 7), 6), ((5, 7, 6, 8, 9), 10)
 SPREAD = 0.3  # how much numbers differ from those that the file shows, in their standard deviations
 _batch = re.compile(r"batch|mini|chunk|^bs$", re.I)
-_CALLS = 30  # of a function, of which one is waited for in which its counters differ
+_CALLS = 30  # of a function, of which some are waited for in which its counters differ
+_COUNTED = 4  # of those calls, so many
 _examples, _many = 3, 6  # those that are taken of a list of more examples than that, or of more symbols
 
 
@@ -45,14 +46,15 @@ def places(program, known=()):
     inner = {p: codes for p in proposals if (codes := _codes_of_closure(program, p)) is not None}
     wanted = {f.__code__ for p in proposals for f in _same_arguments(p)}.union(*inner.values())
     backs = [f for p in proposals for n, f in p.place.functions().items() if _gives_labels(p, n)]
-    calls, results = _first_calls(program, wanted, {f.__code__ for f in backs})
+    calls, results, counted = _first_calls(program, wanted, {f.__code__ for f in backs})
     others = {back: calls[back.__code__].arguments for back in backs if back.__code__ in calls}
     shared = _in_common(others, results)
     found = []
     for p in proposals:
-        scene = next((calls[f.__code__] for f in _same_arguments(p) if f.__code__ in calls), None)
-        if p in inner and all(code in calls for code in inner[p]):
-            maker, function = (calls[code] for code in inner[p])
+        code = next((f.__code__ for f in _same_arguments(p) if f.__code__ in calls), None)
+        scene = calls.get(code)
+        if p in inner and all(c in calls for c in inner[p]):
+            maker, function = (calls[c] for c in inner[p])
             scene = scenes.Scene(program, function.arguments, p.kind(**maker.arguments))
         if scene is not None and scene.owner is None and p.kind is not None:
             scene = _of_a_static_method(program, p, scene)
@@ -67,7 +69,7 @@ def places(program, known=()):
             given = {n: v for n, v in there.items() if n in labels or isinstance(v, int | float)}
             more |= {n: v for n, v in given.items() if not _is_one_of(v, results)}
         # after a training with a wrong gradient the loss may be infinite
-        tried = (ShownPlace(p, scene, more | shared) for scene in ways)
+        tried = (ShownPlace(p, scene, more | shared, counted.get(code, ())) for scene in ways)
         place = next((place for place in tried if place.runs()), None)
         if place is not None:
             place.shrink()
@@ -161,10 +163,11 @@ def _calls_own(program, statement):
 
 def _first_calls(program, wanted, others):
     """{code: Scene of its first call, or of one in which its counters differ} of the functions whose code is `wanted`, and
-    of `others` that are called, too; and the arrays that those which are `wanted` returned.
+    of `others` that are called, too; the arrays that those which are `wanted` returned; and {code: the whole numbers of a
+    few calls}, since `u - 1` may be another index in one of them.
     """
-    found, results, waiting = {}, {}, set(wanted)
-    alike = {}  # {code: how often it may still be called} of those whose counters were the same in the first call
+    found, results, waiting, whole = {}, {}, set(wanted), {}
+    more = {}  # {code: how often it may still be called} of those that count and were not called otherwise
     known, counters, flags = names_known(program), _counters(program.tree), dict(program.flagged.values())
 
     def watch(frame, event, returned):
@@ -172,25 +175,39 @@ def _first_calls(program, wanted, others):
         if event == "return" and code in wanted and code in found and code not in results:
             results[code] = [value for *_, value in scenes.returned_leaves(returned, program).values()]
         new = code not in found and (code in waiting or code in others)
-        if event != "call" or not new and code not in alike:
+        if event != "call" or not new and code not in more:
             return
         given = arguments_of(frame)
         given.pop(flags.get(code.co_name), None)  # forward is called without
         first = next(iter(given), "")
         owner = given.pop(first) if first in ("self", "cls") else None
         differ = _counters_differ(given, counters)
-        if new or differ:
+        if new or differ and not whole[code][1]:
             with contextlib.suppress(Exception):
                 found[code] = scenes.Scene(program, given, owner, only=known)
         waiting.discard(code)
-        alike[code] = 0 if differ else alike.get(code, _CALLS) - 1
-        if not alike[code]:
-            del alike[code]
-        if not waiting and not alike and others <= found.keys():
+        numbers = _counts(given, counters)
+        sizes = {n: np.shape(v) for n, v in given.items() if hasattr(v, "shape")}
+        first, kept = whole.setdefault(code, (sizes, []))
+        # in a list of numbers P[u] is a gradient of its own, and another one in another call
+        apart = any(isinstance(v, list | dict | tuple) for v in given.values())
+        if numbers and differ and numbers not in kept and sizes == first and not (kept and apart):
+            kept.append(numbers)
+        more[code] = more.get(code, _CALLS) - 1
+        if not more[code] or len(kept) == _COUNTED or not numbers:
+            del more[code]
+        if not waiting and not more and others <= found.keys():
             raise _Enough
 
     run(program, watch)
-    return found, [value for values in results.values() for value in values]
+    numbers = {code: kept for code, (_, kept) in whole.items()}
+    return found, [value for values in results.values() for value in values], numbers
+
+
+def _counts(arguments, counters):
+    """{name: number} of the arguments that count and of the whole numbers beside them, such as a label; empty if none counts."""
+    whole = {name: value for name, value in arguments.items() if type(value) is int}
+    return whole if counters & whole.keys() else {}
 
 
 def _counters_differ(arguments, counters):
@@ -281,19 +298,23 @@ def runs_everywhere(found):
 
 
 class ShownPlace(pairs.Place):
-    """A Place whose inputs are of the kind that the file's own code gives; `smaller` holds the sizes that were changed."""
+    """A Place whose inputs are of the kind that the file's own code gives; `smaller` holds the sizes that were changed,
+    `counted` the whole numbers of several calls, one for each of the first seeds.
+    """
 
-    def __init__(self, proposal, scene, more):
+    def __init__(self, proposal, scene, more, counted=()):
         super().__init__(proposal.program, proposal.title, None, proposal.kind)
-        self.proposal, self.scene, self.more = proposal, scene, more
+        self.proposal, self.scene, self.more, self.counted = proposal, scene, more, counted
         self.smaller, self.varies = {}, True
         self.free = False  # whether lists of 0 and 1 are given other numbers, since 0 hides what it is multiplied with
         self.spread = SPREAD
         self.shorter = set()  # lengths of lists of examples of which the first few are taken
         self.only, self.build = proposal.front, self._build
 
-    def runs(self, seed=0):
-        """Whether forward gives finite numbers."""
+    def runs(self, seed=None):
+        """Whether forward gives finite numbers, with each of the calls that are counted."""
+        if seed is None:
+            return all(map(self.runs, range(max(1, len(self.counted)))))
         try:
             with _carefully(self.program, 1.0):
                 y = self._output(self._build(seed).live())
@@ -308,7 +329,7 @@ class ShownPlace(pairs.Place):
 
     def with_sizes(self, small):
         """The same place with other sizes."""
-        place = ShownPlace(self.proposal, self.scene, self.more)
+        place = ShownPlace(self.proposal, self.scene, self.more, self.counted)
         place.shrink(small)
         return place
 
@@ -396,6 +417,7 @@ class ShownPlace(pairs.Place):
     def _live(self, seed):
         live = self.scene.live()
         live.arguments = {**scenes.Scene(self.program, self.more).live().arguments, **live.arguments}
+        live.arguments |= self.counted[seed % len(self.counted)] if self.counted else {}
         live.seed = seed
         return live
 

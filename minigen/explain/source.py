@@ -63,6 +63,11 @@ def is_pass(name):
     return bool(_pass.fullmatch(name))
 
 
+def holds_pass(tree):
+    """Whether a function calls passes of its loops: it trains, and those are judged."""
+    return tree is not None and any(map(is_pass, called_names(tree)))
+
+
 def without_added(names):
     """{name: value} that stand in the person's code, of those in a pass: without what was added."""
     return {n: v for n, v in names.items() if not n.startswith("__minigen_")}

@@ -16,6 +16,12 @@ length_named = re.compile(
 )
 _taken_named = re.compile(r"vel|mom|[vV]([_A-Z]|$)|upd|delta|D_?\w*$|L$")  # and what momentum keeps
 
+_unbuffered = {
+    f"{module}.{name}.at": op
+    for module in ("np", "numpy")
+    for name, op in (("add", ast.Add), ("subtract", ast.Sub))
+}
+
 
 def is_share_of_gradient(node):
     """Whether an expression is what a step takes: lr * dw."""
@@ -27,7 +33,7 @@ class Step:
     """w -= e or w = w - e, and the same with +: the name, the statement, what is taken, the names from which that comes, and
     the name of what stands beside the parameter in a loop through several.
 
-    params = [p - e for p, g in zip(params, grads)] is one, too.
+    params = [p - e for p, g in zip(params, grads)] is one, too, and np.subtract.at(W, rows, e).
     """
 
     def __init__(self, statement, same=()):
@@ -48,6 +54,10 @@ class Step:
                 )
             else:
                 self._new_value(n.value, text, root_of(n.targets[0]))
+        elif isinstance(n, ast.Expr) and ast.unparse(n.value).partition("(")[0] in _unbuffered:
+            self.target, _, self.taken = n.value.args
+            self.op = _unbuffered[ast.unparse(n.value.func)]()
+            self.name, self.names = root_of(self.target), names_read(self.taken)
 
     def goes_down(self):
         """Whether a step takes a share, or a gradient, or what was subtracted from each other: z = z + f(z) is no step."""

@@ -454,12 +454,48 @@ for epoch in range(30):
         V[l] = 0.9 * V[l] - lr * G[l]
         W[l] += V[l]
 """
+# rows that occur twice; the parameters are changed by np.subtract.at
+PHRASES = """import numpy as np
+rng = np.random.default_rng(1)
+text = rng.integers(0, 9, 80)
+A, B, c = rng.normal(0, 0.4, (9, 4)), rng.normal(0, 0.4, (9, 4)), np.zeros(9)
+def log_sigmoid(t):
+    return -np.log1p(np.exp(-t))
+for epoch in range(5):
+    total = 0.0
+    for i in range(1, len(text)):
+        rows = np.concatenate([[text[i - 1]], rng.integers(0, 9, 4)])
+        sign = np.array([1, -1, -1, -1, -1])
+        a, b = A[text[i]], B[rows]
+        score = b @ a + c[rows]
+        total += -np.where(sign > 0, log_sigmoid(score), log_sigmoid(-score)).sum()
+        d = 1 / (1 + np.exp(-score)) - (sign > 0)
+        step_a = d @ b
+        np.subtract.at(B, rows, 0.05 * np.outer(d, a))
+        np.subtract.at(c, rows, 0.05 * d)
+        A[text[i]] -= 0.05 * step_a
+    print(total)
+"""
+# in the first call 4 - u is the other index
+TABLE = """import numpy as np
+games = [(0, 4, 0.5), (2, 1, 1.5), (3, 0, -0.5), (1, 3, 1.0), (4, 2, 0.2)]
+rng = np.random.default_rng(2)
+P, Q = rng.normal(size=(5, 2)), rng.normal(size=(5, 2))
+for epoch in range(40):
+    for u, v, r in games:
+        e = P[u] @ Q[v] - r
+        loss = 0.5 * e ** 2
+        gP = e * Q[v]
+        gQ = e * P[u]
+        P[u] -= 0.1 * gP
+        Q[v] -= 0.1 * gQ
+"""
 RIGHT = {
     "RIDGE": RIDGE, "CLASSES": CLASSES, "GATE": GATE, "CURVE": CURVE, "PLAYERS": PLAYERS, "LAYERS": LAYERS,
     "CODE": CODE, "NET": NET, "BY_HAND": BY_HAND, "HANDED": HANDED, "FLOW": FLOW,
     "RATINGS": RATINGS, "MOMENTUM": MOMENTUM, "DUEL": DUEL, "VALLEY": VALLEY, "WORDS": WORDS,
     "MARGIN": MARGIN, "COUNTS": COUNTS, "BOUND": BOUND, "ONCE": ONCE,
-    "BEND": BEND, "DECAYED": DECAYED,
+    "BEND": BEND, "DECAYED": DECAYED, "PHRASES": PHRASES, "TABLE": TABLE,
 }  # fmt: skip
 WRONG = [
     (RIDGE, "X.T @ (guess - y) / n", "X.T @ guess / n"),
@@ -495,6 +531,11 @@ WRONG = [
     (ONCE, "b = b - 0.1 * db", "b = b - 0.1 * dc"),
     (BEND, "dx = d * (u + 2 * k * x)", "dx = d * u"),
     (DECAYED, "G[l] = acts[l].T @ d + wd * W[l]", "G[l] = acts[l].T @ d"),
+    (PHRASES, "np.outer(d, a)", "np.outer(d, A[rows[0]])"),
+    (PHRASES, "c, rows, 0.05 * d)", "c, rows, 0.05 * d * score)"),
+    (PHRASES, "step_a = d @ b", "step_a = d @ B[text[:5]]"),
+    (TABLE, "gP = e * Q[v]", "gP = e * Q[4 - u]"),
+    (TABLE, "gQ = e * P[u]", "gQ = e * P[v]"),
 ]
 
 
