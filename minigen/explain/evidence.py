@@ -11,6 +11,7 @@ import inspect
 import itertools
 import math
 import re
+from collections import Counter
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -372,6 +373,13 @@ def _assign(reading, slopes, values, outcome):
         take(value, source, False, False)
     numbers = _of_numbers(reading, outcome)
     for source, gradient, value in _by_place(candidates, arguments, found, is_taken, numbers):
+        if slopes.moves(value):
+            take(value, source, False, False, same(value, gradient), gradient.shape)
+    alike_ = itertools.chain(
+        _by_structure(candidates, values, found, is_taken),
+        _by_names_alike(candidates, values, found, is_taken),
+    )
+    for source, gradient, value in alike_:
         if slopes.moves(value):
             take(value, source, False, False, same(value, gradient), gradient.shape)
     for source, value in _by_shape(reading, candidates, values, found, is_taken, outcome.live.program):
@@ -901,6 +909,60 @@ def _by_place(candidates, arguments, found, is_taken, numbers):
                 yield source, gradient, in_order[i]
 
 
+def _by_structure(candidates, values, found, is_taken):
+    """(source, gradient, value) of the parameters in a list or dict whose gradients are handed back in one that is put together
+    in the same way, as is seen by those that are right: [(gW1, gb1), (gW2, gb2)] of [(W1, b1), (W2, b2)].
+    """
+    known = {}  # {(where the parameters stand, where their gradients do): how many are right there}
+    for value, m in found.items():
+        one, other = value, m.source.address
+        while len(one) > 1 and len(other) > 1 and one[-1] == other[-1]:
+            one, other = one[:-1], other[:-1]
+        if m.right and m.source.kind == "returned" and len(one) < len(value):
+            known[one, other] = known.get((one, other), 0) + 1
+    for (one, other), count in known.items():
+        inside = {v: v[len(one) :] for v in values if v[: len(one)] == one and v not in found}
+        for value, rest in inside.items() if count > 1 else ():
+            for source, gradient in candidates:
+                if source.kind == "returned" and source.address == (*other, *rest) and not is_taken(source):
+                    yield source, gradient, value
+
+
+def _by_names_alike(candidates, values, found, is_taken):
+    """(source, gradient, value) where a name that no list has says whose gradient it is, as is seen by two others that are right:
+    W_abl of W beside b_abl of b; anchor of a beside positive of p.
+    """
+    known = Counter()
+    for value, m in found.items():
+        for how in _likeness(value, m.source) if m.right else ():
+            known[how] += 1
+    given = [s for s, _ in candidates if s.kind == "returned"]
+    for how in [how for how, count in known.items() if count == 1]:  # or of all that is handed back there
+        there = [s for s in given if s.address[:-1] == how[0]]
+        if len(there) > 2 and all(any(how in _likeness(v, s) for v in values) for s in there):
+            known[how] += 1
+    for value in [v for v in values if v not in found]:
+        alike_ = [
+            (s, g)
+            for s, g in candidates
+            if s.kind in ("returned", "stored") and np.shape(values[value]) == g.shape and not is_taken(s)
+            if any(known[how] > 1 for how in _likeness(value, s))
+        ]
+        if len(alike_) == 1:
+            yield *alike_[0], value
+
+
+def _likeness(value, source):
+    """How the name of a gradient is made of the name of its value: what stands before and behind it, or that it begins so."""
+    name, label = str(value[-1][1]).lower(), last_name(source.label).lower()
+    if not label or not name or name == label:
+        return
+    if name in label:
+        yield source.address[:-1], *label.split(name, 1)
+    if len(name) < 3 and label.startswith(name):
+        yield source.address[:-1], "begins"
+
+
 def _put_in_order(reading, found, slopes, gradients, live):
     """Give two gradients that the file says are exchanged to each other's value, in `found`; the [Uncompared] of those
     of which it says nothing.
@@ -1036,6 +1098,15 @@ def _uncompared(reading, candidates, values, found, is_taken, live, slopes):
                     f"it is not the gradient at {scenes.text(shaped[0])}, and no name says that it should be"
                 )
             missed[label] = Uncompared(label, why, address=source.address)
+        if source.label and source.kind == "returned" and reading.backward is not None and gradient.ndim:
+            shaped = [
+                a
+                for a in values
+                if a[0][0] == "arg" and np.shape(values[a]) == gradient.shape and a not in found
+            ]
+            if any(map(slopes.moves, shaped)) and not bases(last_name(source.label)):
+                why = f"no name says whose gradient it is; it is not that at {scenes.text(shaped[0])}"
+                missed[source.label] = Uncompared(source.label, why, matters=False, address=source.address)
         wanted = (bases(last_name(source.label)) & settings.keys()) - known
         for name in sorted(wanted):
             own, value = settings[name]

@@ -253,7 +253,9 @@ def is_work(program, statement):
         return "is a loop at the top level"
     if isinstance(statement, ast.For | ast.With):
         called = [n.func for n in ast.walk(statement) if isinstance(n, ast.Call)]
-        if any(isinstance(f, ast.Attribute) or name_of(f) in own for f in called):
+        if any(
+            not _is_plain(program, f) if isinstance(f, ast.Attribute) else name_of(f) in own for f in called
+        ):
             return "is a loop at the top level"
     if isinstance(statement, ast.Expr | ast.Assign) and isinstance(statement.value, ast.Call):
         function, name = statement.value.func, called_name(statement.value)
@@ -264,6 +266,21 @@ def is_work(program, statement):
             if name_of(root) not in ("np", "numpy"):
                 return f"calls {name}"
     return None
+
+
+def _is_plain(program, function):
+    """Whether a method or a function of a module only makes or changes data: rng.rand, rows.append, np.eye."""
+    root = function
+    while isinstance(root, ast.Attribute):
+        root = root.value
+    if name_of(root) in program.names:
+        value = program.names[name_of(root)]
+        return isinstance(value, _data) or getattr(value, "__name__", "").partition(".")[0] in _of_data
+    return any(hasattr(kind, function.attr) for kind in _data[:4])  # of what the loop itself makes
+
+
+_data = list, dict, str, np.ndarray, set, tuple, np.random.Generator, np.random.RandomState, random.Random
+_of_data = {"numpy", "math", "random", "itertools"}
 
 
 def _import(program, statement):

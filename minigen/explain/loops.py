@@ -26,6 +26,7 @@ import contextlib
 import copy
 import functools
 import itertools
+import math
 import re
 
 import numpy as np
@@ -60,16 +61,17 @@ from minigen.explain.steps import (
     factors_of,
     is_begun,
     length_named,
+    numbers_of,
     steps_in,
     steps_of_each,
 )
 
 # functions that a pass calls, and variables of its own
-CHANGE, LOSS, COPY, FITS, NEW, FLOAT = (
-    f"__minigen_{n}__" for n in ("change", "loss", "copy", "fits", "new", "float")
+CHANGE, LOSS, COPY, FITS, NEW, FLOAT, HOT = (
+    f"__minigen_{n}__" for n in ("change", "loss", "copy", "fits", "new", "float", "hot")
 )
-BEFORE, VALUE, OUT, TARGET, KIND, KEPT = (
-    f"__minigen_{n}__" for n in ("before", "value", "out", "target", "kind", "kept")
+BEFORE, VALUE, OUT, TARGET, KIND, KEPT, SHARE = (
+    f"__minigen_{n}__" for n in ("before", "value", "out", "target", "kind", "kept", "share")
 )
 _errors = re.compile(r"err|fehler|fout|hata|b[lł][aą]d|chyb|fejl|feil|virhe|hiba|diff|miss|galat", re.I)
 _part_of_loss = re.compile(r"(kld?|bce|mse|nll|rec\w*|xent|ce|entropy|reg\w*|penalty)(_\w+)?$", re.I)
@@ -83,7 +85,15 @@ _reports = ("print", "append", "plot", "show", "write", "pause", "set_descriptio
 
 def given():
     """{name: function} that the passes call."""
-    return {CHANGE: change, LOSS: assumed, COPY: copy.deepcopy, FITS: fits, NEW: new, FLOAT: in_floats}
+    return {
+        CHANGE: change,
+        LOSS: assumed,
+        COPY: copy.deepcopy,
+        FITS: fits,
+        NEW: new,
+        FLOAT: in_floats,
+        HOT: one_hot,
+    }
 
 
 def change(before, after, step):
@@ -102,6 +112,11 @@ def in_floats(value):
         return [in_floats(part) for part in value]
     whole = getattr(value, "dtype", np.dtype(float)).kind == "i"
     return float(value) if type(value) is int else value.astype(float) if whole else value
+
+
+def one_hot(like, labels):
+    """1 at the label of each example and 0 elsewhere, in the shape of `like`."""
+    return np.eye(np.shape(like)[-1])[labels]
 
 
 def new(kind):
@@ -256,14 +271,13 @@ class _File:
         calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and n.args and not n.keywords]
         self.functions = {n.name for n in tree.body if isinstance(n, ast.FunctionDef)}
         self.calls = [n for n in calls if name_of(n.func) in self.functions and all(map(name_of, n.args))]
-        lists = [
-            n
-            for n in ast.walk(tree)
-            if isinstance(n, ast.Assign) and isinstance(n.value, ast.List | ast.Tuple)
+        given = [
+            n for n in ast.walk(tree) if isinstance(n, ast.Assign) and isinstance(n.targets[0], ast.Name)
         ]
-        lists = [n for n in lists if n.value.elts and all(isinstance(e, ast.Name) for e in n.value.elts)]
-        lists = [n for n in lists if isinstance(n.targets[0], ast.Name)]
-        self.listed = {n.targets[0].id: [e.id for e in n.value.elts] for n in lists}
+        parts = {n.targets[0].id: getattr(n.value, "elts", getattr(n.value, "values", [])) for n in given}
+        whole = {n: p for n, p in parts.items() if p and all(isinstance(e, ast.Name) for e in p)}
+        self.listed = {name: [e.id for e in elements] for name, elements in whole.items()}
+        self.texts = {n.targets[0].id: ast.unparse(n.value) for n in given if n.targets[0].id in whole}
         self.variables = Body().see(tree.body).sets
         self.last = max((n.end_lineno for n in tree.body), default=0)
 
@@ -311,10 +325,15 @@ class _Pass:
             raise _NoPass
         self.places = {(s.statement.lineno, s.statement.col_offset) for s in self.steps}
         self.rate = self._rate()
+        self.share = self._share()
         before = itertools.takewhile(lambda n: all(m is not self.loop for m in ast.walk(n)), self.scope.body)
         self.before = [Turned(kind).visit(copy.deepcopy(n)) for n in before if isinstance(n, ast.Assign)]
         self.begins = self._beginnings()
         self.head = self._sizes()
+        lists = [n for n in self.whole.reads if n in self.file.listed]
+        self.lists = [
+            n for n in lists if {*self.file.listed[n]} & {*self.weights}
+        ]  # they hold the same arrays
 
     def _find_steps(self):
         """Set the steps down a loss, and the names of what they change."""
@@ -482,7 +501,8 @@ class _Pass:
                     continue  # the gradient of something; but d_loss is the loss of a discriminator
                 named = name == VALUE or short in ("L", "J", "E") or self.file.is_loss(short)
                 named = named and not _part_of_loss.match(short) and (sums or not _errors.search(short))
-                alone = sums and not self.seen.depends(taken, [name])
+                squares = isinstance(n, ast.Assign) and _has_squares(n.value) and name not in self.whole.read
+                alone = (sums or squares) and not self.seen.depends(taken, [name])
                 plain = sums or not is_difference(n.value)
                 if (named or alone) and plain and self.seen.depends([name], self.weights):
                     found[name] = named, name not in self.whole.reads
@@ -493,12 +513,20 @@ class _Pass:
 
     def _compared(self):
         """(block, index, output, target) of what the body subtracts from each other: of which one comes from most of the weights,
-        and the other from none.
+        and the other from none; or of what 1 is taken away from at the labels.
         """
         found = []
         for block, depth in blocks_of(self.body):
             for i, statement in enumerate(block if not depth else ()):
                 nodes = ast.walk(statement) if isinstance(statement, ast.Assign | ast.AugAssign) else ()
+                if (labels := _labels_of(statement)) is not None:
+                    name = root_of(statement.target)
+                    count = sum(self.seen.depends({name}, {w}) for w in self.weights)
+                    output, hot = (f"{COPY}({name})", f"{HOT}({name}, {ast.unparse(labels)})")
+                    output, hot = (ast.parse(text, mode="eval").body for text in (output, hot))
+                    if count and not any(self.seen.depends(names_read(labels), {w}) for w in self.weights):
+                        found.append((count, block, i, output, hot))
+                    continue
                 for n in filter(is_difference, nodes):
                     counts = [
                         sum(self.seen.depends(names_read(side), {w}) for w in self.weights)
@@ -522,6 +550,15 @@ class _Pass:
         numbers = [{n.value for n in factors_of(s.taken) if isinstance(n, ast.Constant)} for s in plain]
         same = set.intersection(*numbers) if numbers else set()
         return min((n for n in same if isinstance(n, float) and 0 < n < 1), default=1.0)
+
+    def _share(self):
+        """A number by which all steps multiply what they take, beside the length that has a name: it may belong to that, as in
+        w -= lr * dw / 4, or to the gradients; None where there is none.
+        """
+        found = {math.prod(numbers_of(s.taken)) for s in self.steps if self._is_plain(s)}
+        named = isinstance(self.rate, str) and len({s.name for s in self.steps}) > 1
+        (share,) = found if named and len(found) == 1 else (1.0,)
+        return abs(share) if share and abs(share) != 1 else None
 
     def _is_a_schedule(self, name):
         """Whether the body computes the length of its step, as lr / (1 + epoch)."""
@@ -565,9 +602,14 @@ class _Pass:
         """{weight: with what it begins} of those that a function makes itself."""
         found = {}
         for n in self.before if isinstance(self.scope, ast.FunctionDef) else ():
-            values = n.value.elts if isinstance(n.value, ast.Tuple) else [n.value]
             for t in n.targets:
-                for target, value in zip(parts_of(t), values, strict=False):
+                targets = parts_of(t)
+                # W, V = [rng.normal(size=(d, k)) for _ in range(2)]
+                each = [getattr(n.value, "elt", None)] * len(targets)
+                values = [n.value] if targets == [t] else getattr(n.value, "elts", each)
+                for target, value in zip(targets, values, strict=False):
+                    if value is None:
+                        continue
                     own = any(isinstance(n, ast.Call) and is_of_self(n.func) for n in ast.walk(value))
                     if name_of(target) in self.weights and not own:
                         found[target.id] = value
@@ -581,6 +623,7 @@ class _Pass:
         names += sorted(self.read_by_methods)
         there = self.file.known | (self._of_the_file() if isinstance(self.scope, ast.FunctionDef) else set())
         names = [n for n in dict.fromkeys([*names, *self.weights]) if n not in there or n in self.weights]
+        names = [n for n in names if n not in self.lists]
         names = [n for n in names if n != "self" and (n != self.rate or n in self.whole.sets)]
         before = Body([self.loop]).see(self.scope.body).of  # else it is made in the first pass
         names = [n for n in names if n not in self.whole.of or n in before or "." in n or n in self.weights]
@@ -603,6 +646,7 @@ class _Pass:
         ]
         begin += [f"{BEFORE} = {{{', '.join(f'{w!r}: {w}' for w in self.weights)}}}; {KEPT} = {{}}"]
         begin += [f"{w} = {COPY}({w})" for w in self.weights]
+        begin += [f"{name} = {self.file.texts[name]}" for name in self.lists]
         if isinstance(self.rate, str) and self.rate not in self.whole.sets:
             begin += [f"{self.rate} = 1.0"]
         fitting = [f"{FITS}({w}, {ast.unparse(value)})" for w, value in self.begins.items()]
@@ -623,6 +667,7 @@ class _Pass:
         changed = {w for w in self.weights if any(f"{CHANGE}({BEFORE}[{w!r}]" in line for line in end)}
         self._cut({*returned, *changed}.union(*(names_in(n) for n in made("\n".join(end)))))
         first = f", {KIND}={0 if self.loss else 1}" if self.out is not None else ""
+        first += f", {SHARE}={self.share}" if self.share else ""
         (function,) = made(f"def {self.name}({', '.join(asked)}{first}): pass")
         body = [Turned(back=True).visit(n) for n in [*self.head, *made("; ".join(fitting)), *self.body]]
         function.body = [*made("\n".join(begin)), *body, *made("\n".join(end))]
@@ -638,7 +683,8 @@ class _Pass:
         if said:
             return said, []
         if all(map(self._is_plain, steps)):
-            return name, [f"{name} = {CHANGE}({BEFORE}[{w!r}], {w}, {self.rate})"]
+            share = f" * {SHARE}" if self.share else ""
+            return name, [f"{name} = {CHANGE}({BEFORE}[{w!r}], {w}, {self.rate}{share})"]
         if steps[-1].beside in self.seen.of or steps[-1].beside in self.whole.reads:
             return name, [f"{name} = {steps[-1].beside}"]
         named = [n for n in self.seen.of if short.lower() in bases(n.rpartition(".")[2])]
@@ -720,6 +766,8 @@ class _Script(_Pass):
             Step(n).name in promised.values() for m in work for n in ast.walk(m) if isinstance(n, ast.stmt)
         ):
             raise _NoPass
+        if any(self._steps_through_a_list(n) for m in work for n in ast.walk(m) if isinstance(n, ast.For)):
+            raise _NoPass
         filled = {
             root_of(t)
             for n in work
@@ -741,9 +789,15 @@ class _Script(_Pass):
         if self.loss is None and self.out is None:
             raise _NoPass
         self.ends = {*self.weights}
-        self.rate, self.begins, self.head, self.loop = self._rate(), {}, [], first
-        self.read_by_methods = set()
+        self.rate, self.share, self.begins, self.head, self.loop = self._rate(), None, {}, [], first
+        self.read_by_methods, self.lists = set(), []
         self.name = f"lines_from_line_{first.lineno}"
+
+    def _steps_through_a_list(self, loop):
+        """Whether a loop takes steps of all that a list holds: what is around it is no pass without a loop."""
+        steps = [Step(n) for n in ast.walk(loop) if isinstance(n, ast.stmt)]
+        through = {name_of(p) for p in parts_of(loop.target)} | self.file.listed.keys()
+        return any(s.name in through and s.goes_down() for s in steps if s.name)
 
     def _goes_on(self, n, weights):
         """Whether a statement computes from what has a gradient, as the first of forward does."""
@@ -790,6 +844,22 @@ def _leaves(body):
     return False
 
 
+def _labels_of(statement):
+    """The labels in d[np.arange(n), labels] -= 1, or in d[label] -= 1; None for other statements."""
+    target = getattr(statement, "target", None)
+    by_one = isinstance(statement, ast.AugAssign) and getattr(statement.value, "value", None) == 1
+    if not by_one or not isinstance(statement.op, ast.Sub) or not isinstance(target, ast.Subscript):
+        return None
+    index = target.slice
+    if (
+        isinstance(index, ast.Tuple)
+        and len(index.elts) == 2
+        and called_name(index.elts[0]) in ("arange", "range")
+    ):
+        return index.elts[1]
+    return None if isinstance(index, ast.Tuple | ast.Slice | ast.Constant) else index
+
+
 def _may_be_a_loss(statement):
     """Whether a statement makes a number as a loss is made: a sum of all, or one added to squares and logarithms."""
     nodes = list(ast.walk(statement.value))
@@ -797,15 +867,19 @@ def _may_be_a_loss(statement):
     if any(isinstance(n, ast.Compare) and n not in chosen for n in nodes):  # how many are right
         return False
     if isinstance(statement, ast.AugAssign):
-        return any(
-            isinstance(getattr(n, "op", None), ast.Pow) or called_name(n) in ("log", *_sums) for n in nodes
-        )
+        return _has_squares(statement.value) or any(called_name(n) in _sums for n in nodes)
     calls = [n for n in nodes if called_name(n) in _sums]
     return any(
         not n.keywords
         and len(n.args) + (name_of(getattr(n.func, "value", None)) not in ("np", "numpy", "")) < 2
         for n in calls
     )
+
+
+def _has_squares(node):
+    """Whether there is a power or a logarithm in an expression."""
+    nodes = ast.walk(node)
+    return any(isinstance(getattr(n, "op", None), ast.Pow) or called_name(n) == "log" for n in nodes)
 
 
 def _at(where, node):

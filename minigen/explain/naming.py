@@ -14,8 +14,9 @@ FORWARD = (
 DERIVATIVE = r"ableitung|(?<=_)abl(?![a-z])|derivada?|derivat[aey]?|afgeleide|pochodna|t[uü]rev|turunan|afledt|proizvodn"
 LOSS = (
     r"verlust|fehler|kosten|perte|erreur|co[uû]t|p[eé]rdida|perda|perdita|custo|verlies|strata(?![a-z])|koszt|ztr[aá]t|"
+    r"poter(?:i|ya)(?![a-z])|потер|ошибк|oshibk|gubit(?:ak|ka)|tappio|k[oö]lts[eé]g|sonshitsu|sonsil|izgub|apoleia|"
     r"kay[iı]p|maliyet|f[oö]rlust|kostnad|pierder|kerugian|vesztes[eé]g|h[aä]vi[oö](?![a-z])|sunshi|daijia|损失|損失|"
-    r"(?<![a-z])(?:fout|hata|b[lł][aą]d|chyb[ay]|fejl|feil|virhe|hiba|eroare|erro|galat)(?![a-z])"
+    r"(?<![a-z])(?:fout|hata|zarar|kost|gre[sš]ka|napaka|b[lł][aą]d|chyb[ay]|fejl|feil|virhe|hiba|eroare|erro|galat)(?![a-z])"
 )
 STEP = (
     r"leer|lern|trainier|entren|trein|entra[iî]n|apren|apprend|addestr|e[gğ]it|[oö][gğ]ren|ucz|trenuj|tr[aä]na|"

@@ -208,7 +208,9 @@ class Place:
         if self.kind is not None and not isinstance(raw, staticmethod):
             parameters = parameters[1:]
         return [
-            p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) and p.name != loops.KIND
+            p
+            for p in parameters
+            if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) and p.name not in (loops.KIND, loops.SHARE)
         ]
 
     def required(self, name):
@@ -291,7 +293,11 @@ def _of_a_pass(place, name, arguments):
     """The Readings of one pass of a loop: with its own loss, else with one that may be meant."""
     asked, title = inspect.signature(place.functions()[name]).parameters, name.replace("_", " ")
     first = asked[loops.KIND].default if loops.KIND in asked else 0
-    for forward in _bind(place, name, arguments):
+    shares = [1.0, asked[loops.SHARE].default] if loops.SHARE in asked else []
+    for plain, share in itertools.product(_bind(place, name, arguments), shares or [None]):
+        forward = plain
+        if share is not None:
+            forward = replace(plain, bound=(*plain.bound, (loops.SHARE, ("constant", share))))
         if not first:
             yield Reading(title, forward)
             up = _goes_up.search(_name_of_the_loss(place.tree_of(name)))

@@ -126,18 +126,28 @@ def steps_of_each(n, carried, listed):
 
 
 def columns_of(loop, listed):
-    """{target: [name of each thing it stands for]} of a loop through several things at once; `listed`: names of lists."""
+    """{target: [name of each thing it stands for]} of a loop through several things at once, or through their places, as in
+    for i in range(len(params)): params[i] -= grads[i]; `listed`: what lists and dicts hold.
+    """
     target, through = loop.target, loop.iter
+    index = target if called_name(through) == "range" else None
     if called_name(through) == "enumerate" and through.args and len(getattr(target, "elts", ())) == 2:
-        target, through = target.elts[1], through.args[0]
+        (index, target), through = target.elts, through.args[0]
+    if called_name(through) == "keys" or name_of(through) in listed and isinstance(target, ast.Name):
+        index = index or target
+    inside = [n for n in ast.walk(loop) if isinstance(n, ast.Subscript) and index is not None]
+    by_place = [root_of(n) for n in inside if name_of(n.slice) == name_of(index)]
+    columns = {name: listed[name] for name in by_place if name in listed}
     targets = [name_of(t) for t in parts_of(target)]
     if called_name(through) == "zip":
         rows = [listed.get(name_of(a)) or [name_of(p) for p in getattr(a, "elts", [a])] for a in through.args]
-        return dict(zip(targets, rows, strict=False))
+        return columns | dict(zip(targets, rows, strict=False))
     if isinstance(through, ast.Tuple | ast.List) and through.elts:
         rows = [[name_of(p) for p in parts_of(e)] for e in through.elts]
-        return dict(zip(targets, map(list, zip(*rows, strict=False)), strict=False))
-    return {}
+        return columns | dict(zip(targets, map(list, zip(*rows, strict=False)), strict=False))
+    if name_of(through) in listed and len(targets) == 1 and not columns.keys() & {name_of(through)}:
+        columns |= {targets[0]: listed[name_of(through)]}
+    return columns
 
 
 def factors_of(node):
@@ -147,6 +157,17 @@ def factors_of(node):
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
         return factors_of(node.left)
     return factors_of(node.operand) if isinstance(node, ast.UnaryOp) else [node]
+
+
+def numbers_of(node):
+    """The numbers by which a product is multiplied, and one over those by which it is divided."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
+        return [*numbers_of(node.left), *numbers_of(node.right)]
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+        return [*numbers_of(node.left), *(1 / n for n in numbers_of(node.right) if n)]
+    if isinstance(node, ast.UnaryOp):
+        return numbers_of(node.operand)
+    return [node.value] if isinstance(node, ast.Constant) and isinstance(node.value, int | float) else []
 
 
 def is_begun(statement, target):
