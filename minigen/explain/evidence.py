@@ -18,7 +18,7 @@ import numpy as np
 
 from minigen.explain import scene as scenes
 from minigen.explain.naming import bases, cache_named, is_gradient_name
-from minigen.explain.reading import Assumed, Outcome, photograph, touched
+from minigen.explain.reading import PLAYERS, Assumed, Outcome, photograph, touched
 from minigen.explain.source import is_pass, short_name, tree_of, walk
 from minigen.explain.steps import told_by_steps
 
@@ -194,6 +194,9 @@ def match(reading, scene):
     if not np.all(np.isfinite(outcome.y)):
         return [], outcome.y, ([], 0)
     found, y, (missed, open_) = _assign(reading, slopes, values, outcome)
+    if reading.outputs in PLAYERS:
+        found, told = _of_this_loss(reading, scene, found, outcome)
+        missed += told
     others = _of_another_player(reading, found, outcome.live)
     found = [m for m in found if m not in others]
     why = "the function takes a second step, down another loss, which the first step moves"
@@ -256,6 +259,24 @@ def _of_another_decay(reading, found, values, outcome, slopes):
             why = f"its step takes {parts[0]:.3g} times the parameter more than this loss asks for: another weight decay"
             told[id(m)] = Uncompared(m.source.label or scenes.text(m.value), why)
     return told
+
+
+def _of_this_loss(reading, scene, found, outcome):
+    """(Matches of this player's loss, [Uncompared]), where forward returns that of the other one beside it: those that are right, and those
+    right for neither, where this one has no right ones, or both have some and it is the first.
+    """
+    other = replace(reading, outputs=sum(PLAYERS) - reading.outputs)
+    slopes = Slopes(other, scene)
+    slopes.weigh(other.run(scene.live(), back=False).y)
+    returned = scenes.returned_leaves(outcome.returned, outcome.live.program)
+    given = {id(m): returned[m.source.address][2] for m in found if m.source.address in returned}
+    theirs = {id(m) for m in found if id(m) in given and slopes.fit(m.value, np.asarray(given[id(m)], float))}
+    well = any(m.right for m in found)
+    here = reading.outputs == PLAYERS[0] if well == bool(theirs) else not well
+    alone = found and not theirs and all(m.right for m in found)
+    why = "every gradient that is returned is one of this loss"
+    told = [Uncompared("the gradient of the other player's loss", why)] if alone else []
+    return [m for m in found if m.right or here and id(m) not in theirs], told
 
 
 def _of_another_player(reading, found, live):

@@ -580,7 +580,7 @@ class _Pass:
 
     def _is_plain(self, step):
         """Whether a step takes the gradient alone, and nothing that is kept of earlier passes."""
-        kept = {*self.whole.reads} & {*self.whole.of} - {*self.weights}
+        kept = {*self.whole.reads} & {*self.whole.of} - {*self.weights, *self.file.listed}
         kept = {n for n in kept if not self.seen.depends(self.ends, {n})}  # else it is a parameter, too
         return not step.kept and not self.seen.depends(step.names, kept)
 
@@ -766,8 +766,11 @@ class _Script(_Pass):
             Step(n).name in promised.values() for m in work for n in ast.walk(m) if isinstance(n, ast.stmt)
         ):
             raise _NoPass
-        if any(self._steps_through_a_list(n) for m in work for n in ast.walk(m) if isinstance(n, ast.For)):
-            raise _NoPass
+        loops = [
+            n for n in work if isinstance(n, ast.For | ast.While) and {*Body().see(n.body).of} & {*promised}
+        ]
+        if any(self._steps_through_a_list(n) for m in loops for n in ast.walk(m) if isinstance(n, ast.For)):
+            raise _NoPass  # it trains
         filled = {
             root_of(t)
             for n in work

@@ -340,6 +340,8 @@ def _readings(program, calls):
         of = _object_of(front, back)
         if front is back or of is None or calls_other(front, back):
             continue
+        if pairs.are_of_two_players(pairs.names_returned(_place(program, front, {}), front.name)):
+            continue  # each is judged by its own loss
         losses = [c for c in calls if c not in (front, back) and (c.owner is front.owner or c.kind is None)]
         for loss in [None, *losses]:
             one = _reading(program, front, loss, back, of)

@@ -26,7 +26,7 @@ from minigen.explain import evidence, hints, load, loops, naming, tables, within
 from minigen.explain import scene as scenes
 from minigen.explain.live import reachable as reachable_from
 from minigen.explain.naming import bases, cache_named, is_gradient_name
-from minigen.explain.reading import EVERY, FILE, NUMBER, PARTS, Assumed, Reading, Step, is_number
+from minigen.explain.reading import EVERY, FILE, NUMBER, PARTS, PLAYERS, Assumed, Reading, Step, is_number
 from minigen.explain.source import (
     attributes,
     called_name,
@@ -397,7 +397,7 @@ def _assumed(place, forward, back, arguments):
     given = [n for n in asked if n in compared and isinstance(arguments.get(n), np.ndarray | int | float)]
     if not given or any(is_gradient_name(n) for n in asked if n not in arguments):
         return
-    returned = _names_returned(place, forward.name)
+    returned = names_returned(place, forward.name)
     outputs = [("out", len(returned) - 1), ("y",)] if returned else [("y",)]
     y = np.asarray(arguments[given[0]])
     # a sum, or a mean over these
@@ -411,7 +411,7 @@ def _assumed(place, forward, back, arguments):
 def targets(place, front, back):
     """The arguments of a backward that are labels by their names, or that it subtracts from what its forward returned."""
     asked = {p.name for p in place.parameters(back)}
-    compared = hints.targets(place.tree_of(back), set(_names_returned(place, front)) & asked - {""}) & asked
+    compared = hints.targets(place.tree_of(back), set(names_returned(place, front)) & asked - {""}) & asked
     compared |= {n for n in asked if hints.is_compared(place.tree_of(back), n)}
     return {n for n in asked if may_be_labels.match(n)} | compared
 
@@ -520,7 +520,7 @@ def _loss_steps(place, forward, name, arguments):
 
     Where forward returns several values under names, y is the one of its name, or else any of them.
     """
-    returned, bound, open_ = (_names_returned(place, forward.name) if forward else []), [], None
+    returned, bound, open_ = (names_returned(place, forward.name) if forward else []), [], None
     for p in place.parameters(name):
         if p.name in returned and (p.name, ("given", p.name)) not in forward.bound:
             bound.append((p.name, ("out", returned.index(p.name))))
@@ -569,6 +569,11 @@ def _with_back(place, title, forward, loss, back, arguments):
             continue
         if several and several != set(range(len(several))):
             continue
+        losses = names_returned(place, forward.name)
+        if not takes_g and loss is None and are_of_two_players(losses):
+            for which, name in zip(PLAYERS, losses, strict=True):
+                yield Reading(f"{title}, of {name}", forward, step, outputs=which)
+            continue
         yield Reading(title, forward, step, loss, takes_g=takes_g, outputs=max(1, len(several)))
         if takes_g and not several and loss is None:
             for name in _errors_handed_over(place, back):
@@ -579,12 +584,12 @@ def _with_back(place, title, forward, loss, back, arguments):
         if not takes_g and not isinstance(loss, Assumed):
             if loss is None:
                 yield Reading(title, forward, step, elementwise=True)
-                if len(_names_returned(place, forward.name)) > 1:
+                if len(names_returned(place, forward.name)) > 1:
                     yield Reading(title, forward, step, outputs=NUMBER)
             # a loss for each example, and the gradient of their mean, or their sum
             yield Reading(title, forward, step, loss, reduce="the mean")
             yield Reading(title, forward, step, loss, reduce="the sum")
-            if loss is not None and len(_names_returned(place, loss.name)) > 1:
+            if loss is not None and len(names_returned(place, loss.name)) > 1:
                 yield Reading(title, forward, step, loss, reduce=PARTS)
 
 
@@ -621,7 +626,7 @@ def _options(place, forward, back, arguments):
     """For each parameter of a backward, the (name, source) pairs that may fill it, the likeliest first; source None: it is
     left out.
     """
-    returned = _names_returned(place, forward.name)
+    returned = names_returned(place, forward.name)
     parameters = place.parameters(back)
     asked = {p.name: p.default for p in place.parameters(forward.name)}
     settings = {n: default for n, default in asked.items() if default is not inspect.Parameter.empty}
@@ -697,7 +702,19 @@ def _options(place, forward, back, arguments):
     return options
 
 
-def _names_returned(place, name):
+def are_of_two_players(losses):
+    """Whether two names are those of the losses of a discriminator, or critic, and a generator."""
+    players = {
+        sum(bool(re.search(rf"(^|_)({who})(_|$|[A-Z])", n)) << i for i, who in enumerate(_players))
+        for n in losses
+    }
+    return len(losses) == 2 and players == {1, 2} and all(map(_cost.search, losses))
+
+
+_players = "[dD]|[dD]is\\w*|[cC]ritic\\w*", "[gG]|[gG]en\\w*"
+
+
+def names_returned(place, name):
     function = place.functions().get(name) or place.program.functions().get(name)
     node = evidence._returned(place.program.tree_of(function))
     return list(map(name_of, node.elts)) if isinstance(node, ast.Tuple) else []
@@ -887,7 +904,7 @@ def _breaks_in_backward(place, reading, error):
 
 def _is_called_as_meant(place, reading):
     """Whether all that a backward is given has its own name: with sizes by trying, a guess more may be to blame."""
-    returned = _names_returned(place, reading.forward.name)
+    returned = names_returned(place, reading.forward.name)
     asked = {name for name, _ in reading.forward.bound}
     tree = place.tree_of(reading.forward.name)
     if any(hints.entries(tree, name) > 2 for name in asked):
@@ -1468,7 +1485,8 @@ def reachable(program):
 def covered(program, found):
     """The readings whose functions no other accepted reading calls: the outermost ones."""
     fits = {_key(f, f.reading.backward) for f in found if f.reading.backward and f.right}
-    found = [f for f in found if f.right or not f.reading.backward or _key(f, f.reading.backward) not in fits]
+    alone = [f for f in found if not f.reading.backward or f.reading.outputs in PLAYERS]
+    found = [f for f in found if f.right or f in alone or _key(f, f.reading.backward) not in fits]
     plain = {(_key(f, f.reading.backward), f.reading.forward.name): f for f in found if not f.reading.loss}
 
     def is_told_plainly(f):  # the loss alone is the forward, and what stands before it is another one
@@ -1487,11 +1505,15 @@ def covered(program, found):
     for f in found:
         own, mine = reach[id(f)]
         back = f.reading.backward and _key(f, f.reading.backward)
+        theirs = [
+            o for o in found if {f.reading.outputs, o.reading.outputs} == {*PLAYERS}
+        ]  # of the other player
         others = [o for o in found if o is not f and back and back == _key(o, o.reading.backward)]
+        others = [o for o in others if o not in theirs]
         if not f.right and any(o in kept for o in others):
             continue  # another loss fits it better
         earlier = found[: found.index(f)]
-        around = [o for o in found if o is not f and own <= reach[id(o)][1]]
+        around = [o for o in found if o is not f and o not in theirs and own <= reach[id(o)][1]]
         outer = [o for o in around if not reach[id(o)][0] <= mine and (o not in others or o in earlier)]
         same = [o for o in around if o in kept and reach[id(o)][0] <= mine]
         if not outer and not same:

@@ -1050,7 +1050,7 @@ def _proposals(program):
 def _of_backs(place, front, parameters):
     """The parameters that only the backward of `front` has and that forward does not give: labels, mostly."""
     functions = place.functions()
-    known = {p.name for p in parameters} | set(pairs._names_returned(place, front))
+    known = {p.name for p in parameters} | set(pairs.names_returned(place, front))
     has_labels = any(pairs.may_be_labels.match(name) for name in known)
     found = []
     backs = [n for n in functions if pairs.goes_back(n, functions)]

@@ -27,6 +27,7 @@ FILE = "(file)"
 PARTS = "the sum of all parts"  # of a loss that is returned as several numbers
 EVERY = -1  # outputs: all that are in the list which forward returns
 NUMBER = -2  # outputs: the one number behind arrays, as in return z, loss
+PLAYERS = -3, -4  # outputs: the first or the second of two losses, as in return loss_d, loss_g
 
 
 @dataclass(frozen=True)
@@ -205,6 +206,9 @@ class Reading:
             numbers = [v for v in result if is_number(v)]
             given = live.arguments.values() if isinstance(result, list) and numbers else ()
             first = any(v is numbers[0] for v in given)
+            if self.outputs in PLAYERS:
+                losses = [v for v in result if is_number(v) and np.ndim(v) == 0]
+                return losses[PLAYERS.index(self.outputs)] if len(losses) == len(result) == 2 else None
             if self.outputs == NUMBER:
                 single = [v for v in numbers if np.ndim(v) == 0]
                 return single[0] if len(single) == 1 and single[0] is not numbers[0] else None

@@ -612,6 +612,76 @@ p, y = np.array([[0.2, 1.1], [2.0, 0.7]]), np.array([[0.0, 1.0], [2.5, 0.1]])
 for f in (carre, douce):
     print(f(p, y))
 """
+# two losses, one for each player, and the gradients of both
+RIVALS = """import numpy as np
+def logistic(v):
+    return 1 / (1 + np.exp(-v))
+def scores(theta, phi, z, x):
+    fake = z * theta[0] + theta[1]
+    return fake, logistic(phi[0] * x + phi[1]), logistic(phi[0] * fake + phi[1])
+def both_losses(theta, phi, z, x):
+    _, p, q = scores(theta, phi, z, x)
+    disc_loss = -np.mean(np.log(p)) - np.mean(np.log(1 - q))
+    gen_loss = -np.mean(np.log(q))
+    return disc_loss, gen_loss
+def both_gradients(theta, phi, z, x):
+    fake, p, q = scores(theta, phi, z, x)
+    dphi = np.array([np.mean((p - 1) * x) + np.mean(q * fake), np.mean(p - 1) + np.mean(q)])
+    dfake = (q - 1) * phi[0] / len(z)
+    dtheta = np.array([np.sum(dfake * z), np.sum(dfake)])
+    return dtheta, dphi
+rng = np.random.default_rng(0)
+x, z = rng.normal(2, 0.5, 12), rng.normal(size=12)
+print(both_losses(np.array([1.0, 0.3]), np.array([0.4, -0.2]), z, x))
+print(both_gradients(np.array([1.0, 0.3]), np.array([0.4, -0.2]), z, x))
+"""
+# names that say whose gradient they are by their first letter alone
+QUERIES = """import numpy as np
+def contrast(q, k, m):
+    near, far = ((q - k) ** 2).sum(axis=1), ((q - m) ** 2).sum(axis=1)
+    return np.log1p(np.exp(near - far)).mean(), (q, k, m, near, far)
+def contrast_backward(cache):
+    q, k, m, near, far = cache
+    s = (1 / (1 + np.exp(far - near)) / len(q))[:, None]
+    toward = 2 * s * (q - k)
+    away = 2 * s * (q - m)
+    return {"query": toward - away, "key": -toward, "miss": away}
+rng = np.random.default_rng(1)
+value, cache = contrast(*rng.normal(size=(3, 5, 4)))
+print(value, contrast_backward(cache))
+"""
+# parameters in pairs, and gradients in pairs at the same places
+STACK = """import numpy as np
+def layer(W, b):
+    def go(x):
+        h = np.tanh(x @ W + b)
+        def back(g):
+            g = g * (1 - h ** 2)
+            return g @ W.T, x.T @ g, g.sum(axis=0)
+        return h, back
+    return go
+def net(pairs):
+    layers = [layer(W, b) for W, b in pairs]
+    def run(x, t):
+        a, back_a = layers[0](x)
+        c, back_c = layers[1](a)
+        o, back_o = layers[2](c)
+        loss = ((o - t) ** 2).sum() + 0.1 * (c ** 2).sum()
+        def back():
+            g, gW3, gb3 = back_o(2 * (o - t))
+            g = g + 0.2 * c
+            g, gW2, gb2 = back_c(g)
+            _, gW1, gb1 = back_a(g)
+            return [(gW1, gb1), (gW2, gb2), (gW3, gb3)]
+        return loss, back
+    return run
+if __name__ == "__main__":
+    rng = np.random.default_rng(2)
+    sizes = [4, 6, 5, 3]
+    pairs = [(rng.normal(0, 0.5, (m, n)), np.zeros(n)) for m, n in zip(sizes, sizes[1:])]
+    loss, back = net(pairs)(rng.normal(size=(8, 4)), rng.normal(size=(8, 3)))
+    print(loss, back())
+"""
 RIGHT = {
     "NEURON": NEURON, "NEURONE": NEURONE, "LINE": LINE, "LOGISTIC": LOGISTIC, "STEP": STEP, "CHAIN": CHAIN,
     "NORM": NORM, "CRITIC": CRITIC, "MADE": MADE, "ROWS": ROWS, "COLUMN": COLUMN, "RATE": RATE,
@@ -619,6 +689,7 @@ RIGHT = {
     "FLAGS": FLAGS, "WAVE": WAVE, "OPINION": OPINION, "TELLER": TELLER, "CELL": CELL,
     "ZERFALL": ZERFALL, "BUILT": BUILT,
     "PEAKS": PEAKS, "MARGINS": MARGINS, "SMOOTH": SMOOTH, "UNLIKE": UNLIKE,
+    "RIVALS": RIVALS, "QUERIES": QUERIES, "STACK": STACK,
 }  # fmt: skip
 WRONG = [
     (NEURON, "dL_dw = dL_dz * x", "dL_dw = dL_dz * w"),
@@ -672,6 +743,11 @@ WRONG = [
     (MARGINS, "-count.sum(axis=1)", "-1"),
     (SMOOTH, "df += dout[i, j]", "df += dout[j, i]"),
     (SMOOTH, "+= dout[i, j] * f\n", "+= dout[i, j] * f[::-1, ::-1]\n"),
+    (RIVALS, "np.sum(dfake * z)", "np.sum(dfake * x)"),
+    (RIVALS, "np.mean(q * fake)", "np.mean(q * z)"),
+    (QUERIES, "toward - away", "toward"),
+    (QUERIES, "away = 2 * s * (q - m)", "away = 2 * s * (k - m)"),
+    (STACK, "g = g + 0.2 * c", "g = 0.2 * c"),
 ]
 
 

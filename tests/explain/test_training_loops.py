@@ -490,12 +490,65 @@ for epoch in range(40):
         P[u] -= 0.1 * gP
         Q[v] -= 0.1 * gQ
 """
+# a list holds the parameters that forward names; every step is halved
+LISTED = """import numpy as np
+rng = np.random.default_rng(4)
+points = []
+for _ in range(30):
+    a, b = rng.normal(size=2)
+    points.append((a, b, np.sin(a) * b))
+data = np.array(points)
+U, u, V = rng.normal(0, 0.6, (2, 5)), np.zeros(5), rng.normal(0, 0.6, (5, 1))
+everything = [U, u, V]
+eta = 0.2
+for round_ in range(300):
+    x, t = data[:, :2], data[:, 2:]
+    h = np.tanh(x @ U + u)
+    miss = h @ V - t
+    loss = np.mean(miss ** 2)
+    dmiss = 2 * miss / len(x)
+    dV = h.T @ dmiss
+    dh = dmiss @ V.T * (1 - h ** 2)
+    dU, du = x.T @ dh, dh.sum(axis=0)
+    slopes = [dU, du, dV]
+    for k in range(len(everything)):
+        everything[k] -= eta * slopes[k] / 2
+"""
+# no loss is computed: 1 is taken away at the labels; all parameters begin in one line
+TAGGED = """import numpy as np
+def train(X, tags, rounds=20, lr=0.1):
+    rng = np.random.default_rng(0)
+    A, B = [rng.normal(0, 0.4, (4, 4)) for _ in range(2)]
+    C = rng.normal(0, 0.4, (4, 3))
+    for r in range(rounds):
+        right = 0
+        for x, tag in zip(X, tags):
+            h = np.tanh(x @ A)
+            k = np.tanh(h @ B) + h
+            e = np.exp(k @ C)
+            p = e / e.sum()
+            right += p.argmax() == tag
+            d = p.copy()
+            d[tag] -= 1
+            dC = np.outer(k, d)
+            dk = C @ d
+            dz = dk * (1 - np.tanh(h @ B) ** 2)
+            dB = np.outer(h, dz)
+            dh = B @ dz + dk
+            dA = np.outer(x, dh * (1 - h ** 2))
+            for W, dW in zip((A, B, C), (dA, dB, dC)):
+                W -= lr * dW
+        print(r, right / len(X))
+rng = np.random.default_rng(1)
+train(rng.normal(size=(25, 4)), rng.integers(0, 3, 25))
+"""
 RIGHT = {
     "RIDGE": RIDGE, "CLASSES": CLASSES, "GATE": GATE, "CURVE": CURVE, "PLAYERS": PLAYERS, "LAYERS": LAYERS,
     "CODE": CODE, "NET": NET, "BY_HAND": BY_HAND, "HANDED": HANDED, "FLOW": FLOW,
     "RATINGS": RATINGS, "MOMENTUM": MOMENTUM, "DUEL": DUEL, "VALLEY": VALLEY, "WORDS": WORDS,
     "MARGIN": MARGIN, "COUNTS": COUNTS, "BOUND": BOUND, "ONCE": ONCE,
     "BEND": BEND, "DECAYED": DECAYED, "PHRASES": PHRASES, "TABLE": TABLE,
+    "LISTED": LISTED, "TAGGED": TAGGED,
 }  # fmt: skip
 WRONG = [
     (RIDGE, "X.T @ (guess - y) / n", "X.T @ guess / n"),
@@ -536,6 +589,10 @@ WRONG = [
     (PHRASES, "step_a = d @ b", "step_a = d @ B[text[:5]]"),
     (TABLE, "gP = e * Q[v]", "gP = e * Q[4 - u]"),
     (TABLE, "gQ = e * P[u]", "gQ = e * P[v]"),
+    (LISTED, "dmiss @ V.T * (1 - h ** 2)", "dmiss @ V.T * (1 - h) ** 2"),
+    (LISTED, "du = x.T @ dh, dh.sum(axis=0)", "du = x.T @ dh, dh.mean(axis=0)"),
+    (TAGGED, "dh = B @ dz + dk", "dh = B @ dz"),
+    (TAGGED, "dB = np.outer(h, dz)", "dB = np.outer(dz, h)"),
 ]
 
 
