@@ -130,13 +130,18 @@ class Between:
 
 
 def first_wrong(bench, trial, rng, seconds):
-    """[Between] of what is first not the gradient that it should be, nor a multiple of it, in the order of one run."""
+    """[Between] of what is first not the gradient that it should be, nor a multiple of it, in the order of one run, and of
+    which no gradient is made that is right.
+    """
     until = time.thread_time() + seconds
     pairs = [*_named(bench.functions), *_layers(bench.functions)][:PLACES]
     note(bench.functions, pairs)
     bench._forward(trial.values)
     forward, gradients = bench.noted(), bench.play(trial) or {}
     played, found, like, whole, settled = bench.noted(), [], None, set(), {}
+    means_another = (
+        set()
+    )  # how the values are made whose names mean another gradient, mostly that before an activation
     inputs = np.concatenate([np.ravel(v) for v in trial.values.values() if np.asarray(v).dtype.kind == "f"])
     judged = {last(n) for n in trial.truth}
     for ways in _in_order(bench.functions, pairs, forward, played):
@@ -163,6 +168,9 @@ def first_wrong(bench, trial, rng, seconds):
         settled[ways[0].place.key] = id(ways[0].place.statement) if times == 1 else None
         if one is None:
             continue
+        if times is None and _makes_what_is_right(bench, trial, one.place, value, gradients, rng):
+            means_another.add(_made_by(one.maker))
+            continue
         one = replace(one, settled=frozenset(settled.values()) - {None})
         if times is not None and times > 0:
             whole |= {one.place.called} if times == 1 else set()
@@ -177,7 +185,35 @@ def first_wrong(bench, trial, rng, seconds):
                 axes = (axis for axis in {0, value.ndim - 1} if value.shape[axis] > 1)
                 found += [replace(one, times=axis) for axis in axes]
     note(bench.functions, ())
+    found = [b for b in found if _made_by(b.maker) not in means_another]
     return found[:MOST]
+
+
+def _made_by(maker):
+    """The function or operation by which a value is made: np.tanh of h = np.tanh(z)."""
+    value = getattr(maker.statement, "value", None)
+    called = ast.unparse(value.func) if isinstance(value, ast.Call) else ""
+    return called or type(getattr(value, "op", value)).__name__
+
+
+def _makes_what_is_right(bench, trial, place, value, gradients, rng):
+    """Whether a gradient that is right is made of what stands at a place of backward: then that is right, and its name means
+    another value, as dh that of h and dh that of what stands before the activation.
+    """
+    status = bench.status(trial, gradients)
+    change = 0.1 * np.abs(value).max() * rng.standard_normal(value.shape)
+    with moving(place.key, 0, change):
+        others = bench.play(trial) or {}
+    well = [
+        n
+        for n in gradients
+        if status.get(n) and n in others and np.shape(gradients[n]) == np.shape(others[n])
+    ]
+    return any(
+        np.abs(others[n] - gradients[n]).max() > 1e-6 * np.abs(gradients[n]).max()
+        for n in well
+        if np.size(gradients[n])
+    )
 
 
 def _named(functions):

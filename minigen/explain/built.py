@@ -53,14 +53,30 @@ def _begins(s):
 
 
 def products(s):
-    """A product of two matrices that is missing as a term of a statement's value."""
+    """A product of two matrices that is missing as a term of a statement's value, or of a factor of it."""
     node, arrays = s.value_node, atoms(s.scope, s.namespace)[0]
     shape = getattr(s.values.get(id(node)), "shape", ())
-    sides = [(a.text, a.value.shape) for a in arrays if a.value.ndim == len(shape) == 2]
-    sides += [(f"{name}.T", size[::-1]) for name, size in sides]
-    for (one, (n, k)), (other, (m, d)) in itertools.product(sides, repeat=2):
-        if k == m and (n, d) == shape:
-            yield _with_term(1.5, node, f"{one} @ {other}")
+    factors = [factor for factor, over in _parts(node) if not over and isinstance(factor, ast.BinOp)]
+    nodes = [node, *(f for f in factors if getattr(s.values.get(id(f)), "shape", None) == shape)]
+    for (one, _), (other, _) in _that_fit(arrays, shape):
+        for where in nodes:
+            yield _with_term(1.5, where, f"{one} @ {other}")
+
+
+def _that_fit(arrays, shape):
+    """((text, matrix), (text, matrix)) of all whose product has this shape, turned or not."""
+    sides = [(a.text, a.value) for a in arrays if a.value.ndim == len(shape) == 2]
+    sides += [(f"{name}.T", value.T) for name, value in sides]
+    for one, other in itertools.product(sides, repeat=2):
+        if one[1].shape[1] == other[1].shape[0] and (one[1].shape[0], other[1].shape[1]) == shape:
+            yield one, other
+
+
+def _product_lacking(arrays, lacks, node):
+    """The Edit that adds the product of two matrices which is what an expression lacks."""
+    for (one, a), (other, b) in _that_fit(arrays, lacks.shape) if lacks.any() else ():
+        if np.allclose(a @ b, lacks, rtol=1e-6, atol=1e-6 * np.abs(lacks).max()):
+            yield _with_term(0.8, node, f"{one} @ {other}")
 
 
 def _of_sum(s, arrays, library, node, own, target):
@@ -74,6 +90,7 @@ def _of_sum(s, arrays, library, node, own, target):
             yield edit
     for cost, name in library.find(target - own):
         yield _with_term(0.4 + cost, node, name)
+    yield from _product_lacking(arrays, target - own, node)
     for sign, term in changes.signed_terms(node):
         value = s.values.get(id(term))
         if not isinstance(value, np.ndarray | float | np.floating) or np.ndim(value) > target.ndim:
@@ -257,6 +274,8 @@ def _factors(s, arrays, term, needed, library):
             whole = getattr(value, "shape", None) == due.shape == library.shape
             if _is_sum(factor) and whole and np.isfinite(due).all():
                 yield from _of_sum(s, arrays, library, factor, np.asarray(value, float), due)
+            elif isinstance(factor, ast.BinOp) and whole and np.isfinite(due).all() and not over:
+                yield from _product_lacking(arrays, due - value, factor)
             opposite = {ast.unparse(p) for p, divides in parts if divides != over}
             for cost, name in library.find(due, most=3, deep=False) if due.shape == library.shape else ():
                 if name in opposite:  # a / a is no factor

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from minigen.explain.source import SIMPLE, name_of
+from minigen.explain.source import SIMPLE, called_name, name_of
 from minigen.explain.steps import is_share_of_gradient
 
 KINDS = (
@@ -957,11 +957,15 @@ def _of_call(node, values):
             yield e(1.35, "function", f"{bare(text(new))} is due where {text(node)} stands", new)
     if name in _DERIVATIVES and not method:
         of = next((a for a in node.args if not isinstance(a, ast.Constant)), inner)
+        if name == "log" and called_name(of) in ("abs", "absolute") and of.args:
+            of = of.args[0]
         new = parsed(_DERIVATIVES[name].format(v=text(of)))
         yield e(1.1, "function", f"{text(node)} stands where its derivative is due", new)
     yield e(1.3, "function", f"{name} is not due", inner)
     for argument in node.args[1:]:
         yield e(1.6, "function", f"{name} is not due", argument)
+    if name in ("tile", "repeat") and not method:
+        yield from _of_copies(node, values.get(id(inner)))
     listed = bool(node.args) and isinstance(node.args[0], ast.Tuple)
     if name == "transpose" and (listed or len(node.args) >= 2):
         order = node.args[0].elts if listed else node.args
@@ -987,6 +991,25 @@ def _of_call(node, values):
     if name == "where" and len(node.args) == 3:
         new = ast.Call(node.func, [node.args[0], node.args[2], node.args[1]], node.keywords)
         yield e(1.1, "operator", "the two branches of where are exchanged", new)
+
+
+def _of_copies(node, value):
+    """np.repeat for np.tile: each entry several times after another, or the whole array; and the other way round."""
+    if not isinstance(value, np.ndarray) or len(node.args) < 2:
+        return
+    words = f"{text(node)} puts the copies in another order"
+    axes = [k.value for k in node.keywords if k.arg == "axis"] + node.args[2:]
+    times = node.args[1]
+    if called_name(node) == "repeat" and len(axes) == 1 and isinstance(getattr(axes[0], "value", None), int):
+        each = ["1"] * value.ndim
+        each[axes[0].value] = text(times)
+        yield Edit(
+            1.1, "function", words, node, parsed(f"np.tile({text(node.args[0])}, ({', '.join(each)},))")
+        )
+    for axis, one in enumerate(getattr(times, "elts", [times] if value.ndim == 1 else [])):
+        if called_name(node) == "tile" and getattr(one, "value", 0) != 1:
+            new = f"np.repeat({text(node.args[0])}, {text(one)}, axis={axis})"
+            yield Edit(1.1, "function", words, node, parsed(new))
 
 
 def _of_reduction(node, name, method, inner, value):

@@ -21,7 +21,7 @@ class Elsewhere:
     """The expressions of a program's functions, by their role."""
 
     def __init__(self, functions):
-        self.slices, self.ways, self.given, self.of, self.settings = {}, {}, {}, {}, {}
+        self.slices, self.ways, self.given, self.of, self.settings, self.parts = {}, {}, {}, {}, {}, {}
         for function in functions:
             for node in ast.walk(function.tree):
                 self._note(node)
@@ -29,6 +29,10 @@ class Elsewhere:
     def _note(self, node):
         if isinstance(node, ast.Subscript) and _cuts(node):
             self.slices.setdefault(len(index_parts(node)), {})[text(node.slice)] = node.slice
+        elif isinstance(node, ast.BinOp):
+            for part in (node.left, node.right):
+                if isinstance(part, ast.BinOp):
+                    self.parts.setdefault(text(part), {})[text(node)] = node
         elif isinstance(node, ast.For | ast.comprehension):
             self.ways[text(node.target), text(node.iter)] = node
         elif isinstance(node, ast.Assign) and len(node.targets) == 1:
@@ -103,6 +107,11 @@ class Elsewhere:
                 if iterated != own and _can_be_named(way.iter, known):
                     words = f"{own} is gone through where {iterated} is due"
                     yield Edit(1.25, "order", words, node, way.iter)
+        for other, whole in list(self.parts.get(own, {}).items())[:MOST]:
+            if text(parent) != other and _can_be_named(whole, known):
+                sums = isinstance(whole.op, ast.Add | ast.Sub)
+                words = f"{own} stands here, and {other} elsewhere in the program"
+                yield Edit(1.1, "missing path" if sums else "factor", words, node, whole)
         if isinstance(node, ast.Name | ast.Attribute | ast.Subscript) and isinstance(value, np.ndarray):
             for other, call in list(self.of.get(own, {}).items())[:MOST]:
                 if not isinstance(parent, ast.Call) and _can_be_named(call, known):
