@@ -17,7 +17,7 @@ chain rule, is one as well, lines_from_line_9, of the gradients that are named s
 
 The loss is what the body calls so, or records, or what it prints, or what a function of the file's gives that it calls in a report.
 Where a loop computes none, half the squared error, a cross-entropy or the likelihood of counts may be meant, of what it
-subtracts from each other: an argument says which, and the gradients decide.
+subtracts from each other, or of a probability and 1: an argument says which, and the gradients decide.
 """
 
 import ast
@@ -67,8 +67,8 @@ from minigen.explain.steps import (
 )
 
 # functions that a pass calls, and variables of its own
-CHANGE, LOSS, COPY, FITS, NEW, FLOAT, HOT = (
-    f"__minigen_{n}__" for n in ("change", "loss", "copy", "fits", "new", "float", "hot")
+CHANGE, LOSS, COPY, FITS, NEW, FLOAT, HOT, PAIR = (
+    f"__minigen_{n}__" for n in ("change", "loss", "copy", "fits", "new", "float", "hot", "pair")
 )
 BEFORE, VALUE, OUT, TARGET, KIND, KEPT, SHARE = (
     f"__minigen_{n}__" for n in ("before", "value", "out", "target", "kind", "kept", "share")
@@ -93,6 +93,7 @@ def given():
         NEW: new,
         FLOAT: in_floats,
         HOT: one_hot,
+        PAIR: pair,
     }
 
 
@@ -114,9 +115,14 @@ def in_floats(value):
     return float(value) if type(value) is int else value.astype(float) if whole else value
 
 
-def one_hot(like, labels):
-    """1 at the label of each example and 0 elsewhere, in the shape of `like`."""
-    return np.eye(np.shape(like)[-1])[labels]
+def one_hot(like, labels=None):
+    """1 at the label of each example and 0 elsewhere, in the shape of `like`; without labels 1 everywhere."""
+    return np.ones(np.shape(like)) if labels is None else np.eye(np.shape(like)[-1])[labels]
+
+
+def pair(one, other):
+    """Two outputs side by side, behind a new first axis."""
+    return np.stack([one, other])
 
 
 def new(kind):
@@ -126,15 +132,15 @@ def new(kind):
 
 def fits(value, begin):
     """Stop where a parameter has another shape than what it begins with."""
-    if _form(value) != _form(begin):
-        raise ValueError(f"a parameter of shape {_form(value)} begins with {_form(begin)}")
+    if _shapes(value) != _shapes(begin):
+        raise ValueError(f"a parameter of shape {_shapes(value)} begins with {_shapes(begin)}")
 
 
-def _form(value):
+def _shapes(value):
     """The shape of an array or a number; of a list or dict those of what is in it."""
     if isinstance(value, dict):
-        return {key: _form(part) for key, part in value.items()}
-    return list(map(_form, value)) if isinstance(value, list | tuple) else np.shape(value)
+        return {key: _shapes(part) for key, part in value.items()}
+    return list(map(_shapes, value)) if isinstance(value, list | tuple) else np.shape(value)
 
 
 def assumed(kind, a, y):
@@ -412,6 +418,8 @@ class _Pass:
     def own_loss_in(self, statements):
         """Whether the loss of this pass is made in these statements."""
         made = Body().see(self.without_reports(copy.deepcopy(statements))).of.keys()
+        if self.loss is None and self.out is not None:
+            return bool(names_read(self.out[2]) & made)
         return self.loss is not None and {*self.loss.split(" + ")} <= made
 
     def without_reports(self, body):
@@ -535,7 +543,39 @@ class _Pass:
                     output, target = (n.left, n.right) if counts[0] else (n.right, n.left)
                     if min(counts) == 0 < max(counts) and names_in(target):
                         found.append((max(counts), block, i, output, target))
+        found = found or [*self._judged_as_true()]
         return max(found, key=lambda f: f[0])[1:] if found else None
+
+    def _judged_as_true(self):
+        """As _compared, of a probability from which 1 is subtracted: a GAN's that a sample is real. What is made in the same way, and
+        compared with nothing, is that of a generated one.
+        """
+        given = {
+            n.targets[0].id: n.value
+            for n in self.body
+            if isinstance(n, ast.Assign) and isinstance(n.targets[0], ast.Name)
+        }
+        for i, statement in enumerate(self.body):
+            nodes = ast.walk(statement) if isinstance(statement, ast.Assign | ast.AugAssign) else ()
+            for n in filter(is_difference, nodes):
+                true = next(
+                    (
+                        name_of(s)
+                        for s, o in ((n.left, n.right), (n.right, n.left))
+                        if getattr(o, "value", 0) == 1
+                    ),
+                    "",
+                )
+                count = sum(self.seen.depends({true}, {w}) for w in self.weights) if true in given else 0
+                if not count:
+                    continue
+                like = [name for name, value in given.items() if _form(value) == _form(given[true])]
+                like = [name for name in like if name != true and self.seen.depends({name}, self.weights)]
+                output, target = true, f"{HOT}({true})"
+                if len(like) == 1:
+                    output, target = f"{PAIR}({true}, {like[0]})", f"{PAIR}({HOT}({true}), 0 * {like[0]})"
+                output, target = (ast.parse(text, mode="eval").body for text in (output, target))
+                yield count, self.body, i, output, target
 
     def _rate(self):
         """The length of the step: a name, a number, or 1."""
@@ -877,6 +917,11 @@ def _may_be_a_loss(statement):
         and len(n.args) + (name_of(getattr(n.func, "value", None)) not in ("np", "numpy", "")) < 2
         for n in calls
     )
+
+
+def _form(node):
+    """By what a value is made: the function that is called last, or the operation."""
+    return called_name(node) or type(getattr(node, "op", node)).__name__
 
 
 def _has_squares(node):

@@ -542,13 +542,38 @@ def train(X, tags, rounds=20, lr=0.1):
 rng = np.random.default_rng(1)
 train(rng.normal(size=(25, 4)), rng.integers(0, 3, 25))
 """
+# two players, whose losses are computed nowhere
+FORGER = """import numpy as np
+rng = np.random.RandomState(6)
+def judge(v, D, e):
+    return 1 / (1 + np.exp(-(v @ D + e)))
+G, D, e = 0.5 * rng.randn(2, 3), 0.5 * rng.randn(3, 1), 0.1
+for turn in range(400):
+    true = rng.randn(10, 3) + [1.0, 0.0, -1.0]
+    noise = rng.randn(10, 2)
+    made = np.tanh(noise @ G)
+    yes = judge(true, D, e)
+    maybe = judge(made, D, e)
+    gD = (true.T @ (yes - 1) + made.T @ maybe) / 10
+    ge = np.mean(yes - 1) + np.mean(maybe)
+    D -= 0.2 * gD
+    e -= 0.2 * ge
+    noise = rng.randn(10, 2)
+    made = np.tanh(noise @ G)
+    fooled = judge(made, D, e)
+    dmade = (fooled - 1) @ D.T / 10
+    gG = noise.T @ (dmade * (1 - made ** 2))
+    G -= 0.1 * gG
+    if turn % 100 == 0:
+        print(turn, yes.mean(), fooled.mean())
+"""
 RIGHT = {
     "RIDGE": RIDGE, "CLASSES": CLASSES, "GATE": GATE, "CURVE": CURVE, "PLAYERS": PLAYERS, "LAYERS": LAYERS,
     "CODE": CODE, "NET": NET, "BY_HAND": BY_HAND, "HANDED": HANDED, "FLOW": FLOW,
     "RATINGS": RATINGS, "MOMENTUM": MOMENTUM, "DUEL": DUEL, "VALLEY": VALLEY, "WORDS": WORDS,
     "MARGIN": MARGIN, "COUNTS": COUNTS, "BOUND": BOUND, "ONCE": ONCE,
     "BEND": BEND, "DECAYED": DECAYED, "PHRASES": PHRASES, "TABLE": TABLE,
-    "LISTED": LISTED, "TAGGED": TAGGED,
+    "LISTED": LISTED, "TAGGED": TAGGED, "FORGER": FORGER,
 }  # fmt: skip
 WRONG = [
     (RIDGE, "X.T @ (guess - y) / n", "X.T @ guess / n"),
@@ -591,6 +616,8 @@ WRONG = [
     (TABLE, "gQ = e * P[u]", "gQ = e * P[v]"),
     (LISTED, "dmiss @ V.T * (1 - h ** 2)", "dmiss @ V.T * (1 - h) ** 2"),
     (LISTED, "du = x.T @ dh, dh.sum(axis=0)", "du = x.T @ dh, dh.mean(axis=0)"),
+    (FORGER, "made.T @ maybe", "true.T @ maybe"),
+    (FORGER, "(1 - made ** 2)", "(1 - made) ** 2"),
     (TAGGED, "dh = B @ dz + dk", "dh = B @ dz"),
     (TAGGED, "dB = np.outer(h, dz)", "dB = np.outer(dz, h)"),
 ]
