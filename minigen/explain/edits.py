@@ -286,6 +286,8 @@ def expression_edits(slots, values, arrays, numbers, functions, to=np.inf):
     for node in slots.nodes:
         parent, place = slots.place(node)
         yield from _of_node(node, parent, place, values.get(id(node)), values, arrays, numbers, to)
+        if called_name(node) == "where" and len(node.args) == 3:
+            yield from _of_branches(node, values.get(id(node)), arrays)
     yield from _everywhere(slots, values, [*arrays, *numbers])
     assigned = slots.statement.value if isinstance(slots.statement, ast.Assign) else None
     for node in _walk_code(slots.statement):
@@ -299,6 +301,20 @@ def expression_edits(slots, values, arrays, numbers, functions, to=np.inf):
             yield from _of_places(node, numbers)
         elif isinstance(node, ast.Call):
             yield from _of_function(node, functions)
+
+
+def _of_branches(node, value, arrays):
+    """A term or a factor that one of the two branches of where lacks: np.where(x > 0, 1, y + alpha)."""
+    shape = getattr(value, "shape", None)
+    for branch, other in itertools.product(node.args[1:], [a for a in arrays if a.value.shape == shape]):
+        for op, words in (
+            (ast.Add(), "the term {} is missing beside {}"),
+            (ast.Mult(), "the factor {} is missing at {}"),
+        ):
+            if other.text != text(branch) and other.value.dtype.kind == "f":
+                said = words.format(other.text, text(branch))
+                kind = "factor" if isinstance(op, ast.Mult) else "term"
+                yield Edit(1.2, kind, said, branch, binary(branch, op, other.node))
 
 
 def _walk_code(tree):

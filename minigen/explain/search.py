@@ -577,7 +577,10 @@ class Search:
         for s in known:
             self._know(s, *first)
         for tier in self._first_tiers(known, everything):
-            tier()
+            with self._in_part_of_the_time(
+                0.5 if quick else 1.0
+            ):  # in a loop that is slow they would take all of it
+                tier()
             best = self._best(suspects)
             if best is not None or self.misled or self.late():
                 return best
@@ -593,9 +596,9 @@ class Search:
             likely = tiers[-1]  # the most of the time is for it
             looped, trees = [s for s in just if s.response is None], [f.tree for f in self.functions]
             tiers[:0] = [
-                lambda: self._few_of_a_kind(looped),
                 lambda: self._try_all(missing.of_what_forward_reads(just, trees)),
                 lambda: self._try_all(missing.inside_products(just, lambda f: _unread(f.tree))),
+                lambda: self._few_of_a_kind(looped),
             ]
             tiers += [lambda: self._two_in_one(known), lambda: self._missing_lines(just)]
             tiers += [lambda: self._in_loops(just), lambda: self._simple(just)]
