@@ -501,6 +501,15 @@ def _of_node(node, parent, place, value, values, arrays, numbers, to):
         yield from _of_call(node, values)
     if number and not indexing and (counted := _counted(node)):
         yield from _of_count(node, counted, arrays)
+    divides = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Mult | ast.Div)
+    if (
+        number
+        and divides
+        and isinstance(node, ast.Name | ast.Attribute)
+        and np.ndim(value) == 0
+        and value > 0
+    ):
+        yield e(1.25, "function", f"{own} stands where its square root is due", parsed(f"np.sqrt({own})"))
     if isinstance(node, ast.Attribute) and node.attr == "T":
         yield e(1.0, "transpose", f"{text(node.value)} is transposed, and must not be", node.value)
     if isinstance(value, list | tuple | range) and isinstance(parent, ast.Expr):  # what a loop goes through

@@ -725,6 +725,8 @@ class _Pass:
         if all(map(self._is_plain, steps)):
             share = f" * {SHARE}" if self.share else ""
             return name, [f"{name} = {CHANGE}({BEFORE}[{w!r}], {w}, {self.rate}{share})"]
+        if through := self._gone_through(steps[-1]):
+            return name, [f"{name} = {through}"]
         if steps[-1].beside in self.seen.of or steps[-1].beside in self.whole.reads:
             return name, [f"{name} = {steps[-1].beside}"]
         named = [n for n in self.seen.of if short.lower() in bases(n.rpartition(".")[2])]
@@ -741,7 +743,9 @@ class _Pass:
                         return name, [
                             f"{name} = [{KEPT}.get(({w!r}, i), 0 * {w}[i]) for i in range(len({w}))]"
                         ]
+        through = {name_of(p) for n in self._nodes() if isinstance(n, ast.For) for p in parts_of(n.target)}
         plain = [n for n in self.seen.of if n.lower() in ("g", "grad", "gradient", "grads")]
+        plain = [n for n in plain if n not in through]  # g of the last layer
         if not named and plain and len(self.weights) == 1:
             return name, [f"{name} = {plain[-1]}"]
         # v = mom * v - lr * dw before w += v
@@ -750,6 +754,24 @@ class _Pass:
         if not named and len(before) == 1:
             return name, [f"{name} = {before.pop()}"]
         return (named or [""])[-1], []
+
+    def _gone_through(self, step):
+        """The list of gradients through which a loop goes beside a list of parameters: grads of
+        for i, g in enumerate(grads): params[i] -= ..., or of grads[i]; "" where there is none.
+        """
+        index = name_of(step.target.slice) if isinstance(step.target, ast.Subscript) else ""
+        loops = [n for n in self._nodes() if isinstance(n, ast.For) and step.statement in ast.walk(n)]
+        if not index or not loops:
+            return ""
+        through, parts = loops[-1].iter, parts_of(loops[-1].target)
+        if called_name(through) == "enumerate" and len(parts) == 2 and name_of(parts[0]) == index:
+            if is_gradient_name(name_of(parts[1])) or name_of(parts[1]) == "g":
+                return ast.unparse(through.args[0])
+        places = [
+            n for n in ast.walk(loops[-1]) if isinstance(n, ast.Subscript) and name_of(n.slice) == index
+        ]
+        names = {root_of(n) for n in places if is_gradient_name(root_of(n)) and root_of(n) in self.seen.of}
+        return names.pop() if len(names) == 1 and name_of(through) not in names else ""
 
     def _cut(self, needed):
         """Leave out what stands at the end and makes nothing that is `needed`: a step of Adam, when its gradient has a name."""

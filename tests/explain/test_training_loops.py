@@ -567,6 +567,30 @@ for turn in range(400):
     if turn % 100 == 0:
         print(turn, yes.mean(), fooled.mean())
 """
+# a list of parameters with momentum, and the gradients in the line of the loop
+ROLLED = """import numpy as np
+rng = np.random.default_rng(8)
+X = rng.normal(size=(40, 3))
+Y = np.sin(X[:, :2])
+theta = [rng.normal(0, 0.5, (3, 6)), np.zeros(6), rng.normal(0, 0.5, (6, 2)), np.zeros(2)]
+speed = [np.zeros_like(q) for q in theta]
+count = 0
+while count < 300:
+    count += 1
+    A, a, B, b = theta
+    z = X @ A + a
+    s = 1 / (1 + np.exp(-z))
+    h = z * s
+    off = h @ B + b - Y
+    loss = np.mean(off ** 2)
+    doff = 2 * off / off.size
+    gB, gb = h.T @ doff, doff.sum(axis=0)
+    dz = (doff @ B.T) * s * (1 + z * (1 - s))
+    gA, ga = X.T @ dz, dz.sum(axis=0)
+    for i, g in enumerate([gA, ga, gB, gb]):
+        speed[i] = 0.9 * speed[i] - 0.1 * g
+        theta[i] = theta[i] + speed[i]
+"""
 RIGHT = {
     "RIDGE": RIDGE, "CLASSES": CLASSES, "GATE": GATE, "CURVE": CURVE, "PLAYERS": PLAYERS, "LAYERS": LAYERS,
     "CODE": CODE, "NET": NET, "BY_HAND": BY_HAND, "HANDED": HANDED, "FLOW": FLOW,
@@ -574,6 +598,7 @@ RIGHT = {
     "MARGIN": MARGIN, "COUNTS": COUNTS, "BOUND": BOUND, "ONCE": ONCE,
     "BEND": BEND, "DECAYED": DECAYED, "PHRASES": PHRASES, "TABLE": TABLE,
     "LISTED": LISTED, "TAGGED": TAGGED, "FORGER": FORGER,
+    "ROLLED": ROLLED,
 }  # fmt: skip
 WRONG = [
     (RIDGE, "X.T @ (guess - y) / n", "X.T @ guess / n"),
@@ -616,6 +641,8 @@ WRONG = [
     (TABLE, "gQ = e * P[u]", "gQ = e * P[v]"),
     (LISTED, "dmiss @ V.T * (1 - h ** 2)", "dmiss @ V.T * (1 - h) ** 2"),
     (LISTED, "du = x.T @ dh, dh.sum(axis=0)", "du = x.T @ dh, dh.mean(axis=0)"),
+    (ROLLED, "s * (1 + z * (1 - s))", "s * (1 - s)"),
+    (ROLLED, "2 * off / off.size", "2 * off / len(X)"),
     (FORGER, "made.T @ maybe", "true.T @ maybe"),
     (FORGER, "(1 - made ** 2)", "(1 - made) ** 2"),
     (TAGGED, "dh = B @ dz + dk", "dh = B @ dz"),
