@@ -60,8 +60,10 @@ from minigen.explain.steps import (
     columns_of,
     factors_of,
     is_begun,
+    keys_of,
     length_named,
     numbers_of,
+    steps_by_name,
     steps_in,
     steps_of_each,
 )
@@ -255,7 +257,8 @@ def _needed(before, after, places):
     kept, wanted = [], {*Body().see(after).reads}
     for n in reversed(before):
         seen = Body().see([n])
-        if seen.of.keys() & wanted and (n.lineno, n.col_offset) not in places:
+        inside = {(m.lineno, m.col_offset) for m in ast.walk(n) if isinstance(m, ast.stmt)}
+        if seen.of.keys() & wanted and not inside & places:
             kept.insert(0, n)
             wanted |= {*seen.reads}
     return kept
@@ -364,6 +367,9 @@ class _Pass:
             s.name: {m for n in s.names for m in self.whole.of.get(n, ())} for s in steps
         }  # speed, of momentum
         steps = [s for s in steps if s.goes_down() or any(map(is_gradient_name, made_of[s.name]))]
+        dicts = {name_of(n.targets[0]): keys_of(n.value) for n in self._nodes() if isinstance(n, ast.Assign)}
+        for n in [n for n in self._nodes() if isinstance(n, ast.For)]:
+            steps += [s for s in steps_by_name(n, dicts) if s.name in carried]
         self.seen = Body([s.statement for s in steps]).see(self.body)
         by_methods = {name for n in self._nodes() for name in getattr(n, "reads", ())}
         self.steps = [s for s in steps if s.name in self.seen.read | by_methods]
@@ -500,6 +506,7 @@ class _Pass:
         may be one; where several numbers are left, it is their sum.
         """
         found, taken = {}, [n for s in self.steps for n in s.names]
+        holds = {root_of(n) for n in self._nodes() if isinstance(n, ast.Subscript)}  # L["W"] of a layer
         for n in self._nodes():
             targets = getattr(n, "targets", [n.target] if isinstance(n, ast.AugAssign) else [])
             for name in (t.id for t in targets if isinstance(t, ast.Name)):
@@ -507,7 +514,12 @@ class _Pass:
                 of_what = [] if name == VALUE else [b for b in bases(short) if not self.file.is_loss(b)]
                 if of_what or is_gradient_name(short) and not bases(short) and not sums:
                     continue  # the gradient of something; but d_loss is the loss of a discriminator
-                named = name == VALUE or short in ("L", "J", "E") or self.file.is_loss(short)
+                named = (
+                    name == VALUE
+                    or short in ("L", "J", "E")
+                    and name not in holds
+                    or self.file.is_loss(short)
+                )
                 named = named and not _part_of_loss.match(short) and (sums or not _errors.search(short))
                 squares = isinstance(n, ast.Assign) and _has_squares(n.value) and name not in self.whole.read
                 alone = (sums or squares) and not self.seen.depends(taken, [name])
@@ -569,7 +581,11 @@ class _Pass:
                 count = sum(self.seen.depends({true}, {w}) for w in self.weights) if true in given else 0
                 if not count:
                     continue
-                like = [name for name, value in given.items() if _form(value) == _form(given[true])]
+                like = [
+                    name
+                    for name, value in given.items()
+                    if _form(value, self.whole.reads) == _form(given[true], self.whole.reads)
+                ]
                 like = [name for name in like if name != true and self.seen.depends({name}, self.weights)]
                 output, target = true, f"{HOT}({true})"
                 if len(like) == 1:
@@ -648,8 +664,8 @@ class _Pass:
                 each = [getattr(n.value, "elt", None)] * len(targets)
                 values = [n.value] if targets == [t] else getattr(n.value, "elts", each)
                 for target, value in zip(targets, values, strict=False):
-                    if value is None:
-                        continue
+                    if value is None or isinstance(value, ast.List | ast.Dict):
+                        continue  # an empty one is filled before the loop
                     own = any(isinstance(n, ast.Call) and is_of_self(n.func) for n in ast.walk(value))
                     if name_of(target) in self.weights and not own:
                         found[target.id] = value
@@ -725,7 +741,7 @@ class _Pass:
         if all(map(self._is_plain, steps)):
             share = f" * {SHARE}" if self.share else ""
             return name, [f"{name} = {CHANGE}({BEFORE}[{w!r}], {w}, {self.rate}{share})"]
-        if through := self._gone_through(steps[-1]):
+        if through := steps[-1].gradient or self._gone_through(steps[-1]):
             return name, [f"{name} = {through}"]
         if steps[-1].beside in self.seen.of or steps[-1].beside in self.whole.reads:
             return name, [f"{name} = {steps[-1].beside}"]
@@ -941,9 +957,13 @@ def _may_be_a_loss(statement):
     )
 
 
-def _form(node):
-    """By what a value is made: the function that is called last, or the operation."""
-    return called_name(node) or type(getattr(node, "op", node)).__name__
+def _form(node, parameters):
+    """A value as text, with the names of all but parameters left open: what two outputs of one network share."""
+    node = copy.deepcopy(node)
+    for n in ast.walk(node):
+        if isinstance(n, ast.Name) and n.id not in parameters:
+            n.id = "_"
+    return ast.unparse(node)
 
 
 def _has_squares(node):

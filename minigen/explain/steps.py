@@ -7,7 +7,7 @@ import re
 
 from minigen.explain.flow import blocks_of, names_read, own_nodes, parts_of, root_of
 from minigen.explain.naming import is_gradient_name
-from minigen.explain.source import called_name, is_difference, name_of, names_in
+from minigen.explain.source import called_name, is_difference, name_of, names_in, short_name
 
 length_named = re.compile(
     r"(lr|eta|alpha|l_rate)(_?\w{1,3})?|tass\w*|(learn\w*_?)?rate|alfa|step(_?size)?|lern\w*|tasa\w*|taxa\w*|pas|paso|passo|hiz\w*|"
@@ -38,7 +38,7 @@ class Step:
 
     def __init__(self, statement, same=()):
         n, self.statement, self.name, self.taken = statement, statement, "", None
-        self.names, self.beside, self.kept = set(), "", False
+        self.names, self.beside, self.kept, self.gradient = set(), "", False, ""
         targets = getattr(n, "targets", [getattr(n, "target", None)])
         self.target, self.op = targets[0], getattr(n, "op", getattr(getattr(n, "value", None), "op", None))
         if isinstance(n, ast.AugAssign) and isinstance(n.op, ast.Sub | ast.Add):
@@ -123,6 +123,36 @@ def steps_of_each(n, carried, listed):
                 gradients = columns[beside[0]] if len(beside) == 1 and beside[0] != step.name else []
                 one.beside = gradients[i] if len(gradients) == len(columns[step.name]) else ""
                 yield one
+
+
+def steps_by_name(loop, dicts):
+    """The Steps of `for name, g in grads.items(): setattr(self, name, getattr(self, name) - lr * g)`, one for each of the keys, with the
+    gradient as text; `dicts`: the keys that a dict is made with.
+    """
+    through = getattr(loop.iter, "func", None)
+    if short_name(through) != "items" or len(getattr(loop.target, "elts", ())) != 2:
+        return
+    name, keys = name_of(loop.target.elts[0]), dicts.get(root_of(through.value), ())
+    for n in (n for block, _ in blocks_of(loop.body) for n in block):
+        sets = isinstance(n, ast.Expr) and called_name(n.value) == "setattr" and len(n.value.args) == 3
+        if sets and name_of(n.value.args[0]) == "self" and name_of(n.value.args[1]) == name:
+            for key in keys:
+                step = Step(n)
+                step.name, step.taken, step.target, step.kept = (
+                    f"self.{key}",
+                    n.value.args[2],
+                    n.value.args[1],
+                    True,
+                )
+                step.names, step.gradient = {root_of(through.value)}, f"{root_of(through.value)}[{key!r}]"
+                yield step
+
+
+def keys_of(value):
+    """The names that are the keys of a dict as it is written: {"W": dW} or dict(W=dW)."""
+    if isinstance(value, ast.Dict):
+        return [k.value for k in value.keys if isinstance(getattr(k, "value", None), str)]
+    return [k.arg for k in value.keywords if k.arg] if called_name(value) == "dict" else []
 
 
 def columns_of(loop, listed):

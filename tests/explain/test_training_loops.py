@@ -591,6 +591,62 @@ while count < 300:
         speed[i] = 0.9 * speed[i] - 0.1 * g
         theta[i] = theta[i] + speed[i]
 """
+# attributes that are set by their names, with momentum
+NAMED = """import numpy as np
+class Squeeze:
+    def __init__(self, d, k):
+        self.rng = np.random.default_rng(3)
+        self.A, self.B = self.rng.normal(0, 0.5, (d, k)), self.rng.normal(0, 0.5, (k, d))
+        self.c = np.zeros(d)
+    def learn(self, X, rounds=30, rate=0.05):
+        push = {}
+        for r in range(rounds):
+            x = X[self.rng.permutation(len(X))[:10]]
+            h = np.tanh(x @ self.A)
+            off = h @ self.B + self.c - x
+            loss = 0.5 * np.sum(off ** 2) / len(x)
+            d = off / len(x)
+            dh = (d @ self.B.T) * (1 - h ** 2)
+            slopes = {"A": x.T @ dh, "B": h.T @ d, "c": d.sum(axis=0)}
+            for name, slope in slopes.items():
+                push[name] = 0.9 * push.get(name, 0.0) - rate * slope
+                setattr(self, name, getattr(self, name) + push[name])
+        return loss
+print(Squeeze(5, 3).learn(np.random.default_rng(0).normal(size=(50, 5))))
+"""
+# two players in turn: each a dict, with momentum; a layer called L
+TURNS = """import numpy as np
+rng = np.random.default_rng(5)
+G = {"L": rng.normal(0, 0.6, (2, 2)), "m": np.zeros(2)}
+C = [{"W": rng.normal(0, 0.6, (2, 4)), "b": np.zeros(4)}, {"W": rng.normal(0, 0.6, (4, 1)), "b": np.zeros(1)}]
+vG = {k: np.zeros_like(v) for k, v in G.items()}
+for turn in range(200):
+    true = rng.normal(size=(12, 2)) + [2.0, -1.0]
+    z = rng.normal(size=(12, 2))
+    made = z @ G["L"] + G["m"]
+    both = np.concatenate([true, made])
+    wish = np.concatenate([np.ones((12, 1)), np.zeros((12, 1))])
+    h0 = np.tanh(both @ C[0]["W"] + C[0]["b"])
+    out = h0 @ C[1]["W"] + C[1]["b"]
+    cost = 0.5 * np.mean((out - wish) ** 2)
+    d = (out - wish) / len(both)
+    dh0 = d @ C[1]["W"].T * (1 - h0 ** 2)
+    slopes = [{"W": both.T @ dh0, "b": dh0.sum(axis=0)}, {"W": h0.T @ d, "b": d.sum(axis=0)}]
+    for L, g in zip(C, slopes):
+        for k in L:
+            L[k] -= 0.1 * g[k]
+    z = rng.normal(size=(12, 2))
+    made = z @ G["L"] + G["m"]
+    h0 = np.tanh(made @ C[0]["W"] + C[0]["b"])
+    out = h0 @ C[1]["W"] + C[1]["b"]
+    cost_g = 0.5 * np.mean((out - 1) ** 2)
+    d = (out - 1) / len(made)
+    dmade = (d @ C[1]["W"].T * (1 - h0 ** 2)) @ C[0]["W"].T
+    g_slopes = {"L": z.T @ dmade, "m": dmade.sum(axis=0)}
+    for k in G:
+        vG[k] = 0.5 * vG[k] + g_slopes[k]
+        G[k] = G[k] - 0.1 * vG[k]
+"""
 RIGHT = {
     "RIDGE": RIDGE, "CLASSES": CLASSES, "GATE": GATE, "CURVE": CURVE, "PLAYERS": PLAYERS, "LAYERS": LAYERS,
     "CODE": CODE, "NET": NET, "BY_HAND": BY_HAND, "HANDED": HANDED, "FLOW": FLOW,
@@ -598,7 +654,7 @@ RIGHT = {
     "MARGIN": MARGIN, "COUNTS": COUNTS, "BOUND": BOUND, "ONCE": ONCE,
     "BEND": BEND, "DECAYED": DECAYED, "PHRASES": PHRASES, "TABLE": TABLE,
     "LISTED": LISTED, "TAGGED": TAGGED, "FORGER": FORGER,
-    "ROLLED": ROLLED,
+    "ROLLED": ROLLED, "NAMED": NAMED, "TURNS": TURNS,
 }  # fmt: skip
 WRONG = [
     (RIDGE, "X.T @ (guess - y) / n", "X.T @ guess / n"),
@@ -641,6 +697,10 @@ WRONG = [
     (TABLE, "gQ = e * P[u]", "gQ = e * P[v]"),
     (LISTED, "dmiss @ V.T * (1 - h ** 2)", "dmiss @ V.T * (1 - h) ** 2"),
     (LISTED, "du = x.T @ dh, dh.sum(axis=0)", "du = x.T @ dh, dh.mean(axis=0)"),
+    (NAMED, "(d @ self.B.T) * (1 - h ** 2)", "(d @ self.B.T) * h"),
+    (NAMED, '"c": d.sum(axis=0)', '"c": d.mean(axis=0)'),
+    (TURNS, 'd @ C[1]["W"].T * (1 - h0 ** 2)\n    slopes', 'd @ C[1]["W"].T * h0\n    slopes'),
+    (TURNS, "z.T @ dmade", "made.T @ dmade"),
     (ROLLED, "s * (1 + z * (1 - s))", "s * (1 - s)"),
     (ROLLED, "2 * off / off.size", "2 * off / len(X)"),
     (FORGER, "made.T @ maybe", "true.T @ maybe"),
