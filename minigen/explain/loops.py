@@ -562,30 +562,23 @@ class _Pass:
         """As _compared, of a probability from which 1 is subtracted: a GAN's that a sample is real. What is made in the same way, and
         compared with nothing, is that of a generated one.
         """
-        given = {
-            n.targets[0].id: n.value
-            for n in self.body
-            if isinstance(n, ast.Assign) and isinstance(n.targets[0], ast.Name)
-        }
+        assigned = [n for n in self.body if isinstance(n, ast.Assign) and isinstance(n.targets[0], ast.Name)]
+        given = {n.targets[0].id: n.value for n in assigned if n.targets[0].id not in self.weights}
         for i, statement in enumerate(self.body):
-            nodes = ast.walk(statement) if isinstance(statement, ast.Assign | ast.AugAssign) else ()
+            nodes = [*ast.walk(statement)] if isinstance(statement, ast.Assign | ast.AugAssign) else []
             for n in filter(is_difference, nodes):
-                true = next(
-                    (
-                        name_of(s)
-                        for s, o in ((n.left, n.right), (n.right, n.left))
-                        if getattr(o, "value", 0) == 1
-                    ),
-                    "",
-                )
-                count = sum(self.seen.depends({true}, {w}) for w in self.weights) if true in given else 0
-                if not count:
+                true = name_of(n.left if getattr(n.right, "value", 0) == 1 else n.right)
+                alone = [m for m in nodes if name_of(m) == true]  # and not h * (1 - h)
+                count = sum(self.seen.depends({true}, {w}) for w in self.weights)
+                if (
+                    true not in given
+                    or len(alone) > 1
+                    or not count
+                    or 1 not in map(_number, (n.left, n.right))
+                ):
                     continue
-                like = [
-                    name
-                    for name, value in given.items()
-                    if _form(value, self.whole.reads) == _form(given[true], self.whole.reads)
-                ]
+                made = _form(given[true], self.whole.reads)
+                like = [name for name, value in given.items() if _form(value, self.whole.reads) == made]
                 like = [name for name in like if name != true and self.seen.depends({name}, self.weights)]
                 output, target = true, f"{HOT}({true})"
                 if len(like) == 1:
@@ -955,6 +948,10 @@ def _may_be_a_loss(statement):
         and len(n.args) + (name_of(getattr(n.func, "value", None)) not in ("np", "numpy", "")) < 2
         for n in calls
     )
+
+
+def _number(node):
+    return getattr(node, "value", None)
 
 
 def _form(node, parameters):

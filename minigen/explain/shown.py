@@ -578,6 +578,8 @@ def _of_its_kind(value, chosen, rng, spread=SPREAD):
         if fits and value.max() >= min(fits) > 1 and value.max() > 1:
             least = int(value.min() > 0)  # lengths stay above 0
             new = least + (new - least) % (min(fits) - least)
+    if adds_up and whole and value.ndim == 1 and len(value) not in chosen:
+        return value  # 1 and zeros: which one is the true one may be written into the loss
     if adds_up:
         return _shares(new, adds_up[-1], whole, rng)
     if whole or scaled or not value.size:
