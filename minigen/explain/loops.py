@@ -770,7 +770,7 @@ class _Pass:
         """
         index = name_of(step.target.slice) if isinstance(step.target, ast.Subscript) else ""
         loops = [n for n in self._nodes() if isinstance(n, ast.For) and step.statement in ast.walk(n)]
-        if not index or not loops:
+        if not index or not loops or root_of(step.target) != step.name:  # else it is one of a list by itself
             return ""
         through, parts = loops[-1].iter, parts_of(loops[-1].target)
         if called_name(through) == "enumerate" and len(parts) == 2 and name_of(parts[0]) == index:
