@@ -4,7 +4,7 @@
 
 Read task.py (what is explained), search.py (how), edits.py, missing.py, derivative.py and elsewhere.py (which changes are tried),
 express.py (how an expression is built for a value), between.py (how several mistakes are told apart) and explanation.py
-(what is said). How a file is read, which minigen check does first: load.py, loops.py (loops that train; with flow.py and
+(what is said). How a file is read, which minigen check does first: load.py, loops.py (loops that train; with flow.py, running.py and
 steps.py), flags.py and tables.py (derivatives by a flag, and in dicts), pairs.py (which functions are a pair, by their names),
 shown.py and propose.py (the inputs), hints.py (what the text tells), naming.py (what a name promises), observed.py (pairs that
 no name tells), within.py (what a step makes inside) and evidence.py (which gradient belongs to which value).

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from minigen.explain import arrays, evidence, hints, load, loops, observed, pairs, process, propose, shown
+from minigen.explain import arrays, evidence, hints, load, observed, pairs, process, propose, running, shown
 from minigen.explain import scene as scenes
 from minigen.explain.naming import cache_named, is_gradient_name
 from minigen.explain.reading import ENTROPIES, Assumed
@@ -554,9 +554,9 @@ def reduced(found):
         if reading.upstream in ENTROPIES:
             of = f"the cross-entropy of what {reading.forward.name} returns, of which it is given p - y"
             notes.append(f"{reading.title}: judged as the gradient of {of}")
-        kind = dict(reading.forward.bound).get(loops.KIND)
+        kind = dict(reading.forward.bound).get(running.KIND)
         if kind:
-            of = f"{loops.text_of(kind[1])}, of what is subtracted from each other"
+            of = f"{running.text_of(kind[1])}, of an output and what it is compared with"
             notes.append(
                 f"{reading.title}: it computes no loss in every pass; judged as the gradient of {of}"
             )

@@ -149,7 +149,15 @@ class Timeout(Exception):
 
 def load(path):
     """The Program in a file. Raises SyntaxError as Python does, OSError where the file cannot be read."""
-    from minigen.explain import closures, flags, loops, operations, pairs, tables  # which read programs
+    from minigen.explain import (  # which read programs
+        closures,
+        flags,
+        loops,
+        operations,
+        pairs,
+        running,
+        tables,
+    )
 
     path = Path(path)
     text = path.read_text(encoding="utf-8")
@@ -174,7 +182,7 @@ def load(path):
         with quiet(), refusing(program), np.errstate(all="ignore"):
             if package:
                 _patiently(program, lambda: importlib.import_module(module.__package__))
-            program.names.update(loops.given() if own else {})
+            program.names.update(running.given() if own else {})
             for statement in [*own, *tree.body]:
                 _run(program, statement)
             program.operations, derivatives = operations.functions(tree), flags.functions(tree, own)

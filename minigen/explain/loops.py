@@ -29,8 +29,6 @@ import itertools
 import math
 import re
 
-import numpy as np
-
 from minigen.explain.flow import (
     Body,
     Turned,
@@ -45,6 +43,23 @@ from minigen.explain.flow import (
     root_of,
 )
 from minigen.explain.naming import bases, is_gradient_name
+from minigen.explain.running import (
+    BEFORE,
+    CHANGE,
+    COPY,
+    FITS,
+    FLOAT,
+    HOT,
+    KEPT,
+    KIND,
+    LOSS,
+    NEW,
+    OUT,
+    PAIR,
+    SHARE,
+    TARGET,
+    VALUE,
+)
 from minigen.explain.source import (
     called_name,
     called_names,
@@ -68,13 +83,6 @@ from minigen.explain.steps import (
     steps_of_each,
 )
 
-# functions that a pass calls, and variables of its own
-CHANGE, LOSS, COPY, FITS, NEW, FLOAT, HOT, PAIR = (
-    f"__minigen_{n}__" for n in ("change", "loss", "copy", "fits", "new", "float", "hot", "pair")
-)
-BEFORE, VALUE, OUT, TARGET, KIND, KEPT, SHARE = (
-    f"__minigen_{n}__" for n in ("before", "value", "out", "target", "kind", "kept", "share")
-)
 _errors = re.compile(r"err|fehler|fout|hata|b[lł][aą]d|chyb|fejl|feil|virhe|hiba|diff|miss|galat", re.I)
 _part_of_loss = re.compile(r"(kld?|bce|mse|nll|rec\w*|xent|ce|entropy|reg\w*|penalty)(_\w+)?$", re.I)
 _measures = re.compile(
@@ -83,94 +91,6 @@ _measures = re.compile(
 _gradient_of = ("grad_", "gradient_", "d_", "dloss_d", "delta_")
 _sums = ("sum", "mean", "average", "norm")
 _reports = ("print", "append", "plot", "show", "write", "pause", "set_description", "scatter")
-
-
-def given():
-    """{name: function} that the passes call."""
-    return {
-        CHANGE: change,
-        LOSS: assumed,
-        COPY: copy.deepcopy,
-        FITS: fits,
-        NEW: new,
-        FLOAT: in_floats,
-        HOT: one_hot,
-        PAIR: pair,
-    }
-
-
-def change(before, after, step):
-    """What a step has taken from a parameter, or from each in a list or dict, divided by its length."""
-    if isinstance(before, dict):
-        return {key: change(before[key], after[key], step) for key in before}
-    if isinstance(before, list | tuple):
-        return [change(one, other, step) for one, other in zip(before, after, strict=True)]
-    taken = np.subtract(np.asarray(before, dtype=float), np.asarray(after, dtype=float)) / step
-    return taken if np.ndim(taken) else float(taken)
-
-
-def in_floats(value):
-    """A parameter that begins with whole numbers, as b = 0, in floats."""
-    if isinstance(value, list):
-        return [in_floats(part) for part in value]
-    whole = getattr(value, "dtype", np.dtype(float)).kind == "i"
-    return float(value) if type(value) is int else value.astype(float) if whole else value
-
-
-def one_hot(like, labels=None):
-    """1 at the label of each example and 0 elsewhere, in the shape of `like`; without labels 1 everywhere."""
-    return np.ones(np.shape(like)) if labels is None else np.eye(np.shape(like)[-1])[labels]
-
-
-def pair(one, other):
-    """Two outputs side by side, behind a new first axis."""
-    return np.stack([one, other])
-
-
-def new(kind):
-    """An object of a class that has nothing yet."""
-    return object.__new__(kind)
-
-
-def fits(value, begin):
-    """Stop where a parameter has another shape than what it begins with."""
-    if _shapes(value) != _shapes(begin):
-        raise ValueError(f"a parameter of shape {_shapes(value)} begins with {_shapes(begin)}")
-
-
-def _shapes(value):
-    """The shape of an array or a number; of a list or dict those of what is in it."""
-    if isinstance(value, dict):
-        return {key: _shapes(part) for key, part in value.items()}
-    return list(map(_shapes, value)) if isinstance(value, list | tuple) else np.shape(value)
-
-
-def assumed(kind, a, y):
-    """The loss of a kind, of an output and what it is compared with; kinds count from 1."""
-    from minigen.explain.reading import Assumed
-
-    name, times, axis = KINDS[kind - 1]
-    y, a = np.asarray(y, dtype=float), np.asarray(a)
-    if axis is not None and axis >= np.ndim(y):
-        return None
-    return Assumed(name, (), times=times, axis=axis).function(None)(a, y)
-
-
-POISSON = "the negative log-likelihood of Poisson's counts"
-KINDS = [
-    (name, times, axis)
-    for name in ("half the squared error", "the binary cross-entropy", "the cross-entropy", POISSON)
-    for axis in (0, -1, None, 1)  # a division is more often forgotten than made where none is due
-    for times in (1.0, 2.0)
-]
-
-
-def text_of(kind):
-    """The loss of a kind in words."""
-    from minigen.explain.reading import Assumed
-
-    name, times, axis = KINDS[kind - 1]
-    return Assumed(name, (), times=times, axis=axis).text
 
 
 @functools.lru_cache(maxsize=8)

@@ -22,7 +22,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from minigen.explain import evidence, hints, load, loops, naming, tables, within
+from minigen.explain import evidence, hints, load, naming, running, tables, within
 from minigen.explain import scene as scenes
 from minigen.explain.live import reachable as reachable_from
 from minigen.explain.naming import bases, cache_named, is_gradient_name
@@ -210,7 +210,7 @@ class Place:
         return [
             p
             for p in parameters
-            if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) and p.name not in (loops.KIND, loops.SHARE)
+            if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) and p.name not in (running.KIND, running.SHARE)
         ]
 
     def required(self, name):
@@ -292,19 +292,19 @@ def readings(place, arguments):
 def _of_a_pass(place, name, arguments):
     """The Readings of one pass of a loop: with its own loss, else with one that may be meant."""
     asked, title = inspect.signature(place.functions()[name]).parameters, name.replace("_", " ")
-    first = asked[loops.KIND].default if loops.KIND in asked else 0
-    shares = [1.0, asked[loops.SHARE].default] if loops.SHARE in asked else []
+    first = asked[running.KIND].default if running.KIND in asked else 0
+    shares = [1.0, asked[running.SHARE].default] if running.SHARE in asked else []
     for plain, share in itertools.product(_bind(place, name, arguments), shares or [None]):
         forward = plain
         if share is not None:
-            forward = replace(plain, bound=(*plain.bound, (loops.SHARE, ("constant", share))))
+            forward = replace(plain, bound=(*plain.bound, (running.SHARE, ("constant", share))))
         if not first:
             yield Reading(title, forward)
             up = _goes_up.search(_name_of_the_loss(place.tree_of(name)))
             for how in (*MEANS, *(["the opposite"] if up else [])):
                 yield Reading(title, forward, reduce=how)
-        for kind in range(1, 1 + len(loops.KINDS)) if loops.KIND in asked else ():
-            yield Reading(title, replace(forward, bound=(*forward.bound, (loops.KIND, ("constant", kind)))))
+        for kind in range(1, 1 + len(running.KINDS)) if running.KIND in asked else ():
+            yield Reading(title, replace(forward, bound=(*forward.bound, (running.KIND, ("constant", kind)))))
 
 
 def _name_of_the_loss(tree):

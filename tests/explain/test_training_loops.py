@@ -514,6 +514,16 @@ for round_ in range(300):
     for k in range(len(everything)):
         everything[k] -= eta * slopes[k] / 2
 """
+# the same with momentum, and the gradients by enumerate
+SHARED = LISTED.replace("eta = 0.2\n", "eta, push = 0.2, [0 * p for p in everything]\n").replace(
+    """    for k in range(len(everything)):
+        everything[k] -= eta * slopes[k] / 2
+""",
+    """    for k, g in enumerate(slopes):
+        push[k] = 0.8 * push[k] + g
+        everything[k] -= eta * push[k]
+""",
+)
 # no loss is computed: 1 is taken away at the labels; all parameters begin in one line
 TAGGED = """import numpy as np
 def train(X, tags, rounds=20, lr=0.1):
@@ -654,7 +664,7 @@ RIGHT = {
     "MARGIN": MARGIN, "COUNTS": COUNTS, "BOUND": BOUND, "ONCE": ONCE,
     "BEND": BEND, "DECAYED": DECAYED, "PHRASES": PHRASES, "TABLE": TABLE,
     "LISTED": LISTED, "TAGGED": TAGGED, "FORGER": FORGER,
-    "ROLLED": ROLLED, "NAMED": NAMED, "TURNS": TURNS,
+    "ROLLED": ROLLED, "SHARED": SHARED, "NAMED": NAMED, "TURNS": TURNS,
 }  # fmt: skip
 WRONG = [
     (RIDGE, "X.T @ (guess - y) / n", "X.T @ guess / n"),
@@ -697,6 +707,7 @@ WRONG = [
     (TABLE, "gQ = e * P[u]", "gQ = e * P[v]"),
     (LISTED, "dmiss @ V.T * (1 - h ** 2)", "dmiss @ V.T * (1 - h) ** 2"),
     (LISTED, "du = x.T @ dh, dh.sum(axis=0)", "du = x.T @ dh, dh.mean(axis=0)"),
+    (SHARED, "miss / len(x)", "miss / len(U)"),
     (NAMED, "(d @ self.B.T) * (1 - h ** 2)", "(d @ self.B.T) * h"),
     (NAMED, '"c": d.sum(axis=0)', '"c": d.mean(axis=0)'),
     (TURNS, 'd @ C[1]["W"].T * (1 - h0 ** 2)\n    slopes', 'd @ C[1]["W"].T * h0\n    slopes'),
