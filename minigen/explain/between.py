@@ -139,9 +139,8 @@ def first_wrong(bench, trial, rng, seconds):
     bench._forward(trial.values)
     forward, gradients = bench.noted(), bench.play(trial) or {}
     played, found, like, whole, settled = bench.noted(), [], None, set(), {}
-    means_another = (
-        set()
-    )  # how the values are made whose names mean another gradient, mostly that before an activation
+    # how the values are made whose names mean another gradient, mostly that of what stands before an activation
+    means_another = set()
     inputs = np.concatenate([np.ravel(v) for v in trial.values.values() if np.asarray(v).dtype.kind == "f"])
     judged = {last(n) for n in trial.truth}
     for ways in _in_order(bench.functions, pairs, forward, played):
@@ -198,7 +197,7 @@ def _made_by(maker):
 
 def _makes_what_is_right(bench, trial, place, value, gradients, rng):
     """Whether a gradient that is right is made of what stands at a place of backward: then that is right, and its name means
-    another value, as dh that of h and dh that of what stands before the activation.
+    another value, as dh may be the gradient of what stands before the activation.
     """
     status = bench.status(trial, gradients)
     change = 0.1 * np.abs(value).max() * rng.standard_normal(value.shape)

@@ -704,14 +704,14 @@ def _options(place, forward, back, arguments):
 
 def are_of_two_players(losses):
     """Whether two names are those of the losses of a discriminator, or critic, and a generator."""
-    players = {
-        sum(bool(re.search(rf"(^|_)({who})(_|$|[A-Z])", n)) << i for i, who in enumerate(_players))
-        for n in losses
-    }
-    return len(losses) == 2 and players == {1, 2} and all(map(_cost.search, losses))
+    who = sorted([bool(player.search(name)) for player in _players] for name in losses)
+    return who == [[False, True], [True, False]] and all(map(_cost.search, losses))
 
 
-_players = "[dD]|[dD]is\\w*|[cC]ritic\\w*", "[gG]|[gG]en\\w*"
+_players = (
+    re.compile(r"(^|_)([dD]|[dD]is\w*|[cC]ritic\w*)(_|$|[A-Z])"),
+    re.compile(r"(^|_)([gG]|[gG]en\w*)(_|$|[A-Z])"),
+)
 
 
 def names_returned(place, name):
@@ -1505,9 +1505,8 @@ def covered(program, found):
     for f in found:
         own, mine = reach[id(f)]
         back = f.reading.backward and _key(f, f.reading.backward)
-        theirs = [
-            o for o in found if {f.reading.outputs, o.reading.outputs} == {*PLAYERS}
-        ]  # of the other player
+        # those of the other player
+        theirs = [o for o in found if {f.reading.outputs, o.reading.outputs} == {*PLAYERS}]
         others = [o for o in found if o is not f and back and back == _key(o, o.reading.backward)]
         others = [o for o in others if o not in theirs]
         if not f.right and any(o in kept for o in others):

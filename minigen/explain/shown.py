@@ -167,7 +167,7 @@ def _first_calls(program, wanted, others):
     few calls}, since `u - 1` may be another index in one of them.
     """
     found, results, waiting, whole = {}, {}, set(wanted), {}
-    more = {}  # {code: how often it may still be called} of those that count and were not called otherwise
+    more = {}  # {code: how often it may still be called} of those whose counters were not yet seen to differ often enough
     known, counters, flags = names_known(program), _counters(program.tree), dict(program.flagged.values())
 
     def watch(frame, event, returned):
@@ -299,7 +299,7 @@ def runs_everywhere(found):
 
 class ShownPlace(pairs.Place):
     """A Place whose inputs are of the kind that the file's own code gives; `smaller` holds the sizes that were changed,
-    `counted` the whole numbers of several calls, one for each of the first seeds.
+    `counted` the whole numbers of several calls, of which each seed takes its own.
     """
 
     def __init__(self, proposal, scene, more, counted=()):
