@@ -167,8 +167,8 @@ def first_wrong(bench, trial, rng, seconds):
         settled[ways[0].place.key] = id(ways[0].place.statement) if times == 1 else None
         if one is None:
             continue
-        if times is None and _makes_what_is_right(bench, trial, one.place, value, gradients, rng):
-            means_another.add(_made_by(one.maker))
+        if times is None and _makes_what_is_right(bench, trial, one, value, gradients, rng):
+            means_another |= {_made_by(one.maker)} - {""}
             continue
         one = replace(one, settled=frozenset(settled.values()) - {None})
         if times is not None and times > 0:
@@ -189,19 +189,18 @@ def first_wrong(bench, trial, rng, seconds):
 
 
 def _made_by(maker):
-    """The function or operation by which a value is made: np.tanh of h = np.tanh(z)."""
+    """The function by which a value is made: np.tanh of h = np.tanh(z); "" where it is none."""
     value = getattr(maker.statement, "value", None)
-    called = ast.unparse(value.func) if isinstance(value, ast.Call) else ""
-    return called or type(getattr(value, "op", value)).__name__
+    return ast.unparse(value.func) if isinstance(value, ast.Call) else ""
 
 
-def _makes_what_is_right(bench, trial, place, value, gradients, rng):
+def _makes_what_is_right(bench, trial, one, value, gradients, rng):
     """Whether a gradient that is right is made of what stands at a place of backward: then that is right, and its name means
     another value, as dh may be the gradient of what stands before the activation.
     """
     status = bench.status(trial, gradients)
     change = 0.1 * np.abs(value).max() * rng.standard_normal(value.shape)
-    with moving(place.key, 0, change):
+    with moving(one.place.key, one.call, change):
         others = bench.play(trial) or {}
     well = [
         n

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from minigen.explain import scene as scenes
-from minigen.explain.naming import bases, cache_named, is_gradient_name
+from minigen.explain.naming import bases, cache_named, is_gradient_name, player
 from minigen.explain.reading import PLAYERS, Assumed, Outcome, photograph, touched
 from minigen.explain.source import is_pass, short_name, tree_of, walk
 from minigen.explain.steps import told_by_steps
@@ -195,7 +195,7 @@ def match(reading, scene):
         return [], outcome.y, ([], 0)
     found, y, (missed, open_) = _assign(reading, slopes, values, outcome)
     if reading.outputs in PLAYERS:
-        found, told = _of_this_loss(reading, scene, found, outcome)
+        found, told = _of_this_loss(reading, scene, found, values, outcome)
         missed += told
     others = _of_another_player(reading, found, outcome.live)
     found = [m for m in found if m not in others]
@@ -261,22 +261,55 @@ def _of_another_decay(reading, found, values, outcome, slopes):
     return told
 
 
-def _of_this_loss(reading, scene, found, outcome):
-    """(Matches of this player's loss, [Uncompared]), where forward returns that of the other one beside it: those that are right, and those
-    right for neither, where this one has no right ones, or both have some and it is the first.
+def _of_this_loss(reading, scene, found, values, outcome):
+    """(Matches of this player's loss, [Uncompared]), where forward returns that of the other one beside it.
+
+    A gradient that is right for one is that one's. One that is right for neither belongs to the player that its parameter is named
+    after; else to the loss that has no right one yet; where both have some, or none, to the one whose gradient is nearer.
     """
     other = replace(reading, outputs=sum(PLAYERS) - reading.outputs)
-    slopes = Slopes(other, scene)
-    slopes.weigh(other.run(scene.live(), back=False).y)
-    returned = scenes.returned_leaves(outcome.returned, outcome.live.program)
-    given = {id(m): returned[m.source.address][2] for m in found if m.source.address in returned}
-    theirs = {id(m) for m in found if id(m) in given and slopes.fit(m.value, np.asarray(given[id(m)], float))}
-    well = any(m.right for m in found)
-    here = reading.outputs == PLAYERS[0] if well == bool(theirs) else not well
+    slopes = _slopes_of(other, scene)
+    given = {(s.kind, s.address): g for s, g in _candidates(reading, values, outcome, scene)}
+    gradients = {m.value: given.get((m.source.kind, m.source.address)) for m in found if m.shaped}
+    shapes = {m.value: np.shape(values[m.value]) for m in found}
+    gradients = {
+        v: g.reshape(shapes[v])
+        for v, g in gradients.items()
+        if g is not None and g.size == math.prod(shapes[v])
+    }
+    theirs = {v for v, g in gradients.items() if slopes.fit(v, g)}
+    well, first = any(m.right for m in found), reading.outputs == PLAYERS[0]
+
+    def is_here(m):
+        if m.right or m.value in theirs:
+            return m.right
+        if (who := player(scenes.text(m.value))) is not None:
+            return who == player(reading.title.rpartition(", of ")[2])
+        if well != bool(theirs):
+            return not well
+        if m.value not in gradients:
+            return first
+        mine, far = (_distance(_slopes_of(r, scene), m.value, gradients[m.value]) for r in (reading, other))
+        return mine < far or mine == far and first
+
     alone = found and not theirs and all(m.right for m in found)
     why = "every gradient that is returned is one of this loss"
     told = [Uncompared("the gradient of the other player's loss", why)] if alone else []
-    return [m for m in found if m.right or here and id(m) not in theirs], told
+    return [m for m in found if is_here(m)], told
+
+
+def _slopes_of(reading, scene):
+    slopes = Slopes(reading, scene)
+    slopes.weigh(reading.run(scene.live(), back=False).y)
+    return slopes
+
+
+def _distance(slopes, value, gradient):
+    """How far a gradient is from the right one, as a share of it, in a few directions."""
+    claims = [(float(np.sum(gradient * d)), slope) for d, slope in slopes.at(value, gradient.shape)]
+    return sum(abs(claim - slope) for claim, slope in claims) / (
+        sum(abs(slope) for _, slope in claims) + 1e-300
+    )
 
 
 def _of_another_player(reading, found, live):
@@ -958,7 +991,8 @@ def _by_names_alike(candidates, values, found, is_taken):
         for how in _likeness(value, m.source) if m.right else ():
             known[how] += 1
     given = [s for s, _ in candidates if s.kind == "returned"]
-    for how in [how for how, count in known.items() if count == 1]:  # or of all that is handed back there
+    # one right one is enough where everything that is handed back beside it has such a name
+    for how in [how for how, count in known.items() if count == 1]:
         there = [s for s in given if s.address[:-1] == how[0]]
         if len(there) > 2 and all(any(how in _likeness(v, s) for v in values) for s in there):
             known[how] += 1
@@ -976,11 +1010,11 @@ def _by_names_alike(candidates, values, found, is_taken):
 def _likeness(value, source):
     """How the name of a gradient is made of the name of its value: what stands before and behind it, or that it begins so."""
     name, label = str(value[-1][1]).lower(), last_name(source.label).lower()
-    if not label or not name or name == label:
+    if not label or not name or name == label or _is_label(value):
         return
     if name in label:
         yield source.address[:-1], *label.split(name, 1)
-    if len(name) < 3 and label.startswith(name):
+    if len(name) < 3 and label.startswith(name) and not bases(label):
         yield source.address[:-1], "begins"
 
 
@@ -1126,7 +1160,8 @@ def _uncompared(reading, candidates, values, found, is_taken, live, slopes):
                 if a[0][0] == "arg" and np.shape(values[a]) == gradient.shape and a not in found
             ]
             if any(map(slopes.moves, shaped)) and not bases(last_name(source.label)):
-                why = f"no name says whose gradient it is; it is not that at {scenes.text(shaped[0])}"
+                moved = next(filter(slopes.moves, shaped))
+                why = f"no name says whose gradient it is; it is not that at {scenes.text(moved)}"
                 missed[source.label] = Uncompared(source.label, why, matters=False, address=source.address)
         wanted = (bases(last_name(source.label)) & settings.keys()) - known
         for name in sorted(wanted):

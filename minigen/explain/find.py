@@ -275,10 +275,9 @@ def _tried(program, shapes, seconds):
         return [f for place in places for f in pairs.try_all(place, seconds=seconds)]
 
     def known():
-        shown_ones = {
-            f.reading.forward.name for f in found if is_pass(f.reading.forward.name)
-        }  # as their loops call them
-        return pairs.reached(program, [f for f in found if f.right]) | shown_ones
+        # loops are called as the file calls them: no sizes are tried for them
+        passes = {f.reading.forward.name for f in found if is_pass(f.reading.forward.name)}
+        return pairs.reached(program, [f for f in found if f.right]) | passes
 
     given, misfit = program.names.get("inputs"), None
     says = callable(given) and getattr(given, "__module__", "") == program.module.__name__

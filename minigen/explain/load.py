@@ -31,8 +31,10 @@ from pathlib import Path
 import numpy as np
 
 from minigen.explain import arrays, hints
+from minigen.explain.flow import root_of
 from minigen.explain.naming import bases
 from minigen.explain.source import called_name, called_names, in_double, is_pass, name_of, passes, tree_of
+from minigen.explain.steps import steps_in
 
 STATEMENT_SECONDS = 1.0  # a definition takes no time; what takes longer is work, which belongs under __main__
 _work = (
@@ -261,6 +263,9 @@ def is_work(program, statement):
         return "is a loop at the top level"
     if isinstance(statement, ast.For | ast.With):
         called = [n.func for n in ast.walk(statement) if isinstance(n, ast.Call)]
+        steps = (s for n in ast.walk(statement) if isinstance(n, ast.stmt) for s in steps_in(n))
+        if any(s.name and s.goes_down() for s in steps):
+            return "is a loop at the top level"
         if any(
             not _is_plain(program, f) if isinstance(f, ast.Attribute) else name_of(f) in own for f in called
         ):
@@ -268,23 +273,20 @@ def is_work(program, statement):
     if isinstance(statement, ast.Expr | ast.Assign) and isinstance(statement.value, ast.Call):
         function, name = statement.value.func, called_name(statement.value)
         if name.lower().startswith(_work) and (isinstance(function, ast.Attribute) or name in own):
-            root = function
-            while isinstance(root, ast.Attribute):
-                root = root.value
-            if name_of(root) not in ("np", "numpy"):
+            if root_of(function) not in ("np", "numpy"):
                 return f"calls {name}"
     return None
 
 
 def _is_plain(program, function):
     """Whether a method or a function of a module only makes or changes data: rng.rand, rows.append, np.eye."""
-    root = function
-    while isinstance(root, ast.Attribute):
-        root = root.value
-    if name_of(root) in program.names:
-        value = program.names[name_of(root)]
-        return isinstance(value, _data) or getattr(value, "__name__", "").partition(".")[0] in _of_data
-    return any(hasattr(kind, function.attr) for kind in _data[:4])  # of what the loop itself makes
+    root, own = root_of(function), (vars(kind) for kind in program.classes().values())
+    if root in program.names:
+        value = program.names[root]
+        module = value.__name__.partition(".")[0] if isinstance(value, types.ModuleType) else ""
+        return isinstance(value, _data) or module in _of_data
+    of_data = any(hasattr(kind, function.attr) for kind in _data[:4])  # of what the loop itself makes
+    return of_data and not any(function.attr in methods for methods in own)
 
 
 _data = list, dict, str, np.ndarray, set, tuple, np.random.Generator, np.random.RandomState, random.Random

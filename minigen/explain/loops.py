@@ -17,7 +17,8 @@ chain rule, is one as well, lines_from_line_9, of the gradients that are named s
 
 The loss is what the body calls so, or records, or what it prints, or what a function of the file's gives that it calls in a report.
 Where a loop computes none, half the squared error, a cross-entropy or the likelihood of counts may be meant, of what it
-subtracts from each other, or of a probability and 1: an argument says which, and the gradients decide.
+subtracts from each other, of a probability and 1, or of probabilities from which it takes 1 at the labels: an argument says
+which, and the gradients decide.
 """
 
 import ast
@@ -78,6 +79,7 @@ from minigen.explain.steps import (
     keys_of,
     length_named,
     numbers_of,
+    parts_held,
     steps_by_name,
     steps_in,
     steps_of_each,
@@ -203,7 +205,7 @@ class _File:
         given = [
             n for n in ast.walk(tree) if isinstance(n, ast.Assign) and isinstance(n.targets[0], ast.Name)
         ]
-        parts = {n.targets[0].id: getattr(n.value, "elts", getattr(n.value, "values", [])) for n in given}
+        parts = {n.targets[0].id: parts_held(n.value) for n in given}
         whole = {n: p for n, p in parts.items() if p and all(isinstance(e, ast.Name) for e in p)}
         self.listed = {name: [e.id for e in elements] for name, elements in whole.items()}
         self.texts = {n.targets[0].id: ast.unparse(n.value) for n in given if n.targets[0].id in whole}
@@ -253,16 +255,15 @@ class _Pass:
         if not ends or not self.weights:
             raise _NoPass
         self.places = {(s.statement.lineno, s.statement.col_offset) for s in self.steps}
+        lists = [n for n in self.whole.reads if n in self.file.listed]
+        # they hold the same arrays
+        self.lists = [n for n in lists if {*self.file.listed[n]} & {*self.weights}]
         self.rate = self._rate()
         self.share = self._share()
         before = itertools.takewhile(lambda n: all(m is not self.loop for m in ast.walk(n)), self.scope.body)
         self.before = [Turned(kind).visit(copy.deepcopy(n)) for n in before if isinstance(n, ast.Assign)]
         self.begins = self._beginnings()
         self.head = self._sizes()
-        lists = [n for n in self.whole.reads if n in self.file.listed]
-        self.lists = [
-            n for n in lists if {*self.file.listed[n]} & {*self.weights}
-        ]  # they hold the same arrays
 
     def _find_steps(self):
         """Set the steps down a loss, and the names of what they change."""
@@ -441,8 +442,7 @@ class _Pass:
                     or self.file.is_loss(short)
                 )
                 named = named and not _part_of_loss.match(short) and (sums or not _errors.search(short))
-                squares = isinstance(n, ast.Assign) and _has_squares(n.value) and name not in self.whole.read
-                alone = (sums or squares) and not self.seen.depends(taken, [name])
+                alone = sums and not self.seen.depends(taken, [name])
                 plain = sums or not is_difference(n.value)
                 if (named or alone) and plain and self.seen.depends([name], self.weights):
                     found[name] = named, name not in self.whole.reads
@@ -479,8 +479,8 @@ class _Pass:
         return max(found, key=lambda f: f[0])[1:] if found else None
 
     def _judged_as_true(self):
-        """As _compared, of a probability from which 1 is subtracted: a GAN's that a sample is real. What is made in the same way, and
-        compared with nothing, is that of a generated one.
+        """As _compared, of a probability from which 1 is subtracted: a GAN's that a sample is real. What is made in the same way by
+        the same parameters is that of a generated one.
         """
         assigned = [n for n in self.body if isinstance(n, ast.Assign) and isinstance(n.targets[0], ast.Name)]
         given = {n.targets[0].id: n.value for n in assigned if n.targets[0].id not in self.weights}
@@ -497,14 +497,22 @@ class _Pass:
                     or 1 not in map(_number, (n.left, n.right))
                 ):
                     continue
-                made = _form(given[true], self.whole.reads)
-                like = [name for name, value in given.items() if _form(value, self.whole.reads) == made]
-                like = [name for name in like if name != true and self.seen.depends({name}, self.weights)]
+                reads = [names_read(getattr(s, "value", s)) for j, s in enumerate(self.body) if j != i]
+                if any(true in names and names & {*self.weights} for names in reads):
+                    continue  # a hidden layer, and its derivative h * (1 - h)
+                made, behind = _form(given[true], self.whole.reads), self._behind(true)
+                like = [n for n, v in given.items() if n != true and _form(v, self.whole.reads) == made]
+                like = [n for n in like if self._behind(n) == behind]
                 output, target = true, f"{HOT}({true})"
                 if len(like) == 1:
                     output, target = f"{PAIR}({true}, {like[0]})", f"{PAIR}({HOT}({true}), 0 * {like[0]})"
                 output, target = (ast.parse(text, mode="eval").body for text in (output, target))
-                yield count, self.body, i, output, target
+                made_at = [j for j, n in enumerate(self.body) if n in assigned and n.targets[0].id in like]
+                yield count, self.body, max([i, *(j + 1 for j in made_at if len(like) == 1)]), output, target
+
+    def _behind(self, name):
+        """The parameters from which a value comes."""
+        return {w for w in self.weights if self.seen.depends({name}, {w})}
 
     def _rate(self):
         """The length of the step: a name, a number, or 1."""
@@ -549,7 +557,7 @@ class _Pass:
 
     def _is_plain(self, step):
         """Whether a step takes the gradient alone, and nothing that is kept of earlier passes."""
-        kept = {*self.whole.reads} & {*self.whole.of} - {*self.weights, *self.file.listed}
+        kept = {*self.whole.reads} & {*self.whole.of} - {*self.weights, *self.lists}
         kept = {n for n in kept if not self.seen.depends(self.ends, {n})}  # else it is a parameter, too
         return not step.kept and not self.seen.depends(step.names, kept)
 
@@ -574,11 +582,11 @@ class _Pass:
             for t in n.targets:
                 targets = parts_of(t)
                 # W, V = [rng.normal(size=(d, k)) for _ in range(2)]
-                each = [getattr(n.value, "elt", None)] * len(targets)
+                each = [_same_for_all(n.value)] * len(targets)
                 values = [n.value] if targets == [t] else getattr(n.value, "elts", each)
                 for target, value in zip(targets, values, strict=False):
-                    if value is None or isinstance(value, ast.List | ast.Dict):
-                        continue  # an empty one is filled before the loop
+                    if value is None or isinstance(value, ast.List | ast.Dict) and not parts_held(value):
+                        continue  # one that is empty is filled before the loop
                     own = any(isinstance(n, ast.Call) and is_of_self(n.func) for n in ast.walk(value))
                     if name_of(target) in self.weights and not own:
                         found[target.id] = value
@@ -783,8 +791,9 @@ class _Script(_Pass):
         if self.loss is None and self.out is None:
             raise _NoPass
         self.ends = {*self.weights}
+        self.lists = []
         self.rate, self.share, self.begins, self.head, self.loop = self._rate(), None, {}, [], first
-        self.read_by_methods, self.lists = set(), []
+        self.read_by_methods = set()
         self.name = f"lines_from_line_{first.lineno}"
 
     def _steps_through_a_list(self, loop):
@@ -838,6 +847,12 @@ def _leaves(body):
     return False
 
 
+def _same_for_all(value):
+    """What a comprehension makes each time, where it does not depend on the time; None otherwise."""
+    own = {n for g in getattr(value, "generators", ()) for n in names_in(g.target)}
+    return value.elt if isinstance(value, ast.ListComp) and not own & names_in(value.elt) else None
+
+
 def _labels_of(statement):
     """The labels in d[np.arange(n), labels] -= 1, or in d[label] -= 1; None for other statements."""
     target = getattr(statement, "target", None)
@@ -861,7 +876,9 @@ def _may_be_a_loss(statement):
     if any(isinstance(n, ast.Compare) and n not in chosen for n in nodes):  # how many are right
         return False
     if isinstance(statement, ast.AugAssign):
-        return _has_squares(statement.value) or any(called_name(n) in _sums for n in nodes)
+        return any(
+            isinstance(getattr(n, "op", None), ast.Pow) or called_name(n) in ("log", *_sums) for n in nodes
+        )
     calls = [n for n in nodes if called_name(n) in _sums]
     return any(
         not n.keywords
@@ -881,12 +898,6 @@ def _form(node, parameters):
         if isinstance(n, ast.Name) and n.id not in parameters:
             n.id = "_"
     return ast.unparse(node)
-
-
-def _has_squares(node):
-    """Whether there is a power or a logarithm in an expression."""
-    nodes = ast.walk(node)
-    return any(isinstance(getattr(n, "op", None), ast.Pow) or called_name(n) == "log" for n in nodes)
 
 
 def _at(where, node):

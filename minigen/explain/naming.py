@@ -28,6 +28,18 @@ cache_named = re.compile(  # what forward keeps for backward
 )
 
 
+def player(name):
+    """0 for the discriminator or critic of a GAN, 1 for the generator; None where a name tells neither or both."""
+    told = [i for i, who in enumerate(_players) if any(map(who.search, re.findall(r"\w+", name)))]
+    return told[0] if len(told) == 1 else None
+
+
+_players = (
+    re.compile(r"(^|_)([dD]|[dD]is\w*|[cC]ritic\w*)(_|$|[A-Z])"),
+    re.compile(r"(^|_)([gG]|[gG]en\w*)(_|$|[A-Z])"),
+)
+
+
 def last(name):
     """The last name in small letters: w in self.layer.W and in parameters["W"]; a value between has a ~."""
     return re.sub(r".*\[['\"]?(\w+)['\"]?\]", r"\1", name).rpartition(".")[2].strip("~").lower()

@@ -704,14 +704,7 @@ def _options(place, forward, back, arguments):
 
 def are_of_two_players(losses):
     """Whether two names are those of the losses of a discriminator, or critic, and a generator."""
-    who = sorted([bool(player.search(name)) for player in _players] for name in losses)
-    return who == [[False, True], [True, False]] and all(map(_cost.search, losses))
-
-
-_players = (
-    re.compile(r"(^|_)([dD]|[dD]is\w*|[cC]ritic\w*)(_|$|[A-Z])"),
-    re.compile(r"(^|_)([gG]|[gG]en\w*)(_|$|[A-Z])"),
-)
+    return {*map(naming.player, losses)} == {0, 1} and len(losses) == 2 and all(map(_cost.search, losses))
 
 
 def names_returned(place, name):

@@ -577,9 +577,8 @@ class Search:
         for s in known:
             self._know(s, *first)
         for tier in self._first_tiers(known, everything):
-            with self._in_part_of_the_time(
-                0.5 if quick else 1.0
-            ):  # in a loop that is slow they would take all of it
+            # in a loop that is slow the first tiers would take all of the time
+            with self._in_part_of_the_time(0.5 if quick else 1.0):
                 tier()
             best = self._best(suspects)
             if best is not None or self.misled or self.late():

@@ -188,10 +188,10 @@ def _first_calls(program, wanted, others):
         waiting.discard(code)
         numbers = _counts(given, counters)
         sizes = {n: np.shape(v) for n, v in given.items() if hasattr(v, "shape")}
-        first, kept = whole.setdefault(code, (sizes, []))
+        same, kept = whole.setdefault(code, (sizes, []))
         # in a list of numbers P[u] is a gradient of its own, and another one in another call
         apart = any(isinstance(v, list | dict | tuple) for v in given.values())
-        if numbers and differ and numbers not in kept and sizes == first and not (kept and apart):
+        if numbers and differ and numbers not in kept and sizes == same and not (kept and apart):
             kept.append(numbers)
         more[code] = more.get(code, _CALLS) - 1
         if not more[code] or len(kept) == _COUNTED or not numbers:

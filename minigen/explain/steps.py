@@ -16,11 +16,12 @@ length_named = re.compile(
 )
 _taken_named = re.compile(r"vel|mom|[vV]([_A-Z]|$)|upd|delta|D_?\w*$|L$")  # and what momentum keeps
 
-_unbuffered = {
-    f"{module}.{name}.at": op
-    for module in ("np", "numpy")
-    for name, op in (("add", ast.Add), ("subtract", ast.Sub))
-}
+
+def _unbuffered_op(call):
+    """The operation of np.add.at(...) or np.subtract.at(...); None for other calls."""
+    names = ast.unparse(call.func).split(".")
+    known = {"add": ast.Add, "subtract": ast.Sub}
+    return known[names[1]]() if len(names) == 3 and names[1] in known and names[2] == "at" else None
 
 
 def is_share_of_gradient(node):
@@ -54,9 +55,9 @@ class Step:
                 )
             else:
                 self._new_value(n.value, text, root_of(n.targets[0]))
-        elif isinstance(n, ast.Expr) and ast.unparse(n.value).partition("(")[0] in _unbuffered:
-            self.target, _, self.taken = n.value.args
-            self.op = _unbuffered[ast.unparse(n.value.func)]()
+        elif isinstance(n, ast.Expr) and len(getattr(n.value, "args", ())) == 3 and _unbuffered_op(n.value):
+            whole, rows, self.taken = n.value.args
+            self.target, self.op = ast.Subscript(whole, rows, ast.Store()), _unbuffered_op(n.value)
             self.name, self.names = root_of(self.target), names_read(self.taken)
 
     def goes_down(self):
@@ -132,10 +133,14 @@ def steps_by_name(loop, dicts):
     through = getattr(loop.iter, "func", None)
     if short_name(through) != "items" or len(getattr(loop.target, "elts", ())) != 2:
         return
-    name, keys = name_of(loop.target.elts[0]), dicts.get(root_of(through.value), ())
+    name, keys = name_of(loop.target.elts[0]), dicts.get(root_of(through.value) or None, ())
     for n in (n for block, _ in blocks_of(loop.body) for n in block):
         sets = isinstance(n, ast.Expr) and called_name(n.value) == "setattr" and len(n.value.args) == 3
-        if sets and name_of(n.value.args[0]) == "self" and name_of(n.value.args[1]) == name:
+        taken = n.value.args[2] if sets else None
+        down = (
+            isinstance(getattr(taken, "op", None), ast.Add | ast.Sub) and called_name(taken.left) == "getattr"
+        )
+        if down and name_of(n.value.args[0]) == "self" and name_of(n.value.args[1]) == name:
             for key in keys:
                 step = Step(n)
                 step.name, step.taken, step.target, step.kept = (
@@ -146,6 +151,18 @@ def steps_by_name(loop, dicts):
                 )
                 step.names, step.gradient = {root_of(through.value)}, f"{root_of(through.value)}[{key!r}]"
                 yield step
+
+
+def parts_held(value):
+    """The expressions in a list, tuple or dict as it is written; those of a dict in the order of its keys."""
+    if isinstance(value, ast.Dict):
+        beside = zip(map(_text, value.keys), value.values, strict=True)
+        return [part for _, part in sorted(beside, key=lambda pair: pair[0])]
+    return value.elts if isinstance(value, ast.List | ast.Tuple) else []
+
+
+def _text(node):
+    return "" if node is None else ast.unparse(node)
 
 
 def keys_of(value):

@@ -682,6 +682,69 @@ if __name__ == "__main__":
     loss, back = net(pairs)(rng.normal(size=(8, 4)), rng.normal(size=(8, 3)))
     print(loss, back())
 """
+# the same two losses in a class that keeps its gradients
+BOTH = """import numpy as np
+def sig(v):
+    return 1 / (1 + np.exp(-v))
+class Duel:
+    def __init__(self, seed=0):
+        r = np.random.default_rng(seed)
+        self.D, self.e = r.normal(size=(3, 1)), np.array([0.2])
+        self.G, self.m = r.normal(size=(2, 3)), r.normal(size=3)
+    def forward(self, x, z):
+        self.x, self.z = x, z
+        self.fake = z @ self.G + self.m
+        self.p, self.q = sig(x @ self.D + self.e), sig(self.fake @ self.D + self.e)
+        d_loss = -np.mean(np.log(self.p)) - np.mean(np.log(1 - self.q))
+        g_loss = -np.mean(np.log(self.q))
+        return d_loss, g_loss
+    def backward(self):
+        n = len(self.x)
+        self.dD = (self.x.T @ (self.p - 1) + self.fake.T @ self.q) / n
+        self.de = np.mean(self.p - 1, axis=0) + np.mean(self.q, axis=0)
+        dfake = (self.q - 1) @ self.D.T / n
+        self.dG = self.z.T @ dfake
+        self.dm = dfake.sum(axis=0)
+if __name__ == "__main__":
+    r = np.random.default_rng(1)
+    duel = Duel()
+    print(duel.forward(r.normal(size=(6, 3)), r.normal(size=(6, 2))))
+    duel.backward()
+    print(duel.dG, duel.dD)
+"""
+# beside two gradients stands what forward gives, whose name begins like that of the labels
+BESIDE = """import numpy as np
+def cost_and_slopes(x, w, b, y):
+    y_pred = np.tanh(x @ w + b)
+    d = 2 * (y_pred - y) * (1 - y_pred ** 2) / len(x)
+    return np.mean((y_pred - y) ** 2), {"w_grad": x.T @ d, "b_grad": d.sum(), "y_pred": y_pred}
+r = np.random.default_rng(1)
+print(cost_and_slopes(r.normal(size=(7, 3)), r.normal(size=3), 0.4, r.normal(size=7)))
+"""
+# a slope on one side, copies, a logarithm of a size, a root, and a sum that forward has as well
+SPREAD = """import numpy as np
+def forward(q, k, s, t):
+    a = np.where(q > 0, q, np.exp(np.minimum(q, 0)) - 1)
+    score = a @ k.T / np.sqrt(q.shape[1])
+    up = np.repeat(s, 2, axis=1)
+    m = (1 - 0.3) * t ** 2 + 0.3 / len(t)
+    return np.sum(np.sin(score)) + np.sum(up ** 3) - np.sum(np.log(np.abs(s))) + np.sum(m ** 2) / 2
+def backward(q, k, s, t):
+    n, d = q.shape
+    a = np.where(q > 0, q, np.exp(np.minimum(q, 0)) - 1)
+    g = np.cos(a @ k.T / np.sqrt(d))
+    da = g @ k / np.sqrt(d)
+    dq = da * np.where(q > 0, 1, a + 1)
+    dk = g.T @ a / np.sqrt(d)
+    dup = 3 * np.repeat(s, 2, axis=1) ** 2
+    ds = dup[:, ::2] + dup[:, 1::2] - 1 / s
+    dt = ((1 - 0.3) * t ** 2 + 0.3 / len(t)) * 2 * (1 - 0.3) * t
+    return dq, dk, ds, dt
+if __name__ == "__main__":
+    r = np.random.default_rng(0)
+    given = r.normal(size=(3, 4)), r.normal(size=(5, 4)), r.normal(size=(2, 3)), r.normal(size=6)
+    print(forward(*given), backward(*given))
+"""
 RIGHT = {
     "NEURON": NEURON, "NEURONE": NEURONE, "LINE": LINE, "LOGISTIC": LOGISTIC, "STEP": STEP, "CHAIN": CHAIN,
     "NORM": NORM, "CRITIC": CRITIC, "MADE": MADE, "ROWS": ROWS, "COLUMN": COLUMN, "RATE": RATE,
@@ -689,7 +752,8 @@ RIGHT = {
     "FLAGS": FLAGS, "WAVE": WAVE, "OPINION": OPINION, "TELLER": TELLER, "CELL": CELL,
     "ZERFALL": ZERFALL, "BUILT": BUILT,
     "PEAKS": PEAKS, "MARGINS": MARGINS, "SMOOTH": SMOOTH, "UNLIKE": UNLIKE,
-    "RIVALS": RIVALS, "QUERIES": QUERIES, "STACK": STACK,
+    "RIVALS": RIVALS, "QUERIES": QUERIES, "STACK": STACK, "BOTH": BOTH,
+    "BESIDE": BESIDE, "SPREAD": SPREAD,
 }  # fmt: skip
 WRONG = [
     (NEURON, "dL_dw = dL_dz * x", "dL_dw = dL_dz * w"),
@@ -743,6 +807,13 @@ WRONG = [
     (MARGINS, "-count.sum(axis=1)", "-1"),
     (SMOOTH, "df += dout[i, j]", "df += dout[j, i]"),
     (SMOOTH, "+= dout[i, j] * f\n", "+= dout[i, j] * f[::-1, ::-1]\n"),
+    (BOTH, "self.z.T @ dfake", "self.z.T @ self.fake"),
+    (BOTH, "self.dm = dfake.sum(axis=0)", "self.dm = dfake.mean(axis=0)"),
+    (SPREAD, "da = g @ k / np.sqrt(d)", "da = g @ k / d"),
+    (SPREAD, "np.where(q > 0, 1, a + 1)", "np.where(q > 0, 1, 1)"),
+    (SPREAD, "dup = 3 * np.repeat(s, 2, axis=1)", "dup = 3 * np.tile(s, (1, 2))"),
+    (SPREAD, "- 1 / s", "- np.log(np.abs(s))"),
+    (SPREAD, "dt = ((1 - 0.3) * t ** 2 + 0.3 / len(t))", "dt = ((1 - 0.3) * t ** 2)"),
     (RIVALS, "np.sum(dfake * z)", "np.sum(dfake * x)"),
     (RIVALS, "np.mean(q * fake)", "np.mean(q * z)"),
     (QUERIES, "toward - away", "toward"),

@@ -471,7 +471,8 @@ for epoch in range(5):
         total += -np.where(sign > 0, log_sigmoid(score), log_sigmoid(-score)).sum()
         d = 1 / (1 + np.exp(-score)) - (sign > 0)
         step_a = d @ b
-        np.subtract.at(B, rows, 0.05 * np.outer(d, a))
+        dB = np.outer(d, a)
+        np.subtract.at(B, rows, 0.05 * dB)
         np.subtract.at(c, rows, 0.05 * d)
         A[text[i]] -= 0.05 * step_a
     print(total)
@@ -657,6 +658,25 @@ for turn in range(200):
         vG[k] = 0.5 * vG[k] + g_slopes[k]
         G[k] = G[k] - 0.1 * vG[k]
 """
+# no loss is computed; a square is watched, and no loss; velocities in a list beside the parameters
+WATCHED = """import numpy as np
+rng = np.random.default_rng(9)
+X = rng.normal(size=(30, 2))
+y = (X[:, 0] > X[:, 1]).astype(float)
+w, c = rng.normal(size=2), np.zeros(1)
+vw, vc = np.zeros(2), np.zeros(1)
+everything = [w, c]
+speeds = [vw, vc]
+for turn in range(50):
+    p = 1 / (1 + np.exp(-(X @ w + c)))
+    d = (p - y) / len(y)
+    dw, dc = X.T @ d, d.sum(keepdims=True)
+    slopes = [dw, dc]
+    for i in range(2):
+        speeds[i] = 0.9 * speeds[i] + slopes[i]
+        everything[i] -= 0.3 * speeds[i]
+    far = (w - 2.0) ** 2
+"""
 RIGHT = {
     "RIDGE": RIDGE, "CLASSES": CLASSES, "GATE": GATE, "CURVE": CURVE, "PLAYERS": PLAYERS, "LAYERS": LAYERS,
     "CODE": CODE, "NET": NET, "BY_HAND": BY_HAND, "HANDED": HANDED, "FLOW": FLOW,
@@ -665,6 +685,7 @@ RIGHT = {
     "BEND": BEND, "DECAYED": DECAYED, "PHRASES": PHRASES, "TABLE": TABLE,
     "LISTED": LISTED, "TAGGED": TAGGED, "FORGER": FORGER,
     "ROLLED": ROLLED, "SHARED": SHARED, "NAMED": NAMED, "TURNS": TURNS,
+    "WATCHED": WATCHED,
 }  # fmt: skip
 WRONG = [
     (RIDGE, "X.T @ (guess - y) / n", "X.T @ guess / n"),
@@ -708,6 +729,7 @@ WRONG = [
     (LISTED, "dmiss @ V.T * (1 - h ** 2)", "dmiss @ V.T * (1 - h) ** 2"),
     (LISTED, "du = x.T @ dh, dh.sum(axis=0)", "du = x.T @ dh, dh.mean(axis=0)"),
     (SHARED, "miss / len(x)", "miss / len(U)"),
+    (WATCHED, "X.T @ d,", "X.T @ (p - y),"),
     (NAMED, "(d @ self.B.T) * (1 - h ** 2)", "(d @ self.B.T) * h"),
     (NAMED, '"c": d.sum(axis=0)', '"c": d.mean(axis=0)'),
     (TURNS, 'd @ C[1]["W"].T * (1 - h0 ** 2)\n    slopes', 'd @ C[1]["W"].T * h0\n    slopes'),
