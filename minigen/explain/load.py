@@ -264,7 +264,8 @@ def is_work(program, statement):
     if isinstance(statement, ast.For | ast.With):
         called = [n.func for n in ast.walk(statement) if isinstance(n, ast.Call)]
         steps = (s for n in ast.walk(statement) if isinstance(n, ast.stmt) for s in steps_in(n))
-        if any(s.name and s.goes_down() for s in steps):
+        calls_others = any(isinstance(f, ast.Attribute) for f in called)
+        if calls_others and any(s.name and s.goes_down() for s in steps):
             return "is a loop at the top level"
         if any(
             not _is_plain(program, f) if isinstance(f, ast.Attribute) else name_of(f) in own for f in called
