@@ -1025,7 +1025,11 @@ def _of_copies(node, value):
     words = f"{text(node)} puts the copies in another order"
     axes = [k.value for k in node.keywords if k.arg == "axis"] + node.args[2:]
     times = node.args[1]
-    if called_name(node) == "repeat" and len(axes) == 1 and isinstance(getattr(axes[0], "value", None), int):
+    if (
+        called_name(node) == "repeat"
+        and len(axes) == 1
+        and getattr(axes[0], "value", None) in range(value.ndim)
+    ):
         each = ["1"] * value.ndim
         each[axes[0].value] = text(times)
         yield Edit(

@@ -866,7 +866,7 @@ def _labels_of(statement):
         and called_name(index.elts[0]) in ("arange", "range")
     ):
         return index.elts[1]
-    return None if isinstance(index, ast.Tuple | ast.Slice | ast.Constant) else index
+    return index if isinstance(index, ast.Name | ast.Attribute | ast.Subscript) else None
 
 
 def _may_be_a_loss(statement):

@@ -7,7 +7,7 @@ import re
 
 from minigen.explain.flow import blocks_of, names_read, own_nodes, parts_of, root_of
 from minigen.explain.naming import is_gradient_name
-from minigen.explain.source import called_name, is_difference, name_of, names_in, short_name
+from minigen.explain.source import called_name, is_difference, name_of, names_in
 
 length_named = re.compile(
     r"(lr|eta|alpha|l_rate)(_?\w{1,3})?|tass\w*|(learn\w*_?)?rate|alfa|step(_?size)?|lern\w*|tasa\w*|taxa\w*|pas|paso|passo|hiz\w*|"
@@ -131,7 +131,8 @@ def steps_by_name(loop, dicts):
     gradient as text; `dicts`: the keys that a dict is made with.
     """
     through = getattr(loop.iter, "func", None)
-    if short_name(through) != "items" or len(getattr(loop.target, "elts", ())) != 2:
+    by_items = isinstance(through, ast.Attribute) and through.attr == "items"
+    if not by_items or len(getattr(loop.target, "elts", ())) != 2:
         return
     name, keys = name_of(loop.target.elts[0]), dicts.get(root_of(through.value) or None, ())
     for n in (n for block, _ in blocks_of(loop.body) for n in block):
@@ -143,12 +144,7 @@ def steps_by_name(loop, dicts):
         if down and name_of(n.value.args[0]) == "self" and name_of(n.value.args[1]) == name:
             for key in keys:
                 step = Step(n)
-                step.name, step.taken, step.target, step.kept = (
-                    f"self.{key}",
-                    n.value.args[2],
-                    n.value.args[1],
-                    True,
-                )
+                step.name, step.taken, step.target, step.kept = f"self.{key}", taken, n.value.args[1], True
                 step.names, step.gradient = {root_of(through.value)}, f"{root_of(through.value)}[{key!r}]"
                 yield step
 

@@ -781,3 +781,9 @@ def test_a_loss_that_is_missing_is_told(tmp_path):
 def test_weight_decay_that_no_loss_has_is_told(tmp_path):
     notes = " ".join(checked(tmp_path, RATINGS).notes)
     assert "adds weight decay by lam" in notes
+
+
+def test_a_loop_of_other_things_is_no_error():
+    text = "for t in range(3):\n    p = w * x\n    loss = (p - y) ** 2\n    dw = 2 * (p - y) * x\n"
+    text += "    for name, value in items(x):\n        note(name, value)\n    w -= 0.1 * dw\n"
+    assert [*passes(text)] == ["loop_in_line_1"]
