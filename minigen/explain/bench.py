@@ -10,6 +10,7 @@ forward are told from those of backward, wherever they stand.
 
 import ast
 import copy
+import functools
 import sys
 import traceback
 import types
@@ -20,7 +21,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from minigen.explain.arrays import host, library_of, theirs
-from minigen.explain.source import NOTE, is_pass, without_added
+from minigen.explain.source import NOTE, called_name, is_pass, names_in, without_added
 
 AGREE = 1e-6  # relative, of the largest entry: differences are good to 1e-9 where they are used
 MOST = 16  # entries of one array that are compared one by one; the others along one direction
@@ -130,6 +131,7 @@ class Bench:
         self.task, self.functions, self.tried = task, functions, 0
         self.changes_g = False  # whether the last run changed the upstream gradient in place
         self._asks = task.must_use_g or None  # whether the backward of a loss uses the upstream gradient
+        self._cut = parts_kept(functions, task.names)
         for function in functions:
             function.living.__globals__[WATCH] = _watch
             function.living.__globals__[NOTE] = _note
@@ -217,6 +219,7 @@ class Bench:
             y, g = self._begun(values, rng)
             names = [n for n in self.task.names if n in values]
             directions = {n: rng.standard_normal(np.shape(values[n])) / 10 for n in names}
+            directions |= {n: self._cut[n](d) for n, d in directions.items() if n in self._cut}
             gradients = self.play(Trial(values, g, y, {}))
             if not self._fit_along(directions, gradients, values, y, g):
                 return self.trial_of(values, rng, MOST)
@@ -262,19 +265,24 @@ class Bench:
         def loss(change):
             return weighed(self._forward({**values, name: x + change}), g)
 
-        return self.measured(x, loss, weighed(y, g), rng, most)
+        return self.measured(x, loss, weighed(y, g), rng, most, self._cut.get(name))
 
-    def measured(self, x, loss, here, rng, most):
-        """The Truth of the derivative of loss(change) at 0, where it is `here`; the change is that of an array x."""
-        entries = np.arange(x.size) if x.size <= most else np.sort(rng.choice(x.size, most, replace=False))
+    def measured(self, x, loss, here, rng, most, cut=None):
+        """The Truth of the derivative of loss(change) at 0, where it is `here`; the change is that of an array x, or of
+        what `cut` leaves of it.
+        """
+        cut = cut if x.ndim > 1 else None
+        entries = np.arange(x.size) if cut is None else np.flatnonzero(cut(np.ones(x.shape)))
+        whole = len(entries) <= most
+        entries = entries if whole else np.sort(rng.choice(entries, most, replace=False))
         right = np.empty(len(entries))
         for k, i in enumerate(entries):
             unit = np.zeros(x.shape)
             unit.reshape(-1)[i] = 1.0
             right[k] = slope(lambda h, unit=unit: loss(h * unit), float(np.abs(x.reshape(-1)[i])), here)
-        if len(entries) == x.size:
+        if whole:
             return Truth(x.shape, entries, right)
-        direction = rng.standard_normal(x.shape)
+        direction = rng.standard_normal(x.shape) if cut is None else cut(rng.standard_normal(x.shape))
         along = slope(lambda h: loss(h * direction / 10), 0.1, here) * 10
         return Truth(x.shape, entries, right, direction, along)
 
@@ -392,6 +400,25 @@ _answers = {}
 def _watch(k, value):
     answer = _answers.get(k)
     return value if answer is None else theirs(answer(value, sys._getframe(1)), library_of(value))
+
+
+def parts_kept(functions, names):
+    """{value: np.tril or np.triu, as a function of an array} of gradients, {value: what it is called}, of which backward keeps a
+    triangle alone: dL = np.tril(dL). Then the value is a triangle, and the rest of it no parameter.
+    """
+    found = {}
+    for n in (n for f in functions for n in ast.walk(f.tree)):
+        given = n.targets[0] if isinstance(n, ast.Assign) else None
+        parts = getattr(n.value, "elts", [n.value]) if isinstance(n, ast.Return | ast.Assign) and n.value else []
+        for call in [part for part in parts if called_name(part) in ("tril", "triu") and part.args]:
+            called = {ast.unparse(given)} if given is not None else names_in(call.args[0])
+            first = [k.value for k in call.keywords if k.arg == "k"] + call.args[1:]
+            offset = 0
+            with suppress(ValueError):
+                offset = ast.literal_eval(first[0]) if first else 0
+            kept = functools.partial(getattr(np, called_name(call)), k=offset)
+            found |= {value: kept for value, name in names.items() if name in called}
+    return found
 
 
 _noted, _counts, _moved = [], Counter(), {}  # what a run notes, how often, and what of it is moved

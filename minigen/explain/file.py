@@ -320,6 +320,14 @@ def with_limits(said, found, task, path, like=None):
                 f"all is right if {reading.backward.name} is given p - y, the gradient before the softmax, and wrong as the "
                 f"gradient of what {reading.forward.name} returns; the file does not show which it is",
             )
+    if given := _taken_as_given(found):
+        said.certain.insert(
+            0,
+            f"the loop computes no loss, so {given}, and what follows from it is judged; to judge all: write the loss into "
+            "the loop, loss = ...",
+        )
+        if said.verdict == "ok":
+            said.verdict = "inconclusive"
     if found.stale:
         said.certain.insert(
             0,
@@ -352,6 +360,14 @@ def with_limits(said, found, task, path, like=None):
     if (that_matter or multiple or found.left_out) and said.verdict == "ok":
         said.verdict = "inconclusive"
     return said
+
+
+def _taken_as_given(found):
+    """With which gradients the judgement of a loop without a loss begins, in words; "" where it does not."""
+    trees = [n for n in found.place.program.tree.body if getattr(n, "name", "") == found.reading.forward.name]
+    given = getattr(trees[-1], "firsts", {}) if trees else {}
+    places = " and ".join(f"{name} in line {line}" for name, line in given.items())
+    return places and f"{places} {'is taken as it is' if len(given) == 1 else 'are taken as they are'}"
 
 
 def not_judged(program, name, path, hidden=()):

@@ -30,6 +30,7 @@ import itertools
 import math
 import re
 
+from minigen.explain import firsts, running
 from minigen.explain.flow import (
     Body,
     Turned,
@@ -43,13 +44,16 @@ from minigen.explain.flow import (
     parts_of,
     root_of,
 )
+from minigen.explain.handed import Stepper, handed
 from minigen.explain.naming import bases, is_gradient_name
 from minigen.explain.running import (
     BEFORE,
     CHANGE,
     COPY,
+    FILLED,
     FITS,
     FLOAT,
+    GIVEN,
     HOT,
     KEPT,
     KIND,
@@ -64,6 +68,7 @@ from minigen.explain.running import (
 from minigen.explain.source import (
     called_name,
     called_names,
+    holds_pass,
     is_difference,
     is_of_self,
     is_pass,
@@ -116,14 +121,21 @@ def outlined(tree, is_loss, goes_back):
         loops = [n for n in own_nodes(scope) if isinstance(n, ast.For | ast.While)]
         for loop in reversed(loops):  # the innermost first
             around = next((o for o in reversed(loops) if o is not loop and loop in ast.walk(o)), None)
-            if any(is_pass(called_name(n)) for n in ast.walk(loop)) or _adds_up(loop, around):
+            # a critic takes several steps in a loop of its own, and then the generator one
+            inner = [n for n in loop.body if isinstance(n, ast.For | ast.While) and holds_pass(n)]
+            rest = [n for n in loop.body if n not in inner]
+            if any(map(holds_pass, rest)) or _adds_up(loop, around):
                 continue
             with contextlib.suppress(_NoPass):
-                before, test, body = _guards(loop.body)
+                before, test, body = _guards(rest)
                 made = _steps_of(file, scope, kind, loop, body)
                 calls = [one.call() for one in made]
                 passes += [one.function() for one in made]
-                loop.body = before + ([ast.copy_location(ast.If(test, calls, []), test)] if test else calls)
+                calls = [ast.copy_location(ast.If(test, calls, []), test)] if test else calls
+                counts = [n for n in rest if isinstance(loop, ast.While) and counts_up(n)]  # else it never ends
+                until = loop.body.index(inner[-1]) + 1 if inner else 0
+                first = [n for n in loop.body[:until] if n not in before]  # with what the inner loop reads
+                loop.body = before + first + calls + counts
     if not passes:
         with contextlib.suppress(_NoPass):
             one = _Script(file, tree)
@@ -169,8 +181,12 @@ def _steps_of(file, scope, kind, loop, body):
             players = [
                 _Pass(file, scope, kind, loop, n, part) for n, part in ((whole.name, first), (name, second))
             ]
-            if not {*players[0].weights} & {*players[1].weights} and players[1].own_loss_in(rest):
+            apart = not {*players[0].weights} & {*players[1].weights}
+            known = not any(one.firsts or one.is_of_few for one in players)
+            if apart and known and players[1].own_loss_in(rest):
                 return players
+    if whole.is_of_few:
+        raise _NoPass
     return [whole]
 
 
@@ -198,7 +214,7 @@ class _File:
         kinds = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.ClassDef)]
         imports = [a for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom) for a in n.names]
         self.known = {n.name for n in kinds} | {(a.asname or a.name).partition(".")[0] for a in imports}
-        self.known |= vars(builtins).keys()
+        self.known |= vars(builtins).keys() | running.given().keys()
         calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and n.args and not n.keywords]
         self.functions = {n.name for n in tree.body if isinstance(n, ast.FunctionDef)}
         self.calls = [n for n in calls if name_of(n.func) in self.functions and all(map(name_of, n.args))]
@@ -210,6 +226,10 @@ class _File:
         self.listed = {name: [e.id for e in elements] for name, elements in whole.items()}
         self.texts = {n.targets[0].id: ast.unparse(n.value) for n in given if n.targets[0].id in whole}
         self.variables = Body().see(tree.body).sets
+        own = [*tree.body, *(m for n in tree.body if isinstance(n, ast.ClassDef) for m in n.body)]
+        defined = [n for n in own if isinstance(n, ast.FunctionDef) and not is_pass(n.name)]
+        found = {n.name: Stepper(n) for n in defined if not goes_back(n.name)}
+        self.steppers = {name: s for name, s in found.items() if s.changed or s.key or s.named}
         self.last = max((n.end_lineno for n in tree.body), default=0)
 
 
@@ -230,26 +250,33 @@ class _Pass:
     def __init__(self, file, scope, kind, loop, name, body):
         self.file, self.scope, self.kind, self.loop, self.name = file, scope, kind, loop, name
         self.reported = set()  # what is computed only to be told
+        self.filled = set()  # the names of dicts that keep gradients by the names of what they belong to
         turned = Turned(kind)
         self.every = [turned.visit(n) for n in copy.deepcopy(body)]
         self.body = self.without_reports(self.every)
         if _leaves(self.body):
             raise _NoPass
         self.whole = Body().see(self.body)
-        self._find_steps()
+        handed_over = self._handed_over()
+        self._find_steps(handed_over)
         set_by_methods = of_methods(kind, turned.methods, ast.Store)
         self.read_by_methods = of_methods(kind, turned.methods, ast.Load) - set_by_methods
         if not self.weights or self._is_handed_gradients() or not self._makes_what_it_takes():
             raise _NoPass
         self.loss, told = self._own_loss()
         self.out = self._compared() if self.loss is None or told else None
+        self.firsts = {}
         if self.loss is None and self.out is None:
             self._take_a_function()
+        if self.loss is None and (self.out is None or self._share_behind(names_read(self.out[2])) < 1):
+            self._begin_at_gradients()
         ends = (set(self.loss.split(" + ")) if self.loss else set()) | (
             names_read(self.out[2]) if self.out else set()
         )
         self.ends = ends
         goes_back = {s.name for s in self.steps if self.seen.depends(s.names, self.weights)}
+        # what is subtracted from each other is no error if most of what is trained has no part in it: x - C of centres
+        self.is_of_few = self.out is not None and self._share_behind(ends) < 0.5
         self.weights = [w for w in self.weights if self.seen.depends(ends, {w}) and w in goes_back]
         self.steps = [s for s in self.steps if s.name in self.weights]
         if not ends or not self.weights:
@@ -265,13 +292,70 @@ class _Pass:
         self.begins = self._beginnings()
         self.head = self._sizes()
 
-    def _find_steps(self):
+    def _share_behind(self, ends):
+        """Which share of what is trained has a part in these values."""
+        return sum(self.seen.depends(ends, {w}) for w in self.weights) / len(self.weights)
+
+    def _begin_at_gradients(self):
+        """Take the first gradients as given, where the loop computes no loss (firsts.py)."""
+
+        def made(text, like):
+            return _made_at(self.file.last + 1)(text)
+
+        found = firsts.begun(self.body, self.seen, self.weights, made)
+        if found is None:
+            return
+        gradients, statements = found
+        if not all(self.seen.depends(s.names, gradients.keys()) for s in self.steps):
+            return
+        self.body, self.out, self.loss = statements, None, VALUE
+        self.firsts = {name: line for name, (_, line) in gradients.items()}
+        self.whole = Body().see(self.body)
+        self.seen = Body([s.statement for s in self.steps]).see(self.body)
+
+    def _handed_over(self):
+        """The Steps that functions of the file take: a call of one becomes an assignment of the gradient that it is handed."""
+
+        def comes_from(node, name):
+            return self.whole.depends(names_read(node), {name})
+
+        steps, carried = [], {n for n in self.whole.reads if n not in self.file.known or "." in n}
+        for block in [block for block, _ in blocks_of(self.body)]:
+            for n in [*block]:
+                pairs = handed(n, self.file.steppers, self.file.listed, comes_from)
+                pairs = [(p, g) for p, g in pairs if root_of(p) in carried]
+                new = [self._given(n, *pair) for pair in pairs if _depth(pair[0]) < 2]
+                if new and len(new) == len(pairs):
+                    block[block.index(n) : block.index(n) + 1] = [step.statement for step in new]
+                    steps += new
+        self.whole = Body().see(self.body) if steps else self.whole
+        return steps
+
+    def _given(self, n, parameter, gradient):
+        """The Step of a parameter, W, P["W"] or net.W, whose statement keeps the gradient."""
+        root = root_of(parameter)
+        name = f"{GIVEN}{root.replace('.', '_')}"
+        self.file.known.add(name)
+        step = Step(n)
+        target, step.gradient = ast.Name(name, ast.Store()), name
+        if not isinstance(parameter, ast.Name):
+            key = ast.Constant(parameter.attr) if isinstance(parameter, ast.Attribute) else parameter.slice
+            target, step.gradient = ast.Subscript(target, key, ast.Store()), f"{FILLED}({name}, {root})"
+            target.value.ctx = ast.Load()
+            self.filled.add(name)
+        step.statement = _at(n, ast.Assign([target], gradient))
+        step.name, step.taken, step.target, step.kept = root, gradient, parameter, True
+        step.names = names_read(gradient)
+        return step
+
+    def _find_steps(self, handed_over):
         """Set the steps down a loss, and the names of what they change."""
         carried = [n for n in self.whole.reads if n not in self.file.known]
         given = [n for n in self._nodes() if isinstance(n, ast.Assign) and isinstance(n.value, ast.Subscript)]
         same = {(name_of(n.targets[0]), ast.unparse(n.value)) for n in given}
         steps = [step for block, _ in blocks_of(self.body) for n in block for step in steps_in(n, same)]
-        steps += [step for n in self.body for step in steps_of_each(n, carried, self.file.listed)]
+        made = {*self.whole.of}
+        steps += [step for n in self.body for step in steps_of_each(n, carried, self.file.listed, made)]
         begun = {
             p.id
             for n in self._nodes()
@@ -279,6 +363,8 @@ class _Pass:
             for p in parts_of(t)
             if is_begun(n, p)
         }
+        places = [n.slice for n in self._nodes() if isinstance(n, ast.Subscript)]
+        begun |= {name for place in places for name in names_in(place)}  # where one stands, and no parameter
         steps = [
             s
             for s in steps
@@ -291,6 +377,7 @@ class _Pass:
         dicts = {name_of(n.targets[0]): keys_of(n.value) for n in self._nodes() if isinstance(n, ast.Assign)}
         for n in [n for n in self._nodes() if isinstance(n, ast.For)]:
             steps += [s for s in steps_by_name(n, dicts) if s.name in carried]
+        steps += handed_over
         self.seen = Body([s.statement for s in steps]).see(self.body)
         by_methods = {name for n in self._nodes() for name in getattr(n, "reads", ())}
         self.steps = [s for s in steps if s.name in self.seen.read | by_methods]
@@ -447,9 +534,19 @@ class _Pass:
                 if (named or alone) and plain and self.seen.depends([name], self.weights):
                     found[name] = named, name not in self.whole.reads
         best = [name for name, rank in found.items() if rank == max(found.values())]
+        best = [name for name in self._sums_of(best) if not self.seen.depends(taken, [name])] or best
         others = {name: self.seen.of.get(name, set()) for name in best}
         whole = [n for n in best if not any(self.seen.depends(of, {n}) for o, of in others.items() if o != n)]
         return " + ".join(whole) or None, bool(whole) and {*whole} <= self.reported
+
+    def _sums_of(self, losses):
+        """The names of what is a sum in which all of these losses stand: total = loss_G + 0.5 * info."""
+        for n in self._nodes():
+            sums = isinstance(n, ast.Assign) and isinstance(getattr(n.value, "op", None), ast.Add | ast.Sub)
+            name = name_of(n.targets[0]) if sums else ""
+            kept = name in self.whole.reads  # a running mean, to be told
+            if losses and name and names_in(n.value) >= {*losses} and name not in losses and not kept:
+                yield name
 
     def _compared(self):
         """(block, index, output, target) of what the body subtracts from each other: of which one comes from most of the weights,
@@ -462,6 +559,8 @@ class _Pass:
                 if (labels := _labels_of(statement)) is not None:
                     name = root_of(statement.target)
                     count = sum(self.seen.depends({name}, {w}) for w in self.weights)
+                    if _is_weighted(name, block[i + 1 :]):
+                        continue
                     output, hot = (f"{COPY}({name})", f"{HOT}({name}, {ast.unparse(labels)})")
                     output, hot = (ast.parse(text, mode="eval").body for text in (output, hot))
                     if count and not any(self.seen.depends(names_read(labels), {w}) for w in self.weights):
@@ -622,6 +721,7 @@ class _Pass:
             f"{name} = {argument}; del {argument}" for argument, name in asked.items() if argument != name
         ]
         begin += [f"{BEFORE} = {{{', '.join(f'{w!r}: {w}' for w in self.weights)}}}; {KEPT} = {{}}"]
+        begin += [f"{name} = {{}}" for name in sorted(self.filled)]
         begin += [f"{w} = {COPY}({w})" for w in self.weights]
         begin += [f"{name} = {self.file.texts[name]}" for name in self.lists]
         if isinstance(self.rate, str) and self.rate not in self.whole.sets:
@@ -649,6 +749,7 @@ class _Pass:
         body = [Turned(back=True).visit(n) for n in [*self.head, *made("; ".join(fitting)), *self.body]]
         function.body = [*made("\n".join(begin)), *body, *made("\n".join(end))]
         function.lineno = self.loop.lineno
+        function.firsts = self.firsts
         return function
 
     def _gradient(self, w, made):
@@ -737,7 +838,8 @@ class _Script(_Pass):
     """The statements at the top level of a file, without a loop: forward, and gradients that are named after its values."""
 
     def __init__(self, file, tree):
-        self.file, self.scope, self.kind, self.reported = file, tree, None, set()
+        self.file, self.scope, self.kind, self.reported, self.filled = file, tree, None, set(), set()
+        self.firsts = {}
         work = [
             n
             for n in tree.body
@@ -869,6 +971,17 @@ def _labels_of(statement):
     return index if isinstance(index, ast.Name | ast.Attribute | ast.Subscript) else None
 
 
+def _is_weighted(name, statements):
+    """Whether what is due at each example is multiplied by more than a number, as by an advantage, or more is added to it."""
+    for n in statements:
+        if isinstance(n, ast.AugAssign) and root_of(n.target) == name:
+            by_size = isinstance(n.op, ast.Div) and not isinstance(n.value, ast.Subscript | ast.BinOp)
+            by_size = by_size or any(getattr(m, "attr", "") == "shape" for m in ast.walk(n.value))
+            if not by_size and not isinstance(n.value, ast.Constant):
+                return True
+    return False
+
+
 def _may_be_a_loss(statement):
     """Whether a statement makes a number as a loss is made: a sum of all, or one added to squares and logarithms."""
     nodes = list(ast.walk(statement.value))
@@ -898,6 +1011,11 @@ def _form(node, parameters):
         if isinstance(n, ast.Name) and n.id not in parameters:
             n.id = "_"
     return ast.unparse(node)
+
+
+def _depth(parameter):
+    """Of how many parts a parameter is told by: 0 for W, 1 for P["W"]."""
+    return 1 + _depth(parameter.value) if isinstance(parameter, ast.Subscript | ast.Attribute) else 0
 
 
 def _at(where, node):

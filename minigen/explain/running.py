@@ -5,9 +5,13 @@ import copy
 import numpy as np
 
 # the names of the functions that a pass calls, and of variables of its own
-CHANGE, LOSS, COPY, FITS, NEW, FLOAT, HOT, PAIR = (
-    f"__minigen_{n}__" for n in ("change", "loss", "copy", "fits", "new", "float", "hot", "pair")
-)
+CHANGE, LOSS, COPY, FITS, NEW, FLOAT, HOT, PAIR, FILLED, FIRST, WEIGHED = (
+    f"__minigen_{n}__"
+    for n in (
+        "change", "loss", "copy", "fits", "new", "float", "hot", "pair", "filled", "first", "weighed",
+    )
+)  # fmt: skip
+GIVEN = "__minigen_given_"  # and the name of the parameter to which a gradient belongs
 BEFORE, VALUE, OUT, TARGET, KIND, KEPT, SHARE = (
     f"__minigen_{n}__" for n in ("before", "value", "out", "target", "kind", "kept", "share")
 )
@@ -24,6 +28,9 @@ def given():
         FLOAT: in_floats,
         HOT: one_hot,
         PAIR: pair,
+        FILLED: filled,
+        FIRST: first,
+        WEIGHED: weighed,
     }
 
 
@@ -53,6 +60,24 @@ def one_hot(like, labels=None):
 def pair(one, other):
     """Two outputs side by side, behind a new first axis."""
     return np.stack([one, other])
+
+
+def filled(gradients, of):
+    """The gradients that were handed over one by one; of a list in its order, with zeros where there was none."""
+    if isinstance(of, list | tuple):
+        return [gradients.get(i, 0 * np.asarray(part)) for i, part in enumerate(of)]
+    return gradients
+
+
+def first(value):
+    """Numbers in the shape of a value that depend on nothing but that: they stand for a gradient of which no loss is known."""
+    numbers = np.cos(1 + 1.7 * np.arange(np.size(value))).reshape(np.shape(value))
+    return numbers if np.ndim(value) else float(numbers)
+
+
+def weighed(value):
+    """The loss whose gradient at a value is `first` of it."""
+    return np.sum(first(value) * value)
 
 
 def new(kind):

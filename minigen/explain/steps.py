@@ -108,19 +108,22 @@ def steps_in(n, same=()):
         yield step
 
 
-def steps_of_each(n, carried, listed):
-    """The Steps of `for p, g in ((W, dW), (b, db)): p -= lr * g`, or of zip(params, grads): of W and of b."""
+def steps_of_each(n, carried, listed, made=()):
+    """The Steps of `for p, g in ((W, dW), (b, db)): p -= lr * g`, or of zip(params, grads): of W and of b; `made`: the names of
+    what is computed in the pass, as gradients are.
+    """
     columns = columns_of(n, listed) if isinstance(n, ast.For) else {}
     inner = [Step(s) for block, _ in blocks_of(n.body) for s in block] if columns else []
+    moved = {name for s in ast.walk(n) for t in getattr(s, "targets", ()) if (name := root_of(t)) in columns}
     beside = [t for t in columns if is_gradient_name(t)]
+    beside = beside or [t for t in columns if {*columns[t]} <= {*made} - {*carried}]
     for step in (s for s in inner if s.name in columns):
         for i, name in enumerate(columns[step.name]):
             if name in carried:
                 one = copy.copy(step)
                 one.name = name
-                one.kept = any(
-                    o.name in step.names for o in inner if o.name in columns and o.name != step.name
-                )
+                kept = {o.name for o in inner if o.name in columns} | moved  # V[name] of momentum, too
+                one.kept = bool(step.names & (kept - {step.name}))
                 gradients = columns[beside[0]] if len(beside) == 1 and beside[0] != step.name else []
                 one.beside = gradients[i] if len(gradients) == len(columns[step.name]) else ""
                 yield one
@@ -195,7 +198,7 @@ def columns_of(loop, listed):
 
 def factors_of(node):
     """The factors of a product, and what is divided."""
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.MatMult):
         return [*factors_of(node.left), *factors_of(node.right)]
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
         return factors_of(node.left)
@@ -204,7 +207,7 @@ def factors_of(node):
 
 def numbers_of(node):
     """The numbers by which a product is multiplied, and one over those by which it is divided."""
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.MatMult):
         return [*numbers_of(node.left), *numbers_of(node.right)]
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
         return [*numbers_of(node.left), *(1 / n for n in numbers_of(node.right) if n)]

@@ -1,0 +1,56 @@
+"""Loops that compute no loss, in part: what is the gradient at an output is taken as given, and what follows from it is judged.
+
+    logits = h @ W + b
+    dlogits = p.copy(); dlogits[np.arange(n), actions] -= 1; dlogits *= advantage[:, None]
+    dW = h.T @ dlogits
+
+Of what loss dlogits is the gradient stands nowhere: a policy gradient, a hinge, an energy. But whatever numbers dlogits holds, dW must be
+the gradient of sum(dlogits * logits). So numbers that depend on the shape alone are put in the place of dlogits, and that is the loss.
+"""
+
+import ast
+
+from minigen.explain.flow import Body, root_of
+from minigen.explain.naming import bases
+from minigen.explain.running import COPY, FIRST, VALUE, WEIGHED
+from minigen.explain.source import called_names
+
+
+def begun(body, seen, weights, made):
+    """({gradient: (value, line)}, the statements with a loss that begins at those); None where that is not sure. `made(text, like)`
+    makes statements.
+    """
+    depend = {name for name in seen.of if name not in weights and seen.depends([name], weights)}
+    values = {name.rpartition(".")[2].lower(): name for name in sorted(depend)}
+    gradients = {}
+    for name in seen.of:
+        of = [values[b] for b in bases(name.rpartition(".")[2]) if b in values and values[b] != name]
+        gradients |= {name: of[0]} if of else {}
+    first = [g for g in gradients if not seen.depends(seen.of[g] - {g}, gradients.keys() - {g})]
+    first = {g: gradients[g] for g in first if not seen.depends([gradients[g]], gradients)}
+    found, statements = {}, [*body]
+    for gradient, value in first.items():
+        sets = [n for n in statements if gradient in Body().see([n]).of]
+        values = [n for n in statements if value in Body().see([n]).of]
+        if not _is_set_once(value, values) or any({*Body().see([n]).of} != {gradient} for n in sets):
+            return None
+        kept = f"{VALUE}{value.replace('.', '_')}"
+        at = statements.index(values[0])
+        statements[at + 1 : at + 1] = made(f"{kept} = {COPY}({value})", values[0])
+        statements[statements.index(sets[-1])] = made(f"{gradient} = {FIRST}({kept})", sets[-1])[0]
+        statements = [n for n in statements if n not in sets]
+        found[gradient] = kept, sets[-1].lineno
+    if not found:
+        return None
+    last = max(i for i, n in enumerate(statements) if {*Body().see([n]).of} & {*found})
+    loss = " + ".join(f"{WEIGHED}({kept})" for kept, _ in found.values())
+    statements[last + 1 : last + 1] = made(f"{VALUE} = {loss}", statements[last])
+    return found, statements
+
+
+def _is_set_once(value, statements):
+    """Whether a value has one meaning: it is set by one statement, and another takes its maximum away at most."""
+    first, *others = statements or [None]
+    if not isinstance(first, ast.Assign) or root_of(first.targets[0]) != value:
+        return False
+    return all(isinstance(n, ast.Assign | ast.AugAssign) and "max" in called_names(n) for n in others)
