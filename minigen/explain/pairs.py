@@ -55,6 +55,7 @@ _neutral = re.compile(
     r"|deriv|vjp|loss(?=_grad|_deriv)|pass|propagation|propagate|(?<=_)(?:back|der|d|bp|f|fn)$|^(?:back|d|der|compute|calc|get)_"
     rf"|{naming.BACK}|{naming.FORWARD}|{naming.DERIVATIVE}"
     r"|^jac(?=_|$)|_jac$|^d(?=[A-Z]|relu|sigmoid|tanh|softmax)|^(?:back|call)$|__call__|^apply$"
+    r"|_?[aA]nd_?(?:step|update)s?$|(?<=bwd|ard|rop)_?(?:[sS]tep|[uU]pdate)$"
 )
 _cost = re.compile(
     r"loss|cost|objective|surrogate|criterion|nll|elbo|energy|error|risk|entropy|likelihood|divergence|"
@@ -168,7 +169,7 @@ def _forward_word(name):
     if re.match(r"forward\w*_for_", name):  # forward_pass_for_backward
         return True
     both = re.search(r"forward|_and_|[a-z]And[A-Z]|fprop", name)
-    return bool(both) and not re.search(r"backward|_grads?$", name)
+    return bool(both) and not re.search(r"backward|_grads?$|(bwd|back|prop)_?[aA]nd_?([sS]tep|[uU]pdate)", name)
 
 
 class Place:

@@ -225,7 +225,8 @@ class Reading:
             return numbers[0] if numbers else None
         if isinstance(result, dict):
             keys = ("loss", "cost", "out", "output", "y")
-            return next((result[k] for k in keys if is_number(result.get(k))), None)
+            whole = result if self.loss is not None else None  # the loss reads what it needs
+            return next((result[k] for k in keys if is_number(result.get(k))), whole)
         if self.loss is None and scenes.is_own(result, live.program):
             # a trace that holds the loss, or the output
             return next((vars(result)[n] for n in _traced if is_number(vars(result).get(n))), None)

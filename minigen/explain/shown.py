@@ -78,7 +78,10 @@ def places(program, known=()):
 
 
 def _is_one_of(value, results):
-    """Whether an array or a number is what a forward has returned: backward is given it anew each time."""
+    """Whether an array or a number is what a forward has returned, or a dict of them: backward is given it anew each time."""
+    if isinstance(value, dict):
+        arrays = [v for v in value.values() if isinstance(v, np.ndarray) and v.dtype.kind == "f"]
+        return bool(arrays) and all(_is_one_of(v, results) for v in arrays)
     may_be = isinstance(value, np.ndarray | float)
     return may_be and any(np.array_equal(value, result) for result in results)
 
