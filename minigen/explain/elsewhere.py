@@ -22,6 +22,7 @@ class Elsewhere:
 
     def __init__(self, functions):
         self.slices, self.ways, self.given, self.of, self.settings, self.parts = {}, {}, {}, {}, {}, {}
+        self.divisors = {}
         for function in functions:
             for node in ast.walk(function.tree):
                 self._note(node)
@@ -29,7 +30,11 @@ class Elsewhere:
     def _note(self, node):
         if isinstance(node, ast.Subscript) and _cuts(node):
             self.slices.setdefault(len(index_parts(node)), {})[text(node.slice)] = node.slice
+        elif isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Div):
+            self.divisors[text(node.value)] = node.value
         elif isinstance(node, ast.BinOp):
+            if isinstance(node.op, ast.Div):
+                self.divisors[text(node.right)] = node.right
             for part in (node.left, node.right):
                 if isinstance(part, ast.BinOp):
                     self.parts.setdefault(text(part), {})[text(node)] = node
@@ -112,6 +117,11 @@ class Elsewhere:
                 sums = isinstance(whole.op, ast.Add | ast.Sub)
                 words = f"{own} stands here, and {other} elsewhere in the program"
                 yield Edit(1.1, "missing path" if sums else "factor", words, node, whole)
+        divides = isinstance(getattr(parent, "op", None), ast.Div) and node is not getattr(parent, "left", None)
+        for other, divisor in list(self.divisors.items())[: MOST if divides else 0]:
+            if other != own and not isinstance(divisor, ast.Constant) and _can_be_named(divisor, known):
+                words = f"{own} divides here, and {other} elsewhere in the program"
+                yield Edit(1.2, "operand", words, node, divisor)
         if isinstance(node, ast.Name | ast.Attribute | ast.Subscript) and isinstance(value, np.ndarray):
             for other, call in list(self.of.get(own, {}).items())[:MOST]:
                 if not isinstance(parent, ast.Call) and _can_be_named(call, known):

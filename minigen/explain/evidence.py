@@ -1054,7 +1054,7 @@ def _exchanged(reading, found, live):
         names = [_meant(last_name(found[v].source.label)) for v in values]
         if tree is None or len(values) < 2 or len(set(names)) < len(names):
             continue
-        told = [t for t in _orders_told(tree, live.program.tree) if set(names) <= set(t)]
+        told = [t for t in _orders_told(tree, live.program.tree, names) if set(names) <= set(t)]
         if told:
             right = [] if any(_moved(names, t) == [] for t in told) else _moved(names, told[0])
         elif all(v in order for v in values):
@@ -1100,8 +1100,10 @@ def _one_way(places):
     return places in (sorted(places), sorted(places, reverse=True))
 
 
-def _orders_told(tree, whole):
-    """The orders in which the file takes apart what a function returns, and in which its docstring lists it."""
+def _orders_told(tree, whole, names):
+    """The orders in which the file takes apart what a function returns, and in which its docstring lists it: the gradients,
+    or the `names` of that of which they are.
+    """
     for n in walk(whole):
         takes_apart = isinstance(n, ast.Assign) and isinstance(n.targets[0], ast.Tuple)
         if takes_apart and isinstance(n.value, ast.Call):
@@ -1111,7 +1113,8 @@ def _orders_told(tree, whole):
     documented = ast.get_docstring(tree) if isinstance(tree, ast.FunctionDef) else None
     returns = re.search(r"(?i)\breturn|\bout(put)?s?\b|\bgives\b|->", documented or "")
     if returns:
-        yield list(dict.fromkeys(map(_meant, re.findall(r"[A-Za-z_]\w*", documented[returns.end() :]))))
+        words = [w for w in re.findall(r"[A-Za-z_]\w*", documented[returns.end() :]) if w not in ("a", "an")]
+        yield list(dict.fromkeys(w.lower() if w.lower() in names else _meant(w) for w in words))
 
 
 def _uncompared(reading, candidates, values, found, is_taken, live, slopes):

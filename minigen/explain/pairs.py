@@ -594,6 +594,17 @@ def _with_back(place, title, forward, loss, back, arguments):
                 yield Reading(title, forward, step, loss, reduce=PARTS)
 
 
+def _whose_shape(name, arguments):
+    """The argument of forward whose shape a parameter of backward is, by its name: x of x_shape, the first one of input_shape; ""."""
+    said = re.fullmatch(r"(\w*?)_?(?:shape|dims)(?:_?in)?|shape_?(?:of_?)?(\w*)", name)
+    arrays = [n for n, v in arguments.items() if np.ndim(v)]
+    if said is None or not arrays:
+        return ""
+    of = said[1] or said[2] or ""
+    first = not of or re.match(r"in(put)?s?$|orig\w*$", of)
+    return of if of in arrays else arrays[0] if first else ""
+
+
 def _errors_handed_over(place, back):
     """The kinds of output, softmax or sigmoid, for which p - y may be handed to a backward, the gradient before it: where the
     file does so, or a layer with a softmax at its end may mean it.
@@ -662,6 +673,8 @@ def _options(place, forward, back, arguments):
             choice = [("constant", settings[name])] if required else [None]
         elif name.lower() in evidence.steps:
             choice = [("constant", 0.1)] if required else [None]
+        elif required and (of := _whose_shape(name, arguments)):
+            choice = [("shape", of)]
         elif cache_named.match(name):
             own = [("out", returned.index(name))] if name in returned[2:] else []
             choice = [*own, ("rest",), ("result",), ("y",), *([] if required else [None])]

@@ -314,6 +314,8 @@ def _fetch(source, live, context):
         name, like = what
         live.arguments[name] = {k: np.zeros_like(v) for k, v in live.arguments[like].items()}
         return live.arguments[name]
+    if kind == "shape":
+        return np.shape(live.arguments[what[0]])
     if kind == "rest":
         result = context["result"]
         rest = result[1:] if isinstance(result, tuple) else result

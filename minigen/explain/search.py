@@ -49,7 +49,7 @@ from minigen.explain.elsewhere import Elsewhere
 from minigen.explain.evidence import CHANGE
 from minigen.explain.naming import is_gradient_name, last, promised
 from minigen.explain.pairs import goes_back
-from minigen.explain.source import called_name, functions_of, names_in, small
+from minigen.explain.source import called_name, functions_of, name_of, names_in, small
 
 TRIALS = 4  # sets of inputs on which a change must hold
 LOOKS = 8  # further ones at which only the slope along one direction is compared
@@ -1357,7 +1357,9 @@ class Search:
         if given.size > missing.MOST or given.shape != self.trial.every[name].shape:
             return None
         whole = self._truth(name, given.size)
-        return None if np.isnan(whole.values).any() else whole.values.reshape(given.shape) - given
+        lacks = np.zeros(given.shape)
+        lacks.reshape(-1)[whole.entries] = whole.values - given.reshape(-1)[whole.entries]
+        return None if np.isnan(lacks).any() else lacks
 
     def _two_in_one(self, suspects):
         """Two cheap changes in one statement."""
@@ -1441,8 +1443,22 @@ class Search:
             return None
 
     def _own(self, s, edit):
-        """The less that a change costs in a line that is named after the gradient it computes; names may be exchanged."""
+        """The less that a change costs in a line that is named after the gradient it computes; names may be exchanged. It costs
+        more in a line that stands in forward as well.
+        """
+        if self._repeats_forward(s):
+            return -OWN
         return OWN if edit.kind != "swap" and self._promises(s) and not _is_late(s, edit) else 0.0
+
+    def _repeats_forward(self, s):
+        """Whether a statement stands in a function that does not go back, too, as gap = out - y: then it is meant so."""
+        text = _as_in_forward(s.statement)
+        return bool(text) and any(text in texts for f, texts in self._texts if f is not s.function)
+
+    @functools.cached_property
+    def _texts(self):
+        others = [f for f in self.functions if not goes_back(f.name.rpartition(".")[2])]
+        return [(f, {_as_in_forward(n) for n in ast.walk(f.tree)}) for f in others]
 
     def _promises(self, s):
         """Whether the name that a statement assigns to promises a gradient that is judged, or known."""
@@ -1559,6 +1575,25 @@ def _pieces(statement, own, kinds):
         return each(ast.Return, parts)
     pairs = zip(names, parts, strict=True)
     return [ast.copy_location(ast.Assign([name], part), part) for name, part in pairs]
+
+
+def _as_in_forward(statement):
+    """The text of an assignment, with h for cache["h"] and self.h; "" for other statements, and for one that computes nothing."""
+    if not isinstance(statement, ast.Assign):
+        return ""
+    plain = _Plain().visit(copy.deepcopy(statement))
+    return ast.unparse(plain) if isinstance(plain.value, ast.BinOp | ast.Call) else ""
+
+
+class _Plain(ast.NodeTransformer):
+    """What is kept under a name is called by that."""
+
+    def visit_Attribute(self, node):
+        return ast.Name(node.attr, node.ctx) if name_of(node.value) == "self" else self.generic_visit(node)
+
+    def visit_Subscript(self, node):
+        key = getattr(node.slice, "value", None)
+        return ast.Name(key, node.ctx) if isinstance(key, str) else self.generic_visit(node)
 
 
 def _own_functions(s):
