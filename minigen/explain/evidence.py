@@ -83,6 +83,7 @@ class Match:
     shape: tuple = ()  # that of the gradient
     factor: float | None = None  # where it is this number times the right one
     idle: bool = False  # whether it is 0, as the slopes are: a bias before a batch norm
+    exchanged: bool = False  # whether it is right for another value, with which it is exchanged
 
 
 class Slopes:
@@ -1029,7 +1030,8 @@ def _put_in_order(reading, found, slopes, gradients, live):
             continue
         for value, source in {one: found[other].source, other: found[one].source}.items():
             gradient = gradients[source].reshape(np.shape(scenes.reach(live, value)[2]))
-            found[value] = Match(value, source, bool(slopes.fit(value, gradient)), found[value].named)
+            right, known = bool(slopes.fit(value, gradient)), found[value]
+            found[value] = Match(value, source, right, known.named, exchanged=known.right and not right)
     return unsure
 
 
@@ -1062,7 +1064,8 @@ def _exchanged(reading, found, live):
             right = [] if _has_a_plan(places, names) else _moved(places, sorted(places))
         else:
             continue
-        if len(right) == 2 and len({np.shape(scenes.reach(live, values[i])[2]) for i in right}) == 1:
+        shapes = {np.squeeze(scenes.reach(live, values[i])[2]).shape for i in right}
+        if len(right) == 2 and len(shapes) == 1:
             yield tuple(values[i] for i in right), bool(told)
 
 

@@ -756,7 +756,9 @@ class Found:
         r = self.reading
         plain = (r.backward is not None) * 2 + (r.loss is None) + r.takes_g
         plain += r.inside and not self.takes_a_step  # a step may be clipped elsewhere
-        return (self.right, sum(m.named for m in self.matches), -self.wrong - self.open, -self.open, plain)
+        exchanged = sum(m.exchanged for m in self.matches)  # it was read well, and the order alone is wrong
+        right, wrong = self.right + exchanged, self.wrong - exchanged
+        return (right, sum(m.named for m in self.matches), -wrong - self.open, -self.open, plain)
 
 
 def try_all(place, seed=0, seconds=4.0):
