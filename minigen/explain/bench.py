@@ -409,7 +409,9 @@ def parts_kept(functions, names):
     found = {}
     for n in (n for f in functions for n in ast.walk(f.tree)):
         given = n.targets[0] if isinstance(n, ast.Assign) else None
-        parts = getattr(n.value, "elts", [n.value]) if isinstance(n, ast.Return | ast.Assign) and n.value else []
+        parts = (
+            getattr(n.value, "elts", [n.value]) if isinstance(n, ast.Return | ast.Assign) and n.value else []
+        )
         for call in [part for part in parts if called_name(part) in ("tril", "triu") and part.args]:
             called = {ast.unparse(given)} if given is not None else names_in(call.args[0])
             first = [k.value for k in call.keywords if k.arg == "k"] + call.args[1:]

@@ -42,6 +42,8 @@ class Edit:
     statements: list = field(default_factory=list)
     last: ast.AST | None = None  # the last of the statements that go, where they are several
     less: float = 0.0  # the part of the cost that was taken away, since its names make it likelier
+    # (the statements among which it belongs, its place there, how much farther in): a line that moves into a loop or out of it
+    to: tuple | None = None
 
 
 @dataclass
@@ -1462,6 +1464,31 @@ def statement_edits(body, index, statement):
         yield e(1.4, "order", "two lines stand in the wrong order", [after, statement], gone=2)
 
 
+def moves(tree, body, index, statement):
+    """A line that belongs at the end of the loop before it, or behind the loop at whose end it stands."""
+    if not isinstance(statement, ast.Assign | ast.AugAssign) or statement.lineno != statement.end_lineno:
+        return
+    target = text(getattr(statement, "target", None) or statement.targets[0])
+
+    def to(words, block, at, shift):
+        place = dict(body=body, index=index, statements=[statement], to=(block, at, shift))
+        return Edit(1.35, "order", f"{target} is made {words}", statement, **place)
+
+    before = body[index - 1] if index else None
+    while isinstance(before, ast.For | ast.While):
+        inside = before.body
+        words = f"behind the loop of line {before.lineno}, and must be made in it"
+        yield to(words, inside, len(inside), inside[0].col_offset - statement.col_offset)
+        before = inside[-1]
+    if len(body) < 2 or index < len(body) - 1:
+        return
+    for around in (getattr(n, part, None) for n in ast.walk(tree) for part in ("body", "orelse")):
+        for at, loop in enumerate(around if isinstance(around, list) else ()):
+            if isinstance(loop, ast.For | ast.While) and loop.body is body:
+                words = f"in the loop of line {loop.lineno}, and must be made behind it"
+                yield to(words, around, at + 1, loop.col_offset - statement.col_offset)
+
+
 def _of_target(e, statement):
     """What is set must be added, subtracted or multiplied."""
     target, value = statement.targets[0], statement.value
@@ -1549,6 +1576,8 @@ def _exchanged_targets(e, statement, after):
 
 def applied(edit, function):
     """Put an edit into the tree of `function`; returns a function that takes it out again."""
+    if edit.to is not None:
+        return _moved(edit)
     if edit.body is not None:
         old = edit.body[edit.index : edit.index + edit.gone]
         new = [placed(copy.copy(s), edit.node) for s in edit.statements]
@@ -1569,6 +1598,17 @@ def applied(edit, function):
                         value[i] = edit.new
                         return lambda: value.__setitem__(i, edit.node)
     raise ValueError("the changed expression is no longer there")
+
+
+def _moved(edit):
+    """Put a line where it belongs; returns a function that puts it back."""
+    body, at, _ = edit.to
+    body.insert(at, edit.body.pop(edit.index))
+
+    def undo():
+        edit.body.insert(edit.index, body.pop(at))
+
+    return undo
 
 
 def placed(statement, like):

@@ -117,7 +117,9 @@ class Elsewhere:
                 sums = isinstance(whole.op, ast.Add | ast.Sub)
                 words = f"{own} stands here, and {other} elsewhere in the program"
                 yield Edit(1.1, "missing path" if sums else "factor", words, node, whole)
-        divides = isinstance(getattr(parent, "op", None), ast.Div) and node is not getattr(parent, "left", None)
+        divides = isinstance(getattr(parent, "op", None), ast.Div) and node is not getattr(
+            parent, "left", None
+        )
         for other, divisor in list(self.divisors.items())[: MOST if divides else 0]:
             if other != own and not isinstance(divisor, ast.Constant) and _can_be_named(divisor, known):
                 words = f"{own} divides here, and {other} elsewhere in the program"

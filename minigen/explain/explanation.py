@@ -138,7 +138,13 @@ class Explanation:
             if a["sentence"] != finding.sentence
         ]
         if self.reveal and finding.after is not None:
-            out.append(f"change : {finding.before or '(a new line)'}  ->  {finding.after.strip()}")
+            before, after = finding.before, finding.after
+            more = len(after) - len(before)
+            if before and before.strip() == after.strip():
+                told = f"{abs(more)} spaces {'more' if more > 0 else 'fewer'} before {before.strip()}"
+            else:
+                told = f"{before or '(a new line)'}  ->  {after.strip()}"
+            out.append(f"change : {told}")
         if finding.verified_on:
             changes = "these changes" if "; and " in finding.sentence else "this one change"
             out.append(f"         {_verified(finding.verified_on, changes)}")
@@ -420,6 +426,11 @@ def _range(edit, function):
         return at, at, 0, 0, "", "\n".join(indent + t for t in texts)
     line, _, column, _ = function.columns(first)
     _, end_line, _, end_column = function.columns(edit.last or first)
+    if edit.to is not None:
+        *_, shift = edit.to  # what is before it on its line belongs to the change
+        place = line, end_line, column + min(shift, 0), end_column
+        before = _cut(lines, *place)
+        return *place, before, " " * shift + before if shift > 0 else before[-shift:]
     place = line, end_line, column, end_column
     return *place, _cut(lines, *place), f"\n{indent}".join(texts)
 

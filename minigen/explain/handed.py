@@ -76,7 +76,9 @@ class Stepper:
 
 
 def _goes_down(value):
-    return Step(ast.Assign([value.left], value)).name != "" and Step(ast.Assign([value.left], value)).goes_down()
+    return (
+        Step(ast.Assign([value.left], value)).name != "" and Step(ast.Assign([value.left], value)).goes_down()
+    )
 
 
 def _side_by_side(parameters, others):
@@ -95,7 +97,11 @@ def _side_by_side(parameters, others):
 def _parts(parameter, gradient):
     """[W, b] and [dW, db] are two pairs."""
     kinds = ast.List | ast.Tuple
-    if isinstance(parameter, kinds) and isinstance(gradient, kinds) and len(parameter.elts) == len(gradient.elts):
+    if (
+        isinstance(parameter, kinds)
+        and isinstance(gradient, kinds)
+        and len(parameter.elts) == len(gradient.elts)
+    ):
         return list(zip(parameter.elts, gradient.elts, strict=True))
     return [(parameter, gradient)]
 

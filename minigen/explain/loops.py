@@ -132,7 +132,9 @@ def outlined(tree, is_loss, goes_back):
                 calls = [one.call() for one in made]
                 passes += [one.function() for one in made]
                 calls = [ast.copy_location(ast.If(test, calls, []), test)] if test else calls
-                counts = [n for n in rest if isinstance(loop, ast.While) and counts_up(n)]  # else it never ends
+                counts = [
+                    n for n in rest if isinstance(loop, ast.While) and counts_up(n)
+                ]  # else it never ends
                 until = loop.body.index(inner[-1]) + 1 if inner else 0
                 first = [n for n in loop.body[:until] if n not in before]  # with what the inner loop reads
                 loop.body = before + first + calls + counts

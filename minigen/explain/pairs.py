@@ -169,7 +169,9 @@ def _forward_word(name):
     if re.match(r"forward\w*_for_", name):  # forward_pass_for_backward
         return True
     both = re.search(r"forward|_and_|[a-z]And[A-Z]|fprop", name)
-    return bool(both) and not re.search(r"backward|_grads?$|(bwd|back|prop)_?[aA]nd_?([sS]tep|[uU]pdate)", name)
+    return bool(both) and not re.search(
+        r"backward|_grads?$|(bwd|back|prop)_?[aA]nd_?([sS]tep|[uU]pdate)", name
+    )
 
 
 class Place:

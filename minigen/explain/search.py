@@ -1094,6 +1094,7 @@ class Search:
         if s.whole is None:
             s.whole = list(changes.of_a_part(s.body, s.index, s.statement, s.function.tree))
             s.whole += statement_edits(s.body, s.index, s.statement) if s.body else ()
+            s.whole += changes.moves(s.function.tree, s.body, s.index, s.statement) if s.body else ()
             for edit in s.whole:
                 edit.cost += SETUP * s.setup
         return s.whole
@@ -1223,7 +1224,8 @@ class Search:
         if edit.body is None:
             key = id(edit.node), ast.dump(edit.new)
         else:
-            key = id(edit.body), edit.index, edit.gone, *map(ast.dump, edit.statements)
+            to = id(edit.to[0]) if edit.to else None
+            key = id(edit.body), edit.index, edit.gone, to, *map(ast.dump, edit.statements)
         if key not in self.judged:
             gradients = run()
             self.judged[key] = gradients and self.bench.status(self.trial, gradients, lines=True)

@@ -1,4 +1,4 @@
-"""Loops whose steps a function takes; a critic with a loop of its own; and loops without a loss, judged in part."""
+"""Loops whose steps a function takes; a critic with a loop of its own; loops without a loss, judged in part."""
 
 import pytest
 from judged import assert_right, checked, is_told
@@ -7,7 +7,8 @@ from judged import assert_right, checked, is_told
 DICTS = """import numpy as np
 rng = np.random.default_rng(1)
 X = rng.random((40, 6))
-P = {"enc": rng.normal(size=(6, 3)) * 0.4, "be": np.zeros(3), "dec": rng.normal(size=(3, 6)) * 0.4, "bd": np.zeros(6)}
+P = {"enc": rng.normal(size=(6, 3)) * 0.4, "be": np.zeros(3), "dec": rng.normal(size=(3, 6)) * 0.4}
+P["bd"] = np.zeros(6)
 state = {k: [0 * v, 0 * v] for k, v in P.items()}
 def adam(P, G, t, lr=0.01):
     for k in P:
@@ -283,7 +284,8 @@ for episode in range(20):
 
 
 @pytest.mark.parametrize(
-    ("text", "given"), [(HINGE, "dF in line 15 is taken as it is"), (POLICY, "dlogit in line 25 and dval in line 26 are")]
+    ("text", "given"),
+    [(HINGE, "dF in line 15 is taken as it is"), (POLICY, "dlogit in line 25 and dval in line 26 are")],
 )
 def test_without_a_loss_what_follows_from_the_first_gradients_is_judged(tmp_path, text, given):
     said = checked(tmp_path, text)

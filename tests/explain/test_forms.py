@@ -1,0 +1,228 @@
+"""Triangles, outputs in one tuple, shapes handed over, a loss of a dict, the order of what is returned; lines that
+stand in the wrong block.
+"""
+
+import pytest
+from judged import assert_right, checked, is_told
+
+from minigen.explain import file
+
+# the factor of a covariance is a triangle, and so is its gradient
+TRIANGLE = """import numpy as np
+def cost(X, m, L):
+    S = L @ L.T
+    c = X - m
+    return 0.5 * len(X) * np.linalg.slogdet(S)[1] + 0.5 * np.sum(c @ np.linalg.inv(S) * c)
+def cost_grad(X, m, L):
+    P = np.linalg.inv(L @ L.T)
+    c = X - m
+    dm = -(c @ P).sum(axis=0)
+    dS = 0.5 * len(X) * P - 0.5 * P @ c.T @ c @ P
+    dL = np.tril(2 * dS @ L)
+    return dm, dL
+def inputs(rng):
+    L = np.tril(rng.normal(size=(3, 3)))
+    return {"X": rng.normal(size=(7, 3)), "m": rng.normal(size=3), "L": L + 2 * np.eye(3)}
+"""
+# two outputs in a tuple, and their gradients in one
+TOGETHER = """import numpy as np
+def block_forward(x, W, V):
+    h = np.tanh(x @ W)
+    through, aside = x + h @ V, h.sum(axis=1)
+    return (through, aside), (x, h, W, V)
+def block_backward(dout, cache):
+    dthrough, daside = dout
+    x, h, W, V = cache
+    dV = h.T @ dthrough
+    dh = dthrough @ V.T + daside[:, None]
+    dz = dh * (1 - h ** 2)
+    dx = dthrough + dz @ W.T
+    return dx, x.T @ dz, dV
+def inputs(rng):
+    return {"x": rng.normal(size=(4, 3)), "W": rng.normal(size=(3, 5)), "V": rng.normal(size=(5, 3))}
+"""
+# backward is handed a shape
+SHAPES = """import numpy as np
+def spread(x, k=2):
+    n, h, w = x.shape
+    return x.reshape(n, h // k, k, w // k, k).mean(axis=(2, 4))
+def spread_backward(dout, input_shape, k=2):
+    n, h, w = input_shape
+    return np.repeat(np.repeat(dout, k, axis=1), k, axis=2) / (k * k)
+def flat(x):
+    return x.reshape(len(x), -1) ** 3
+def flat_backward(dout, x, x_shape):
+    return (3 * x.reshape(len(x), -1) ** 2 * dout).reshape(x_shape)
+"""
+# forward keeps all in a dict, of which the loss reads what it needs
+KEPT = """import numpy as np
+def forward_prop(P, z):
+    h = np.tanh(z @ P["A"])
+    made = h @ P["B"]
+    return {"z": z, "h": h, "made": made}
+def match_loss(kept, goal):
+    gap = kept["made"].mean(axis=0) - goal
+    return (gap ** 2).sum()
+def back_prop(P, kept, goal):
+    n = len(kept["z"])
+    gap = kept["made"].mean(axis=0) - goal
+    dmade = np.ones((n, 1)) * 2 * gap / n
+    dh = dmade @ P["B"].T * (1 - kept["h"] ** 2)
+    return {"dB": kept["h"].T @ dmade, "dA": kept["z"].T @ dh}
+if __name__ == "__main__":
+    rng = np.random.default_rng(0)
+    P = {"A": rng.normal(size=(3, 5)), "B": rng.normal(size=(5, 4))}
+    goal = rng.normal(size=4)
+    for step in range(20):
+        z = rng.normal(size=(9, 3))
+        kept = forward_prop(P, z)
+        g = back_prop(P, kept, goal)
+        for name in P:
+            P[name] = P[name] - 0.1 * g["d" + name]
+        print(step, match_loss(kept, goal))
+"""
+# a class that goes back and takes its step
+STEPS = """import numpy as np
+class Net:
+    def __init__(self, n=4, h=3, lr=0.1, seed=0):
+        r = np.random.RandomState(seed)
+        self.A, self.B = r.randn(n, h) * 0.5, r.randn(h, 1) * 0.5
+        self.lr = lr
+    def fwd(self, x, y):
+        self.x, self.y = x, y
+        self.q = x @ self.A
+        self.h = self.q / (1 + np.exp(-self.q))
+        self.out = self.h @ self.B
+        return ((self.out - y) ** 2).mean()
+    def bwd_and_step(self):
+        dout = 2 * (self.out - self.y) / len(self.x)
+        dB = self.h.T @ dout
+        s = 1 / (1 + np.exp(-self.q))
+        dq = dout @ self.B.T * (s + self.h * (1 - s))
+        dA = self.x.T @ dq
+        self.A -= self.lr * dA
+        self.B -= self.lr * dB
+def inputs(rng):
+    return dict(x=rng.normal(size=(5, 4)), y=rng.normal(size=(5, 1)))
+"""
+# the docstring tells the order by the names of the values
+ORDER = '''import numpy as np
+def norm_forward(x, gamma, beta):
+    spread = np.sqrt(x.var(axis=-1, keepdims=True) + 1e-5)
+    xhat = (x - x.mean(axis=-1, keepdims=True)) / spread
+    return gamma * xhat + beta, (xhat, spread, gamma)
+def norm_backward(dout, cache):
+    """Return the gradients of x, gamma and beta, in this order."""
+    xhat, spread, gamma = cache
+    dgamma = (dout * xhat).sum(axis=0)
+    dbeta = dout.sum(axis=0)
+    d = dout * gamma
+    mean = (d * xhat).mean(axis=-1, keepdims=True)
+    dx = (d - d.mean(axis=-1, keepdims=True) - xhat * mean) / spread
+    return dx, dgamma, dbeta
+'''
+# weights of classes: what divides stands in forward
+WEIGHTS = """import numpy as np
+def weighted_loss(x, W, y, weight):
+    z = x @ W
+    p = np.exp(z - z.max(axis=1, keepdims=True))
+    p = p / p.sum(axis=1, keepdims=True)
+    wi = weight[y]
+    n = len(y)
+    loss = -np.sum(wi * np.log(p[np.arange(n), y])) / wi.sum()
+    d = p.copy()
+    d[np.arange(n), y] -= 1.0
+    d *= wi[:, None] / wi.sum()
+    dx = d @ W.T
+    dW = x.T @ d
+    return loss, dx, dW
+def inputs(rng):
+    return {"x": rng.normal(size=(6, 4)), "W": rng.normal(size=(4, 3)), "y": rng.integers(0, 3, 6),
+            "weight": rng.uniform(0.5, 2.0, 3)}
+"""
+# two lines at the end of a loop
+BLOCKS = """import numpy as np
+def run_forward(xs, W, U, h0):
+    hs = [h0]
+    for x in xs:
+        hs.append(np.tanh(x @ W + hs[-1] @ U))
+    return np.stack(hs[1:]), (xs, W, U, hs)
+def run_backward(dout, cache):
+    xs, W, U, hs = cache
+    dW, dU, dxs = np.zeros_like(W), np.zeros_like(U), np.zeros_like(xs)
+    dh = np.zeros_like(hs[0])
+    for t in reversed(range(len(xs))):
+        dz = (dout[t] + dh) * (1 - hs[t + 1] ** 2)
+        dW += xs[t].T @ dz
+        dU += hs[t].T @ dz
+        dh = dz @ U.T
+        dxs[t] = dz @ W.T
+    dh0 = dh * 1.0
+    return dxs, dW, dU, dh0
+def inputs(rng):
+    return {"xs": rng.normal(size=(4, 3, 2)), "W": rng.normal(size=(2, 5)), "U": rng.normal(size=(5, 5)) / 2,
+            "h0": rng.normal(size=(3, 5))}
+"""
+RIGHT = {
+    "TRIANGLE": TRIANGLE, "TOGETHER": TOGETHER, "SHAPES": SHAPES, "KEPT": KEPT, "STEPS": STEPS,
+    "ORDER": ORDER, "WEIGHTS": WEIGHTS, "BLOCKS": BLOCKS,
+}  # fmt: skip
+WRONG = [
+    (TRIANGLE, "np.tril(2 * dS @ L)", "np.tril(dS @ L)"),
+    (TRIANGLE, "dm = -(c @ P)", "dm = (c @ P)"),
+    (TOGETHER, "dthrough @ V.T + daside[:, None]", "dthrough @ V.T"),
+    (TOGETHER, "dx = dthrough + dz @ W.T", "dx = dz @ W.T"),
+    (SHAPES, "axis=2) / (k * k)", "axis=2) / k"),
+    (SHAPES, "(3 * x.reshape", "(2 * x.reshape"),
+    (KEPT, "np.ones((n, 1)) * 2 * gap / n", "np.ones((n, 1)) * 2 * gap"),
+    (KEPT, '(1 - kept["h"] ** 2)', '(1 - kept["h"])'),
+    (STEPS, "(s + self.h * (1 - s))", "s * (1 - s)"),
+    (ORDER, "return dx, dgamma, dbeta", "return dx, dbeta, dgamma"),
+    (WEIGHTS, "d *= wi[:, None] / wi.sum()", "d *= wi[:, None] / n"),
+    (BLOCKS, "        dxs[t] = dz @ W.T\n", "    dxs[t] = dz @ W.T\n"),
+]
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_a_right_program_is_right(tmp_path, name):
+    assert_right(tmp_path, RIGHT[name])
+
+
+@pytest.mark.parametrize(("text", "before", "after"), WRONG)
+def test_a_mistake_is_seen(tmp_path, text, before, after):
+    assert is_told(tmp_path, text, before, after)
+
+
+def test_of_a_triangle_the_rest_is_no_parameter_only_where_backward_says_so(tmp_path):
+    said = checked(tmp_path, TRIANGLE.replace("np.tril(2 * dS @ L)", "2 * dS @ L"))
+    assert said.verdict == "ok"  # every entry is right
+    zeros = TRIANGLE.replace(
+        "np.tril(2 * dS @ L)", "2 * dS @ L * np.array([[1, 0, 0], [1, 1, 0], [1, 1, 1]])"
+    )
+    assert checked(tmp_path, zeros).verdict == "wrong"
+
+
+HALVED = BLOCKS.replace("x @ W +", "0.5 * x @ W +").replace(
+    "dh0 = dh * 1.0", "dxs *= 0.5\n    dW *= 0.5\n    dh0 = dh"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "before", "after", "more"),
+    [
+        (BLOCKS, "        dxs[t] = dz @ W.T\n", "    dxs[t] = dz @ W.T\n", "4 spaces more"),
+        (HALVED, "    dxs *= 0.5\n", "        dxs *= 0.5\n", "4 spaces fewer"),
+    ],
+)
+def test_a_line_is_moved_as_the_change_says(tmp_path, text, before, after, more):
+    assert text.count(before) == 1
+    path = tmp_path / "program.py"
+    path.write_text(text.replace(before, after))
+    said = file.check(path, seconds=20, reveal=True)
+    (f,) = said.explanations[0].findings
+    assert f"change : {more} before {before.strip()}" in str(said.explanations[0])
+    lines = text.replace(before, after).splitlines(keepends=True)
+    line = lines[f.line - 1]
+    assert line[f.column : f.end_column] == f.before
+    lines[f.line - 1] = line[: f.column] + f.after + line[f.end_column :]
+    assert "".join(lines) == text
