@@ -1,6 +1,4 @@
-"""Triangles, outputs in one tuple, shapes handed over, a loss of a dict, the order of what is returned; lines that
-stand in the wrong block.
-"""
+"""Forms of programs that were once not read, and lines that stand in the wrong block."""
 
 import pytest
 from judged import assert_right, checked, is_told

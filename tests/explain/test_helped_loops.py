@@ -1,4 +1,4 @@
-"""Loops whose steps a function takes; a critic with a loop of its own; loops without a loss, judged in part."""
+"""Loops whose steps a function takes, a critic with a loop of its own, and loops without a loss."""
 
 import pytest
 from judged import assert_right, checked, is_told
@@ -285,7 +285,7 @@ for episode in range(20):
 
 @pytest.mark.parametrize(
     ("text", "given"),
-    [(HINGE, "dF in line 15 is taken as it is"), (POLICY, "dlogit in line 25 and dval in line 26 are")],
+    [(HINGE, "dF in line 14 is taken as it is"), (POLICY, "dlogit in line 24 and dval in line 25 are")],
 )
 def test_without_a_loss_what_follows_from_the_first_gradients_is_judged(tmp_path, text, given):
     said = checked(tmp_path, text)
