@@ -11,14 +11,14 @@ the gradient of sum(dlogits * logits). So numbers that depend on the shape alone
 import ast
 
 from minigen.explain.flow import Body, root_of
-from minigen.explain.naming import bases
+from minigen.explain.naming import bases, is_gradient_name
 from minigen.explain.running import COPY, FIRST, VALUE, WEIGHED
 from minigen.explain.source import called_names
 
 
-def begun(body, seen, weights, made):
-    """({gradient: (value, line)}, the statements with a loss that begins at those); None where that is not sure. `made(text, like)`
-    makes statements.
+def begun(body, seen, weights, taken, made):
+    """({gradient: (value, line)}, the statements with a loss that begins at those); None where that is not sure, as where a gradient
+    on which the steps, `taken`, depend is that of no value that has a name. `made(text, like)` makes statements.
     """
     depend = {name for name in seen.of if name not in weights and seen.depends([name], weights)}
     values = {name.rpartition(".")[2].lower(): name for name in sorted(depend)}
@@ -28,6 +28,10 @@ def begun(body, seen, weights, made):
         gradients |= {name: of[0]} if of else {}
     first = [g for g in gradients if not seen.depends(seen.of[g] - {g}, gradients.keys() - {g})]
     first = {g: gradients[g] for g in first if not seen.depends([gradients[g]], gradients)}
+    behind = [n for n in seen.of if seen.depends(taken, {n}) and not seen.depends(first.values(), {n})]
+    named = [n for n in behind if is_gradient_name(n.rpartition(".")[2])]
+    if not all(n in first or seen.depends(seen.of[n], {*first}) for n in named):
+        return None
     found, statements = {}, [*body]
     for gradient, value in first.items():
         sets = [n for n in statements if gradient in Body().see([n]).of]

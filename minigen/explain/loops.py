@@ -304,7 +304,8 @@ class _Pass:
         def made(text, like):
             return _made_at(self.file.last + 1)(text)
 
-        found = firsts.begun(self.body, self.seen, self.weights, made)
+        taken = {name for s in self.steps for name in s.names}
+        found = firsts.begun(self.body, self.seen, self.weights, taken, made)
         if found is None:
             return
         gradients, statements = found
