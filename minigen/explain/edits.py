@@ -847,6 +847,14 @@ def _of_operator(node):
         yield e(1.2, "factor", f"the division by {b} must be by its square", binary(left, op, square))
     elif isinstance(op, ast.Add | ast.Sub):
         yield from _of_sum(node)
+        for call, other in ((left, right), (right, left)):  # f(a + b) for f(a) + b
+            if (
+                isinstance(call, ast.Call)
+                and len(call.args) == 1
+                and (call is left or isinstance(op, ast.Add))
+            ):
+                new = ast.Call(call.func, [binary(call.args[0], op, other)], call.keywords)
+                yield e(1.35, "term", f"{text(other)} stands beside {text(call)}, and belongs inside it", new)
     elif isinstance(op, ast.Pow):
         yield e(1.1, "function", f"the power {b} is not due", left)
         if b == "2":
@@ -968,6 +976,12 @@ def _of_call(node, values):
     inner = node.func.value if method else node.args[0] if node.args else None
     if inner is None:
         return
+    if is_operation(inner, ast.Add | ast.Sub):  # f(a) + b for f(a + b)
+        one, op, other = inner.left, inner.op, inner.right
+        for part, rest in ((one, other), (other, one)) if isinstance(op, ast.Add) else ((one, other),):
+            call = _reduced(node, method, part)
+            words = f"{text(rest)} stands inside {text(node)}, and belongs beside {text(call)}"
+            yield e(1.35, "term", words, binary(call, op, rest))
     if name in ("sum", "mean", "max", "min", "prod"):
         yield from _of_reduction(node, name, method, inner, values.get(id(inner)))
         return

@@ -265,6 +265,21 @@ def of_another_number(everything):
     return found
 
 
+def of_neighbours(everything):
+    """[(Suspect, Edit)]: the other line of a difference of neighbours: gU[:-1] -= d beside gU[1:] += d."""
+    found = []
+    for s in (s for s in everything if s.body and isinstance(s.statement, ast.AugAssign)):
+        line = ast.unparse(s.statement)
+        target, sign, rest = re.fullmatch(r"(?s)(.+?) (\S+) (.*)", line).groups()
+        first, last = r"(?<=[\[ ])1:(?=[\],])", r"(?<=[\[ ]):-1(?=[\],])"
+        for here, there in ((first, ":-1"), (last, "1:")):
+            if len(re.findall(here, target)) == 1 and sign in ("+=", "-="):
+                new = f"{re.sub(here, there, target)} {'-=' if sign == '+=' else '+='} {rest}"
+                words = f"the same as {line}, for the neighbours"
+                found.append((s, _after(s, 1.5, "missing path", words, new)))
+    return found
+
+
 def terms(everything, lacking):
     """[(Suspect, Edit)]: `name += term` for values that lack a term, `name = term` for a gradient that is never stored, and
     `name -= term` for a parameter that no step changes: `lacking` is [(Suspect, name, sign, what it lacks)].

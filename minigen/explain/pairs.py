@@ -69,8 +69,9 @@ _collection = re.compile(r"^(G|grads?|gradients|d_?params|derivs)$")  # a dict t
 may_be_labels = evidence.may_be_labels
 labels = re.compile(r"^(Y|labels?|targets?|y_true|truth|y_batch)$")
 _skip = re.compile(
-    r"^(inputs|main|train|test|plot|check|load|save|init|initiali[sz]e|numerical|gradient_check|grad_check|"
-    r"check_grad|eval_numerical|update(?!_?[gG]rad_?[iI]nput|_?[oO]utput)|step|fit|predict|accuracy|zero_grad|one_hot)"
+    r"^(inputs|(?:main|train)(?!_?(?i:forward|back|fwd|bwd))|test|plot|check|load|save|init|initiali[sz]e|numerical|gradient_check|grad_check|"
+    r"check_grad|eval_numerical|update(?!_?[gG]rad_?[iI]nput|_?[oO]utput)|accuracy|zero_grad|one_hot|"
+    r"(?:step|fit|predict)(?!_?(?i:loss|cost|grad|err|nll|mse|forward|back|fwd|bwd)))"
 )
 _second = re.compile(
     r"(grad|prime|deriv\w*)_?2$|second|hess|numerical|grad\w*_?check|check\w*grad|^apply_|flush|zero_|clip_",

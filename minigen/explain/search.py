@@ -1165,8 +1165,29 @@ class Search:
             if self.raises and self._calls_less(edit):
                 continue
             in_place = edit.body is None and not self.raises and id(edit.node) in s.keys
+            in_place = in_place and not self._calls_again(edit)
             status = self._with_answer(s, edit) if in_place else self._with_compiled(s, edit)
             self._keep(s, edit, status)
+
+    def _calls_again(self, edit):
+        """Whether what a change replaces and its new value both call what may add to gradients: that must run once."""
+
+        def calls(tree):
+            every = [n for n in ast.walk(tree) if isinstance(n, ast.Call)]
+            return any(isinstance(n.func, ast.Subscript) or _called(n) in self.own_keepers for n in every)
+
+        return calls(edit.node) and calls(edit.new)
+
+    @functools.cached_property
+    def own_keepers(self):
+        """The names of the person's functions that set more than their own variables: self.dW, bank["b"]."""
+        keepers = set()
+        for function in self.functions:
+            for tree in (n for n in ast.walk(function.tree) if isinstance(n, ast.FunctionDef)):
+                kept = (n for n in ast.walk(tree) if isinstance(n, ast.Attribute | ast.Subscript))
+                if any(isinstance(n.ctx, ast.Store) for n in kept):
+                    keepers.add(tree.name)
+        return keepers
 
     def _calls_less(self, edit):
         """Whether a change leaves out a call of the person's own: then a line that raises is only not reached."""
@@ -1279,6 +1300,7 @@ class Search:
         if not self.raises:
             self._try_all(missing.of_unread(self.everything, lambda f: _unread(f.tree)))
             self._try_all(missing.of_another_number(self.everything))
+            self._try_all(missing.of_neighbours(self.everything))
             self._try_all(missing.terms(self.everything, [*self._lacking(suspects)]))
         self._try_all([(s, edit) for s in suspects[:12] for edit in missing.lines(s)])
         for s in suspects[:12]:

@@ -161,7 +161,67 @@ def inputs(rng):
     return {"xs": rng.normal(size=(4, 3, 2)), "W": rng.normal(size=(2, 5)), "U": rng.normal(size=(5, 5)) / 2,
             "h0": rng.normal(size=(3, 5))}
 """
+# differences of neighbours: two lines, one for each of them
+NEIGHBOURS = """import numpy as np
+def fit_loss(U, V, Y):
+    steps = U[1:] - U[:-1]
+    return 0.5 * np.sum((U @ V - Y) ** 2) + 0.2 * np.sum(steps ** 2)
+def fit_grad(U, V, Y):
+    d = U @ V - Y
+    gU = d @ V.T
+    gV = U.T @ d
+    steps = U[1:] - U[:-1]
+    gU[1:] += 0.4 * steps
+    gU[:-1] -= 0.4 * steps
+    return gU, gV
+def inputs(rng):
+    return {"U": rng.normal(size=(5, 3)), "V": rng.normal(size=(3, 4)), "Y": rng.normal(size=(5, 4))}
+"""
+# functions that go back add to what they keep: a call that runs twice adds twice
+PULLS = """import numpy as np
+def make(A, c, bank):
+    def field(y):
+        h = np.tanh(y @ A + c)
+        def pull(g):
+            q = g * (1 - h * h)
+            bank["A"] += y.T @ q
+            bank["c"] += q.sum(axis=0)
+            return q @ A.T
+        return h, pull
+    return field
+def run(A, c, y0):
+    bank = {"A": np.zeros_like(A), "c": np.zeros_like(c)}
+    field, pulls, path, y = make(A, c, bank), [], [y0], y0
+    for i in range(3):
+        step, pull = field(y)
+        y = y + 0.3 * step
+        pulls.append(pull)
+        path.append(y)
+    def backward(gpath):
+        g = gpath[3]
+        for i in range(2, -1, -1):
+            g = g + pulls[i](0.3 * g) + gpath[i]
+        bank["y0"] = g
+        return bank
+    return np.stack(path), backward
+def inputs(rng):
+    return {"A": rng.normal(size=(4, 4)) * 0.5, "c": rng.normal(size=4), "y0": rng.normal(size=(3, 4))}
+"""
+# names that begin like those of functions that train
+CELL = """import numpy as np
+def step_forward(x, h, W, U):
+    out = np.tanh(x @ W + h @ U)
+    return out, (x, h, W, U, out)
+def step_backward(dout, cache):
+    x, h, W, U, out = cache
+    dz = dout * (1 - out ** 2)
+    return dz @ W.T, dz @ U.T, x.T @ dz, h.T @ dz
+def inputs(rng):
+    return {"x": rng.normal(size=(3, 2)), "h": rng.normal(size=(3, 4)), "W": rng.normal(size=(2, 4)),
+            "U": rng.normal(size=(4, 4))}
+"""
 RIGHT = {
+    "CELL": CELL, "NEIGHBOURS": NEIGHBOURS, "PULLS": PULLS,
     "TRIANGLE": TRIANGLE, "TOGETHER": TOGETHER, "SHAPES": SHAPES, "KEPT": KEPT, "STEPS": STEPS,
     "ORDER": ORDER, "WEIGHTS": WEIGHTS, "BLOCKS": BLOCKS,
 }  # fmt: skip
@@ -177,6 +237,11 @@ WRONG = [
     (STEPS, "(s + self.h * (1 - s))", "s * (1 - s)"),
     (ORDER, "return dx, dgamma, dbeta", "return dx, dbeta, dgamma"),
     (WEIGHTS, "d *= wi[:, None] / wi.sum()", "d *= wi[:, None] / n"),
+    (CELL, "return dz @ W.T, dz @ U.T", "return dz @ W.T, dout @ U.T"),
+    (NEIGHBOURS, "    gU[:-1] -= 0.4 * steps\n", ""),
+    (NEIGHBOURS, "gU[:-1] -= 0.4", "gU[:-1] += 0.4"),
+    (PULLS, "g + pulls[i](0.3 * g) + gpath[i]", "g + pulls[i](0.3 * g + gpath[i])"),
+    (PULLS, "g + pulls[i](0.3 * g) + gpath[i]", "pulls[i](0.3 * g) + gpath[i]"),
     (BLOCKS, "        dxs[t] = dz @ W.T\n", "    dxs[t] = dz @ W.T\n"),
 ]
 
