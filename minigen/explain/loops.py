@@ -10,15 +10,17 @@ So people begin, at the top level of a file, in fit(X, y) or in gradient_descent
 reads, loop_in_line_1(x, w, b, y, lr), which ends by returning the loss and the gradients; in the place of the body stands a call
 of it, so that what the file runs shows its arguments. The statements of the body are the person's, with their lines; what is
 added stands behind the file's last line, where nothing is changed. What a loop takes from a parameter, divided by the length of
-the step, is the gradient; where it takes more than that (momentum, Adam), what is named so.
+the step, is the gradient; where it takes more than that (momentum, Adam), what is named so; where a function of the file takes
+the step, what it is handed (handed.py).
 
-Two players that take turns in one loop are two passes, loop_in_line_1 and step_in_line_40. A file without a loop, forward and then the
-chain rule, is one as well, lines_from_line_9, of the gradients that are named so.
+Two players that take turns in one loop are two passes, loop_in_line_1 and step_in_line_40; so are a critic with a loop of its own
+and the generator behind it. A file without a loop, forward and then the chain rule, is one as well, lines_from_line_9, of the
+gradients that are named so.
 
 The loss is what the body calls so, or records, or what it prints, or what a function of the file's gives that it calls in a report.
 Where a loop computes none, half the squared error, a cross-entropy or the likelihood of counts may be meant, of what it
 subtracts from each other, of a probability and 1, or of probabilities from which it takes 1 at the labels: an argument says
-which, and the gradients decide.
+which, and the gradients decide. Where none of them is meant, the first gradients are taken as given (firsts.py).
 """
 
 import ast
