@@ -204,9 +204,9 @@ class Reading:
             if self.outputs > 1:
                 return tuple(result[: self.outputs])
             numbers = [v for v in result if is_number(v)]
-            together = result[0] if len(result) == 2 and not numbers else None  # (a, b), cache
-            if isinstance(together, tuple | list) and together and all(map(is_number, together)):
-                return tuple(together)
+            together = result[0] if isinstance(result, tuple) and len(result) == 2 else None  # (a, b), cache
+            if isinstance(together, tuple) and together and all(map(is_number, together)) and not numbers:
+                return together
             given = live.arguments.values() if isinstance(result, list) and numbers else ()
             first = any(v is numbers[0] for v in given)
             if self.outputs in PLAYERS:
