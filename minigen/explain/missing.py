@@ -52,6 +52,10 @@ def lines(suspect):
     for one, other in itertools.product(gradients, arrays) if suspect.calls > 1 else ():
         if other is not one and one.text != name and _together(one.value, other.value) == shape:
             found.append(_flows(suspect, 2.2, f"{one.text} * {other.text}", name))
+        for term in _of_a_vector(other, one, shape):
+            for sign, does in (("+", "flows into"), ("-", "is taken from")):
+                words = f"{term} {does} {name} as well"
+                add(2.2, words, f"{name} = {name} {sign} {term}")
     decays = [n for n in numbers if isinstance(n.value, float) and 0 < n.value < 1 and n.text.isidentifier()]
     for other, decay in itertools.product(arrays, decays) if suspect.calls > 1 and shape else ():
         if other.value.shape == shape and other.text != name:
@@ -235,6 +239,14 @@ def inside_products(suspects, unread):
                         new = changes.binary(node, ast.Add(), changes.parsed(term))
                         found.append((s, Edit(1.45, "missing path", words, node, new)))
     return found
+
+
+def _of_a_vector(matrix, vector, shape):
+    """The products of a matrix, or of the turned one, and a vector that have this shape."""
+    if matrix.value.ndim == 2 and vector.value.ndim == 1 == len(shape):
+        for turned, (n, k) in (("", matrix.value.shape), (".T", matrix.value.shape[::-1])):
+            if (k,) == vector.value.shape and (n,) == shape:
+                yield f"{matrix.text}{turned} @ {vector.text}"
 
 
 def _products(one, other, shape, outer=False):
