@@ -16,21 +16,26 @@ from minigen.explain.running import COPY, FIRST, VALUE, WEIGHED
 from minigen.explain.source import called_names
 
 
-def begun(body, seen, weights, taken, made):
-    """({gradient: (value, line)}, the statements with a loss that begins at those); None where that is not sure, as where a gradient
-    on which the steps, `taken`, depend is that of no value that has a name. `made(text, like)` makes statements.
+def begun(body, seen, weights, steps, plain, made):
+    """({gradient: line}, the statements with a loss that begins at those); None where that is not sure, as where a gradient on
+    which the steps depend is that of no value that has a name. `plain`: the steps that take a gradient alone; `made(text)` makes
+    statements.
     """
+    taken, sign = {name for s in steps for name in s.names}, _sign(plain)
     depend = {name for name in seen.of if name not in weights and seen.depends([name], weights)}
     values = {name.rpartition(".")[2].lower(): name for name in sorted(depend)}
     gradients = {}
     for name in seen.of:
         of = [values[b] for b in bases(name.rpartition(".")[2]) if b in values and values[b] != name]
+        of = of or _read_by(name, body, depend)
         gradients |= {name: of[0]} if of else {}
     first = [g for g in gradients if not seen.depends(seen.of[g] - {g}, gradients.keys() - {g})]
     first = {g: gradients[g] for g in first if not seen.depends([gradients[g]], gradients)}
     behind = [n for n in seen.of if seen.depends(taken, {n}) and not seen.depends(first.values(), {n})]
     named = [n for n in behind if is_gradient_name(n.rpartition(".")[2])]
-    if not all(n in first or seen.depends(seen.of[n], {*first}) for n in named):
+    if not first or not sign or not all(n in first or seen.depends(seen.of[n], {*first}) for n in named):
+        return None
+    if not all(seen.depends(s.names, {*first}) for s in steps):
         return None
     found, statements = {}, [*body]
     for gradient, value in first.items():
@@ -40,16 +45,36 @@ def begun(body, seen, weights, taken, made):
             return None
         kept = f"{VALUE}{value.replace('.', '_')}"
         at = statements.index(values[0])
-        statements[at + 1 : at + 1] = made(f"{kept} = {COPY}({value})", values[0])
-        statements[statements.index(sets[-1])] = made(f"{gradient} = {FIRST}({kept})", sets[-1])[0]
+        statements[at + 1 : at + 1] = made(f"{kept} = {COPY}({value})")
+        statements[statements.index(sets[-1])] = made(f"{gradient} = {FIRST}({kept})")[0]
         statements = [n for n in statements if n not in sets]
         found[gradient] = kept, sets[-1].lineno
-    if not found:
-        return None
     last = max(i for i, n in enumerate(statements) if {*Body().see([n]).of} & {*found})
     loss = " + ".join(f"{WEIGHED}({kept})" for kept, _ in found.values())
-    statements[last + 1 : last + 1] = made(f"{VALUE} = {loss}", statements[last])
-    return found, statements
+    statements[last + 1 : last + 1] = made(f"{VALUE} = {sign}({loss})")
+    return {name: line for name, (_, line) in found.items()}, statements
+
+
+def _read_by(name, body, depend):
+    """[the one value that comes from the weights and is read where a gradient is made whose name says no more, as delta]."""
+    if bases(name.rpartition(".")[2]) or not is_gradient_name(name.rpartition(".")[2]):
+        return []
+    sets = [n for n in body if name in Body().see([n]).of]
+    read = set().union(*(Body().see([n]).read for n in sets)) & depend - {name}
+    return [*read] if len(read) == 1 and not any(map(is_gradient_name, read)) else []
+
+
+def _sign(steps):
+    """ "-" where all steps go up, w += lr * dw, so that what is taken is minus a gradient; "+" where all go down; "" for others."""
+    ways = {_goes_up(s) for s in steps}
+    return {(): "+", (False,): "+", (True,): "-"}.get((*ways,), "")
+
+
+def _goes_up(step):
+    first, up = step.taken, isinstance(step.op, ast.Add)
+    while isinstance(first, ast.BinOp) and isinstance(first.op, ast.Mult | ast.Div | ast.MatMult):
+        first = first.left
+    return up != isinstance(getattr(first, "op", None), ast.USub)
 
 
 def _is_set_once(value, statements):

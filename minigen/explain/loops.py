@@ -269,7 +269,10 @@ class _Pass:
             raise _NoPass
         self.loss, told = self._own_loss()
         self.out = self._compared() if self.loss is None or told else None
-        self.firsts = {}
+        self.firsts, self.ends = {}, set()
+        lists = [n for n in self.whole.reads if n in self.file.listed]
+        # they hold the same arrays
+        self.lists = [n for n in lists if {*self.file.listed[n]} & {*self.weights}]
         if self.loss is None and self.out is None:
             self._take_a_function()
         if self.loss is None and (self.out is None or self._share_behind(names_read(self.out[2])) < 1):
@@ -286,9 +289,7 @@ class _Pass:
         if not ends or not self.weights:
             raise _NoPass
         self.places = {(s.statement.lineno, s.statement.col_offset) for s in self.steps}
-        lists = [n for n in self.whole.reads if n in self.file.listed]
-        # they hold the same arrays
-        self.lists = [n for n in lists if {*self.file.listed[n]} & {*self.weights}]
+        self.lists = [n for n in self.lists if {*self.file.listed[n]} & {*self.weights}]
         self.rate = self._rate()
         self.share = self._share()
         before = itertools.takewhile(lambda n: all(m is not self.loop for m in ast.walk(n)), self.scope.body)
@@ -302,19 +303,13 @@ class _Pass:
 
     def _begin_at_gradients(self):
         """Take the first gradients as given, where the loop computes no loss (firsts.py)."""
-
-        def made(text, like):
-            return _made_at(self.file.last + 1)(text)
-
-        taken = {name for s in self.steps for name in s.names}
-        found = firsts.begun(self.body, self.seen, self.weights, taken, made)
+        made = _made_at(self.file.last + 1)
+        plain = [s for s in self.steps if self._is_plain(s)]
+        found = firsts.begun(self.body, self.seen, self.weights, self.steps, plain, made)
         if found is None:
             return
-        gradients, statements = found
-        if not all(self.seen.depends(s.names, gradients.keys()) for s in self.steps):
-            return
-        self.body, self.out, self.loss = statements, None, VALUE
-        self.firsts = {name: line for name, (_, line) in gradients.items()}
+        self.firsts, self.body = found
+        self.out, self.loss = None, VALUE
         self.whole = Body().see(self.body)
         self.seen = Body([s.statement for s in self.steps]).see(self.body)
 

@@ -283,9 +283,30 @@ for episode in range(20):
 """
 
 
+# steps that go up a reward, and a first gradient whose name tells no value
+ASCENT = """import numpy as np
+rng = np.random.default_rng(10)
+W, b, V = rng.normal(size=(3, 4)) * 0.5, np.zeros(4), rng.normal(size=4)
+for round in range(20):
+    x = rng.normal(size=(6, 3))
+    h = np.tanh(x @ W + b)
+    f = h @ V
+    sign = np.where(x[:, 0] > 0, 1, -1)
+    delta = sign / (1 + np.exp(sign * f))
+    dh = np.outer(delta, V) * (1 - h ** 2)
+    V += 0.1 * delta @ h
+    W += 0.1 * x.T @ dh
+    b += 0.1 * dh.sum(axis=0)
+"""
+
+
 @pytest.mark.parametrize(
     ("text", "given"),
-    [(HINGE, "dF in line 14 is taken as it is"), (POLICY, "dlogit in line 24 and dval in line 25 are")],
+    [
+        (HINGE, "dF in line 14 is taken as it is"),
+        (POLICY, "dlogit in line 24 and dval in line 25 are"),
+        (ASCENT, "delta in line 9 is taken"),
+    ],
 )
 def test_without_a_loss_what_follows_from_the_first_gradients_is_judged(tmp_path, text, given):
     said = checked(tmp_path, text)
@@ -301,6 +322,7 @@ def test_without_a_loss_what_follows_from_the_first_gradients_is_judged(tmp_path
     [
         (HINGE, "dC = -2 *", "dC = 2 *"),
         (HINGE, "dA = K.T @ dF", "dA = far.T @ dF"),
+        (ASCENT, "(1 - h ** 2)", "(1 - h)"),
         (POLICY, "dlogit @ P.T + np.outer(dval, v)", "dlogit @ P.T"),
         (POLICY, "dv = h.T @ dval", "dv = h.T @ surplus"),
     ],
