@@ -123,7 +123,7 @@ class Elsewhere:
         for other, divisor in list(self.divisors.items())[: MOST if divides else 0]:
             if other != own and not isinstance(divisor, ast.Constant) and _can_be_named(divisor, known):
                 words = f"{own} divides here, and {other} elsewhere in the program"
-                yield Edit(1.2, "operand", words, node, divisor)
+                yield Edit(1.5, "operand", words, node, divisor)
         if isinstance(node, ast.Name | ast.Attribute | ast.Subscript) and isinstance(value, np.ndarray):
             for other, call in list(self.of.get(own, {}).items())[:MOST]:
                 if not isinstance(parent, ast.Call) and _can_be_named(call, known):

@@ -13,7 +13,7 @@ import ast
 from minigen.explain.flow import Body, root_of
 from minigen.explain.naming import bases, is_gradient_name
 from minigen.explain.running import COPY, FIRST, VALUE, WEIGHED
-from minigen.explain.source import called_names
+from minigen.explain.source import called_name, called_names
 
 
 def begun(body, seen, weights, steps, plain, made):
@@ -78,8 +78,13 @@ def _goes_up(step):
 
 
 def _is_set_once(value, statements):
-    """Whether a value has one meaning: it is set by one statement, and another takes its maximum away at most."""
+    """Whether a value has one meaning: it is set by one statement, as a sum or a product of matrices, and another takes its
+    maximum away at most. Of probabilities, dp is mostly what is due before the softmax.
+    """
     first, *others = statements or [None]
     if not isinstance(first, ast.Assign) or root_of(first.targets[0]) != value:
+        return False
+    sums = isinstance(getattr(first.value, "op", None), ast.Add | ast.Sub | ast.MatMult)
+    if not sums and called_name(first.value) not in ("dot", "matmul", "einsum", "sum"):
         return False
     return all(isinstance(n, ast.Assign | ast.AugAssign) and "max" in called_names(n) for n in others)

@@ -5,11 +5,13 @@ loop (loops.py) its call becomes an assignment of the gradient, at the same plac
 """
 
 import ast
+import copy
 import re
 
 from minigen.explain.flow import Turned, blocks_of, parts_of, root_of
 from minigen.explain.naming import bases, is_gradient_name
-from minigen.explain.source import called_name, name_of
+from minigen.explain.running import SHARED
+from minigen.explain.source import called_name, name_of, names_in
 from minigen.explain.steps import Step, columns_of, steps_in, steps_of_each
 
 _named = re.compile(
@@ -26,59 +28,89 @@ class Stepper:
         self.named = bool(_named.search(definition.name))
         self.arguments = [a.arg for a in definition.args.args if a.arg not in ("self", "cls")]
         self.changed, self.key, self.holder, self.by_attribute = [], "", None, False
+        self.divisors = set()  # the arguments by which a step is divided, as by the number of examples
         steps = []
         for n in (n for block, _ in blocks_of(definition.body) for n in block):
-            for step in [*steps_in(n), *steps_of_each(n, self.arguments, {})]:
+            for step in [*steps_in(n), *steps_of_each(n, self.arguments, {}), *self._given_back(n)]:
                 if step.name in self.arguments and (step.goes_down() or isinstance(step.op, ast.Sub)):
                     steps.append(step)
                 elif isinstance(step.target, ast.Subscript) and name_of(step.target.slice) in self.arguments:
                     self.key, self.holder = step.target.slice.id, step.target.value
             call = n.value if isinstance(n, ast.Expr) else None
-            if called_name(call) == "setattr" and name_of(call.args[1]) in self.arguments:
+            if (
+                called_name(call) == "setattr"
+                and len(call.args) == 3
+                and name_of(call.args[1]) in self.arguments
+            ):
                 self.key, self.holder, self.by_attribute = call.args[1].id, call.args[0], True
-            for value in parts_of(n.value) if isinstance(n, ast.Return) and n.value else ():
-                down = isinstance(value, ast.BinOp) and isinstance(value.op, ast.Sub | ast.Add)
-                if down and root_of(value.left) in self.arguments and (self.named or _goes_down(value)):
-                    self.changed.append(root_of(value.left))
-        for step in steps:
-            own = root_of(step.target)
-            others = (o.names for o in steps if root_of(o.target) != own)
-            if not any(own in names for names in others):  # else it is a mean that is kept
-                self.changed.append(step.name)
+        # what another step reads is a mean that is kept
+        read = {id(s): set().union(*(o.names for o in steps if _own(o) != _own(s))) for s in steps}
+        steps = [s for s in steps if _own(s) not in read[id(s)]]
+        self.changed = [s.name for s in steps]
+        self.takes_more = any(
+            _own(s) in s.names for s in steps
+        )  # weight decay, which the loss may have as well
+        for n in (n for s in steps for n in ast.walk(s.taken) if isinstance(n, ast.BinOp)):
+            if isinstance(n.op, ast.Div) and name_of(n.right) in self.arguments:
+                self.divisors.add(n.right.id)
+
+    def _given_back(self, n):
+        """The Steps in what a function returns: return w - lr * g, v."""
+        for value in parts_of(n.value) if isinstance(n, ast.Return) and n.value else ():
+            if (
+                isinstance(value, ast.BinOp)
+                and isinstance(value.op, ast.Sub | ast.Add)
+                and root_of(value.left)
+            ):
+                step = Step(ast.copy_location(ast.Assign([value.left], value), n))
+                if step.name and (self.named or step.goes_down()):
+                    yield step
 
     def takes(self, call, targets, comes_from):
         """[(parameter, gradient)] of a call, as expressions; `targets`: the texts of what it is assigned to, and
         `comes_from(node, name)`: whether an expression is computed from a name.
         """
+        if self.takes_more or any(isinstance(a, ast.Starred) for a in call.args):
+            return []
         given = dict(zip(self.arguments, call.args, strict=False)) | {k.arg: k.value for k in call.keywords}
-        changed = [a for a in given if ast.unparse(given[a]) in targets] if targets else self.changed
-        parameters = [given[a] for a in dict.fromkeys(changed) if a in given]
-        if self.changed and targets:
-            parameters = [given[a] for a in changed if a in self.changed]
+        parameters = [a for a in self.changed if a in given]
+        if targets:
+            parameters = [a for a in given if ast.unparse(given[a]) in targets]
+            parameters = [a for a in parameters if a in self.changed] or parameters
+        parameters = [given[a] for a in dict.fromkeys(parameters)]
         name = getattr(given.get(self.key), "value", None)
         if not parameters and isinstance(name, str):
             parameters = [self._held(name)]
         roots = [root_of(e) for p in parameters for e in getattr(p, "elts", [p])]
         others = [
             node
-            for node in given.values()
-            if node not in parameters
-            and ast.unparse(node) not in targets
-            and any(comes_from(node, root) for root in roots)
+            for a, node in given.items()
+            if node not in parameters and ast.unparse(node) not in targets
+            if is_gradient_name(a) or any(map(is_gradient_name, names_in(node)))
+            if any(comes_from(node, root) for root in roots)
         ]
-        return _side_by_side(parameters, others) if roots and all(roots) else []
+        pairs = _side_by_side(parameters, others) if roots and all(roots) else []
+        return [(p, self._share(g, given)) for p, g in pairs]
+
+    def _share(self, gradient, given):
+        """What a step takes of a gradient that it divides by the number of examples."""
+        for number in [given[a] for a in sorted(self.divisors) if a in given]:
+            gradient = ast.copy_location(
+                ast.Call(ast.Name(SHARED, ast.Load()), [gradient, number], []), gradient
+            )
+        return gradient
 
     def _held(self, name):
         """What a name stands for: P["W1"] or net.W1."""
+        holder = copy.deepcopy(self.holder)
         if self.by_attribute:
-            return Turned().visit(ast.Attribute(self.holder, name, ast.Load()))
-        return ast.Subscript(self.holder, ast.Constant(name), ast.Load())
+            return Turned().visit(ast.Attribute(holder, name, ast.Load()))
+        return ast.Subscript(Turned().visit(holder), ast.Constant(name), ast.Load())
 
 
-def _goes_down(value):
-    return (
-        Step(ast.Assign([value.left], value)).name != "" and Step(ast.Assign([value.left], value)).goes_down()
-    )
+def _own(step):
+    """The name that a step changes, as it stands there."""
+    return root_of(step.target)
 
 
 def _side_by_side(parameters, others):

@@ -329,6 +329,9 @@ class _Pass:
                     block[block.index(n) : block.index(n) + 1] = [step.statement for step in new]
                     steps += new
         self.whole = Body().see(self.body) if steps else self.whole
+        whole = [s.name for s in steps if s.gradient not in self.filled and isinstance(s.target, ast.Name)]
+        if len({*whole}) < len(whole):  # one parameter takes two steps, of two losses
+            raise _NoPass
         return steps
 
     def _given(self, n, parameter, gradient):

@@ -599,8 +599,8 @@ def _with_back(place, title, forward, loss, back, arguments):
 
 def _whose_shape(name, arguments):
     """The argument of forward whose shape a parameter of backward is, by its name: x of x_shape, the first one of input_shape; ""."""
-    said = re.fullmatch(r"(\w*?)_?(?:shape|dims)(?:_?in)?|shape_?(?:of_?)?(\w*)", name)
-    arrays = [n for n, v in arguments.items() if np.ndim(v)]
+    said = re.fullmatch(r"(\w*?)_?shape(?:_?in)?|shape_?(?:of_?)?(\w*)", name)
+    arrays = [n for n, v in arguments.items() if isinstance(v, np.ndarray) and v.ndim]
     if said is None or not arrays:
         return ""
     of = said[1] or said[2] or ""

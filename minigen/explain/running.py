@@ -5,10 +5,10 @@ import copy
 import numpy as np
 
 # the names of the functions that a pass calls, and of variables of its own
-CHANGE, LOSS, COPY, FITS, NEW, FLOAT, HOT, PAIR, FILLED, FIRST, WEIGHED = (
+CHANGE, LOSS, COPY, FITS, NEW, FLOAT, HOT, PAIR, FILLED, FIRST, WEIGHED, SHARED = (
     f"__minigen_{n}__"
     for n in (
-        "change", "loss", "copy", "fits", "new", "float", "hot", "pair", "filled", "first", "weighed",
+        "change", "loss", "copy", "fits", "new", "float", "hot", "pair", "filled", "first", "weighed", "shared",
     )
 )  # fmt: skip
 GIVEN = "__minigen_given_"  # and the name of the parameter to which a gradient belongs
@@ -31,6 +31,7 @@ def given():
         FILLED: filled,
         FIRST: first,
         WEIGHED: weighed,
+        SHARED: shared,
     }
 
 
@@ -67,6 +68,17 @@ def filled(gradients, of):
     if isinstance(of, list | tuple):
         return [gradients.get(i, 0 * np.asarray(part)) for i, part in enumerate(of)]
     return gradients
+
+
+def shared(gradients, number):
+    """Gradients divided by a number, where it counts examples: what else a step divides by, such as an array, is not meant."""
+    if not isinstance(number, int | np.integer):
+        return gradients
+    if isinstance(gradients, dict):
+        return {key: shared(part, number) for key, part in gradients.items()}
+    if isinstance(gradients, list | tuple):
+        return [shared(part, number) for part in gradients]
+    return gradients / number
 
 
 def first(value):
