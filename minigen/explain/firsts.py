@@ -14,6 +14,7 @@ from minigen.explain.flow import Body, root_of
 from minigen.explain.naming import bases, is_gradient_name
 from minigen.explain.running import COPY, FIRST, VALUE, WEIGHED
 from minigen.explain.source import called_name, called_names
+from minigen.explain.steps import goes_up
 
 
 def begun(body, seen, weights, steps, plain, made):
@@ -33,7 +34,12 @@ def begun(body, seen, weights, steps, plain, made):
     first = {g: gradients[g] for g in first if not seen.depends([gradients[g]], gradients)}
     behind = [n for n in seen.of if seen.depends(taken, {n}) and not seen.depends(first.values(), {n})]
     named = [n for n in behind if is_gradient_name(n.rpartition(".")[2])]
-    if not first or not sign or not all(n in first or seen.depends(seen.of[n], {*first}) for n in named):
+    # of several, one may go back on purpose into a part of the network alone
+    if (
+        len(first) != 1
+        or not sign
+        or not all(n in first or seen.depends(seen.of[n], {*first}) for n in named)
+    ):
         return None
     if not all(seen.depends(s.names, {*first}) for s in steps):
         return None
@@ -66,15 +72,8 @@ def _read_by(name, body, depend):
 
 def _sign(steps):
     """ "-" where all steps go up, w += lr * dw, so that what is taken is minus a gradient; "+" where all go down; "" for others."""
-    ways = {_goes_up(s) for s in steps}
+    ways = {goes_up(s) for s in steps}
     return {(): "+", (False,): "+", (True,): "-"}.get((*ways,), "")
-
-
-def _goes_up(step):
-    first, up = step.taken, isinstance(step.op, ast.Add)
-    while isinstance(first, ast.BinOp) and isinstance(first.op, ast.Mult | ast.Div | ast.MatMult):
-        first = first.left
-    return up != isinstance(getattr(first, "op", None), ast.USub)
 
 
 def _is_set_once(value, statements):

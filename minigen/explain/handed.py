@@ -11,8 +11,8 @@ import re
 from minigen.explain.flow import Turned, blocks_of, parts_of, root_of
 from minigen.explain.naming import bases, is_gradient_name
 from minigen.explain.running import SHARED
-from minigen.explain.source import called_name, name_of, names_in
-from minigen.explain.steps import Step, columns_of, steps_in, steps_of_each
+from minigen.explain.source import called_name, called_names, name_of, names_in
+from minigen.explain.steps import Step, columns_of, goes_up, steps_in, steps_of_each
 
 _named = re.compile(
     r"adam|sgd|step|upd|optim|momentum|rmsprop|adagrad|descen|apply|schritt|paso|passo|aktualis|actuali|aggiorna|atuali|obnov|"
@@ -47,9 +47,8 @@ class Stepper:
         read = {id(s): set().union(*(o.names for o in steps if _own(o) != _own(s))) for s in steps}
         steps = [s for s in steps if _own(s) not in read[id(s)]]
         self.changed = [s.name for s in steps]
-        self.takes_more = any(
-            _own(s) in s.names for s in steps
-        )  # weight decay, which the loss may have as well
+        # weight decay, which the loss may have as well; a step up; a gradient that is made here
+        self.takes_another = any(_own(s) in s.names or _is_up(s) or _multiplies(s.taken) for s in steps)
         for n in (n for s in steps for n in ast.walk(s.taken) if isinstance(n, ast.BinOp)):
             if isinstance(n.op, ast.Div) and name_of(n.right) in self.arguments:
                 self.divisors.add(n.right.id)
@@ -70,7 +69,10 @@ class Stepper:
         """[(parameter, gradient)] of a call, as expressions; `targets`: the texts of what it is assigned to, and
         `comes_from(node, name)`: whether an expression is computed from a name.
         """
-        if self.takes_more or any(isinstance(a, ast.Starred) for a in call.args):
+        spread = any(isinstance(a, ast.Starred) for a in call.args) or any(
+            k.arg is None for k in call.keywords
+        )
+        if self.takes_another or spread:
             return []
         given = dict(zip(self.arguments, call.args, strict=False)) | {k.arg: k.value for k in call.keywords}
         parameters = [a for a in self.changed if a in given]
@@ -106,6 +108,17 @@ class Stepper:
         if self.by_attribute:
             return Turned().visit(ast.Attribute(holder, name, ast.Load()))
         return ast.Subscript(Turned().visit(holder), ast.Constant(name), ast.Load())
+
+
+def _is_up(step):
+    """Whether a step adds a gradient: w += lr * dw, and not w + v after v = 0.9 * v - lr * g."""
+    return goes_up(step) and any(map(is_gradient_name, step.names))
+
+
+def _multiplies(taken):
+    """Whether a step multiplies matrices, as in W -= lr * x.T @ delta."""
+    products = (n for n in ast.walk(taken) if isinstance(getattr(n, "op", None), ast.MatMult))
+    return any(products) or bool(called_names(taken) & {"dot", "matmul", "outer", "einsum"})
 
 
 def _own(step):

@@ -543,12 +543,12 @@ class _Pass:
         return " + ".join(whole) or None, bool(whole) and {*whole} <= self.reported
 
     def _sums_of(self, losses):
-        """The names of what is a sum in which all of these losses stand: total = loss_G + 0.5 * info."""
+        """The names of what is a sum of all of these losses and of another value: total = loss_G + 0.5 * info."""
         for n in self._nodes():
-            sums = isinstance(n, ast.Assign) and isinstance(getattr(n.value, "op", None), ast.Add | ast.Sub)
-            name = name_of(n.targets[0]) if sums else ""
-            kept = name in self.whole.reads  # a running mean, to be told
-            if losses and name and names_in(n.value) >= {*losses} and name not in losses and not kept:
+            name = name_of(n.targets[0]) if isinstance(n, ast.Assign) else ""
+            terms = _terms(n.value) if name else []
+            made = {t for t in terms if t not in self.whole.reads and self.seen.depends([t], self.weights)}
+            if losses and made >= {*losses} and len(made) > 1 and name not in {*losses, *self.whole.reads}:
                 yield name
 
     def _compared(self):
@@ -1014,6 +1014,20 @@ def _form(node, parameters):
         if isinstance(n, ast.Name) and n.id not in parameters:
             n.id = "_"
     return ast.unparse(node)
+
+
+def _terms(value):
+    """The names that a sum adds, each by itself or times a number or a name; [] where there is more in it."""
+    if isinstance(value, ast.Name):
+        return [value.id]
+    if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add):
+        both = _terms(value.left), _terms(value.right)
+        return [*both[0], *both[1]] if all(both) else []
+    if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Mult):
+        names = [n for n in (value.left, value.right) if isinstance(n, ast.Name)]
+        plain = all(isinstance(n, ast.Name | ast.Constant | ast.Attribute) for n in (value.left, value.right))
+        return [n.id for n in names] if plain else []
+    return []
 
 
 def _depth(parameter):

@@ -836,6 +836,8 @@ def _tells_nothing(place, reading, found, scene):
         return True
     if found.right:
         return False
+    if getattr(place.tree_of(reading.forward.name), "firsts", None):
+        return True  # what it begins with may be meant otherwise, as before a mean
     # as the code under __main__ calls them; none is right, and one has not even the shape: several examples, and forward one
     if hasattr(place, "smaller") and len(found.matches) > 1 and not all(m.shaped for m in found.matches):
         return True

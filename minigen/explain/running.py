@@ -64,7 +64,14 @@ def pair(one, other):
 
 
 def filled(gradients, of):
-    """The gradients that were handed over one by one; of a list in its order, with zeros where there was none."""
+    """The gradients that were handed over one by one; of a list in its order, with zeros where there was none; of an array, row
+    by row.
+    """
+    if isinstance(of, np.ndarray):
+        whole = np.zeros(of.shape)
+        for place, gradient in gradients.items():
+            whole[place] += gradient
+        return whole
     if isinstance(of, list | tuple):
         return [gradients.get(i, 0 * np.asarray(part)) for i, part in enumerate(of)]
     return gradients

@@ -96,6 +96,14 @@ class Step:
             self.names = read - through.keys() - {root}
 
 
+def goes_up(step):
+    """Whether a step adds what it takes: w += lr * dw, and not w += -lr * dw."""
+    first, up = step.taken, isinstance(step.op, ast.Add)
+    while isinstance(first, ast.BinOp) and isinstance(first.op, ast.Mult | ast.Div | ast.MatMult):
+        first = first.left
+    return up != isinstance(getattr(first, "op", None), ast.USub)
+
+
 def steps_in(n, same=()):
     """The Step that a statement is; of w, b = w - dw, b - db each."""
     pairs = [n]
