@@ -834,10 +834,11 @@ def _tells_nothing(place, reading, found, scene):
     """Whether what was found may be no gradients at all, or none of these values."""
     if _is_a_forward_alone(reading, found):
         return True
+    if getattr(place.tree_of(reading.forward.name), "firsts", None):  # it may be meant before a mean
+        wrong = [m for m in found.matches if not m.right]
+        return bool(wrong) and (not found.right or all((m.factor or -1) > 0 for m in wrong))
     if found.right:
         return False
-    if getattr(place.tree_of(reading.forward.name), "firsts", None):
-        return True  # what it begins with may be meant otherwise, as before a mean
     # as the code under __main__ calls them; none is right, and one has not even the shape: several examples, and forward one
     if hasattr(place, "smaller") and len(found.matches) > 1 and not all(m.shaped for m in found.matches):
         return True
