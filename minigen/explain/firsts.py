@@ -17,12 +17,8 @@ from minigen.explain.source import called_name, called_names
 from minigen.explain.steps import goes_up
 
 
-def begun(body, seen, weights, steps, plain, made):
-    """({gradient: line}, the statements with a loss that begins at those); None where that is not sure, as where a gradient on
-    which the steps depend is that of no value that has a name. `plain`: the steps that take a gradient alone; `made(text)` makes
-    statements.
-    """
-    taken, sign = {name for s in steps for name in s.names}, _sign(plain)
+def of_a_pass(body, seen, weights):
+    """{gradient: value} of those that are computed from no other gradient of a value."""
     depend = {name for name in seen.of if name not in weights and seen.depends([name], weights)}
     values = {name.rpartition(".")[2].lower(): name for name in sorted(depend)}
     gradients = {}
@@ -31,7 +27,16 @@ def begun(body, seen, weights, steps, plain, made):
         of = of or _read_by(name, body, depend)
         gradients |= {name: of[0]} if of else {}
     first = [g for g in gradients if not seen.depends(seen.of[g] - {g}, gradients.keys() - {g})]
-    first = {g: gradients[g] for g in first if not seen.depends([gradients[g]], gradients)}
+    return {g: gradients[g] for g in first if not seen.depends([gradients[g]], gradients)}
+
+
+def begun(body, seen, weights, steps, plain, made):
+    """({gradient: line}, the statements with a loss that begins at those); None where that is not sure, as where a gradient on
+    which the steps depend is that of no value that has a name. `plain`: the steps that take a gradient alone; `made(text)` makes
+    statements.
+    """
+    taken, sign = {name for s in steps for name in s.names}, _sign(plain)
+    first = of_a_pass(body, seen, weights)
     behind = [n for n in seen.of if seen.depends(taken, {n}) and not seen.depends(first.values(), {n})]
     named = [n for n in behind if is_gradient_name(n.rpartition(".")[2])]
     # of several, one may go back on purpose into a part of the network alone

@@ -282,8 +282,11 @@ class _Pass:
         )
         self.ends = ends
         goes_back = {s.name for s in self.steps if self.seen.depends(s.names, self.weights)}
-        # what is subtracted from each other is no error if most of what is trained has no part in it: x - C of centres
-        self.is_of_few = self.out is not None and self._share_behind(ends) < 0.5
+        # what is subtracted from each other is no error if most of what is trained has no part in it, as in x - C of centres,
+        # or if another gradient begins beside it, of a loss that stands nowhere
+        several = self.loss is None and len(firsts.of_a_pass(self.body, self.seen, self.weights)) > 1
+        least = 1 if several else 0.5
+        self.is_of_few = self.out is not None and self._share_behind(ends) < least
         self.weights = [w for w in self.weights if self.seen.depends(ends, {w}) and w in goes_back]
         self.steps = [s for s in self.steps if s.name in self.weights]
         if not ends or not self.weights:
@@ -889,7 +892,7 @@ class _Script(_Pass):
         self.gradients = {w: g for g, w in promised.items() if w in self.whole.reads and g in self.whole.of}
         self.weights = [*self.gradients]
         self.body += [s.statement for s in self.steps if s.name in self.weights]
-        if not self.weights or self._is_handed_gradients():
+        if not self.weights or self._is_handed_gradients() or self._goes_otherwise():
             raise _NoPass
         self.loss, told = self._own_loss()
         self.out = self._compared() if self.loss is None or told else None
@@ -900,6 +903,14 @@ class _Script(_Pass):
         self.rate, self.share, self.begins, self.head, self.loop = self._rate(), None, {}, [], first
         self.read_by_methods = set()
         self.name = f"lines_from_line_{first.lineno}"
+
+    def _goes_otherwise(self):
+        """Whether a function takes a step of these parameters that is not down by what it is handed, as one that goes up."""
+        calls = [n for n in ast.walk(self.scope) if isinstance(n, ast.Call)]
+        steppers = [
+            (n, self.file.steppers[called_name(n)]) for n in calls if called_name(n) in self.file.steppers
+        ]
+        return any(s.takes_another and names_in(n) & {*self.weights} for n, s in steppers)
 
     def _steps_through_a_list(self, loop):
         """Whether a loop takes steps of all that a list holds: what is around it is no pass without a loop."""

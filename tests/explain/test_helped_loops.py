@@ -290,3 +290,52 @@ def test_without_a_loss_what_follows_from_the_first_gradients_is_judged(tmp_path
 )
 def test_a_mistake_behind_the_first_gradients_is_seen(tmp_path, text, before, after):
     assert is_told(tmp_path, text, before, after)
+
+
+# the head of a critic learns on features that it does not change: that is meant
+FROZEN = """import numpy as np
+rng = np.random.default_rng(11)
+A, P, v = rng.normal(size=(3, 5)) * 0.4, rng.normal(size=(5, 2)) * 0.4, np.zeros(5)
+S, T, R = rng.normal(size=(9, 3)), np.eye(2)[rng.integers(0, 2, 9)], rng.normal(size=9)
+for turn in range(20):
+    h = np.tanh(S @ A)
+    logits = h @ P
+    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    value = h @ v
+    dlogits = (p - T) * (R - value)[:, None]
+    dvalue = value - R
+    dP, dv = h.T @ dlogits, h.T @ dvalue
+    dA = S.T @ (dlogits @ P.T * (1 - h ** 2))
+    A -= 0.1 * dA
+    P -= 0.1 * dP
+    v -= 0.1 * dv
+"""
+# the function goes up, and is handed minus the gradient
+RISING = """import numpy as np
+rng = np.random.default_rng(12)
+X, y, w = rng.normal(size=(9, 3)), rng.normal(size=9), np.zeros(3)
+def raise_by(w, dw):
+    w += 0.1 * dw
+for turn in range(20):
+    off = y - X @ w
+    loss = 0.5 * np.sum(off ** 2)
+    dw = X.T @ off
+    raise_by(w, dw)
+"""
+
+
+@pytest.mark.parametrize("text", [FROZEN, RISING])
+def test_what_may_be_meant_otherwise_is_not_called_wrong(tmp_path, text):
+    assert checked(tmp_path, text).verdict != "wrong"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("faster(A, X.T @ dz, vA)", "faster(A, X.T @ dz, **{'v': vA})"),  # what it is handed is not known
+        ("    A, vA =", "    told = loss + 0.1 * np.sum(A ** 2)\n    change = loss - 1.0\n    A, vA ="),
+    ],
+)
+def test_arguments_in_a_dict_and_sums_that_are_only_told_are_no_error(tmp_path, before, after):
+    assert BACK.count(before) == 1
+    assert checked(tmp_path, BACK.replace(before, after)).verdict == "ok"
