@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from minigen.explain.arrays import host, library_of, theirs
-from minigen.explain.source import NOTE, called_name, is_pass, names_in, without_added
+from minigen.explain.source import NOTE, called_name, is_pass, without_added
 
 AGREE = 1e-6  # relative, of the largest entry: differences are good to 1e-9 where they are used
 MOST = 16  # entries of one array that are compared one by one; the others along one direction
@@ -404,23 +404,29 @@ def _watch(k, value):
 
 def parts_kept(functions, names):
     """{value: np.tril or np.triu, as a function of an array} of gradients, {value: what it is called}, of which backward keeps a
-    triangle alone: dL = np.tril(dL). Then the value is a triangle, and the rest of it no parameter.
+    triangle alone: dL = np.tril(dL), or return dm, np.tril(dL). Then the value is a triangle, and the rest of it no parameter.
     """
+    nameless = [value for value, name in names.items() if name.startswith("the gradient at")]
     found = {}
     for n in (n for f in functions for n in ast.walk(f.tree)):
-        given = n.targets[0] if isinstance(n, ast.Assign) else None
-        parts = (
-            getattr(n.value, "elts", [n.value]) if isinstance(n, ast.Return | ast.Assign) and n.value else []
-        )
-        for call in [part for part in parts if called_name(part) in ("tril", "triu") and part.args]:
-            called = {ast.unparse(given)} if given is not None else names_in(call.args[0])
-            first = [k.value for k in call.keywords if k.arg == "k"] + call.args[1:]
-            offset = 0
-            with suppress(ValueError):
-                offset = ast.literal_eval(first[0]) if first else 0
-            kept = functools.partial(getattr(np, called_name(call)), k=offset)
-            found |= {value: kept for value, name in names.items() if name in called}
+        if isinstance(n, ast.Assign) and (kept := _triangle(n.value)):
+            found |= {value: kept for value, name in names.items() if name == ast.unparse(n.targets[0])}
+        elif isinstance(n, ast.Return) and n.value is not None:
+            parts = [p for p in getattr(n.value, "elts", [n.value]) if not isinstance(p, ast.Name)]
+            for part, value in zip(parts, nameless, strict=False) if len(parts) == len(nameless) else ():
+                found |= {value: kept} if (kept := _triangle(part)) else {}
     return found
+
+
+def _triangle(node):
+    """np.tril or np.triu as a function of an array, with the diagonal that a call gives; None for other expressions."""
+    if called_name(node) not in ("tril", "triu") or not node.args:
+        return None
+    first = [k.value for k in node.keywords if k.arg == "k"] + node.args[1:]
+    offset = 0
+    with suppress(ValueError):  # a name, and no number
+        offset = ast.literal_eval(first[0]) if first else 0
+    return functools.partial(getattr(np, called_name(node)), k=offset)
 
 
 _noted, _counts, _moved = [], Counter(), {}  # what a run notes, how often, and what of it is moved

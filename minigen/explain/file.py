@@ -363,11 +363,10 @@ def with_limits(said, found, task, path, like=None):
 
 
 def _taken_as_given(found):
-    """With which gradients the judgement of a loop without a loss begins, in words; "" where it does not."""
+    """With which gradient the judgement of a loop without a loss begins, in words; "" where it does not."""
     trees = [n for n in found.place.program.tree.body if getattr(n, "name", "") == found.reading.forward.name]
     given = getattr(trees[-1], "firsts", {}) if trees else {}
-    places = " and ".join(f"{name} in line {line}" for name, line in given.items())
-    return places and f"{places} {'is taken as it is' if len(given) == 1 else 'are taken as they are'}"
+    return "".join(f"{name} in line {line} is taken as it is" for name, line in given.items())
 
 
 def not_judged(program, name, path, hidden=()):

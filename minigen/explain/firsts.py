@@ -12,7 +12,7 @@ import ast
 
 from minigen.explain.flow import Body, root_of
 from minigen.explain.naming import bases, is_gradient_name
-from minigen.explain.running import COPY, FIRST, VALUE, WEIGHED
+from minigen.explain.running import COPY, FIRST, OUT, VALUE, WEIGHED
 from minigen.explain.source import called_name, called_names
 from minigen.explain.steps import goes_up
 
@@ -48,22 +48,19 @@ def begun(body, seen, weights, steps, plain, made):
         return None
     if not all(seen.depends(s.names, {*first}) for s in steps):
         return None
-    found, statements = {}, [*body]
-    for gradient, value in first.items():
-        sets = [n for n in statements if gradient in Body().see([n]).of]
-        values = [n for n in statements if value in Body().see([n]).of]
-        if not _is_set_once(value, values) or any({*Body().see([n]).of} != {gradient} for n in sets):
-            return None
-        kept = f"{VALUE}{value.replace('.', '_')}"
-        at = statements.index(values[0])
-        statements[at + 1 : at + 1] = made(f"{kept} = {COPY}({value})")
-        statements[statements.index(sets[-1])] = made(f"{gradient} = {FIRST}({kept})")[0]
-        statements = [n for n in statements if n not in sets]
-        found[gradient] = kept, sets[-1].lineno
-    last = max(i for i, n in enumerate(statements) if {*Body().see([n]).of} & {*found})
-    loss = " + ".join(f"{WEIGHED}({kept})" for kept, _ in found.values())
-    statements[last + 1 : last + 1] = made(f"{VALUE} = {sign}({loss})")
-    return {name: line for name, (_, line) in found.items()}, statements
+    ((gradient, value),) = first.items()
+    sets = [n for n in body if gradient in Body().see([n]).of]
+    makers = [n for n in body if value in Body().see([n]).of]
+    if not _is_set_once(value, makers) or any({*Body().see([n]).of} != {gradient} for n in sets):
+        return None
+    statements = []
+    for n in body:
+        statements += [n] if n not in sets else []
+        if n is makers[0]:
+            statements += made(f"{OUT} = {COPY}({value})")
+        if n is sets[-1]:
+            statements += made(f"{gradient} = {FIRST}({OUT}); {VALUE} = {sign}{WEIGHED}({OUT})")
+    return {gradient: sets[-1].lineno}, statements
 
 
 def _read_by(name, body, depend):

@@ -220,7 +220,11 @@ def inputs(rng):
     return {"x": rng.normal(size=(3, 2)), "h": rng.normal(size=(3, 4)), "W": rng.normal(size=(2, 4)),
             "U": rng.normal(size=(4, 4))}
 """
+RETURNED = TRIANGLE.replace("    dL = np.tril(2 * dS @ L)\n", "").replace(
+    "return dm, dL", "return dm, np.tril(2 * dS @ L)"
+)
 RIGHT = {
+    "RETURNED": RETURNED,
     "CELL": CELL, "NEIGHBOURS": NEIGHBOURS, "PULLS": PULLS,
     "TRIANGLE": TRIANGLE, "TOGETHER": TOGETHER, "SHAPES": SHAPES, "KEPT": KEPT, "STEPS": STEPS,
     "ORDER": ORDER, "WEIGHTS": WEIGHTS, "BLOCKS": BLOCKS,
@@ -228,6 +232,7 @@ RIGHT = {
 WRONG = [
     (TRIANGLE, "np.tril(2 * dS @ L)", "np.tril(dS @ L)"),
     (TRIANGLE, "dm = -(c @ P)", "dm = (c @ P)"),
+    (RETURNED, "np.tril(2 * dS @ L)", "np.tril(dS @ L)"),
     (TOGETHER, "dthrough @ V.T + daside[:, None]", "dthrough @ V.T"),
     (TOGETHER, "dx = dthrough + dz @ W.T", "dx = dz @ W.T"),
     (SHAPES, "axis=2) / (k * k)", "axis=2) / k"),
