@@ -176,6 +176,11 @@ def of_unread(everything, unread):
             edit = _flows(s, 1.4, term, name.text)
             edit.node, edit.index = before, s.index
             found.append((s, edit))
+    for s in (s for s in everything if s.body and assigned(s.statement)):  # or the last one of a gradient
+        left = unread(s.function) if getattr(s.value, "ndim", 0) else ()
+        never = [a for a in atoms(s.scope, s.namespace)[0] if a.text in left and a.value.dtype.kind == "f"]
+        for a in never:
+            found.append((s, _flows(s, 1.45, f"{a.text}.sum()", assigned(s.statement))))
     return found
 
 

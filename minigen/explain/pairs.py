@@ -698,6 +698,8 @@ def _options(place, forward, back, arguments):
             # it is what comes from above, and no value of forward under a strange name
             if _upstream.match(name):
                 choice = [source for source in choice if source[0] == "g"]
+            if len(gradients) == len(returned) > 1 and required and name not in names_in(tree):
+                choice = choice[:1]  # that it is never read is a mistake, and no sign that it is something else
             choice += [] if required else [None]
         elif not required:
             choice = [None]
@@ -1408,6 +1410,7 @@ def task_of(place, reading, warm="cold", seeds=(1, 2, 3), promised=()):
         len(shapes) > 1,
         step,
         takes_g=reading.takes_g,
+        several=reading.outputs not in (1, NUMBER, *PLAYERS),
         must_use_g=_asks_for_g(place, reading),
         may_change_g=True,
         penalties={n: functools.partial(penalty, f) for n, f in _penalties(place, reading).items()},

@@ -223,7 +223,22 @@ def inputs(rng):
 RETURNED = TRIANGLE.replace("    dL = np.tril(2 * dS @ L)\n", "").replace(
     "return dm, dL", "return dm, np.tril(2 * dS @ L)"
 )
+# a layer of a flow, whose log-determinant has an upstream gradient of its own
+FLOW = """import numpy as np
+class Scale:
+    def __init__(self, d):
+        self.s, self.b = np.linspace(-0.4, 0.6, d), np.linspace(0.3, -0.5, d)
+    def forward(self, x):
+        self.x = x
+        return x * np.exp(self.s) + self.b, np.full(len(x), self.s.sum())
+    def backward(self, dy, dlogdet):
+        self.db = dy.sum(axis=0)
+        self.ds = (dy * self.x * np.exp(self.s)).sum(axis=0)
+        self.ds += dlogdet.sum()
+        return dy * np.exp(self.s)
+"""
 RIGHT = {
+    "FLOW": FLOW,
     "RETURNED": RETURNED,
     "CELL": CELL, "NEIGHBOURS": NEIGHBOURS, "PULLS": PULLS,
     "TRIANGLE": TRIANGLE, "TOGETHER": TOGETHER, "SHAPES": SHAPES, "KEPT": KEPT, "STEPS": STEPS,
@@ -248,6 +263,7 @@ WRONG = [
     (PULLS, "g + pulls[i](0.3 * g) + gpath[i]", "g + pulls[i](0.3 * g + gpath[i])"),
     (PULLS, "g + pulls[i](0.3 * g) + gpath[i]", "pulls[i](0.3 * g) + gpath[i]"),
     (BLOCKS, "        dxs[t] = dz @ W.T\n", "    dxs[t] = dz @ W.T\n"),
+    (FLOW, "        self.ds += dlogdet.sum()\n", ""),
 ]
 
 
