@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from minigen.explain import trace
+from minigen.explain import stopped, trace
 from minigen.explain.bench import UNTOUCHED, repeatable
 from minigen.explain.edits import placed
 from minigen.explain.naming import promised
@@ -207,7 +207,8 @@ def explain_task(task, *, seconds=20.0, reveal=False, report=None, progress=None
             )
         if said.verdict == "wrong" and (seconds > 0 or trace.drawing(search.bench)):
             search.trace()
-            _sample(said, search)
+            if not said.raised:
+                _without_slope(said, search)
     if report is not None:
         report(said)
     if said.verdict != "wrong" or seconds <= 0:
@@ -226,14 +227,25 @@ def explain_task(task, *, seconds=20.0, reveal=False, report=None, progress=None
     return said
 
 
-def _sample(said, search):
-    """Where all is right with what is drawn at random taken as given, nothing is wrong."""
-    line = None if said.raised else trace.drawn(search.bench, search.traced, search.lines)
-    if line is not None:
+def _without_slope(said, search):
+    """Where all is right with a value of forward taken as given, or forward chooses by chance, wrong gradients are left open."""
+    given = stopped.taken_as_given(search.bench, search.traced, search.lines)
+    if given:
         _leave_open(
-            said,
-            f"all is right with {line.name} of line {line.statement.lineno}, which is drawn at random, taken as given, "
-            "though the parameters take part in making it",
+            said, f"all is right with {given} taken as given, though the parameters take part in making it"
+        )
+        return
+    names = {n for n, good in search.status().items() if not good}
+    chosen = stopped.chosen(search.bench, search.traced, search.lines, names)
+    if chosen is not None:
+        wrong = [g for g in said.gradients if g["verdict"] == "wrong"]
+        for gradient in wrong:
+            gradient["verdict"] = "inconclusive"
+        said.verdict, said.worst = "inconclusive", ""
+        said.certain.append(
+            f"{chosen.name} of line {chosen.statement.lineno} is drawn, with a probability that depends on the parameters: behind "
+            "it what forward returns has no slope, so differences say nothing of: "
+            + ", ".join(g["name"] for g in wrong)
         )
 
 

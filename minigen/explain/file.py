@@ -274,10 +274,13 @@ def _leave_open_at_sizes_by_trying(said, found):
 
 
 def _leave_open_behind_a_choice(said, program):
-    """Where a file chooses the nearest code and says that gradients go straight through, or stop, those that are not of what
-    forward returns are what it wants, as far as anybody can tell; some others must be right.
+    """Where a file chooses the nearest code, as a VQ-VAE does, or says that gradients go straight through, or stop, those that are
+    not of what forward returns are what it wants, as far as anybody can tell; some others must be right.
     """
     says = re.search(r"straight.?through|stop.?grad|\bsg[\[(]", program.text, re.I)
+    says = (
+        says or "argmin" in program.words and re.search(r"vq|codebook|quanti[sz]|commit", program.text, re.I)
+    )
     chooses = {"argmin", "argmax", "round", "rint", "sign", "floor"} & program.words
     wrong = _wrong(said)
     if not says or not chooses or len(wrong) == len(said.gradients):
@@ -287,8 +290,8 @@ def _leave_open_behind_a_choice(said, program):
     said.verdict, said.worst = "inconclusive", ""
     named = ", ".join(g["name"] for g in wrong)
     said.certain.append(
-        f"not the gradients of what forward returns: {named}; the file speaks of gradients that go straight through or stop, "
-        "which are none: compare them by hand"
+        f"not the gradients of what forward returns: {named}; behind a choice, gradients may go straight through it or "
+        "stop there, and differences cannot show those: compare them by hand"
     )
 
 

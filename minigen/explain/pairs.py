@@ -699,7 +699,9 @@ def _options(place, forward, back, arguments):
             if _upstream.match(name):
                 choice = [source for source in choice if source[0] == "g"]
             if len(gradients) == len(returned) > 1 and required and name not in names_in(tree):
-                choice = choice[:1]  # that it is never read is a mistake, and no sign that it is something else
+                choice = choice[
+                    :1
+                ]  # that it is never read is a mistake, and no sign that it is something else
             choice += [] if required else [None]
         elif not required:
             choice = [None]

@@ -9,7 +9,7 @@ import contextlib
 import itertools
 import re
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -69,7 +69,7 @@ class Slopes:
 
 
 @contextlib.contextmanager
-def _watching(function, slots):
+def watching(function, slots):
     """Expressions of a function, {key: node}, are watched as long as this lasts."""
     try:
         function.put(function.compiled(watched(function.tree, slots)))
@@ -81,7 +81,7 @@ def _watching(function, slots):
 def assignments(bench, trial):
     """[Line]: the assignments of arrays that one run makes, in the order in which they were first made."""
     keys, found = itertools.count(), {}
-    with contextlib.ExitStack() as watching:
+    with contextlib.ExitStack() as together:
         for function in bench.functions:
             slots, changes = {}, dict(last_changes(function))
             for _, _, statement in function.statements():
@@ -91,7 +91,7 @@ def assignments(bench, trial):
                     slots[key] = statement.value
                     found[key] = (function, statement, names)
             if slots:
-                watching.enter_context(_watching(function, slots))
+                together.enter_context(watching(function, slots))
         kept, scopes = recorded(found, lambda: bench.play(trial), {key: key for key in found})
         forward, _ = recorded(found, lambda: bench._forward(trial.values))
     lines = []
@@ -153,24 +153,6 @@ def multiple(line, times, again, times_again):
     return f"{times:.4g} times"
 
 
-def drawn(bench, trial, lines):
-    """The line of forward that draws at random, and with whose value held fixed all gradients are right; None if none does.
-
-    Samples of a model depend on its parameters, and people take them as given: contrastive divergence, a replay buffer.
-    """
-    draw, gradients = drawing(bench), bench.play(trial)
-    for line in reversed([x for x in lines if x.forward and x.calls == 1 and _draws(x.statement, draw)]):
-        held = {line.key: lambda *_, line=line: with_part(line.value, line.part, 0.0)}
-        try:
-            with _watching(line.function, {line.key: line.statement.value}), answering(held):
-                fixed = replace(trial, truth=bench.trial_at(trial).truth)
-        except Exception:
-            continue
-        if all(bench.status(fixed, gradients).values()):
-            return line
-    return None
-
-
 def not_run(bench, trials, is_asked):
     """The lines of statements that compute and that no run at these inputs came to, in the functions that ran and whose name
     `is_asked`: a mistake there is not seen.
@@ -207,12 +189,12 @@ def one_sided(bench, trials, is_asked):
     name `is_asked`: a mistake in the other case is not seen.
     """
     keys, found = itertools.count(), {}
-    with contextlib.ExitStack() as watching:
+    with contextlib.ExitStack() as together:
         for function in (f for f in bench.functions if is_asked(f.name.rpartition(".")[2])):
             slots = {next(keys): n for n in ast.walk(function.tree) if isinstance(n, ast.Compare)}
             found |= {key: (function, node) for key, node in slots.items()}
             if slots:
-                watching.enter_context(_watching(function, slots))
+                together.enter_context(watching(function, slots))
         values = {key: [] for key in found}
         for trial in trials if found else ():
             for key, calls in recorded(found, lambda trial=trial: bench.play(trial))[0].items():
@@ -228,12 +210,10 @@ def one_sided(bench, trials, is_asked):
 
 def drawing(bench):
     """The names of the functions that draw random numbers."""
-    return {
-        f.tree.name for f in bench.functions if isinstance(f.tree, ast.FunctionDef) and _draws(f.tree, ())
-    }
+    return {f.tree.name for f in bench.functions if isinstance(f.tree, ast.FunctionDef) and draws(f.tree, ())}
 
 
-def _draws(tree, others):
+def draws(tree, others):
     """Whether a function or statement draws random numbers, or calls one of `others`."""
     called = (
         getattr(n.func, "attr", getattr(n.func, "id", "")) for n in ast.walk(tree) if isinstance(n, ast.Call)
@@ -266,7 +246,9 @@ def targets(statement):
     if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
         names = getattr(statement.targets[0], "elts", [])
         if not any(isinstance(n, ast.Starred) for n in names):
-            return [(k, n.id) for k, n in enumerate(names) if isinstance(n, ast.Name)]
+            return [
+                (k, ast.unparse(n)) for k, n in enumerate(names) if isinstance(n, ast.Name | ast.Attribute)
+            ]
     return []
 
 
@@ -294,7 +276,7 @@ def _slopes(bench, trial, line, rng):
             return weighed(bench._forward(trial.values), trial.g)
 
     try:
-        with _watching(line.function, {line.key: line.statement.value}):
+        with watching(line.function, {line.key: line.statement.value}):
             measured = [slope(lambda h, d=d: loss(h * d), 0.1, here) for d in directions / 10]
     except Exception:
         return None
