@@ -1,4 +1,4 @@
-"""Values that a person takes as given, though parameters take part in making them: what differences cannot show is left open."""
+"""Values that a person takes as given, though parameters take part in making them: differences cannot show it."""
 
 import pytest
 from judged import checked
@@ -6,7 +6,8 @@ from judged import checked
 TEMPORAL = """import numpy as np
 class ValueNet:
     def __init__(self, n_in, n_hidden):
-        self.W, self.w = np.linspace(-1, 1, n_in * n_hidden).reshape(n_in, -1), np.linspace(0.2, 0.9, n_hidden)
+        self.W = np.linspace(-1, 1, n_in * n_hidden).reshape(n_in, -1)
+        self.w = np.linspace(0.2, 0.9, n_hidden)
     def value(self, s):
         h = np.tanh(s @ self.W)
         return h @ self.w, h
@@ -79,8 +80,8 @@ class VQVAE:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        (TEMPORAL, "all is right with target of line 10, which may be meant as a constant, taken as given"),
-        (TWINS, "all is right with self.z2 in line 10 and self.z1 in line 10, which the file may mean as constant"),
+        (TEMPORAL, "all is right with target of line 11, which may be meant as a constant, taken as given"),
+        (TWINS, "with self.z2 in line 10 and self.z1 in line 10, which the file may mean as constant"),
         (BOLTZMANN, "h of line 10 is drawn, with a probability that depends on the parameters"),
         (CODES, "not the gradients of what forward returns: self.dWe, self.dE; behind a choice"),
     ],
