@@ -1,4 +1,4 @@
-"""Values that a person takes as given, though parameters take part in making them: differences cannot show it."""
+"""Values that a person takes as given, though parameters make them: differences cannot show it."""
 
 import pytest
 from judged import checked
