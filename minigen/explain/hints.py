@@ -5,6 +5,7 @@ which methods hand an object what its forward reads.
 import ast
 import re
 
+from minigen.explain.naming import bases
 from minigen.explain.source import (
     called_name,
     index_parts,
@@ -324,3 +325,27 @@ def picks_of_each_row(tree, name):
         if any(name_of(part) == name for part in parts) and any(called_name(p) == "arange" for p in parts):
             return 1
     return 0
+
+
+def numbers(tree, names):
+    """Those of these names of which every gradient that the text makes is a number: dls = 0.5 * np.sum(A * K), or np.trace(A)."""
+    made = {}
+    for n in walk(tree):
+        if isinstance(n, ast.Assign) and len(n.targets) == 1:
+            for of in bases(name_of(n.targets[0])):
+                made.setdefault(of, []).append(n.value)
+    return {name for name in names if made.get(name) and all(_is_number(v, names) for v in made[name])}
+
+
+def _is_number(node, names, inside=False):
+    """Whether an expression sums all entries of something, times numbers or what may be one: these names."""
+    if isinstance(node, ast.Call):
+        method = isinstance(node.func, ast.Attribute) and name_of(node.func.value) not in ("np", "numpy")
+        whole = called_name(node) in ("sum", "trace", "mean", "vdot")
+        return whole and not node.keywords and len(node.args) == (not method) + (called_name(node) == "vdot")
+    if isinstance(node, ast.UnaryOp):
+        return _is_number(node.operand, names, inside)
+    if isinstance(node, ast.BinOp):
+        left, right = (_is_number(side, names, True) for side in (node.left, node.right))
+        return left and right
+    return inside and (isinstance(node, ast.Constant) or name_of(node) in names)

@@ -1412,6 +1412,7 @@ def task_of(place, reading, warm="cold", seeds=(1, 2, 3), promised=()):
         len(shapes) > 1,
         step,
         takes_g=reading.takes_g,
+        assumed=running.KIND in dict(reading.forward.bound) or isinstance(reading.loss, Assumed),
         several=reading.outputs not in (1, NUMBER, *PLAYERS),
         must_use_g=_asks_for_g(place, reading),
         may_change_g=True,

@@ -1308,6 +1308,12 @@ def _search(proposal, given, effort, seconds):
         return best[1], best[0][0], best[0][0] > 0 and (best[0][2] == 0 or best[4])
 
     progress = distance(chosen)
+    if progress != DONE:
+        keys = [k for k, _ in variables if k[0] == "call" and k[1] not in given and not _weight.match(k[1])]
+        single = hints.numbers(proposal.program.tree, {k[1] for k in keys if not _bias.match(k[1])})
+        other = chosen | {k: Choice("array", "", "probability") for k in keys if k[1] in single}
+        reached = distance(other)
+        progress, chosen = (reached, other) if reached > progress else (progress, chosen)
     if progress == DONE and (consider(chosen) or around(chosen, variables)):
         return answer()
     while not over() and progress != DONE:

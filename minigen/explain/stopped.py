@@ -33,7 +33,9 @@ def taken_as_given(bench, trial, lines):
         if _is_right(bench, trial, gradients, [(line.function, {line.key: line.statement.value})], held):
             why = "is drawn at random" if draws(line.statement, draw) else "may be meant as a constant"
             return f"{line.name} of line {line.statement.lineno}, which {why},"
-    functions = [f for f in bench.functions if _says.search("\n".join(f.lines))]
+    status = bench.status(trial, gradients)
+    unknown = bench.task.assumed and not any(status[n] for n in bench.task.names if n in status)
+    functions = [f for f in bench.functions if unknown or _says.search("\n".join(f.lines))]
     slots, of = {}, {}
     for f in functions:
         for node in (n for _, _, statement in f.statements() for n in _read(statement)):
@@ -47,9 +49,10 @@ def taken_as_given(bench, trial, lines):
         for f, some in watched(slots):
             together.enter_context(watching(f, some))
         values, _ = recorded(slots, lambda: bench._forward(trial.values))
-    held = {k: lambda *_, v=v: v[0].copy() for k, v in values.items() if len(v) == 1 and _varies(v[0])}
-    for some in [*((k,) for k in held), *itertools.combinations([*held][:_MOST], 2)]:
-        if _is_right(bench, trial, gradients, watched(some), {k: held[k] for k in some}):
+    held = {k: lambda *_, v=v: np.copy(v[0])[()] for k, v in values.items() if len(v) == 1 and _varies(v[0])}
+    several = itertools.combinations([*held][: 0 if unknown else _MOST], 2)
+    for some in [*((k,) for k in held), *several]:
+        if _is_right(bench, trial, gradients, watched(some), {k: held[k] for k in some}, unknown):
             names = " and ".join(f"{ast.unparse(slots[k])} in line {slots[k].lineno}" for k in some)
             return f"{names}, which the file may mean as constant,"
     return ""
@@ -66,11 +69,11 @@ def _read(statement):
 
 
 def _varies(value):
-    return isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.size > 0
+    return isinstance(value, np.ndarray | np.floating) and value.dtype.kind == "f" and value.size > 0
 
 
-def _is_right(bench, trial, gradients, wanted, held):
-    """Whether all gradients are right where watched expressions have given values."""
+def _is_right(bench, trial, gradients, wanted, held, unknown=False):
+    """Whether all gradients are right where watched expressions have given values; up to a number, if the loss is unknown."""
     try:
         with contextlib.ExitStack() as together:
             for function, slots in wanted:
@@ -79,7 +82,18 @@ def _is_right(bench, trial, gradients, wanted, held):
                 fixed = replace(trial, truth=bench.trial_at(trial).truth)
     except Exception:
         return False
+    if unknown and gradients is not None:
+        return all(_is_multiple(gradients.get(n), truth) for n, truth in fixed.truth.items())
     return all(bench.status(fixed, gradients).values())
+
+
+def _is_multiple(gradient, truth):
+    """Whether a gradient is a number above 0 times the right one."""
+    if np.shape(gradient) != truth.shape or truth.known.size < 2 or not truth.right.any():
+        return False
+    got = np.ravel(gradient)[truth.known]
+    factor = got @ truth.right / (truth.right @ truth.right)
+    return factor > 0 and np.allclose(got, factor * truth.right, rtol=1e-5, atol=1e-8)
 
 
 def chosen(bench, trial, lines, names):

@@ -43,6 +43,7 @@ class Task:
     step: float | None = None
     takes_g: bool = True  # whether backward is handed an upstream gradient
     several: bool = False  # whether y is several outputs of forward, one behind the other
+    assumed: bool = False  # whether the loss is one that may be meant, since the file has none
     must_use_g: bool = (
         False  # whether backward requires or reads it, so that a loss is judged at a g other than 1
     )

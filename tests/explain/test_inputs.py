@@ -102,11 +102,33 @@ def inputs(rng):
     return rng.standard_normal((5, 3)), rng.standard_normal((3, 4)), rng.standard_normal(4)
 """
 
+# the settings of a kernel are numbers, as their gradients tell
+GAUSSIAN_PROCESS = """
+import numpy as np
+
+def kernel(X, scale_x, size):
+    square = ((X[:, None] - X[None]) ** 2).sum(axis=-1)
+    return size**2 * np.exp(-0.5 * square / scale_x**2), square
+
+def nll(X, y, scale_x, size, noise):
+    K = kernel(X, scale_x, size)[0] + noise**2 * np.eye(len(X))
+    return 0.5 * y @ np.linalg.solve(K, y) + 0.5 * np.linalg.slogdet(K)[1]
+
+def nll_grad(X, y, scale_x, size, noise):
+    K, square = kernel(X, scale_x, size)
+    inverse = np.linalg.inv(K + noise**2 * np.eye(len(X)))
+    A = inverse - np.outer(inverse @ y, inverse @ y)
+    dscale_x = 0.5 * np.sum(A * K * square / scale_x**3)
+    dsize = np.sum(A * K / size)
+    dnoise = np.trace(A) * noise
+    return dscale_x, dsize, dnoise
+"""
+
 
 @pytest.mark.parametrize(
     "text",
-    [AUTOENCODER, DENSITY, WITH_GRADS, FILLED_FIRST, LABELS_BY_ANOTHER_NAME],
-    ids=["autoencoder", "density", "with grads", "parameters filled first", "labels by another name"],
+    [AUTOENCODER, DENSITY, WITH_GRADS, FILLED_FIRST, LABELS_BY_ANOTHER_NAME, GAUSSIAN_PROCESS],
+    ids=["autoencoder", "density", "with grads", "parameters filled first", "labels", "Gaussian process"],
 )
 def test_right_programs_are_right(tmp_path, text):
     assert said(tmp_path, text).verdict == "ok"
@@ -120,6 +142,8 @@ def test_right_programs_are_right(tmp_path, text):
         (AUTOENCODER, "d2.sum(axis=1, keepdims=True)", "d2.sum(axis=1)"),
         (FILLED_FIRST, "d.sum(0)", "d.mean(0)"),
         (LABELS_BY_ANOTHER_NAME, "-hot / dvalues / len(dvalues)", "hot / dvalues / len(dvalues)"),
+        (GAUSSIAN_PROCESS, "np.trace(A) * noise", "np.trace(A) * noise**2"),
+        (GAUSSIAN_PROCESS, "inverse - np.outer(inverse @ y", "inverse + np.outer(inverse @ y"),
         (DENSITY, "-(z * np.exp(scale[0])).sum(0)", "-z.sum(0)"),
     ],
 )  # fmt: skip

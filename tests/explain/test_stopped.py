@@ -75,6 +75,14 @@ class VQVAE:
         dz = dout @ self.Wd.T + 0.25 * 2 * (self.z - self.q)
         self.dWe = self.x.T @ (dz * (1 - self.z ** 2))
 """
+# no loss is written down: Oja's rule is the gradient of half the squared error with y taken as given
+OJA = """import numpy as np
+rng = np.random.default_rng(0)
+X, w = rng.normal(size=(40, 5)) @ rng.normal(size=(5, 5)), rng.normal(size=5)
+for x in X:
+    y = x @ w
+    w += 0.01 * y * (x - y * w)
+"""
 
 
 @pytest.mark.parametrize(
@@ -83,6 +91,7 @@ class VQVAE:
         (TEMPORAL, "all is right with target of line 11, which may be meant as a constant, taken as given"),
         (TWINS, "with self.z2 in line 10 and self.z1 in line 10, which the file may mean as constant"),
         (BOLTZMANN, "h of line 10 is drawn, with a probability that depends on the parameters"),
+        (OJA, "w in line 5, which the file may mean as constant, taken as given"),
         (CODES, "not the gradients of what forward returns: self.dWe, self.dE; behind a choice"),
     ],
 )  # fmt: skip
@@ -100,6 +109,7 @@ def test_what_differences_cannot_show_is_left_open(tmp_path, text, says):
         (TWINS, "# the other view is detached", "# the other view"),
         (TWINS, "dz1 * (1 - self.z1 ** 2)", "dz1 * (1 - self.z1)"),
         (BOLTZMANN, "(rng.random(p.shape) < p).astype(float)", "(rng.random(p.shape) < 0.5).astype(float)"),
+        (OJA, "(x - y * w)", "(y * w - x)"),
         (CODES, "class VQVAE", "class Coder"),
         (CODES, "dout = 2 *", "dout ="),
     ],
