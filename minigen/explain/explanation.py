@@ -205,7 +205,7 @@ def explain_task(task, *, seconds=20.0, reveal=False, report=None, progress=None
                 "forward computes in single precision (float32), and differences of rounded values are noise; let it "
                 "compute in float64 to compare gradients",
             )
-        if said.verdict == "wrong" and (seconds > 0 or trace.drawing(search.bench)):
+        if said.verdict == "wrong" and (seconds > 0 or stopped.concerns(search.bench)):
             search.trace()
             if not said.raised:
                 _without_slope(said, search)
@@ -216,6 +216,13 @@ def explain_task(task, *, seconds=20.0, reveal=False, report=None, progress=None
         return said
     search.progress = progress
     repairs = search.run(seconds) if search.task.names else []
+    if task.assumed and not repairs and not any(g["verdict"] == "ok" for g in said.gradients):
+        _leave_open(
+            said,
+            "the file computes no loss, and with none of the usual ones a gradient is right: another may be meant",
+        )
+        said.seconds = time.thread_time() - started
+        return said
     said.complete = all(getattr(search, "base", {UNTOUCHED: False}).values())
     findings = sorted((_finding(r, search, said) for r in repairs), key=lambda f: (f.file, f.line, f.column))
     said.findings = findings or said.findings
@@ -238,22 +245,21 @@ def _without_slope(said, search):
     names = {n for n, good in search.status().items() if not good}
     chosen = stopped.chosen(search.bench, search.traced, search.lines, names)
     if chosen is not None:
-        wrong = [g for g in said.gradients if g["verdict"] == "wrong"]
-        for gradient in wrong:
-            gradient["verdict"] = "inconclusive"
-        said.verdict, said.worst = "inconclusive", ""
-        said.certain.append(
+        named = ", ".join(g["name"] for g in said.gradients if g["verdict"] == "wrong")
+        _leave_open(
+            said,
             f"{chosen.name} of line {chosen.statement.lineno} is drawn, with a probability that depends on the parameters: behind "
-            "it what forward returns has no slope, so differences say nothing of: "
-            + ", ".join(g["name"] for g in wrong)
+            f"it what forward returns has no slope, so differences say nothing of: {named}",
+            ("wrong",),
         )
 
 
-def _leave_open(said, why):
-    """Nothing can be said of any gradient, and why."""
+def _leave_open(said, why, verdicts=("ok", "wrong", "inconclusive")):
+    """Nothing can be said of any gradient, or of those that have these verdicts, and why."""
     said.verdict, said.worst = "inconclusive", ""
     for gradient in said.gradients:
-        gradient["verdict"] = "inconclusive"
+        if gradient["verdict"] in verdicts:
+            gradient["verdict"] = "inconclusive"
     said.certain.append(why)
 
 

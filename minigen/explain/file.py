@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minigen.explain import find, load, operations, penalty, process, propose, shown, trace
+from minigen.explain import find, load, operations, penalty, process, propose, shown, stopped, trace
 from minigen.explain.explanation import Explanation, explain_task
 from minigen.explain.reading import ENTROPIES
 from minigen.explain.source import SMALL, is_pass, small
@@ -169,7 +169,7 @@ def _work(path, names, shapes, seconds, reveal, subject, send):
             else:
                 task = other
         if _wrong(said):
-            _leave_open_behind_a_choice(said, program)
+            _leave_open_behind_a_choice(said, task, program)
         tasks[i] = task
         broken = said.verdict == "wrong"
         never = _never_run(task, found[i].reading) if said.verdict == "ok" else []
@@ -273,17 +273,16 @@ def _leave_open_at_sizes_by_trying(said, found):
         said.certain.append("the sizes were chosen by trying: if others are meant, give them with --shapes")
 
 
-def _leave_open_behind_a_choice(said, program):
-    """Where a file chooses the nearest code, as a VQ-VAE does, or says that gradients go straight through, or stop, those that are
-    not of what forward returns are what it wants, as far as anybody can tell; some others must be right.
+def _leave_open_behind_a_choice(said, task, program):
+    """Where a file chooses the nearest code, as a VQ-VAE does, or says that gradients go straight through, or stop, those before
+    the choice that are not of what forward returns are what it wants, as far as anybody can tell; some others must be right.
     """
-    says = re.search(r"straight.?through|stop.?grad|\bsg[\[(]", program.text, re.I)
-    says = (
-        says or "argmin" in program.words and re.search(r"vq|codebook|quanti[sz]|commit", program.text, re.I)
-    )
-    chooses = {"argmin", "argmax", "round", "rint", "sign", "floor"} & program.words
+    says = re.search(r"straight.?through|stop.?grad|\bsg[\[(]|\bvq|codebook", program.text, re.I)
     wrong = _wrong(said)
-    if not says or not chooses or len(wrong) == len(said.gradients):
+    if not says or len(wrong) == len(said.gradients):
+        return
+    names = [n for n, good in task.judged.status().items() if not good]
+    if stopped.behind_a_choice(task.judged.bench, task.judged.trials[0], names) != {*names}:
         return
     for gradient in wrong:
         gradient["verdict"] = "inconclusive"
@@ -331,6 +330,18 @@ def with_limits(said, found, task, path, like=None):
         )
         if said.verdict == "ok":
             said.verdict = "inconclusive"
+    unread = (
+        find.pairs.never_read(found.place, reading.forward.name, reading.backward.name)
+        if reading.backward
+        else {}
+    )
+    if unread and said.verdict == "ok" and reading.outputs == 1:
+        name, output = next(iter(unread.items()))
+        said.certain.insert(
+            0,
+            f"{name} is never read: all is right only if no gradient comes back to {output or 'the other output'}",
+        )
+        said.verdict = "inconclusive"
     if found.stale:
         said.certain.insert(
             0,

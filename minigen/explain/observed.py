@@ -14,6 +14,7 @@ import contextlib
 import itertools
 import re
 import time
+import traceback
 import types
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -33,6 +34,7 @@ _goes_up = re.compile(
     r"^(?!.*(neg|nll|loss|cost)).*(prob|likelihood|densit|evidence|elbo|log_?(p|lik))", re.I
 )
 _MEANS, _LESS = ("the mean", "the sum"), ("minus the mean", "minus the sum")
+_forward_too = re.compile(r"loss|cost|objective|nll|elbo|forward|fwd", re.I)
 _nothing = object()
 
 
@@ -48,11 +50,14 @@ class Call:
     result: object = _nothing
     begun: int = 0  # how many calls the file had made before it
     inner: int = 0  # and how many within it
+    code: object = None  # that of the function
 
 
 def found(program):
     """[Found] of the readings, among the calls that the file makes, under which a gradient is right; the best first."""
-    calls = [c for c in _calls(program) if c.result is not _nothing and c.inner < A_TRAINING]
+    calls, error = _calls(program)
+    stops = _where_it_stops(program, calls, error)
+    calls = [c for c in calls if c.result is not _nothing and c.inner < A_TRAINING]
     calls = [
         c for c in calls if not pairs.makes_room(_tree(program, c)) and not holds_pass(_tree(program, c))
     ]
@@ -74,9 +79,35 @@ def found(program):
     best = [f for f in best.values() if not f.wrong or not whole & pairs.entered(f, names)]
     for one in best:
         _shrink(one)
+    if stops is not None and stops.reading.title not in (f.reading.title for f in best):
+        best.append(stops)
     program.unlike = _unlike(best, calls)
     graph = pairs.call_graph(program)
     return sorted(best, key=lambda f: (f.worth, _is_its_own(f, graph)), reverse=True)
+
+
+def _where_it_stops(program, calls, error):
+    """The Found of a function that makes a loss, and whose way back raises as the file itself calls it; None where none does."""
+    path = str(program.path)
+    frames = [f for f, _ in traceback.walk_tb(error.__traceback__)] if isinstance(error, Exception) else []
+    codes = [f.f_code for f in frames if f.f_code.co_filename == path]
+    for front, back in itertools.pairwise([None, *codes]):
+        if not pairs.goes_back(back.co_name):
+            continue
+        own = _forward_too.search(back.co_name)  # loss_and_grads
+        call = next((c for c in calls if c.code is (back if own else front)), None)
+        if call is None or holds_pass(_tree(program, call)):
+            return None
+        place, reading = _place(program, call, {}), Reading(_key(call), _first(call))
+        scene = place.build(0)
+        try:
+            pairs.attempt(place, reading, scene)
+        except Exception as again:
+            if type(again) is type(error):
+                found = pairs._broken(place, reading, scene, again)
+                return found if found.matches else None
+        return None
+    return None
 
 
 def _unlike(best, calls):
@@ -282,7 +313,7 @@ def _shares(found):
 
 
 def _calls(program):
-    """The first Call of every function and method of the file, in the order of the run."""
+    """The first Call of every function and method of the file, in the order of the run, and what the run raised."""
     plain = program.functions() | pairs._lambdas(program)
     own = sorted(plain, key=lambda n: n == plain[n].__name__)  # rather than f of: for f in (huber, mse)
     names = {plain[n].__code__: (n, None) for n in own if not is_pass(n)}
@@ -318,12 +349,12 @@ def _calls(program):
             else:
                 owner = given.pop(next(iter(given))) if kind is not None and given else None
             of = type(owner) if kind is not None else None
-            call = Call(name, of, owner, given, None, begun=next(counted))
+            call = Call(name, of, owner, given, None, begun=next(counted), code=code)
             call.scene = scenes.Scene(program, dict(given), owner, only=known)
             made[code] = open_[id(frame)] = call
 
-    shown.run(program, watch, SECONDS)
-    return list(made.values())
+    error = shown.run(program, watch, SECONDS)
+    return list(made.values()), error
 
 
 def _readings(program, calls):

@@ -63,6 +63,7 @@ _cost = re.compile(
     r"^(mse|bce|mae|xent|kld?|huber|hinge)(?![a-z])",
     re.I,
 )
+_log_determinant = re.compile(r"log_?(abs)?_?(det|jac)|(^| )d?(ld|ldj|logj)$", re.I)
 _upstream = re.compile(r"^(grad|d_?out|dy|upstream|out(put)?_?grad(ient)?|grad(ient)?_?out(put)?)$", re.I)
 _data = re.compile(r"^(x|inp|inputs?|input_|data|batch|entree|a_prev|z|features)$", re.I)
 _collection = re.compile(r"^(G|grads?|gradients|d_?params|derivs)$")  # a dict to which gradients are added
@@ -650,6 +651,7 @@ def _options(place, forward, back, arguments):
     arguments = {n: v for n, v in arguments.items() if n in asked or not is_gradient_name(n)}
     held = [n for n, v in arguments.items() if isinstance(v, dict) and v and all(map(is_number, v.values()))]
     gradients = [p for p in parameters if p.name not in arguments and is_gradient_name(p.name)]
+    unread = never_read(place, forward.name, back)
     # attributes that may hold the output
     kept = [("kept", a) for a in ("output", "out", "y_pred", "probs") if a in place.program.words]
     kept = kept if place.kind is not None else []
@@ -698,10 +700,8 @@ def _options(place, forward, back, arguments):
             # it is what comes from above, and no value of forward under a strange name
             if _upstream.match(name):
                 choice = [source for source in choice if source[0] == "g"]
-            if len(gradients) == len(returned) > 1 and required and name not in names_in(tree):
-                choice = choice[
-                    :1
-                ]  # that it is never read is a mistake, and no sign that it is something else
+            if name in unread and _log_determinant.search(f"{unread[name]} {name}"):  # every loss has it
+                choice = choice[:1]
             choice += [] if required else [None]
         elif not required:
             choice = [None]
@@ -721,6 +721,16 @@ def _options(place, forward, back, arguments):
             choice.insert(0, ("blank", name, held[0]))
         options.append([(name, source) for source in choice])
     return options
+
+
+def never_read(place, forward, back):
+    """{parameter: output} of the upstream gradients, one for each output of forward, that backward asks for and never reads."""
+    outputs, tree = names_returned(place, forward), place.tree_of(back)
+    asked = [p for p in place.parameters(back) if is_gradient_name(p.name)]
+    if len(asked) != len(outputs) or len(asked) < 2:
+        return {}
+    read, pairs_ = names_in(tree), zip(asked, outputs, strict=True)
+    return {p.name: y for p, y in pairs_ if p.default is p.empty and p.name not in read}
 
 
 def are_of_two_players(losses):

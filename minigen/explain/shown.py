@@ -251,8 +251,9 @@ def _carefully(program, seconds):
 
 def run(program, watch, seconds=SECONDS):
     """Run what the file does under __main__ for a moment, with `watch` as profiler; the globals and the attributes of classes
-    are then as before.
+    are then as before. Returns what it raised first, or None.
     """
+    stopped = None
     before, kept, argv, refused = sys.getprofile(), dict(program.names), sys.argv, list(program.refused)
     of_classes = {kind: dict(vars(kind)) for kind in program.classes().values()}
     np.random.seed(0)  # noqa: NPY002
@@ -261,8 +262,10 @@ def run(program, watch, seconds=SECONDS):
         with process.not_told(), _carefully(program, seconds):
             sys.setprofile(watch)
             for statement in _work(program):
-                with contextlib.suppress(Exception, SystemExit):
+                try:
                     load.execute(program, statement)
+                except (Exception, SystemExit) as error:
+                    stopped = stopped or error
     except (_Enough, load.Timeout):
         pass
     finally:
@@ -278,6 +281,7 @@ def run(program, watch, seconds=SECONDS):
                 elif value is not attributes[name]:
                     setattr(kind, name, attributes[name])
         program.refused[:] = refused
+    return stopped
 
 
 def names_known(program):
