@@ -25,7 +25,7 @@ def kinds(program):
         inner = {n.name: n for n in body if isinstance(n, ast.FunctionDef)}
         if any(n.args.args[:1] and n.args.args[0].arg in ("self", "cls") for n in inner.values()):
             continue  # a decorator of methods
-        made = _names_made(evidence._returned(tree)) if inner else {}
+        made = _names_made(evidence.value_returned(tree)) if inner else {}
         own = {n: key for key, n in made.items() if n in inner}
         # parameters that it makes; a forward returns its output and its backward
         others = made.values() - own.keys()

@@ -411,7 +411,7 @@ def _assign(reading, slopes, values, outcome):
         take(value, source, True, False)
     # the change of a parameter over a step, where nothing else was found; first the step with which most are right
     changes = [(s, g) for s, g in candidates if s.kind in TAKEN]
-    down = _that_take_steps(_tree_of_backward(reading, outcome.live))
+    down = _that_take_steps(tree_of_backward(reading, outcome.live))
     if reading.takes_g:
         changes = _of_means(changes, slopes, outcome.live) or changes
     fits_with = [s.step for s, g in changes if s.of not in found and slopes.fit(s.of, g)]
@@ -1041,7 +1041,7 @@ def _exchanged(reading, found, live):
     The order that is due is the one in which a call in the file takes them, or the docstring lists them. Where neither
     says anything, it is that of forward's arguments, unless the order has a plan of its own; then nothing is `told`.
     """
-    tree = _tree_of_backward(reading, live)
+    tree = tree_of_backward(reading, live)
     order = {
         (("arg", source[1]),): i
         for i, (_, source) in enumerate(reading.forward.bound)
@@ -1340,8 +1340,8 @@ def _returned_anew(reading, values, outcome, labels):
 
 def _returned_less(reading, live):
     """{place in what is returned: address of the argument of which something is taken there}."""
-    tree = _tree_of_backward(reading, live)
-    node = _returned(tree)
+    tree = tree_of_backward(reading, live)
+    node = value_returned(tree)
     elements = node.elts if isinstance(node, ast.Tuple | ast.List) else [node]
     assigned = [n for n in walk(tree) if isinstance(n, ast.Assign)] if tree else []
     found = {}
@@ -1614,7 +1614,7 @@ def promises(reading, scene):
         score, value = max(scores, key=lambda pair: pair[0], default=(0, None))
         if score and value not in found:
             found[value] = Match(value, source, False, True)
-        elif source.kind == "returned" and not score:
+        elif source.kind == "returned" and not score and reading.backward is not None:  # else it is the loss
             nameless.append(source)
     left = [a for a in arguments if a not in found and not _is_label(a, arguments)]
     for source in nameless:
@@ -1629,11 +1629,12 @@ def promises(reading, scene):
 
 def _promised_sources(tree):
     """The Sources of a backward's text: what it returns, part by part, and what it stores on self."""
-    root, node = (("returned", ""),), _returned(tree)
+    root, node = (("returned", ""),), value_returned(tree)
     if isinstance(node, ast.Tuple | ast.List):
         parts = [((*root, ("key", i)), n) for i, n in enumerate(node.elts)]
+        parts = [one for address, part in parts for one in _with_keys(address, part, tree)]
     elif isinstance(node, ast.Dict):
-        parts = [((*root, ("key", k.value)), None) for k in node.keys if isinstance(k, ast.Constant)]
+        parts = [*_with_keys(root, node, tree)]
     else:
         parts = [(root, node)] if node is not None else []
     for address, part in parts:
@@ -1656,7 +1657,21 @@ def _promised_sources(tree):
                     yield Source("stored", address, scenes.text(address))
 
 
-def _tree_of_backward(reading, live):
+def _with_keys(address, node, tree):
+    """(address, node) of what is returned, or (address, None) of each entry of a dict that the text writes or fills."""
+    dicts = [node] if isinstance(node, ast.Dict) else []
+    keys = []
+    if isinstance(node, ast.Name):
+        assigned = [n for n in _walk_own(tree) if isinstance(n, ast.Assign)]
+        dicts = [n.value for n in assigned if isinstance(n.value, ast.Dict) and _is_one_name(n, node)]
+        filled = [t for n in assigned for t in n.targets if isinstance(t, ast.Subscript)]
+        keys = [t.slice for t in filled if isinstance(t.value, ast.Name) and t.value.id == node.id]
+    keys = [*itertools.chain.from_iterable(d.keys for d in dicts), *keys]
+    names = dict.fromkeys(k.value for k in keys if isinstance(k, ast.Constant))
+    yield from [((*address, ("key", k)), None) for k in names] or [(address, node)]
+
+
+def tree_of_backward(reading, live):
     step = reading.backward or reading.forward
     try:
         function = step.function(live)
@@ -1668,7 +1683,7 @@ def _tree_of_backward(reading, live):
 
 def _tree_of_gradients(reading, live):
     """The text that returns gradients: of a forward that returns its own backward, that inner function."""
-    tree = _tree_of_backward(reading, live)
+    tree = tree_of_backward(reading, live)
     if tree is None or not reading.closure:
         return tree
     inner = [n for n in walk(tree) if isinstance(n, ast.FunctionDef) and n is not tree]
@@ -1678,7 +1693,7 @@ def _tree_of_gradients(reading, live):
 def _labels(reading, live):
     """A function from the address of something returned to what the person calls it there."""
     tree = _tree_of_gradients(reading, live)
-    node = _returned(tree)
+    node = value_returned(tree)
 
     def label(address):
         here, path = _resolve(node, live.program), ""
@@ -1727,14 +1742,14 @@ def _resolve(node, program):
             break
         function = program.functions().get(node.func.id)
         tree = tree_of(program.tree, function) if function else None
-        inner = _returned(tree)
+        inner = value_returned(tree)
         if inner is None:
             break
         node = inner
     return node
 
 
-def _returned(tree):
+def value_returned(tree):
     if tree is None:
         return None
     if isinstance(tree, ast.Lambda):

@@ -314,7 +314,7 @@ def _of_a_pass(place, name, arguments):
 
 def _name_of_the_loss(tree):
     """What a function returns first, by its name: loss of return loss, dw."""
-    returned = evidence._returned(tree)
+    returned = evidence.value_returned(tree)
     return name_of(returned.elts[0]) if isinstance(returned, ast.Tuple) else ""
 
 
@@ -375,7 +375,7 @@ def names_its_loss(place, reading):
     """Whether what is y of a function, or what it returns first or alone, is named as a loss; or the function itself is,
     beside its gradients, as loss_and_grads.
     """
-    node = evidence._returned(place.tree_of(reading.forward.name))
+    node = evidence.value_returned(place.tree_of(reading.forward.name))
     first = node.elts[0] if isinstance(node, ast.Tuple) and node.elts else node
     name = reading.local or short_name(first)
     of_both = parts(reading.forward.name)
@@ -740,7 +740,7 @@ def are_of_two_players(losses):
 
 def names_returned(place, name):
     function = place.functions().get(name) or place.program.functions().get(name)
-    node = evidence._returned(place.program.tree_of(function))
+    node = evidence.value_returned(place.program.tree_of(function))
     return list(map(name_of, node.elts)) if isinstance(node, ast.Tuple) else []
 
 
@@ -837,7 +837,7 @@ def try_all(place, seed=0, seconds=4.0):
         place.program.note(place.key_of(place.only), FAR, why)
     for reading, error in errors:
         open_ = reading.title not in best and reading.title not in ran
-        if open_ and _breaks_in_backward(place, reading, error):
+        if open_ and _breaks_in_backward(place, reading, start, error):
             best[reading.title] = spare.get(reading.title) or _broken(place, reading, start, error)
     found = list(best.values())
     place.tried = None if late else found
@@ -904,10 +904,22 @@ def is_given_a_record(place, reading, scene):
     return any(isinstance(v, dict | list | tuple) or scenes.is_own(v, place.program) for v in values)
 
 
-def _breaks_in_backward(place, reading, error):
+def _stops_behind_its_loss(place, reading, scene):
+    """Whether a function that returns a loss and gradients has the loss, and then raises."""
+    if place.program.guessed or not any(m.named for m in evidence.promises(reading, scene)):
+        return False
+    with load.quiet(), load.refusing(scene.program), load.limited(5), contextlib.suppress(Exception):
+        with np.errstate(all="ignore"):
+            return reading.run(scene.live(), back=False).y is not None
+    return False
+
+
+def _breaks_in_backward(place, reading, scene, error):
     """Whether forward ran and its own backward, called as its parameters ask, raised."""
     if reading.closure and reading.forward.name in {f.name for f in place.program.operations}:
         return any(frame.f_code.co_name == "pullback" for frame, _ in traceback.walk_tb(error.__traceback__))
+    if reading.backward is None and not reading.closure and not reading.reduce and not reading.inside:
+        return _stops_behind_its_loss(place, reading, scene)
     if reading.backward is None or reading.loss is not None or reading.reduce or reading.elementwise:
         return False
     if place.program.guessed:  # it may be the guess that does not fit

@@ -1146,7 +1146,7 @@ def _keys(tree):
 
 def _gives_the_way_back(tree):
     """Whether a function returns, beside its output, a function."""
-    node = evidence._returned(tree)
+    node = evidence.value_returned(tree)
     inner = {n.name for n in walk(tree) if isinstance(n, ast.FunctionDef) and n is not tree}
     parts = node.elts if isinstance(node, ast.Tuple) else []
     return any(isinstance(n, ast.Lambda) or isinstance(n, ast.Name) and n.id in inner for n in parts)

@@ -6,6 +6,9 @@ keeps everything from which a gradient may be read: what backward returned, what
 and which parameters it changed.
 """
 
+import ast
+import contextlib
+import traceback
 import types
 from dataclasses import dataclass
 
@@ -155,7 +158,13 @@ class Reading:
             with within.watched(live, self.forward.name, self.local) as inside:
                 result = self.forward.call(live, context)
         else:
-            result = self.forward.call(live, context)
+            try:
+                result = self.forward.call(live, context)
+            except Exception as error:
+                y = self.loss_before(error, live) if alone and not back else None
+                if y is None:
+                    raise
+                return Outcome(y, None, {}, live)
         context["result"] = result
         y = context["y"] = inside.y if self.local else self.pick(result, live)
         if self.loss is not None:
@@ -195,6 +204,24 @@ class Reading:
         if isinstance(returned, types.GeneratorType):
             returned = tuple(returned)
         return Outcome(flat, returned, before, live, inside)
+
+    def loss_before(self, error, live):
+        """y of a function that makes a loss and its gradients, and that raised once it had the loss; None where it had not."""
+        from minigen.explain import evidence
+
+        tree = evidence.tree_of_backward(self, live)
+        returned, path = evidence.value_returned(tree), str(live.program.path)
+        frames = [f for f, _ in traceback.walk_tb(error.__traceback__) if f.f_code.co_filename == path]
+        own = [f for f in frames if f.f_code.co_name == getattr(tree, "name", None)]
+        if not isinstance(returned, ast.Tuple) or not own:
+            return None
+        known = []
+        for part in returned.elts:
+            with contextlib.suppress(Exception):
+                code = compile(ast.Expression(part), path, "eval")
+                known.append(eval(code, own[0].f_globals, dict(own[0].f_locals)))
+        y = self.pick(tuple(known), live)
+        return y if is_number(y) and np.ndim(y) == 0 else None
 
     def pick(self, result, live):
         """y in what forward returned, or kept on its object where it returned nothing."""

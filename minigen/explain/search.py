@@ -208,6 +208,18 @@ BEFORE = {  # the function that a loss is behind, and what its gradient is befor
 }
 
 
+def _a_little_else(value, far, rng=None):
+    """A value, or every number in it, moved a little, or `far` times as much."""
+    rng, value = rng or np.random.default_rng(5), host(value)
+    if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+        return value * (1 + 0.1 * far) + 0.05 * far * rng.standard_normal(value.shape)
+    if type(value) in (tuple, list):
+        return type(value)(_a_little_else(v, far, rng) for v in value)
+    if type(value) is dict:
+        return {n: _a_little_else(v, far, rng) for n, v in value.items()}
+    return value * (1 + 0.1 * far) + 0.03 * far if isinstance(value, float | np.floating) else value
+
+
 class Search:
     """One search; `run()` gives the list of Repairs, and `status` what is right after them."""
 
@@ -749,6 +761,7 @@ class Search:
                 again = not s.forward and isinstance(s.statement, ast.Assign)
                 s.setup = self._is_setup(s, kept, other) or again and ast.dump(s.statement) in computed
             raises = not any(self.now.values())
+            self.stops_forward = any(s.forward and self._raises_at(s) for s in found)
             with_values = [s for s in found if not self._belongs_to_forward(s, forward, raises)]
             if not all(s.forward for s in with_values):  # what forward keeps for backward prepares values
                 with_values = [s for s in with_values if not s.piece or not s.forward or s.is_argument]
@@ -859,6 +872,10 @@ class Search:
     def _belongs_to_forward(self, s, forward, raises):
         """Whether y changes with the value of this statement."""
         key = s.keys.get(id(s.value_node))
+        if (
+            raises and self.stops_forward
+        ):  # loss and gradients come from one function: what the loss is made of
+            return key in forward and self._moves_y(key)
         if raises:
             return any(k in forward for k in s.keys.values()) and not isinstance(s.statement, ast.Return)
         if key is None or not _holds_numbers(s.value):
@@ -876,21 +893,21 @@ class Search:
             )
         return False
 
+    def _raises_at(self, s):
+        """Whether this is the statement at which backward stops."""
+        if not self.raises or self.raises[0] != s.function.path:
+            return False
+        return s.statement.lineno <= self.raises[1] <= s.statement.end_lineno
+
+    def _moves_y(self, key):
+        """Whether y is another one where a watched value is moved a little."""
+        with contextlib.suppress(Exception), answering({key: lambda value, _: _a_little_else(value, 1)}):
+            return not np.array_equal(self.bench._forward(self.trial.values), self.trial.y)
+        return True
+
     def _moved(self, key, far=1):
         """The gradients of a run in which a watched value is moved a little, or `far` times as much."""
-        rng = np.random.default_rng(5)
-
-        def moved(value):
-            value = host(value)
-            if isinstance(value, np.ndarray) and value.dtype.kind == "f":
-                return value * (1 + 0.1 * far) + 0.05 * far * rng.standard_normal(value.shape)
-            if type(value) in (tuple, list):
-                return type(value)(moved(v) for v in value)
-            if type(value) is dict:
-                return {n: moved(v) for n, v in value.items()}
-            return value * (1 + 0.1 * far) + 0.03 * far if isinstance(value, float | np.floating) else value
-
-        with answering({key: lambda value, _: moved(value)}):
+        with answering({key: lambda value, _: _a_little_else(value, far)}):
             return self.bench.play(self.trial)
 
     def _rank(self, s, wrong, raises):
