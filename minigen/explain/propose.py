@@ -19,7 +19,7 @@ import time
 import numpy as np
 
 from minigen.explain import chain, evidence, hints, load, pairs, vector
-from minigen.explain.naming import bases, cache_named
+from minigen.explain.naming import bases, cache_named, is_gradient_name
 from minigen.explain.scene import Live, in_double, is_own, returned_leaves
 from minigen.explain.source import (
     attributes,
@@ -456,6 +456,7 @@ class Proposal:
         self.output = ""  # the symbols of the output's shape, once forward has run
         self.thin = False  # whether it is an image with an axis of one entry
         self.stopped = ""  # what NumPy said when it stopped
+        self.behind = None  # choices with which it stopped behind its loss, where gradients are made
         self.of_numbers = False  # whether it stops at arrays, and takes numbers alone
         self.of_one = False  # whether it takes one example at a time
         self.backs = set()  # the keys of those that go back of which this is the likeliest forward
@@ -478,6 +479,12 @@ class Proposal:
     @property
     def key(self):
         return self.place.key_of(self.front)
+
+    @functools.cached_property
+    def gives_gradients(self):
+        """Whether forward returns several values, of which some have the names of gradients."""
+        names = pairs.names_returned(self.place, self.front)
+        return any(map(is_gradient_name, names)) or len(names) > 1 and pairs.goes_back(self.front)
 
     def variables(self, given):
         """[(what is chosen, its Choices)]: what the constructor is given, which methods are called first, and what forward is
@@ -1299,6 +1306,8 @@ def _search(proposal, given, effort, seconds):
                 return
 
     def answer():
+        if best is None and proposal.behind is not None:
+            consider(proposal.behind)
         if best and best[0][2] == 0:
             wider()
         if best and multiple and best[1].axes == 1:
@@ -1567,7 +1576,7 @@ def _distance(proposal, chosen):
     """How many lines of the person's run before forward stops, and how much of the last; DONE where it returns finite
     numbers.
     """
-    program, lines = proposal.program, Lines(proposal.program)
+    program, lines, step = proposal.program, Lines(proposal.program), None
     try:
         with load.quiet(), load.refusing(program), np.errstate(all="ignore"), load.limited(1.0), lines:
             scene = proposal.scene(chosen, 0, Sizes())
@@ -1582,6 +1591,10 @@ def _distance(proposal, chosen):
         proposal.stopped = str(error)
         proposal.of_numbers |= bool(_takes_numbers.search(proposal.stopped))
         program.note(proposal.key, lines.count, error)
+        if step and proposal.behind is None and proposal.gives_gradients:
+            with contextlib.suppress(Exception):
+                found = pairs.Reading("", step[0]).loss_before(error, live)
+                proposal.behind = chosen if found is not None else None
         path = str(program.path)
         steps = [t.tb_lasti for t in _tracebacks(error) if t.tb_frame.f_code.co_filename == path]
         return lines.count + (steps[-1] / 1e6 if steps else 0.0)
