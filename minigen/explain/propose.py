@@ -1318,9 +1318,7 @@ def _search(proposal, given, effort, seconds):
 
     progress = distance(chosen)
     if progress != DONE:
-        keys = [k for k, _ in variables if k[0] == "call" and k[1] not in given and not _weight.match(k[1])]
-        single = hints.numbers(proposal.program.tree, {k[1] for k in keys if not _bias.match(k[1])})
-        other = chosen | {k: Choice("array", "", "probability") for k in keys if k[1] in single}
+        other = chosen | _numbers_told(proposal, variables, given)
         reached = distance(other)
         progress, chosen = (reached, other) if reached > progress else (progress, chosen)
     if progress == DONE and (consider(chosen) or around(chosen, variables)):
@@ -1352,6 +1350,13 @@ def _search(proposal, given, effort, seconds):
                 if distance(other) == DONE and consider(other):
                     return answer()
     return answer()
+
+
+def _numbers_told(proposal, variables, given):
+    """{argument: the Choice of a number} of those that are no weights or biases, and whose gradients the text makes as numbers."""
+    keys = [k for k, _ in variables if k[0] == "call" and k[1] not in given and not _weight.match(k[1])]
+    single = hints.numbers(proposal.program.tree, {k[1] for k in keys if not _bias.match(k[1])})
+    return {k: Choice("array", "", "probability") for k in keys if k[1] in single}
 
 
 _symbols = {"channels": "c", "channels_out": "o"}

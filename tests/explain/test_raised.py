@@ -1,4 +1,4 @@
-"""A function that makes a loss and gradients, and raises once it has the loss: what mends the line is told."""
+"""A function that makes a loss and gradients, and raises once it has the loss: what mends it is told."""
 
 import pytest
 from judged import assert_right, checked
