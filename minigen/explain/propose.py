@@ -1291,25 +1291,12 @@ def _search(proposal, given, effort, seconds):
         changes = itertools.chain([shaped], ({key: c} for key, options in one_by_one for c in options))
         return any(distance(start | change) == DONE and consider(start | change) for change in changes)
 
-    def wider():
-        """Whether a mistake shows, or nothing is wrong, where the one array that had an axis of one entry has more."""
-        nonlocal best
-        for other in _with_more_entries(best[1].chosen, given):
-            if _distance(proposal, other) == DONE:
-                place = ProposedPlace(proposal, other)
-                found = pairs.try_all(place, seconds=1.0)
-                matches = [m for f in found for m in f.matches]
-                if any(not m.factor and not m.right for m in matches) or _differ(matches):
-                    if not any(f.raised for f in found):
-                        place.tier = _tier(place, found, False)
-                        best = max(f.worth for f in found), place, place.tier, False, True, []
-                return
-
     def answer():
+        nonlocal best
         if best is None and proposal.behind is not None:
             consider(proposal.behind)
         if best and best[0][2] == 0:
-            wider()
+            best = _wider(proposal, best, given)
         if best and multiple and best[1].axes == 1:
             best[1].multiple = multiple[0]
         if best is None:
@@ -1350,6 +1337,21 @@ def _search(proposal, given, effort, seconds):
                 if distance(other) == DONE and consider(other):
                     return answer()
     return answer()
+
+
+def _wider(proposal, best, given):
+    """What is best, or the same where the one array that had an axis of one entry has more, if a mistake shows there."""
+    for other in _with_more_entries(best[1].chosen, given):
+        if _distance(proposal, other) == DONE:
+            place = ProposedPlace(proposal, other)
+            found = pairs.try_all(place, seconds=1.0)
+            matches = [m for f in found for m in f.matches]
+            shows = any(not m.factor and not m.right for m in matches) or _differ(matches)
+            if shows and not any(f.raised for f in found):
+                place.tier = _tier(place, found, False)
+                return max(f.worth for f in found), place, place.tier, False, True, []
+            return best
+    return best
 
 
 def _numbers_told(proposal, variables, given):
