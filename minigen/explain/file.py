@@ -265,6 +265,7 @@ def _leave_open_at_sizes_by_trying(said, found):
     """Where backward stops at a shape, at sizes that neither a person nor a name said, and no change of a line mends it, others may be meant."""
     by_trying = isinstance(found.place, propose.ProposedPlace) and not found.place.likely
     repaired = any(f.kind != "error" for f in said.findings)
+    repaired = repaired and not any("cannot reshape" in c for c in said.certain)  # it writes a size down
     shapes = any(re.match("backward raised (ValueError|IndexError)", c) for c in said.certain)
     if said.raised and by_trying and shapes and not repaired:
         said.verdict, said.worst = "inconclusive", ""

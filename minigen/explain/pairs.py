@@ -919,7 +919,8 @@ def _breaks_in_backward(place, reading, scene, error):
     if reading.closure and reading.forward.name in {f.name for f in place.program.operations}:
         return any(frame.f_code.co_name == "pullback" for frame, _ in traceback.walk_tb(error.__traceback__))
     if reading.backward is None and not reading.closure and not reading.reduce and not reading.inside:
-        return _stops_behind_its_loss(place, reading, scene)
+        shapes = isinstance(error, ValueError | IndexError | TypeError)  # and not a state that others leave
+        return shapes and _stops_behind_its_loss(place, reading, scene)
     if reading.backward is None or reading.loss is not None or reading.reduce or reading.elementwise:
         return False
     if place.program.guessed:  # it may be the guess that does not fit
