@@ -263,11 +263,11 @@ def _wrong(said):
 
 def _leave_open_at_sizes_by_trying(said, found):
     """Where backward stops at a shape, at sizes that neither a person nor a name said, and no change of a line mends it, others may be meant."""
-    by_trying = isinstance(found.place, propose.ProposedPlace) and not found.place.likely
+    by_trying = isinstance(found.place, propose.ProposedPlace) and found.place.guesses
     repaired = any(f.kind != "error" for f in said.findings)
-    repaired = repaired and not any("cannot reshape" in c for c in said.certain)  # it writes a size down
     shapes = any(re.match("backward raised (ValueError|IndexError)", c) for c in said.certain)
-    if said.raised and by_trying and shapes and not repaired:
+    written = any("cannot reshape" in c for c in said.certain)  # a line has a size of its own
+    if said.raised and by_trying and shapes and (written or not repaired and not found.place.likely):
         said.verdict, said.worst = "inconclusive", ""
         for gradient in said.gradients:
             gradient["verdict"] = "inconclusive"

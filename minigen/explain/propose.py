@@ -456,6 +456,7 @@ class Proposal:
         self.output = ""  # the symbols of the output's shape, once forward has run
         self.thin = False  # whether it is an image with an axis of one entry
         self.stopped = ""  # what NumPy said when it stopped
+        self.given = {}  # the shapes that the person says
         self.behind = None  # choices with which it stopped behind its loss, where gradients are made
         self.of_numbers = False  # whether it stops at arrays, and takes numbers alone
         self.of_one = False  # whether it takes one example at a time
@@ -988,6 +989,13 @@ class ProposedPlace(pairs.Place):
         return max((sum(n != 1 for n in shape) for shape in shapes), default=0)
 
     @property
+    def guesses(self):
+        """Whether a shape was chosen that nobody gave."""
+        known = ("constant", "omit", "rng", "old rng")
+        made = {n for (where, n), c in self.chosen.items() if where == "call" and c.kind not in known}
+        return bool(made - {*self.proposal.given})
+
+    @property
     def settings(self):
         """{name: number} of the settings that were given instead of their defaults."""
         return {
@@ -1226,7 +1234,7 @@ def _call_forward(place, scene, front):
 
 def _search(proposal, given, effort, seconds):
     """Change one argument at a time while forward gets further; then let the gradients decide among what runs."""
-    variables = proposal.variables(given)
+    variables, proposal.given = proposal.variables(given), given
     deadline = time.process_time() + seconds
     spent = 0
     chosen = {key: options[0] for key, options in variables}
