@@ -266,8 +266,9 @@ def _leave_open_at_sizes_by_trying(said, found):
     by_trying = isinstance(found.place, propose.ProposedPlace) and found.place.guesses
     repaired = any(f.kind != "error" for f in said.findings)
     shapes = any(re.match("backward raised (ValueError|IndexError)", c) for c in said.certain)
-    written = any("cannot reshape" in c for c in said.certain)  # a line has a size of its own
-    if said.raised and by_trying and shapes and (written or not repaired and not found.place.likely):
+    # a line has a size of its own, or a loop shows nothing of what it is given
+    other = any("cannot reshape" in c for c in said.certain) or is_pass(found.reading.forward.name)
+    if said.raised and by_trying and shapes and (other or not repaired and not found.place.likely):
         said.verdict, said.worst = "inconclusive", ""
         for gradient in said.gradients:
             gradient["verdict"] = "inconclusive"
