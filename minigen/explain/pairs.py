@@ -589,8 +589,9 @@ def _with_back(place, title, forward, loss, back, arguments):
         if not takes_g and not isinstance(loss, Assumed):
             if loss is None:
                 yield Reading(title, forward, step, elementwise=True)
-                if len(names_returned(place, forward.name)) > 1:
+                if len(losses) > 1:
                     yield Reading(title, forward, step, outputs=NUMBER)
+                    yield Reading(title, forward, step, outputs=len(losses), reduce=PARTS)
             # a loss for each example, and the gradient of their mean, or their sum
             yield Reading(title, forward, step, loss, reduce="the mean")
             yield Reading(title, forward, step, loss, reduce="the sum")

@@ -203,7 +203,7 @@ class Reading:
             returned = _without(result, y)
         if isinstance(returned, types.GeneratorType):
             returned = tuple(returned)
-        return Outcome(flat, returned, before, live, inside)
+        return Outcome(flat, _stacked(returned, live.arguments.values()), before, live, inside)
 
     def loss_before(self, error, live):
         """y of a function that makes a loss and its gradients, and that raised once it had the loss; None where it had not."""
@@ -359,6 +359,22 @@ def _fetch(source, live, context):
         value = _fetch(what[0], live, context)
         return 1.3 * value + 0.1 if is_number(value) else value
     return context[kind]  # "g", "y", "result"
+
+
+def _stacked(returned, given):
+    """What backward returned, with a list of arrays as one array where that has the shape of an argument, as the gradients at
+    the steps of a sequence; not where an argument is such a list itself.
+    """
+    if type(returned) is tuple:
+        return tuple(_stacked(part, given) if type(part) is list else part for part in returned)
+    if type(returned) is not list or len(returned) < 2:
+        return returned
+    one = np.shape(returned[0]) if isinstance(returned[0], np.ndarray) else None
+    if one is None or any(not isinstance(v, np.ndarray) or v.shape != one for v in returned):
+        return returned
+    lists = any(isinstance(v, list | tuple) and len(v) == len(returned) for v in given)
+    whole = (len(returned), *one)
+    return np.stack(returned) if not lists and any(np.shape(v) == whole for v in given) else returned
 
 
 def _flat(y):

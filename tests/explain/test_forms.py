@@ -237,7 +237,52 @@ class Scale:
         self.ds += dlogdet.sum()
         return dy * np.exp(self.s)
 """
+# a sequence as one array, and the gradients at its steps in a list
+SEQUENCE = """import numpy as np
+class RNN:
+    def __init__(self, n_x, n_h):
+        r = np.random.default_rng(0)
+        self.W, self.U = r.normal(size=(n_x, n_h)), r.normal(size=(n_h, n_h))
+    def forward(self, xs, h0):
+        self.tape, self.outputs, h = [], [], h0
+        for x in xs:
+            self.tape.append((x, h))
+            h = np.tanh(x @ self.W + h @ self.U)
+            self.outputs.append(h)
+        return self.outputs
+    def backward(self, douts):
+        self.dW, self.dU = np.zeros_like(self.W), np.zeros_like(self.U)
+        dh, dxs = np.zeros_like(douts[0]), [None] * len(douts)
+        for t in reversed(range(len(douts))):
+            x, h = self.tape[t]
+            da = (dh + douts[t]) * (1 - self.outputs[t] ** 2)
+            self.dW += x.T @ da
+            self.dU += h.T @ da
+            dxs[t] = da @ self.W.T
+            dh = da @ self.U.T
+        return dxs, dh
+"""
+# the parts of a loss are returned one by one, and their sum is differentiated
+PARTS = """import numpy as np
+class Contractive:
+    def __init__(self, d, k):
+        self.W, self.b, self.lam = np.linspace(-1, 1, d * k).reshape(k, d), np.linspace(0.1, 0.5, k), 0.3
+    def cost(self, X):
+        h = np.tanh(X @ self.W.T + self.b)
+        rec = 0.5 * np.sum((h @ self.W - X) ** 2) / len(X)
+        return rec, self.lam * np.sum((1 - h ** 2) ** 2 * np.sum(self.W ** 2, axis=1)) / len(X)
+    def gradients(self, X):
+        h, n = np.tanh(X @ self.W.T + self.b), len(X)
+        s, d = 1 - h ** 2, (h @ self.W - X) / n
+        w = np.sum(self.W ** 2, axis=1)
+        dh = d @ self.W.T - 4 * self.lam / n * s * h * w
+        dz = dh * s
+        dW = h.T @ d + dz.T @ X + 2 * self.lam / n * np.sum(s ** 2, axis=0)[:, None] * self.W
+        return dW, dz.sum(axis=0)
+"""
 RIGHT = {
+    "PARTS": PARTS,
+    "SEQUENCE": SEQUENCE,
     "FLOW": FLOW,
     "RETURNED": RETURNED,
     "CELL": CELL, "NEIGHBOURS": NEIGHBOURS, "PULLS": PULLS,
@@ -263,6 +308,9 @@ WRONG = [
     (PULLS, "g + pulls[i](0.3 * g) + gpath[i]", "g + pulls[i](0.3 * g + gpath[i])"),
     (PULLS, "g + pulls[i](0.3 * g) + gpath[i]", "pulls[i](0.3 * g) + gpath[i]"),
     (BLOCKS, "        dxs[t] = dz @ W.T\n", "    dxs[t] = dz @ W.T\n"),
+    (PARTS, "4 * self.lam / n * s * h * w", "2 * self.lam / n * s * h * w"),
+    (PARTS, "h.T @ d + dz.T @ X +", "dz.T @ X +"),
+    (SEQUENCE, "dxs[t] = da @ self.W.T", "dxs[t] = -da @ self.W.T"),
     (FLOW, "        self.ds += dlogdet.sum()\n", ""),
 ]
 
