@@ -1672,6 +1672,7 @@ def _with_keys(address, node, tree):
 
 
 def tree_of_backward(reading, live):
+    """The text of the function that goes back, or of the one that does both; None where it has none."""
     step = reading.backward or reading.forward
     try:
         function = step.function(live)
@@ -1750,6 +1751,7 @@ def _resolve(node, program):
 
 
 def value_returned(tree):
+    """The expression that a function returns last; None where there is none."""
     if tree is None:
         return None
     if isinstance(tree, ast.Lambda):

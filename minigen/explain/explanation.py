@@ -187,20 +187,20 @@ def explain_task(task, *, seconds=20.0, reveal=False, report=None, progress=None
             search.wrong_first()
         _judge(said, search, status)
         if said.verdict == "wrong" and not said.raised and search.right_for_one_entry():
-            _leave_open(
+            leave_open(
                 said,
                 "all is right where one entry of the upstream gradient is not zero, as behind a cross-entropy, and "
                 "wrong for others: it is a backward for that case alone",
             )
         before = search.right_before() if said.verdict == "wrong" and not said.raised else ""
         if before:
-            _leave_open(
+            leave_open(
                 said,
                 f"all is right as the gradient before a {before} of which this loss is given the result, p - y of a "
                 f"cross-entropy, and wrong as the gradient at what it is given; nothing here shows which it is",
             )
         if said.verdict == "wrong" and all(is_single(t.y) for t in search.trials):
-            _leave_open(
+            leave_open(
                 said,
                 "forward computes in single precision (float32), and differences of rounded values are noise; let it "
                 "compute in float64 to compare gradients",
@@ -216,8 +216,9 @@ def explain_task(task, *, seconds=20.0, reveal=False, report=None, progress=None
         return said
     search.progress = progress
     repairs = search.run(seconds) if search.task.names else []
-    if task.assumed and not repairs and not any(g["verdict"] == "ok" for g in said.gradients):
-        _leave_open(
+    unknown = task.assumed and not repairs and not said.raised
+    if unknown and not any(g["verdict"] == "ok" for g in said.gradients):
+        leave_open(
             said,
             "the file computes no loss, and with none of the usual ones a gradient is right: another may be meant",
         )
@@ -238,7 +239,7 @@ def _without_slope(said, search):
     """Where all is right with a value of forward taken as given, or forward chooses by chance, wrong gradients are left open."""
     given = stopped.taken_as_given(search.bench, search.traced, search.lines)
     if given:
-        _leave_open(
+        leave_open(
             said, f"all is right with {given} taken as given, though the parameters take part in making it"
         )
         return
@@ -246,7 +247,7 @@ def _without_slope(said, search):
     chosen = stopped.chosen(search.bench, search.traced, search.lines, names)
     if chosen is not None:
         named = ", ".join(g["name"] for g in said.gradients if g["verdict"] == "wrong")
-        _leave_open(
+        leave_open(
             said,
             f"{chosen.name} of line {chosen.statement.lineno} is drawn, with a probability that depends on the parameters: behind "
             f"it what forward returns has no slope, so differences say nothing of: {named}",
@@ -254,7 +255,7 @@ def _without_slope(said, search):
         )
 
 
-def _leave_open(said, why, verdicts=("ok", "wrong", "inconclusive")):
+def leave_open(said, why, verdicts=("ok", "wrong", "inconclusive")):
     """Nothing can be said of any gradient, or of those that have these verdicts, and why."""
     said.verdict, said.worst = "inconclusive", ""
     for gradient in said.gradients:

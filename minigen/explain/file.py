@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from minigen.explain import find, load, operations, penalty, process, propose, shown, stopped, trace
-from minigen.explain.explanation import Explanation, explain_task
+from minigen.explain.explanation import Explanation, explain_task, leave_open
 from minigen.explain.reading import ENTROPIES
 from minigen.explain.source import SMALL, is_pass, small
 
@@ -269,10 +269,7 @@ def _leave_open_at_sizes_by_trying(said, found):
     # a line has a size of its own, or a loop shows nothing of what it is given
     other = any("cannot reshape" in c for c in said.certain) or is_pass(found.reading.forward.name)
     if said.raised and by_trying and shapes and (other or not repaired and not found.place.likely):
-        said.verdict, said.worst = "inconclusive", ""
-        for gradient in said.gradients:
-            gradient["verdict"] = "inconclusive"
-        said.certain.append("the sizes were chosen by trying: if others are meant, give them with --shapes")
+        leave_open(said, "the sizes were chosen by trying: if others are meant, give them with --shapes")
 
 
 def _leave_open_behind_a_choice(said, task, program):
@@ -286,13 +283,12 @@ def _leave_open_behind_a_choice(said, task, program):
     names = [n for n, good in task.judged.status().items() if not good]
     if stopped.behind_a_choice(task.judged.bench, task.judged.trials[0], names) != {*names}:
         return
-    for gradient in wrong:
-        gradient["verdict"] = "inconclusive"
-    said.verdict, said.worst = "inconclusive", ""
     named = ", ".join(g["name"] for g in wrong)
-    said.certain.append(
+    leave_open(
+        said,
         f"not the gradients of what forward returns: {named}; behind a choice, gradients may go straight through it or "
-        "stop there, and differences cannot show those: compare them by hand"
+        "stop there, and differences cannot show those: compare them by hand",
+        ("wrong",),
     )
 
 

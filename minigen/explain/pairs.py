@@ -730,8 +730,8 @@ def never_read(place, forward, back):
     asked = [p for p in place.parameters(back) if is_gradient_name(p.name)]
     if len(asked) != len(outputs) or len(asked) < 2:
         return {}
-    read, pairs_ = names_in(tree), zip(asked, outputs, strict=True)
-    return {p.name: y for p, y in pairs_ if p.default is p.empty and p.name not in read}
+    left = {p.name for p in asked if p.default is p.empty} - names_in(tree)
+    return {p.name: y for p, y in zip(asked, outputs, strict=True) if p.name in left}
 
 
 def are_of_two_players(losses):

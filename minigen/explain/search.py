@@ -208,15 +208,15 @@ BEFORE = {  # the function that a loss is behind, and what its gradient is befor
 }
 
 
-def _a_little_else(value, far, rng=None):
+def _a_little_else(value, rng, far=1):
     """A value, or every number in it, moved a little, or `far` times as much."""
-    rng, value = rng or np.random.default_rng(5), host(value)
+    value = host(value)
     if isinstance(value, np.ndarray) and value.dtype.kind == "f":
         return value * (1 + 0.1 * far) + 0.05 * far * rng.standard_normal(value.shape)
     if type(value) in (tuple, list):
-        return type(value)(_a_little_else(v, far, rng) for v in value)
+        return type(value)(_a_little_else(v, rng, far) for v in value)
     if type(value) is dict:
-        return {n: _a_little_else(v, far, rng) for n, v in value.items()}
+        return {n: _a_little_else(v, rng, far) for n, v in value.items()}
     return value * (1 + 0.1 * far) + 0.03 * far if isinstance(value, float | np.floating) else value
 
 
@@ -872,9 +872,7 @@ class Search:
     def _belongs_to_forward(self, s, forward, raises):
         """Whether y changes with the value of this statement."""
         key = s.keys.get(id(s.value_node))
-        if (
-            raises and self.stops_forward
-        ):  # loss and gradients come from one function: what the loss is made of
+        if raises and self.stops_forward:  # one function makes the loss and the gradients
             return key in forward and self._moves_y(key)
         if raises:
             return any(k in forward for k in s.keys.values()) and not isinstance(s.statement, ast.Return)
@@ -901,13 +899,15 @@ class Search:
 
     def _moves_y(self, key):
         """Whether y is another one where a watched value is moved a little."""
-        with contextlib.suppress(Exception), answering({key: lambda value, _: _a_little_else(value, 1)}):
+        rng = np.random.default_rng(5)
+        with contextlib.suppress(Exception), answering({key: lambda value, _: _a_little_else(value, rng)}):
             return not np.array_equal(self.bench._forward(self.trial.values), self.trial.y)
         return True
 
     def _moved(self, key, far=1):
         """The gradients of a run in which a watched value is moved a little, or `far` times as much."""
-        with answering({key: lambda value, _: _a_little_else(value, far)}):
+        rng = np.random.default_rng(5)
+        with answering({key: lambda value, _: _a_little_else(value, rng, far)}):
             return self.bench.play(self.trial)
 
     def _rank(self, s, wrong, raises):

@@ -17,9 +17,8 @@ import numpy as np
 from minigen.explain.bench import answering, recorded
 from minigen.explain.trace import assignments, drawing, draws, watching, with_part
 
-_says = re.compile(
-    r"stop.?(the )?grad|grad\w* (is |are )?stopp|(?<!not )detach|\bsg[\[(]", re.I
-)  # in a line or above it
+# in a line or above it
+_says = re.compile(r"stop.?(the )?grad|grad\w* (is |are )?stopp|(?<!not )detach|\bsg[\[(]", re.I)
 _target = re.compile(r"(self\.)?((td|q|y)_)?targets?", re.I)
 _chooses = {"argmin", "argmax", "round", "rint", "sign", "floor"}
 
@@ -119,11 +118,8 @@ def chosen(bench, trial, lines, names):
             others = {(x.statement, x.part): x.value for x in found}
             for x in whole:
                 other = others.get((x.statement, x.part))
-                if (
-                    other is not None
-                    and not np.array_equal(other, x.value)
-                    and _matters(bench, trial, x, other)
-                ):
+                differs = other is not None and not np.array_equal(other, x.value)
+                if differs and _matters(bench, trial, x, other):
                     return x
     return None
 
@@ -142,13 +138,14 @@ def behind_a_choice(bench, trial, names):
         calls = [n for n in ast.walk(f.tree) if isinstance(n, ast.Call)]
         some = [n for n in calls if getattr(n.func, "attr", getattr(n.func, "id", "")) in _chooses]
         wanted += [(f, {next(count): n for n in some})] if some else []
+    keys = [key for _, slots in wanted for key in slots]
     rng, found = np.random.default_rng(29), set()
 
     def choices(values):
         with contextlib.ExitStack() as together:
             for function, slots in wanted:
                 together.enter_context(watching(function, slots))
-            kept, _ = recorded(range(next(count)), lambda: bench._forward(values))
+            kept, _ = recorded(keys, lambda: bench._forward(values))
         return kept
 
     for name in names:
